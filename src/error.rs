@@ -1,0 +1,173 @@
+//! What every room says when it fails: what failed, on what, why, and what to do next.
+//!
+//! Knows nothing of the rooms. A [`Kind`] decides the exit code in one place; hints are sentences for the user.
+//! Messages are lowercase fragments without a full stop, so that they can follow "error: " and a colon.
+
+use std::fmt;
+
+/// The result of anything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of failure it is; decides the exit code and whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The disk, the database, or a mistake of ours (exit code 1).
+    Unexpected,
+    /// What was asked for makes no sense or can't be done by this program (2).
+    Usage,
+    /// Nothing to do, where the caller wanted to be told (3).
+    Unchanged,
+    /// A repository, tag, platform, blob or root that isn't there (4).
+    NotFound,
+    /// The other side wants credentials, or other ones (5).
+    Auth,
+    /// The network or a registry failed (6).
+    Network,
+    /// An IPFS node failed (7).
+    Node,
+    /// Bytes are not what their digest or CID says, or a document breaks its rules (8).
+    Verification,
+    /// Part of it was done, part failed (9).
+    Partial,
+    /// Another process holds what this one needs, or changed it meanwhile (10).
+    Locked,
+    /// The user or a signal stopped it (130).
+    Interrupted,
+}
+
+impl Kind {
+    /// The process exit code of this kind.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Unexpected => 1,
+            Self::Usage => 2,
+            Self::Unchanged => 3,
+            Self::NotFound => 4,
+            Self::Auth => 5,
+            Self::Network => 6,
+            Self::Node => 7,
+            Self::Verification => 8,
+            Self::Partial => 9,
+            Self::Locked => 10,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The kind's name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unexpected => "unexpected",
+            Self::Usage => "usage",
+            Self::Unchanged => "unchanged",
+            Self::NotFound => "not_found",
+            Self::Auth => "auth",
+            Self::Network => "network",
+            Self::Node => "node",
+            Self::Verification => "verification",
+            Self::Partial => "partial",
+            Self::Locked => "locked",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A failure: its kind, what failed on what and why, and what to do next.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hints: Vec<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// Makes an error from a lowercase fragment that names what failed and on what.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new(), source: None }
+    }
+
+    /// Puts what was being done before the message: "`what`: message".
+    #[must_use]
+    pub fn context(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Adds what to do next: a full sentence.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Keeps the cause, whose text is shown after the message.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What sort of failure this is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What to do next, a sentence each.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut shown = self.message.clone();
+        let mut next = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Libraries often repeat their cause in their own text.
+            if !shown.contains(&text) {
+                write!(f, ": {text}")?;
+                shown.push_str(&text);
+            }
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        let out_of_room = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        let read_only =
+            matches!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied);
+        let made = Self::new(Kind::Unexpected, error.to_string());
+        if out_of_room {
+            made.hint(
+                "Free some room there, or use another data directory with `--data-dir`; what was verified is kept.",
+            )
+        } else if read_only {
+            made.hint("Check who may write there, or use another data directory with `--data-dir`.")
+        } else {
+            made
+        }
+    }
+}
+
+/// Gives an error the words for what was being done.
+pub trait Context<T> {
+    /// Puts `what` before the message of the error, if there is one.
+    fn context<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> Context<T> for Result<T, E> {
+    fn context<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| error.into().context(what()))
+    }
+}

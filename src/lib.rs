@@ -1,0 +1,22 @@
+//! Roadstead mirrors container images from any OCI registry into a static registry on IPFS: no server, one root CID.
+//!
+//! Each module is a room of the house that `ARCHITECTURE.md` draws. Arrows point left only, and
+//! `tests/suite/house.rs` holds them there:
+//!
+//! | pure: no I/O, no async | ports and adapters | behaviour | faces |
+//! |---|---|---|---|
+//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`] | [`engine`] | [`cli`], [`serve`] |
+//!
+//! [`error`] and [`text`] are known to all of them.
+
+pub mod catalog;
+pub mod cli;
+pub mod engine;
+pub mod error;
+pub mod image;
+pub mod registry;
+pub mod serve;
+pub mod site;
+pub mod store;
+pub mod text;
+pub mod unixfs;

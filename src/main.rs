@@ -1,0 +1,5 @@
+//! The program: arguments in, text out, a truthful exit code.
+
+fn main() -> std::process::ExitCode {
+    roadstead::cli::main()
+}

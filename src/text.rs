@@ -1,0 +1,88 @@
+//! Text for people: untrusted text made harmless for a terminal, and numbers made readable.
+//!
+//! Everything that comes from a registry, a node, DNS or a file passes through [`printable`] before a person sees it.
+
+use std::fmt::Write as _;
+
+/// The text with every character that could steer a terminal or hide itself made visible (`\u{1b}` and so on):
+/// control characters, bidirectional overrides, zero-width characters and line separators.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}')
+        {
+            // Writing to a String can't fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Like [`printable`], and cut after `columns` characters with an ellipsis.
+pub fn printable_within(text: &str, columns: usize) -> String {
+    let shown = printable(text);
+    if shown.chars().count() <= columns {
+        return shown;
+    }
+    let mut cut: String = shown.chars().take(columns.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Bytes in IEC units with one decimal below 10: `512 B`, `1.5 KiB`, `41 MiB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = 0;
+    // 1023.95 would be shown as 1024.
+    while value >= 1023.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if value < 9.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+}
+
+/// `1 tag`, `2 tags`.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[31mb\r\n\u{9b}\u{202e}c\u{200b}é漢"),
+            "a\\u{1b}[31mb\\u{d}\\u{a}\\u{9b}\\u{202e}c\\u{200b}é漢"
+        );
+        assert_eq!(printable_within("abcdef", 4), "abc…");
+        assert_eq!(printable_within("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn units() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (10_239, "10 KiB"),
+            (1 << 20, "1.0 MiB"),
+            (43 << 20, "43 MiB"),
+            ((1 << 30) - 1, "1.0 GiB"),
+        ];
+        for (count, shown) in cases {
+            assert_eq!(bytes(count), shown);
+        }
+    }
+}
