@@ -72,11 +72,19 @@ fn is_directory(store: &mut dyn NodeStore, link: &Link) -> Result<bool> {
     })
 }
 
+/// What is asked of one path itself.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Wish {
+    #[default]
+    Nothing,
+    Set(Link),
+    Remove,
+}
+
 /// The edits at and below one path.
 #[derive(Default)]
 struct Branch<'a> {
-    /// What this path itself becomes, if it is edited.
-    here: Option<Option<Link>>,
+    here: Wish,
     below: BTreeMap<&'a str, Branch<'a>>,
 }
 
@@ -91,13 +99,13 @@ impl<'a> Branch<'a> {
                 .map_err(|error| error.context(format_args!("path `{}`", printable_within(path, 120))))?;
             branch = branch.below.entry(name).or_default();
         }
-        branch.here = Some(link);
+        branch.here = link.map_or(Wish::Remove, Wish::Set);
         Ok(())
     }
 
     /// Whether something below this path is set.
     fn sets_below(&self) -> bool {
-        self.below.values().any(|branch| matches!(branch.here, Some(Some(_))) || branch.sets_below())
+        self.below.values().any(|branch| matches!(branch.here, Wish::Set(_)) || branch.sets_below())
     }
 }
 
@@ -109,23 +117,25 @@ fn apply<'a>(
     branch: &Branch<'a>,
     path: &mut Vec<&'a str>,
 ) -> Result<Option<Link>> {
-    let kept = |branch: &Branch<'_>| branch.here.is_none();
-    let names: Vec<_> = branch.below.iter().filter(|(_, below)| kept(below)).map(|(&name, _)| name).collect();
+    // Only what is edited further down has to be known.
+    let names: Vec<_> =
+        branch.below.iter().filter(|(_, below)| below.here == Wish::Nothing).map(|(&name, _)| name).collect();
     let mut current = opened.find(store, &names)?.into_iter();
     let mut changes = Vec::with_capacity(branch.below.len());
     for (&name, below) in &branch.below {
         path.push(name);
         let link = match below.here {
-            Some(link) if below.below.is_empty() => link,
-            Some(Some(link)) => {
+            Wish::Remove if below.below.is_empty() => None,
+            Wish::Set(link) if below.below.is_empty() => Some(link),
+            Wish::Set(link) => {
                 if below.sets_below() || is_directory(store, &link)? {
                     return Err(conflict(path, "it is set, and so is something below it"));
                 }
                 // What was below it before goes with it.
                 Some(link)
             }
-            Some(None) => apply(profile, store, Opened::new(profile), below, path)?,
-            None => {
+            Wish::Remove => apply(profile, store, Opened::new(profile), below, path)?,
+            Wish::Nothing => {
                 let old = current.next().flatten();
                 let directory = match &old {
                     Some(link) => Opened::open(profile, store, link)?,
