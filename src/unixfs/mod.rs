@@ -1,1 +1,6 @@
 //! TODO-room
+
+pub mod hash;
+mod profile;
+
+pub use profile::Profile;
