@@ -24,22 +24,22 @@ impl Available {
         (is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1"))
             .then_some(Self(()))
     }
+}
 
-    /// Advances both states over the same blocks.
-    pub(super) fn compress_shared(self, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
-        // SAFETY: `self` exists only where the features were detected.
-        unsafe { shared(first, second, blocks) }
-    }
+/// Advances both states over the same blocks.
+pub(super) fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
+    // SAFETY: an `Available` exists only where the features were detected.
+    unsafe { shared(first, second, blocks) }
+}
 
-    /// Advances each state over its own blocks, as many as both have.
-    pub(super) fn compress_each(
-        self,
-        (first, first_blocks): (&mut State, &[[u8; BLOCK]]),
-        (second, second_blocks): (&mut State, &[[u8; BLOCK]]),
-    ) {
-        // SAFETY: `self` exists only where the features were detected.
-        unsafe { each((first, first_blocks), (second, second_blocks)) }
-    }
+/// Advances each state over its own blocks, as many as both have.
+pub(super) fn compress_each(
+    _: Available,
+    (first, first_blocks): (&mut State, &[[u8; BLOCK]]),
+    (second, second_blocks): (&mut State, &[[u8; BLOCK]]),
+) {
+    // SAFETY: an `Available` exists only where the features were detected.
+    unsafe { each((first, first_blocks), (second, second_blocks)) }
 }
 
 /// The round constants (FIPS 180-4, 4.2.2), four rounds a row.
@@ -71,8 +71,8 @@ fn words([a, b, c, d]: [u32; 4]) -> __m128i {
 #[inline]
 #[target_feature(enable = "ssse3,sse4.1")]
 fn load(state: &State) -> Lane {
-    let [a, b, c, d, e, f, g, h] = state.0;
-    Lane { abef: words([f, e, b, a]), cdgh: words([h, g, d, c]) }
+    let word = state.0;
+    Lane { abef: words([word[5], word[4], word[1], word[0]]), cdgh: words([word[7], word[6], word[3], word[2]]) }
 }
 
 #[inline]
@@ -107,13 +107,15 @@ fn message(block: &[u8; BLOCK]) -> [__m128i; 4] {
     [quarter(0), quarter(1), quarter(2), quarter(3)]
 }
 
-/// The next four words of the schedule, from the sixteen before them; `row` counts fours of rounds.
+/// The next four words of the schedule, in the place of the oldest four, which are the `oldest`th.
 #[inline]
 #[target_feature(enable = "sha,ssse3")]
-fn schedule(message: &mut [__m128i; 4], row: usize) {
-    let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|i| message[(row + i) % 4]);
+fn schedule(message: &mut [__m128i; 4], oldest: usize) -> __m128i {
+    let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|i| message[(oldest + i) % 4]);
     let partial = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
-    message[row % 4] = _mm_sha256msg2_epu32(partial, w3);
+    let next = _mm_sha256msg2_epu32(partial, w3);
+    message[oldest] = next;
+    next
 }
 
 /// Four rounds of both states, alternating.
@@ -160,20 +162,20 @@ fn shared(first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
     for block in blocks {
         let (a_before, b_before) = (a, b);
         let mut w = message(block);
-        for i in 0..4 {
-            shared_row(&mut a, &mut b, w[i], i);
+        for (i, words) in w.into_iter().enumerate() {
+            shared_row(&mut a, &mut b, words, i);
         }
         for i in 0..4 {
-            schedule(&mut w, i);
-            shared_row(&mut a, &mut b, w[i], 4 + i);
+            let next = schedule(&mut w, i);
+            shared_row(&mut a, &mut b, next, 4 + i);
         }
         for i in 0..4 {
-            schedule(&mut w, i);
-            shared_row(&mut a, &mut b, w[i], 8 + i);
+            let next = schedule(&mut w, i);
+            shared_row(&mut a, &mut b, next, 8 + i);
         }
         for i in 0..4 {
-            schedule(&mut w, i);
-            shared_row(&mut a, &mut b, w[i], 12 + i);
+            let next = schedule(&mut w, i);
+            shared_row(&mut a, &mut b, next, 12 + i);
         }
         add(&mut a, a_before);
         add(&mut b, b_before);
@@ -188,23 +190,20 @@ fn each((first, first_blocks): (&mut State, &[[u8; BLOCK]]), (second, second_blo
     for (a_block, b_block) in first_blocks.iter().zip(second_blocks) {
         let (a_before, b_before) = (a, b);
         let (mut v, mut w) = (message(a_block), message(b_block));
-        for i in 0..4 {
-            each_row(&mut a, v[i], &mut b, w[i], i);
+        for (i, (a_words, b_words)) in v.into_iter().zip(w).enumerate() {
+            each_row(&mut a, a_words, &mut b, b_words, i);
         }
         for i in 0..4 {
-            schedule(&mut v, i);
-            schedule(&mut w, i);
-            each_row(&mut a, v[i], &mut b, w[i], 4 + i);
+            let (a_next, b_next) = (schedule(&mut v, i), schedule(&mut w, i));
+            each_row(&mut a, a_next, &mut b, b_next, 4 + i);
         }
         for i in 0..4 {
-            schedule(&mut v, i);
-            schedule(&mut w, i);
-            each_row(&mut a, v[i], &mut b, w[i], 8 + i);
+            let (a_next, b_next) = (schedule(&mut v, i), schedule(&mut w, i));
+            each_row(&mut a, a_next, &mut b, b_next, 8 + i);
         }
         for i in 0..4 {
-            schedule(&mut v, i);
-            schedule(&mut w, i);
-            each_row(&mut a, v[i], &mut b, w[i], 12 + i);
+            let (a_next, b_next) = (schedule(&mut v, i), schedule(&mut w, i));
+            each_row(&mut a, a_next, &mut b, b_next, 12 + i);
         }
         add(&mut a, a_before);
         add(&mut b, b_before);

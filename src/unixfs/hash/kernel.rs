@@ -34,7 +34,9 @@ impl Kernel {
     pub(super) fn compress_shared(self, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Interleaved(available) => available.compress_shared(first, second, blocks),
+            Self::Interleaved(available) => {
+                super::interleaved::compress_shared(available, first, second, blocks);
+            }
             Self::Portable => {
                 for part in blocks.chunks(PART) {
                     first.compress(part);
@@ -54,7 +56,7 @@ impl Kernel {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Interleaved(available) => {
-                available.compress_each((first, first_blocks), (second, second_blocks));
+                super::interleaved::compress_each(available, (first, first_blocks), (second, second_blocks));
             }
             Self::Portable => {
                 for (first_part, second_part) in first_blocks.chunks(PART).zip(second_blocks.chunks(PART)) {
