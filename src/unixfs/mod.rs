@@ -9,6 +9,7 @@ mod dagpb;
 mod data;
 pub mod directory;
 pub mod file;
+pub mod hash;
 mod profile;
 pub mod tree;
 #[cfg(test)]

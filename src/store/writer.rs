@@ -1,0 +1,133 @@
+//! Writing one blob: bytes go to the disk and through the hasher, and only the right ones get the blob's name.
+
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::disk::{self, shown};
+use super::flusher::{self, Flusher};
+use super::partial::Partial;
+use super::verify::hash_file;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::Digest;
+use crate::unixfs::Profile;
+use crate::unixfs::hash::{FileDigests, FileHasher};
+
+/// One blob on its way into the store. Blocking, and `Send`.
+///
+/// Dropping it keeps what was written, for [`Store::begin`](super::Store::begin) to resume.
+#[derive(Debug)]
+pub struct Writer {
+    digest: Digest,
+    size: u64,
+    hasher: FileHasher,
+    // Before the file: the thread must have let go of the file when its lock is to be released.
+    flusher: Flusher,
+    partial: Partial,
+    blob: PathBuf,
+    unflushed: u64,
+}
+
+impl Writer {
+    /// Opens the partial file, takes over what it holds, and reserves room for the rest.
+    pub(super) fn begin(path: PathBuf, blob: PathBuf, digest: Digest, size: u64, profile: Profile) -> Result<Self> {
+        let partial = Partial::open(path, &digest)?;
+        let hasher = FileHasher::new(profile, size);
+        let mut writer = Self { digest, size, hasher, flusher: Flusher::default(), partial, blob, unflushed: 0 };
+        let metadata = writer.partial.file.metadata().context(|| format!("resume {}", shown(&writer.partial.path)))?;
+        // From here on, whatever fails keeps what there is.
+        writer.partial.position = metadata.len();
+        if metadata.len() > size {
+            writer.partial.start_over()?;
+        }
+        writer.reserve()?;
+        if writer.partial.position > 0
+            && hash_file(&writer.partial.file, &mut writer.hasher, writer.partial.position, &mut |_| {}).is_err()
+        {
+            writer.hasher = FileHasher::new(profile, size);
+            writer.partial.start_over()?;
+            writer.reserve()?;
+        }
+        Ok(writer)
+    }
+
+    /// How many of the blob's first bytes are there: from this offset on, the rest is wanted.
+    pub fn position(&self) -> u64 {
+        self.partial.position
+    }
+
+    /// Takes the next bytes. More than the blob's size is refused, and makes the partial file be deleted: then the
+    /// other side is sending something else.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let end = self.partial.position + bytes.len() as u64;
+        if end > self.size {
+            self.partial.discard();
+            return Err(self.wrong(&format!("longer than the {} bytes that were announced", self.size)));
+        }
+        let written = self.partial.file.write_all_at(bytes, self.partial.position);
+        written.map_err(|error| self.failed(error, "write"))?;
+        // After the writing: the bytes are then in the processor's cache.
+        self.hasher.update(bytes);
+        self.partial.position = end;
+        self.unflushed += bytes.len() as u64;
+        if self.unflushed >= flusher::STEP && self.size > flusher::STEP {
+            self.unflushed = 0;
+            let requested = self.flusher.request(&self.partial.file);
+            requested.map_err(|error| self.failed(error, "sync"))?;
+        }
+        Ok(())
+    }
+
+    /// Checks length and digest, syncs, and gives the file the blob's name, in place of a file that has it already.
+    /// The name survives a power cut after [`Store::sync_directory`](super::Store::sync_directory).
+    ///
+    /// Too few bytes are refused, and kept for resuming. Wrong bytes are deleted.
+    pub fn commit(mut self) -> Result<FileDigests> {
+        if self.position() < self.size {
+            return Err(self.wrong(&format!("only {} of {} bytes", self.position(), self.size)));
+        }
+        let flushed = self.flusher.finish();
+        flushed.map_err(|error| self.failed(error, "sync"))?;
+        let Self { digest, size, hasher, flusher: _, mut partial, blob, .. } = self;
+        let found = hasher.finish();
+        if found.digest != digest {
+            partial.discard();
+            let message = format!("blob {digest}: the bytes that came have the digest {}", found.digest);
+            return Err(Error::new(Kind::Verification, message)
+                .hint("Try again; if it stays so, the registry or a proxy on the way to it gives out damaged bytes."));
+        }
+        let on_disk = partial.file.metadata().context(|| format!("look at {}", shown(&partial.path)))?.len();
+        if on_disk != size {
+            partial.discard();
+            let message = format!("{} has {on_disk} bytes instead of the {size} written", shown(&partial.path));
+            return Err(Error::new(Kind::Verification, message).hint("Another program changed it; try again."));
+        }
+        partial.commit(&blob)?;
+        Ok(found)
+    }
+
+    /// Stops; `keep` says whether what was written stays for resuming.
+    pub fn abandon(mut self, keep: bool) {
+        if !keep {
+            self.partial.discard();
+        }
+    }
+
+    fn reserve(&self) -> Result<()> {
+        let reserved = disk::reserve(&self.partial.file, self.directory(), self.size);
+        reserved.map_err(|error| self.failed(error, "reserve room"))
+    }
+
+    fn directory(&self) -> &Path {
+        self.partial.path.parent().unwrap_or(&self.partial.path)
+    }
+
+    fn failed(&self, error: io::Error, doing: &str) -> Error {
+        let missing = self.size.saturating_sub(self.partial.position);
+        disk::explain(error, self.directory(), missing, format!("blob {}: {doing}", self.digest))
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        Error::new(Kind::Verification, format!("blob {}: {what}", self.digest))
+    }
+}

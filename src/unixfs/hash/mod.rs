@@ -1,0 +1,82 @@
+//! Both digests of a file in one pass: of its whole and of each of its leaves.
+//!
+//! Knows SHA-256 (FIPS 180-4) down to its blocks, and how the two profiles make leaves of bytes. Must not know what
+//! is built above the leaves, nor where bytes come from. Memory is constant but for 32 bytes a leaf.
+//!
+//! One stream of SHA-256 instructions waits for its own latency, so two streams at once cost what one does. That is
+//! why the whole and the leaf are advanced together, block by block, by one kernel ([`kernel`]).
+
+mod framed;
+#[cfg(target_arch = "x86_64")]
+mod interleaved;
+mod kernel;
+mod raw;
+mod state;
+
+pub use framed::framed_leaf_digest;
+
+use super::Profile;
+use crate::image::Digest;
+use framed::FramedHasher;
+use kernel::Kernel;
+use raw::RawHasher;
+
+/// What one pass over a file's bytes tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDigests {
+    /// SHA-256 of the whole file.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// SHA-256 of each leaf block, in the file's order; an empty file has one leaf, of no bytes.
+    pub leaves: Vec<[u8; 32]>,
+}
+
+/// Takes the bytes of one file in pieces of any length and gives its [`FileDigests`].
+#[derive(Debug, Clone)]
+pub struct FileHasher(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Raw(RawHasher),
+    Framed(FramedHasher),
+}
+
+impl FileHasher {
+    /// A hasher of no bytes yet; `size_hint` is the length that is expected, and only saves allocations.
+    pub fn new(profile: Profile, size_hint: u64) -> Self {
+        Self::with_kernel(profile, size_hint, Kernel::detect())
+    }
+
+    fn with_kernel(profile: Profile, size_hint: u64, kernel: Kernel) -> Self {
+        Self(match profile {
+            Profile::V1_2025 => Inner::Raw(RawHasher::new(kernel, size_hint)),
+            Profile::V0_2015 => Inner::Framed(FramedHasher::new(kernel, size_hint)),
+        })
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            Inner::Raw(hasher) => hasher.update(bytes),
+            Inner::Framed(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// The digests of everything that was taken.
+    pub fn finish(self) -> FileDigests {
+        match self.0 {
+            Inner::Raw(hasher) => hasher.finish(),
+            Inner::Framed(hasher) => hasher.finish(),
+        }
+    }
+}
+
+/// Room for the leaves of a file that is said to be `size_hint` long. The hint may come from a registry, so that it
+/// never reserves more than 512 KiB.
+fn leaf_list(profile: Profile, size_hint: u64) -> Vec<[u8; 32]> {
+    Vec::with_capacity(size_hint.div_ceil(profile.chunk_size() as u64).clamp(1, 1 << 14) as usize)
+}
+
+#[cfg(test)]
+mod tests;

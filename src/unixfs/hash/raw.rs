@@ -1,0 +1,83 @@
+//! Profile `unixfs-v1-2025`: a leaf is 1 MiB of the file itself, so the leaf's blocks are the file's blocks.
+
+use super::kernel::Kernel;
+use super::state::{BLOCK, State};
+use super::{FileDigests, leaf_list};
+use crate::image::Digest;
+use crate::unixfs::Profile;
+
+const CHUNK: u64 = Profile::V1_2025.chunk_size() as u64;
+
+/// Both states, and the bytes that don't fill a block yet.
+#[derive(Debug, Clone)]
+pub(super) struct RawHasher {
+    kernel: Kernel,
+    whole: State,
+    leaf: State,
+    /// Bytes that `leaf` has eaten, always whole blocks.
+    leaf_size: u64,
+    size: u64,
+    pending: [u8; BLOCK],
+    pending_size: usize,
+    leaves: Vec<[u8; 32]>,
+}
+
+impl RawHasher {
+    pub(super) fn new(kernel: Kernel, size_hint: u64) -> Self {
+        Self {
+            kernel,
+            whole: State::INITIAL,
+            leaf: State::INITIAL,
+            leaf_size: 0,
+            size: 0,
+            pending: [0; BLOCK],
+            pending_size: 0,
+            leaves: leaf_list(Profile::V1_2025, size_hint),
+        }
+    }
+
+    pub(super) fn update(&mut self, mut bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        if self.pending_size > 0 {
+            let (filling, rest) = bytes.split_at(bytes.len().min(BLOCK - self.pending_size));
+            self.pending[self.pending_size..][..filling.len()].copy_from_slice(filling);
+            self.pending_size += filling.len();
+            bytes = rest;
+            if self.pending_size < BLOCK {
+                return;
+            }
+            self.pending_size = 0;
+            self.eat(&[self.pending]);
+        }
+        let (mut blocks, tail) = bytes.as_chunks();
+        while !blocks.is_empty() {
+            let until_full = (CHUNK - self.leaf_size) as usize / BLOCK;
+            let (now, later) = blocks.split_at(blocks.len().min(until_full));
+            self.eat(now);
+            blocks = later;
+        }
+        self.pending[..tail.len()].copy_from_slice(tail);
+        self.pending_size = tail.len();
+    }
+
+    /// Advances both states; the blocks must not reach beyond the current leaf.
+    fn eat(&mut self, blocks: &[[u8; BLOCK]]) {
+        self.kernel.compress_shared(&mut self.whole, &mut self.leaf, blocks);
+        self.leaf_size += (blocks.len() * BLOCK) as u64;
+        if self.leaf_size == CHUNK {
+            let full = std::mem::replace(&mut self.leaf, State::INITIAL);
+            self.leaves.push(full.finish(&[], CHUNK));
+            self.leaf_size = 0;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> FileDigests {
+        let tail = &self.pending[..self.pending_size];
+        let last = self.leaf_size + tail.len() as u64;
+        if last > 0 || self.leaves.is_empty() {
+            self.leaves.push(self.leaf.finish(tail, last));
+        }
+        let digest = Digest::from_bytes(self.whole.finish(tail, self.size));
+        FileDigests { digest, size: self.size, leaves: self.leaves }
+    }
+}
