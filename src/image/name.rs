@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Digest;
 use crate::error::{Error, Kind};
 use crate::text::printable;
 
@@ -104,6 +105,12 @@ impl Tag {
         Self("latest".to_owned())
     }
 
+    /// The tag under which clients look for the referrers of a manifest where there is no referrers API
+    /// (distribution spec, "Referrers Tag Schema").
+    pub fn of_referrers(subject: &Digest) -> Self {
+        Self(format!("sha256-{}", subject.hex()))
+    }
+
     /// The tag as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -189,6 +196,9 @@ mod tests {
         for good in ["latest", "1.25.3", "_x", "v1-alpine", "A", &"t".repeat(128)] {
             assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
         }
+        let referrers = Tag::of_referrers(&Digest::of(b""));
+        assert_eq!(referrers.as_str(), "sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(referrers.as_str().parse::<Tag>().unwrap(), referrers);
         for bad in ["", ".x", "-x", "a/b", "a:b", "a b", "..", "é", "a\u{1b}[0m", &"t".repeat(129)] {
             assert!(bad.parse::<Tag>().is_err(), "{bad:?}");
         }
