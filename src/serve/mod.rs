@@ -1,1 +1,155 @@
-//! TODO-room
+//! Gives the catalog out over HTTP: pull, discovery and referrers of the OCI distribution spec 1.1, and the page.
+//!
+//! Read-only. Everything it says comes through [`Shelf`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
+//! basic authentication on request. Memory is bounded whatever the number and speed of clients: small answers come from a
+//! cache of 16 MiB, large ones pass through buffers of 8 MiB in all and a little for each client beyond 32.
+
+mod access_log;
+mod buffers;
+mod cache;
+mod connections;
+mod credentials;
+mod desk;
+mod endpoint;
+mod entity;
+mod file_body;
+mod patience;
+mod range;
+mod refusal;
+mod router;
+mod shelf;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+
+pub use shelf::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
+
+use crate::error::{Error, Kind, Result};
+use connections::{Door, Limits};
+use credentials::Credentials;
+use desk::Desk;
+use router::Counter;
+
+/// Connections that the kernel may hold until they are accepted.
+const QUEUE: u32 = 1024;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// PEM files of the certificate chain and its key; without them, plain HTTP.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// An htpasswd file with bcrypt entries: without one of its users' passwords, nothing is given out.
+    /// Read again when it changes.
+    pub htpasswd: Option<PathBuf>,
+    /// Host names, with their ports, under which clients know this server, beside the one they call: containerd's `?ns=` with
+    /// one of them means the repository's plain name.
+    pub own_names: Vec<String>,
+    /// Connections at once; beyond that idle ones are closed, and new ones wait.
+    pub connections: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5050)),
+            tls: None,
+            htpasswd: None,
+            own_names: Vec::new(),
+            connections: Limits::default().connections,
+        }
+    }
+}
+
+/// Where a server is to be found.
+#[derive(Debug, Clone)]
+pub struct Listening {
+    /// Its address, with the real port.
+    pub address: SocketAddr,
+    /// The address as a URL.
+    pub url: String,
+}
+
+/// Serves until `shutdown` is cancelled, then lets running answers end for up to ten seconds.
+///
+/// Calls `started` once connections are accepted. Fails before that if the address is taken or a file can't be used.
+/// Raises the process's soft limit of open files as far as connections may need it.
+pub async fn run(
+    shelf: Arc<dyn Shelf>,
+    options: Options,
+    shutdown: CancellationToken,
+    started: impl FnOnce(&Listening),
+) -> Result<()> {
+    let limits = Limits { connections: options.connections.max(1), ..Limits::default() };
+    run_within(shelf, options, limits, shutdown, started).await
+}
+
+async fn run_within(
+    shelf: Arc<dyn Shelf>,
+    options: Options,
+    limits: Limits,
+    shutdown: CancellationToken,
+    started: impl FnOnce(&Listening),
+) -> Result<()> {
+    let tls = options.tls.as_ref().map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
+    let credentials = options.htpasswd.as_deref().map(Credentials::load).transpose()?;
+    let listener = bind(options.listen).map_err(|error| explain(options.listen, error))?;
+    let address = listener.local_addr().map_err(|error| explain(options.listen, error))?;
+    allow_files(limits.connections);
+    let counter = Counter {
+        desk: Desk::new(shelf),
+        reader: Arc::default(),
+        own_names: options.own_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let door = Door { router: router::router(Arc::new(counter)), credentials, tls, limits };
+    started(&Listening { address, url: format!("{scheme}://{address}") });
+    connections::serve(Arc::new(door), listener, shutdown).await;
+    Ok(())
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that is started again must not wait for the connections of the last one to fade away.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
+fn explain(address: SocketAddr, error: io::Error) -> Error {
+    let (kind, hint) = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            (Kind::Locked, "Another program listens there; choose another port, as in `--listen 127.0.0.1:5051`.")
+        }
+        io::ErrorKind::PermissionDenied => {
+            (Kind::Usage, "Ports below 1024 need privileges; choose a higher one with `--listen`.")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            (Kind::Usage, "This machine has no such address; `--listen 0.0.0.0:PORT` takes all it has.")
+        }
+        _ => return Error::new(Kind::Network, format!("can't listen on {address}")).caused_by(error),
+    };
+    Error::new(kind, format!("can't listen on {address}")).caused_by(error).hint(hint)
+}
+
+/// Every connection takes a file, and a second one while it is given a blob.
+fn allow_files(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let needed = 2 * connections as u64 + 128;
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(needed, |maximum| maximum.min(needed));
+    if now.current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: now.maximum })
+    {
+        tracing::warn!(%error, "the limit of open files can't be raised");
+    }
+}

@@ -1,0 +1,209 @@
+//! One thing that is given out, with the headers that describe it, and the answer to a request for it.
+//!
+//! Knows HTTP's rules for parts and for what a client already has (RFC 9110, sections 13 and 14).
+//! Must not know where the thing comes from.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use bytes::Bytes;
+
+use super::file_body::{FileBody, Reader};
+use super::range::{Wanted, wanted};
+use crate::error::{Error, Kind, Result};
+use crate::image::Digest;
+
+/// Distribution spec, "Pulling manifests" and "Pulling blobs".
+const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// How long an answer may be kept by those who fetched it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// For ever: it was asked for by its digest.
+    Forever,
+    /// A minute: a tag may move.
+    Shortly,
+    /// Not without asking again.
+    Never,
+}
+
+impl Keep {
+    /// Without `public`, so that shared caches keep nothing that was given to a user with a password.
+    fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Forever => "max-age=31536000, immutable",
+            Self::Shortly => "max-age=60",
+            Self::Never => "no-cache",
+        })
+    }
+}
+
+#[derive(Debug)]
+enum Content {
+    Bytes(Bytes),
+    File(Arc<File>, u64),
+}
+
+/// Something to give out.
+#[derive(Debug)]
+pub(super) struct Entity {
+    content: Content,
+    content_type: HeaderValue,
+    etag: HeaderValue,
+    digest: Option<HeaderValue>,
+    keep: Keep,
+}
+
+impl Entity {
+    /// A manifest.
+    pub(super) fn manifest(bytes: Bytes, media_type: &str, digest: &Digest, keep: Keep) -> Result<Self> {
+        let content_type = HeaderValue::from_str(media_type).map_err(|error| {
+            Error::new(Kind::Verification, format!("the media type of {digest} can't be sent")).caused_by(error)
+        })?;
+        Ok(Self { content: Content::Bytes(bytes), content_type, ..Self::named(digest, keep)? })
+    }
+
+    /// A blob in memory.
+    pub(super) fn blob(bytes: Bytes, digest: &Digest) -> Result<Self> {
+        Ok(Self { content: Content::Bytes(bytes), ..Self::named(digest, Keep::Forever)? })
+    }
+
+    /// A blob of this many bytes in a file.
+    pub(super) fn file(file: File, size: u64, digest: &Digest) -> Result<Self> {
+        Ok(Self { content: Content::File(Arc::new(file), size), ..Self::named(digest, Keep::Forever)? })
+    }
+
+    /// Something without a name of its own: a page, a list.
+    pub(super) fn plain(bytes: Bytes, content_type: &'static str) -> Result<Self> {
+        let digest = Digest::of(&bytes);
+        let content_type = HeaderValue::from_static(content_type);
+        Ok(Self {
+            content: Content::Bytes(bytes),
+            content_type,
+            digest: None,
+            ..Self::named(&digest, Keep::Never)?
+        })
+    }
+
+    fn named(digest: &Digest, keep: Keep) -> Result<Self> {
+        let header = |text: String| {
+            HeaderValue::try_from(text).map_err(|error| Error::new(Kind::Unexpected, "a header").caused_by(error))
+        };
+        Ok(Self {
+            content: Content::Bytes(Bytes::new()),
+            content_type: HeaderValue::from_static("application/octet-stream"),
+            etag: header(format!("\"{digest}\""))?,
+            digest: Some(header(digest.to_string())?),
+            keep,
+        })
+    }
+
+    /// The bytes it occupies in memory.
+    pub(super) fn weight(&self) -> usize {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len(),
+            Content::File(..) => 0,
+        }
+    }
+
+    /// Whether it is wholly in memory.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.content, Content::Bytes(_))
+    }
+
+    fn size(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::File(_, size) => *size,
+        }
+    }
+
+    /// The answer to a GET or HEAD with these headers.
+    pub(super) fn answer(&self, method: &Method, request: &HeaderMap, reader: &Arc<Reader>) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(ETAG, self.etag.clone());
+        headers.insert(CACHE_CONTROL, self.keep.header());
+        if let Some(digest) = &self.digest {
+            headers.insert(DOCKER_CONTENT_DIGEST, digest.clone());
+        }
+        if request.get_all(IF_NONE_MATCH).iter().any(|known| self.is_among(known)) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let size = self.size();
+        let part = match self.wanted(method, request) {
+            Wanted::Whole => None,
+            Wanted::Part { start, length } => Some((start, length)),
+            Wanted::Unsatisfiable => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+                headers.insert(CONTENT_RANGE, content_range(&format!("bytes */{size}")));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                return response;
+            }
+        };
+        headers.insert(CONTENT_TYPE, self.content_type.clone());
+        let (start, length) = part.unwrap_or((0, size));
+        headers.insert(CONTENT_LENGTH, length.into());
+        if part.is_some() {
+            let last = start + length - 1;
+            headers.insert(CONTENT_RANGE, content_range(&format!("bytes {start}-{last}/{size}")));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        if method != Method::HEAD {
+            *response.body_mut() = match &self.content {
+                // The range was cut to the size, which fits in memory.
+                Content::Bytes(bytes) => bytes.slice(start as usize..(start + length) as usize).into(),
+                Content::File(file, _) => {
+                    Body::new(FileBody::new(Arc::clone(file), start, length, Arc::clone(reader)))
+                }
+            };
+        }
+        response
+    }
+
+    fn wanted(&self, method: &Method, request: &HeaderMap) -> Wanted {
+        let mut ranges = request.get_all(RANGE).iter();
+        let (Some(range), None, &Method::GET) = (ranges.next(), ranges.next(), method) else { return Wanted::Whole };
+        // A date never matches: nothing here has one. A weak tag doesn't either, since ours are strong.
+        if request.get(IF_RANGE).is_some_and(|known| *known != self.etag) {
+            return Wanted::Whole;
+        }
+        range.to_str().map_or(Wanted::Whole, |range| wanted(range, self.size()))
+    }
+
+    /// Whether an `If-None-Match` names this, by weak comparison.
+    fn is_among(&self, known: &HeaderValue) -> bool {
+        let (Ok(known), Ok(own)) = (known.to_str(), self.etag.to_str()) else { return false };
+        // No entity tag of ours has a comma in it.
+        known.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
+    }
+}
+
+fn content_range(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("bytes */*"))
+}
+
+/// The content type of a file of the page, by its extension.
+pub(super) fn type_of(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("txt" | "md" | "toml" | "conf" | "yaml" | "yml") => "text/plain; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("ico") => "image/x-icon",
+        _ => "application/octet-stream",
+    }
+}

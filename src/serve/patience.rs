@@ -1,0 +1,105 @@
+//! A stream that gives up on a client that takes nothing for too long.
+//!
+//! Knows time and streams. A client that stops reading would otherwise hold its buffer and its place for ever.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A stream whose writes fail when none of them gets on for the given time.
+pub(super) struct Patience<S> {
+    stream: S,
+    limit: Duration,
+    deadline: Option<Pin<Box<Sleep>>>,
+    running: bool,
+}
+
+impl<S> Patience<S> {
+    /// Waits for `limit` at most.
+    pub(super) fn new(stream: S, limit: Duration) -> Self {
+        Self { stream, limit, deadline: None, running: false }
+    }
+
+    fn watch<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.running = false;
+            return result;
+        }
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(self.limit)));
+        if !self.running {
+            self.running = true;
+            deadline.as_mut().reset(Instant::now() + self.limit);
+        }
+        deadline.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watch(context, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.watch(context, result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.watch(context, result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_is_waited_for_and_a_dead_one_is_not() {
+        let (near, mut far) = duplex(1);
+        let mut near = Patience::new(near, Duration::from_secs(60));
+        let slow = tokio::spawn(async move {
+            for _ in 0..5 {
+                sleep(Duration::from_secs(50)).await;
+                far.read_u8().await.unwrap();
+            }
+            far
+        });
+        near.write_all(b"12345").await.unwrap();
+        let _far = slow.await.unwrap();
+        near.write_all(b"6").await.unwrap();
+        let start = Instant::now();
+        assert_eq!(near.write_all(b"7").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() >= Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,91 @@
+//! What the server gives out, as a trait that the catalog's side implements.
+//!
+//! Knows the questions a puller asks. Must not know HTTP, nor where the answers are kept.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use crate::error::Result;
+use crate::image::{Descriptor, Digest, RepositoryName, Target};
+
+/// Where answers come from.
+///
+/// Every method may block for microseconds to milliseconds (a database, a small file): the server calls them off its own threads,
+/// a few at a time, and only for what it does not hold in memory. A repository that the server must not give out does not exist here.
+pub trait Shelf: Send + Sync + 'static {
+    /// A number that changes whenever anything that the other methods answer has changed, by whichever process.
+    ///
+    /// Asked often; must be cheap.
+    fn generation(&self) -> Result<u64>;
+
+    /// The manifest of this name (an alias is one too), if both are there.
+    fn manifest(&self, name: &RepositoryName, target: &Target) -> Result<Option<ManifestAnswer>>;
+
+    /// For a digest that an index here refers to and that was left out: words that say what it is and how to get it.
+    fn missing_child(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<String>>;
+
+    /// The blob, if this repository has it.
+    fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<BlobAnswer>>;
+
+    /// Tags in the order of their bytes, those after `after`, at most `limit` (which may be 0); nothing for an unknown repository.
+    fn tags(&self, name: &RepositoryName, after: Option<&str>, limit: Option<usize>) -> Result<Option<TagPage>>;
+
+    /// Names of repositories in the order of their bytes, those after `after`, at most `limit` (which may be 0).
+    fn repositories(&self, after: Option<&str>, limit: Option<usize>) -> Result<RepositoryPage>;
+
+    /// Manifests whose `subject` this digest is; nothing for an unknown repository.
+    fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Result<Option<Vec<Descriptor>>>;
+
+    /// A file of the published page, by its path below the root (`index.html`, `catalog.json`).
+    fn page(&self, path: &str) -> Result<Option<Bytes>>;
+}
+
+/// A manifest with the type that it must be given out as.
+#[derive(Debug, Clone)]
+pub struct ManifestAnswer {
+    /// The upstream's own bytes.
+    pub bytes: Bytes,
+    /// Media type, without parameters.
+    pub media_type: String,
+    /// Digest of the bytes.
+    pub digest: Digest,
+}
+
+/// A blob.
+#[derive(Debug, Clone)]
+pub struct BlobAnswer {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where its bytes are.
+    pub content: BlobContent,
+}
+
+/// Where a blob's bytes are.
+#[derive(Debug, Clone)]
+pub enum BlobContent {
+    /// The whole of this file.
+    File(PathBuf),
+    /// Here; only for small ones.
+    Bytes(Bytes),
+}
+
+/// Some tags of one repository.
+#[derive(Debug, Clone)]
+pub struct TagPage {
+    /// The repository's canonical name.
+    pub name: RepositoryName,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// Whether others follow.
+    pub more: bool,
+}
+
+/// Some names of repositories.
+#[derive(Debug, Clone)]
+pub struct RepositoryPage {
+    /// The names.
+    pub names: Vec<String>,
+    /// Whether others follow.
+    pub more: bool,
+}

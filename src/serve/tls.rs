@@ -1,0 +1,44 @@
+//! The server's certificate and key, from PEM files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::error::{Error, Kind, Result};
+
+/// Reads a certificate chain, the server's own first, and its key.
+pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
+    let refuse = |path: &Path, why: &str| Error::new(Kind::Usage, format!("{}: {why}", path.display()));
+    let unreadable = |path: &Path, error: pem::Error| match error {
+        pem::Error::NoItemsFound => refuse(path, "there is no such section in it"),
+        error => refuse(path, "can't be read as PEM").caused_by(error),
+    };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| unreadable(certificate, error))?;
+    if chain.is_empty() {
+        return Err(refuse(certificate, "there is no certificate in it")
+            .hint("It must hold the server's certificate and those between it and the root, as PEM."));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
+        pem::Error::NoItemsFound => refuse(key, "there is no private key in it that could be used")
+            .hint("It must be PEM and without a passphrase; `openssl pkey -in KEY -out PLAIN` takes one off."),
+        error => unreadable(key, error),
+    })?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(Kind::Unexpected, "TLS can't be set up").caused_by(error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .map_err(|error| {
+            refuse(certificate, &format!("does not go with the key {}", key.display())).caused_by(error)
+        })?;
+    // HTTP/2 would put many answers on one connection, out of reach of the limits per connection.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
