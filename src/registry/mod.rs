@@ -1,1 +1,89 @@
-//! TODO-room
+//! Upstreams: where images come from, behind one trait.
+//!
+//! Knows HTTP, registry authentication, retries, OCI layouts on disk, and the pure room `image`. Must not know the blob
+//! store, the catalog, or what is done with the bytes: whoever asks for a blob checks its digest.
+//!
+//! * [`Registries`] opens a registry by its name; [`LocalSource`] an OCI layout on this machine.
+//! * [`Observer`] hears of waits, retries and quotas while they happen.
+//! * [`memory::MemoryRegistry`] is a registry inside this process, for demonstrations and tests.
+
+mod authorization;
+mod blob;
+mod challenge;
+pub mod credentials;
+mod document;
+mod endpoint;
+mod failure;
+mod layout;
+mod listing;
+pub mod memory;
+mod observer;
+mod options;
+mod registries;
+mod retry;
+mod safe_url;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod upstream;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::Result;
+use crate::image::{Descriptor, Digest, RepositoryName, Tag, Target};
+
+pub use blob::BlobBody;
+pub use layout::{Layout, LayoutKind, LocalSource};
+pub use observer::{Observer, Quota, Silent};
+pub use options::{Options, RegistrySettings, Timeouts};
+pub use registries::Registries;
+pub use retry::RetryPolicy;
+pub use safe_url::SafeUrl;
+
+/// Largest manifest that is read: the distribution spec asks registries to take 4 MiB at least, and none sends more.
+pub const MAX_MANIFEST: usize = 4 << 20;
+
+/// Something that holds images and gives them out: a registry, or a layout on disk.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// What the registry says of a manifest without sending it. Costs nothing of Docker Hub's quota.
+    async fn head(&self, repository: &RepositoryName, target: &Target) -> Result<Head>;
+
+    /// A manifest, byte for byte; at most [`MAX_MANIFEST`] bytes, and with the digest that was asked for and announced.
+    async fn manifest(&self, repository: &RepositoryName, target: &Target) -> Result<Fetched>;
+
+    /// A blob of `size` bytes as one stream from offset `from` on. Its digest is for the caller to check.
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, from: u64) -> Result<BlobBody>;
+
+    /// All tags of a repository, sorted. Names that the OCI grammar does not allow are left out.
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>>;
+
+    /// The manifests that are about `subject` (distribution spec, "Listing Referrers"), by the API or by the fallback tag.
+    async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>>;
+
+    /// Whether someone without credentials is refused this image.
+    async fn is_private(&self, repository: &RepositoryName, target: &Target) -> Result<bool>;
+}
+
+/// What a registry says of a manifest in the headers of an answer; nothing of it is verified.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Its digest; without one the caller has to fetch the manifest.
+    pub digest: Option<Digest>,
+    /// Its media type.
+    pub media_type: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+}
+
+/// A manifest as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their digest, computed here.
+    pub digest: Digest,
+    /// What the transport called them.
+    pub content_type: Option<String>,
+}
