@@ -3,7 +3,7 @@
 //! Knows the format. The writing side gives the bytes around a block, so that a leaf can be streamed from where it lies;
 //! the reading side takes any [`Read`] and trusts nothing in it. Must not know what the blocks mean.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 
 use cid::Cid;
 
@@ -108,7 +108,12 @@ impl<R: Read> Reader<R> {
             return Err(broken("a block is larger than 2 MiB"));
         }
         let mut section = &mut (&mut self.from).take(length);
-        let cid = Cid::read_bytes(&mut section).map_err(|error| broken("a block has no CID").caused_by(error))?;
+        let cid = match Cid::read_bytes(&mut section) {
+            Ok(cid) => cid,
+            Err(cid::Error::Io(error)) if error.kind() != ErrorKind::UnexpectedEof => return Err(error.into()),
+            Err(cid::Error::Io(_)) if section.limit() > 0 => return Err(cut_short()),
+            Err(error) => return Err(broken("a block has no CID").caused_by(error)),
+        };
         let rest = section.limit();
         if rest > BLOCK_LIMIT as u64 {
             return Err(broken("a block is larger than 2 MiB"));
@@ -145,8 +150,8 @@ fn read_varint(from: &mut impl Read) -> Result<Option<u64>> {
         let mut byte = [0];
         if let Err(error) = from.read_exact(&mut byte) {
             return match error.kind() {
-                std::io::ErrorKind::UnexpectedEof if shift == 0 => Ok(None),
-                std::io::ErrorKind::UnexpectedEof => Err(cut_short()),
+                ErrorKind::UnexpectedEof if shift == 0 => Ok(None),
+                ErrorKind::UnexpectedEof => Err(cut_short()),
                 _ => Err(error.into()),
             };
         }

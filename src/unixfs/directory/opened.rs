@@ -100,8 +100,9 @@ impl Opened {
         let mut editor = hamt::Editor::new(self.profile, store, &mut self.cache);
         let new = editor.edit_root(root, changes)?;
         let hamt::Edited { written, added, removed } = editor.finish();
-        let directory_size = (old_size + added)
-            .checked_sub(removed)
+        let directory_size = old_size
+            .checked_add(added)
+            .and_then(|size| size.checked_sub(removed))
             .filter(|&size| size >= self.profile.directory_base())
             .ok_or_else(|| broken("more was removed than it is said to hold"))?;
         let Some(mut new) = new else { return Ok(None) };
