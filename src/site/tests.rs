@@ -106,10 +106,10 @@ fn all() -> Vec<File> {
 fn the_pages() {
     let mut files = all();
     files.push(File {
-        path: "(of pages)".to_owned(),
+        path: "index-of-pages".to_owned(),
         ..index_page(&Head::default(), &Listing::Pages(&links(&["0", "00ff"])))
     });
-    files.push(File { path: "(empty)".to_owned(), ..index_page(&named(), &Listing::Rows(&[])) });
+    files.push(File { path: "index-of-nothing".to_owned(), ..index_page(&named(), &Listing::Rows(&[])) });
     for file in files {
         insta::assert_snapshot!(file.path.replace('/', "__"), String::from_utf8(file.bytes).unwrap());
     }
