@@ -206,7 +206,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(1000))]
         /// Against the second implementation: laying the files out and looking.
         #[test]
         fn exactly_the_broken_trees_are_refused(all in proptest::collection::vec((names(), some_tags()), 1..6)) {

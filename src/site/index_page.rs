@@ -10,7 +10,7 @@ use crate::text::count;
 const MOST_PLATFORMS: usize = 8;
 
 /// The root's `index.html`: every repository, or the pages they are on.
-pub fn index_page(head: &Head, listing: Listing<'_, IndexRow>) -> File {
+pub fn index_page(head: &Head, listing: &Listing<'_, IndexRow>) -> File {
     let host = head.host();
     let mut body = format!("<h1>{}</h1>\n", Text(head.name.as_deref().unwrap_or("Container images")));
     let _ = write!(
@@ -30,7 +30,7 @@ pub fn index_page(head: &Head, listing: Listing<'_, IndexRow>) -> File {
         Listing::Rows(rows) => list(&mut body, rows, 0),
         Listing::Pages(pages) => {
             body.push_str("<ul class=\"rows\">\n");
-            for page in pages {
+            for page in *pages {
                 let _ = writeln!(
                     body,
                     "<li><a href=\"{}\">{} – {}</a></li>",
@@ -42,9 +42,9 @@ pub fn index_page(head: &Head, listing: Listing<'_, IndexRow>) -> File {
             body.push_str("</ul>\n");
         }
     }
-    let _ = write!(
+    let _ = writeln!(
         body,
-        "<footer><p>For programs: <a href=\"{}\">catalog.json</a>. Published by Roadstead, site version {}.</p></footer>\n",
+        "<footer><p>For programs: <a href=\"{}\">catalog.json</a>. Published by Roadstead, site version {}.</p></footer>",
         paths::CATALOG_JSON,
         super::SITE_VERSION
     );

@@ -11,7 +11,7 @@ use crate::text::{bytes, count};
 const MOST: usize = 100;
 
 /// The page of a repository: where it is from, how to pull it, and its tags or the pages they are on.
-pub fn repository_page(head: &Head, repository: &RepositoryRow, listing: Listing<'_, TagRow>) -> File {
+pub fn repository_page(head: &Head, repository: &RepositoryRow, listing: &Listing<'_, TagRow>) -> File {
     let mut body = format!("<h1>{}</h1>\n", Text(repository.name.as_str()));
     about(&mut body, repository);
     pull(&mut body, head, repository);
@@ -21,7 +21,7 @@ pub fn repository_page(head: &Head, repository: &RepositoryRow, listing: Listing
         Listing::Rows(tags) => tags.iter().for_each(|tag| article(&mut body, tag)),
         Listing::Pages(pages) => {
             body.push_str("<ul class=\"rows\">\n");
-            for page in pages {
+            for page in *pages {
                 let (href, first, last) = (paths::tags_page_file(&page.key), Text(&page.first), Text(&page.last));
                 let _ = writeln!(body, "<li><a href=\"{}\">{first} – {last}</a></li>", Text(&href));
             }
@@ -40,7 +40,9 @@ pub fn tags_page(repository: &RepositoryRow, key: &str, tags: &[TagRow]) -> File
         [] => "no tags".to_owned(),
     };
     let mut body = format!("<h1><a href=\"_repository.html\">{}</a></h1>\n<h2>{}</h2>\n", Text(name), Text(&range));
-    tags.iter().for_each(|tag| article(&mut body, tag));
+    for tag in tags {
+        article(&mut body, tag);
+    }
     file(paths::tags_page(&repository.name, key), repository, &format!("{name}: {range}"), &body)
 }
 
@@ -93,13 +95,11 @@ any gateway that has subdomains:</p>
 
 fn article(body: &mut String, tag: &TagRow) {
     let name = tag.name();
-    let _ = write!(
-        body,
-        "<article id=\"{0}\">\n<h3>{0}</h3>\n<p><code class=\"id\">{1}</code><br>{2}</p>\n",
-        Text(&name),
-        tag.digest,
-        Cid(&tag.cid)
-    );
+    let _ = write!(body, "<article id=\"{0}\">\n<h3>{0}</h3>\n<p>", Text(&name));
+    if tag.tag.is_some() {
+        let _ = write!(body, "<code class=\"id\">{}</code><br>", tag.digest);
+    }
+    let _ = writeln!(body, "{}</p>", Cid(&tag.cid));
     if let Some(artifact_type) = &tag.artifact_type {
         let _ = writeln!(body, "<p>Not a container image: <code>{}</code>.</p>", Text(artifact_type));
     }
@@ -114,7 +114,7 @@ fn article(body: &mut String, tag: &TagRow) {
         let _ = writeln!(body, "<p class=\"note\">Not mirrored: {}.</p>", html::list(&tag.left_out, 12));
     }
     if !tag.referrers.is_empty() {
-        let number = count(tag.referrers.len() as u64, "signature or attachment", "signatures and attachments");
+        let number = count(tag.referrers.len() as u64, "signature or attestation", "signatures and attestations");
         let _ = writeln!(body, "<details>\n<summary>{number}</summary>\n<ul>");
         tag.referrers.iter().take(MOST).for_each(|row| referrer(body, row));
         more(body, tag.referrers.len());

@@ -215,6 +215,7 @@ fn what_is_made_stays_small() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
     #[test]
     fn any_configuration_gives_a_valid_signature_or_words(text in "\\PC{0,60}", raw in "[\\x00-\\x7f]{0,40}") {
         let configuration = configuration(&json!([{"created_by": text, "author": raw}, {"comment": text}]));
