@@ -52,9 +52,9 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 2048,
+            connections: 1024,
             head: Duration::from_secs(30),
-            write: Duration::from_secs(60),
+            write: Duration::from_mins(1),
             farewell: Duration::from_secs(10),
         }
     }
@@ -151,9 +151,10 @@ impl Door {
     async fn welcome(self: Arc<Self>, stream: TcpStream, client: SocketAddr, leave: Leave) {
         // Answers go out whole; waiting for more would only delay their ends. Its failure costs speed, nothing else.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return self.serve(stream, client, leave).await };
+        let Some(tls) = &self.tls else { return Box::pin(self.serve(stream, client, leave)).await };
         match timeout(self.limits.head, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.serve(stream, client, leave).await,
+            // In boxes of their own, so that a plain connection does not take the room of an encrypted one.
+            Ok(Ok(stream)) => Box::pin(self.serve(stream, client, leave)).await,
             Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS came about"),
             Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
         }

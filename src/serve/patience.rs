@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn each_byte_taken_gives_the_whole_time_again() {
         let (near, mut far) = duplex(1);
-        let mut near = Patience::new(near, Duration::from_secs(3600));
+        let mut near = Patience::new(near, Duration::from_hours(1));
         near.write_all(b"1").await.unwrap();
         let mut writing = Box::pin(near.write_all(b"2"));
         assert!(poll!(&mut writing).is_pending());

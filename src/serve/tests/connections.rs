@@ -59,7 +59,7 @@ async fn slow_heads_and_idle_connections_are_closed() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_dropped() {
-    let farewell = Duration::from_secs(3600);
+    let farewell = Duration::from_hours(1);
     let limits = Limits { write: Duration::from_millis(200), farewell, ..Limits::default() };
     let server = Server::with(Options::default(), limits).await;
     let directory = tempfile::tempdir().unwrap();
