@@ -11,9 +11,9 @@ use super::entity::Entity;
 use crate::image::{Digest, Target};
 
 /// Bytes in all.
-const CAPACITY: usize = 16 * 1024 * 1024;
+const CAPACITY: usize = 8 * 1024 * 1024;
 /// Bytes of the largest thing that is kept.
-pub(super) const LARGEST: usize = 1024 * 1024;
+const LARGEST: usize = 512 * 1024;
 /// Bytes that an entry takes beside its content, roughly: names, headers, links.
 const ENTRY: usize = 768;
 

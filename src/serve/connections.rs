@@ -5,12 +5,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::AUTHORIZATION;
-use axum::http::{Request, Response};
+use axum::http::header::{AUTHORIZATION, CONNECTION};
+use axum::http::{HeaderValue, Request, Response};
 use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -51,9 +52,9 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 2048,
+            connections: 1024,
             head: Duration::from_secs(30),
-            write: Duration::from_secs(60),
+            write: Duration::from_mins(1),
             farewell: Duration::from_secs(10),
         }
     }
@@ -71,31 +72,31 @@ pub(super) struct Door {
     pub(super) limits: Limits,
 }
 
+/// When a connection has to end.
+struct Leave {
+    /// The server stops.
+    stop: CancellationToken,
+    /// Others need its place.
+    crowded: CancellationToken,
+}
+
+/// What a connection's requests and its end tell each other.
+#[derive(Default)]
+struct Visit {
+    /// A request came.
+    begun: AtomicBool,
+    /// The next answer is the last.
+    last: AtomicBool,
+}
+
 /// Serves until `stop`, then lets running answers end for a while.
 pub(super) async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationToken) {
     let limits = door.limits;
     let places = Arc::new(Semaphore::new(limits.connections));
     let tasks = TaskTracker::new();
     let cut = CancellationToken::new();
-    let mut leave = stop.child_token();
+    let mut crowded = CancellationToken::new();
     loop {
-        let place = match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => place,
-            Err(_) => {
-                // Those that wait for another request leave at once, those that are served when they are done.
-                // Newcomers wait in the kernel's queue meanwhile.
-                tracing::warn!(connections = limits.connections, "all places are taken: idle connections are closed");
-                leave.cancel();
-                leave = stop.child_token();
-                tokio::select! {
-                    place = Arc::clone(&places).acquire_owned() => match place {
-                        Ok(place) => place,
-                        Err(_) => break,
-                    },
-                    () = stop.cancelled() => break,
-                }
-            }
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
@@ -107,7 +108,19 @@ pub(super) async fn serve(door: Arc<Door>, listener: TcpListener, stop: Cancella
                 continue;
             }
         };
-        let (door, leave, cut) = (Arc::clone(&door), leave.clone(), cut.clone());
+        if places.available_permits() == 0 {
+            // Those that wait for another request leave at once, those that are served when they are done.
+            // This one waits for a place, and those after it in the kernel's queue.
+            tracing::warn!(connections = limits.connections, "all places are taken: idle connections are closed");
+            crowded.cancel();
+            crowded = CancellationToken::new();
+        }
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = stop.cancelled() => break,
+        };
+        let (door, cut) = (Arc::clone(&door), cut.clone());
+        let leave = Leave { stop: stop.clone(), crowded: crowded.clone() };
         tasks.spawn(async move {
             let _place = place;
             tokio::select! {
@@ -135,26 +148,35 @@ async fn refused(error: &io::Error) {
 }
 
 impl Door {
-    async fn welcome(self: Arc<Self>, stream: TcpStream, client: SocketAddr, leave: CancellationToken) {
+    async fn welcome(self: Arc<Self>, stream: TcpStream, client: SocketAddr, leave: Leave) {
         // Answers go out whole; waiting for more would only delay their ends. Its failure costs speed, nothing else.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return self.serve(stream, client, leave).await };
+        let Some(tls) = &self.tls else { return Box::pin(self.serve(stream, client, leave)).await };
         match timeout(self.limits.head, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.serve(stream, client, leave).await,
+            // In boxes of their own, so that a plain connection does not take the room of an encrypted one.
+            Ok(Ok(stream)) => Box::pin(self.serve(stream, client, leave)).await,
             Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS came about"),
             Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
         }
     }
 
-    async fn serve<S>(self: &Arc<Self>, stream: S, client: SocketAddr, leave: CancellationToken)
+    async fn serve<S>(self: &Arc<Self>, stream: S, client: SocketAddr, leave: Leave)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let stream = TokioIo::new(Patience::new(stream, self.limits.write));
         let router = TowerToHyperService::new(self.router.clone());
+        let visit = Visit::default();
         let service = service_fn(|request| {
-            let (door, router) = (Arc::clone(self), router.clone());
-            async move { Ok::<_, std::convert::Infallible>(door.answer(&router, request, client).await) }
+            let (router, visit) = (router.clone(), &visit);
+            async move {
+                visit.begun.store(true, Ordering::Relaxed);
+                let mut response = self.answer(&router, request, client).await;
+                if visit.last.load(Ordering::Relaxed) {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -163,12 +185,20 @@ impl Door {
             .max_headers(FIELDS)
             .serve_connection(stream, service);
         let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = leave.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.as_mut().await
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                () = leave.stop.cancelled() => {}
+                () = leave.crowded.cancelled(), if !visit.last.load(Ordering::Relaxed) => {
+                    visit.last.store(true, Ordering::Relaxed);
+                    if !visit.begun.load(Ordering::Relaxed) {
+                        // Its request may be on the way: it gets its answer.
+                        continue;
+                    }
+                }
             }
+            connection.as_mut().graceful_shutdown();
+            break connection.as_mut().await;
         };
         if let Err(error) = ended {
             tracing::debug!(%client, %error, "a connection ended early");
@@ -182,7 +212,7 @@ impl Door {
         client: SocketAddr,
     ) -> Response<Body> {
         let record = Record::begin(&request, client);
-        let is_api = request.uri().path().starts_with("/v2");
+        let is_api = matches!(request.uri().path().as_bytes(), [b'/', b'v', b'2'] | [b'/', b'v', b'2', b'/', ..]);
         let refusal = match &self.credentials {
             Some(credentials) => credentials.check(request.headers().get(AUTHORIZATION)).await.err(),
             None => None,

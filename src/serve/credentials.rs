@@ -67,8 +67,12 @@ impl Credentials {
     /// Reads the file; refuses one that has no entry, or one that is not bcrypt.
     pub(super) fn load(path: &Path) -> Result<Self> {
         let (stamp, users) = read(path)?;
-        let state =
-            State { stamp: Some(stamp), looked: Instant::now(), users: Some(Arc::new(users)), accepted: HashSet::new() };
+        let state = State {
+            stamp: Some(stamp),
+            looked: Instant::now(),
+            users: Some(Arc::new(users)),
+            accepted: HashSet::new(),
+        };
         Ok(Self {
             path: path.to_owned(),
             state: Mutex::new(state),
@@ -230,7 +234,10 @@ fn parse(text: &str) -> Result<Users> {
         };
         let cost = parts.get_cost();
         if !(4..=HIGHEST_COST).contains(&cost) {
-            return refuse(format!("the password of `{user}` has the cost {cost}, from 4 to {HIGHEST_COST} are usable"), hint);
+            return refuse(
+                format!("the password of `{user}` has the cost {cost}, from 4 to {HIGHEST_COST} are usable"),
+                hint,
+            );
         }
         if costliest.as_ref().is_none_or(|(highest, _)| cost > *highest) {
             costliest = Some((cost, hash.to_owned()));
@@ -239,8 +246,7 @@ fn parse(text: &str) -> Result<Users> {
         hashes.entry(line.split(':').next().unwrap_or_default().to_owned()).or_insert_with(|| hash.to_owned());
     }
     let Some((_, costliest)) = costliest else {
-        return Err(Error::new(Kind::Usage, "there is no user in it")
-            .hint("`htpasswd -B FILE USER` adds one."));
+        return Err(Error::new(Kind::Usage, "there is no user in it").hint("`htpasswd -B FILE USER` adds one."));
     };
     Ok(Users { hashes, costliest })
 }

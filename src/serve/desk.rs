@@ -96,7 +96,7 @@ impl Desk {
             return Ok(generation);
         }
         let asked_at = self.start.elapsed().as_micros() as u64;
-        let generation = self.ask(|shelf| shelf.generation()).await?;
+        let generation = self.ask(Shelf::generation).await?;
         self.cache.renew(generation);
         self.generation.store(generation, Ordering::Release);
         self.seen.store(asked_at + 1, Ordering::Release);
@@ -163,9 +163,11 @@ impl Desk {
             return Ok(entity);
         }
         let names = asked.clone();
-        Err(match self.ask(move |shelf| Ok(known(shelf, &names)?.is_some())).await? {
-            true => Refusal::blob_unknown(asked.name.as_str(), &digest.to_string()),
-            false => Refusal::name_unknown(asked.name.as_str()),
+        let is_known = self.ask(move |shelf| Ok(known(shelf, &names)?.is_some())).await?;
+        Err(if is_known {
+            Refusal::blob_unknown(asked.name.as_str(), &digest.to_string())
+        } else {
+            Refusal::name_unknown(asked.name.as_str())
         })
     }
 

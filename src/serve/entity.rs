@@ -83,12 +83,7 @@ impl Entity {
     pub(super) fn plain(bytes: Bytes, content_type: &'static str) -> Result<Self> {
         let digest = Digest::of(&bytes);
         let content_type = HeaderValue::from_static(content_type);
-        Ok(Self {
-            content: Content::Bytes(bytes),
-            content_type,
-            digest: None,
-            ..Self::named(&digest, Keep::Never)?
-        })
+        Ok(Self { content: Content::Bytes(bytes), content_type, digest: None, ..Self::named(&digest, Keep::Never)? })
     }
 
     fn named(digest: &Digest, keep: Keep) -> Result<Self> {
@@ -163,9 +158,7 @@ impl Entity {
             *response.body_mut() = match &self.content {
                 // The range was cut to the size, which fits in memory.
                 Content::Bytes(bytes) => bytes.slice(start as usize..(start + length) as usize).into(),
-                Content::File(file, _) => {
-                    Body::new(FileBody::new(Arc::clone(file), start, length, Arc::clone(reader)))
-                }
+                Content::File(file, _) => Body::new(FileBody::new(Arc::clone(file), start, length, Arc::clone(reader))),
             };
         }
         response

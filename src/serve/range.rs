@@ -30,11 +30,11 @@ pub(super) fn wanted(header: &str, size: u64) -> Wanted {
     let Some((first, last)) = spec.split_once('-') else { return Wanted::Whole };
     match (number(first), number(last)) {
         (Some(first), Some(last)) if first > last => Wanted::Whole,
-        (Some(start), last) if last.is_some() || spec.ends_with('-') => {
+        (Some(start), last_byte) if last_byte.is_some() || last.is_empty() => {
             if start >= size {
                 return Wanted::Unsatisfiable;
             }
-            let end = last.map_or(size, |last| last.saturating_add(1).min(size));
+            let end = last_byte.map_or(size, |last| last.saturating_add(1).min(size));
             Wanted::Part { start, length: end - start }
         }
         (None, Some(suffix)) if first.is_empty() => {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 
 use crate::error::{Error, Kind};
 
@@ -16,28 +16,28 @@ pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: String,
-    detail: Value,
-    header: Option<(HeaderName, HeaderValue)>,
+    detail: Vec<(&'static str, String)>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), detail: json!({}), header: None }
+        Self { status, code, message: message.into(), detail: Vec::new(), header: None }
     }
 
-    fn about(mut self, detail: Value) -> Self {
-        self.detail = detail;
+    fn about(mut self, what: &'static str, value: &str) -> Self {
+        self.detail.push((what, value.to_owned()));
         self
     }
 
     fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.header = Some((name, HeaderValue::from_static(value)));
+        self.header = Some((name, value));
         self
     }
 
     pub(super) fn name_unknown(name: &str) -> Self {
         let message = "there is no such repository here".to_owned();
-        Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message).about(json!({ "name": name }))
+        Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message).about("name", name)
     }
 
     pub(super) fn name_invalid(error: &Error) -> Self {
@@ -46,13 +46,13 @@ impl Refusal {
 
     pub(super) fn manifest_unknown(name: &str, target: &str, message: Option<String>) -> Self {
         let message = message.unwrap_or_else(|| "the repository has no such manifest".to_owned());
-        Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", message)
-            .about(json!({ "name": name, "reference": target }))
+        Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", message).about("name", name).about("reference", target)
     }
 
     pub(super) fn blob_unknown(name: &str, digest: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "the repository has no such blob")
-            .about(json!({ "name": name, "digest": digest }))
+            .about("name", name)
+            .about("digest", digest)
     }
 
     pub(super) fn digest_invalid(error: &Error) -> Self {
@@ -110,7 +110,8 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response<Body> {
-        let error = json!({ "code": self.code, "message": self.message, "detail": self.detail });
+        let detail: Map<_, _> = self.detail.into_iter().map(|(what, value)| (what.to_owned(), value.into())).collect();
+        let error = json!({ "code": self.code, "message": self.message, "detail": detail });
         let body = json!({ "errors": [error] }).to_string();
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
@@ -118,7 +119,7 @@ impl IntoResponse for Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, body.len().into());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.header);
+        headers.extend(self.header.map(|(name, value)| (name, HeaderValue::from_static(value))));
         *response.body_mut() = body.into();
         response
     }

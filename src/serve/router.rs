@@ -133,12 +133,7 @@ fn redirect(uri: &Uri) -> Answer {
 }
 
 impl Counter {
-    fn asked(
-        &self,
-        name: RepositoryName,
-        namespace: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<Asked, Refusal> {
+    fn asked(&self, name: RepositoryName, namespace: Option<&str>, headers: &HeaderMap) -> Result<Asked, Refusal> {
         endpoint::asked(name, namespace, |host| {
             headers.get(HOST).is_some_and(|own| own.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
                 || self.own_names.iter().any(|own| own == host)

@@ -1,0 +1,143 @@
+//! A shelf in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::Bytes;
+
+use crate::error::{Error, Kind, Result};
+use crate::image::{Descriptor, Digest, RepositoryName, Target, media};
+use crate::serve::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
+
+#[derive(Default)]
+pub(super) struct Repository {
+    pub(super) tags: BTreeMap<String, Digest>,
+    pub(super) manifests: BTreeMap<Digest, (Bytes, String)>,
+    pub(super) blobs: BTreeMap<Digest, BlobAnswer>,
+    pub(super) missing: BTreeMap<Digest, String>,
+    pub(super) referrers: BTreeMap<Digest, Vec<Descriptor>>,
+}
+
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) repositories: BTreeMap<String, Repository>,
+    pub(super) aliases: BTreeMap<String, String>,
+    pub(super) pages: BTreeMap<String, Bytes>,
+    pub(super) failure: Option<Kind>,
+}
+
+/// Counts what it is asked; every change is a new generation.
+#[derive(Default)]
+pub(super) struct MemoryShelf {
+    content: Mutex<Content>,
+    generation: AtomicU64,
+    asked: AtomicUsize,
+}
+
+impl Repository {
+    pub(super) fn add_manifest(&mut self, tag: &str, text: &str) -> Digest {
+        let bytes = Bytes::from(text.to_owned());
+        let digest = Digest::of(&bytes);
+        self.tags.insert(tag.to_owned(), digest);
+        self.manifests.insert(digest, (bytes, media::OCI_MANIFEST.to_owned()));
+        digest
+    }
+
+    pub(super) fn add_blob(&mut self, bytes: &'static [u8]) -> Digest {
+        let content = BlobContent::Bytes(Bytes::from_static(bytes));
+        let digest = Digest::of(bytes);
+        self.blobs.insert(digest, BlobAnswer { size: bytes.len() as u64, content });
+        digest
+    }
+
+    pub(super) fn add_file(&mut self, path: &std::path::Path) -> Digest {
+        let bytes = std::fs::read(path).unwrap();
+        let digest = Digest::of(&bytes);
+        let content = BlobContent::File(path.to_owned());
+        self.blobs.insert(digest, BlobAnswer { size: bytes.len() as u64, content });
+        digest
+    }
+}
+
+impl MemoryShelf {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> T {
+        let result = change(&mut self.content.lock().unwrap());
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        result
+    }
+
+    pub(super) fn repository<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
+        self.change(|content| change(content.repositories.entry(name.to_owned()).or_default()))
+    }
+
+    pub(super) fn times_asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn content(&self) -> Result<MutexGuard<'_, Content>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let content = self.content.lock().unwrap();
+        match content.failure {
+            Some(kind) => Err(Error::new(kind, "/secret/path is broken")),
+            None => Ok(content),
+        }
+    }
+
+    fn of<T>(&self, name: &RepositoryName, answer: impl FnOnce(&str, &Repository) -> Option<T>) -> Result<Option<T>> {
+        let content = self.content()?;
+        let name = content.aliases.get(name.as_str()).map_or(name.as_str(), String::as_str);
+        Ok(content.repositories.get(name).and_then(|repository| answer(name, repository)))
+    }
+}
+
+fn page<'a>(all: impl Iterator<Item = &'a String>, after: Option<&str>, limit: Option<usize>) -> (Vec<String>, bool) {
+    let mut rest = all.filter(|item| after.is_none_or(|after| item.as_str() > after));
+    let items = rest.by_ref().take(limit.unwrap_or(usize::MAX)).cloned().collect();
+    (items, rest.next().is_some())
+}
+
+impl Shelf for MemoryShelf {
+    fn generation(&self) -> Result<u64> {
+        Ok(self.generation.load(Ordering::SeqCst))
+    }
+
+    fn manifest(&self, name: &RepositoryName, target: &Target) -> Result<Option<ManifestAnswer>> {
+        self.of(name, |_, repository| {
+            let digest = match target {
+                Target::Tag(tag) => *repository.tags.get(tag.as_str())?,
+                Target::Digest(digest) => *digest,
+            };
+            let (bytes, media_type) = repository.manifests.get(&digest)?.clone();
+            Some(ManifestAnswer { bytes, media_type, digest })
+        })
+    }
+
+    fn missing_child(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<String>> {
+        self.of(name, |_, repository| repository.missing.get(digest).cloned())
+    }
+
+    fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<BlobAnswer>> {
+        self.of(name, |_, repository| repository.blobs.get(digest).cloned())
+    }
+
+    fn tags(&self, name: &RepositoryName, after: Option<&str>, limit: Option<usize>) -> Result<Option<TagPage>> {
+        self.of(name, |name, repository| {
+            let (tags, more) = page(repository.tags.keys(), after, limit);
+            Some(TagPage { name: name.parse().unwrap(), tags, more })
+        })
+    }
+
+    fn repositories(&self, after: Option<&str>, limit: Option<usize>) -> Result<RepositoryPage> {
+        let (names, more) = page(self.content()?.repositories.keys(), after, limit);
+        Ok(RepositoryPage { names, more })
+    }
+
+    fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
+        self.of(name, |_, repository| Some(repository.referrers.get(subject).cloned().unwrap_or_default()))
+    }
+
+    fn page(&self, path: &str) -> Result<Option<Bytes>> {
+        Ok(self.content()?.pages.get(path).cloned())
+    }
+}
