@@ -138,7 +138,11 @@ impl Registries {
     ) -> Result<Endpoint> {
         let scheme = if plain { "http" } else { "https" };
         let base = Url::parse(&format!("{scheme}://{address}/")).ok().filter(|url| {
-            url.path() == "/" && url.username().is_empty() && url.password().is_none() && url.query().is_none()
+            url.path() == "/"
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
         });
         let base = base.ok_or_else(|| {
             Error::new(Kind::Usage, format!("`{}` is not the name of a registry", printable_within(host, 200)))
@@ -180,11 +184,13 @@ impl Registries {
         match builder().tls_certs_merge(parsed.clone()).build() {
             Ok(client) => Ok((client, true)),
             // A system without any authority can still speak plain http, or trust the ones in `ca_file`.
-            Err(_) if plain || !parsed.is_empty() => builder()
-                .tls_certs_only(parsed)
-                .build()
-                .map(|client| (client, false))
-                .map_err(|error| Error::new(Kind::Unexpected, "can't set up TLS").caused_by(error.without_url())),
+            Err(_) if plain || !parsed.is_empty() => {
+                builder().tls_certs_only(parsed).build().map(|client| (client, false)).map_err(|error| {
+                    // Most often a certificate that only now is decoded.
+                    Error::new(Kind::Usage, "the certificates in `ca_file` can't be used")
+                        .caused_by(error.without_url())
+                })
+            }
             Err(error) => Err(Error::new(Kind::Unexpected, "can't set up TLS").caused_by(error.without_url()).hint(
                 "Install the system's certificate authorities (the package `ca-certificates`), or set `ca_file`.",
             )),
