@@ -228,9 +228,9 @@ impl Endpoint {
         let mut url = realm.clone();
         {
             let mut query = url.query_pairs_mut();
-            service.iter().for_each(|service| {
+            if let Some(service) = service {
                 query.append_pair("service", service);
-            });
+            }
             query.append_pair("scope", &self.scope(repository));
         }
         let (grant, holder) = match credential {
@@ -238,9 +238,9 @@ impl Endpoint {
             _ => (Grant::nobody(), Holder::Nobody),
         };
         let mut ask = Ask::get(url);
-        grant.header.iter().for_each(|header| {
+        if let Some(header) = &grant.header {
             ask.headers.insert(AUTHORIZATION, header.clone());
-        });
+        }
         let answer = self.plain_document(&ask, &grant, MAX_TOKEN, patience).await?;
         self.granted(answer, &grant, holder)
     }

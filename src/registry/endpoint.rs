@@ -23,7 +23,7 @@ use crate::image::{RepositoryName, Target};
 const MAX_REDIRECTS: usize = 5;
 
 /// How long an endpoint that has a substitute is left alone after it could not be reached.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 /// What all endpoints have in common.
 pub(super) struct Shared {
@@ -96,6 +96,11 @@ pub(super) struct Answer {
 impl Endpoint {
     pub(super) fn patience(&self) -> Patience {
         Patience::new(self.shared.retry.at_most(self.tries), self.shared.observer.clone(), &self.registry)
+    }
+
+    /// Patience with a host that has a substitute.
+    pub(super) fn impatience(&self) -> Patience {
+        Patience::new(self.shared.retry.at_most(2), self.shared.observer.clone(), &self.registry)
     }
 
     /// `host[:port]` as it is in URLs.

@@ -69,7 +69,7 @@ mod tests {
             headers.insert("ratelimit-remaining", remaining.parse().unwrap());
             Quota::from_headers(&headers)
         };
-        let window = Some(Duration::from_secs(21_600));
+        let window = Some(Duration::from_hours(6));
         assert_eq!(read("100;w=21600", "37;w=21600"), Some(Quota { limit: 100, remaining: 37, window }));
         assert_eq!(read("100", " 37 "), Some(Quota { limit: 100, remaining: 37, window: None }));
         assert_eq!(read("many", "37"), None);

@@ -39,7 +39,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), response: Duration::from_secs(60), stall: Duration::from_secs(30) }
+        Self { connect: Duration::from_secs(10), response: Duration::from_mins(1), stall: Duration::from_secs(30) }
     }
 }
 

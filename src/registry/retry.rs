@@ -33,8 +33,8 @@ impl Default for RetryPolicy {
             tries: 5,
             base: Duration::from_millis(250),
             max_pause: Duration::from_secs(30),
-            max_retry_after: Duration::from_secs(600),
-            max_total: Duration::from_secs(1200),
+            max_retry_after: Duration::from_mins(10),
+            max_total: Duration::from_mins(20),
             progress: 64 << 10,
         }
     }
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(retry_after("34", now), Some(Duration::from_secs(34)));
         assert_eq!(retry_after(" 0 ", now), Some(Duration::ZERO));
         assert_eq!(retry_after("99999999999999999999999", now), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(retry_after("Tue, 24 Nov 2026 10:01:00 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("Tue, 24 Nov 2026 10:01:00 GMT", now), Some(Duration::from_mins(1)));
         assert_eq!(retry_after("Tue, 24 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
         for nonsense in ["", "-1", "soon", "1.5"] {
             assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
@@ -249,7 +249,7 @@ mod tests {
     async fn all_waits_together_are_bounded() {
         let (mut patience, _) =
             patience(RetryPolicy { tries: 100, max_total: Duration::from_secs(100), ..RetryPolicy::default() });
-        let ask = || Setback { error: error(), again: Again::After(Duration::from_secs(60)) };
+        let ask = || Setback { error: error(), again: Again::After(Duration::from_mins(1)) };
         patience.after(ask()).await.unwrap();
         assert!(patience.after(ask()).await.unwrap_err().to_string().contains("gave up after 1 min 0 s of waiting"));
     }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::authorization::Identity;
 use super::endpoint::{Ask, Endpoint};
+use super::retry::Patience;
 use super::transfer::Transfer;
 use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -100,10 +101,14 @@ impl Endpoint {
     }
 
     /// Whether someone without credentials is refused; `None` if that someone is told that there is nothing.
-    async fn refuses_anonymous(&self, repository: &RepositoryName, target: &Target) -> Result<Option<bool>> {
+    async fn refuses_anonymous(
+        &self,
+        repository: &RepositoryName,
+        target: &Target,
+        mut patience: Patience,
+    ) -> Result<Option<bool>> {
         let mut ask = self.manifest_ask(Method::HEAD, repository, target)?;
         ask.identity = Identity::Anonymous;
-        let mut patience = self.patience();
         let mut asked = self.exchange(&ask, &mut patience).await;
         if let Ok((answer, _)) = &asked
             && matches!(answer.response.status().as_u16(), 405 | 501)
@@ -207,15 +212,15 @@ impl Registry for Upstream {
             if !is_mirror && has_mirror && endpoint.rests() {
                 continue;
             }
-            match endpoint.refuses_anonymous(repository, target).await {
+            // Where there is someone else to ask, a host that can't be reached is not waited for.
+            let patience = if has_mirror { endpoint.impatience() } else { endpoint.patience() };
+            match endpoint.refuses_anonymous(repository, target, patience).await {
                 Ok(Some(refused)) => return Ok(refused),
                 // What only a mirror has, or only the user may see, is not public.
                 Ok(None) if !is_mirror && has_mirror => return Ok(true),
                 Ok(None) => {
-                    return match endpoint.has_credential(repository.as_str()).await? {
-                        true => Ok(endpoint.head(repository, target).await.is_ok()),
-                        false => Ok(false),
-                    };
+                    return Ok(endpoint.has_credential(repository.as_str()).await?
+                        && endpoint.head(repository, target).await.is_ok());
                 }
                 Err(error) if !is_mirror && has_mirror && error.kind() == Kind::Network => {
                     endpoint.rest();

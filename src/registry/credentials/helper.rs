@@ -48,9 +48,9 @@ pub(super) async fn get(
     let run = async {
         let mut command = tokio::process::Command::new(found);
         command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        search_path.iter().for_each(|path| {
+        if let Some(path) = search_path {
             command.env("PATH", path);
-        });
+        }
         let mut child = command.spawn().map_err(|error| refuse(&format!("it can't be started: {error}")))?;
         if let Some(mut stdin) = child.stdin.take() {
             // A helper that does not read is one that answers something else; its answer decides.

@@ -107,7 +107,8 @@ async fn a_directory_and_an_archive() {
 async fn names_that_tools_give() {
     let dir = tempfile::tempdir().unwrap();
     let source = format!("oci:{}", dir.path().display());
-    let cases: [(&[(&str, &str)], Option<&str>, Option<&str>); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>, Option<&'a str>);
+    let cases: [Case<'_>; 5] = [
         // docker save, buildx
         (&[(IMAGE_NAME, "docker.io/library/alpine:3"), (REF_NAME, "3")], Some("docker.io/library/alpine:3"), Some("3")),
         // podman save
@@ -239,7 +240,7 @@ async fn archives_that_are_refused() {
         (plus(EntryType::GNULongName, "x", 2 << 20, &vec![b'x'; 2 << 20]), "far too long"),
         (plus(EntryType::XHeader, "x", 4, b"nope"), "pax header"),
         (plus(EntryType::XHeader, "x", 29, b"29 size=18446744073709551615\n"), "cut off"),
-        (good[..good.len() - 1224].to_vec(), "cut off"),
+        (good[..good.len() - 1510].to_vec(), "cut off"),
         (b"hello, world".repeat(100), "not a tar archive"),
         (Vec::new(), "not a tar archive"),
     ];
@@ -271,7 +272,7 @@ async fn archives_with_extensions() {
         if number % 2 == 0 {
             let size = format!("size={}\n", bytes.len());
             let record = |text: &str| {
-                let length = (1..).find(|length| format!("{length} {text}").len() == *length).unwrap();
+                let length = (1..99).find(|length| format!("{length} {text}").len() == *length).unwrap();
                 format!("{length} {text}")
             };
             let pax = record(&format!("path=./{name}\n")) + &record(&size) + &record("mtime=1.5\n");

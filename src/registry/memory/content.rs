@@ -54,9 +54,9 @@ impl Content {
         let digest = Digest::of(&bytes);
         let of = self.of(repository);
         of.manifests.insert(digest, (media_type.to_owned(), bytes));
-        tag.iter().for_each(|tag| {
-            of.tags.insert((*tag).to_owned(), digest);
-        });
+        if let Some(tag) = tag {
+            of.tags.insert(tag.to_owned(), digest);
+        }
         digest
     }
 

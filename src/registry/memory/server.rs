@@ -89,8 +89,9 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 impl State {
     async fn answer(&self, request: Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        let sensitive = parts.headers.get_mut(header::AUTHORIZATION);
-        sensitive.into_iter().for_each(|value| value.set_sensitive(true));
+        if let Some(value) = parts.headers.get_mut(header::AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
         let info = self.note(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default(), &parts.headers);
         let hook = self.intercept.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(response) = hook.and_then(|hook| hook(&info)) {
@@ -235,8 +236,8 @@ impl State {
         }
         if spent {
             let body = serde_json::json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit."}]});
-            headers[0].1 = "application/json".to_owned();
-            headers.retain(|(name, _)| *name != "docker-content-digest");
+            headers.retain(|(name, _)| name.starts_with("ratelimit"));
+            headers.push(("content-type", "application/json".to_owned()));
             return answer(StatusCode::TOO_MANY_REQUESTS, &headers, body.to_string());
         }
         answer(StatusCode::OK, &headers, bytes)

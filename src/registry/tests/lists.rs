@@ -75,9 +75,12 @@ async fn a_list_goes_on_where_it_began() {
     bench.log_in(&registry.host(), "u", PASSWORD);
     let link = format!("<http://{}/v2/a/tags/list?last=a>; rel=\"next\"", elsewhere.host());
     registry.intercept(move |info| {
-        info.path.ends_with("/tags/list").then(|| match info.query.contains("last=a") {
-            true => plain(200, r#"{"tags":["b"]}"#),
-            false => with(plain(200, r#"{"tags":["a"]}"#), &[("link", &link)]),
+        info.path.ends_with("/tags/list").then(|| {
+            if info.query.contains("last=a") {
+                plain(200, r#"{"tags":["b"]}"#)
+            } else {
+                with(plain(200, r#"{"tags":["a"]}"#), &[("link", &link)])
+            }
         })
     });
     assert_eq!(bench.open(&registry.host()).tags(&name("a")).await.unwrap().len(), 2);

@@ -73,9 +73,12 @@ async fn wrong_bytes_are_refused() {
     let digest = image.digest();
     registry.intercept(move |info| {
         let wrong = with(plain(200, "{}"), &[("content-type", media::OCI_MANIFEST)]);
-        info.path.contains("/manifests/").then(|| match info.path.ends_with("/1") {
-            true => with(wrong, &[("docker-content-digest", &digest.to_string())]),
-            false => wrong,
+        info.path.contains("/manifests/").then(|| {
+            if info.path.ends_with("/1") {
+                with(wrong, &[("docker-content-digest", &digest.to_string())])
+            } else {
+                wrong
+            }
         })
     });
     for target in [tag("1"), Target::Digest(digest)] {
@@ -93,7 +96,7 @@ async fn too_large_is_refused_while_it_comes() {
     let upstream = bench.open(&registry.host());
     registry.intercept(|info| {
         // Without end: only a cap ends it.
-        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 65_536])));
+        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(noise(65_536)));
         info.path.contains("/manifests/").then(|| plain(200, Body::from_stream(endless)))
     });
     let error = upstream.manifest(&name("a/b"), &tag("1")).await.unwrap_err();
@@ -101,7 +104,7 @@ async fn too_large_is_refused_while_it_comes() {
     assert!(error.to_string().contains("larger than the 4.0 MiB"), "{error}");
     // An error page without end is cut, not refused.
     registry.intercept(|info| {
-        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 65_536])));
+        let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(noise(65_536)));
         info.path.contains("/manifests/").then(|| plain(404, Body::from_stream(endless)))
     });
     assert_eq!(upstream.manifest(&name("a/b"), &tag("1")).await.unwrap_err().kind(), Kind::NotFound);
