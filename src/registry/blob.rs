@@ -1,0 +1,49 @@
+//! A blob as a stream, from wherever it comes.
+//!
+//! Knows nothing of what is done with the bytes, and does not check their digest.
+
+use bytes::Bytes;
+
+use super::layout::FileBody;
+use super::transfer::Transfer;
+use crate::error::Result;
+
+/// The bytes of one blob in their order. Exactly as many as were asked for, or an error.
+pub struct BlobBody(Source);
+
+enum Source {
+    Remote(Box<Transfer>),
+    File(FileBody),
+}
+
+impl BlobBody {
+    pub(super) fn remote(transfer: Transfer) -> Self {
+        Self(Source::Remote(Box::new(transfer)))
+    }
+
+    pub(super) fn file(body: FileBody) -> Self {
+        Self(Source::File(body))
+    }
+
+    /// The next bytes, never empty; nothing at the end. May be dropped while it waits and called again.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        match &mut self.0 {
+            Source::Remote(transfer) => transfer.chunk().await,
+            Source::File(body) => body.chunk().await,
+        }
+    }
+
+    /// The offset in the blob that has been reached.
+    pub fn position(&self) -> u64 {
+        match &self.0 {
+            Source::Remote(transfer) => transfer.position(),
+            Source::File(body) => body.position(),
+        }
+    }
+}
+
+impl std::fmt::Debug for BlobBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlobBody").field("position", &self.position()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! One host that is asked: requests, redirects, authorization, patience.
+//!
+//! Knows HTTP; must not know what the documents say.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::authorization::{Grant, Identity, Keyring};
+use super::credentials::Credentials;
+use super::document::MAX_REFUSAL;
+use super::failure::{Refused, is_passing, of_transport};
+use super::retry::{Patience, Setback};
+use super::safe_url::SafeUrl;
+use super::{Observer, Quota, RetryPolicy, Timeouts};
+use crate::error::{Error, Kind, Result};
+use crate::image::{RepositoryName, Target};
+
+/// How many redirects are followed.
+const MAX_REDIRECTS: usize = 5;
+
+/// How long an endpoint that has a substitute is left alone after it could not be reached.
+const REST: Duration = Duration::from_mins(1);
+
+/// What all endpoints have in common.
+pub(super) struct Shared {
+    pub(super) credentials: Credentials,
+    pub(super) retry: RetryPolicy,
+    pub(super) timeouts: Timeouts,
+    pub(super) user_agent: &'static str,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// One host, and how it is reached.
+pub(super) struct Endpoint {
+    /// Its name in messages, in hints and for credentials; Docker Hub is `docker.io`.
+    pub(super) host: String,
+    /// The registry whose images it gives out, as the observer knows it.
+    pub(super) registry: String,
+    /// `https://host:port/`.
+    pub(super) base: Url,
+    /// Put before every repository (proxies that hold several registries).
+    pub(super) prefix: Option<RepositoryName>,
+    /// Plain http is allowed.
+    pub(super) insecure: bool,
+    /// How often something is tried.
+    pub(super) tries: u32,
+    pub(super) http: reqwest::Client,
+    /// Certificates for a client of `oci-client`; nothing if one can't be made here.
+    pub(super) certificates: Option<Vec<Vec<u8>>>,
+    pub(super) oci: OnceLock<Option<oci_client::Client>>,
+    pub(super) keyring: Keyring,
+    pub(super) rests_until: Mutex<Option<Instant>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// One request.
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) form: Option<String>,
+    pub(super) repository: String,
+    pub(super) identity: Identity,
+}
+
+impl Ask {
+    pub(super) fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            form: None,
+            repository: String::new(),
+            identity: Identity::User,
+        }
+    }
+
+    #[must_use]
+    pub(super) fn about(mut self, repository: &RepositoryName) -> Self {
+        repository.as_str().clone_into(&mut self.repository);
+        self
+    }
+}
+
+/// The head of an answer; its body is still to come.
+pub(super) struct Answer {
+    pub(super) response: reqwest::Response,
+    /// Whether it came from another host, to which this one had pointed.
+    pub(super) foreign: bool,
+}
+
+impl Endpoint {
+    pub(super) fn patience(&self) -> Patience {
+        Patience::new(self.shared.retry.at_most(self.tries), self.shared.observer.clone(), &self.registry)
+    }
+
+    /// Patience with a host that has a substitute.
+    pub(super) fn impatience(&self) -> Patience {
+        Patience::new(self.shared.retry.at_most(2), self.shared.observer.clone(), &self.registry)
+    }
+
+    /// `host[:port]` as it is in URLs.
+    pub(super) fn authority(&self) -> String {
+        let host = self.base.host_str().unwrap_or_default();
+        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// A repository's name at this host.
+    pub(super) fn remote_name(&self, repository: &str) -> String {
+        self.prefix.as_ref().map_or_else(|| repository.to_owned(), |prefix| format!("{prefix}/{repository}"))
+    }
+
+    pub(super) fn url(&self, path: &str) -> Result<Url> {
+        self.base
+            .join(path)
+            .map_err(|_| Error::new(Kind::Usage, format!("{} makes no URL with this name", SafeUrl(&self.base))))
+    }
+
+    pub(super) fn repository_url(&self, repository: &RepositoryName, rest: &str) -> Result<Url> {
+        self.url(&format!("v2/{}/{rest}", self.remote_name(repository.as_str())))
+    }
+
+    /// An image in words.
+    pub(super) fn image(&self, repository: &RepositoryName, target: &Target) -> String {
+        let separator = if matches!(target, Target::Tag(_)) { ':' } else { '@' };
+        format!("{}/{repository}{separator}{target}", self.registry)
+    }
+
+    pub(super) fn rest(&self) {
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+    }
+
+    pub(super) fn rests(&self) -> bool {
+        self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+    }
+
+    /// The client that gets tokens, made when it is first needed.
+    pub(super) fn oci_client(&self) -> Option<&oci_client::Client> {
+        use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol};
+        let made = self.oci.get_or_init(|| {
+            let certificates = self.certificates.as_ref()?;
+            let encoding = CertificateEncoding::Pem;
+            let config = ClientConfig {
+                protocol: if self.base.scheme() == "http" { ClientProtocol::Http } else { ClientProtocol::Https },
+                extra_root_certificates: certificates
+                    .iter()
+                    .map(|data| Certificate { encoding: encoding.clone(), data: data.clone() })
+                    .collect(),
+                read_timeout: Some(self.shared.timeouts.stall),
+                connect_timeout: Some(self.shared.timeouts.connect),
+                user_agent: self.shared.user_agent,
+                ..ClientConfig::default()
+            };
+            Client::try_from(config)
+                .inspect_err(|error| tracing::warn!(host = %self.host, %error, "no client for tokens"))
+                .ok()
+        });
+        made.as_ref()
+    }
+
+    /// Asks with authorization, renewing it once if it is refused, and with patience. Any other answer is the caller's to judge.
+    pub(super) async fn exchange(&self, ask: &Ask, patience: &mut Patience) -> Result<(Answer, Arc<Grant>)> {
+        let mut renewed = false;
+        loop {
+            let (grant, fresh) = self.grant(&ask.repository, ask.identity, patience).await?;
+            match self.once(ask, grant.header.as_ref(), &grant).await {
+                Ok(answer) if answer.response.status() == StatusCode::UNAUTHORIZED && !answer.foreign => {
+                    // What was granted just now will not be granted differently, unless the registry only now says how.
+                    let news = self.learn(answer.response.headers()).await;
+                    if renewed || (fresh && !news) {
+                        return Ok((answer, grant));
+                    }
+                    renewed = true;
+                    self.forget(&ask.repository, ask.identity, &grant).await;
+                    let (other, _) = self.grant(&ask.repository, ask.identity, patience).await?;
+                    if other.header == grant.header {
+                        return Ok((answer, grant));
+                    }
+                }
+                Ok(answer) => return Ok((answer, grant)),
+                Err(setback) => patience.after(setback).await?,
+            }
+        }
+    }
+
+    /// Asks once, following redirects; an answer that will pass with time is a setback. Credentials go to no other host.
+    pub(super) async fn once(
+        &self,
+        ask: &Ask,
+        authorization: Option<&reqwest::header::HeaderValue>,
+        grant: &Grant,
+    ) -> Result<Answer, Setback> {
+        let mut url = ask.url.clone();
+        let mut foreign = false;
+        for _ in 0..=MAX_REDIRECTS {
+            let mut headers = ask.headers.clone();
+            if foreign {
+                headers.remove(AUTHORIZATION);
+            } else if let Some(value) = authorization {
+                headers.insert(AUTHORIZATION, value.clone());
+            }
+            let mut request = self.http.request(ask.method.clone(), url.clone()).headers(headers);
+            if let Some(form) = &ask.form {
+                request = request.body(form.clone());
+            }
+            let response = match tokio::time::timeout(self.shared.timeouts.response, request.send()).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => return Err(of_transport(error, url.host_str().unwrap_or(&self.host), self.insecure)),
+                Err(_) => {
+                    let waited = self.shared.timeouts.response.as_secs_f32();
+                    let words = format!("{} did not answer within {waited} s", self.host);
+                    return Err(Setback::backoff(Error::new(Kind::Network, words)));
+                }
+            };
+            if !foreign && let Some(quota) = Quota::from_headers(response.headers()) {
+                self.shared.observer.quota(&self.registry, quota);
+            }
+            let target = match response.status().as_u16() {
+                301 | 302 | 303 | 307 | 308 if ask.form.is_none() => response.headers().get(LOCATION),
+                _ => None,
+            };
+            let Some(target) = target else {
+                return self.judge(Answer { response, foreign }, grant).await;
+            };
+            let next = self.redirected(&url, target)?;
+            // Once elsewhere, always elsewhere: coming back does not bring the credentials back.
+            foreign |= next.origin() != ask.url.origin();
+            tracing::debug!(from = %SafeUrl(&url), to = %SafeUrl(&next), "redirected");
+            url = next;
+        }
+        Err(Setback::never(Error::new(
+            Kind::Network,
+            format!("{} redirects more than {MAX_REDIRECTS} times", self.host),
+        )))
+    }
+
+    fn redirected(&self, from: &Url, target: &reqwest::header::HeaderValue) -> Result<Url, Setback> {
+        let refuse = |why: &str| Setback::never(Error::new(Kind::Network, format!("{} {why}", self.host)));
+        let mut next = std::str::from_utf8(target.as_bytes())
+            .ok()
+            .and_then(|text| from.join(text).ok())
+            .ok_or_else(|| refuse("redirects to something that is no URL"))?;
+        if !(next.scheme() == "https" || next.scheme() == "http" && next.has_host()) {
+            return Err(refuse("redirects to something that is neither http nor https"));
+        }
+        if next.scheme() == "http" && !self.insecure {
+            return Err(refuse(&format!("redirects from https to plain http ({}), which is refused", SafeUrl(&next))));
+        }
+        // A redirect must not choose credentials for us.
+        let _ = next.set_username("");
+        let _ = next.set_password(None);
+        Ok(next)
+    }
+
+    /// Turns an answer that will pass with time into a setback.
+    async fn judge(&self, answer: Answer, grant: &Grant) -> Result<Answer, Setback> {
+        let status = answer.response.status();
+        if !is_passing(status) {
+            return Ok(answer);
+        }
+        let (headers, foreign) = (answer.response.headers().clone(), answer.foreign);
+        // Words that break off are as good as none.
+        let body = self.read(answer, MAX_REFUSAL).await.map(|document| document.bytes).unwrap_or_default();
+        Err(Refused { status, headers: &headers, body: &body, host: &self.host, foreign, grant }.setback())
+    }
+}

@@ -1,0 +1,95 @@
+//! What the configuration says about registries.
+//!
+//! Plain values; knows neither files nor the environment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::credentials::Environment;
+use super::{Observer, RetryPolicy, Silent};
+
+/// Settings of one registry, keyed by its name in references.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrySettings {
+    /// Where to ask first: `host[:port][/prefix]`, or the same with `http://` or `https://` before it.
+    pub mirror: Option<String>,
+    /// Plain http instead of https. With a mirror it is the mirror's too; Docker Hub itself is always asked by https.
+    pub insecure: bool,
+    /// PEM file of authorities that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How many blobs are fetched at once.
+    pub max_parallel: Option<usize>,
+}
+
+/// How long is waited for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the head of an answer.
+    pub response: Duration,
+    /// For the next byte of a body.
+    pub stall: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), response: Duration::from_mins(1), stall: Duration::from_secs(30) }
+    }
+}
+
+/// Everything [`super::Registries`] has to know.
+#[derive(Clone)]
+pub struct Options {
+    /// By registry name.
+    pub registries: BTreeMap<String, RegistrySettings>,
+    /// How many blobs are fetched at once from a registry that has no setting of its own; 0 means 3.
+    pub max_parallel: usize,
+    /// Where credential files are looked for.
+    pub environment: Environment,
+    /// If not empty, only these credential files are read; they must exist.
+    pub credential_files: Vec<PathBuf>,
+    /// Limits of patience.
+    pub timeouts: Timeouts,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// The `User-Agent` header.
+    pub user_agent: &'static str,
+    /// Who hears of waits, retries and quotas.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Options {
+    /// Ordinary options, with credentials from the files that this environment points to.
+    pub fn new(environment: Environment) -> Self {
+        Self {
+            registries: BTreeMap::new(),
+            max_parallel: 3,
+            environment,
+            credential_files: Vec::new(),
+            timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
+            user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")),
+            observer: Arc::new(Silent),
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("registries", &self.registries)
+            .field("max_parallel", &self.max_parallel)
+            .field("environment", &self.environment)
+            .field("credential_files", &self.credential_files)
+            .field("timeouts", &self.timeouts)
+            .field("retry", &self.retry)
+            .field("user_agent", &self.user_agent)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,232 @@
+//! Opens registries by their names in references.
+//!
+//! Knows the settings and which host stands behind a name; makes the clients.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::authorization::Keyring;
+use super::credentials::Credentials;
+use super::endpoint::{Endpoint, Shared};
+use super::upstream::Upstream;
+use super::{Options, Registry, RegistrySettings};
+use crate::error::{Error, Kind, Result};
+use crate::image::RepositoryName;
+use crate::text::printable_within;
+
+/// How often a mirror is tried before the registry itself is asked.
+const MIRROR_TRIES: u32 = 2;
+
+/// Largest file of certificates that is read.
+const MAX_CERTIFICATES: u64 = 4 << 20;
+
+/// Opens registries; cheap to clone. Clones share connections, tokens and limits.
+#[derive(Clone)]
+pub struct Registries {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    shared: Arc<Shared>,
+    open: Mutex<HashMap<(String, bool), Arc<Upstream>>>,
+    slots: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// Docker Hub has several names; in references and in settings it is `docker.io`.
+fn canonical(registry: &str) -> String {
+    match registry.to_ascii_lowercase() {
+        hub if matches!(hub.as_str(), "index.docker.io" | "registry-1.docker.io") => "docker.io".to_owned(),
+        other => other,
+    }
+}
+
+impl Registries {
+    /// Takes the settings; nothing is asked or read yet.
+    pub fn new(mut options: Options) -> Self {
+        options.registries =
+            std::mem::take(&mut options.registries).into_iter().map(|(name, of)| (canonical(&name), of)).collect();
+        let shared = Arc::new(Shared {
+            credentials: Credentials::new(&options.environment, &options.credential_files),
+            retry: options.retry,
+            timeouts: options.timeouts,
+            user_agent: options.user_agent,
+            observer: options.observer.clone(),
+        });
+        Self { inner: Arc::new(Inner { options, shared, open: Mutex::default(), slots: Mutex::default() }) }
+    }
+
+    /// The registry of this name (`docker.io`, `ghcr.io`, `127.0.0.1:5000`). `insecure` allows plain http beyond what the
+    /// settings allow. Nothing is asked yet.
+    pub fn open(&self, registry: &str, insecure: bool) -> Result<Arc<dyn Registry>> {
+        let registry = canonical(registry);
+        let key = (registry.clone(), insecure);
+        if let Some(upstream) = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(upstream.clone());
+        }
+        let upstream = Arc::new(self.upstream(&registry, insecure)?);
+        let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(open.entry(key).or_insert(upstream).clone())
+    }
+
+    fn upstream(&self, registry: &str, insecure: bool) -> Result<Upstream> {
+        let options = &self.inner.options;
+        let settings = options.registries.get(registry).cloned().unwrap_or_default();
+        let is_hub = registry == "docker.io";
+        let insecure = insecure || settings.insecure;
+        let mut endpoints = Vec::new();
+        if let Some(mirror) = &settings.mirror {
+            endpoints.push(Arc::new(self.mirror(registry, mirror, insecure, &settings)?));
+        }
+        let plain = insecure && !is_hub;
+        let address = if is_hub { "registry-1.docker.io" } else { registry };
+        let mut endpoint = self.endpoint(registry, registry, address, plain, settings.ca_file.as_deref())?;
+        if settings.mirror.is_some() {
+            endpoint.tries = options.retry.tries;
+        }
+        endpoints.push(Arc::new(endpoint));
+        let wanted = settings.max_parallel.unwrap_or(options.max_parallel);
+        let slots = self
+            .inner
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(registry.to_owned())
+            .or_insert_with(|| {
+                Arc::new(Semaphore::new(if wanted == 0 { 3 } else { wanted.min(Semaphore::MAX_PERMITS) }))
+            })
+            .clone();
+        Ok(Upstream { endpoints, slots })
+    }
+
+    fn mirror(&self, registry: &str, written: &str, insecure: bool, of: &RegistrySettings) -> Result<Endpoint> {
+        let (plain, rest) = match (written.strip_prefix("http://"), written.strip_prefix("https://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => (insecure, written),
+        };
+        let refuse = |why: String| {
+            Error::new(Kind::Usage, format!("the mirror `{}` of {registry}: {why}", printable_within(written, 200)))
+                .hint("A mirror is written `host[:port][/prefix]`, or with `http://` or `https://` before it.")
+        };
+        let (host, prefix) = rest.trim_end_matches('/').split_once('/').unwrap_or((rest.trim_end_matches('/'), ""));
+        let host = canonical(host);
+        let own = self.inner.options.registries.get(&host).cloned().unwrap_or_default();
+        let ca_file = own.ca_file.as_deref().or(of.ca_file.as_deref());
+        let plain = plain || own.insecure && !written.starts_with("https://");
+        let address = if host == "docker.io" { "registry-1.docker.io" } else { &host };
+        let mut endpoint =
+            self.endpoint(registry, &host, address, plain, ca_file).map_err(|error| refuse(error.to_string()))?;
+        endpoint.tries = MIRROR_TRIES;
+        if !prefix.is_empty() {
+            endpoint.prefix = Some(prefix.parse::<RepositoryName>().map_err(|error| refuse(error.to_string()))?);
+        }
+        Ok(endpoint)
+    }
+
+    fn endpoint(
+        &self,
+        registry: &str,
+        host: &str,
+        address: &str,
+        plain: bool,
+        ca_file: Option<&Path>,
+    ) -> Result<Endpoint> {
+        let scheme = if plain { "http" } else { "https" };
+        let base = Url::parse(&format!("{scheme}://{address}/")).ok().filter(|url| {
+            url.path() == "/"
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        let base = base.ok_or_else(|| {
+            Error::new(Kind::Usage, format!("`{}` is not the name of a registry", printable_within(host, 200)))
+        })?;
+        let certificates = ca_file.map(certificates).transpose()?.unwrap_or_default();
+        let (http, system_roots) = self.client(&certificates, plain)?;
+        Ok(Endpoint {
+            host: host.to_owned(),
+            registry: registry.to_owned(),
+            base,
+            prefix: None,
+            insecure: plain,
+            tries: self.inner.options.retry.tries,
+            http,
+            certificates: system_roots.then_some(certificates),
+            oci: OnceLock::new(),
+            keyring: Keyring::default(),
+            rests_until: Mutex::default(),
+            shared: self.inner.shared.clone(),
+        })
+    }
+
+    /// A client, and whether the system's authorities are known to it.
+    fn client(&self, certificates: &[Vec<u8>], plain: bool) -> Result<(reqwest::Client, bool)> {
+        let timeouts = self.inner.options.timeouts;
+        let parsed = certificates
+            .iter()
+            .map(|pem| reqwest::Certificate::from_pem(pem))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| Error::new(Kind::Usage, "a certificate in `ca_file` can't be read"))?;
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(timeouts.connect)
+                .http2_adaptive_window(true)
+                .user_agent(self.inner.options.user_agent)
+        };
+        match builder().tls_certs_merge(parsed.clone()).build() {
+            Ok(client) => Ok((client, true)),
+            // A system without any authority can still speak plain http, or trust the ones in `ca_file`.
+            Err(_) if plain || !parsed.is_empty() => {
+                builder().tls_certs_only(parsed).build().map(|client| (client, false)).map_err(|error| {
+                    // Most often a certificate that only now is decoded.
+                    Error::new(Kind::Usage, "the certificates in `ca_file` can't be used")
+                        .caused_by(error.without_url())
+                })
+            }
+            Err(error) => Err(Error::new(Kind::Unexpected, "can't set up TLS").caused_by(error.without_url()).hint(
+                "Install the system's certificate authorities (the package `ca-certificates`), or set `ca_file`.",
+            )),
+        }
+    }
+}
+
+impl std::fmt::Debug for Registries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registries").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}
+
+/// The PEM blocks of a file of certificates.
+fn certificates(path: &Path) -> Result<Vec<Vec<u8>>> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let refuse = |why: String| {
+        Error::new(Kind::Usage, format!("ca_file {}: {why}", path.display()))
+            .hint("It must hold certificates in PEM form (`-----BEGIN CERTIFICATE-----`).")
+    };
+    let size = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    if size > MAX_CERTIFICATES {
+        return Err(refuse("it is far too large".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    let mut blocks = Vec::new();
+    let mut rest = text.as_str();
+    while let Some(begin) = rest.find(BEGIN) {
+        let Some(length) = rest[begin..].find(END) else { break };
+        let end = begin + length + END.len();
+        blocks.push(format!("{}\n", &rest[begin..end]).into_bytes());
+        rest = &rest[end..];
+    }
+    if blocks.is_empty() {
+        return Err(refuse("there is no certificate in it".to_owned()));
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,144 @@
+//! Tags and referrers, page by page.
+
+use super::*;
+use crate::error::Kind;
+use crate::image::media;
+use axum::http::Method;
+
+#[tokio::test]
+async fn tags_come_in_pages() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().page_size(3).start().await.unwrap();
+    for number in 0..10 {
+        registry.put_image(&name("a/b"), Some(&format!("v{number}")), &image());
+    }
+    let upstream = bench.open(&registry.host());
+    let tags = upstream.tags(&name("a/b")).await.unwrap();
+    assert_eq!(
+        tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
+        ["v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"]
+    );
+    assert_eq!(registry.requests(&Method::GET, "/v2/a/b/tags/list"), 4);
+    let error = upstream.tags(&name("nowhere")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound);
+}
+
+#[tokio::test]
+async fn tags_are_cleaned_sorted_and_unique() {
+    let (bench, registry) = (Bench::new(), MemoryRegistry::builder().start().await.unwrap());
+    let upstream = bench.open(&registry.host());
+    registry.intercept(|info| {
+        let body = r#"{"name":"a","tags":["b","a","../x","b","\u001b[31m","","1.0"]}"#;
+        info.path.ends_with("/tags/list").then(|| plain(200, body))
+    });
+    let tags = upstream.tags(&name("a")).await.unwrap();
+    assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["1.0", "a", "b"]);
+    registry.intercept(|info| info.path.ends_with("/tags/list").then(|| plain(200, r#"{"name":"a","tags":null}"#)));
+    assert!(upstream.tags(&name("a")).await.unwrap().is_empty());
+    for nonsense in ["", "[]x", "{\"tags\": 1}", "<html>"] {
+        registry.intercept(move |info| info.path.ends_with("/tags/list").then(|| plain(200, nonsense)));
+        assert_eq!(upstream.tags(&name("a")).await.unwrap_err().kind(), Kind::Verification, "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn lists_without_end_end() {
+    let (bench, registry) = (Bench::new(), MemoryRegistry::builder().start().await.unwrap());
+    let upstream = bench.open(&registry.host());
+    // The same page again, new pages with nothing new, and ever new tags in ever new pages.
+    registry.intercept(|_| Some(with(plain(200, r#"{"tags":["a"]}"#), &[("link", "<?n=1&last=a>; rel=\"next\"")])));
+    let error = upstream.tags(&name("a")).await.unwrap_err();
+    assert!(error.to_string().contains("a list that does not end"), "{error}");
+    registry.intercept(|info| {
+        let link = format!("<?last={}>; rel=next", info.count);
+        Some(with(plain(200, r#"{"tags":["a"]}"#), &[("link", &link)]))
+    });
+    let error = upstream.tags(&name("a")).await.unwrap_err();
+    assert!(error.to_string().contains("a list that does not end"), "{error}");
+    assert!(registry.total_requests() < 20);
+    let filler = "x".repeat(4 << 20);
+    registry.intercept(move |info| {
+        let body = format!("{{\"filler\":\"{filler}\",\"tags\":[\"t{}\"]}}", info.count);
+        Some(with(plain(200, body), &[("link", &format!("<?last={}>; rel=next", info.count))]))
+    });
+    registry.forget_requests();
+    let error = upstream.tags(&name("a")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Verification);
+    assert!(error.to_string().contains("larger than"), "{error}");
+    assert!(registry.total_requests() < 20, "64 MiB are 16 such pages");
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_it_began() {
+    let (bench, registry) = (Bench::new(), MemoryRegistry::builder().basic_auth("u", PASSWORD).start().await.unwrap());
+    let elsewhere = MemoryRegistry::builder().start().await.unwrap();
+    bench.log_in(&registry.host(), "u", PASSWORD);
+    let link = format!("<http://{}/v2/a/tags/list?last=a>; rel=\"next\"", elsewhere.host());
+    registry.intercept(move |info| {
+        info.path.ends_with("/tags/list").then(|| {
+            if info.query.contains("last=a") {
+                plain(200, r#"{"tags":["b"]}"#)
+            } else {
+                with(plain(200, r#"{"tags":["a"]}"#), &[("link", &link)])
+            }
+        })
+    });
+    assert_eq!(bench.open(&registry.host()).tags(&name("a")).await.unwrap().len(), 2);
+    assert_eq!(elsewhere.total_requests(), 0, "the credentials are not for another host");
+}
+
+#[tokio::test]
+async fn referrers_by_the_api_in_pages() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().page_size(2).start().await.unwrap();
+    let image = image();
+    registry.put_image(&name("a"), Some("1"), &image);
+    for number in 0..5 {
+        registry.put_image(&name("a"), None, &image.referrer("application/vnd.example.sbom", format!("sbom {number}")));
+    }
+    let upstream = bench.open(&registry.host());
+    let mut found = upstream.referrers(&name("a"), &image.digest()).await.unwrap();
+    let mut expected = registry.referrers(&name("a"), &image.digest());
+    found.sort_by_key(|descriptor| descriptor.digest);
+    expected.sort_by_key(|descriptor| descriptor.digest);
+    assert_eq!((found.len(), found), (5, expected));
+    assert!(upstream.referrers(&name("a"), &Digest::of(b"other")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn referrers_by_the_fallback_tag() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().referrers_api(false).start().await.unwrap();
+    let image = image();
+    registry.put_image(&name("a"), Some("1"), &image);
+    registry.put_image(&name("a"), None, &image.referrer("application/vnd.example.sbom", "sbom"));
+    let upstream = bench.open(&registry.host());
+    assert!(upstream.referrers(&name("a"), &image.digest()).await.unwrap().is_empty(), "no tag yet");
+    registry.put_referrers_tag(&name("a"), &image.digest());
+    let found = upstream.referrers(&name("a"), &image.digest()).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].artifact_type.as_deref(), Some("application/vnd.example.sbom"));
+    // Other ways of not having the API, and an answer that is no index.
+    for status in [200, 400, 401, 403, 405, 501] {
+        registry.intercept(move |info| info.path.contains("/referrers/").then(|| plain(status, "{}")));
+        assert_eq!(upstream.referrers(&name("a"), &image.digest()).await.unwrap().len(), 1, "{status}");
+    }
+    registry.intercept(|info| info.path.contains("/referrers/").then(|| plain(500, "")));
+    assert_eq!(upstream.referrers(&name("a"), &image.digest()).await.unwrap_err().kind(), Kind::Network);
+    // A tag of that name that is an image is nobody's list.
+    registry.clear_intercept();
+    let fallback = format!("sha256-{}", image.digest().hex());
+    registry.put_image(&name("a"), Some(&fallback), &image);
+    assert!(upstream.referrers(&name("a"), &image.digest()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn referrers_that_can_not_be_read_are_left_out() {
+    let (bench, registry) = (Bench::new(), MemoryRegistry::builder().start().await.unwrap());
+    let upstream = bench.open(&registry.host());
+    let good = serde_json::json!({"mediaType": media::OCI_MANIFEST, "digest": Digest::of(b"x"), "size": 1});
+    let bad = serde_json::json!({"mediaType": "x", "digest": "sha512:00", "size": 1});
+    let body = serde_json::json!({"schemaVersion": 2, "manifests": [bad, good, good, 7]}).to_string();
+    registry.intercept(move |_| Some(with(plain(200, body.clone()), &[("content-type", media::OCI_INDEX)])));
+    assert_eq!(upstream.referrers(&name("a"), &Digest::of(b"y")).await.unwrap().len(), 1);
+}
