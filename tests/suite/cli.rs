@@ -25,6 +25,14 @@ impl Roadstead {
         Self { home }
     }
 
+    /// One whose catalog has this UnixFS profile.
+    #[track_caller]
+    pub(crate) fn with_profile(profile: &str) -> Self {
+        let made = Self::new();
+        made.ok(&["root", "--profile", profile]);
+        made
+    }
+
     /// Lets it know a user's password for a registry, as `docker login` writes it down.
     pub(crate) fn log_in(&self, host: &str, user: &str, password: &str) {
         use base64::Engine as _;

@@ -39,28 +39,30 @@ fn asset(name: &str) -> PathBuf {
 #[test]
 fn the_catalog_shows_what_was_added() {
     let (registry, layout) = upstream();
-    let roadstead = Roadstead::new();
-    let empty = roadstead.root();
-    let reference = format!("{}/busybox:1", registry.host());
-    roadstead.ok(&["add", &reference, "--insecure", "--platform", "all", "--dry-run"]);
-    assert_eq!(roadstead.root(), empty, "a dry run changes nothing");
-
-    roadstead.add(&reference);
+    registry.push(&Layout::busybox(), "2", "other");
+    let roadstead = mirrored(&registry);
     let root = roadstead.root();
-    assert_ne!(root, empty);
     let published = format!("{}/busybox", registry.published());
+    let reference = format!("{}/busybox:1", registry.host());
     assert!(roadstead.ok(&["list"]).contains(&published));
     let shown = roadstead.ok(&["show", &reference]);
     assert!(shown.contains(&layout.digest("1")), "{shown}");
     assert!(shown.contains("linux/amd64") && shown.contains("linux/arm64"), "{shown}");
     assert!(roadstead.json(&["list"]).to_string().contains(&published));
     assert!(roadstead.json(&["show", &reference]).to_string().contains(&layout.digest("1")));
-
     roadstead.add(&reference);
     assert_eq!(roadstead.root(), root, "adding again changes nothing");
-    roadstead.ok(&["remove", &reference, "--yes"]);
-    assert_eq!(roadstead.root(), empty, "nothing of it is left");
-    roadstead.run(&["show", &reference]).failure(4);
+
+    let other = format!("{}/other:2", registry.host());
+    roadstead.ok(&["add", &other, "--insecure", "--dry-run"]);
+    assert_eq!(roadstead.root(), root, "a dry run changes nothing");
+    roadstead.add(&other);
+    assert_ne!(roadstead.root(), root);
+    assert!(roadstead.ok(&["list"]).contains("/other"));
+    roadstead.ok(&["remove", &other, "--yes"]);
+    assert_eq!(roadstead.root(), root, "nothing of it is left");
+    roadstead.run(&["show", &other]).failure(4);
+    roadstead.ok(&["show", &reference]);
 }
 
 #[test]
@@ -200,8 +202,7 @@ fn artifacts_signatures_and_attestations_survive() {
 fn exported_tree_has_our_root(profile: Profile) {
     let (registry, layout) = upstream();
     registry.push(&Layout::random(&[3_000_000, 300_000], 1), "1", "random");
-    let roadstead = Roadstead::new();
-    roadstead.ok(&["root", "--profile", profile.name()]);
+    let roadstead = Roadstead::with_profile(profile.name());
     roadstead.add(&format!("{}/busybox:1", registry.host()));
     roadstead.add(&format!("{}/random:1", registry.host()));
     let directory = roadstead.path("export");
@@ -277,8 +278,7 @@ fn caddy_serves_an_export() {
 /// podman pulls and runs from a Kubo gateway that holds nothing but the blocks of our CAR file.
 fn a_gateway_alone_is_enough(profile: Profile) {
     let (registry, _) = upstream();
-    let roadstead = Roadstead::new();
-    roadstead.ok(&["root", "--profile", profile.name()]);
+    let roadstead = Roadstead::with_profile(profile.name());
     roadstead.add(&format!("{}/busybox:1", registry.host()));
     let car = roadstead.path("registry.car");
     roadstead.ok(&["export", car.to_str().expect("a path in UTF-8")]);
@@ -309,13 +309,13 @@ fn podman_runs_from_a_gateway_with_the_old_profile() {
 
 #[test]
 fn a_private_image_stays_out_until_it_is_allowed() {
-    let layout = Layout::busybox();
+    let (open, _) = upstream();
+    let roadstead = mirrored(&open);
+    let root = roadstead.root();
     let registry = DockerRegistry::with_basic_auth();
-    registry.push(&layout, "1", "secret");
+    registry.push(&Layout::busybox(), "1", "secret");
     let repository = format!("{}/secret", registry.host());
     let reference = format!("{repository}:1");
-    let roadstead = Roadstead::new();
-    let empty = roadstead.root();
     let said = roadstead.run(&["add", &reference, "--insecure"]).failure(5);
     assert!(said.contains("error: "), "{said}");
 
@@ -323,15 +323,15 @@ fn a_private_image_stays_out_until_it_is_allowed() {
     let added = roadstead.run(&["add", &reference, "--insecure"]);
     assert!(!added.to_string().contains(DockerRegistry::PASSWORD));
     added.success();
-    assert_eq!(roadstead.root(), empty, "it isn't published");
+    assert_eq!(roadstead.root(), root, "it isn't published");
     // On loopback it is given out.
     let serving = roadstead.serve();
     Podman::new().pull(&format!("{}/{}/secret:1", serving.host(), registry.published()));
 
     roadstead.ok(&["allow", &repository, "--yes"]);
-    assert_ne!(roadstead.root(), empty);
+    assert_ne!(roadstead.root(), root);
     roadstead.ok(&["allow", "--revoke", &repository, "--yes"]);
-    assert_eq!(roadstead.root(), empty);
+    assert_eq!(roadstead.root(), root);
 }
 
 #[test]
