@@ -1,6 +1,6 @@
 //! containerd 2 and its `ctr`: what Docker and most of Kubernetes pull with.
 
-use super::{Daemon, Directory, Finished, command, finish, program, wrapped};
+use super::{Daemon, Directory, Finished, command, finish, program, with_own_mounts};
 use std::path::PathBuf;
 
 /// A running containerd with a root, a state and a socket of its own, and no CRI.
@@ -26,7 +26,7 @@ impl Containerd {
         let mut containerd = command(program("containerd"), directory.path());
         containerd.arg("--config").arg(file);
         // Whatever it mounts ends with it.
-        let containerd = wrapped(&containerd, &program("unshare"), &["--mount"]);
+        let containerd = with_own_mounts(&containerd, None);
         let mut daemon = Daemon::start("containerd", &containerd, directory.path());
         let probe = ctr(&directory, &["version"]);
         daemon.wait_for("an answer", || (finish(&probe).code == 0).then_some(()));

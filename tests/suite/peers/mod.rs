@@ -114,6 +114,20 @@ pub(crate) fn wrapped(command: &Command, wrapper: &Path, arguments: &[&str]) -> 
     outer
 }
 
+/// The command with mounts of its own, which end with it, and `/etc/hosts` as in a file if there is one.
+///
+/// Whoever isn't root is made root of a namespace of their own first.
+fn with_own_mounts(command: &Command, hosts: Option<&Path>) -> Command {
+    let hosts = hosts.map_or("", |hosts| hosts.to_str().expect("a path in UTF-8"));
+    let script = "if [ -n \"$0\" ]; then mount --bind \"$0\" /etc/hosts || exit; fi; exec \"$@\"";
+    let mut words = vec!["--mount"];
+    if !rustix::process::geteuid().is_root() {
+        words.push("--map-root-user");
+    }
+    words.extend(["sh", "-c", script, hosts]);
+    wrapped(command, &program("unshare"), &words)
+}
+
 /// Asks a condition until it gives a value; panics with `what` and what `log` says when it never does.
 pub(crate) fn wait_for<T>(what: &str, log: impl Fn() -> String, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();

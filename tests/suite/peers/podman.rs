@@ -1,6 +1,6 @@
 //! podman and buildah: pull by name and run, each with a storage of its own.
 
-use super::{Directory, Finished, command, finish, program, wrapped};
+use super::{Directory, Finished, command, finish, program, with_own_mounts};
 use std::path::{Path, PathBuf};
 
 /// Storage and configuration for podman or buildah, thrown away on drop.
@@ -24,6 +24,9 @@ impl Engine {
         home.write("hosts", lines + "\n");
         home.write("registries.conf", "unqualified-search-registries = []\n");
         home.write("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#);
+        // Without it, root (also of a namespace) looks for signatures where only root of the machine may.
+        let signatures = format!("default-docker:\n  lookaside: file://{}\n", home.make("signatures").display());
+        home.write(".config/containers/registries.d/default.yaml", signatures);
         // File locks and a directory of its own: nothing is shared with the machine's podman or with other tests. The
         // limits are low because a container engine inside of a container may not raise them.
         let containers = format!(
@@ -55,10 +58,7 @@ impl Engine {
             .env("CONTAINERS_CONF", self.home.join("containers.conf"))
             .env("CONTAINERS_REGISTRIES_CONF", self.home.join("registries.conf"))
             .env("TMPDIR", self.home.join("tmp"));
-        let hosts = self.home.join("hosts");
-        let hosts = hosts.to_str().expect("a path in UTF-8");
-        let script = "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"";
-        finish(&wrapped(&engine, &program("unshare"), &["--mount", "sh", "-c", script, "sh", hosts]))
+        finish(&with_own_mounts(&engine, Some(&self.home.join("hosts"))))
     }
 
     /// The options of `pull` for a registry over plain HTTP.
@@ -102,7 +102,9 @@ impl Podman {
     /// Runs a command in a new container of a pulled image; gives its output.
     #[track_caller]
     pub(crate) fn run_in(&self, reference: &str, words: &[&str]) -> String {
-        let mut arguments = vec!["run", "--rm", "--pull=never", reference];
+        // runc keeps its state where only root of the machine may.
+        let state = format!("--runtime-flag=root={}", self.0.home.join("runc").display());
+        let mut arguments = vec![state.as_str(), "run", "--rm", "--pull=never", reference];
         arguments.extend(words);
         self.run(&arguments).success()
     }
