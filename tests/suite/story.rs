@@ -39,7 +39,7 @@ fn asset(name: &str) -> PathBuf {
 #[test]
 fn the_catalog_shows_what_was_added() {
     let (registry, layout) = upstream();
-    registry.push(&Layout::busybox(), "2", "other");
+    registry.push(&Layout::busybox(), "1", "other");
     let roadstead = mirrored(&registry);
     let root = roadstead.root();
     let published = format!("{}/busybox", registry.published());
@@ -53,7 +53,7 @@ fn the_catalog_shows_what_was_added() {
     roadstead.add(&reference);
     assert_eq!(roadstead.root(), root, "adding again changes nothing");
 
-    let other = format!("{}/other:2", registry.host());
+    let other = format!("{}/other:1", registry.host());
     roadstead.ok(&["add", &other, "--insecure", "--dry-run"]);
     assert_eq!(roadstead.root(), root, "a dry run changes nothing");
     roadstead.add(&other);
@@ -250,7 +250,7 @@ fn static_host_is_a_registry(serve: impl Fn(&str) -> String) {
 
 /// What is to be replaced in the configuration files: the port and the directory.
 fn placeholders(directory: &str) -> [(&'static str, &str); 2] {
-    [("8080", "PORT"), ("/srv/registry", directory)]
+    [("127.0.0.1:5050", "127.0.0.1:PORT"), ("/srv/roadstead", directory)]
 }
 
 #[test]
@@ -273,6 +273,30 @@ fn caddy_serves_an_export() {
         running.replace(Some(caddy));
         host
     });
+}
+
+#[test]
+fn nginx_gives_a_gateway_the_media_types_it_lacks() {
+    let (registry, layout) = upstream();
+    let roadstead = mirrored(&registry);
+    let car = roadstead.path("registry.car");
+    roadstead.ok(&["export", car.to_str().expect("a path in UTF-8")]);
+    let repository = Repository::new(Profile::V1);
+    let root = repository.dag_import(&car);
+    let kubo = Kubo::from_repository(repository, &[]);
+    let gateway = kubo.gateway_url.replace("http://", "");
+    let root = format!("/ipfs/{root}");
+    let nginx = Nginx::start(
+        &asset("nginx-gateway.conf"),
+        &[("127.0.0.1:5050", "127.0.0.1:PORT"), ("127.0.0.1:8080", &gateway), ("/ipns/registry.example.org", &root)],
+    );
+    let name = format!("{}/{}/busybox", nginx.host(), registry.published());
+    let skopeo = Skopeo::new();
+    let theirs = skopeo.files(&format!("{}/busybox:1", registry.host()), &PLAIN());
+    assert!(skopeo.files(&format!("{name}:1"), &PLAIN()) == theirs, "other files");
+    let containerd = Containerd::start();
+    containerd.pull(&format!("{name}:1"));
+    assert_eq!(containerd.digest(&format!("{name}:1")), layout.digest("1"));
 }
 
 /// podman pulls and runs from a Kubo gateway that holds nothing but the blocks of our CAR file.
