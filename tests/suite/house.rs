@@ -1,0 +1,322 @@
+//! The arrows of the house: which room may know which, and how large and how named its files are.
+//!
+//! Reads the sources as text. `ARCHITECTURE.md` draws the same picture for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Rooms without I/O; each may know those before it.
+const PURE: [&str; 3] = ["image", "unixfs", "site"];
+/// Rooms that reach outside; they know the pure ones and the configuration, and not one another.
+const PORTS: [&str; 5] = ["registry", "store", "catalog", "node", "naming"];
+/// Known to all; they know no room.
+const EVERYWHERE: [&str; 2] = ["error", "text"];
+/// What the user has set: read by everything that acts.
+const CONFIGURATION: &str = "config";
+/// What a file may have at most, and where it begins to be too much.
+const LINES: (usize, usize) = (500, 400);
+/// Names that say nothing.
+const NAMELESS: [&str; 8] = ["utils", "util", "common", "helpers", "helper", "manager", "misc", "lib"];
+
+/// What a room may know; nothing when no rule says.
+fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
+    let pure = PURE.iter().copied();
+    let mut known: BTreeSet<&str> = match room {
+        // Says what went wrong and how text is shown, in the words of no room.
+        "error" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
+        "image" | "unixfs" | "site" => pure.take_while(|other| *other != room).collect(),
+        CONFIGURATION => pure.collect(),
+        "registry" | "store" | "catalog" | "node" | "naming" => pure.chain([CONFIGURATION]).collect(),
+        "engine" => pure.chain(PORTS).chain([CONFIGURATION]).collect(),
+        "serve" | "tui" => pure.chain(PORTS).chain([CONFIGURATION, "engine"]).collect(),
+        "cli" => pure.chain(PORTS).chain([CONFIGURATION, "engine", "serve", "tui"]).collect(),
+        // The program is its command line; the library only lists the rooms.
+        "main" => BTreeSet::from(["cli"]),
+        "lib" => BTreeSet::new(),
+        _ => return None,
+    };
+    known.extend(EVERYWHERE);
+    Some(known)
+}
+
+/// Rust source without its comments and the text in quotes.
+fn code_of(source: &str) -> String {
+    let characters: Vec<char> = source.chars().collect();
+    let at = |place: usize| characters.get(place).copied().unwrap_or('\0');
+    let mut code = String::with_capacity(source.len());
+    let mut place = 0;
+    while place < characters.len() {
+        match (at(place), at(place + 1)) {
+            ('/', '/') => {
+                while place < characters.len() && at(place) != '\n' {
+                    place += 1;
+                }
+            }
+            ('/', '*') => {
+                let mut depth = 0;
+                loop {
+                    match (at(place), at(place + 1)) {
+                        ('/', '*') => (depth, place) = (depth + 1, place + 2),
+                        ('*', '/') => (depth, place) = (depth - 1, place + 2),
+                        _ => place += 1,
+                    }
+                    if depth == 0 || place >= characters.len() {
+                        break;
+                    }
+                }
+            }
+            ('r', '"' | '#') if !code.ends_with(|c: char| c.is_alphanumeric() || c == '_') => {
+                let marks = characters[place + 1..].iter().take_while(|mark| **mark == '#').count();
+                if at(place + 1 + marks) == '"' {
+                    place += marks + 2;
+                    let end: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', marks)).collect();
+                    while place < characters.len() && !characters[place..].starts_with(&end) {
+                        place += 1;
+                    }
+                    place += end.len();
+                    code.push_str("\"\"");
+                } else {
+                    // A raw identifier.
+                    code.push('r');
+                    place += 1;
+                }
+            }
+            ('"', _) => {
+                place += 1;
+                while place < characters.len() && at(place) != '"' {
+                    place += if at(place) == '\\' { 2 } else { 1 };
+                }
+                place += 1;
+                code.push_str("\"\"");
+            }
+            // A character, not a lifetime.
+            ('\'', '\\') => {
+                place += 3;
+                while place < characters.len() && at(place) != '\'' {
+                    place += 1;
+                }
+                place += 1;
+            }
+            ('\'', _) if at(place + 2) == '\'' => place += 3,
+            (other, _) => {
+                code.push(other);
+                place += 1;
+            }
+        }
+    }
+    code
+}
+
+/// The rooms that code names: what follows `crate::` (or `roadstead::`), also in braces, and what follows a chain of
+/// `super::` that leaves a file at this depth (1 for the room's own file).
+fn named_in(code: &str, depth: usize) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for root in ["crate", "roadstead"] {
+        for (place, _) in code.match_indices(root) {
+            let before = code[..place].trim_end();
+            let part_of_a_name = code[..place].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+            if part_of_a_name || before.ends_with("::") || before.ends_with('(') && before.ends_with("pub(") {
+                continue;
+            }
+            if let Some(rest) = code[place + root.len()..].trim_start().strip_prefix("::") {
+                heads(rest, &mut found);
+            }
+        }
+    }
+    let mut rest = code;
+    while let Some(place) = rest.find("super") {
+        let mut after = &rest[place..];
+        let mut steps = 0;
+        while let Some(next) =
+            after.trim_start().strip_prefix("super").and_then(|next| next.trim_start().strip_prefix("::"))
+        {
+            (after, steps) = (next, steps + 1);
+        }
+        if steps >= depth && steps > 0 {
+            heads(after, &mut found);
+        }
+        rest = if steps == 0 { &rest[place + 5..] } else { after };
+    }
+    found
+}
+
+/// The first names of a path or of each path in braces.
+fn heads(rest: &str, found: &mut BTreeSet<String>) {
+    let rest = rest.trim_start();
+    let name = |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let Some(group) = rest.strip_prefix('{') else {
+        found.insert(name(rest));
+        return;
+    };
+    let (mut depth, mut start) = (0, 0);
+    for (place, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                let head: String = name(&group[start..place]);
+                if !head.is_empty() {
+                    found.insert(head);
+                }
+                if character == '}' {
+                    return;
+                }
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A source file: its room, its path below `src` and its text.
+struct Source {
+    room: String,
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// How many `super` lead out of the room from this file.
+    fn depth(&self) -> usize {
+        let parts = self.path.components().count();
+        if self.path.file_name().is_some_and(|name| name == "mod.rs") { parts - 1 } else { parts }
+    }
+
+    /// What is wrong with what it names.
+    fn complaints(&self, rooms: &BTreeSet<String>) -> Vec<String> {
+        let Some(allowed) = allowed(&self.room) else {
+            return vec![format!("{}: the room `{}` has no rule here", self.path.display(), self.room)];
+        };
+        named_in(&code_of(&self.text), self.depth())
+            .into_iter()
+            .filter(|named| rooms.contains(named) && *named != self.room && !allowed.contains(named.as_str()))
+            .map(|named| format!("{}: `{}` may not know `{named}`", self.path.display(), self.room))
+            .collect()
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut left = vec![root.clone()];
+    while let Some(directory) = left.pop() {
+        for entry in std::fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                left.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let path = path.strip_prefix(&root).expect("below it").to_path_buf();
+                let first = Path::new(path.components().next().expect("a name").as_os_str()).with_extension("");
+                found.push(Source { room: first.to_string_lossy().into_owned(), path, text });
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    assert!(found.len() > 5, "the sources are somewhere else");
+    found
+}
+
+fn rooms(sources: &[Source]) -> BTreeSet<String> {
+    sources.iter().map(|source| source.room.clone()).filter(|room| room != "main" && room != "lib").collect()
+}
+
+#[test]
+fn arrows_point_left() {
+    let sources = sources();
+    let rooms = rooms(&sources);
+    let complaints: Vec<String> = sources.iter().flat_map(|source| source.complaints(&rooms)).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn files_are_small_and_well_named() {
+    let (most, many) = LINES;
+    let mut complaints = Vec::new();
+    for source in sources() {
+        let (path, count) = (source.path.display(), source.text.lines().count());
+        if count > most {
+            complaints.push(format!("{path}: {count} lines, at most {most}"));
+        } else if count > many {
+            eprintln!("{path}: {count} lines, better at most {many}");
+        }
+        let stem = |part: std::path::Component<'_>| Path::new(part.as_os_str()).with_extension("");
+        let nameless = source
+            .path
+            .components()
+            .map(stem)
+            .any(|name| NAMELESS.iter().any(|no| name == Path::new(no)) && source.path != Path::new("lib.rs"));
+        if nameless {
+            complaints.push(format!("{path}: a name that says nothing"));
+        }
+        if !source.text.starts_with("//!") {
+            complaints.push(format!("{path}: begins without `//!`: what it knows and what it must not know"));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn the_architecture_page_mentions_each_room() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let text = std::fs::read_to_string(&page).expect("ARCHITECTURE.md");
+    let missing: Vec<String> = rooms(&sources())
+        .into_iter()
+        .filter(|room| !text.contains(&format!("`{room}`")) && !text.contains(&format!("{room}/")))
+        .collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md says nothing of {}", missing.join(", "));
+}
+
+#[test]
+fn the_reader_sees_every_way_to_name_a_room() {
+    let cases: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("use crate::store::Blob;", &["store"][..]),
+        ("use crate::{error::Kind, catalog::{Row, engine}, text};", &["catalog", "error", "text"][..]),
+        ("fn f() -> crate :: engine::Plan { roadstead::cli::main() }", &["cli", "engine"][..]),
+        ("// use crate::store\n/* crate::a /* crate::b */ crate::c */ let s = \"crate::d\";", &[][..]),
+        ("let s = r#\"crate::a \" crate::b\"#; let c = '\"'; use crate::site;", &["site"][..]),
+        ("fn f<'a>(x: &'a str) { let c = '\\''; crate::tui::f() }", &["tui"][..]),
+        ("pub(crate) fn f() {} pub(in crate::image) struct S; other::crate_::x", &["image"][..]),
+        ("use super::super::serve; use super::sibling;", &["serve"][..]),
+        ("use super::super::{serve, cli::x};", &["cli", "serve"][..]),
+    ]);
+    for (source, expected) in cases {
+        let found: Vec<String> = named_in(&code_of(source), 2).into_iter().collect();
+        assert_eq!(found, *expected, "{source}");
+    }
+}
+
+#[test]
+fn a_wrong_arrow_is_found() {
+    let rooms: BTreeSet<String> =
+        ["image", "unixfs", "site", "store", "catalog", "engine", "serve", "tui", "cli", "error"]
+            .into_iter()
+            .map(String::from)
+            .collect();
+    let complaints = |room: &str, text: &str| {
+        let source = Source { room: room.into(), path: Path::new(room).join("x.rs"), text: text.into() };
+        source.complaints(&rooms).len()
+    };
+    let wrong = [
+        ("image", "use crate::unixfs::Chunker;"),
+        ("unixfs", "use crate::{image, site};"),
+        ("site", "crate::store::read()"),
+        ("store", "use crate::catalog::Row;"),
+        ("engine", "use crate::cli;"),
+        ("serve", "use super::super::tui::App;"),
+        ("error", "use crate::image::Digest;"),
+        ("attic", ""),
+    ];
+    for (room, text) in wrong {
+        assert_eq!(complaints(room, text), 1, "{room}: {text}");
+    }
+    let right = [
+        ("site", "use crate::{image, unixfs, error};"),
+        ("store", "use crate::unixfs; use super::blob;"),
+        ("cli", "use crate::{serve, tui, engine, store};"),
+        ("image", "use crate::error::Error; use crate::image::Digest;"),
+    ];
+    for (room, text) in right {
+        assert_eq!(complaints(room, text), 0, "{room}: {text}");
+    }
+}

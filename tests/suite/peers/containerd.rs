@@ -1,0 +1,75 @@
+//! containerd 2 and its `ctr`: what Docker and most of Kubernetes pull with.
+
+use super::{Daemon, Directory, Finished, command, finish, program, with_own_mounts};
+use std::path::PathBuf;
+
+/// A running containerd with a root, a state and a socket of its own, and no CRI.
+pub(crate) struct Containerd {
+    _daemon: Daemon,
+    directory: Directory,
+}
+
+impl Containerd {
+    /// Starts an empty one.
+    pub(crate) fn start() -> Self {
+        let directory = Directory::new();
+        let config = format!(
+            "version = 3\nroot = '{root}'\nstate = '{state}'\nimports = []\n\
+             disabled_plugins = ['io.containerd.grpc.v1.cri', 'io.containerd.cri.v1.images', \
+             'io.containerd.cri.v1.runtime', 'io.containerd.nri.v1.nri', 'io.containerd.internal.v1.opt']\n\
+             [grpc]\naddress = '{socket}'\n[ttrpc]\naddress = '{socket}.ttrpc'\n",
+            root = directory.join("root").display(),
+            state = directory.join("state").display(),
+            socket = directory.join("socket").display(),
+        );
+        let file = directory.write("config.toml", config);
+        let mut containerd = command(program("containerd"), directory.path());
+        containerd.arg("--config").arg(file);
+        // Whatever it mounts ends with it.
+        let containerd = with_own_mounts(&containerd, None);
+        let mut daemon = Daemon::start("containerd", &containerd, directory.path());
+        let probe = ctr(&directory, &["version"]);
+        daemon.wait_for("an answer", || (finish(&probe).code == 0).then_some(()));
+        Self { _daemon: daemon, directory }
+    }
+
+    /// Runs `ctr` with these arguments.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        finish(&ctr(&self.directory, arguments))
+    }
+
+    /// Pulls an image from the host in its name, over plain HTTP.
+    #[track_caller]
+    pub(crate) fn pull(&self, reference: &str) {
+        self.run(&["images", "pull", "--local", "--plain-http", "--snapshotter", "native", reference]).success();
+    }
+
+    /// Pulls an image through one `_default/hosts.toml` that names a mirror for every registry.
+    #[track_caller]
+    pub(crate) fn pull_through(&self, mirror: &str, reference: &str) {
+        let hosts = self.mirror_everything(mirror);
+        let hosts = hosts.to_str().expect("a path in UTF-8");
+        self.run(&["images", "pull", "--local", "--hosts-dir", hosts, "--snapshotter", "native", reference]).success();
+    }
+
+    fn mirror_everything(&self, mirror: &str) -> PathBuf {
+        let text = format!("[host.\"{mirror}\"]\ncapabilities = [\"pull\", \"resolve\"]\n");
+        self.directory.write("hosts/_default/hosts.toml", text);
+        self.directory.join("hosts")
+    }
+
+    /// The digest that an image of this name has here.
+    #[track_caller]
+    pub(crate) fn digest(&self, reference: &str) -> String {
+        let listed = self.run(&["images", "list", &format!("name=={reference}")]).success();
+        let line = listed.lines().find(|line| line.starts_with(reference));
+        let line = line.unwrap_or_else(|| panic!("{reference} isn't there:\n{listed}"));
+        String::from(line.split_whitespace().nth(2).expect("a digest"))
+    }
+}
+
+fn ctr(directory: &Directory, arguments: &[&str]) -> std::process::Command {
+    let mut ctr = command(program("ctr"), directory.path());
+    ctr.arg("--address").arg(directory.join("socket")).args(arguments);
+    ctr
+}
