@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// Largest manifest that is read: the distribution spec asks registries to take 4 MiB at least, and none sends more.
-pub const MAX_SIZE: usize = 4 << 20;
+pub(super) const MAX_SIZE: usize = 4 << 20;
 
 /// Most entries an index may have, or layers an image: far above what exists, low enough to bound the work.
 const MAX_ENTRIES: usize = 10_000;

@@ -1,20 +1,45 @@
 //! TLS: authorities of one's own, plain http where https was expected, and the other way round.
 
 use super::*;
-use axum_server::tls_rustls::RustlsConfig;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// Connections whose handshake succeeded.
+struct Secure(tokio::net::TcpListener, TlsAcceptor);
+
+impl axum::serve::Listener for Secure {
+    type Io = tokio_rustls::server::TlsStream<tokio::net::TcpStream>;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let Ok((stream, address)) = self.0.accept().await else { continue };
+            if let Ok(stream) = self.1.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
 
 /// A registry behind TLS on a loopback port, and the PEM file of its authority.
 async fn secure(home: &std::path::Path, registry: &MemoryRegistry) -> (String, std::path::PathBuf) {
     let authority = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let (certificate, key) = (authority.cert.pem(), authority.signing_key.serialize_pem());
-    let config = RustlsConfig::from_pem(certificate.clone().into(), key.into()).await.unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
+    let certificate = authority.cert.pem();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(authority.signing_key.serialize_der()));
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![authority.cert.der().clone()], key)
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("localhost:{}", listener.local_addr().unwrap().port());
     let router = registry.router();
-    tokio::spawn(async move {
-        axum_server::from_tcp_rustls(listener, config).unwrap().serve(router.into_make_service()).await.unwrap();
-    });
+    let secure = Secure(listener, TlsAcceptor::from(std::sync::Arc::new(config)));
+    tokio::spawn(async move { axum::serve(secure, router).await.unwrap() });
     let file = home.join("ca.pem");
     std::fs::write(&file, format!("a comment\n{certificate}\nanother\n{certificate}")).unwrap();
     (host, file)

@@ -100,7 +100,7 @@ fn verify_tells_good_missing_and_damaged_apart() {
         let (Verdict::Damaged(found), _) = verify(&expected.digest) else { panic!("a flipped bit was not found") };
         let differing: Vec<usize> =
             (0..found.leaves.len()).filter(|&leaf| found.leaves[leaf] != expected.leaves[leaf]).collect();
-        assert_eq!(differing, [place / profile.chunk_size()]);
+        assert_eq!(differing, [place / profile.chunk_size() as usize]);
 
         file.write_all_at(&data[place..=place], place as u64).unwrap();
         assert!(verify(&expected.digest).0.is_good());

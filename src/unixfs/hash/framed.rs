@@ -10,7 +10,7 @@ use super::{FileDigests, leaf_list};
 use crate::image::Digest;
 use crate::unixfs::Profile;
 
-const CHUNK: usize = Profile::V0_2015.chunk_size();
+const CHUNK: usize = Profile::V0_2015.chunk_size() as usize;
 /// Tag and length of the node's data, type File, tag and length of the bytes: the longest head a leaf has.
 const HEAD: usize = 10;
 /// Tag and value of the file's size behind the bytes of a full leaf.

@@ -75,7 +75,7 @@ impl FileHasher {
 /// Room for the leaves of a file that is said to be `size_hint` long. The hint may come from a registry, so that it
 /// never reserves more than 512 KiB.
 fn leaf_list(profile: Profile, size_hint: u64) -> Vec<[u8; 32]> {
-    Vec::with_capacity(size_hint.div_ceil(profile.chunk_size() as u64).clamp(1, 1 << 14) as usize)
+    Vec::with_capacity(size_hint.div_ceil(profile.chunk_size()).clamp(1, 1 << 14) as usize)
 }
 
 #[cfg(test)]

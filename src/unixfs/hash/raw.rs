@@ -6,7 +6,7 @@ use super::{FileDigests, leaf_list};
 use crate::image::Digest;
 use crate::unixfs::Profile;
 
-const CHUNK: u64 = Profile::V1_2025.chunk_size() as u64;
+const CHUNK: u64 = Profile::V1_2025.chunk_size();
 
 /// Both states, and the bytes that don't fill a block yet.
 #[derive(Debug, Clone)]

@@ -45,7 +45,8 @@ fn framed(data: &[u8]) -> Vec<u8> {
 }
 
 fn expected(profile: Profile, data: &[u8]) -> FileDigests {
-    let chunks: Vec<&[u8]> = if data.is_empty() { vec![data] } else { data.chunks(profile.chunk_size()).collect() };
+    let chunks: Vec<&[u8]> =
+        if data.is_empty() { vec![data] } else { data.chunks(profile.chunk_size() as usize).collect() };
     let leaf = |chunk: &[u8]| match profile {
         Profile::V1_2025 => Sha256::digest(chunk).into(),
         Profile::V0_2015 => Sha256::digest(framed(chunk)).into(),
@@ -68,7 +69,7 @@ fn in_pieces(mut hasher: FileHasher, mut data: &[u8], pieces: &[usize]) -> FileD
 #[test]
 fn edge_lengths_agree_with_sha2() {
     for profile in [Profile::V1_2025, Profile::V0_2015] {
-        let chunk = profile.chunk_size();
+        let chunk = profile.chunk_size() as usize;
         let around = |n: usize| [n - 1, n, n + 1];
         let edges = [[0, 1, 2], [55, 56, 57], [63, 64, 65], [119, 120, 121], [127, 128, 129], [16_383, 16_384, 16_385]];
         let edges = edges.into_iter().chain([around(chunk), around(2 * chunk), around(chunk + 64)]).flatten();
