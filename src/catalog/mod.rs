@@ -1,1 +1,19 @@
-//! TODO-room
+//! The catalog: repositories, tags, manifests, blobs and directory nodes, in SQLite.
+//!
+//! Knows the schema and nothing of how its rows come about: no network, no blob files, no decisions. A [`Reader`] sees one
+//! consistent state; a change is one transaction, and only a [`Writer`] makes one. Queries are functions by table; the
+//! tables are explained in `migrations/0001_catalog.sql`.
+
+pub mod blobs;
+mod database;
+pub mod images;
+mod lock;
+pub mod nodes;
+pub mod pages;
+pub mod repositories;
+pub mod settings;
+pub mod state;
+pub mod statistics;
+
+pub use database::{Catalog, Reader, Writer};
+pub use lock::{Holder, PlanLock};

@@ -1,0 +1,234 @@
+//! Files: what every digest is, where its bytes are, and its CID.
+
+use bytes::Bytes;
+use cid::Cid;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Writer;
+use crate::error::{Error, Kind, Result};
+use crate::image::Digest;
+use crate::unixfs::Link;
+
+/// A file that the catalog knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Row.
+    pub id: i64,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// Its root block and cumulative size.
+    pub link: Link,
+    /// Whether the catalog itself holds its bytes (manifests, generated files); else the blob store does.
+    pub inline: bool,
+}
+
+/// A file to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewBlob<'a> {
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// Its root block and cumulative size.
+    pub link: Link,
+    /// Digests of its leaf blocks in order.
+    pub leaves: &'a [[u8; 32]],
+    /// Its bytes, if the catalog shall hold them.
+    pub bytes: Option<&'a [u8]>,
+}
+
+/// What is known of a blob that is a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestRow {
+    /// The blob.
+    pub blob: i64,
+    /// Its digest.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// Media type.
+    pub media_type: String,
+    /// Type of the artifact, as the referrers API shows it.
+    pub artifact_type: Option<String>,
+    /// What it is about.
+    pub subject: Option<Digest>,
+}
+
+/// The CID in a column.
+pub(super) fn cid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Cid> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    Cid::try_from(bytes)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Blob, Box::new(error)))
+}
+
+/// The digest in a column.
+pub(super) fn digest_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    Digest::from_slice(bytes)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Blob, Box::new(error)))
+}
+
+/// The digest in a column that may be NULL.
+pub(super) fn optional_digest_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Digest>> {
+    if row.get_ref(index)? == rusqlite::types::ValueRef::Null { Ok(None) } else { digest_column(row, index).map(Some) }
+}
+
+const COLUMNS: &str = "b.id, b.digest, b.size, b.cid, b.tsize, b.bytes IS NOT NULL";
+
+fn blob(row: &Row<'_>) -> rusqlite::Result<Blob> {
+    Ok(Blob {
+        id: row.get(0)?,
+        digest: digest_column(row, 1)?,
+        size: row.get(2)?,
+        link: Link { cid: cid_column(row, 3)?, tsize: row.get(4)? },
+        inline: row.get(5)?,
+    })
+}
+
+/// The blob with this digest.
+pub fn by_digest(connection: &Connection, digest: &Digest) -> Result<Option<Blob>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM blobs b WHERE b.digest = ?"))?;
+    Ok(statement.query_row([digest.as_bytes()], blob).optional()?)
+}
+
+/// The blob of this row.
+pub fn by_id(connection: &Connection, id: i64) -> Result<Blob> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM blobs b WHERE b.id = ?"))?;
+    Ok(statement.query_row([id], blob)?)
+}
+
+/// The blob whose file has this root CID.
+pub fn by_cid(connection: &Connection, cid: &Cid) -> Result<Option<Blob>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM blobs b WHERE b.cid = ?"))?;
+    Ok(statement.query_row([cid.to_bytes()], blob).optional()?)
+}
+
+/// The bytes of a blob that the catalog holds.
+pub fn bytes(connection: &Connection, id: i64) -> Result<Bytes> {
+    let mut statement = connection.prepare_cached("SELECT bytes FROM blobs WHERE id = ?")?;
+    let bytes: Option<Vec<u8>> = statement.query_row([id], |row| row.get(0))?;
+    bytes.map(Bytes::from).ok_or_else(|| Error::new(Kind::Unexpected, format!("blob {id} is not held by the catalog")))
+}
+
+/// The digests of a blob's leaf blocks in order. With one leaf it is the digest inside its CID.
+pub fn leaves(connection: &Connection, blob: &Blob) -> Result<Vec<[u8; 32]>> {
+    let mut statement = connection.prepare_cached("SELECT leaves FROM blobs WHERE id = ?")?;
+    let column: Option<Vec<u8>> = statement.query_row([blob.id], |row| row.get(0))?;
+    let damaged = || Error::new(Kind::Verification, format!("the leaf digests of {} are damaged", blob.digest));
+    match column {
+        Some(column) => {
+            let (leaves, rest) = column.as_chunks::<32>();
+            if rest.is_empty() { Ok(leaves.to_vec()) } else { Err(damaged()) }
+        }
+        None => Ok(vec![blob.link.cid.hash().digest().try_into().map_err(|_| damaged())?]),
+    }
+}
+
+/// Records a file, or finds that it is there. Bytes that come later (a blob that also is a manifest) are added.
+pub fn record(writer: &Writer<'_>, new: &NewBlob<'_>) -> Result<Blob> {
+    if let Some(mut known) = by_digest(writer, &new.digest)? {
+        if let (Some(bytes), false) = (new.bytes, known.inline) {
+            writer.execute("UPDATE blobs SET bytes = ? WHERE id = ?", params![bytes, known.id])?;
+            known.inline = true;
+        }
+        return Ok(known);
+    }
+    let leaves = (new.leaves.len() > 1).then(|| new.leaves.as_flattened());
+    let mut statement = writer
+        .prepare_cached("INSERT INTO blobs (digest, size, cid, tsize, leaves, bytes) VALUES (?, ?, ?, ?, ?, ?)")?;
+    let id = statement.insert(params![
+        new.digest.as_bytes(),
+        new.size,
+        new.link.cid.to_bytes(),
+        new.link.tsize,
+        leaves,
+        new.bytes
+    ])?;
+    Ok(Blob { id, digest: new.digest, size: new.size, link: new.link.clone(), inline: new.bytes.is_some() })
+}
+
+/// Records what a blob says as a manifest.
+pub fn record_manifest(
+    writer: &Writer<'_>,
+    blob: i64,
+    media_type: &str,
+    artifact_type: Option<&str>,
+    subject: Option<&Digest>,
+) -> Result<()> {
+    let mut statement = writer.prepare_cached(
+        "INSERT INTO manifests (blob, media_type, artifact_type, subject) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )?;
+    statement.execute(params![blob, media_type, artifact_type, subject.map(Digest::as_bytes)])?;
+    Ok(())
+}
+
+const MANIFEST: &str = "m.blob, b.digest, b.size, m.media_type, m.artifact_type, m.subject";
+
+fn manifest_row(row: &Row<'_>) -> rusqlite::Result<ManifestRow> {
+    Ok(ManifestRow {
+        blob: row.get(0)?,
+        digest: digest_column(row, 1)?,
+        size: row.get(2)?,
+        media_type: row.get(3)?,
+        artifact_type: row.get(4)?,
+        subject: optional_digest_column(row, 5)?,
+    })
+}
+
+/// What is known of a manifest.
+pub fn manifest(connection: &Connection, blob: i64) -> Result<Option<ManifestRow>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MANIFEST} FROM manifests m JOIN blobs b ON b.id = m.blob WHERE m.blob = ?"
+    ))?;
+    Ok(statement.query_row([blob], manifest_row).optional()?)
+}
+
+/// The manifests of a repository that are about `subject`, by digest.
+pub fn referrers(connection: &Connection, repository: i64, subject: &Digest) -> Result<Vec<ManifestRow>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MANIFEST} FROM manifests m JOIN blobs b ON b.id = m.blob WHERE m.subject = ?1
+         AND EXISTS (SELECT 1 FROM image_contents c WHERE c.blob = m.blob AND c.repository = ?2 AND c.role = 0)
+         ORDER BY b.digest"
+    ))?;
+    let rows = statement.query_map(params![subject.as_bytes(), repository], manifest_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Visits every blob that lies in the blob store.
+pub fn each_stored(connection: &Connection, mut visit: impl FnMut(Blob) -> Result<()>) -> Result<()> {
+    let mut statement =
+        connection.prepare(&format!("SELECT {COLUMNS} FROM blobs b WHERE b.bytes IS NULL ORDER BY b.id"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        visit(blob(row)?)?;
+    }
+    Ok(())
+}
+
+/// Visits every blob that the catalog itself holds.
+pub fn each_inline(connection: &Connection, mut visit: impl FnMut(Blob) -> Result<()>) -> Result<()> {
+    let mut statement =
+        connection.prepare(&format!("SELECT {COLUMNS} FROM blobs b WHERE b.bytes IS NOT NULL ORDER BY b.id"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        visit(blob(row)?)?;
+    }
+    Ok(())
+}
+
+/// Whether an image, or its form in the gateway view, needs this blob.
+pub fn is_referenced(connection: &Connection, id: i64) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM image_contents WHERE blob = ?1) OR EXISTS (SELECT 1 FROM gateway_manifests WHERE blob = ?1)
+         OR EXISTS (SELECT 1 FROM images WHERE manifest = ?1)",
+    )?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
+/// Forgets a blob; its references must be gone.
+pub fn remove(writer: &Writer<'_>, id: i64) -> Result<()> {
+    writer.prepare_cached("DELETE FROM blobs WHERE id = ?")?.execute([id])?;
+    Ok(())
+}

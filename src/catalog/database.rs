@@ -1,0 +1,349 @@
+//! Opening the database, its migrations, and who may read and write.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::{Error, Kind, Result};
+
+/// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_catalog.sql")];
+
+/// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
+/// [`super::PlanLock`].
+const BUSY: Duration = Duration::from_secs(30);
+
+/// The database file, and the connections to it that are at rest.
+#[derive(Debug)]
+pub struct Catalog {
+    file: PathBuf,
+    read_only: bool,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// One consistent state to read from.
+#[derive(Debug)]
+pub struct Reader<'catalog> {
+    connection: Option<Connection>,
+    catalog: &'catalog Catalog,
+}
+
+/// A change: everything through it happens, or nothing.
+#[derive(Debug)]
+pub struct Writer<'connection> {
+    pub(super) transaction: Transaction<'connection>,
+}
+
+impl Catalog {
+    /// Opens the catalog in this file, which is made if it isn't there, and brings its schema up to date.
+    pub fn open(file: &Path) -> Result<Self> {
+        let catalog = Self { file: file.to_owned(), read_only: false, idle: Mutex::default() };
+        let mut connection = catalog.connect()?;
+        catalog.migrate(&mut connection)?;
+        catalog.idle().push(connection);
+        Ok(catalog)
+    }
+
+    /// Opens the catalog to read, also where nothing can be written.
+    pub fn open_read_only(file: &Path) -> Result<Self> {
+        if !file.try_exists()? {
+            return Err(Error::new(Kind::NotFound, format!("there is no catalog in {}", file.display()))
+                .hint("`roadstead add REF` makes one; `--data-dir` says where."));
+        }
+        let catalog = Self { file: file.to_owned(), read_only: true, idle: Mutex::default() };
+        let connection = catalog.connect()?;
+        let version = schema_version(&connection).map_err(|error| catalog.explain(error))?;
+        if version < MIGRATIONS.len() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "the catalog {} has the schema {version} of an older version, and can't be changed here",
+                    file.display()
+                ),
+            )
+            .hint("Run any command once where the directory can be written."));
+        }
+        catalog.check_version(version)?;
+        catalog.idle().push(connection);
+        Ok(catalog)
+    }
+
+    /// Whether only reading is possible.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The database file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// A state to read from; it stays the same until the reader is dropped.
+    pub fn read(&self) -> Result<Reader<'_>> {
+        let idle = self.idle().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        connection.execute_batch("BEGIN DEFERRED").map_err(|error| self.explain(error))?;
+        Ok(Reader { connection: Some(connection), catalog: self })
+    }
+
+    /// Changes the catalog: commits what `change` did if it succeeds, else leaves everything as it was.
+    pub fn write<T>(&self, change: impl FnOnce(&Writer<'_>) -> Result<T>) -> Result<T> {
+        if self.read_only {
+            return Err(Error::new(
+                Kind::Unexpected,
+                format!("the catalog {} can only be read here", self.file.display()),
+            )
+            .hint("Check who may write there, or use another data directory with `--data-dir`."));
+        }
+        let idle = self.idle().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let value = {
+            let explain = |error| self.explain(error);
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+            let writer = Writer { transaction };
+            let value = change(&writer)?;
+            writer.transaction.commit().map_err(explain)?;
+            value
+        };
+        self.idle().push(connection);
+        Ok(value)
+    }
+
+    /// A copy in an unnamed temporary database, to try a change without making it.
+    pub fn temporary_copy(&self) -> Result<Self> {
+        let explain = |error| self.explain(error);
+        let from = self.connect()?;
+        let mut to = Connection::open("").map_err(explain)?;
+        rusqlite::backup::Backup::new(&from, &mut to)
+            .and_then(|backup| backup.run_to_completion(1000, Duration::ZERO, None))
+            .map_err(explain)?;
+        Ok(Self { file: self.file.clone(), read_only: false, idle: Mutex::new(vec![to]) })
+    }
+
+    /// Gives room that rows have left back to the file system, when it is worth the rewrite.
+    pub fn compact(&self) -> Result<()> {
+        let explain = |error| self.explain(error);
+        let connection = self.connect()?;
+        let pages: u64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(explain)?;
+        let free: u64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0)).map_err(explain)?;
+        if free * 4 > pages {
+            connection.execute_batch("VACUUM").map_err(explain)?;
+        }
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(explain)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // A panic elsewhere can't have left a half-changed list.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        let opened = if self.read_only { self.connect_to_read() } else { Connection::open(&self.file) };
+        let connection = opened.map_err(|error| self.explain(error))?;
+        connection
+            .busy_timeout(BUSY)
+            .and_then(|()| {
+                if !self.read_only {
+                    connection.pragma_update(None, "journal_mode", "wal")?;
+                    // A commit survives a power cut: blobs are synced before their rows are written.
+                    connection.pragma_update(None, "synchronous", "full")?;
+                }
+                connection.pragma_update(None, "foreign_keys", true)?;
+                connection.pragma_update(None, "cache_size", -8192)?;
+                connection.pragma_update(None, "trusted_schema", false)
+            })
+            .map_err(|error| self.explain(error))?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Ok(connection)
+    }
+
+    fn connect_to_read(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let plain = Connection::open_with_flags(&self.file, flags)
+            .and_then(|connection| schema_version(&connection).map(|_| connection));
+        match plain {
+            // A write-ahead log needs its shared-memory file; where that can't be made nobody can be writing either.
+            Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => {
+                let path = self.file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+                Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
+            }
+            other => other,
+        }
+    }
+
+    fn check_version(&self, version: usize) -> Result<()> {
+        if version > MIGRATIONS.len() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "the catalog {} has the schema {version}, and this version knows up to {}",
+                    self.file.display(),
+                    MIGRATIONS.len()
+                ),
+            )
+            .hint("A newer roadstead has used it: use that one, or another data directory with `--data-dir`."));
+        }
+        Ok(())
+    }
+
+    fn migrate(&self, connection: &mut Connection) -> Result<()> {
+        let version = schema_version(connection).map_err(|error| self.explain(error))?;
+        self.check_version(version)?;
+        if version == MIGRATIONS.len() {
+            return Ok(());
+        }
+        let explain = |error| self.explain(error);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+        // Another process may have been faster.
+        let version = schema_version(&transaction).map_err(explain)?;
+        self.check_version(version)?;
+        for migration in MIGRATIONS.iter().skip(version) {
+            transaction.execute_batch(migration).map_err(explain)?;
+        }
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(explain)?;
+        transaction.commit().map_err(explain)
+    }
+
+    /// An SQLite error in words that say which file and what to do.
+    pub(super) fn explain(&self, error: rusqlite::Error) -> Error {
+        let code = error.sqlite_error_code();
+        let made = Error::from(error).context(format!("the catalog {}", self.file.display()));
+        match code {
+            Some(ErrorCode::CannotOpen) => {
+                made.hint("Check that the data directory exists and who may read it; `--data-dir` says where it is.")
+            }
+            _ => made,
+        }
+    }
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let (kind, hint) = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                (Kind::Locked, Some("Another process is writing; try again when it is done."))
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+                Kind::Verification,
+                Some(
+                    "The file is damaged. Move it away and add the images again: blobs that are in the data directory are verified and used, not downloaded.",
+                ),
+            ),
+            Some(ErrorCode::DiskFull) => (Kind::Unexpected, Some("Free some room there; nothing was changed.")),
+            Some(ErrorCode::ReadOnly) => {
+                (Kind::Unexpected, Some("Check who may write there, or use another data directory with `--data-dir`."))
+            }
+            _ => (Kind::Unexpected, None),
+        };
+        let made = Self::new(kind, "the database failed").caused_by(error);
+        match hint {
+            Some(hint) => made.hint(hint),
+            None => made,
+        }
+    }
+}
+
+impl Deref for Reader<'_> {
+    type Target = Connection;
+
+    #[expect(clippy::expect_used, reason = "the connection leaves only when the reader is dropped")]
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a reader has its connection")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && connection.execute_batch("ROLLBACK").is_ok()
+        {
+            self.catalog.idle().push(connection);
+        }
+    }
+}
+
+impl Deref for Writer<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.transaction
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
+        let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Every schema there ever was, brought up to date, equals a fresh one.
+    #[test]
+    fn a_migrated_schema_equals_a_fresh_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let fresh = Catalog::open(&directory.path().join("fresh.db")).unwrap();
+        let expected = schema(&fresh.read().unwrap());
+        for version in 0..MIGRATIONS.len() {
+            let file = directory.path().join(format!("{version}.db"));
+            let old = Connection::open(&file).unwrap();
+            for migration in &MIGRATIONS[..version] {
+                old.execute_batch(migration).unwrap();
+            }
+            old.pragma_update(None, "user_version", version).unwrap();
+            drop(old);
+            assert_eq!(schema(&Catalog::open(&file).unwrap().read().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("catalog.db");
+        Connection::open(&file).unwrap().pragma_update(None, "user_version", MIGRATIONS.len() + 1).unwrap();
+        for opened in [Catalog::open(&file), Catalog::open_read_only(&file)] {
+            let error = opened.unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.hints()[0].contains("newer roadstead"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_said_to_be_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("catalog.db");
+        std::fs::write(&file, [b'x'; 8192]).unwrap();
+        let error = Catalog::open(&file).unwrap_err();
+        assert_eq!(error.kind(), Kind::Verification);
+        assert!(error.to_string().contains("catalog.db"), "{error}");
+    }
+
+    #[test]
+    fn a_change_that_fails_leaves_everything_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog.db")).unwrap();
+        let failed: Result<()> = catalog.write(|writer| {
+            writer.execute("INSERT INTO settings VALUES ('a', 'b')", [])?;
+            Err(Error::new(Kind::Unexpected, "no"))
+        });
+        assert!(failed.is_err());
+        let rows: u64 =
+            catalog.read().unwrap().query_row("SELECT count(*) FROM settings", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0);
+        catalog.write(|_| Ok(())).unwrap();
+    }
+}

@@ -1,0 +1,487 @@
+//! Images: tags, and manifests pinned by digest, with everything they consist of.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Writer;
+use super::blobs::{ManifestRow, digest_column, optional_digest_column};
+use crate::error::Result;
+use crate::image::{Digest, Selection, Tag};
+
+/// What part a blob plays in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A manifest or index.
+    Manifest = 0,
+    /// The configuration of an image.
+    Config = 1,
+    /// A layer.
+    Layer = 2,
+    /// Content of an artifact that is no image.
+    Other = 3,
+    /// Needed by the gateway view alone.
+    Gateway = 4,
+}
+
+/// A mirrored image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Row.
+    pub id: i64,
+    /// Row of its repository.
+    pub repository: i64,
+    /// Its tag; none if it is pinned by digest.
+    pub tag: Option<Tag>,
+    /// Row of its top manifest.
+    pub manifest: i64,
+    /// Digest of its top manifest.
+    pub digest: Digest,
+    /// Platforms that are mirrored.
+    pub selection: Selection,
+    /// Whether manifests of the other platforms are kept too.
+    pub all_manifests: bool,
+    /// What it came along with, if it is a signature, an SBOM or the like.
+    pub attached_to: Option<Digest>,
+    /// The platforms that are here, comma-separated.
+    pub platforms: String,
+    /// Bytes of everything it consists of.
+    pub logical: u64,
+    /// How many rows its page has for it.
+    pub page_rows: u64,
+    /// When it was added, in seconds since 1970.
+    pub added_at: i64,
+    /// The digest that upstream said last.
+    pub upstream_digest: Option<Digest>,
+    /// When upstream was asked last, in seconds since 1970.
+    pub checked_at: Option<i64>,
+}
+
+/// An image to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewImage<'a> {
+    /// Row of its repository.
+    pub repository: i64,
+    /// Its tag; none if it is pinned by digest.
+    pub tag: Option<&'a Tag>,
+    /// Row of its top manifest.
+    pub manifest: i64,
+    /// Platforms that are mirrored.
+    pub selection: &'a Selection,
+    /// Whether manifests of the other platforms are kept too.
+    pub all_manifests: bool,
+    /// What it came along with.
+    pub attached_to: Option<&'a Digest>,
+    /// The platforms that are here, comma-separated.
+    pub platforms: &'a str,
+    /// Everything it consists of, by row.
+    pub contents: &'a [Content],
+    /// What upstream has of it and this catalog deliberately has not.
+    pub omissions: &'a [Omission],
+    /// Now, in seconds since 1970.
+    pub now: i64,
+}
+
+/// One blob of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Content {
+    /// Row of the blob.
+    pub blob: i64,
+    /// Its part.
+    pub role: Role,
+}
+
+/// Something that was left out by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omission {
+    /// Digest of what is left out.
+    pub digest: Digest,
+    /// The platform it is for, if it is a child of an index.
+    pub platform: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an image is in the gateway view, for one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayManifest {
+    /// The platform; empty if it is no image.
+    pub platform: String,
+    /// Row of its manifest.
+    pub manifest: i64,
+    /// Bytes of its configuration and layers.
+    pub size: u64,
+    /// Tag in the gateway view; none if it is there only by digest.
+    pub name: Option<String>,
+    /// 0: the image's own tag, 1: a platform's.
+    pub rank: u8,
+    /// Row of its bytes and the digest it has for clients, or why it can't be said there.
+    pub outcome: std::result::Result<(i64, Digest), String>,
+}
+
+const COLUMNS: &str = "i.id, i.repository, i.tag, i.manifest, b.digest, i.selection, i.all_manifests, i.attached_to, i.platforms, \
+                       i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows";
+const FROM: &str = "FROM images i JOIN blobs b ON b.id = i.manifest";
+
+/// A column whose text must parse.
+fn parsed<T: std::str::FromStr<Err = crate::error::Error>>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
+    row.get_ref(index)?.as_str()?.parse().map_err(|error: crate::error::Error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
+    let tagged = row.get_ref(2)? != rusqlite::types::ValueRef::Null;
+    Ok(Image {
+        id: row.get(0)?,
+        repository: row.get(1)?,
+        tag: if tagged { Some(parsed(row, 2)?) } else { None },
+        manifest: row.get(3)?,
+        digest: digest_column(row, 4)?,
+        selection: parsed(row, 5)?,
+        all_manifests: row.get(6)?,
+        attached_to: optional_digest_column(row, 7)?,
+        platforms: row.get(8)?,
+        logical: row.get(9)?,
+        added_at: row.get(10)?,
+        upstream_digest: optional_digest_column(row, 11)?,
+        checked_at: row.get(12)?,
+        page_rows: row.get(13)?,
+    })
+}
+
+/// The image with this tag.
+pub fn by_tag(connection: &Connection, repository: i64, tag: &str) -> Result<Option<Image>> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE i.repository = ? AND i.tag = ?"))?;
+    Ok(statement.query_row(params![repository, tag], image).optional()?)
+}
+
+/// The image pinned by this digest, without tag.
+pub fn by_digest(connection: &Connection, repository: i64, digest: &Digest) -> Result<Option<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag IS NULL AND i.manifest = (SELECT id FROM blobs WHERE digest = ?2)"
+    ))?;
+    Ok(statement.query_row(params![repository, digest.as_bytes()], image).optional()?)
+}
+
+/// The image of this row.
+pub fn by_id(connection: &Connection, id: i64) -> Result<Option<Image>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE i.id = ?"))?;
+    Ok(statement.query_row([id], image).optional()?)
+}
+
+/// Every image of a repository: tags in order, then those without. Attached ones only if asked for.
+pub fn of_repository(connection: &Connection, repository: i64, with_attached: bool) -> Result<Vec<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ? AND (?2 OR i.attached_to IS NULL) ORDER BY i.tag IS NULL, i.tag, b.digest"
+    ))?;
+    let rows = statement.query_map(params![repository, with_attached], image)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What an image is called on pages: its tag, or its digest as text.
+pub fn page_name(image: &Image) -> String {
+    image.tag.as_ref().map_or_else(|| image.digest.to_string(), ToString::to_string)
+}
+
+/// Images of a repository in the order of their names on pages, from this name to that one, both included. Attached ones are
+/// left out.
+pub fn on_page(connection: &Connection, repository: i64, first: &str, last: Option<&str>) -> Result<Vec<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag >= ?2 AND (?3 IS NULL OR i.tag <= ?3) AND i.attached_to IS NULL"
+    ))?;
+    let rows = statement.query_map(params![repository, first, last], image)?;
+    let mut all: Vec<Image> = rows.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag IS NULL AND i.attached_to IS NULL"
+    ))?;
+    let rows = statement.query_map([repository], image)?;
+    for row in rows {
+        let row = row?;
+        let name = page_name(&row);
+        if name.as_str() >= first && last.is_none_or(|last| name.as_str() <= last) {
+            all.push(row);
+        }
+    }
+    all.sort_by_cached_key(page_name);
+    Ok(all)
+}
+
+/// The names on the pages of a repository in order, each with the rows it needs.
+pub fn page_names(connection: &Connection, repository: i64) -> Result<Vec<(String, usize)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.tag, CASE WHEN i.tag IS NULL THEN b.digest END, i.page_rows FROM images i JOIN blobs b ON b.id = i.manifest
+         WHERE i.repository = ? AND i.attached_to IS NULL",
+    )?;
+    let rows = statement.query_map([repository], |row| {
+        let name = match row.get::<_, Option<String>>(0)? {
+            Some(tag) => tag,
+            None => digest_column(row, 1)?.to_string(),
+        };
+        Ok((name, row.get(2)?))
+    })?;
+    let mut all: Vec<(String, usize)> = rows.collect::<Result<_, _>>()?;
+    all.sort();
+    Ok(all)
+}
+
+/// Records how many rows an image needs on its page.
+pub fn set_page_rows(writer: &Writer<'_>, image: i64, rows: u64) -> Result<()> {
+    writer.prepare_cached("UPDATE images SET page_rows = ? WHERE id = ?")?.execute(params![rows, image])?;
+    Ok(())
+}
+
+/// The last tag of a repository in order that came with no other image.
+pub fn last_tag(connection: &Connection, repository: i64) -> Result<Option<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tag FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL ORDER BY tag DESC LIMIT 1",
+    )?;
+    Ok(statement.query_row([repository], |row| row.get(0)).optional()?)
+}
+
+/// The images of a repository that consist of this blob among others, attached ones left out.
+pub fn consisting_of(connection: &Connection, repository: i64, blob: i64) -> Result<Vec<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT DISTINCT {COLUMNS} {FROM} JOIN image_contents c ON c.image = i.id WHERE c.blob = ? AND c.repository = ? AND i.attached_to IS NULL"
+    ))?;
+    let rows = statement.query_map(params![blob, repository], image)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The images that came along with this manifest.
+pub fn attached_to(connection: &Connection, repository: i64, subject: &Digest) -> Result<Vec<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ? AND i.attached_to = ? ORDER BY i.tag IS NULL, i.tag, b.digest"
+    ))?;
+    let rows = statement.query_map(params![repository, subject.as_bytes()], image)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether a repository has any image.
+pub fn any(connection: &Connection, repository: i64) -> Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM images WHERE repository = ?)")?;
+    Ok(statement.query_row([repository], |row| row.get(0))?)
+}
+
+/// Tags of a repository in order, after this one, at most so many.
+pub fn tags(connection: &Connection, repository: i64, after: Option<&str>, limit: Option<u64>) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tag FROM images WHERE repository = ? AND tag IS NOT NULL AND tag > ? ORDER BY tag LIMIT ?",
+    )?;
+    let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = statement.query_map(params![repository, after.unwrap_or_default(), limit], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many images a repository has, attached ones left out.
+pub fn count(connection: &Connection, repository: i64) -> Result<u64> {
+    let mut statement =
+        connection.prepare_cached("SELECT count(*) FROM images WHERE repository = ? AND attached_to IS NULL")?;
+    Ok(statement.query_row([repository], |row| row.get(0))?)
+}
+
+/// Everything an image consists of.
+pub fn contents(connection: &Connection, image: i64) -> Result<Vec<Content>> {
+    let mut statement =
+        connection.prepare_cached("SELECT blob, role FROM image_contents WHERE image = ? ORDER BY blob, role")?;
+    let rows = statement.query_map([image], |row| {
+        let role = match row.get::<_, u8>(1)? {
+            0 => Role::Manifest,
+            1 => Role::Config,
+            2 => Role::Layer,
+            3 => Role::Other,
+            _ => Role::Gateway,
+        };
+        Ok(Content { blob: row.get(0)?, role })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// An image that needs this blob; one with an upstream, if there is one.
+pub fn any_with(connection: &Connection, blob: i64) -> Result<Option<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} JOIN image_contents c ON c.image = i.id JOIN repositories r ON r.id = i.repository
+         WHERE c.blob = ? ORDER BY r.registry IS NULL, r.name, i.tag LIMIT 1"
+    ))?;
+    Ok(statement.query_row([blob], image).optional()?)
+}
+
+/// What was left out of an image.
+pub fn omissions(connection: &Connection, image: i64) -> Result<Vec<Omission>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT digest, platform, reason FROM image_omissions WHERE image = ? ORDER BY platform, digest",
+    )?;
+    let rows = statement.query_map([image], |row| {
+        Ok(Omission { digest: digest_column(row, 0)?, platform: row.get(1)?, reason: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The image of a repository that left out this digest, and how.
+pub fn omission(connection: &Connection, repository: i64, digest: &Digest) -> Result<Option<(Image, Omission)>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, o.digest, o.platform, o.reason {FROM} JOIN image_omissions o ON o.image = i.id
+         WHERE i.repository = ? AND o.digest = ? ORDER BY i.tag LIMIT 1"
+    ))?;
+    let found = statement.query_row(params![repository, digest.as_bytes()], |row| {
+        Ok((image(row)?, Omission { digest: digest_column(row, 14)?, platform: row.get(15)?, reason: row.get(16)? }))
+    });
+    Ok(found.optional()?)
+}
+
+/// Whether a repository holds this blob as content that is asked for by digest under `blobs/`.
+pub fn holds_blob(connection: &Connection, repository: i64, blob: i64) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM image_contents WHERE blob = ? AND repository = ? AND role > 0)",
+    )?;
+    Ok(statement.query_row(params![blob, repository], |row| row.get(0))?)
+}
+
+/// The manifest with this digest, if the repository holds it.
+pub fn held_manifest(connection: &Connection, repository: i64, digest: &Digest) -> Result<Option<ManifestRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT b.id FROM blobs b WHERE b.digest = ?1
+         AND EXISTS (SELECT 1 FROM image_contents c WHERE c.blob = b.id AND c.repository = ?2 AND c.role = 0)",
+    )?;
+    let id: Option<i64> = statement.query_row(params![digest.as_bytes(), repository], |row| row.get(0)).optional()?;
+    id.map_or(Ok(None), |id| super::blobs::manifest(connection, id))
+}
+
+/// Records an image.
+pub fn add(writer: &Writer<'_>, new: &NewImage<'_>) -> Result<i64> {
+    let mut statement = writer.prepare_cached(
+        "INSERT INTO images (repository, tag, manifest, selection, all_manifests, attached_to, platforms, logical, added_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+    )?;
+    let id = statement.insert(params![
+        new.repository,
+        new.tag.map(Tag::as_str),
+        new.manifest,
+        new.selection.to_string(),
+        new.all_manifests,
+        new.attached_to.map(Digest::as_bytes),
+        new.platforms,
+        new.now
+    ])?;
+    for content in new.contents {
+        add_content(writer, id, new.repository, *content)?;
+    }
+    for omission in new.omissions {
+        writer
+            .prepare_cached(
+                "INSERT OR IGNORE INTO image_omissions (image, digest, platform, reason) VALUES (?, ?, ?, ?)",
+            )?
+            .execute(params![id, omission.digest.as_bytes(), omission.platform, omission.reason])?;
+    }
+    writer
+        .prepare_cached(
+            "UPDATE images SET logical = (SELECT coalesce(sum(b.size), 0) FROM blobs b WHERE b.id IN
+             (SELECT c.blob FROM image_contents c WHERE c.image = ?1 AND c.role < 4)) WHERE id = ?1",
+        )?
+        .execute([id])?;
+    Ok(id)
+}
+
+/// Adds a blob to what an image consists of.
+pub fn add_content(writer: &Writer<'_>, image: i64, repository: i64, content: Content) -> Result<()> {
+    writer
+        .prepare_cached("INSERT OR IGNORE INTO image_contents (image, blob, role, repository) VALUES (?, ?, ?, ?)")?
+        .execute(params![image, content.blob, content.role as u8, repository])?;
+    Ok(())
+}
+
+/// Says that an image was asked for by a user, or came along with another.
+pub fn set_attached(writer: &Writer<'_>, image: i64, attached_to: Option<&Digest>) -> Result<()> {
+    writer
+        .prepare_cached("UPDATE images SET attached_to = ? WHERE id = ?")?
+        .execute(params![attached_to.map(Digest::as_bytes), image])?;
+    Ok(())
+}
+
+/// Records what upstream said of an image; not content.
+pub fn set_checked(writer: &Writer<'_>, image: i64, upstream: Option<&Digest>, now: i64) -> Result<()> {
+    writer.prepare_cached("UPDATE images SET upstream_digest = ?, checked_at = ? WHERE id = ?")?.execute(params![
+        upstream.map(Digest::as_bytes),
+        now,
+        image
+    ])?;
+    Ok(())
+}
+
+/// Forgets an image.
+pub fn remove(writer: &Writer<'_>, image: i64) -> Result<()> {
+    writer.prepare_cached("DELETE FROM images WHERE id = ?")?.execute([image])?;
+    Ok(())
+}
+
+/// Records what an image is in the gateway view.
+pub fn add_gateway(writer: &Writer<'_>, image: i64, repository: i64, manifest: &GatewayManifest) -> Result<()> {
+    let (blob, payload, reason) = match &manifest.outcome {
+        Ok((blob, payload)) => (Some(*blob), Some(payload.as_bytes()), None),
+        Err(reason) => (None, None, Some(reason.as_str())),
+    };
+    writer
+        .prepare_cached(
+            "INSERT INTO gateway_manifests (image, repository, platform, manifest, size, name, rank, blob, payload, reason)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            image, repository, manifest.platform, manifest.manifest, manifest.size, manifest.name, manifest.rank, blob, payload, reason
+        ])?;
+    Ok(())
+}
+
+/// Forgets what an image is in the gateway view.
+pub fn remove_gateway(writer: &Writer<'_>, image: i64) -> Result<()> {
+    writer.prepare_cached("DELETE FROM gateway_manifests WHERE image = ?")?.execute([image])?;
+    Ok(())
+}
+
+/// What an image is in the gateway view.
+pub fn gateway(connection: &Connection, image: i64) -> Result<Vec<GatewayManifest>> {
+    let mut statement = connection
+        .prepare_cached("SELECT platform, name, rank, blob, payload, reason, manifest, size FROM gateway_manifests WHERE image = ? ORDER BY id")?;
+    let rows = statement.query_map([image], |row| {
+        let outcome = match row.get::<_, Option<String>>(5)? {
+            Some(reason) => Err(reason),
+            None => Ok((row.get(3)?, digest_column(row, 4)?)),
+        };
+        Ok(GatewayManifest {
+            platform: row.get(0)?,
+            name: row.get(1)?,
+            rank: row.get(2)?,
+            manifest: row.get(6)?,
+            size: row.get(7)?,
+            outcome,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The blob that has this tag in the gateway view.
+pub fn gateway_by_name(connection: &Connection, repository: i64, name: &str) -> Result<Option<i64>> {
+    // An upstream tag owns its name there even when it can't be said: nobody shall get another image under it.
+    let mut statement = connection.prepare_cached(
+        "SELECT g.blob FROM gateway_manifests g JOIN images i ON i.id = g.image WHERE g.repository = ?1 AND g.name = ?2
+         AND (g.rank = 0 OR NOT EXISTS (SELECT 1 FROM images t WHERE t.repository = ?1 AND t.tag = ?2))
+         ORDER BY g.rank, i.tag LIMIT 1",
+    )?;
+    Ok(statement.query_row(params![repository, name], |row| row.get(0)).optional()?.flatten())
+}
+
+/// The blob that has this digest for clients of the gateway view.
+pub fn gateway_by_payload(connection: &Connection, repository: i64, payload: &Digest) -> Result<Option<i64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT blob FROM gateway_manifests WHERE repository = ? AND payload = ? ORDER BY blob LIMIT 1",
+    )?;
+    Ok(statement.query_row(params![repository, payload.as_bytes()], |row| row.get(0)).optional()?)
+}
+
+/// The tags that a repository may have in the gateway view, in order; each must still be looked up.
+pub fn gateway_names(connection: &Connection, repository: i64) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT g.name FROM gateway_manifests g WHERE g.repository = ?1 AND g.name IS NOT NULL AND g.blob IS NOT NULL
+         AND (g.rank = 0 OR NOT EXISTS (SELECT 1 FROM images t WHERE t.repository = ?1 AND t.tag = g.name)) ORDER BY g.name",
+    )?;
+    let rows = statement.query_map([repository], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,213 @@
+//! Repositories under their published names.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Writer;
+use crate::error::Result;
+use crate::image::{RepositoryName, Upstream};
+
+/// A mirrored repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Row.
+    pub id: i64,
+    /// Published name.
+    pub name: RepositoryName,
+    /// Where it is mirrored from; nowhere for images that came from a file.
+    pub upstream: Option<Upstream>,
+    /// Second published name (`nginx` for `library/nginx`).
+    pub alias: Option<RepositoryName>,
+    /// Upstream speaks plain HTTP.
+    pub insecure: bool,
+    /// Upstream gives it only to those who log in.
+    pub private: bool,
+    /// It may be published although it is private.
+    pub allowed: bool,
+}
+
+impl Repository {
+    /// Whether it is part of the tree.
+    pub fn is_published(&self) -> bool {
+        !self.private || self.allowed
+    }
+}
+
+const COLUMNS: &str = "r.id, r.name, r.registry, r.upstream, r.alias, r.private, r.allowed, r.insecure";
+
+fn name_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<RepositoryName>> {
+    let Some(text) = row.get::<_, Option<String>>(index)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: crate::error::Error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+fn repository(row: &Row<'_>) -> rusqlite::Result<Repository> {
+    let missing = |index| rusqlite::Error::InvalidColumnType(index, "name".to_owned(), rusqlite::types::Type::Null);
+    let registry: Option<String> = row.get(2)?;
+    let upstream = match (registry, name_column(row, 3)?) {
+        (Some(registry), Some(repository)) => Some(Upstream { registry, repository }),
+        _ => None,
+    };
+    Ok(Repository {
+        id: row.get(0)?,
+        name: name_column(row, 1)?.ok_or_else(|| missing(1))?,
+        upstream,
+        alias: name_column(row, 4)?,
+        private: row.get(5)?,
+        allowed: row.get(6)?,
+        insecure: row.get(7)?,
+    })
+}
+
+/// The repository with this published name.
+pub fn by_name(connection: &Connection, name: &str) -> Result<Option<Repository>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM repositories r WHERE r.name = ?"))?;
+    Ok(statement.query_row([name], repository).optional()?)
+}
+
+/// The repository with this published name or alias.
+pub fn by_name_or_alias(connection: &Connection, name: &str) -> Result<Option<Repository>> {
+    if let Some(found) = by_name(connection, name)? {
+        return Ok(Some(found));
+    }
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM repositories r WHERE r.alias = ?"))?;
+    Ok(statement.query_row([name], repository).optional()?)
+}
+
+/// A repository that is mirrored from there, under whatever name.
+pub fn by_upstream(connection: &Connection, upstream: &Upstream) -> Result<Option<Repository>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM repositories r WHERE r.registry = ? AND r.upstream = ? ORDER BY r.name LIMIT 1"
+    ))?;
+    Ok(statement.query_row(params![upstream.registry, upstream.repository.as_str()], repository).optional()?)
+}
+
+/// The repository of this row.
+pub fn by_id(connection: &Connection, id: i64) -> Result<Repository> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM repositories r WHERE r.id = ?"))?;
+    Ok(statement.query_row([id], repository)?)
+}
+
+/// Repositories in the order of their names, after this name, at most so many.
+pub fn list(connection: &Connection, after: Option<&str>, limit: Option<u64>) -> Result<Vec<Repository>> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM repositories r WHERE r.name > ? ORDER BY r.name LIMIT ?"))?;
+    let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = statement.query_map(params![after.unwrap_or_default(), limit], repository)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Names of the repositories that are part of the tree, in order.
+pub fn published_names(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT name FROM repositories WHERE private = 0 OR allowed = 1 ORDER BY name")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Names of the repositories that are part of the tree and have a directory at this place, in order.
+pub fn published_names_with(connection: &Connection, place: &str) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.name FROM repositories r WHERE (r.private = 0 OR r.allowed = 1)
+         AND EXISTS (SELECT 1 FROM directories d WHERE d.repository = r.id AND d.place = ?) ORDER BY r.name",
+    )?;
+    let rows = statement.query_map([place], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Adds a repository.
+pub fn add(
+    writer: &Writer<'_>,
+    name: &RepositoryName,
+    upstream: Option<&Upstream>,
+    alias: Option<&RepositoryName>,
+    private: bool,
+) -> Result<Repository> {
+    let mut statement = writer
+        .prepare_cached("INSERT INTO repositories (name, registry, upstream, alias, private) VALUES (?, ?, ?, ?, ?)")?;
+    let id = statement.insert(params![
+        name.as_str(),
+        upstream.map(|upstream| upstream.registry.as_str()),
+        upstream.map(|upstream| upstream.repository.as_str()),
+        alias.map(RepositoryName::as_str),
+        private
+    ])?;
+    by_id(writer, id)
+}
+
+/// What the list of repositories shows of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Published name.
+    pub name: RepositoryName,
+    /// Second published name.
+    pub alias: Option<RepositoryName>,
+    /// How many tags it has.
+    pub tags: u64,
+    /// Its platforms, sorted.
+    pub platforms: Vec<String>,
+}
+
+/// What the list shows of the published repositories from this name to that one, both included.
+pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -> Result<Vec<Shown>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, alias, tags, platforms FROM repositories WHERE (private = 0 OR allowed = 1) AND name >= ?1 AND (?2 IS NULL OR name <= ?2)
+         ORDER BY name",
+    )?;
+    let missing = || rusqlite::Error::InvalidColumnType(0, "name".to_owned(), rusqlite::types::Type::Null);
+    let rows = statement.query_map(params![first, last], |row| {
+        let platforms: String = row.get(3)?;
+        Ok(Shown {
+            name: name_column(row, 0)?.ok_or_else(missing)?,
+            alias: name_column(row, 1)?,
+            tags: row.get(2)?,
+            platforms: platforms.lines().map(str::to_owned).collect(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Counts again what the list shows of a repository; says whether that changed.
+pub fn count_shown(writer: &Writer<'_>, id: i64) -> Result<bool> {
+    let tags: u64 = writer
+        .prepare_cached("SELECT count(*) FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL")?
+        .query_row([id], |row| row.get(0))?;
+    // From one platform to the next: the index is not walked through.
+    let mut platforms = String::new();
+    let mut last = String::new();
+    let mut statement =
+        writer.prepare_cached("SELECT min(platform) FROM gateway_manifests WHERE repository = ? AND platform > ?")?;
+    while let Some(platform) = statement.query_row(params![id, last], |row| row.get::<_, Option<String>>(0))? {
+        platforms.push_str(&platform);
+        platforms.push('\n');
+        last = platform;
+    }
+    let changed = writer
+        .prepare_cached(
+            "UPDATE repositories SET tags = ?1, platforms = ?2 WHERE id = ?3 AND (tags != ?1 OR platforms != ?2)",
+        )?
+        .execute(params![tags, platforms, id])?;
+    Ok(changed > 0)
+}
+
+/// Says whether a repository is private, and whether it may be published all the same.
+pub fn set_visibility(writer: &Writer<'_>, id: i64, private: bool, allowed: bool) -> Result<()> {
+    writer
+        .prepare_cached("UPDATE repositories SET private = ?, allowed = ? WHERE id = ?")?
+        .execute(params![private, allowed, id])?;
+    Ok(())
+}
+
+/// Says whether upstream speaks plain HTTP.
+pub fn set_insecure(writer: &Writer<'_>, id: i64, insecure: bool) -> Result<()> {
+    writer.prepare_cached("UPDATE repositories SET insecure = ? WHERE id = ?")?.execute(params![insecure, id])?;
+    Ok(())
+}
+
+/// Removes a repository that has no images.
+pub fn remove(writer: &Writer<'_>, id: i64) -> Result<()> {
+    writer.prepare_cached("DELETE FROM pages WHERE scope = ?")?.execute([id])?;
+    writer.prepare_cached("DELETE FROM repositories WHERE id = ?")?.execute([id])?;
+    Ok(())
+}
