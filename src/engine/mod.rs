@@ -1,1 +1,169 @@
-//! TODO-room
+//! What the program does: plans changes, applies them, answers questions about the catalog.
+//!
+//! Both faces use it, and it knows neither: no terminal, no command line, no environment. Every change is a plan that is
+//! shown and then exactly run; every long one is a [`job::Job`] that can be watched and cancelled.
+
+mod apply;
+mod closure;
+mod currency;
+mod export;
+mod exported;
+mod fetch;
+mod gc;
+pub mod job;
+mod names;
+mod notices;
+mod pages;
+pub mod plan;
+mod record;
+mod referrers;
+mod remove;
+pub mod request;
+mod resolve;
+mod settle;
+pub mod shelf;
+mod show;
+#[cfg(test)]
+mod tests;
+mod touched;
+mod tree;
+mod verify;
+pub mod view;
+
+pub use export::Exported;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cid::Cid;
+
+use crate::catalog::settings::{self, Settings};
+use crate::catalog::{Catalog, state};
+use crate::error::{Error, Kind, Result};
+use crate::image::Platform;
+use crate::registry::{self, Registries};
+use crate::site::SITE_VERSION;
+use crate::store::Store;
+use crate::unixfs::Profile;
+
+/// How to open an engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where catalog and blobs are.
+    pub data_dir: PathBuf,
+    /// How registries are reached.
+    pub registries: registry::Options,
+    /// How long a plan waits for another process's plan.
+    pub wait: Duration,
+    /// The profile of a new catalog; an existing one must have it.
+    pub profile: Option<Profile>,
+}
+
+/// A catalog, its blob store, and the way to registries.
+#[derive(Debug)]
+pub struct Engine {
+    data_dir: PathBuf,
+    catalog: Catalog,
+    store: Store,
+    registries: Registries,
+    notices: Arc<notices::Notices>,
+    wait: Duration,
+    profile: Profile,
+}
+
+impl Engine {
+    /// Opens the data directory; makes it (not the directory above it) and a catalog if need be.
+    pub fn open(options: Options) -> Result<Arc<Self>> {
+        let store = Store::open(&options.data_dir)?;
+        let catalog = Catalog::open(&options.data_dir.join("catalog.db"))?;
+        let engine = Self::assemble(options, store, catalog)?;
+        Ok(Arc::new(engine))
+    }
+
+    /// Opens a data directory that has a catalog, to read it only.
+    pub fn open_read_only(options: Options) -> Result<Arc<Self>> {
+        let catalog = Catalog::open_read_only(&options.data_dir.join("catalog.db"))?;
+        let store = Store::open_read_only(&options.data_dir)?;
+        Ok(Arc::new(Self::assemble(options, store, catalog)?))
+    }
+
+    fn assemble(mut options: Options, store: Store, catalog: Catalog) -> Result<Self> {
+        let profile = Self::set_up(&options, &catalog)?;
+        let notices = Arc::new(notices::Notices::default());
+        options.registries.observer = Arc::clone(&notices) as Arc<dyn registry::Observer>;
+        Ok(Self {
+            data_dir: options.data_dir,
+            catalog,
+            store,
+            registries: Registries::new(options.registries),
+            notices,
+            wait: options.wait,
+            profile,
+        })
+    }
+
+    /// Sets a new catalog up, and checks that an old one is what is asked for.
+    fn set_up(options: &Options, catalog: &Catalog) -> Result<Profile> {
+        let mut found = settings::load(&*catalog.read()?)?;
+        if found.is_none() && !catalog.is_read_only() {
+            catalog.write(|writer| {
+                // Another process may have been faster.
+                if settings::load(writer)?.is_none() {
+                    let fresh = Settings {
+                        profile: options.profile.unwrap_or_default(),
+                        site_version: SITE_VERSION,
+                        default_platform: Platform::host(),
+                        name: None,
+                    };
+                    settings::save(writer, &fresh)?;
+                    let root = tree::update(writer, &fresh, &touched::Touched::default())?;
+                    state::advance(writer, &root, "create", &fresh.profile.to_string(), now())?;
+                }
+                Ok(())
+            })?;
+            found = settings::load(&*catalog.read()?)?;
+        }
+        let found = found.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("the catalog {} is not set up", catalog.file().display()))
+                .hint("`roadstead add REF` sets it up.")
+        })?;
+        if found.site_version > SITE_VERSION {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "the catalog's pages have version {}, and this program writes {SITE_VERSION}",
+                    found.site_version
+                ),
+            )
+            .hint("A newer roadstead has used it: use that one."));
+        }
+        match options.profile {
+            Some(asked) if asked != found.profile => {
+                Err(Error::new(Kind::Usage, format!("the catalog has the profile {}, not {asked}", found.profile))
+                    .hint("A profile is chosen once: use another data directory with `--data-dir`."))
+            }
+            _ => Ok(found.profile),
+        }
+    }
+
+    /// Where catalog and blobs are.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The root that the catalog stands for.
+    pub fn root(&self) -> Result<Option<Cid>> {
+        Ok(state::root(&*self.catalog.read()?)?.map(|link| link.cid))
+    }
+
+    /// The settings that the root depends on.
+    pub fn settings(&self) -> Result<Settings> {
+        settings::load(&*self.catalog.read()?)?.ok_or_else(|| Error::new(Kind::Unexpected, "the catalog is not set up"))
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}

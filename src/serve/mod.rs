@@ -7,6 +7,7 @@
 mod access_log;
 mod buffers;
 mod cache;
+mod catalog_shelf;
 mod connections;
 mod credentials;
 mod desk;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
+pub use catalog_shelf::CatalogShelf;
 pub use shelf::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
 
 use crate::error::{Error, Kind, Result};

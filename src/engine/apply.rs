@@ -1,0 +1,203 @@
+//! Applying a plan to add: fetches each blob once, several at a time, and records each image as soon as it is complete.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::Engine;
+use super::job::{Event, Job};
+use super::plan::{AddPlan, Added, Change, FailedRequest, PlannedBlob, PlannedImage};
+use super::record::Ready;
+use crate::catalog::{PlanLock, blobs};
+use crate::error::{Error, Kind, Result};
+use crate::image::Digest;
+use crate::unixfs::file;
+use crate::unixfs::hash::FileDigests;
+
+/// Blobs that are fetched at the same time, over all registries; each registry has its own limit below that.
+const AT_ONCE: usize = 6;
+
+/// An image that waits for its blobs.
+struct Pending {
+    image: PlannedImage,
+    missing: BTreeSet<Digest>,
+}
+
+impl Engine {
+    /// Waits for the right to change the catalog.
+    pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
+        let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
+            job.tell(Event::Queued { behind: who.to_owned() });
+            job.check()
+        });
+        job.or_cancelled(take).await
+    }
+
+    /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.
+    pub async fn apply_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
+        let _listening = self.notices.listen(job);
+        let mut added = Added { recorded: Vec::new(), failed: plan.failed, fetched: 0, root: None };
+        let images: Vec<PlannedImage> =
+            plan.images.into_iter().filter(|image| image.change != Change::Unchanged).collect();
+        if images.is_empty() {
+            added.root = self.root()?;
+            return Ok(added);
+        }
+        let what = match images.as_slice() {
+            [one] => format!("{verb} {}", one.request),
+            many => format!("{verb} {} images", many.len()),
+        };
+        let _lock = self.lock(&what, job).await?;
+        job.meter().expect(plan.new_bytes);
+        job.tell(Event::Fetching { blobs: plan.fetch.len() as u64, bytes: plan.new_bytes });
+        let mut run = Run {
+            engine: self,
+            verb,
+            job,
+            ready: Ready::new(),
+            waiting: HashMap::new(),
+            pending: Vec::new(),
+            added: &mut added,
+        };
+        run.prepare(images, &plan.fetch);
+        let outcome = run.fetch_all(plan.fetch).await;
+        let ready = run.ready;
+        // What is verified stays, also when the images that wanted it did not come to be.
+        let kept = self.keep(ready).await;
+        outcome?;
+        kept?;
+        added.root = self.root()?;
+        Ok(added)
+    }
+
+    /// Records blobs that are in the store, so that the next plan knows them.
+    async fn keep(self: &Arc<Self>, ready: Ready) -> Result<()> {
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let engine = Arc::clone(self);
+        let kept = spawn_blocking(move || {
+            engine.store.sync_directory()?;
+            engine.catalog.write(|writer| {
+                for (digest, digests) in &ready {
+                    let link = file::root(engine.profile, digests.size, &digests.leaves)?;
+                    let new = blobs::NewBlob {
+                        digest: *digest,
+                        size: digests.size,
+                        link,
+                        leaves: &digests.leaves,
+                        bytes: None,
+                    };
+                    blobs::record(writer, &new)?;
+                }
+                Ok(())
+            })
+        });
+        kept.await.map_err(|error| Error::new(Kind::Unexpected, "recording blobs").caused_by(error))?
+    }
+}
+
+/// One application of a plan.
+struct Run<'r> {
+    engine: &'r Arc<Engine>,
+    verb: &'r str,
+    job: &'r Job,
+    ready: Ready,
+    /// Which pending images wait for a digest.
+    waiting: HashMap<Digest, Vec<usize>>,
+    pending: Vec<Option<Pending>>,
+    added: &'r mut Added,
+}
+
+impl Run<'_> {
+    fn prepare(&mut self, images: Vec<PlannedImage>, fetch: &[PlannedBlob]) {
+        let to_fetch: BTreeSet<Digest> = fetch.iter().map(|blob| blob.digest).collect();
+        for image in images {
+            let all = image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs));
+            let missing: BTreeSet<Digest> =
+                all.map(|blob| blob.digest).filter(|digest| to_fetch.contains(digest)).collect();
+            for digest in &missing {
+                self.waiting.entry(*digest).or_default().push(self.pending.len());
+            }
+            self.pending.push(Some(Pending { image, missing }));
+        }
+    }
+
+    async fn fetch_all(&mut self, fetch: Vec<PlannedBlob>) -> Result<()> {
+        for index in 0..self.pending.len() {
+            self.record_if_complete(index).await?;
+        }
+        let mut queue = fetch.into_iter();
+        let mut running: JoinSet<(Digest, u64, Result<FileDigests>)> = JoinSet::new();
+        loop {
+            while running.len() < AT_ONCE && !self.job.cancellation().is_cancelled() {
+                // A blob whose images have all failed already is not wanted any more.
+                let Some(blob) = queue.find(|blob| self.is_wanted(&blob.digest)) else { break };
+                let (engine, job, digest, size) = (Arc::clone(self.engine), self.job.clone(), blob.digest, blob.size);
+                running.spawn(async move { (digest, size, engine.fetch(blob, job).await) });
+            }
+            let Some(finished) = running.join_next().await else { break };
+            let (digest, size, outcome) =
+                finished.map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?;
+            match outcome {
+                Ok(digests) => {
+                    self.added.fetched += size;
+                    self.ready.insert(digest, digests);
+                    for index in self.waiting.remove(&digest).unwrap_or_default() {
+                        if let Some(pending) = &mut self.pending[index] {
+                            pending.missing.remove(&digest);
+                        }
+                        self.record_if_complete(index).await?;
+                    }
+                }
+                Err(error) if error.kind() == Kind::Interrupted => {}
+                Err(error) => self.fail(&digest, error),
+            }
+        }
+        self.job.check()
+    }
+
+    fn is_wanted(&self, digest: &Digest) -> bool {
+        self.waiting.get(digest).is_some_and(|images| images.iter().any(|index| self.pending[*index].is_some()))
+    }
+
+    async fn record_if_complete(&mut self, index: usize) -> Result<()> {
+        let Some(pending) = self.pending[index].take_if(|pending| pending.missing.is_empty()) else { return Ok(()) };
+        let engine = Arc::clone(self.engine);
+        let verb = self.verb.to_owned();
+        let image = pending.image;
+        let blobs = image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs));
+        let ready: Ready =
+            blobs.filter_map(|blob| Some((blob.digest, self.ready.get(&blob.digest)?.clone()))).collect();
+        let (shown, request) = (image.shown(), image.request.clone());
+        let recorded = spawn_blocking(move || engine.record(&image, &verb, &ready))
+            .await
+            .map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?;
+        match recorded {
+            Ok(_) => {
+                self.job.tell(Event::Recorded { image: shown.clone() });
+                self.added.recorded.push(shown);
+            }
+            Err(error) => {
+                self.job.tell(Event::Failed { image: shown, reason: error.to_string() });
+                self.added.failed.push(FailedRequest { request, error });
+            }
+        }
+        Ok(())
+    }
+
+    /// The images that wait for this blob have failed.
+    fn fail(&mut self, digest: &Digest, error: Error) {
+        let mut error = Some(error);
+        for index in self.waiting.remove(digest).unwrap_or_default() {
+            let Some(pending) = self.pending[index].take() else { continue };
+            let shown = pending.image.shown();
+            let error = error
+                .take()
+                .unwrap_or_else(|| Error::new(Kind::Network, format!("{digest} could not be fetched, as said above")));
+            self.job.tell(Event::Failed { image: shown, reason: error.to_string() });
+            self.added.failed.push(FailedRequest { request: pending.image.request, error });
+        }
+    }
+}

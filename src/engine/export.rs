@@ -1,0 +1,298 @@
+//! The tree as files, and as a CAR: what any web host, and any IPFS node, takes as it is.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cid::Cid;
+use rusqlite::Connection;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::Engine;
+use super::job::{Event, Job};
+use super::verify::panicked;
+use crate::catalog::blobs::{self, Blob};
+use crate::catalog::{nodes, state};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::store::LinkKind;
+use crate::unixfs::file::{self, Part};
+use crate::unixfs::{Link, NodeKind, RAW, car, directory};
+
+/// What an export wrote.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exported {
+    /// The root.
+    #[serde(serialize_with = "as_text")]
+    pub root: Cid,
+    /// Files, or blocks of a CAR.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that take no room because they are hard links into the blob store.
+    pub hard_links: u64,
+    /// Files that take no room because they share their blocks with the blob store.
+    pub reflinks: u64,
+    /// Files that are copies.
+    pub copies: u64,
+}
+
+fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(cid)
+}
+
+impl Engine {
+    fn root_to_export(&self, connection: &Connection) -> Result<Link> {
+        state::root(connection)?.ok_or_else(|| {
+            Error::new(Kind::NotFound, "there is nothing to export yet").hint("`roadstead add REF` adds an image.")
+        })
+    }
+
+    /// Writes the tree below a directory that is not there or empty, or holds a former export, which becomes this one.
+    /// With `include_private`, as if every private repository were allowed.
+    pub async fn export_directory(
+        self: &Arc<Self>,
+        target: &Path,
+        include_private: bool,
+        job: &Job,
+    ) -> Result<Exported> {
+        let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
+        spawn_blocking(move || engine.write_directory(&target, include_private, &job)).await.map_err(panicked)?
+    }
+
+    fn write_directory(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+        let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
+        let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
+        let root = self.root_to_export(&reader)?;
+        super::exported::claim(target)?;
+        let mut exported = Exported { root: root.cid, files: 0, bytes: 0, hard_links: 0, reflinks: 0, copies: 0 };
+        self.write_entries(&reader, &root, target, job, &mut exported)?;
+        super::exported::finish(target, &root.cid.to_string())?;
+        Ok(exported)
+    }
+
+    fn write_entries(
+        &self,
+        connection: &Connection,
+        link: &Link,
+        target: &Path,
+        job: &Job,
+        exported: &mut Exported,
+    ) -> Result<()> {
+        job.check()?;
+        let mut entries: Vec<(String, Link)> = Vec::new();
+        let mut store = nodes::Nodes::of(connection);
+        directory::list(&mut store, link, &mut |name, link| {
+            entries.push((name.to_owned(), link));
+            Ok(())
+        })?;
+        let names: std::collections::HashSet<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+        super::exported::remove_others(target, &names)?;
+        for (name, link) in &entries {
+            if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+                return Err(Error::new(
+                    Kind::Verification,
+                    format!("`{}` can't be the name of a file", crate::text::printable(name)),
+                ));
+            }
+            let path = target.join(name);
+            if is_directory(connection, link)? {
+                super::exported::make_directory(&path)?;
+                self.write_entries(connection, link, &path, job, exported)?;
+                continue;
+            }
+            let blob = blob_of(connection, link)?;
+            exported.files += 1;
+            exported.bytes += blob.size;
+            if blob.inline {
+                super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)?;
+                exported.copies += 1;
+            } else {
+                super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
+                match self
+                    .store
+                    .link_out(&blob.digest, &path)
+                    .context(|| format!("can't export to {}", path.display()))?
+                {
+                    LinkKind::HardLink => exported.hard_links += 1,
+                    LinkKind::Reflink => exported.reflinks += 1,
+                    LinkKind::Copy => exported.copies += 1,
+                }
+            }
+            if exported.files % 256 == 0 {
+                job.tell(Event::Progress { what: "files", done: exported.files, total: 0 });
+                job.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes every block of the tree into a CARv1 file, which appears under its name only when it is complete.
+    /// With `include_private`, as if every private repository were allowed.
+    pub async fn export_car(self: &Arc<Self>, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+        let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
+        spawn_blocking(move || engine.write_car(&target, include_private, &job)).await.map_err(panicked)?
+    }
+
+    fn write_car(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+        let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
+        let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
+        let root = self.root_to_export(&reader)?;
+        job.meter().expect(root.tsize);
+        let temporary = Temporary::beside(target)?;
+        let mut out =
+            Out { writer: BufWriter::with_capacity(1 << 20, File::create(&temporary.0)?), job, blocks: 0, bytes: 0 };
+        let written = self.write_blocks(&reader, &root, &mut out);
+        let finished = written.and_then(|()| {
+            let file = out.writer.into_inner().map_err(|error| Error::from(error.into_error()))?;
+            Ok(file.sync_all()?)
+        });
+        finished.context(|| format!("can't write {}", target.display()))?;
+        fs::rename(&temporary.0, target).context(|| format!("can't write {}", target.display()))?;
+        Ok(Exported { root: root.cid, files: out.blocks, bytes: out.bytes, hard_links: 0, reflinks: 0, copies: 0 })
+    }
+
+    /// Every block below the root, each directory and file once, parents before their children.
+    fn write_blocks(&self, connection: &Connection, root: &Link, out: &mut Out<'_>) -> Result<()> {
+        out.write(&car::header(&[root.cid]))?;
+        let mut seen = std::collections::HashSet::new();
+        let mut todo = vec![*root];
+        let mut store = nodes::Nodes::of(connection);
+        while let Some(link) = todo.pop() {
+            if !seen.insert(link.cid) {
+                continue;
+            }
+            if is_directory(connection, &link)? {
+                directory::nodes(&mut store, &link, &mut |node| {
+                    if node.cid == link.cid || seen.insert(node.cid) {
+                        out.block(&node.cid, &node.bytes)
+                    } else {
+                        Ok(())
+                    }
+                })?;
+                directory::list(&mut store, &link, &mut |_, child| {
+                    todo.push(child);
+                    Ok(())
+                })?;
+                continue;
+            }
+            let blob = blob_of(connection, &link)?;
+            self.write_file_blocks(connection, &blob, &mut seen, out)?;
+        }
+        Ok(())
+    }
+
+    fn write_file_blocks(
+        &self,
+        connection: &Connection,
+        blob: &Blob,
+        seen: &mut std::collections::HashSet<Cid>,
+        out: &mut Out<'_>,
+    ) -> Result<()> {
+        let leaves = blobs::leaves(connection, blob)?;
+        let inline = if blob.inline { Some(blobs::bytes(connection, blob.id)?) } else { None };
+        let mut stored = if blob.inline { None } else { Some(self.store.open_blob(&blob.digest)?) };
+        let mut buffer = Vec::new();
+        for part in file::parts(self.profile, blob.size, leaves)? {
+            match part {
+                Part::Node(node) => {
+                    if node.cid == blob.link.cid || seen.insert(node.cid) {
+                        out.block(&node.cid, &node.bytes)?;
+                    }
+                }
+                Part::Leaf { cid, offset, length } => {
+                    // A leaf of several files is one block.
+                    if cid != blob.link.cid && !seen.insert(cid) {
+                        continue;
+                    }
+                    let (prefix, suffix) = file::leaf_frame(self.profile, length);
+                    buffer.clear();
+                    buffer.extend_from_slice(&prefix);
+                    match (&inline, &mut stored) {
+                        (Some(bytes), _) => {
+                            buffer.extend_from_slice(&bytes[offset as usize..(offset + length) as usize])
+                        }
+                        (None, Some(file)) => {
+                            file.seek(SeekFrom::Start(offset))?;
+                            file.take(length).read_to_end(&mut buffer)?;
+                        }
+                        (None, None) => {}
+                    }
+                    buffer.extend_from_slice(&suffix);
+                    // The CAR must hold what its CIDs say, whatever happened to the disk.
+                    crate::unixfs::verify_block(&cid, &buffer).map_err(|_| {
+                        Error::new(Kind::Verification, format!("{} is damaged in the blob store", blob.digest))
+                            .hint("`roadstead verify --repair` fetches what is damaged again.")
+                    })?;
+                    out.block(&cid, &buffer)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a link leads to a directory of the catalog.
+pub(super) fn is_directory(connection: &Connection, link: &Link) -> Result<bool> {
+    if link.cid.codec() == RAW {
+        return Ok(false);
+    }
+    match directory::NodeStore::get(&mut nodes::Nodes::of(connection), &link.cid)? {
+        Some(node) => Ok(NodeKind::of(&node.bytes)?.is_directory()),
+        None => Ok(false),
+    }
+}
+
+/// The file that a link leads to.
+pub(super) fn blob_of(connection: &Connection, link: &Link) -> Result<Blob> {
+    blobs::by_cid(connection, &link.cid)?.ok_or_else(|| {
+        Error::new(Kind::Verification, format!("the tree links {}, which the catalog doesn't have", link.cid))
+            .hint("`roadstead verify` says what else is wrong.")
+    })
+}
+
+struct Out<'j> {
+    writer: BufWriter<File>,
+    job: &'j Job,
+    blocks: u64,
+    bytes: u64,
+}
+
+impl Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.write_all(bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn block(&mut self, cid: &Cid, bytes: &[u8]) -> Result<()> {
+        self.job.check()?;
+        self.write(&car::block_prefix(cid, bytes.len() as u64))?;
+        self.write(bytes)?;
+        self.blocks += 1;
+        self.job.meter().advance(bytes.len() as u64);
+        Ok(())
+    }
+}
+
+/// A file that is removed unless it was renamed.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn beside(target: &Path) -> Result<Self> {
+        let name = target
+            .file_name()
+            .ok_or_else(|| Error::new(Kind::Usage, format!("{} is not the name of a file", target.display())))?;
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}.part", std::process::id()));
+        Ok(Self(target.with_file_name(temporary)))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

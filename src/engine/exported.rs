@@ -1,0 +1,90 @@
+//! The directory of an export: never touches anything that is not an export, and turns a former one into the new one.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::error::{Context as _, Error, Kind, Result};
+
+/// Marks a directory as an export. Hidden, so that `ipfs add -r` leaves it out and the root stays exactly ours.
+const MARK: &str = ".roadstead-export";
+
+/// Makes the directory ours: it is new, empty, or a former export.
+pub(super) fn claim(target: &Path) -> Result<()> {
+    match fs::create_dir(target) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let mut entries = fs::read_dir(target).context(|| format!("can't export to {}", target.display()))?;
+            let empty = entries.next().is_none();
+            if !empty && !target.join(MARK).is_file() {
+                return Err(Error::new(Kind::Usage, format!("{} is not empty and no former export", target.display()))
+                    .hint("Choose a directory that is not there yet; nothing in this one was touched."));
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("can't make {}: the directory above it is not there", target.display()),
+            ));
+        }
+        Err(error) => return Err(Error::from(error).context(format!("can't make {}", target.display()))),
+    }
+    fs::write(target.join(MARK), "not complete\n").context(|| format!("can't export to {}", target.display()))
+}
+
+/// Says that the export is complete.
+pub(super) fn finish(target: &Path, root: &str) -> Result<()> {
+    fs::write(target.join(MARK), format!("{root}\n")).context(|| format!("can't export to {}", target.display()))
+}
+
+/// Removes what a former export had here and this one has not.
+pub(super) fn remove_others(directory: &Path, names: &HashSet<&str>) -> Result<()> {
+    for entry in fs::read_dir(directory).context(|| format!("can't read {}", directory.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == OsStr::new(MARK) || name.to_str().is_some_and(|name| names.contains(name)) {
+            continue;
+        }
+        let path = entry.path();
+        let removed = if entry.file_type()?.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.context(|| format!("can't remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Makes a directory, in place of a file if a former export had one there.
+pub(super) fn make_directory(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => fs::remove_file(path)
+            .and_then(|()| fs::create_dir(path))
+            .context(|| format!("can't make {}", path.display())),
+        Err(_) => fs::create_dir(path).context(|| format!("can't make {}", path.display())),
+    }
+}
+
+/// Writes a small file, unless it is what it should be. A new file replaces an old one: it might be a hard link.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let words = || format!("can't write {}", path.display());
+    if let Ok(found) = fs::symlink_metadata(path) {
+        if found.is_file() && found.len() == bytes.len() as u64 && fs::read(path).is_ok_and(|old| old == bytes) {
+            return Ok(());
+        }
+        clear(path).context(words)?;
+    }
+    fs::write(path, bytes).context(words)
+}
+
+/// Removes what is in the way of a link, unless it is that link.
+pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    let same = fs::metadata(blob).is_ok_and(|blob| blob.ino() == found.ino() && blob.dev() == found.dev());
+    if same { Ok(()) } else { clear(path).context(|| format!("can't replace {}", path.display())) }
+}
+
+fn clear(path: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}

@@ -1,0 +1,263 @@
+//! A job: something that takes a while, can be watched and cancelled, and ends exactly once.
+//!
+//! State changes are [`Event`]s; byte counts are atomics in the [`Meter`], which whoever draws samples when it draws. So
+//! nothing can flood a listener. Knows no terminal.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Kind, Result};
+use crate::image::Digest;
+
+/// Something that happened to a job.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// It asks registries what there is; so many of so many requests are answered.
+    Resolving {
+        /// Requests that are answered.
+        done: u64,
+        /// All requests.
+        total: u64,
+    },
+    /// It waits for another plan that is being applied.
+    Queued {
+        /// Whom it waits for.
+        behind: String,
+    },
+    /// It starts to fetch; the meter has the totals.
+    Fetching {
+        /// Blobs to fetch.
+        blobs: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// A blob is being fetched.
+    BlobStarted {
+        /// Its digest.
+        digest: Digest,
+        /// The first image that wants it.
+        image: String,
+        /// Its size in bytes.
+        size: u64,
+        /// Bytes that are there, the resumed ones included.
+        done: Arc<AtomicU64>,
+    },
+    /// A blob is there and verified, or failed for this reason.
+    BlobFinished {
+        /// Its digest.
+        digest: Digest,
+        /// Why it failed, if it did.
+        failure: Option<String>,
+    },
+    /// An image is in the catalog.
+    Recorded {
+        /// `name:tag` or `name@digest`.
+        image: String,
+    },
+    /// An image failed; the others go on.
+    Failed {
+        /// What was asked for.
+        image: String,
+        /// Why.
+        reason: String,
+    },
+    /// A registry asks for a pause, or a try failed and the next one is due.
+    Waiting {
+        /// The registry.
+        registry: String,
+        /// How long.
+        pause: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// A registry said how many pulls are left.
+    Quota {
+        /// The registry.
+        registry: String,
+        /// Pulls in the window.
+        limit: u64,
+        /// Pulls left.
+        remaining: u64,
+    },
+    /// One more step of a job that counts things other than bytes.
+    Progress {
+        /// What is counted: `files`, `blobs` …
+        what: &'static str,
+        /// How many are done.
+        done: u64,
+        /// All of them.
+        total: u64,
+    },
+    /// Something worth knowing, in a sentence.
+    Note(String),
+    /// It ended. Comes exactly once, and last.
+    Finished(End),
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// As it should.
+    Done,
+    /// It failed, for this reason.
+    Failed(String),
+    /// It was cancelled; what was verified is kept.
+    Cancelled,
+}
+
+/// Bytes of a job, to be sampled.
+#[derive(Debug, Default)]
+pub struct Meter {
+    total: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Meter {
+    /// Bytes there will be.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that are done.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Adds to what there will be.
+    pub fn expect(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Adds to what is done.
+    pub fn advance(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A running job, as its own work sees it. Clones are the same job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    events: UnboundedSender<Event>,
+    meter: Arc<Meter>,
+    cancel: CancellationToken,
+    ended: Arc<AtomicBool>,
+}
+
+/// A running job, as a face sees it.
+#[derive(Debug)]
+pub struct Watch {
+    /// What happens to it.
+    pub events: UnboundedReceiver<Event>,
+    /// Its bytes.
+    pub meter: Arc<Meter>,
+    /// Cancels it.
+    pub cancel: CancellationToken,
+}
+
+impl Job {
+    /// A job and its watch.
+    pub fn new() -> (Self, Watch) {
+        let (sender, events) = unbounded_channel();
+        let (meter, cancel) = (Arc::new(Meter::default()), CancellationToken::new());
+        let job = Self { events: sender, meter: Arc::clone(&meter), cancel: cancel.clone(), ended: Arc::default() };
+        (job, Watch { events, meter, cancel })
+    }
+
+    /// Does the work. However it ends, by an error or a panic too, its last event is one `Finished`.
+    pub async fn run<T>(self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        let caught = AssertUnwindSafe(work(&self)).catch_unwind().await;
+        let result = caught.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(Error::new(Kind::Unexpected, format!("a mistake of this program: {text}")).hint("Please report it."))
+        });
+        let end = match &result {
+            Ok(_) => End::Done,
+            Err(error) if error.kind() == Kind::Interrupted => End::Cancelled,
+            Err(error) => End::Failed(error.to_string()),
+        };
+        if !self.ended.swap(true, Ordering::AcqRel) {
+            let _ = self.events.send(Event::Finished(end));
+        }
+        result
+    }
+
+    /// Tells what happened. Nobody listening is fine.
+    pub fn tell(&self, event: Event) {
+        if !self.ended.load(Ordering::Acquire) {
+            let _ = self.events.send(event);
+        }
+    }
+
+    /// Its bytes.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Says when it is cancelled.
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// An error if it was cancelled.
+    pub fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// Runs `work` until it is done or the job is cancelled, whichever comes first.
+    pub async fn or_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(cancelled()),
+            result = work => result,
+        }
+    }
+}
+
+/// The error of a job that was cancelled.
+pub fn cancelled() -> Error {
+    Error::new(Kind::Interrupted, "interrupted").hint("What was verified is kept: the same command goes on from here.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(mut watch: Watch) -> Vec<String> {
+        std::iter::from_fn(|| watch.events.try_recv().ok()).map(|event| format!("{event:?}")).collect()
+    }
+
+    #[tokio::test]
+    async fn it_ends_exactly_once() {
+        let (job, watch) = Job::new();
+        let late = job.clone();
+        job.run(async |job: &Job| {
+            job.tell(Event::Note("x".into()));
+            Ok(())
+        })
+        .await
+        .unwrap();
+        late.tell(Event::Note("too late".into()));
+        assert_eq!(events(watch), ["Note(\"x\")", "Finished(Done)"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_and_a_cancellation_is_none() {
+        let (job, watch) = Job::new();
+        let error = job.run(async |_: &Job| -> Result<()> { panic!("oops") }).await.unwrap_err();
+        assert!(error.to_string().contains("oops"));
+        assert_eq!(events(watch), ["Finished(Failed(\"a mistake of this program: oops\"))"]);
+
+        let (job, watch) = Job::new();
+        watch.cancel.cancel();
+        job.run(async |job: &Job| job.or_cancelled(std::future::pending::<Result<()>>()).await).await.unwrap_err();
+        assert_eq!(events(watch), ["Finished(Cancelled)"]);
+    }
+}

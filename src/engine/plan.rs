@@ -1,0 +1,260 @@
+//! Plans: what a change will do, as values that both faces show before exactly they are run.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
+use crate::registry::Registry;
+
+/// What is to be added or brought up to date.
+#[derive(Debug)]
+pub struct AddPlan {
+    /// The images, in the order they were asked for.
+    pub images: Vec<PlannedImage>,
+    /// What can't be planned, and why; the rest goes on.
+    pub failed: Vec<FailedRequest>,
+    /// The blobs to fetch, each once.
+    pub fetch: Vec<PlannedBlob>,
+    /// Bytes to fetch.
+    pub new_bytes: u64,
+    /// Bytes that the images need and that are here already.
+    pub known_bytes: u64,
+}
+
+/// One image of a plan.
+#[derive(Debug, Clone)]
+pub struct PlannedImage {
+    /// What was asked for.
+    pub request: String,
+    /// Published name of its repository.
+    pub name: RepositoryName,
+    /// Second published name.
+    pub alias: Option<RepositoryName>,
+    /// Where it is mirrored from.
+    pub upstream: Option<Upstream>,
+    /// Its tag; none if it is pinned by digest.
+    pub tag: Option<Tag>,
+    /// Digest of its top manifest.
+    pub digest: Digest,
+    /// What the plan does to it.
+    pub change: Change,
+    /// Platforms to mirror.
+    pub selection: Selection,
+    /// Whether manifests of the other platforms are kept too.
+    pub all_manifests: bool,
+    /// The platforms that will be here.
+    pub platforms: Vec<String>,
+    /// Upstream gives it only to those who log in.
+    pub private: bool,
+    /// Upstream speaks plain HTTP.
+    pub insecure: bool,
+    /// Bytes of everything it consists of.
+    pub logical: u64,
+    /// Bytes of it that must be fetched.
+    pub new_bytes: u64,
+    /// What upstream has of it and the catalog will not have.
+    pub left_out: Vec<LeftOut>,
+    /// Its manifests, fetched already.
+    pub(super) manifests: Vec<Arc<PlannedManifest>>,
+    /// Its blobs.
+    pub(super) blobs: Vec<WantedBlob>,
+    /// Signatures, SBOMs and the like that come along.
+    pub attached: Vec<AttachedImage>,
+    /// What the catalog must still say when the plan is applied: the digest and the choice under this tag.
+    pub(super) expected: Option<Expected>,
+}
+
+/// What comes along with an image.
+#[derive(Debug, Clone)]
+pub struct AttachedImage {
+    /// The manifest it belongs to.
+    pub subject: Digest,
+    /// Its tag, if it is attached by tag (`sha256-….sig`).
+    pub tag: Option<Tag>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its type, as far as it says.
+    pub artifact_type: Option<String>,
+    /// Its manifests.
+    pub(super) manifests: Vec<Arc<PlannedManifest>>,
+    /// Its blobs.
+    pub(super) blobs: Vec<WantedBlob>,
+}
+
+/// What a plan does to an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// Its tag moves.
+    Moved {
+        /// The digest it had.
+        from: Digest,
+    },
+    /// More of it will be here: platforms, manifests, signatures.
+    Extended,
+    /// Nothing.
+    Unchanged,
+}
+
+/// Something that is left out by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its digest.
+    pub digest: Digest,
+    /// The platform it is for, if it is a child of an index.
+    pub platform: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A request that can't be planned.
+#[derive(Debug)]
+pub struct FailedRequest {
+    /// What was asked for.
+    pub request: String,
+    /// Why it can't.
+    pub error: Error,
+}
+
+/// A blob to fetch.
+#[derive(Clone)]
+pub struct PlannedBlob {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The first image that wants it.
+    pub image: String,
+    /// Where it is asked for.
+    pub(super) registry: Arc<dyn Registry>,
+    /// Under which repository.
+    pub(super) repository: RepositoryName,
+}
+
+impl std::fmt::Debug for PlannedBlob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlannedBlob").field("digest", &self.digest).field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// A manifest with the bytes that upstream sent.
+#[derive(Debug)]
+pub struct PlannedManifest {
+    pub(super) digest: Digest,
+    pub(super) bytes: Bytes,
+    pub(super) manifest: crate::image::Manifest,
+}
+
+/// A blob that an image needs, whether it is here or not.
+#[derive(Debug, Clone)]
+pub(super) struct WantedBlob {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) role: crate::catalog::images::Role,
+}
+
+/// What the catalog says of an image when a plan is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) digest: Digest,
+    pub(super) selection: Selection,
+    pub(super) all_manifests: bool,
+}
+
+impl AddPlan {
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.images.iter().all(|image| image.change == Change::Unchanged)
+    }
+}
+
+impl PlannedImage {
+    /// `name:tag` or `name@digest`.
+    pub fn shown(&self) -> String {
+        match &self.tag {
+            Some(tag) => format!("{}:{tag}", self.name),
+            None => format!("{}@{}", self.name, self.digest),
+        }
+    }
+}
+
+/// What adding did.
+#[derive(Debug)]
+pub struct Added {
+    /// `name:tag` or `name@digest` of what is in the catalog now.
+    pub recorded: Vec<String>,
+    /// What failed while it was applied, and why.
+    pub failed: Vec<FailedRequest>,
+    /// Bytes that came over the network.
+    pub fetched: u64,
+    /// The root now.
+    pub root: Option<cid::Cid>,
+}
+
+/// What is to be removed.
+#[derive(Debug, Clone, Serialize)]
+pub struct RemovePlan {
+    /// The images.
+    pub images: Vec<RemovedImage>,
+    /// Repositories that have no image left then.
+    pub repositories: Vec<String>,
+    /// Bytes that nothing needs any more then; `gc` reclaims them.
+    pub frees: u64,
+    /// Bytes that stay because other images share them.
+    pub shared: u64,
+}
+
+/// One image of a [`RemovePlan`].
+#[derive(Debug, Clone, Serialize)]
+pub struct RemovedImage {
+    /// `name:tag` or `name@digest`.
+    pub image: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Bytes of everything it consists of.
+    pub logical: u64,
+    /// Whether it goes because what it came along with goes.
+    pub attached: bool,
+    #[serde(skip)]
+    pub(super) id: i64,
+}
+
+/// What can be reclaimed.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct GcPlan {
+    /// Blobs that nothing needs.
+    pub blobs: Vec<UnneededBlob>,
+    /// Bytes of these blobs.
+    pub blob_bytes: u64,
+    /// Files of interrupted transfers.
+    pub partial_files: u64,
+    /// Their bytes.
+    pub partial_bytes: u64,
+    /// Generated files and directory nodes that nothing needs.
+    pub nodes: u64,
+    /// Their bytes.
+    pub node_bytes: u64,
+    #[serde(skip)]
+    pub(super) generation: u64,
+}
+
+/// A blob that nothing needs.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnneededBlob {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl GcPlan {
+    /// Whether there is nothing to reclaim.
+    pub fn is_empty(&self) -> bool {
+        self.blobs.is_empty() && self.partial_files == 0 && self.nodes == 0
+    }
+}

@@ -1,0 +1,484 @@
+//! Recording an image whose blobs are all here: its rows, what it is in the gateway view, the tree and the new root, in one
+//! transaction.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Engine;
+use super::closure::{CONFIG, platform_in};
+use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
+use super::touched::{RemovedRepository, Touched, TouchedRepository};
+use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Omission, Role};
+use crate::catalog::repositories::{self, Repository};
+use crate::catalog::settings::{self, Settings};
+use crate::catalog::{Writer, blobs, state};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Body, Digest, Manifest, Platform, Tag};
+use crate::site::{paths, schema1};
+use crate::unixfs::hash::FileDigests;
+use crate::unixfs::{Link, file};
+
+/// Blobs that were fetched or found, by digest.
+pub(super) type Ready = HashMap<Digest, FileDigests>;
+
+impl Engine {
+    /// Records one image of a plan and returns the root.
+    pub(super) fn record(&self, image: &PlannedImage, verb: &str, ready: &Ready) -> Result<cid::Cid> {
+        self.store.sync_directory()?;
+        self.change(verb, &image.shown(), |writer, settings, touched| {
+            let repository = self.repository_of(writer, image, touched)?;
+            let of_it = touched.repositories.entry(repository.id).or_default();
+            let existing = match &image.tag {
+                Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
+                None => images::by_digest(writer, repository.id, &image.digest)?,
+            };
+            let now_there = existing.as_ref().map(|existing| super::plan::Expected {
+                digest: existing.digest,
+                selection: existing.selection.clone(),
+                all_manifests: existing.all_manifests,
+            });
+            if now_there != image.expected {
+                return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
+                    .hint("Plan again: run the same command once more."));
+            }
+            if let Some(existing) = &existing {
+                forget(writer, existing, of_it)?;
+            }
+            let omissions: Vec<Omission> = image
+                .left_out
+                .iter()
+                .map(|left| Omission {
+                    digest: left.digest,
+                    platform: left.platform.clone(),
+                    reason: left.reason.clone(),
+                })
+                .collect();
+            let parts = Parts {
+                tag: image.tag.as_ref(),
+                digest: image.digest,
+                attached_to: None,
+                manifests: &image.manifests,
+                blobs: &image.blobs,
+                omissions: &omissions,
+            };
+            let row = self.put(writer, settings, &repository, &parts, image, ready)?;
+            of_it.image(writer, &row)?;
+            for attached in &image.attached {
+                self.attach(writer, settings, &repository, attached, image, ready, of_it)?;
+            }
+            prune(writer, repository.id, of_it)
+        })
+    }
+
+    /// A change of the catalog: runs it, brings the tree up to date, records the operation. Nothing stays if anything fails.
+    pub(super) fn change(
+        &self,
+        verb: &str,
+        summary: &str,
+        change: impl FnOnce(&Writer<'_>, &Settings, &mut Touched) -> Result<()>,
+    ) -> Result<cid::Cid> {
+        self.catalog.write(|writer| {
+            let settings =
+                settings::load(writer)?.ok_or_else(|| Error::new(Kind::Unexpected, "the catalog is not set up"))?;
+            let mut touched = Touched::default();
+            change(writer, &settings, &mut touched)?;
+            // The change itself may have altered what the tree depends on.
+            let settings = settings::load(writer)?.unwrap_or(settings);
+            let root = super::tree::update(writer, &settings, &touched)?;
+            state::advance(writer, &root, verb, summary, super::now())?;
+            Ok(root.cid)
+        })
+    }
+
+    fn repository_of(&self, writer: &Writer<'_>, image: &PlannedImage, touched: &mut Touched) -> Result<Repository> {
+        if let Some(mut repository) = repositories::by_name(writer, image.name.as_str())? {
+            let of_it = touched.repositories.entry(repository.id).or_default();
+            of_it.was_published = repository.is_published();
+            if repository.upstream != image.upstream {
+                return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.name))
+                    .hint("Plan again: run the same command once more."));
+            }
+            // Once private is private until upstream gives it to everyone; then nothing is left to allow.
+            if repository.private != image.private {
+                repositories::set_visibility(
+                    writer,
+                    repository.id,
+                    image.private,
+                    repository.allowed && image.private,
+                )?;
+                repository = repositories::by_id(writer, repository.id)?;
+                of_it.whole = true;
+            }
+            if repository.insecure != image.insecure {
+                repositories::set_insecure(writer, repository.id, image.insecure)?;
+            }
+            return Ok(repository);
+        }
+        let added =
+            repositories::add(writer, &image.name, image.upstream.as_ref(), image.alias.as_ref(), image.private)?;
+        if image.insecure {
+            repositories::set_insecure(writer, added.id, true)?;
+        }
+        touched.repositories.entry(added.id).or_default().whole = true;
+        Ok(added)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one transaction's state, passed down one level")]
+    fn attach(
+        &self,
+        writer: &Writer<'_>,
+        settings: &Settings,
+        repository: &Repository,
+        attached: &AttachedImage,
+        image: &PlannedImage,
+        ready: &Ready,
+        touched: &mut TouchedRepository,
+    ) -> Result<()> {
+        let existing = match &attached.tag {
+            Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
+            None => images::by_digest(writer, repository.id, &attached.digest)?,
+        };
+        if let Some(existing) = existing {
+            // What a user asked for by name is brought up to date by name.
+            if existing.digest == attached.digest || existing.attached_to.is_none() {
+                return Ok(());
+            }
+            forget(writer, &existing, touched)?;
+        }
+        let parts = Parts {
+            tag: attached.tag.as_ref(),
+            digest: attached.digest,
+            attached_to: Some(attached.subject),
+            manifests: &attached.manifests,
+            blobs: &attached.blobs,
+            omissions: &[],
+        };
+        let row = self.put(writer, settings, repository, &parts, image, ready)?;
+        touched.image(writer, &row)
+    }
+
+    fn put(
+        &self,
+        writer: &Writer<'_>,
+        settings: &Settings,
+        repository: &Repository,
+        parts: &Parts<'_>,
+        image: &PlannedImage,
+        ready: &Ready,
+    ) -> Result<Image> {
+        let mut contents = BTreeSet::new();
+        let mut top = None;
+        for planned in parts.manifests {
+            let id = record_manifest(writer, settings, planned)?;
+            if planned.digest == parts.digest {
+                top = Some(id);
+            }
+            contents.insert(Content { blob: id, role: Role::Manifest });
+        }
+        for wanted in parts.blobs {
+            contents.insert(Content { blob: record_blob(writer, settings, wanted, ready)?, role: wanted.role });
+        }
+        let top =
+            top.ok_or_else(|| Error::new(Kind::Unexpected, format!("{} is not among its manifests", parts.digest)))?;
+        let contents: Vec<Content> = contents.into_iter().collect();
+        let said = self.platforms_of(writer, parts)?;
+        let mut names: Vec<String> = Vec::new();
+        for name in said.iter().map(|(platform, _)| crate::text::printable_within(&platform.to_string(), 60)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let attached = parts.attached_to;
+        let id = images::add(
+            writer,
+            &NewImage {
+                repository: repository.id,
+                tag: parts.tag,
+                manifest: top,
+                selection: if attached.is_some() { &crate::image::Selection::All } else { &image.selection },
+                all_manifests: attached.is_none() && image.all_manifests,
+                attached_to: attached.as_ref(),
+                platforms: &names.join(","),
+                contents: &contents,
+                omissions: parts.omissions,
+                now: super::now(),
+            },
+        )?;
+        if attached.is_none() {
+            self.record_gateway(writer, settings, repository, id, parts, &said)?;
+        }
+        match parts.tag {
+            Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
+            None => images::by_digest(writer, repository.id, &parts.digest)?,
+        }
+        .ok_or_else(|| Error::new(Kind::Unexpected, "an image that was just recorded is not there"))
+    }
+
+    /// The runnable images among the manifests, each with its platform, in the order of the index.
+    fn platforms_of<'p>(&self, writer: &Writer<'_>, parts: &Parts<'p>) -> Result<Vec<(Platform, &'p PlannedManifest)>> {
+        let mut said = Vec::new();
+        let mut from_index: HashMap<Digest, Platform> = HashMap::new();
+        for planned in parts.manifests {
+            if let Body::Index { manifests } = &planned.manifest.body {
+                for entry in manifests {
+                    if let Some(platform) = entry.runs_on() {
+                        from_index.insert(entry.digest, platform);
+                    }
+                }
+            }
+        }
+        let complete = |manifest: &Manifest| match &manifest.body {
+            Body::Image { layers, .. } => layers
+                .iter()
+                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || !layer.urls.is_empty()),
+            Body::Index { .. } => false,
+        };
+        for planned in
+            parts.manifests.iter().filter(|planned| planned.manifest.is_image() && complete(&planned.manifest))
+        {
+            let platform = match from_index.get(&planned.digest) {
+                Some(platform) => Some(platform.clone()),
+                None => self.config_of(writer, &planned.manifest)?.and_then(|config| platform_in(&config)),
+            };
+            if let Some(platform) = platform {
+                said.push((platform, planned.as_ref()));
+            }
+        }
+        Ok(said)
+    }
+
+    fn config_of(&self, writer: &Writer<'_>, manifest: &Manifest) -> Result<Option<bytes::Bytes>> {
+        let Body::Image { config, .. } = &manifest.body else { return Ok(None) };
+        if let Some(blob) = blobs::by_digest(writer, &config.digest)?.filter(|blob| blob.inline && blob.size <= CONFIG)
+        {
+            return blobs::bytes(writer, blob.id).map(Some);
+        }
+        self.stored_bytes(&config.digest, config.size)
+    }
+
+    fn record_gateway(
+        &self,
+        writer: &Writer<'_>,
+        settings: &Settings,
+        repository: &Repository,
+        image: i64,
+        parts: &Parts<'_>,
+        said: &[(Platform, &PlannedManifest)],
+    ) -> Result<()> {
+        let single =
+            parts.manifests.iter().any(|planned| planned.digest == parts.digest && !planned.manifest.is_index());
+        let default = if single {
+            Some(0)
+        } else {
+            said.iter().position(|(platform, _)| settings.default_platform.means(platform))
+        };
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for (position, (platform, planned)) in said.iter().enumerate() {
+            let name = parts.tag.and_then(|tag| {
+                if default == Some(position) { Some(tag.clone()) } else { paths::gateway_tag(tag, platform) }
+            });
+            // Of two with one name (Windows versions) the first in the index has it.
+            let name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
+            let outcome = self.say_in_schema1(writer, settings, repository, image, planned)?;
+            let shown = crate::text::printable_within(&platform.to_string(), 60);
+            let rank = u8::from(default != Some(position));
+            let manifest = blob_id(writer, &planned.digest)?;
+            let size = planned.manifest.references().iter().map(|descriptor| descriptor.size).sum();
+            images::add_gateway(
+                writer,
+                image,
+                repository.id,
+                &GatewayManifest { platform: shown, manifest, size, name, rank, outcome },
+            )?;
+        }
+        if said.is_empty() {
+            let reason = "it is not an image that runs, and schema 1 can say nothing else".to_owned();
+            let name = parts.tag.map(Tag::to_string);
+            images::add_gateway(
+                writer,
+                image,
+                repository.id,
+                &GatewayManifest {
+                    platform: String::new(),
+                    manifest: blob_id(writer, &parts.digest)?,
+                    size: 0,
+                    name,
+                    rank: 0,
+                    outcome: Err(reason),
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Names every image in the gateway view again, after the default platform became another.
+    pub(super) fn rename_platforms(
+        &self,
+        writer: &Writer<'_>,
+        settings: &Settings,
+        touched: &mut Touched,
+    ) -> Result<()> {
+        for repository in repositories::list(writer, None, None)? {
+            let of_it = touched.repositories.entry(repository.id).or_default();
+            of_it.was_published = repository.is_published();
+            for image in images::of_repository(writer, repository.id, false)? {
+                of_it.image(writer, &image)?;
+                let mut manifests = images::gateway(writer, image.id)?;
+                let single =
+                    matches!(manifests.as_slice(), [one] if one.rank == 0 && !is_index(writer, image.manifest)?);
+                if single {
+                    continue;
+                }
+                let parsed: Vec<Option<Platform>> =
+                    manifests.iter().map(|manifest| manifest.platform.parse().ok()).collect();
+                let default = parsed.iter().position(|platform| {
+                    platform.as_ref().is_some_and(|platform| settings.default_platform.means(platform))
+                });
+                let mut names = BTreeSet::new();
+                images::remove_gateway(writer, image.id)?;
+                for (position, (manifest, platform)) in manifests.iter_mut().zip(parsed).enumerate() {
+                    let name = image.tag.as_ref().and_then(|tag| {
+                        if default == Some(position) { Some(tag.clone()) } else { paths::gateway_tag(tag, &platform?) }
+                    });
+                    manifest.name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
+                    manifest.rank = u8::from(default != Some(position));
+                    images::add_gateway(writer, image.id, repository.id, manifest)?;
+                }
+                of_it.image(writer, &image)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn say_in_schema1(
+        &self,
+        writer: &Writer<'_>,
+        settings: &Settings,
+        repository: &Repository,
+        image: i64,
+        planned: &PlannedManifest,
+    ) -> Result<std::result::Result<(i64, Digest), String>> {
+        let Some(config) = self.config_of(writer, &planned.manifest)? else {
+            return Ok(Err("its configuration is too large".to_owned()));
+        };
+        let converted = match schema1::convert(&planned.manifest, &config) {
+            Ok(converted) => converted,
+            Err(reason) => return Ok(Err(reason.to_string())),
+        };
+        let digest = Digest::of(&converted.bytes);
+        super::tree::generated(writer, settings, &converted.bytes)?;
+        let blob = blobs::by_digest(writer, &digest)?
+            .ok_or_else(|| Error::new(Kind::Unexpected, "a generated manifest is not there"))?;
+        if converted.needs_empty_layer {
+            super::tree::generated(writer, settings, &schema1::EMPTY_LAYER)?;
+            if let Some(empty) = blobs::by_digest(writer, &schema1::EMPTY_LAYER_DIGEST)? {
+                images::add_content(writer, image, repository.id, Content { blob: empty.id, role: Role::Gateway })?;
+            }
+        }
+        Ok(Ok((blob.id, converted.digest)))
+    }
+}
+
+/// What an image consists of, whether it was asked for or came along.
+struct Parts<'p> {
+    tag: Option<&'p Tag>,
+    digest: Digest,
+    attached_to: Option<Digest>,
+    manifests: &'p [std::sync::Arc<PlannedManifest>],
+    blobs: &'p [WantedBlob],
+    omissions: &'p [Omission],
+}
+
+fn blob_id(writer: &Writer<'_>, digest: &Digest) -> Result<i64> {
+    let found = blobs::by_digest(writer, digest)?;
+    found
+        .map(|blob| blob.id)
+        .ok_or_else(|| Error::new(Kind::Unexpected, format!("{digest} was recorded and is not there")))
+}
+
+fn is_index(writer: &Writer<'_>, manifest: i64) -> Result<bool> {
+    Ok(blobs::manifest(writer, manifest)?.is_some_and(|row| crate::image::media::is_index(&row.media_type)))
+}
+
+fn record_manifest(writer: &Writer<'_>, settings: &Settings, planned: &PlannedManifest) -> Result<i64> {
+    let (link, leaves) = file::of_bytes(settings.profile, &planned.bytes);
+    let blob = blobs::record(
+        writer,
+        &blobs::NewBlob {
+            digest: planned.digest,
+            size: planned.bytes.len() as u64,
+            link,
+            leaves: &leaves,
+            bytes: Some(&planned.bytes),
+        },
+    )?;
+    let manifest = &planned.manifest;
+    let subject = manifest.subject.as_ref().map(|subject| subject.digest);
+    blobs::record_manifest(writer, blob.id, &manifest.media_type, manifest.shown_artifact_type(), subject.as_ref())?;
+    Ok(blob.id)
+}
+
+fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, ready: &Ready) -> Result<i64> {
+    match ready.get(&wanted.digest) {
+        Some(digests) => {
+            let link: Link = file::root(settings.profile, digests.size, &digests.leaves)?;
+            let new = blobs::NewBlob {
+                digest: wanted.digest,
+                size: digests.size,
+                link,
+                leaves: &digests.leaves,
+                bytes: None,
+            };
+            Ok(blobs::record(writer, &new)?.id)
+        }
+        None => {
+            let known = blobs::by_digest(writer, &wanted.digest)?.ok_or_else(|| {
+                Error::new(Kind::Locked, format!("{} is gone since this was planned", wanted.digest))
+                    .hint("Plan again: run the same command once more.")
+            })?;
+            if known.size != wanted.size {
+                return Err(Error::new(
+                    Kind::Verification,
+                    format!("{} has {} bytes, and its manifest says {}", wanted.digest, known.size, wanted.size),
+                ));
+            }
+            Ok(known.id)
+        }
+    }
+}
+
+/// Takes an image out, and notes what that touches.
+pub(super) fn forget(writer: &Writer<'_>, image: &Image, touched: &mut TouchedRepository) -> Result<()> {
+    touched.image(writer, image)?;
+    images::remove(writer, image.id)
+}
+
+/// Takes out what came along with manifests that are no longer there, and what came along with that.
+pub(super) fn prune(writer: &Writer<'_>, repository: i64, touched: &mut TouchedRepository) -> Result<()> {
+    let mut asked = BTreeSet::new();
+    loop {
+        let next: Vec<i64> = touched.manifests.iter().copied().filter(|blob| asked.insert(*blob)).collect();
+        if next.is_empty() {
+            return Ok(());
+        }
+        for blob in next {
+            let digest = blobs::by_id(writer, blob)?.digest;
+            if images::held_manifest(writer, repository, &digest)?.is_some() {
+                continue;
+            }
+            for attached in images::attached_to(writer, repository, &digest)? {
+                forget(writer, &attached, touched)?;
+            }
+        }
+    }
+}
+
+/// Takes out a repository that has no images left.
+pub(super) fn drop_if_empty(writer: &Writer<'_>, repository: &Repository, touched: &mut Touched) -> Result<bool> {
+    if images::any(writer, repository.id)? {
+        return Ok(false);
+    }
+    touched.removed.push(RemovedRepository::remember(writer, repository)?);
+    touched.repositories.remove(&repository.id);
+    repositories::remove(writer, repository.id)?;
+    Ok(true)
+}

@@ -1,0 +1,174 @@
+//! Removing images: the plan lists them, what that frees and what stays because others share it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::Engine;
+use super::job::Job;
+use super::plan::{RemovePlan, RemovedImage};
+use super::record::{drop_if_empty, forget, prune};
+use super::request::Pick;
+use crate::catalog::images::{self, Image};
+use crate::catalog::repositories::{self, Repository};
+use crate::catalog::{blobs, statistics};
+use crate::error::{Error, Kind, Result};
+use crate::image::Reference;
+
+impl Engine {
+    /// Plans to remove these images; a bare name means the whole repository.
+    pub fn plan_remove(&self, picks: &[Pick]) -> Result<RemovePlan> {
+        let reader = self.catalog.read()?;
+        let mut plan = RemovePlan { images: Vec::new(), repositories: Vec::new(), frees: 0, shared: 0 };
+        let mut chosen = BTreeSet::new();
+        let mut touched = BTreeSet::new();
+        for pick in picks {
+            let (repository, picked) = find(&reader, pick)?;
+            touched.insert(repository.id);
+            for image in picked {
+                if chosen.insert(image.id) {
+                    plan.images.push(removed(&repository, &image));
+                }
+            }
+        }
+        // What came along goes with the last manifest it belongs to.
+        for id in &touched {
+            let repository = repositories::by_id(&reader, *id)?;
+            let all = images::of_repository(&reader, *id, true)?;
+            loop {
+                let mut more = false;
+                let mut staying = BTreeSet::new();
+                for image in all.iter().filter(|image| !chosen.contains(&image.id)) {
+                    for content in images::contents(&reader, image.id)? {
+                        if content.role == images::Role::Manifest {
+                            staying.insert(blobs::by_id(&reader, content.blob)?.digest);
+                        }
+                    }
+                }
+                for image in &all {
+                    let orphaned = image.attached_to.is_some_and(|subject| !staying.contains(&subject));
+                    if orphaned && chosen.insert(image.id) {
+                        plan.images.push(removed(&repository, image));
+                        more = true;
+                    }
+                }
+                if !more {
+                    break;
+                }
+            }
+            if all.iter().all(|image| chosen.contains(&image.id)) {
+                plan.repositories.push(repository.name.to_string());
+            }
+        }
+        let ids: Vec<i64> = chosen.into_iter().collect();
+        let figures = statistics::images(&reader, &ids)?;
+        plan.frees = figures.unique;
+        plan.shared = figures.stored - figures.unique;
+        Ok(plan)
+    }
+
+    /// Removes exactly these images and returns the root.
+    pub async fn apply_remove(self: &Arc<Self>, plan: &RemovePlan, job: &Job) -> Result<cid::Cid> {
+        let summary = match plan.images.as_slice() {
+            [one] => one.image.clone(),
+            many => crate::text::count(many.len() as u64, "image", "images"),
+        };
+        let _lock = self.lock(&format!("remove {summary}"), job).await?;
+        job.check()?;
+        self.change("remove", &summary, |writer, _, touched| {
+            let mut of = BTreeSet::new();
+            for removed in &plan.images {
+                let image = images::by_id(writer, removed.id)?
+                    .filter(|image| image.digest == removed.digest)
+                    .ok_or_else(|| {
+                        Error::new(Kind::Locked, format!("{} changed while this was planned", removed.image))
+                            .hint("Look at the new plan: run the same command once more.")
+                    })?;
+                of.insert(image.repository);
+                let repository = repositories::by_id(writer, image.repository)?;
+                let of_it = touched.repositories.entry(image.repository).or_default();
+                of_it.was_published = repository.is_published();
+                forget(writer, &image, of_it)?;
+            }
+            for id in of {
+                let repository = repositories::by_id(writer, id)?;
+                if let Some(of_it) = touched.repositories.get_mut(&id) {
+                    prune(writer, id, of_it)?;
+                }
+                drop_if_empty(writer, &repository, touched)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn removed(repository: &Repository, image: &Image) -> RemovedImage {
+    RemovedImage {
+        image: shown(repository, image),
+        digest: image.digest,
+        logical: image.logical,
+        attached: image.attached_to.is_some(),
+        id: image.id,
+    }
+}
+
+/// `name:tag` or `name@digest`.
+pub(super) fn shown(repository: &Repository, image: &Image) -> String {
+    match &image.tag {
+        Some(tag) => format!("{}:{tag}", repository.name),
+        None => format!("{}@{}", repository.name, image.digest),
+    }
+}
+
+/// The repository that a user means: its published name, its alias, or the reference it was added by.
+pub(super) fn find_repository(connection: &Connection, name: &str) -> Result<Repository> {
+    if let Some(found) = repositories::by_name_or_alias(connection, name)? {
+        return Ok(found);
+    }
+    if let Ok(reference) = name.parse::<Reference>() {
+        if let Ok(published) = reference.upstream.published_name()
+            && let Some(found) = repositories::by_name(connection, published.as_str())?
+            && found.upstream.as_ref() == Some(&reference.upstream)
+        {
+            return Ok(found);
+        }
+        if let Some(found) = repositories::by_upstream(connection, &reference.upstream)? {
+            return Ok(found);
+        }
+    }
+    Err(Error::new(
+        Kind::NotFound,
+        format!("there is no repository `{}` here", crate::text::printable_within(name, 200)),
+    )
+    .hint("`roadstead list` shows what there is."))
+}
+
+/// The images that a user means.
+pub(super) fn find(connection: &Connection, pick: &Pick) -> Result<(Repository, Vec<Image>)> {
+    let repository = find_repository(connection, &pick.name)?;
+    let missing = || {
+        Error::new(Kind::NotFound, format!("there is no `{pick}` here"))
+            .hint(format!("`roadstead list {}` shows what there is of it.", repository.name))
+    };
+    let found = match (&pick.tag, &pick.digest) {
+        (None, None) => images::of_repository(connection, repository.id, false)?,
+        (Some(tag), digest) => {
+            let image = images::by_tag(connection, repository.id, tag.as_str())?.ok_or_else(missing)?;
+            if digest.is_some_and(|digest| digest != image.digest) {
+                return Err(missing());
+            }
+            vec![image]
+        }
+        (None, Some(digest)) => {
+            let all = images::of_repository(connection, repository.id, true)?;
+            let found: Vec<Image> =
+                all.into_iter().filter(|image| image.digest == *digest && (image.tag.is_none())).collect();
+            if found.is_empty() {
+                return Err(missing());
+            }
+            found
+        }
+    };
+    Ok((repository, found))
+}

@@ -1,0 +1,122 @@
+//! What a face asks for.
+
+use std::fmt;
+
+use crate::error::{Error, Kind, Result};
+use crate::image::{Digest, Reference, RepositoryName, Selection, Tag};
+use crate::registry::LocalSource;
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A registry.
+    Registry(Reference),
+    /// A file or directory here.
+    Local(LocalSource),
+}
+
+impl std::str::FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.starts_with("oci:") || text.starts_with("oci-archive:") {
+            return text.parse().map(Self::Local);
+        }
+        text.parse().map(Self::Registry)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(reference) => reference.fmt(f),
+            Self::Local(source) => source.fmt(f),
+        }
+    }
+}
+
+/// One image to add.
+#[derive(Debug, Clone)]
+pub struct AddRequest {
+    /// Where it comes from.
+    pub source: Source,
+    /// Platforms to mirror. None: what the catalog has chosen for it before, else this machine's. Platforms that it already
+    /// has stay.
+    pub selection: Option<Selection>,
+    /// Also keep the manifests of platforms that are not chosen.
+    pub all_manifests: bool,
+    /// Published name (and perhaps tag) instead of the usual one.
+    pub name: Option<PublishedAs>,
+    /// The registry speaks plain HTTP.
+    pub insecure: bool,
+}
+
+impl AddRequest {
+    /// A request without any option.
+    pub fn new(source: Source) -> Self {
+        Self { source, selection: None, all_manifests: false, name: None, insecure: false }
+    }
+}
+
+/// A name chosen with `--as`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedAs {
+    /// Published name of the repository.
+    pub name: RepositoryName,
+    /// Published tag; none: upstream's.
+    pub tag: Option<Tag>,
+}
+
+impl std::str::FromStr for PublishedAs {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.rsplit_once(':') {
+            Some((name, tag)) => Ok(Self { name: name.parse()?, tag: Some(tag.parse()?) }),
+            None => Ok(Self { name: text.parse()?, tag: None }),
+        }
+    }
+}
+
+/// Images that are in the catalog, as a user names them: `name` (all of it), `name:tag`, `name@digest`. The name may be the
+/// published one, the alias, or the reference they were added by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pick {
+    /// The name as written.
+    pub name: String,
+    /// Its tag.
+    pub tag: Option<Tag>,
+    /// Its digest.
+    pub digest: Option<Digest>,
+}
+
+impl std::str::FromStr for Pick {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest.parse()?)),
+            None => (text, None),
+        };
+        // A colon before the last slash belongs to a port.
+        let (name, tag) = match rest.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag.parse()?)),
+            _ => (rest, None),
+        };
+        if name.is_empty() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("`{}` names no repository", crate::text::printable_within(text, 200)),
+            ));
+        }
+        Ok(Self { name: name.to_owned(), tag, digest })
+    }
+}
+
+impl fmt::Display for Pick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::text::printable_within(&self.name, 300))?;
+        self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
+        self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
+    }
+}

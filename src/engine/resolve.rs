@@ -1,0 +1,426 @@
+//! Planning what to add: asks registries what an image consists of, compares with the catalog, fetches no layer.
+//!
+//! Manifests that are fetched for a plan are part of it and not fetched again; those the catalog has are not fetched at all.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream;
+
+use super::job::{Event, Job};
+use super::plan::{
+    AddPlan, AttachedImage, Change, Expected, FailedRequest, LeftOut, PlannedBlob, PlannedImage, PlannedManifest,
+    WantedBlob,
+};
+use super::request::{AddRequest, Source};
+use super::{Engine, closure::Closure};
+use crate::catalog::images::{self, Image, Role};
+use crate::catalog::{blobs, repositories};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target, Upstream};
+use crate::registry::{Layout, Registry};
+
+/// Requests that are resolved at the same time.
+const AT_ONCE: usize = 8;
+
+/// How deep things may be attached to attached things: a signature of an SBOM of an image.
+const ATTACHED_DEPTH: usize = 3;
+
+/// A request with its place in the catalog worked out.
+pub(super) struct Placed {
+    pub(super) request: AddRequest,
+    pub(super) registry: Arc<dyn Registry>,
+    /// Repository to ask for.
+    pub(super) repository: RepositoryName,
+    pub(super) target: Target,
+    pub(super) upstream: Option<Upstream>,
+    pub(super) name: RepositoryName,
+    pub(super) alias: Option<RepositoryName>,
+    pub(super) tag: Option<Tag>,
+}
+
+impl Engine {
+    /// Plans to add these images. What fails is in the plan; the rest of it goes on.
+    pub async fn plan_add(&self, requests: &[AddRequest], job: &Job) -> Result<AddPlan> {
+        let _listening = self.notices.listen(job);
+        let total = requests.len() as u64;
+        job.tell(Event::Resolving { done: 0, total });
+        let mut resolved = stream::iter(requests.iter().enumerate())
+            .map(async |(index, request)| {
+                let outcome = job.or_cancelled(self.resolve(request, job)).await;
+                (index, request.source.to_string(), outcome)
+            })
+            .buffer_unordered(AT_ONCE);
+        let mut outcomes = Vec::with_capacity(requests.len());
+        while let Some(outcome) = resolved.next().await {
+            outcomes.push(outcome);
+            job.tell(Event::Resolving { done: outcomes.len() as u64, total });
+        }
+        job.check()?;
+        outcomes.sort_by_key(|(index, ..)| *index);
+        let mut plan =
+            AddPlan { images: Vec::new(), failed: Vec::new(), fetch: Vec::new(), new_bytes: 0, known_bytes: 0 };
+        let mut places: BTreeMap<(String, Option<String>), Digest> = BTreeMap::new();
+        let mut sources = Vec::new();
+        for (_, request, outcome) in outcomes {
+            match outcome {
+                Err(error) => plan.failed.push(FailedRequest { request, error }),
+                Ok((image, source)) => {
+                    let place = (image.name.to_string(), image.tag.as_ref().map(Tag::to_string));
+                    match places.insert(place, image.digest) {
+                        // Asked for twice: `kubeadm config images list` does so.
+                        Some(same) if same == image.digest && image.tag.is_some() => {}
+                        Some(other) if other != image.digest && image.tag.is_some() => {
+                            plan.failed.push(FailedRequest {
+                                request,
+                                error: Error::new(
+                                    Kind::Usage,
+                                    format!("{} is asked for twice, with different content", image.shown()),
+                                ),
+                            })
+                        }
+                        _ => {
+                            plan.images.push(image);
+                            sources.push(source);
+                        }
+                    }
+                }
+            }
+        }
+        self.count_bytes(&mut plan, &sources)?;
+        Ok(plan)
+    }
+
+    /// Fills in what must be fetched, each digest once.
+    fn count_bytes(&self, plan: &mut AddPlan, sources: &[(Arc<dyn Registry>, RepositoryName)]) -> Result<()> {
+        let reader = self.catalog.read()?;
+        let mut seen: HashMap<Digest, bool> = HashMap::new();
+        for (image, (registry, repository)) in plan.images.iter_mut().zip(sources) {
+            let shown = image.shown();
+            let mut new_bytes = 0;
+            let attached = image.attached.iter().flat_map(|attached| attached.blobs.iter());
+            let mut of_this = BTreeSet::new();
+            for wanted in image.blobs.iter().chain(attached) {
+                if !of_this.insert(wanted.digest) {
+                    continue;
+                }
+                let (is_new, first) = match seen.get(&wanted.digest) {
+                    Some(is_new) => (*is_new, false),
+                    None => {
+                        let known = blobs::by_digest(&reader, &wanted.digest)?.is_some_and(|blob| {
+                            blob.inline || self.store.contains(&wanted.digest, wanted.size).unwrap_or(false)
+                        });
+                        seen.insert(wanted.digest, !known);
+                        (!known, true)
+                    }
+                };
+                if is_new {
+                    new_bytes += wanted.size;
+                }
+                match (is_new, first) {
+                    (true, true) => {
+                        plan.new_bytes += wanted.size;
+                        plan.fetch.push(PlannedBlob {
+                            digest: wanted.digest,
+                            size: wanted.size,
+                            image: shown.clone(),
+                            registry: Arc::clone(registry),
+                            repository: repository.clone(),
+                        });
+                    }
+                    (false, true) => plan.known_bytes += wanted.size,
+                    _ => {}
+                }
+            }
+            image.new_bytes = new_bytes;
+            if image.change == Change::Unchanged && new_bytes > 0 {
+                // A blob that the catalog lists is missing on disk: adding it again brings it back.
+                image.change = Change::Extended;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works out where a request goes.
+    pub(super) async fn place(&self, request: &AddRequest) -> Result<Placed> {
+        match &request.source {
+            Source::Registry(reference) => {
+                let Reference { upstream, tag, digest } = reference;
+                let registry = self.registries.open(&upstream.registry, request.insecure)?;
+                let chosen = request.name.clone();
+                let name = match &chosen {
+                    Some(chosen) => chosen.name.clone(),
+                    None => upstream.published_name()?,
+                };
+                let alias = if chosen.is_some() { None } else { upstream.alias() };
+                let tag = chosen.and_then(|chosen| chosen.tag).or_else(|| tag.clone());
+                let target = digest.map_or_else(|| reference.target(), Target::Digest);
+                Ok(Placed {
+                    request: request.clone(),
+                    registry,
+                    repository: upstream.repository.clone(),
+                    target,
+                    upstream: Some(upstream.clone()),
+                    name,
+                    alias,
+                    tag,
+                })
+            }
+            Source::Local(source) => {
+                let layout = Layout::open(source).await?;
+                let suggested = layout.suggested_name().cloned();
+                let (name, tag) = match (&request.name, suggested) {
+                    (Some(chosen), suggested) => {
+                        let tag = suggested.and_then(|suggested| suggested.tag).or_else(|| layout.suggested_tag());
+                        (chosen.name.clone(), chosen.tag.clone().or(tag))
+                    }
+                    (None, Some(suggested)) => (suggested.upstream.published_name()?, suggested.tag),
+                    (None, None) => {
+                        return Err(Error::new(Kind::Usage, format!("`{source}` does not say what it is called"))
+                            .hint("Say it with `--as NAME[:TAG]`."));
+                    }
+                };
+                let target = Target::Digest(layout.root().digest);
+                Ok(Placed {
+                    request: request.clone(),
+                    registry: Arc::new(layout),
+                    repository: name.clone(),
+                    target,
+                    upstream: None,
+                    name,
+                    alias: None,
+                    tag: Some(tag.unwrap_or_else(Tag::latest)),
+                })
+            }
+        }
+    }
+
+    async fn resolve(
+        &self,
+        request: &AddRequest,
+        job: &Job,
+    ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
+        let placed = self.place(request).await?;
+        let (existing, expected) = self.look_up(&placed)?;
+        let selection = match (&request.selection, &existing) {
+            (Some(asked), Some(image)) => asked.clone().union(image.selection.clone()),
+            (Some(asked), None) => asked.clone(),
+            (None, Some(image)) => image.selection.clone(),
+            (None, None) => Selection::host(),
+        };
+        let all_manifests = request.all_manifests || existing.as_ref().is_some_and(|image| image.all_manifests);
+
+        let top = self.top_manifest(&placed, existing.as_ref()).await?;
+        let digest = top.digest;
+        let mut closure = Closure::new(self, &placed, selection.clone(), all_manifests);
+        closure.walk_top(Arc::clone(&top)).await?;
+        closure.require(request.selection.as_ref().unwrap_or(&selection), request.selection.is_some())?;
+        let attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
+        let private = match &placed.upstream {
+            Some(_) => placed.registry.is_private(&placed.repository, &Target::Digest(digest)).await?,
+            None => false,
+        };
+        let Closure { manifests, blobs: wanted, left_out, platforms, .. } = closure;
+        let mut image = PlannedImage {
+            request: request.source.to_string(),
+            name: placed.name.clone(),
+            alias: placed.alias.clone(),
+            upstream: placed.upstream.clone(),
+            tag: placed.tag.clone(),
+            digest,
+            change: Change::Added,
+            selection,
+            all_manifests,
+            platforms: platforms.into_iter().map(|platform| platform.to_string()).collect(),
+            private,
+            insecure: request.insecure,
+            logical: 0,
+            new_bytes: 0,
+            left_out,
+            manifests,
+            blobs: wanted,
+            attached,
+            expected,
+        };
+        image.logical = logical(&image.manifests, &image.blobs)
+            + image.attached.iter().map(|attached| logical(&attached.manifests, &attached.blobs)).sum::<u64>();
+        if let Some(existing) = existing {
+            image.change = self.compare(&image, &existing)?;
+        }
+        Ok((image, (placed.registry, placed.repository)))
+    }
+
+    /// The image that the catalog has under this name, after checking that the name is free for this upstream.
+    fn look_up(&self, placed: &Placed) -> Result<(Option<Image>, Option<Expected>)> {
+        let reader = self.catalog.read()?;
+        let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else {
+            super::names::check_new(&reader, placed)?;
+            return Ok((None, None));
+        };
+        super::names::check_same_upstream(&repository, placed)?;
+        let image = match (&placed.tag, &placed.target) {
+            (Some(tag), _) => {
+                super::names::check_tag(&reader, &repository, tag)?;
+                images::by_tag(&reader, repository.id, tag.as_str())?
+            }
+            (None, Target::Digest(digest)) => images::by_digest(&reader, repository.id, digest)?,
+            (None, Target::Tag(_)) => None,
+        };
+        let expected = image.as_ref().map(|image| Expected {
+            digest: image.digest,
+            selection: image.selection.clone(),
+            all_manifests: image.all_manifests,
+        });
+        Ok((image, expected))
+    }
+
+    /// The top manifest. An unchanged one costs a HEAD only.
+    async fn top_manifest(&self, placed: &Placed, existing: Option<&Image>) -> Result<Arc<PlannedManifest>> {
+        if let (Target::Tag(_), Some(image)) = (&placed.target, existing) {
+            let head = placed.registry.head(&placed.repository, &placed.target).await?;
+            if head.digest == Some(image.digest)
+                && let Some(known) = self.known_manifest(&image.digest)?
+            {
+                return Ok(known);
+            }
+        }
+        if let Target::Digest(digest) = &placed.target
+            && let Some(known) = self.known_manifest(digest)?
+        {
+            return Ok(known);
+        }
+        self.fetch_manifest(placed, &placed.target).await
+    }
+
+    /// A manifest that the catalog has.
+    pub(super) fn known_manifest(&self, digest: &Digest) -> Result<Option<Arc<PlannedManifest>>> {
+        let reader = self.catalog.read()?;
+        let Some(blob) = blobs::by_digest(&reader, digest)?.filter(|blob| blob.inline) else { return Ok(None) };
+        let Some(row) = blobs::manifest(&reader, blob.id)? else { return Ok(None) };
+        let bytes = blobs::bytes(&reader, blob.id)?;
+        let manifest = crate::image::Manifest::parse(&bytes, Some(&row.media_type))?;
+        Ok(Some(Arc::new(PlannedManifest { digest: *digest, bytes, manifest })))
+    }
+
+    pub(super) async fn fetch_manifest(&self, placed: &Placed, target: &Target) -> Result<Arc<PlannedManifest>> {
+        let fetched = placed.registry.manifest(&placed.repository, target).await?;
+        let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
+            .context(|| format!("{} of {}", target, placed.request.source))?;
+        Ok(Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest }))
+    }
+
+    /// What is attached to these manifests: referrers, and cosign's tags.
+    async fn resolve_attached(&self, placed: &Placed, subjects: Vec<Digest>, job: &Job) -> Result<Vec<AttachedImage>> {
+        let mut all: BTreeMap<(Digest, Option<String>, Digest), AttachedImage> = BTreeMap::new();
+        let mut next = subjects;
+        let mut asked: BTreeSet<Digest> = next.iter().copied().collect();
+        for _ in 0..ATTACHED_DEPTH {
+            let mut found = stream::iter(next)
+                .map(|subject| async move { self.attached_of(placed, subject).await })
+                .buffer_unordered(AT_ONCE);
+            let mut deeper = Vec::new();
+            while let Some(attached) = found.next().await {
+                job.check()?;
+                for attached in attached? {
+                    for manifest in &attached.manifests {
+                        if asked.insert(manifest.digest) {
+                            deeper.push(manifest.digest);
+                        }
+                    }
+                    all.insert(
+                        (attached.subject, attached.tag.as_ref().map(Tag::to_string), attached.digest),
+                        attached,
+                    );
+                }
+            }
+            if deeper.is_empty() {
+                break;
+            }
+            next = deeper;
+        }
+        Ok(all.into_values().collect())
+    }
+
+    async fn attached_of(&self, placed: &Placed, subject: Digest) -> Result<Vec<AttachedImage>> {
+        let mut found: Vec<(Option<Tag>, Target)> = Vec::new();
+        for descriptor in placed.registry.referrers(&placed.repository, &subject).await? {
+            if descriptor.digest != subject {
+                found.push((None, Target::Digest(descriptor.digest)));
+            }
+        }
+        for suffix in ["sig", "att", "sbom"] {
+            let tag: Tag = format!("sha256-{}.{suffix}", subject.hex()).parse()?;
+            match placed.registry.head(&placed.repository, &Target::Tag(tag.clone())).await {
+                Ok(head) => {
+                    let target = head.digest.map_or_else(|| Target::Tag(tag.clone()), Target::Digest);
+                    found.push((Some(tag), target));
+                }
+                // Some registries answer "forbidden" for what isn't there.
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Auth) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut attached = Vec::with_capacity(found.len());
+        for (tag, target) in found {
+            let known = match &target {
+                Target::Digest(digest) => self.known_manifest(digest)?,
+                Target::Tag(_) => None,
+            };
+            let top = match known {
+                Some(known) => known,
+                None => self.fetch_manifest(placed, &target).await?,
+            };
+            // A referrers list may name anything; only what says the same itself is believed.
+            if tag.is_none() && top.manifest.subject.as_ref().map(|about| about.digest) != Some(subject) {
+                continue;
+            }
+            let (digest, artifact_type) = (top.digest, top.manifest.shown_artifact_type().map(str::to_owned));
+            let mut closure = Closure::new(self, placed, Selection::All, false);
+            closure.walk_top(top).await?;
+            let Closure { manifests, blobs, .. } = closure;
+            attached.push(AttachedImage { subject, tag, digest, artifact_type, manifests, blobs });
+        }
+        Ok(attached)
+    }
+
+    /// What a plan changes about an image that is there.
+    fn compare(&self, planned: &PlannedImage, existing: &Image) -> Result<Change> {
+        if planned.digest != existing.digest {
+            return Ok(Change::Moved { from: existing.digest });
+        }
+        let reader = self.catalog.read()?;
+        let mut have = BTreeSet::new();
+        for content in images::contents(&reader, existing.id)? {
+            if content.role != Role::Gateway {
+                have.insert(blobs::by_id(&reader, content.blob)?.digest);
+            }
+        }
+        let manifests = planned.manifests.iter().map(|manifest| manifest.digest);
+        let complete =
+            manifests.chain(planned.blobs.iter().map(|blob| blob.digest)).all(|digest| have.contains(&digest));
+        let mut attached_here = true;
+        for attached in &planned.attached {
+            let here = match &attached.tag {
+                Some(tag) => images::by_tag(&reader, existing.repository, tag.as_str())?,
+                None => images::by_digest(&reader, existing.repository, &attached.digest)?,
+            };
+            attached_here &= here.is_some_and(|image| image.digest == attached.digest);
+        }
+        let same_choice = planned.selection == existing.selection && planned.all_manifests == existing.all_manifests;
+        let explicit = existing.attached_to.is_none();
+        Ok(if complete && attached_here && same_choice && explicit { Change::Unchanged } else { Change::Extended })
+    }
+}
+
+fn logical(manifests: &[Arc<PlannedManifest>], blobs: &[WantedBlob]) -> u64 {
+    let mut sizes: BTreeMap<Digest, u64> =
+        manifests.iter().map(|manifest| (manifest.digest, manifest.bytes.len() as u64)).collect();
+    sizes.extend(blobs.iter().map(|blob| (blob.digest, blob.size)));
+    sizes.values().sum()
+}
+
+/// What was left out, for display.
+pub(super) fn left_out(digest: Digest, platform: Option<String>, reason: &str) -> LeftOut {
+    LeftOut { digest, platform, reason: reason.to_owned() }
+}

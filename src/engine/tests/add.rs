@@ -1,0 +1,214 @@
+//! Adding: byte for byte, once, and only the difference.
+
+use super::*;
+use crate::image::{Target, media};
+
+#[tokio::test]
+async fn what_is_added_is_given_out_byte_for_byte() {
+    let yard = Yard::new().await;
+    let image = index("one");
+    let digest = yard.put("app", "1", &image);
+    let added = yard.add(&["app:1"]).await;
+    assert_eq!(added.recorded, [yard.published("app:1")]);
+    let name = yard.name("app");
+    let by_tag = yard.engine.served_manifest(&name, &Target::Tag("1".parse().unwrap()), false).unwrap().unwrap();
+    assert_eq!((by_tag.digest, by_tag.media_type.as_str()), (digest, media::OCI_INDEX));
+    assert_eq!(Digest::of(&by_tag.bytes), digest);
+    let details = yard.engine.show(&yard.pick("app:1")).unwrap();
+    assert_eq!(details.row.platforms, ["linux/amd64", "linux/arm64"]);
+    for manifest in &details.manifests {
+        let served = yard.engine.served_manifest(&name, &Target::Digest(manifest.digest), false).unwrap().unwrap();
+        assert_eq!(Digest::of(&served.bytes), manifest.digest);
+        for layer in &manifest.layers {
+            match yard.engine.served_blob(&name, &layer.digest, false).unwrap().unwrap() {
+                crate::engine::shelf::Blob::File(path, size) => {
+                    let bytes = std::fs::read(path).unwrap();
+                    assert_eq!((Digest::of(&bytes), bytes.len() as u64), (layer.digest, size));
+                }
+                crate::engine::shelf::Blob::Bytes(bytes) => assert_eq!(Digest::of(&bytes), layer.digest),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn adding_again_asks_by_head_only_and_changes_nothing() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    let root = yard.root();
+    yard.registry.forget_requests();
+    let plan = yard.plan(&["app:1"]).await.unwrap();
+    assert_eq!(changes(&plan), [Change::Unchanged]);
+    assert!(plan.is_empty() && plan.new_bytes == 0);
+    let gets = yard
+        .registry
+        .log()
+        .into_iter()
+        .filter(|request| request.method == "GET" && request.path.contains("/manifests/"));
+    assert_eq!(gets.map(|request| request.path).collect::<Vec<_>>(), Vec::<String>::new());
+    yard.apply(plan).await.unwrap();
+    assert_eq!(yard.root(), root);
+}
+
+#[tokio::test]
+async fn a_manifest_of_the_plan_is_not_fetched_again_and_each_blob_once() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "2", &index("two"));
+    yard.put("other", "1", &index("one"));
+    yard.add(&["app:1", "app:2", "other:1"]).await;
+    let mut seen = std::collections::HashSet::new();
+    for request in yard.registry.log() {
+        let digest = request.path.rsplit('/').next().unwrap().to_owned();
+        if request.method == "GET" && request.path.contains("/blobs/") {
+            assert!(seen.insert(digest), "{} twice", request.path);
+        } else if request.method == "GET" && request.path.contains("/manifests/") {
+            assert_eq!(request.count, 1, "{}", request.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_variant_costs_the_difference() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "2", &index("two"));
+    yard.add(&["app:1"]).await;
+    let plan = yard.plan(&["app:2"]).await.unwrap();
+    assert!(plan.known_bytes > 0 && plan.new_bytes > 0);
+    assert!(plan.fetch.len() < plan.images[0].blobs.len());
+    yard.apply(plan).await.unwrap();
+    yard.check();
+}
+
+#[tokio::test]
+async fn a_moved_tag_is_followed_and_a_platform_can_be_added() {
+    let yard = Yard::new().await;
+    let first = yard.put("app", "1", &index("one"));
+    let mut request = yard.request("app:1");
+    request.selection = Some("linux/amd64".parse().unwrap());
+    let plan = yard.engine.plan_add(&[request.clone()], &Job::new().0).await.unwrap();
+    assert_eq!(plan.images[0].left_out.len(), 2, "a platform and its attestation");
+    yard.apply(plan).await.unwrap();
+    yard.check();
+    let name = yard.name("app");
+    let left_out = yard.engine.show(&yard.pick("app:1")).unwrap().left_out;
+    let words = yard.engine.served_omission(&name, &left_out[0].digest, false).unwrap().unwrap();
+    assert!(words.contains("--platform linux/arm64") || words.contains("attestation"), "{words}");
+
+    request.selection = Some("linux/arm64".parse().unwrap());
+    let plan = yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    assert_eq!(changes(&plan), [Change::Extended]);
+    yard.apply(plan).await.unwrap();
+    yard.check();
+    assert_eq!(yard.engine.show(&yard.pick("app:1")).unwrap().row.platforms, ["linux/amd64", "linux/arm64"]);
+
+    yard.put("app", "1", &index("moved"));
+    let outdated = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
+    assert!(matches!(outdated[0].standing, crate::engine::view::Standing::Outdated { .. }));
+    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    assert_eq!(changes(&plan), [Change::Moved { from: first }]);
+    yard.apply(plan).await.unwrap();
+    yard.check();
+}
+
+#[tokio::test]
+async fn a_platform_that_is_not_there_is_named_with_those_that_are() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    let mut request = yard.request("app:1");
+    request.selection = Some("linux/s390x".parse().unwrap());
+    let plan = yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    let error = &plan.failed[0].error;
+    assert_eq!(error.kind(), crate::error::Kind::NotFound);
+    assert!(
+        error.to_string().contains("linux/s390x") && error.hints()[0].contains("linux/arm64"),
+        "{error} {:?}",
+        error.hints()
+    );
+}
+
+#[tokio::test]
+async fn what_is_attached_comes_along_and_goes_along() {
+    let yard = Yard::new().await;
+    let image = index("signed");
+    let digest = yard.put("app", "1", &image);
+    let repository: RepositoryName = "app".parse().unwrap();
+    let sbom = image.referrer("application/spdx+json", "an SBOM");
+    yard.registry.put_image(&repository, None, &sbom);
+    let signature = ImageBuilder::new(platform("linux/amd64")).opaque_layer("a signature").build();
+    yard.put("app", &format!("sha256-{}.sig", digest.hex()), &signature);
+    let before = yard.root();
+    yard.add(&["app:1"]).await;
+    let details = yard.engine.show(&yard.pick("app:1")).unwrap();
+    assert_eq!(details.attached.len(), 2);
+    let name = yard.name("app");
+    let referrers = yard.engine.served_referrers(&name, &digest, false).unwrap().unwrap();
+    assert_eq!(referrers.len(), 1);
+    assert_eq!(referrers[0].artifact_type.as_deref(), Some("application/spdx+json"));
+    let fallback = format!("sha256-{}", digest.hex()).parse().unwrap();
+    assert!(yard.engine.served_manifest(&name, &Target::Tag(fallback), false).unwrap().is_some());
+
+    yard.remove("app:1").await;
+    assert_eq!(yard.root(), before);
+}
+
+#[tokio::test]
+async fn one_that_fails_does_not_stop_the_others() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "2", &index("two"));
+    let bad = index("two");
+    let plan = yard.plan(&["app:1", "app:2", "app:3"]).await.unwrap();
+    assert_eq!(plan.failed.len(), 1);
+    // A layer vanishes between plan and fetch.
+    let vanished = plan.images[1]
+        .blobs
+        .iter()
+        .find(|blob| !plan.images[0].blobs.iter().any(|other| other.digest == blob.digest))
+        .unwrap();
+    yard.registry.remove_blob(&"app".parse().unwrap(), &vanished.digest);
+    let added = yard.apply(plan).await.unwrap();
+    assert_eq!(added.recorded, [yard.published("app:1")]);
+    assert_eq!(added.failed.len(), 2);
+    yard.check();
+    drop(bad);
+}
+
+#[tokio::test]
+async fn a_plan_is_refused_when_the_catalog_changed_underneath() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    let stale = yard.plan(&["app:1"]).await.unwrap();
+    yard.add(&["app:1"]).await;
+    let added = yard.apply(stale).await.unwrap();
+    assert_eq!(added.failed[0].error.kind(), crate::error::Kind::Locked);
+}
+
+#[tokio::test]
+async fn a_private_repository_stays_out_until_it_is_allowed() {
+    let registry = MemoryRegistry::builder().basic_auth("curator", "c4n4ry").start().await.unwrap();
+    let yard = Yard::with(registry, None);
+    let auth = yard.directory.path().join("auth.json");
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "curator:c4n4ry");
+    std::fs::write(&auth, serde_json::json!({"auths": {yard.registry.host(): {"auth": encoded}}}).to_string()).unwrap();
+    let mut with_login = options(yard.directory.path(), None);
+    with_login.registries.credential_files = vec![auth];
+    let yard = Yard { engine: Engine::open(with_login).unwrap(), ..yard };
+    yard.put("secret", "1", &index("one"));
+    let before = yard.root();
+    yard.add(&["secret:1"]).await;
+    assert_eq!(yard.root(), before);
+    let name = yard.name("secret");
+    let target = Target::Tag("1".parse().unwrap());
+    assert!(yard.engine.served_manifest(&name, &target, false).unwrap().is_none());
+    assert!(yard.engine.served_manifest(&name, &target, true).unwrap().is_some());
+    yard.engine.allow(&[yard.pick("secret")], true, false, &Job::new().0).await.unwrap();
+    yard.check();
+    assert_ne!(yard.root(), before);
+    assert!(yard.engine.served_manifest(&name, &target, false).unwrap().is_some());
+    yard.engine.allow(&[yard.pick("secret")], false, false, &Job::new().0).await.unwrap();
+    yard.check();
+    assert_eq!(yard.root(), before);
+}

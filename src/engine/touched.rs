@@ -1,0 +1,98 @@
+//! What a change touches, by the names that the tree has for it, so that only these are looked at again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use crate::catalog::blobs;
+use crate::catalog::images::{self, Image, Role};
+use crate::catalog::repositories::Repository;
+use crate::catalog::{nodes, pages};
+use crate::error::Result;
+use crate::image::Digest;
+use crate::unixfs::Link;
+
+/// Everything a change touches.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Repositories that are there after the change.
+    pub(super) repositories: BTreeMap<i64, TouchedRepository>,
+    /// Repositories that are gone, with the directories and the pages they had.
+    pub(super) removed: Vec<RemovedRepository>,
+    /// The host name on the pages, or the site's version, is another.
+    pub(super) everything: bool,
+}
+
+/// A repository that is gone.
+#[derive(Debug)]
+pub(super) struct RemovedRepository {
+    pub(super) repository: Repository,
+    pub(super) directories: Vec<(String, Link)>,
+    pub(super) pages: Vec<pages::Page>,
+}
+
+/// What is touched of one repository.
+#[derive(Debug, Default)]
+pub(super) struct TouchedRepository {
+    /// Blobs that may be new to it, or no longer needed by it.
+    pub(super) blobs: BTreeSet<i64>,
+    /// Manifests likewise.
+    pub(super) manifests: BTreeSet<i64>,
+    /// Tags that are new, moved or gone.
+    pub(super) tags: BTreeSet<String>,
+    /// Tags in the gateway view likewise.
+    pub(super) gateway_tags: BTreeSet<String>,
+    /// Digests in the gateway view likewise.
+    pub(super) gateway_digests: BTreeSet<Digest>,
+    /// Manifests whose list of referrers may be another.
+    pub(super) subjects: BTreeSet<Digest>,
+    /// Images whose rows on the pages may be others, by their names there.
+    pub(super) page_names: BTreeSet<String>,
+    /// It is new, its visibility changed, or everything of it shall be generated again.
+    pub(super) whole: bool,
+    /// Whether it was part of the tree before.
+    pub(super) was_published: bool,
+}
+
+impl TouchedRepository {
+    /// Adds everything of an image, as the catalog has it at this moment: to be called before it goes and after it came.
+    pub(super) fn image(&mut self, connection: &Connection, image: &Image) -> Result<()> {
+        for content in images::contents(connection, image.id)? {
+            if content.role == Role::Manifest {
+                self.manifests.insert(content.blob);
+                if let Some(subject) = blobs::manifest(connection, content.blob)?.and_then(|row| row.subject) {
+                    self.subjects.insert(subject);
+                }
+            } else {
+                self.blobs.insert(content.blob);
+            }
+        }
+        if image.attached_to.is_none() {
+            self.page_names.insert(images::page_name(image));
+        }
+        self.subjects.extend(image.attached_to);
+        if let Some(tag) = &image.tag {
+            self.tags.insert(tag.to_string());
+            // A real tag gives way to, or takes back, a name that was made for another's platform.
+            self.gateway_tags.insert(tag.to_string());
+        }
+        for manifest in images::gateway(connection, image.id)? {
+            self.gateway_tags.extend(manifest.name);
+            if let Ok((_, digest)) = manifest.outcome {
+                self.gateway_digests.insert(digest);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RemovedRepository {
+    /// Keeps what is needed to take a repository out of the tree, before its rows go.
+    pub(super) fn remember(connection: &Connection, repository: &Repository) -> Result<Self> {
+        Ok(Self {
+            repository: repository.clone(),
+            directories: nodes::directories(connection, repository.id)?,
+            pages: pages::of(connection, repository.id)?,
+        })
+    }
+}

@@ -1,0 +1,255 @@
+//! The published tree, kept up to date: looks again at what a change touched, rewrites the directories on the way up, and
+//! returns the root. Work is proportional to the change; a rebuild from nothing must give the same root (tested).
+
+use std::collections::BTreeMap;
+
+use super::touched::{Touched, TouchedRepository};
+use crate::catalog::repositories::{self, Repository};
+use crate::catalog::settings::Settings;
+use crate::catalog::{Writer, blobs, images, nodes, state};
+use crate::error::Result;
+use crate::image::{Digest, RepositoryName, Tag, media};
+use crate::site::{lists, paths};
+use crate::unixfs::{Link, directory, file, tree};
+
+/// Edits of the tree by path.
+pub(super) type Edits = BTreeMap<String, Option<Link>>;
+
+/// Brings the tree up to date and returns its root.
+pub(super) fn update(writer: &Writer<'_>, settings: &Settings, touched: &Touched) -> Result<Link> {
+    let root = state::root(writer)?;
+    let mut edits = Edits::new();
+    if root.is_none() {
+        let empty = generated(writer, settings, b"")?;
+        edits.insert(format!("{}/{}", paths::GATEWAY, paths::PING), Some(empty));
+        edits.insert(format!("{}/{}", paths::NATIVE, paths::PING), Some(empty));
+    }
+    let mut names_changed = root.is_none();
+    for gone in &touched.removed {
+        if gone.repository.is_published() {
+            names_changed = true;
+            for (place, _) in &gone.directories {
+                for path in places(&gone.repository, place) {
+                    edits.insert(path, None);
+                }
+            }
+        }
+    }
+    for (id, repository_touched) in &touched.repositories {
+        let repository = repositories::by_id(writer, *id)?;
+        let before: BTreeMap<String, Link> = nodes::directories(writer, *id)?.into_iter().collect();
+        update_directories(writer, settings, &repository, repository_touched)?;
+        let after: BTreeMap<String, Link> = nodes::directories(writer, *id)?.into_iter().collect();
+        let appears = repository.is_published() && (repository_touched.whole || !repository_touched.was_published);
+        let vanishes = !repository.is_published() && repository_touched.was_published;
+        names_changed |= appears || vanishes;
+        // A repository is listed in the gateway view while something of it can be said there.
+        names_changed |= repository.is_published()
+            && before.contains_key(GATEWAY_MANIFESTS) != after.contains_key(GATEWAY_MANIFESTS);
+        if !repository.is_published() && !vanishes {
+            continue;
+        }
+        for place in before.keys().chain(after.keys()) {
+            let now = if vanishes { None } else { after.get(place) };
+            if appears || vanishes || before.get(place) != now {
+                for path in places(&repository, place) {
+                    edits.insert(path, now.copied());
+                }
+            }
+        }
+    }
+    if names_changed {
+        let native = repositories::published_names(writer)?;
+        let gateway = repositories::published_names_with(writer, GATEWAY_MANIFESTS)?;
+        for (view, names) in [(paths::NATIVE, native), (paths::GATEWAY, gateway)] {
+            let names: Vec<RepositoryName> = names.iter().map(|name| name.parse()).collect::<Result<_>>()?;
+            let link = generated(writer, settings, &lists::catalog_list(&names))?;
+            edits.insert(format!("{view}/{}", paths::REPOSITORY_LIST), Some(link));
+        }
+    }
+    super::pages::update(writer, settings, touched, root.is_none(), &mut edits)?;
+    let mut store = nodes::Nodes::inside(writer);
+    tree::edit(settings.profile, &mut store, root.as_ref(), &edits)
+}
+
+/// A generated file: recorded with its bytes, so that the tree can be exported.
+pub(super) fn generated(writer: &Writer<'_>, settings: &Settings, bytes: &[u8]) -> Result<Link> {
+    let digest = Digest::of(bytes);
+    if let Some(known) = blobs::by_digest(writer, &digest)?.filter(|known| known.inline) {
+        return Ok(known.link);
+    }
+    let (link, leaves) = file::of_bytes(settings.profile, bytes);
+    blobs::record(
+        writer,
+        &blobs::NewBlob { digest, size: bytes.len() as u64, link, leaves: &leaves, bytes: Some(bytes) },
+    )?;
+    Ok(link)
+}
+
+const BLOBS: &str = "blobs";
+const GATEWAY_MANIFESTS: &str = "v2/manifests";
+const GATEWAY_TAGS: &str = "v2/tags";
+const NATIVE_MANIFESTS: &str = "oci/manifests";
+const NATIVE_TAGS: &str = "oci/tags";
+
+/// Where a repository's directory hangs in the tree, under its name and its alias.
+fn places(repository: &Repository, place: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for name in std::iter::once(&repository.name).chain(&repository.alias) {
+        match place {
+            BLOBS => {
+                all.push(format!("{}/{name}/{}", paths::NATIVE, paths::BLOBS));
+                all.push(format!("{}/{name}/{}", paths::GATEWAY, paths::BLOBS));
+            }
+            GATEWAY_MANIFESTS => all.push(format!("{}/{name}/{}", paths::GATEWAY, paths::MANIFESTS)),
+            GATEWAY_TAGS => all.push(format!("{}/{name}/{}", paths::GATEWAY, paths::TAGS)),
+            NATIVE_MANIFESTS => all.push(format!("{}/{name}/{}", paths::NATIVE, paths::MANIFESTS)),
+            NATIVE_TAGS => all.push(format!("{}/{name}/{}", paths::NATIVE, paths::TAGS)),
+            slug => all.push(format!("{}/{name}/{}", paths::of_type(slug), paths::MANIFESTS)),
+        }
+    }
+    all
+}
+
+/// Looks again at what is touched of a repository and rewrites its directories.
+fn update_directories(
+    writer: &Writer<'_>,
+    settings: &Settings,
+    repository: &Repository,
+    touched: &TouchedRepository,
+) -> Result<()> {
+    let id = repository.id;
+    let mut blob_edits = Edits::new();
+    for blob in &touched.blobs {
+        let row = blobs::by_id(writer, *blob)?;
+        let held = images::holds_blob(writer, id, *blob)?;
+        blob_edits.insert(row.digest.to_string(), held.then_some(row.link));
+    }
+    edit(writer, settings, id, BLOBS, &blob_edits)?;
+    update_native(writer, settings, repository, touched)?;
+    update_gateway(writer, settings, repository, touched)
+}
+
+fn update_native(
+    writer: &Writer<'_>,
+    settings: &Settings,
+    repository: &Repository,
+    touched: &TouchedRepository,
+) -> Result<()> {
+    let id = repository.id;
+    // What each name is now: a link and the media type, or nothing.
+    let mut names: BTreeMap<String, Option<(Link, String)>> = BTreeMap::new();
+    for blob in &touched.manifests {
+        let row = blobs::by_id(writer, *blob)?;
+        let held = images::held_manifest(writer, id, &row.digest)?;
+        names.insert(row.digest.to_string(), held.map(|held| (row.link, held.media_type)));
+    }
+    let mut tag_set_changed = false;
+    let old_manifests = nodes::directory(writer, id, NATIVE_MANIFESTS)?;
+    for tag in &touched.tags {
+        let now = match images::by_tag(writer, id, tag)? {
+            Some(image) => {
+                let media_type = blobs::manifest(writer, image.manifest)?.map(|row| row.media_type).unwrap_or_default();
+                Some((blobs::by_id(writer, image.manifest)?.link, media_type))
+            }
+            None => None,
+        };
+        let before = match &old_manifests {
+            Some(old) => directory::lookup(&mut nodes::Nodes::inside(writer), old, tag)?,
+            None => None,
+        };
+        tag_set_changed |= before.is_some() != now.is_some();
+        names.insert(tag.clone(), now);
+    }
+    for subject in &touched.subjects {
+        let entries = super::referrers::entries(writer, id, subject)?;
+        let now = if entries.is_empty() {
+            None
+        } else {
+            Some((generated(writer, settings, &lists::referrers_index(&entries))?, media::OCI_INDEX.to_owned()))
+        };
+        let name = lists::fallback_tag(subject).to_string();
+        // Upstream's own tag of that name, if it was added as an image, stays what upstream says.
+        if images::by_tag(writer, id, &name)?.is_none() {
+            names.insert(name, now);
+        }
+    }
+    let all: Edits = names.iter().map(|(name, now)| (name.clone(), now.as_ref().map(|(link, _)| *link))).collect();
+    edit(writer, settings, id, NATIVE_MANIFESTS, &all)?;
+    for (media_type, slug) in media::MANIFEST_TYPES {
+        let of_type: Edits = names
+            .iter()
+            .map(|(name, now)| (name.clone(), now.as_ref().filter(|(_, its)| its == media_type).map(|(link, _)| *link)))
+            .collect();
+        edit(writer, settings, id, slug, &of_type)?;
+    }
+    if tag_set_changed || nodes::directory(writer, id, NATIVE_TAGS)?.is_none() {
+        let tags = images::tags(writer, id, None, None)?;
+        set_tag_list(writer, settings, repository, NATIVE_TAGS, &tags)?;
+    }
+    Ok(())
+}
+
+fn update_gateway(
+    writer: &Writer<'_>,
+    settings: &Settings,
+    repository: &Repository,
+    touched: &TouchedRepository,
+) -> Result<()> {
+    let id = repository.id;
+    let old_manifests = nodes::directory(writer, id, GATEWAY_MANIFESTS)?;
+    let mut tag_set_changed = false;
+    let mut edits = Edits::new();
+    for name in &touched.gateway_tags {
+        let now = match images::gateway_by_name(writer, id, name)? {
+            Some(blob) => Some(blobs::by_id(writer, blob)?.link),
+            None => None,
+        };
+        let before = match &old_manifests {
+            Some(old) => directory::lookup(&mut nodes::Nodes::inside(writer), old, name)?,
+            None => None,
+        };
+        tag_set_changed |= before.is_some() != now.is_some();
+        edits.insert(name.clone(), now);
+    }
+    for digest in &touched.gateway_digests {
+        let now = match images::gateway_by_payload(writer, id, digest)? {
+            Some(blob) => Some(blobs::by_id(writer, blob)?.link),
+            None => None,
+        };
+        edits.insert(digest.to_string(), now);
+    }
+    edit(writer, settings, id, GATEWAY_MANIFESTS, &edits)?;
+    if tag_set_changed {
+        let names = images::gateway_names(writer, id)?;
+        set_tag_list(writer, settings, repository, GATEWAY_TAGS, &names)?;
+    }
+    Ok(())
+}
+
+/// `tags/list` names the canonical repository, under the alias too.
+fn set_tag_list(
+    writer: &Writer<'_>,
+    settings: &Settings,
+    repository: &Repository,
+    place: &str,
+    tags: &[String],
+) -> Result<()> {
+    let list = if tags.is_empty() && place == GATEWAY_TAGS {
+        None
+    } else {
+        let tags: Vec<Tag> = tags.iter().map(|tag| tag.parse()).collect::<Result<_>>()?;
+        Some(generated(writer, settings, &lists::tags_list(&repository.name, &tags))?)
+    };
+    edit(writer, settings, repository.id, place, &Edits::from([(paths::LIST.to_owned(), list)]))
+}
+
+/// Edits one directory of a repository and records it.
+fn edit(writer: &Writer<'_>, settings: &Settings, repository: i64, place: &str, edits: &Edits) -> Result<()> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let old = nodes::directory(writer, repository, place)?;
+    let new = directory::edit(settings.profile, &mut nodes::Nodes::inside(writer), old.as_ref(), edits)?;
+    if new != old { nodes::set_directory(writer, repository, place, new.as_ref()) } else { Ok(()) }
+}

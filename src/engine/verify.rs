@@ -1,0 +1,201 @@
+//! Checking everything again: blobs against their digests and CIDs, manifests, and the tree against the catalog.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::Engine;
+use super::job::{Event, Job};
+use super::plan::PlannedBlob;
+use super::touched::{Touched, TouchedRepository};
+use super::view::{Damage, Verified};
+use crate::catalog::blobs::Blob;
+use crate::catalog::{Catalog, Writer, blobs, images, repositories, settings, state, statistics};
+use crate::error::{Error, Kind, Result};
+use crate::image::Digest;
+use crate::store::Verdict;
+use crate::unixfs::file;
+
+/// How many images that need a damaged blob are named.
+const NAMED: u64 = 5;
+
+impl Engine {
+    /// Reads and checks everything; with `repair`, fetches what is damaged again.
+    pub async fn verify(self: &Arc<Self>, repair: bool, job: &Job) -> Result<Verified> {
+        let _listening = self.notices.listen(job);
+        let mut verified = Verified::default();
+        let all = self.stored_blobs()?;
+        job.meter().expect(all.iter().map(|blob| blob.size).sum());
+        let total = all.len() as u64;
+        for (done, blob) in all.into_iter().enumerate() {
+            job.check()?;
+            verified.blobs += 1;
+            verified.bytes += blob.size;
+            if let Some(problem) = self.check_blob(blob.clone(), job).await? {
+                verified.damaged.push(self.damage(&blob, problem)?);
+            }
+            job.tell(Event::Progress { what: "blobs", done: done as u64 + 1, total });
+        }
+        self.check_inline(&mut verified)?;
+        let engine = Arc::clone(self);
+        verified.root_matches = spawn_blocking(move || engine.root_from_nothing()).await.map_err(panicked)??;
+        if repair {
+            self.repair(&mut verified, job).await?;
+        }
+        Ok(verified)
+    }
+
+    /// What lies in the blob store and is needed.
+    fn stored_blobs(&self) -> Result<Vec<Blob>> {
+        let reader = self.catalog.read()?;
+        let mut all = Vec::new();
+        blobs::each_stored(&reader, |blob| {
+            if statistics::is_needed(&reader, blob.id)? {
+                all.push(blob);
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    async fn check_blob(self: &Arc<Self>, blob: Blob, job: &Job) -> Result<Option<String>> {
+        let (engine, job) = (Arc::clone(self), job.clone());
+        let checked = spawn_blocking(move || -> Result<Option<String>> {
+            let verdict = engine
+                .store
+                .verify(&blob.digest, blob.size, engine.profile, &mut |bytes| job.meter().advance(bytes))?;
+            Ok(match verdict {
+                Verdict::Good(digests) => {
+                    let link = file::root(engine.profile, digests.size, &digests.leaves)?;
+                    let leaves = blobs::leaves(&*engine.catalog.read()?, &blob)?;
+                    (link != blob.link || leaves != digests.leaves)
+                        .then(|| "the catalog has another CID for it".to_owned())
+                }
+                Verdict::Missing => Some("its file is missing".to_owned()),
+                Verdict::Unreadable(why) => Some(why),
+                Verdict::Damaged(found) => {
+                    Some(format!("its file has {} bytes with the digest {}", found.size, found.digest))
+                }
+            })
+        });
+        checked.await.map_err(panicked)?
+    }
+
+    fn damage(&self, blob: &Blob, problem: String) -> Result<Damage> {
+        let reader = self.catalog.read()?;
+        let (images, _) = statistics::sharers(&reader, blob.id, 0, NAMED)?;
+        Ok(Damage { digest: blob.digest, problem, images })
+    }
+
+    /// Manifests and generated files, which the catalog holds.
+    fn check_inline(&self, verified: &mut Verified) -> Result<()> {
+        let reader = self.catalog.read()?;
+        let mut damaged = Vec::new();
+        blobs::each_inline(&reader, |blob| {
+            let bytes = blobs::bytes(&reader, blob.id)?;
+            verified.blobs += 1;
+            verified.bytes += blob.size;
+            if Digest::of(&bytes) != blob.digest || file::of_bytes(self.profile, &bytes).0 != blob.link {
+                damaged.push(blob);
+            }
+            Ok(())
+        })?;
+        for blob in damaged {
+            verified
+                .damaged
+                .push(self.damage(&blob, "its bytes in the catalog are not what its digest says".to_owned())?);
+        }
+        Ok(())
+    }
+
+    /// Whether the tree built from nothing has the recorded root. Builds it in a copy of the catalog.
+    fn root_from_nothing(&self) -> Result<bool> {
+        let recorded = self.root()?;
+        Ok(self.rebuild_root()? == recorded)
+    }
+
+    /// The root of the tree built from nothing, as a function of the content alone.
+    pub fn rebuild_root(&self) -> Result<Option<cid::Cid>> {
+        let copy = self.catalog.temporary_copy()?;
+        copy.write(build_from_nothing).map(Some)
+    }
+
+    /// A copy of the catalog whose tree has the private repositories too.
+    pub(super) fn catalog_with_private(&self) -> Result<Catalog> {
+        let copy = self.catalog.temporary_copy()?;
+        copy.write(|writer| {
+            for repository in repositories::list(writer, None, None)? {
+                repositories::set_visibility(writer, repository.id, repository.private, true)?;
+            }
+            build_from_nothing(writer)
+        })?;
+        Ok(copy)
+    }
+
+    async fn repair(self: &Arc<Self>, verified: &mut Verified, job: &Job) -> Result<()> {
+        if verified.damaged.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.lock("verify --repair", job).await?;
+        let mut left = Vec::new();
+        for mut damage in std::mem::take(&mut verified.damaged) {
+            job.check()?;
+            match self.repair_one(&damage.digest, job).await {
+                Ok(()) => verified.repaired.push(damage.digest),
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) => {
+                    damage.problem = format!("{}; it can't be repaired: {error}", damage.problem);
+                    left.push(damage);
+                }
+            }
+        }
+        verified.damaged = left;
+        self.store.sync_directory()
+    }
+
+    async fn repair_one(self: &Arc<Self>, digest: &Digest, job: &Job) -> Result<()> {
+        let (size, repository, image) = {
+            let reader = self.catalog.read()?;
+            let blob = blobs::by_digest(&reader, digest)?.filter(|blob| !blob.inline).ok_or_else(|| {
+                Error::new(Kind::Verification, "the catalog itself is damaged")
+                    .hint("Move `catalog.db` away and add the images again; verified blobs are used, not fetched.")
+            })?;
+            let image =
+                images::any_with(&reader, blob.id)?.ok_or_else(|| Error::new(Kind::NotFound, "no image needs it"))?;
+            (blob.size, repositories::by_id(&reader, image.repository)?, super::show::name_of(&reader, &image)?)
+        };
+        let upstream = repository.upstream.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("{} came from a file", repository.name))
+                .hint("Add it from that file again.")
+        })?;
+        let registry = self.registries.open(&upstream.registry, repository.insecure)?;
+        let blob = PlannedBlob { digest: *digest, size, image, registry, repository: upstream.repository };
+        // A good copy replaces the damaged one only once it is there and verified.
+        Arc::clone(self).fetch(blob, job.clone()).await?;
+        Ok(())
+    }
+}
+
+/// Forgets the tree and builds it again from everything there is.
+fn build_from_nothing(writer: &Writer<'_>) -> Result<cid::Cid> {
+    let settings = settings::load(writer)?.ok_or_else(|| Error::new(Kind::Unexpected, "the catalog is not set up"))?;
+    writer.execute_batch(
+        "UPDATE state SET root = NULL; DELETE FROM directories; DELETE FROM nodes; DELETE FROM pages;",
+    )?;
+    let mut touched = Touched::default();
+    for repository in repositories::list(writer, None, None)? {
+        let mut of_it = TouchedRepository { whole: true, ..TouchedRepository::default() };
+        for image in images::of_repository(writer, repository.id, true)? {
+            of_it.image(writer, &image)?;
+        }
+        touched.repositories.insert(repository.id, of_it);
+    }
+    let root = super::tree::update(writer, &settings, &touched)?;
+    state::set_root(writer, &root)?;
+    Ok(root.cid)
+}
+
+/// A panic on another thread as an error.
+pub(super) fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error).hint("Please report it.")
+}
