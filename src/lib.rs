@@ -5,12 +5,13 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`] | [`engine`] | [`cli`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`] | [`engine`] | [`cli`], [`serve`] |
 //!
 //! [`error`] and [`text`] are known to all of them.
 
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod image;

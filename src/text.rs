@@ -56,6 +56,22 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// The candidate that was probably meant by `word`: at most a third of its letters differ (one is always allowed), or it is the
+/// last part of the candidate's path. Of equally near ones the first.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (word.chars().count() / 3).clamp(1, 4);
+    let distance = |candidate: &str| {
+        let last = candidate.rsplit('/').next().unwrap_or(candidate);
+        // The whole name is preferred to its last part.
+        let whole = strsim::damerau_levenshtein(word, candidate) * 2;
+        whole.min(strsim::damerau_levenshtein(word, last) * 2 + 1)
+    };
+    let near = candidates.into_iter().map(|candidate| (distance(candidate), candidate));
+    near.filter(|(distance, _)| *distance <= allowed * 2 + 1)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +99,21 @@ mod tests {
         ];
         for (count, shown) in cases {
             assert_eq!(bytes(count), shown);
+        }
+    }
+    #[test]
+    fn what_was_probably_meant() {
+        let names = ["library/nginx", "library/alpine", "ghcr.io/org/app", "mirror"];
+        for (word, meant) in [
+            ("nginx", Some("library/nginx")),
+            ("ngnix", Some("library/nginx")),
+            ("library/ngnx", Some("library/nginx")),
+            ("mirrro", Some("mirror")),
+            ("ghcr.io/org/ap", Some("ghcr.io/org/app")),
+            ("postgres", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, names), meant, "{word}");
         }
     }
 }

@@ -1,6 +1,168 @@
-//! The command line.
+//! The command line: arguments in, text out, a truthful exit code.
+//!
+//! One file a verb: its arguments and what it does with the engine. Knows the engine and the configuration; only
+//! [`output`] writes, only [`progress`] hears signals. Verbs that only read start no runtime.
+
+mod add;
+mod allow;
+mod arguments;
+mod completions;
+mod config;
+mod context;
+mod demo;
+mod export;
+mod gc;
+mod list;
+mod man;
+mod outdated;
+mod output;
+mod progress;
+mod references;
+mod remove;
+mod report;
+mod root;
+mod serve;
+mod shelf;
+mod show;
+mod stats;
+mod style;
+mod suggest;
+mod table;
+mod update;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+
+use crate::error::{Error, Kind, Result};
+use arguments::{Arguments, Verb};
+use context::Context;
+use output::{Colour, Output, Style};
+
+/// How a verb that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// As it should.
+    Done,
+    /// With what a `--fail-if` flag watches for.
+    Noticed,
+    /// The user said no.
+    Declined,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Noticed => Kind::Unchanged.exit_code(),
+            Self::Declined => Kind::Interrupted.exit_code(),
+        }
+    }
+}
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    match completions::answer_shell(&words) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return end(&Output::of_process(Style::default()), Err(error)),
+    }
+    let matches = match arguments::command().try_get_matches_from(&words) {
+        Ok(matches) => matches,
+        Err(error) => return explain_arguments(&error, &words),
+    };
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain_arguments(&error, &words),
+    };
+    let output = Output::of_process(arguments.global.style());
+    let ended = run(arguments, &matches, &output);
+    end(&output, ended)
+}
+
+fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Result<Exit> {
+    let Some(verb) = arguments.verb else {
+        output.say(&arguments::command().render_help().to_string());
+        return Err(Error::new(Kind::Usage, "a verb is needed"));
+    };
+    let given = arguments.global.given(matches);
+    // These work without any configuration, a broken one too.
+    match &verb {
+        Verb::Completions(arguments) => return completions::run(arguments, output),
+        Verb::Man(arguments) => return man::run(arguments, output),
+        Verb::Config(config::Arguments { verb: config::ConfigVerb::Init(arguments) }) => {
+            return config::init(arguments, &given, output);
+        }
+        _ => {}
+    }
+    let context = Context::new(arguments.global, &given, output.clone())?;
+    context.start_log();
+    match verb {
+        Verb::Add(arguments) => add::run(arguments, &context),
+        Verb::Update(arguments) => update::run(&arguments, &context),
+        Verb::Outdated(arguments) => outdated::run(&arguments, &context),
+        Verb::Remove(arguments) => remove::run(&arguments, &context),
+        Verb::Gc(arguments) => gc::run(&arguments, &context),
+        Verb::Allow(arguments) => allow::run(&arguments, &context),
+        Verb::List(arguments) => list::run(&arguments, &context),
+        Verb::Show(arguments) => show::run(&arguments, &context),
+        Verb::Stats => stats::run(&context),
+        Verb::Root(arguments) => root::run(&arguments, &context),
+        Verb::Export(arguments) => export::run(&arguments, &context),
+        Verb::Serve(arguments) => serve::run(&arguments, &context),
+        Verb::Verify(arguments) => verify::run(&arguments, &context),
+        Verb::Demo => demo::run(&context),
+        Verb::Config(_) => config::show(&context),
+        Verb::Completions(_) | Verb::Man(_) => Ok(Exit::Done),
+    }
+}
+
+/// Says what went wrong, brings all data out, and gives the exit code.
+fn end(output: &Output, ended: Result<Exit>) -> ExitCode {
+    // Data that can't be written are an error, also after one.
+    let ended = match (ended, output.finish()) {
+        (Ok(_), Err(error)) => Err(error),
+        (ended, _) => ended,
+    };
+    match ended {
+        Ok(exit) => ExitCode::from(exit.code()),
+        // Nobody reads any more: `roadstead list | head`.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// What clap says of the arguments: help and version as data, mistakes as errors in the form that was asked for.
+fn explain_arguments(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    // Nothing is parsed yet, so the few flags that decide the form are looked for.
+    let before_end = || words.iter().skip(1).take_while(|word| *word != "--");
+    let colour = before_end().zip(before_end().skip(1)).find_map(|(flag, value)| {
+        let value = if flag == "--color" { value.to_str() } else { flag.to_str()?.strip_prefix("--color=") }?;
+        <Colour as clap::ValueEnum>::from_str(value, false).ok()
+    });
+    let json = before_end().any(|word| word == "--json");
+    let output = Output::of_process(Style { json, quiet: 0, colour: colour.unwrap_or_default() });
+    if !error.use_stderr() {
+        let text = error.render();
+        let text = if output.paint.is_colour() { text.ansi().to_string() } else { text.to_string() };
+        return end(&output, output.raw(text.as_bytes()).map(|()| Exit::Done));
+    }
+    let plain = error.render().to_string();
+    if json {
+        let (message, rest) = plain.split_once('\n').unwrap_or((&plain, ""));
+        let made = Error::new(Kind::Usage, message.trim_start_matches("error: "));
+        let hints = rest.lines().map(str::trim).filter_map(|line| line.strip_prefix("tip: "));
+        output.error(&hints.fold(made, Error::hint));
+    } else if output.message_paint.is_colour() && !plain.contains(|c: char| c.is_control() && c != '\n') {
+        output.say(&error.render().ansi().to_string());
+    } else {
+        output.say(&output::harmless(&plain));
+    }
+    ExitCode::from(Kind::Usage.exit_code())
 }

@@ -26,9 +26,9 @@ pub struct Exported {
     /// The root.
     #[serde(serialize_with = "as_text")]
     pub root: Cid,
-    /// Files, or blocks of a CAR.
+    /// Files; none in a CAR.
     pub files: u64,
-    /// Their bytes.
+    /// Bytes of the files, or of the CAR.
     pub bytes: u64,
     /// Files that take no room because they are hard links into the blob store.
     pub hard_links: u64,
@@ -36,6 +36,8 @@ pub struct Exported {
     pub reflinks: u64,
     /// Files that are copies.
     pub copies: u64,
+    /// Blocks of a CAR.
+    pub blocks: u64,
 }
 
 fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -66,7 +68,8 @@ impl Engine {
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
         let root = self.root_to_export(&reader)?;
         super::exported::claim(target)?;
-        let mut exported = Exported { root: root.cid, files: 0, bytes: 0, hard_links: 0, reflinks: 0, copies: 0 };
+        let mut exported =
+            Exported { root: root.cid, files: 0, bytes: 0, hard_links: 0, reflinks: 0, copies: 0, blocks: 0 };
         self.write_entries(&reader, &root, target, job, &mut exported)?;
         super::exported::finish(target, &root.cid.to_string())?;
         Ok(exported)
@@ -150,7 +153,15 @@ impl Engine {
         });
         finished.context(|| format!("can't write {}", target.display()))?;
         fs::rename(&temporary.0, target).context(|| format!("can't write {}", target.display()))?;
-        Ok(Exported { root: root.cid, files: out.blocks, bytes: out.bytes, hard_links: 0, reflinks: 0, copies: 0 })
+        Ok(Exported {
+            root: root.cid,
+            files: 0,
+            bytes: out.bytes,
+            hard_links: 0,
+            reflinks: 0,
+            copies: 0,
+            blocks: out.blocks,
+        })
     }
 
     /// Every block below the root, each directory and file once, parents before their children.

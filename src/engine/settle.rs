@@ -13,13 +13,7 @@ use crate::text::printable_within;
 
 impl Engine {
     /// Says that private repositories may be published, or no longer. Returns the names that changed.
-    pub async fn allow(
-        self: &Arc<Self>,
-        picks: &[Pick],
-        allowed: bool,
-        dry_run: bool,
-        job: &Job,
-    ) -> Result<Vec<String>> {
+    pub async fn allow(self: &Arc<Self>, picks: &[Pick], allowed: bool, job: &Job) -> Result<Vec<String>> {
         let mut changing = Vec::new();
         {
             let reader = self.catalog.read()?;
@@ -43,7 +37,7 @@ impl Engine {
             }
         }
         let names: Vec<String> = changing.iter().map(RepositoryName::to_string).collect();
-        if changing.is_empty() || dry_run {
+        if changing.is_empty() {
             return Ok(names);
         }
         let verb = if allowed { "allow" } else { "revoke" };

@@ -204,11 +204,11 @@ async fn a_private_repository_stays_out_until_it_is_allowed() {
     let target = Target::Tag("1".parse().unwrap());
     assert!(yard.engine.served_manifest(&name, &target, false).unwrap().is_none());
     assert!(yard.engine.served_manifest(&name, &target, true).unwrap().is_some());
-    yard.engine.allow(&[yard.pick("secret")], true, false, &Job::new().0).await.unwrap();
+    yard.engine.allow(&[yard.pick("secret")], true, &Job::new().0).await.unwrap();
     yard.check();
     assert_ne!(yard.root(), before);
     assert!(yard.engine.served_manifest(&name, &target, false).unwrap().is_some());
-    yard.engine.allow(&[yard.pick("secret")], false, false, &Job::new().0).await.unwrap();
+    yard.engine.allow(&[yard.pick("secret")], false, &Job::new().0).await.unwrap();
     yard.check();
     assert_eq!(yard.root(), before);
 }

@@ -1,0 +1,319 @@
+//! `add`: mirror images. What `update` shares with it is here too: applying a plan and showing what it did.
+
+use std::io;
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+
+use super::arguments::parsed;
+use super::context::Context;
+use super::report::{self, AddReport};
+use super::style::Tone;
+use super::table::{Cell, Column, Table};
+use super::{Exit, references};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::plan::AddPlan;
+use crate::engine::request::{AddRequest, PublishedAs, Source};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::Selection;
+use crate::text::{bytes, count, printable_within};
+use crate::unixfs::Profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead add nginx:alpine quay.io/coreos/etcd:v3.5.0
+  roadstead add --platform linux/amd64,linux/arm64 ghcr.io/org/app:v1
+  roadstead add --as mirror/app:stable oci-archive:app.tar
+  kubeadm config images list | roadstead add -";
+
+/// What to mirror, and how much of it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Images as podman and docker name them; `oci:DIR[:TAG]` or `oci-archive:FILE`; `-` reads them from standard input.
+    #[arg(value_name = "REF", required = true, value_hint = ValueHint::Other)]
+    pub(super) references: Vec<String>,
+
+    /// Platforms to mirror: `os/arch[/variant]`, or `all`; repeatable [default: this machine's].
+    #[arg(long, value_name = "PLATFORM", value_parser = parsed::<Selection>)]
+    pub(super) platform: Vec<Selection>,
+
+    /// Also keep the manifests of platforms that are left out.
+    #[arg(long)]
+    pub(super) all_manifests: bool,
+
+    /// Publish under this name, and perhaps tag, instead of the usual one.
+    #[arg(long = "as", value_name = "NAME[:TAG]", value_parser = parsed::<PublishedAs>)]
+    pub(super) name: Option<PublishedAs>,
+
+    /// The registry speaks plain HTTP.
+    #[arg(long)]
+    pub(super) insecure: bool,
+
+    /// How files become CIDs, when the catalog is made: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
+    #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
+    pub(super) profile: Option<Profile>,
+
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Exit with 3 if everything is here already.
+    #[arg(long)]
+    pub(super) fail_if_unchanged: bool,
+}
+
+/// Mirrors images.
+pub(super) fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
+    let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
+    let requests = requests(sources, &arguments)?;
+    let options = How { dry_run: arguments.dry_run, fail_if_unchanged: arguments.fail_if_unchanged, verb: "add" };
+    let engine = if arguments.dry_run {
+        open_for_dry_run(&arguments, context)?
+    } else {
+        Opened::new(context.open(arguments.profile)?)
+    };
+    let engine = &engine.engine;
+    carry_out(context, engine, &options, async |job| engine.plan_add(&requests, job).await)
+}
+
+/// An engine, and the directory that goes when it is no longer needed.
+struct Opened {
+    engine: Arc<Engine>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl Opened {
+    fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, _directory: None }
+    }
+}
+
+/// A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
+fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> {
+    let mut options = context.options(arguments.profile)?;
+    match Engine::open_read_only(options.clone()) {
+        Err(error) if error.kind() == Kind::NotFound => {
+            let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
+            options.data_dir = directory.path().to_owned();
+            Ok(Opened { engine: Engine::open(options)?, _directory: Some(directory) })
+        }
+        opened => opened.map(Opened::new),
+    }
+}
+
+fn requests(sources: Vec<Source>, arguments: &Arguments) -> Result<Vec<AddRequest>> {
+    let selection = arguments.platform.iter().cloned().reduce(Selection::union);
+    if let Some(name) = &arguments.name {
+        let repository = |source: &Source| match source {
+            Source::Registry(reference) => Some(reference.upstream.clone()),
+            Source::Local(_) => None,
+        };
+        let first = sources.first().and_then(repository);
+        let several = sources.len() > 1;
+        if several && name.tag.is_some() {
+            return Err(Error::new(Kind::Usage, "`--as NAME:TAG` names one image, and several are given")
+                .hint("Leave the tag out to publish several tags of one repository under another name."));
+        }
+        if several && (first.is_none() || sources.iter().any(|source| repository(source) != first)) {
+            return Err(Error::new(Kind::Usage, "`--as` names one repository, and images of several are given")
+                .hint("Add them one by one, each with its own `--as`."));
+        }
+    }
+    let request = |source| AddRequest {
+        source,
+        selection: selection.clone(),
+        all_manifests: arguments.all_manifests,
+        name: arguments.name.clone(),
+        insecure: arguments.insecure,
+    };
+    Ok(sources.into_iter().map(request).collect())
+}
+
+/// How a plan is carried out.
+pub(super) struct How {
+    pub(super) dry_run: bool,
+    pub(super) fail_if_unchanged: bool,
+    pub(super) verb: &'static str,
+}
+
+/// Plans, applies the plan unless it is a dry run, and shows what came of it.
+pub(super) fn carry_out(
+    context: &Context,
+    engine: &Arc<Engine>,
+    how: &How,
+    plan: impl AsyncFnOnce(&Job) -> Result<AddPlan>,
+) -> Result<Exit> {
+    let (report, failed) = context.run(async |job: &Job| {
+        let mut plan = plan(job).await?;
+        let report = AddReport::planned(&plan);
+        if how.dry_run || plan.is_empty() {
+            let failed = std::mem::take(&mut plan.failed);
+            let root = if how.dry_run { None } else { engine.root()?.map(report::shown) };
+            return Ok((AddReport { dry_run: how.dry_run, root, ..report }, failed));
+        }
+        let mut failed = std::mem::take(&mut plan.failed);
+        let added = engine.apply_add(plan, how.verb, job).await?;
+        let report = report.applied(&added);
+        failed.extend(added.failed);
+        Ok((report, failed))
+    })?;
+    show(&report, context)?;
+    match report::failure(failed, report.images.len()) {
+        Some(error) => Err(error),
+        None if how.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
+        None => Ok(Exit::Done),
+    }
+}
+
+fn show(report: &AddReport, context: &Context) -> Result<()> {
+    let output = &context.output;
+    output.json(report)?;
+    output.table(&table(report))?;
+    for image in &report.images {
+        let name = printable_within(&image.image, 300);
+        if image.private && image.change == "added" {
+            output.warning(&format!(
+                "{name} is private upstream: it is mirrored and not published unless `roadstead allow` says so"
+            ));
+        }
+        // Platforms that nobody asked for are left out on purpose; what has no platform was wanted.
+        for left in image.left_out.iter().filter(|left| left.platform.is_none()) {
+            output.warning(&format!("{name}: {} is left out: {}", left.digest, left.reason));
+        }
+    }
+    output.finish()?;
+    for line in summary(report) {
+        output.message(&line);
+    }
+    Ok(())
+}
+
+fn table(report: &AddReport) -> Table {
+    let mut table = Table::new(&[
+        ("", Column::Fixed),
+        ("", Column::Text),
+        ("", Column::Text),
+        ("", Column::Number),
+        ("", Column::Number),
+        ("", Column::Fixed),
+    ]);
+    for image in &report.images {
+        let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
+        let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
+        let attached = match image.attached.len() {
+            0 => String::new(),
+            number => format!("with {number} attached"),
+        };
+        table.row([
+            Cell::toned(tone, image.change),
+            Cell::toned(Tone::Name, &image.image),
+            image.platforms.join(", ").into(),
+            bytes(image.logical).into(),
+            new.into(),
+            Cell::toned(Tone::Dim, attached),
+        ]);
+    }
+    table
+}
+
+fn summary(report: &AddReport) -> Vec<String> {
+    let changed = report.images.iter().filter(|image| image.change != "unchanged").count() as u64;
+    let mut lines = Vec::new();
+    if report.dry_run {
+        lines.push(match (changed, report.new_blobs) {
+            (0, _) if report.failed.is_empty() => "There is nothing to do: everything is here already.".to_owned(),
+            (_, 0) => "Nothing would have to be fetched. Nothing was changed.".to_owned(),
+            (_, blobs) => format!(
+                "{} would be fetched, {}; {} are here already. Nothing was changed.",
+                count(blobs, "blob", "blobs"),
+                bytes(report.new_bytes),
+                bytes(report.known_bytes),
+            ),
+        });
+        return lines;
+    }
+    if changed == 0 {
+        if report.failed.is_empty() {
+            lines.push("There was nothing to do: everything is here already.".to_owned());
+        }
+    } else {
+        lines.push(format!(
+            "{} changed: {} fetched, {} were here already.",
+            count(changed, "image", "images"),
+            bytes(report.fetched_bytes),
+            bytes(report.known_bytes),
+        ));
+    }
+    lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::super::arguments;
+    use super::super::report::tests::sample;
+    use super::super::style::Paint;
+    use super::*;
+
+    fn arguments(words: &[&str]) -> Arguments {
+        let words = ["roadstead", "add"].iter().chain(words);
+        let matches = arguments::command().try_get_matches_from(words).unwrap();
+        match arguments::Arguments::from_arg_matches(&matches).unwrap().verb {
+            Some(arguments::Verb::Add(arguments)) => arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn requested(words: &[&str]) -> Result<Vec<AddRequest>> {
+        let arguments = arguments(words);
+        let sources = references::sources(&arguments.references, &mut io::empty())?;
+        requests(sources, &arguments)
+    }
+
+    #[test]
+    fn platforms_add_up() {
+        let selection = |words: &[&str]| requested(words).unwrap()[0].selection.as_ref().map(ToString::to_string);
+        assert_eq!(selection(&["x"]), None);
+        let words = ["x", "--platform", "linux/arm64,linux/amd64", "--platform", "linux/arm/v7"];
+        assert_eq!(selection(&words).unwrap(), "linux/amd64,linux/arm/v7,linux/arm64");
+        assert_eq!(selection(&["x", "--platform", "linux/arm64", "--platform", "all"]).unwrap(), "all");
+    }
+
+    #[test]
+    fn one_name_is_for_one_repository() {
+        assert!(requested(&["--as", "mirror/x", "a:1", "a:2"]).is_ok());
+        for words in [["--as", "mirror/x:1", "a:1", "a:2"], ["--as", "mirror/x", "a:1", "b:1"]] {
+            assert_eq!(requested(&words).unwrap_err().kind(), Kind::Usage, "{words:?}");
+        }
+        let request =
+            requested(&["--as", "mirror/x:stable", "--insecure", "--all-manifests", "h:1/a"]).unwrap().remove(0);
+        assert!(request.insecure && request.all_manifests);
+        assert_eq!(request.name.unwrap().tag.unwrap().as_str(), "stable");
+    }
+
+    #[test]
+    fn what_a_person_sees() {
+        let mut report = sample();
+        assert_eq!(
+            table(&report).render(None, Paint::new(false)),
+            "moved      library/nginx:alpine  linux/amd64, linux/arm64   43 MiB  12 MiB new  with 1 attached\n\
+             unchanged  ghcr.io/org/app:v1    linux/amd64               612 MiB\n"
+        );
+        assert_eq!(
+            summary(&report),
+            [
+                "1 image changed: 12 MiB fetched, 643 MiB were here already.",
+                "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
+            ]
+        );
+        report.dry_run = true;
+        assert_eq!(
+            summary(&report),
+            ["3 blobs would be fetched, 12 MiB; 643 MiB are here already. Nothing was changed."]
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! The tree of verbs and the flags that all of them have.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Subcommand, ValueHint};
+
+use super::output::{Colour, Style};
+use super::progress::Mode;
+use super::{
+    add, allow, completions, config, export, gc, list, man, outdated, remove, root, serve, show, update, verify,
+};
+use crate::config::{Given, Origin, Setting};
+use crate::error::Error;
+
+const ABOUT: &str = "Mirror container images into a static registry on IPFS";
+
+const LONG_ABOUT: &str = "Roadstead mirrors container images from any registry into a static registry that is one directory tree \
+    with one CID. Put on IPFS, on any web host, or given out by `roadstead serve`, clients pull from it by name.";
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead add nginx:alpine                       mirror an image for this machine's platform
+  roadstead add --platform all ghcr.io/org/app:v1  mirror every platform of it
+  roadstead list                                   what is here
+  roadstead serve                                  give it out on http://127.0.0.1:5050
+  roadstead root                                   the CID of the whole registry
+
+`roadstead man | man -l -` shows exit codes, files and environment.";
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Everything on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "roadstead", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES, styles = STYLES)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+pub(super) struct Arguments {
+    /// What all verbs have.
+    #[command(flatten)]
+    pub(super) global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+/// Flags that all verbs have.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Where the catalog and the images are kept.
+    #[arg(long, global = true, env = "ROADSTEAD_DATA_DIR", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) data_dir: Option<PathBuf>,
+
+    /// The configuration file.
+    #[arg(long, global = true, env = "ROADSTEAD_CONFIG", hide_env_values = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Answer with one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    /// Don't ask before something is removed.
+    #[arg(short, long, global = true)]
+    pub(super) yes: bool,
+
+    /// Never ask; what would ask fails instead.
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
+
+    /// Wait so long for another process that is changing the catalog [default: 60].
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(super) wait: Option<u64>,
+
+    /// Say less: no messages and no progress; twice: no warnings.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub(super) quiet: u8,
+
+    /// Say more: what is asked of whom; twice: in detail.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_possible_values = false)]
+    pub(super) color: Colour,
+
+    /// How to show progress.
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Mode::Auto)]
+    pub(super) progress: Mode,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Mirror images.
+    Add(add::Arguments),
+    /// Bring mirrored images up to date with their registries.
+    Update(update::Arguments),
+    /// Ask registries which mirrored images have moved.
+    Outdated(outdated::Arguments),
+    /// Take images out of the catalog.
+    Remove(remove::Arguments),
+    /// Reclaim the room of what nothing needs any more.
+    Gc(gc::Arguments),
+    /// Let private repositories be published.
+    Allow(allow::Arguments),
+    /// List repositories, or the images of one.
+    List(list::Arguments),
+    /// Show an image: platforms, layers, CIDs, and who shares them.
+    Show(show::Arguments),
+    /// Show the registry in figures: what is stored, what sharing saves.
+    Stats,
+    /// Print the CID that the catalog stands for now.
+    Root(root::Arguments),
+    /// Write the registry as files or as a CAR file.
+    Export(export::Arguments),
+    /// Give the registry out over HTTP.
+    Serve(serve::Arguments),
+    /// Check everything that is stored against its digests, and the tree against its root.
+    Verify(verify::Arguments),
+    /// Show all of it on an image made on the spot, without network.
+    Demo,
+    /// Show or begin the configuration.
+    Config(config::Arguments),
+    /// Print the completion script of a shell.
+    Completions(completions::Arguments),
+    /// Print the manual page, or write one page a verb.
+    Man(man::Arguments),
+}
+
+/// The whole tree.
+pub(super) fn command() -> Command {
+    Arguments::command()
+}
+
+impl Global {
+    /// How output is to look.
+    pub(super) fn style(&self) -> Style {
+        Style { json: self.json, quiet: self.quiet, colour: self.color }
+    }
+
+    /// What flags and environment say of settings.
+    pub(super) fn given(&self, matches: &ArgMatches) -> Given {
+        let origin = |id: &str| match matches.value_source(id) {
+            Some(ValueSource::EnvVariable) => Origin::Environment,
+            _ => Origin::Flag,
+        };
+        Given {
+            config: self.config.clone().map(|value| Setting::new(value, origin("config"))),
+            data_dir: self.data_dir.clone().map(|value| Setting::new(value, origin("data_dir"))),
+            wait: self.wait.map(|value| Setting::new(value, origin("wait"))),
+        }
+    }
+}
+
+/// Parses a value whose error may hold hints, which clap shows as tips.
+pub(super) fn parsed<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| {
+        error.hints().iter().fold(error.to_string(), |shown, hint| format!("{shown}\n\n  tip: {hint}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+
+    fn parse(words: &[&str]) -> (Arguments, ArgMatches) {
+        let words = std::iter::once(&"roadstead").chain(words);
+        let matches = command().try_get_matches_from(words).unwrap();
+        (Arguments::from_arg_matches(&matches).unwrap(), matches)
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_anywhere() {
+        for words in [["--wait", "5", "stats"], ["stats", "--wait", "5"]] {
+            let (arguments, matches) = parse(&words);
+            assert_eq!(arguments.global.given(&matches).wait, Some(Setting::new(5, Origin::Flag)), "{words:?}");
+        }
+        let (arguments, _) = parse(&["-qq", "--json", "-y", "stats"]);
+        assert_eq!((arguments.global.quiet, arguments.global.json, arguments.global.yes), (2, true, true));
+        assert!(command().try_get_matches_from(["roadstead", "-q", "-v", "stats"]).is_err());
+    }
+
+    #[test]
+    fn mistakes_come_with_tips() {
+        let error = command().try_get_matches_from(["roadstead", "root", "--profile", "v1"]).unwrap_err().to_string();
+        assert!(error.contains("tip: ") && error.contains("unixfs-v1-2025"), "{error}");
+        let error = command().try_get_matches_from(["roadstead", "lst"]).unwrap_err().to_string();
+        assert!(error.contains("list"), "{error}");
+    }
+
+    /// The help of every verb, so that no change goes unseen.
+    #[test]
+    fn the_whole_reference() {
+        fn describe(command: &mut Command, path: &str, text: &mut String) {
+            let help = command.clone().term_width(100).render_long_help().to_string();
+            let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+            // Every verb has the same global options; they are shown once.
+            let mut shown = help.join("\n");
+            if path != "roadstead" {
+                if let (Some(from), Some(until)) = (shown.find("Global options:"), shown.rfind("\n\nExamples:")) {
+                    shown.replace_range(from..until, "Global options: see above");
+                } else if let Some(from) = shown.find("Global options:") {
+                    shown.replace_range(from.., "Global options: see above");
+                }
+            }
+            text.push_str(&format!("## {path}\n\n{}\n\n", shown.trim_end()));
+            let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+            for name in names {
+                if let Some(verb) = command.find_subcommand_mut(&name) {
+                    describe(verb, &format!("{path} {name}"), text);
+                }
+            }
+        }
+        let mut command = command();
+        command.build();
+        let mut text = String::new();
+        describe(&mut command, "roadstead", &mut text);
+        insta::assert_snapshot!("reference", text);
+    }
+}

@@ -1,0 +1,170 @@
+//! `completions`: scripts for shells that ask the program itself, so that they know the names in the catalog.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, Shells};
+use serde_json::json;
+
+use super::output::Output;
+use super::{Exit, arguments};
+use crate::config::{Given, Origin, Setting, Settings};
+use crate::engine::{Engine, Options};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::registry;
+
+/// The variable by which a shell's script says that it wants completions.
+const VARIABLE: &str = "ROADSTEAD_COMPLETE";
+
+const EXAMPLES: &str = "\
+Put one of these where the shell reads it at its start:
+  bash        source <(roadstead completions bash)
+  zsh         source <(roadstead completions zsh)
+  fish        roadstead completions fish | source
+  elvish      eval (roadstead completions elvish | slurp)
+  powershell  roadstead completions powershell | Out-String | Invoke-Expression";
+
+/// Which shell.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+/// The shells there are scripts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    /// GNU Bash.
+    Bash,
+    /// Z shell.
+    Zsh,
+    /// Fish.
+    Fish,
+    /// Elvish.
+    Elvish,
+    /// PowerShell.
+    Powershell,
+}
+
+/// Bash breaks words at colons, which names are full of. So the words are taken from the line, and what bash has already of the
+/// last one is taken off the answers.
+const BASH: &str = r#"_roadstead() {
+    local line="${COMP_LINE:0:COMP_POINT}" words current index
+    read -r -a words <<< "$line"
+    [[ "$line" == *[[:space:]] ]] && words+=("")
+    index=$(( ${#words[@]} - 1 ))
+    current="${words[index]}"
+    local IFS=$'\n'
+    COMPREPLY=( $(_CLAP_IFS=$'\n' _CLAP_COMPLETE_INDEX="$index" _CLAP_COMPLETE_COMP_TYPE="$COMP_TYPE" \
+        _CLAP_COMPLETE_SPACE=false VARIABLE=bash roadstead -- "${words[@]}" 2> /dev/null) )
+    if [[ "$current" == *:* && "$COMP_WORDBREAKS" == *:* ]]; then
+        local before="${current%"${current##*:}"}"
+        COMPREPLY=( "${COMPREPLY[@]#"$before"}" )
+    fi
+}
+complete -o bashdefault -o default -F _roadstead roadstead
+"#;
+
+/// Prints a script. JSON: `{"script":…}`.
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit> {
+    let script = script(arguments.shell)?;
+    output.json(&json!({ "script": script }))?;
+    output.data(&script)?;
+    Ok(Exit::Done)
+}
+
+fn script(shell: Shell) -> Result<String> {
+    let name = match shell {
+        Shell::Bash => return Ok(BASH.replace("VARIABLE", VARIABLE)),
+        Shell::Zsh => "zsh",
+        Shell::Fish => "fish",
+        Shell::Elvish => "elvish",
+        Shell::Powershell => "powershell",
+    };
+    let shells = Shells::builtins();
+    let missing = || Error::new(Kind::Unexpected, format!("there is no script for {name}"));
+    let completer = shells.completer(name).ok_or_else(missing)?;
+    let mut script = Vec::new();
+    completer
+        .write_registration(VARIABLE, "roadstead", "roadstead", "roadstead", &mut script)
+        .context(|| "can't write the script")?;
+    String::from_utf8(script).map_err(|error| missing().caused_by(error))
+}
+
+/// If a shell's script asks, answers it and says so.
+pub(super) fn answer_shell(words: &[OsString]) -> Result<bool> {
+    let here = std::env::current_dir().ok();
+    let environment = CompleteEnv::with_factory(arguments::command).var(VARIABLE);
+    environment
+        .try_complete(words.iter().cloned(), here.as_deref())
+        .map_err(|error| Error::new(Kind::Usage, error.to_string().trim().trim_start_matches("error: ").to_owned()))
+}
+
+/// Completes names in the catalog: repositories, and with a colon their tags.
+pub(super) fn catalog_names() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
+        let Some(prefix) = current.to_str() else { return Vec::new() };
+        let words: Vec<OsString> = std::env::args_os().collect();
+        // Whatever fails here must not disturb the line that is being written.
+        let names = names(prefix, &words).unwrap_or_default();
+        names.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+fn names(prefix: &str, words: &[OsString]) -> Result<Vec<String>> {
+    let settings = Settings::load(&given(words, |name| std::env::var_os(name)))?;
+    let engine = Engine::open_read_only(Options {
+        data_dir: settings.data_dir()?.to_owned(),
+        registries: registry::Options::new(registry::credentials::Environment::of_process()),
+        wait: settings.patience(),
+        profile: None,
+    })?;
+    engine.complete(prefix)
+}
+
+/// What an unfinished line says of the configuration and the data directory.
+fn given(words: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Given {
+    let find = |flag: &str, name: &str| {
+        let glued = format!("{flag}=");
+        let after = words.iter().zip(words.iter().skip(1));
+        let flagged = after.filter(|(word, _)| *word == flag).map(|(_, value)| value.clone()).next();
+        let flagged = flagged
+            .or_else(|| words.iter().find_map(|word| Some(OsString::from(word.to_str()?.strip_prefix(&glued)?))));
+        let value = flagged.or_else(|| variable(name)).filter(|value| !value.is_empty())?;
+        Some(Setting::new(PathBuf::from(value), Origin::Flag))
+    };
+    Given {
+        config: find("--config", "ROADSTEAD_CONFIG"),
+        data_dir: find("--data-dir", "ROADSTEAD_DATA_DIR"),
+        wait: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_has_a_script_that_asks_the_program() {
+        for shell in Shell::value_variants() {
+            let script = script(*shell).unwrap();
+            assert!(script.contains(VARIABLE) && script.contains("roadstead"), "{shell:?}: {script}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_line_names_the_data_directory() {
+        let words = |text: &str| -> Vec<OsString> { text.split(' ').map(OsString::from).collect() };
+        let directory = |text: &str| given(&words(text), |_| None).data_dir.map(|setting| setting.value);
+        assert_eq!(directory("roadstead -- roadstead --data-dir /a show n"), Some("/a".into()));
+        assert_eq!(directory("roadstead -- roadstead show --data-dir=/b n"), Some("/b".into()));
+        assert_eq!(directory("roadstead -- roadstead show n"), None);
+        let from_environment =
+            given(&words("roadstead show n"), |name| (name == "ROADSTEAD_DATA_DIR").then(|| "/c".into()));
+        assert_eq!(from_environment.data_dir.unwrap().value, PathBuf::from("/c"));
+    }
+}

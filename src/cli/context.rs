@@ -1,0 +1,183 @@
+//! What every verb is given: settings, output, and the ways to open the engine, run a job, and ask.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use super::arguments::Global;
+use super::output::Output;
+use super::progress::{self, Mode};
+use super::table::Table;
+use crate::config::{Given, Settings};
+use crate::engine::job::Job;
+use crate::engine::{Engine, Options};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::registry;
+use crate::unixfs::Profile;
+
+/// How long blocking work of a job that has ended may still take.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
+/// What is said when a job is being stopped.
+const STOPPING: &str = "Stopping; what is verified is kept. Press ^C again to stop at once.";
+
+/// What a verb works with.
+pub(super) struct Context {
+    /// Flags that all verbs have.
+    pub(super) global: Global,
+    /// The settings in force.
+    pub(super) settings: Settings,
+    /// Where to write.
+    pub(super) output: Output,
+}
+
+impl Context {
+    /// Reads the configuration.
+    pub(super) fn new(global: Global, given: &Given, output: Output) -> Result<Self> {
+        Ok(Self { global, settings: Settings::load(given)?, output })
+    }
+
+    /// The engine's options.
+    pub(super) fn options(&self, profile: Option<Profile>) -> Result<Options> {
+        let mut registries = registry::Options::new(registry::credentials::Environment::of_process());
+        registries.registries.clone_from(&self.settings.registries);
+        registries.max_parallel = self.settings.max_parallel.value;
+        Ok(Options {
+            data_dir: self.settings.data_dir()?.to_owned(),
+            registries,
+            wait: self.settings.patience(),
+            profile,
+        })
+    }
+
+    /// Opens the catalog, which is made if it is not there.
+    pub(super) fn open(&self, profile: Option<Profile>) -> Result<Arc<Engine>> {
+        Engine::open(self.options(profile)?)
+    }
+
+    /// Opens the catalog to change it; it must be there.
+    pub(super) fn open_existing(&self) -> Result<Arc<Engine>> {
+        self.open_to_read()?;
+        self.open(None)
+    }
+
+    /// Opens the catalog to read, also where nothing can be written.
+    pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
+        Engine::open_read_only(self.options(None)?)
+    }
+
+    /// Runs a job with progress; ^C and SIGTERM cancel it.
+    pub(super) fn run<T>(&self, work: impl AsyncFnOnce(&Job) -> Result<T>) -> Result<T> {
+        let mode = self.global.progress.resolved(&self.output, self.is_logging());
+        self.run_as(mode, STOPPING, work)
+    }
+
+    /// Runs what has no progress to show; ^C and SIGTERM stop it, with these words.
+    pub(super) fn run_quietly<T>(
+        &self,
+        stopping: &'static str,
+        work: impl AsyncFnOnce(&Job) -> Result<T>,
+    ) -> Result<T> {
+        self.run_as(Mode::None, stopping, work)
+    }
+
+    fn run_as<T>(&self, mode: Mode, stopping: &'static str, work: impl AsyncFnOnce(&Job) -> Result<T>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context(|| "can't start the threads for this job")?;
+        let (job, watch) = Job::new();
+        let output = self.output.clone();
+        let result = runtime.block_on(async {
+            let follower = tokio::spawn(progress::follow(watch, output, mode, stopping));
+            let result = job.run(work).await;
+            // It ends with the job; a panic of it has been printed, and the job's result counts.
+            let _ = follower.await;
+            result
+        });
+        runtime.shutdown_timeout(LAST_CALLS);
+        result
+    }
+
+    /// Asks whether to go on with what the table shows. Without a terminal only `--yes` goes on.
+    pub(super) fn confirm(&self, verb: &str, plan: &[&Table], question: &str) -> Result<bool> {
+        if self.global.yes {
+            return Ok(true);
+        }
+        if self.global.no_input || !io::stdin().is_terminal() || !self.output.interactive {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("`{verb}` asks before it changes anything, and nobody can be asked here"),
+            )
+            .hint("Add `--yes` to go ahead without asking, or `--dry-run` to see what would happen."));
+        }
+        self.output.finish()?;
+        for table in plan {
+            self.output.ask_table(table);
+        }
+        self.output.question(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).context(|| "can't read the answer")?;
+        if is_yes(&answer) {
+            return Ok(true);
+        }
+        self.output.message("Nothing was changed.");
+        Ok(false)
+    }
+
+    fn is_logging(&self) -> bool {
+        self.global.verbose > 0 || std::env::var_os("ROADSTEAD_LOG").is_some_and(|value| !value.is_empty())
+    }
+
+    /// Starts the log on standard error, if it was asked for by `-v` or `ROADSTEAD_LOG`.
+    pub(super) fn start_log(&self) {
+        if !self.is_logging() {
+            return;
+        }
+        let level = match self.global.verbose {
+            0 | 1 => "roadstead=info",
+            2 => "roadstead=debug",
+            _ => "roadstead=trace",
+        };
+        let asked = std::env::var("ROADSTEAD_LOG").ok().filter(|value| !value.is_empty());
+        let filter = asked.as_deref().unwrap_or(level);
+        let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+            self.output.warning(&format!("ROADSTEAD_LOG is not understood: {error}"));
+            EnvFilter::new(level)
+        });
+        // Libraries may log what we never would, such as headers; only their warnings are let through.
+        let ours = tracing_subscriber::filter::filter_fn(|meta| {
+            *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead")
+        });
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(self.output.message_paint.is_colour())
+            .with_target(false)
+            .with_filter(ours);
+        // A second call, in a test, changes nothing.
+        let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        for (answer, yes) in
+            [("y\n", true), (" YES \n", true), ("\n", false), ("", false), ("yep\n", false), ("n\n", false)]
+        {
+            assert_eq!(is_yes(answer), yes, "{answer:?}");
+        }
+    }
+}

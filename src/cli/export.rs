@@ -1,0 +1,96 @@
+//! `export`: the registry as files, or as a CAR.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::Exit;
+use super::context::Context;
+use crate::engine::Exported;
+use crate::engine::job::Job;
+use crate::error::Result;
+use crate::text::{bytes, count};
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead export /srv/www/registry       files for any web server
+  roadstead export registry.car            a CAR file for `ipfs dag import`";
+
+/// Where to.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// A directory for files, or a file whose name ends in `.car`.
+    #[arg(value_name = "DIR|FILE.car", value_hint = ValueHint::AnyPath)]
+    pub(super) target: PathBuf,
+
+    /// Also export private repositories that were not allowed.
+    #[arg(long)]
+    pub(super) include_private: bool,
+}
+
+/// Exports.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = context.open_to_read()?;
+    let target = &arguments.target;
+    let is_car = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("car")) && !target.is_dir();
+    let exported = context.run(async |job: &Job| {
+        if is_car {
+            engine.export_car(target, arguments.include_private, job).await
+        } else {
+            engine.export_directory(target, arguments.include_private, job).await
+        }
+    })?;
+    let output = &context.output;
+    output.json(&exported)?;
+    output.data(&format!("{}\n", exported.root))?;
+    output.finish()?;
+    output.message(&format!("Exported to {}: {}.", target.display(), summary(&exported, is_car)));
+    Ok(Exit::Done)
+}
+
+fn summary(exported: &Exported, is_car: bool) -> String {
+    if is_car {
+        return bytes(exported.bytes);
+    }
+    let kinds = [
+        (exported.hard_links, "hard link", "hard links"),
+        (exported.reflinks, "reflink", "reflinks"),
+        (exported.copies, "copy", "copies"),
+    ];
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| count(number, one, many))
+        .collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    format!("{}, {}{kinds}", count(exported.files, "file", "files"), bytes(exported.bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Exported {
+        Exported {
+            root: "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".parse().unwrap(),
+            files: 120,
+            bytes: 43 << 20,
+            hard_links: 100,
+            reflinks: 0,
+            copies: 1,
+            blocks: 7,
+        }
+    }
+
+    #[test]
+    fn what_a_person_reads() {
+        assert_eq!(summary(&sample(), false), "120 files, 43 MiB (100 hard links, 1 copy)");
+        assert_eq!(summary(&sample(), true), "43 MiB");
+    }
+
+    #[test]
+    fn the_shape_in_json() {
+        insta::assert_snapshot!("export", serde_json::to_string_pretty(&sample()).unwrap());
+    }
+}

@@ -1,0 +1,94 @@
+//! `gc`: reclaim what nothing needs any more.
+
+use clap::Args;
+
+use super::Exit;
+use super::context::Context;
+use super::report::GcReport;
+use super::table::{Column, Table};
+use crate::engine::job::Job;
+use crate::engine::plan::GcPlan;
+use crate::error::Result;
+use crate::text::{bytes, count};
+
+/// How to reclaim.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Exit with 3 if there is nothing to reclaim.
+    #[arg(long)]
+    pub(super) fail_if_unchanged: bool,
+}
+
+/// Reclaims room, after asking.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let plan = engine.plan_gc()?;
+    let output = &context.output;
+    if plan.is_empty() {
+        output.json(&GcReport { dry_run: arguments.dry_run, plan: &plan })?;
+        output.message("There is nothing to reclaim.");
+        return Ok(if arguments.fail_if_unchanged { Exit::Noticed } else { Exit::Done });
+    }
+    let table = table(&plan);
+    let all = plan.blob_bytes + plan.partial_bytes + plan.node_bytes;
+    if arguments.dry_run {
+        output.json(&GcReport { dry_run: true, plan: &plan })?;
+        output.table(&table)?;
+        output.finish()?;
+        output.message(&format!("{} would be reclaimed. Nothing was changed.", bytes(all)));
+        return Ok(Exit::Done);
+    }
+    if !context.confirm("gc", &[&table], &format!("Reclaim {}?", bytes(all)))? {
+        return Ok(Exit::Declined);
+    }
+    context.run(async |job: &Job| engine.apply_gc(&plan, job).await)?;
+    output.json(&GcReport { dry_run: false, plan: &plan })?;
+    if context.global.yes {
+        output.table(&table)?;
+    }
+    output.finish()?;
+    output.message(&format!("Reclaimed {}.", bytes(all)));
+    Ok(Exit::Done)
+}
+
+fn table(plan: &GcPlan) -> Table {
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Number)]);
+    let blobs = plan.blobs.len() as u64;
+    if blobs > 0 {
+        table.row([
+            format!("{} that no image needs", count(blobs, "blob", "blobs")).into(),
+            bytes(plan.blob_bytes).into(),
+        ]);
+    }
+    if plan.partial_files > 0 {
+        let files = count(plan.partial_files, "file", "files");
+        table.row([format!("{files} of interrupted transfers").into(), bytes(plan.partial_bytes).into()]);
+    }
+    if plan.nodes > 0 {
+        let nodes = count(plan.nodes, "generated file or directory", "generated files and directories");
+        table.row([format!("{nodes} of earlier roots").into(), bytes(plan.node_bytes).into()]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::style::Paint;
+    use super::*;
+
+    #[test]
+    fn what_a_person_sees() {
+        let mut plan = GcPlan::default();
+        (plan.partial_files, plan.partial_bytes) = (1, 3 << 20);
+        (plan.nodes, plan.node_bytes) = (12, 900);
+        assert_eq!(
+            table(&plan).render(None, Paint::new(false)),
+            "1 file of interrupted transfers                      3.0 MiB\n\
+             12 generated files and directories of earlier roots    900 B\n"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! `list`: repositories, or the images of one.
+
+use clap::Args;
+
+use super::Exit;
+use super::arguments::parsed;
+use super::completions::catalog_names;
+use super::context::Context;
+use super::style::Tone;
+use super::suggest::with_suggestions;
+use super::table::{Cell, Column, Table};
+use crate::engine::request::Pick;
+use crate::engine::view::{ImageRow, RepositoryRow};
+use crate::error::Result;
+use crate::text::{bytes, count};
+
+/// What to list.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A repository; its images are listed.
+    #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
+    pub(super) pick: Option<Pick>,
+}
+
+/// Lists.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = context.open_to_read()?;
+    let output = &context.output;
+    if let Some(pick) = &arguments.pick {
+        let rows = with_suggestions(engine.images(pick), &engine, std::slice::from_ref(pick))?;
+        output.json(&rows)?;
+        output.table(&images(&rows))?;
+        return Ok(Exit::Done);
+    }
+    let rows = engine.repositories()?;
+    output.json(&rows)?;
+    if rows.is_empty() {
+        output.message("There is nothing here yet. `roadstead add REF` mirrors an image.");
+    } else {
+        output.table(&repositories(&rows))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A state in words and its tone.
+pub(super) fn visibility(private: bool, published: bool) -> Cell {
+    match (private, published) {
+        (false, _) => Cell::toned(Tone::Dim, "public"),
+        (true, true) => Cell::toned(Tone::Warning, "private, allowed"),
+        (true, false) => Cell::toned(Tone::Warning, "private"),
+    }
+}
+
+/// A table of repositories.
+pub(super) fn repositories(rows: &[RepositoryRow]) -> Table {
+    let mut table = Table::new(&[
+        ("REPOSITORY", Column::Text),
+        ("IMAGES", Column::Number),
+        ("SIZE", Column::Number),
+        ("STORED", Column::Number),
+        ("ALONE", Column::Number),
+        ("UPSTREAM", Column::Fixed),
+    ]);
+    for row in rows {
+        table.row([
+            Cell::toned(Tone::Name, &row.name),
+            row.images.to_string().into(),
+            bytes(row.figures.logical).into(),
+            bytes(row.figures.stored).into(),
+            bytes(row.figures.unique).into(),
+            visibility(row.private, row.published),
+        ]);
+    }
+    table
+}
+
+fn images(rows: &[ImageRow]) -> Table {
+    let mut table = Table::new(&[
+        ("IMAGE", Column::Text),
+        ("PLATFORMS", Column::Text),
+        ("SIZE", Column::Number),
+        ("DIGEST", Column::Digest),
+        ("ADDED", Column::Fixed),
+        ("", Column::Fixed),
+    ]);
+    for row in rows {
+        let image = match &row.tag {
+            Some(tag) => format!("{}:{tag}", row.name),
+            // The digest has its own column.
+            None => format!("{}@", row.name),
+        };
+        let platforms = match row.platforms.len() {
+            0..=3 => row.platforms.join(", "),
+            more => format!("{}, {}", row.platforms[..2].join(", "), count(more as u64 - 2, "more", "more")),
+        };
+        let stale = if row.stale.is_some() { "outdated" } else { "" };
+        table.row([
+            Cell::toned(Tone::Name, image),
+            platforms.into(),
+            bytes(row.logical).into(),
+            row.digest.to_string().into(),
+            // The date of an RFC 3339 time.
+            Cell::toned(Tone::Dim, row.added.split('T').next().unwrap_or_default()),
+            Cell::toned(Tone::Warning, stale),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::style::Paint;
+    use super::*;
+    use crate::catalog::statistics::Figures;
+    use crate::image::Digest;
+
+    pub(in crate::cli) fn sample_repositories() -> Vec<RepositoryRow> {
+        let figures = |logical, stored, unique| Figures { logical, stored, unique };
+        vec![
+            RepositoryRow {
+                name: "ghcr.io/org/app".into(),
+                alias: None,
+                upstream: Some("ghcr.io/org/app".into()),
+                private: true,
+                published: false,
+                images: 1,
+                figures: figures(612 << 20, 612 << 20, 574 << 20),
+            },
+            RepositoryRow {
+                name: "library/nginx".into(),
+                alias: Some("nginx".into()),
+                upstream: Some("docker.io/library/nginx".into()),
+                private: false,
+                published: true,
+                images: 12,
+                figures: figures(492 << 20, 88 << 20, 3 << 20),
+            },
+        ]
+    }
+
+    pub(in crate::cli) fn sample_image() -> ImageRow {
+        ImageRow {
+            name: "library/nginx".into(),
+            tag: Some("alpine".into()),
+            digest: Digest::of(b"1"),
+            cid: "bafkreidltnazcovfinsnihfpcfr6xbxwbatbqimxhfv6pxhfkaxaexampl".into(),
+            platforms: ["linux/amd64", "linux/arm/v7", "linux/arm64", "linux/s390x"].map(String::from).into(),
+            logical: 41 << 20,
+            added: "2026-11-24T07:55:00Z".into(),
+            stale: Some(Digest::of(b"2")),
+        }
+    }
+
+    #[test]
+    fn what_a_person_sees() {
+        assert_eq!(
+            repositories(&sample_repositories()).render(None, Paint::new(false)),
+            "REPOSITORY       IMAGES     SIZE   STORED    ALONE  UPSTREAM\n\
+             ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  private\n\
+             library/nginx        12  492 MiB   88 MiB  3.0 MiB  public\n"
+        );
+        let shown = images(&[sample_image(), ImageRow { tag: None, stale: None, ..sample_image() }]);
+        insta::assert_snapshot!("images", shown.render(Some(100), Paint::new(false)));
+    }
+
+    #[test]
+    fn the_shapes_in_json() {
+        let text = serde_json::to_string_pretty(&serde_json::json!([sample_repositories(), [sample_image()]])).unwrap();
+        insta::assert_snapshot!("lists", text);
+    }
+}

@@ -1,0 +1,165 @@
+//! Bars on a terminal: one for each running blob, a few at most, and one for everything.
+//!
+//! They appear only when a job takes longer than a moment, and are gone when it has ended.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Reporter;
+use super::tracker::{Phase, Tracker, capitalised, seconds, sentence};
+use crate::engine::job::Event;
+use crate::text::{bytes, printable_within};
+
+/// What takes less is over before one could read it.
+const MOMENT: Duration = Duration::from_millis(250);
+const BLOBS: usize = 6;
+const HERTZ: u8 = 15;
+
+/// Bars on standard error.
+pub(super) struct Bars {
+    drawn: MultiProgress,
+    colour: bool,
+    blobs: Vec<ProgressBar>,
+    total: Option<ProgressBar>,
+    ended: bool,
+}
+
+impl Bars {
+    pub(super) fn new(colour: bool) -> Self {
+        let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(HERTZ));
+        Self { drawn, colour, blobs: Vec::new(), total: None, ended: false }
+    }
+
+    fn style(&self, template: &str) -> ProgressStyle {
+        // The templates are ours; a wrong one shows in the test below.
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+    }
+
+    fn blob_template(&self) -> &'static str {
+        if self.colour { BLOB_COLOUR } else { BLOB }
+    }
+
+    fn draw(&mut self, tracker: &Tracker) {
+        let total = match &self.total {
+            Some(total) => total.clone(),
+            None => self.total.insert(self.drawn.add(ProgressBar::new(0))).clone(),
+        };
+        let wanted = tracker.running.len().min(BLOBS);
+        while self.blobs.len() > wanted {
+            if let Some(bar) = self.blobs.pop() {
+                self.drawn.remove(&bar);
+            }
+        }
+        while self.blobs.len() < wanted {
+            let style = self.style(self.blob_template());
+            let bar = self.drawn.insert_before(&total, ProgressBar::new(0).with_style(style));
+            self.blobs.push(bar);
+        }
+        for (bar, blob) in self.blobs.iter().zip(&tracker.running) {
+            bar.set_length(blob.size);
+            bar.set_position(blob.done());
+            bar.set_prefix(printable_within(&blob.image, 40));
+            bar.set_message(format!("{} of {}", bytes(blob.done()), bytes(blob.size)));
+        }
+        let (done, length, template) = match &tracker.phase {
+            Phase::Fetching => (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL }),
+            Phase::Step { total: 0, .. } => (0, 0, WORDS),
+            Phase::Resolving { done, total } | Phase::Step { done, total, .. } => {
+                (*done, *total, if self.colour { TOTAL_COLOUR } else { TOTAL })
+            }
+            Phase::Beginning | Phase::Queued { .. } => (0, 0, WORDS),
+        };
+        total.set_style(self.style(template));
+        total.set_length(length);
+        total.set_position(done);
+        total.set_prefix(prefix(tracker));
+        total.set_message(words(tracker));
+    }
+}
+
+const BLOB: &str = "  {prefix:40} {bar:20} {msg}";
+const BLOB_COLOUR: &str = "  {prefix:40} {bar:20.cyan/dim} {msg:.dim}";
+const TOTAL: &str = "{prefix} {bar:20} {wide_msg}";
+const TOTAL_COLOUR: &str = "{prefix:.bold} {bar:20.green/dim} {wide_msg}";
+const WORDS: &str = "{prefix} {wide_msg}";
+
+fn prefix(tracker: &Tracker) -> String {
+    match &tracker.phase {
+        Phase::Beginning => "Working".to_owned(),
+        Phase::Queued { .. } => "Waiting".to_owned(),
+        Phase::Resolving { .. } => "Asking registries".to_owned(),
+        Phase::Fetching => "Fetching".to_owned(),
+        Phase::Step { what, .. } => capitalised(what),
+    }
+}
+
+fn words(tracker: &Tracker) -> String {
+    match &tracker.phase {
+        Phase::Beginning => String::new(),
+        Phase::Queued { behind } => format!("for {}", printable_within(behind, 120)),
+        Phase::Step { done, total: 0, .. } => done.to_string(),
+        Phase::Resolving { done, total } | Phase::Step { done, total, .. } => format!("{done} of {total}"),
+        Phase::Fetching => {
+            let (done, total) = tracker.bytes;
+            let mut words = vec![format!("{} of {}", bytes(done.min(total)), bytes(total))];
+            words.push(format!("{}%", tracker.percent()));
+            words.extend(tracker.rate().map(|rate| format!("{}/s", bytes(rate))));
+            words.extend(tracker.left().map(|left| format!("{} left", seconds(left))));
+            words.push(format!("{}/{} blobs", tracker.fetched, tracker.blobs));
+            // The end is what a narrow terminal cuts off.
+            words.extend(tracker.quota_lines());
+            words.join("  ")
+        }
+    }
+}
+
+impl Reporter for Bars {
+    fn event(&mut self, _: &Tracker, event: &Event) {
+        if let Some(text) = sentence(event).filter(|_| !matches!(event, Event::Queued { .. })) {
+            self.note(&text);
+        }
+    }
+
+    fn tick(&mut self, tracker: &Tracker) {
+        if tracker.now >= MOMENT && !self.ended {
+            self.draw(tracker);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = self.drawn.println(text);
+    }
+
+    fn finish(&mut self, tracker: &Tracker) {
+        self.ended = true;
+        let _ = self.drawn.clear();
+        for line in tracker.quota_lines() {
+            self.note(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_valid() {
+        for template in [BLOB, BLOB_COLOUR, TOTAL, TOTAL_COLOUR, WORDS] {
+            ProgressStyle::with_template(template).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_line_for_everything() {
+        let mut tracker = Tracker::default();
+        (tracker.bytes, tracker.blobs, tracker.fetched) = ((43 << 20, 100 << 20), 13, 7);
+        tracker.event(Duration::ZERO, &Event::Fetching { blobs: 0, bytes: 0 });
+        tracker.event(Duration::ZERO, &Event::Quota { registry: "docker.io".into(), limit: 100, remaining: 37 });
+        assert_eq!(words(&tracker), "43 MiB of 100 MiB  43%  7/13 blobs  Docker Hub: 37 of 100 pulls left");
+        tracker.event(Duration::ZERO, &Event::Progress { what: "files", done: 3, total: 9 });
+        assert_eq!((prefix(&tracker), words(&tracker)), ("Files".to_owned(), "3 of 9".to_owned()));
+    }
+}

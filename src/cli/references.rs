@@ -1,0 +1,122 @@
+//! References from the command line and from standard input.
+
+use std::io::Read;
+
+use crate::engine::request::Source;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::text::{count, printable_within};
+
+/// More than this is no list of references.
+const MAX_INPUT: u64 = 16 << 20;
+/// So many wrong lines are shown.
+const SHOWN: usize = 10;
+
+/// The sources that these words name. `-` stands for the lines of `input`, in its place; blank lines and what follows a `#` at
+/// the beginning or after a space are left out. Any mistake refuses all of it, with every wrong line by its number.
+pub(super) fn sources(words: &[String], input: &mut dyn Read) -> Result<Vec<Source>> {
+    let mut found = Vec::new();
+    let mut read = false;
+    for word in words {
+        if word == "-" {
+            if read {
+                return Err(Error::new(Kind::Usage, "`-` can stand only once: standard input has one end"));
+            }
+            read = true;
+            found.extend(lines(input)?);
+        } else {
+            found.push(word.parse()?);
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::new(Kind::Usage, "standard input names no image")
+            .hint("One reference a line is read; blank lines and comments after `#` are left out."));
+    }
+    Ok(found)
+}
+
+fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
+    let mut bytes = Vec::new();
+    input.take(MAX_INPUT + 1).read_to_end(&mut bytes).context(|| "can't read standard input")?;
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(Error::new(Kind::Usage, "standard input is longer than 16 MiB, which is no list of references"));
+    }
+    // Some editors put a byte order mark before the first line.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = String::from_utf8_lossy(line);
+        let comment = line
+            .char_indices()
+            .find(|(at, c)| *c == '#' && line[..*at].chars().next_back().is_none_or(char::is_whitespace));
+        let reference = line[..comment.map_or(line.len(), |(at, _)| at)].trim();
+        if reference.is_empty() {
+            continue;
+        }
+        if reference == "-" {
+            wrong.push(format!("line {}: `-` is only possible on the command line", number + 1));
+            continue;
+        }
+        match reference.parse::<Source>() {
+            Ok(source) => found.push(source),
+            Err(error) => wrong.push(format!("line {}: {}", number + 1, printable_within(&error.to_string(), 300))),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(found);
+    }
+    let mut message = match wrong.as_slice() {
+        [only] => format!("standard input, {only}"),
+        many => {
+            let lines = count(many.len() as u64, "line", "lines");
+            let shown = many.iter().take(SHOWN).map(|line| format!("\n  {line}"));
+            format!("{lines} of standard input can't be used:{}", shown.collect::<String>())
+        }
+    };
+    if wrong.len() > SHOWN {
+        message.push_str(&format!("\n  and {} more", wrong.len() - SHOWN));
+    }
+    Err(Error::new(Kind::Usage, message).hint("Nothing was done; correct the list and try again."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str], input: &str) -> Result<Vec<String>> {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        Ok(sources(&words, &mut input.as_bytes())?.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_dash_stands_for_the_lines_of_standard_input() {
+        let input = "\u{feff}# images of a cluster\r\nregistry.k8s.io/pause:3.10\r\n\n  nginx:alpine  # the web server\n#last\noci:dir#1";
+        let found = read(&["busybox", "-", "alpine"], input).unwrap();
+        assert_eq!(
+            found,
+            [
+                "docker.io/library/busybox:latest",
+                "registry.k8s.io/pause:3.10",
+                "docker.io/library/nginx:alpine",
+                "oci:dir#1",
+                "docker.io/library/alpine:latest",
+            ]
+        );
+        assert_eq!(read(&["-"], "\n# nothing\n").unwrap_err().to_string(), "standard input names no image");
+        assert!(read(&["-", "-"], "a").is_err());
+    }
+
+    #[test]
+    fn every_wrong_line_is_named_and_all_is_refused() {
+        let error = read(&["-"], "nginx\nNginx\n").unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.to_string().starts_with("standard input, line 2: `Nginx` is not an image reference"), "{error}");
+        let error = read(&["-"], "https://a/b\nnginx\n\n\u{1b}[31m\n-\n").unwrap_err().to_string();
+        assert!(error.starts_with("3 lines of standard input can't be used:\n  line 1: "), "{error}");
+        assert!(
+            error.contains("\n  line 4: ") && error.contains("\n  line 5: ") && !error.contains('\u{1b}'),
+            "{error}"
+        );
+        let many = read(&["-"], &"A\n".repeat(12)).unwrap_err().to_string();
+        assert!(many.ends_with("\n  and 2 more"), "{many}");
+    }
+}

@@ -1,0 +1,107 @@
+//! `remove`: images out of the catalog.
+
+use clap::Args;
+
+use super::Exit;
+use super::arguments::parsed;
+use super::completions::catalog_names;
+use super::context::Context;
+use super::report::{RemoveReport, shown};
+use super::style::Tone;
+use super::suggest::with_suggestions;
+use super::table::{Cell, Column, Table};
+use crate::engine::job::Job;
+use crate::engine::plan::RemovePlan;
+use crate::engine::request::Pick;
+use crate::error::Result;
+use crate::text::{bytes, count, printable};
+
+/// What to remove.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Images as `list` names them: `name:tag`, `name@digest`, or `name` for all of a repository.
+    #[arg(value_name = "REF", required = true, value_parser = parsed::<Pick>, add = catalog_names())]
+    pub(super) picks: Vec<Pick>,
+
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Removes images, after asking.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let plan = with_suggestions(engine.plan_remove(&arguments.picks), &engine, &arguments.picks)?;
+    let output = &context.output;
+    let table = table(&plan);
+    if arguments.dry_run {
+        output.json(&RemoveReport { dry_run: true, plan: &plan, root: None })?;
+        output.table(&table)?;
+        output.finish()?;
+        output.message(&format!("{} Nothing was changed.", summary(&plan, "would be removed", "would free")));
+        return Ok(Exit::Done);
+    }
+    let question = format!("Remove {}?", count(plan.images.len() as u64, "image", "images"));
+    if !context.confirm("remove", &[&table], &question)? {
+        return Ok(Exit::Declined);
+    }
+    let root = context.run(async |job: &Job| engine.apply_remove(&plan, job).await)?;
+    output.json(&RemoveReport { dry_run: false, plan: &plan, root: Some(shown(root)) })?;
+    // Who was asked has seen it.
+    if context.global.yes {
+        output.table(&table)?;
+    }
+    output.finish()?;
+    output.message(&summary(&plan, "removed", "will free"));
+    output.message(&format!("The root is {root}"));
+    Ok(Exit::Done)
+}
+
+fn table(plan: &RemovePlan) -> Table {
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Digest), ("", Column::Number), ("", Column::Fixed)]);
+    for image in &plan.images {
+        let note = if image.attached { "attached" } else { "" };
+        table.row([
+            Cell::toned(Tone::Name, &image.image),
+            image.digest.to_string().into(),
+            bytes(image.logical).into(),
+            Cell::toned(Tone::Dim, note),
+        ]);
+    }
+    table
+}
+
+fn summary(plan: &RemovePlan, done: &str, frees: &str) -> String {
+    let mut text = format!("{} {done}", count(plan.images.len() as u64, "image", "images"));
+    match plan.repositories.as_slice() {
+        [] => {}
+        [only] => text.push_str(&format!(", and with it the repository {}", printable(only))),
+        many => text.push_str(&format!(", and with them {} repositories", many.len())),
+    }
+    text.push_str(&format!("; `roadstead gc` {frees} {}", bytes(plan.frees)));
+    if plan.shared > 0 {
+        text.push_str(&format!(", {} stay because others share them", bytes(plan.shared)));
+    }
+    text.push('.');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_reads() {
+        let mut plan = RemovePlan { images: vec![], repositories: vec![], frees: 3 << 20, shared: 38 << 20 };
+        assert_eq!(
+            summary(&plan, "removed", "will free"),
+            "0 images removed; `roadstead gc` will free 3.0 MiB, 38 MiB stay because others share them."
+        );
+        plan.repositories = vec!["library/nginx".into()];
+        plan.shared = 0;
+        assert_eq!(
+            summary(&plan, "removed", "will free"),
+            "0 images removed, and with it the repository library/nginx; `roadstead gc` will free 3.0 MiB."
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! `root`: the CID that the catalog stands for, and the settings that it depends on.
+
+use clap::{Args, ValueHint};
+
+use super::Exit;
+use super::arguments::parsed;
+use super::context::Context;
+use super::report::RootReport;
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::error::{Error, Kind, Result};
+use crate::image::Platform;
+use crate::unixfs::Profile;
+
+/// What to set first.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How files become CIDs, when the catalog is made: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
+    #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
+    pub(super) profile: Option<Profile>,
+
+    /// The host name that the pull commands on the published pages show.
+    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub(super) name: Option<String>,
+
+    /// The platform whose image has the plain tag in the gateway view.
+    #[arg(long, value_name = "PLATFORM", value_parser = parsed::<Platform>)]
+    pub(super) default_platform: Option<Platform>,
+}
+
+/// Prints the root, after setting what is to be set.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let (name, platform) = (arguments.name.as_deref(), arguments.default_platform.as_ref());
+    let engine = if name.is_some() || platform.is_some() || arguments.profile.is_some() {
+        context.open(arguments.profile)?
+    } else {
+        context.open_to_read()?
+    };
+    let root = if name.is_some() || platform.is_some() {
+        context.run(async |job: &Job| engine.configure(name, platform, job).await)?
+    } else {
+        current(&engine)?
+    };
+    context.output.json(&RootReport::of(root, &engine.settings()?))?;
+    context.output.data(&format!("{root}\n"))?;
+    Ok(Exit::Done)
+}
+
+fn current(engine: &Engine) -> Result<cid::Cid> {
+    engine.root()?.ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("the catalog in {} has no root yet", engine.data_dir().display()))
+            .hint("`roadstead add REF` mirrors an image and makes one.")
+    })
+}

@@ -1,0 +1,253 @@
+//! Tables of text: aligned by what a terminal shows, numbers to the right, never wider than the terminal if that can be helped.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::style::{Paint, Tone};
+use crate::text::printable;
+
+/// How a column behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    /// Text that may be cut at its end where room is short.
+    Text,
+    /// Text that is shown in full.
+    Fixed,
+    /// A digest or CID: loses its middle where room is short, never its ends.
+    Digest,
+    /// A number or size: to the right.
+    Number,
+}
+
+/// One field of a row.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    /// A field in this tone; what could steer the terminal is made visible.
+    pub(super) fn toned(tone: Tone, text: impl AsRef<str>) -> Self {
+        Self { text: printable(text.as_ref()), tone }
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::toned(Tone::Plain, text)
+    }
+}
+
+/// Rows under headings.
+#[derive(Debug)]
+pub(super) struct Table {
+    columns: Vec<(&'static str, Column)>,
+    rows: Vec<Vec<Cell>>,
+    indent: usize,
+}
+
+/// What a digest keeps when room is short: `sha256:` and twelve digits with their ellipsis and end.
+const SHORTEST_DIGEST: usize = 20;
+const SHORTEST_TEXT: usize = 12;
+const GAP: usize = 2;
+
+impl Table {
+    /// An empty table. Headings that are all empty are left out.
+    pub(super) fn new(columns: &[(&'static str, Column)]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new(), indent: 0 }
+    }
+
+    /// Puts so many spaces before every row.
+    #[must_use]
+    pub(super) fn indented(mut self, indent: usize) -> Self {
+        self.indent = indent;
+        self
+    }
+
+    /// Adds a row; it has as many fields as there are columns.
+    pub(super) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+        debug_assert_eq!(N, self.columns.len());
+        self.rows.push(cells.into());
+    }
+
+    /// Whether there are no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The lines, each with its newline. With a width, columns that may shrink do so until it is kept, the widest first.
+    pub(super) fn render(&self, width: Option<usize>, paint: Paint) -> String {
+        let mut widths: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, (heading, _))| {
+                let cells = self.rows.iter().map(|row| row[index].text.width());
+                cells.max().unwrap_or(0).max(heading.width())
+            })
+            .collect();
+        if let Some(width) = width {
+            self.shrink(&mut widths, width);
+        }
+        let mut lines = String::new();
+        if self.columns.iter().any(|(heading, _)| !heading.is_empty()) {
+            let cells: Vec<Cell> =
+                self.columns.iter().map(|(heading, _)| Cell::toned(Tone::Heading, *heading)).collect();
+            self.line(&mut lines, &cells, &widths, paint);
+        }
+        for row in &self.rows {
+            self.line(&mut lines, row, &widths, paint);
+        }
+        lines
+    }
+
+    fn shrink(&self, widths: &mut [usize], available: usize) {
+        let gaps = self.indent + GAP * widths.len().saturating_sub(1);
+        // Digests first: they lose least.
+        for (kind, shortest) in [(Column::Digest, SHORTEST_DIGEST), (Column::Text, SHORTEST_TEXT)] {
+            loop {
+                let total: usize = widths.iter().sum::<usize>() + gaps;
+                let over = total.saturating_sub(available);
+                let chosen = (0..widths.len())
+                    .filter(|&index| {
+                        let least = shortest.max(self.columns[index].0.width());
+                        self.columns[index].1 == kind && widths[index] > least
+                    })
+                    .max_by_key(|&index| widths[index]);
+                let (Some(chosen), true) = (chosen, over > 0) else { break };
+                widths[chosen] -= 1;
+            }
+        }
+    }
+
+    fn line(&self, lines: &mut String, cells: &[Cell], widths: &[usize], paint: Paint) {
+        let mut line = " ".repeat(self.indent);
+        // Spaces are held back until something follows them, so that no line ends with spaces.
+        let mut held = 0;
+        for (index, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+            if index > 0 {
+                held += GAP;
+            }
+            let text = match self.columns[index].1 {
+                Column::Digest => elide_middle(&cell.text, width),
+                Column::Text => cut(&cell.text, width),
+                Column::Fixed | Column::Number => cell.text.clone(),
+            };
+            let space = width.saturating_sub(text.width());
+            let right = self.columns[index].1 == Column::Number;
+            if right {
+                held += space;
+            }
+            if !text.is_empty() {
+                line.push_str(&" ".repeat(std::mem::take(&mut held)));
+                line.push_str(&paint.tone(cell.tone, &text));
+            }
+            if !right {
+                held += space;
+            }
+        }
+        lines.push_str(line.trim_end_matches(' '));
+        lines.push('\n');
+    }
+}
+
+/// The text cut at its end to this many columns, with an ellipsis.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = head(text, width.saturating_sub(1));
+    kept.push('…');
+    kept
+}
+
+/// The text without its middle, at most this many columns wide.
+pub(super) fn elide_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    // A digest's beginning tells more than its end.
+    let tail = width.saturating_sub(1) / 4;
+    let mut kept = head(text, width.saturating_sub(1 + tail));
+    kept.push('…');
+    let reversed: String = text.chars().rev().collect();
+    kept.extend(head(&reversed, tail).chars().rev());
+    kept
+}
+
+fn head(text: &str, width: usize) -> String {
+    let mut used = 0;
+    text.chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: fn() -> Paint = || Paint::new(false);
+
+    fn table() -> Table {
+        let mut table = Table::new(&[
+            ("NAME", Column::Text),
+            ("DIGEST", Column::Digest),
+            ("SIZE", Column::Number),
+            ("STATE", Column::Fixed),
+        ]);
+        table.row([
+            "library/nginx".into(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb924".into(),
+            "41 MiB".into(),
+            "published".into(),
+        ]);
+        table.row(["漢字".into(), "sha256:ab".into(), "9.5 KiB".into(), "".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_line_up_by_width_on_the_screen() {
+        let shown = table().render(None, PLAIN());
+        let expected = "\
+NAME           DIGEST                                      SIZE  STATE
+library/nginx  sha256:e3b0c44298fc1c149afbf4c8996fb924   41 MiB  published
+漢字           sha256:ab                                9.5 KiB\n";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn digests_shrink_first_and_keep_their_ends() {
+        let shown = table().render(Some(60), PLAIN());
+        let expected = "\
+NAME           DIGEST                      SIZE  STATE
+library/nginx  sha256:e3b0c442…6fb924    41 MiB  published
+漢字           sha256:ab                9.5 KiB\n";
+        for line in shown.lines() {
+            assert!(line.width() <= 60, "{line}");
+        }
+        assert!(shown.contains("sha256:e3b0c4") && shown.contains("924  "), "{shown}{expected}");
+        let narrow = table().render(Some(20), PLAIN());
+        assert!(narrow.contains("library/ngi…"), "{narrow}");
+        assert!(narrow.contains("41 MiB") && narrow.contains("published"), "{narrow}");
+    }
+
+    #[test]
+    fn colour_does_not_move_columns() {
+        let mut table = Table::new(&[("", Column::Text), ("", Column::Text)]).indented(2);
+        table.row([Cell::toned(Tone::Good, "added"), "x".into()]);
+        table.row(["unchanged".into(), "y".into()]);
+        assert_eq!(table.render(None, PLAIN()), "  added      x\n  unchanged  y\n");
+        assert_eq!(table.render(None, Paint::new(true)), "  \u{1b}[32madded\u{1b}[0m      x\n  unchanged  y\n");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cutting_keeps_the_width(text in "\\PC{0,30}", width in 1_usize..40) {
+            proptest::prop_assert!(cut(&text, width).width() <= width.max(text.width().min(width)));
+            proptest::prop_assert!(elide_middle(&text, width).chars().count() <= text.chars().count().max(width));
+        }
+    }
+}

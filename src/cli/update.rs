@@ -1,0 +1,37 @@
+//! `update`: bring mirrored images up to date.
+
+use clap::Args;
+
+use super::Exit;
+use super::add::{How, carry_out};
+use super::arguments::parsed;
+use super::completions::catalog_names;
+use super::context::Context;
+use super::suggest::with_suggestions;
+use crate::engine::request::Pick;
+use crate::error::Result;
+
+/// What to update.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Repositories or images as `list` names them [default: everything].
+    #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
+    pub(super) picks: Vec<Pick>,
+
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Exit with 3 if everything is up to date.
+    #[arg(long)]
+    pub(super) fail_if_unchanged: bool,
+}
+
+/// Brings mirrored images up to date.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let how = How { dry_run: arguments.dry_run, fail_if_unchanged: arguments.fail_if_unchanged, verb: "update" };
+    carry_out(context, &engine, &how, async |job| {
+        with_suggestions(engine.plan_update(&arguments.picks, job).await, &engine, &arguments.picks)
+    })
+}

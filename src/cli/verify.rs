@@ -1,0 +1,127 @@
+//! `verify`: everything stored against its digests, the tree against its root.
+
+use clap::Args;
+
+use super::Exit;
+use super::context::Context;
+use super::style::Tone;
+use super::table::{Cell, Column, Table};
+use crate::engine::job::Job;
+use crate::engine::view::{Damage, Verified};
+use crate::error::{Error, Kind, Result};
+use crate::text::{bytes, count};
+
+/// Whether to repair.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Fetch again what is damaged.
+    #[arg(long)]
+    pub(super) repair: bool,
+}
+
+/// Verifies.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.repair { context.open_existing()? } else { context.open_to_read()? };
+    let verified = context.run(async |job: &Job| engine.verify(arguments.repair, job).await)?;
+    let output = &context.output;
+    output.json(&verified)?;
+    output.table(&table(&verified))?;
+    output.finish()?;
+    if let Some(error) = failure(&verified, arguments.repair) {
+        return Err(error);
+    }
+    output.message(&summary(&verified));
+    Ok(Exit::Done)
+}
+
+fn is_repaired(verified: &Verified, damage: &Damage) -> bool {
+    verified.repaired.contains(&damage.digest)
+}
+
+fn table(verified: &Verified) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Text), ("", Column::Text)]);
+    for damage in &verified.damaged {
+        let state = if is_repaired(verified, damage) {
+            Cell::toned(Tone::Good, "repaired")
+        } else {
+            Cell::toned(Tone::Bad, "damaged")
+        };
+        let images = damage.images.join(", ");
+        table.row([state, damage.digest.to_string().into(), (&damage.problem).into(), Cell::toned(Tone::Dim, images)]);
+    }
+    table
+}
+
+fn summary(verified: &Verified) -> String {
+    let repaired = match verified.repaired.len() as u64 {
+        0 => String::new(),
+        number => format!(" {} repaired.", count(number, "blob was", "blobs were")),
+    };
+    format!(
+        "Read {}, {}: all are what their digests say, and the tree has its root.{repaired}",
+        count(verified.blobs, "blob", "blobs"),
+        bytes(verified.bytes)
+    )
+}
+
+fn failure(verified: &Verified, repaired: bool) -> Option<Error> {
+    let left = verified.damaged.iter().filter(|damage| !is_repaired(verified, damage)).count() as u64;
+    let error = match (left, verified.root_matches) {
+        (0, true) => return None,
+        (0, false) => Error::new(Kind::Verification, "the tree made anew does not have the recorded root")
+            .hint("Please report it, with what was done since the last `roadstead verify` that succeeded."),
+        (left, matches) => {
+            let blobs = count(left, "blob is", "blobs are");
+            let tree = if matches { "" } else { ", and the tree made anew does not have the recorded root" };
+            Error::new(Kind::Verification, format!("{blobs} damaged{tree}"))
+        }
+    };
+    Some(match (left, repaired) {
+        (0, _) => error,
+        (_, false) => error.hint("`roadstead verify --repair` fetches them again."),
+        (_, true) => error.hint("Upstream did not give them; remove the images that need them, or try again later."),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::style::Paint;
+    use super::*;
+    use crate::image::Digest;
+
+    fn sample() -> Verified {
+        Verified {
+            blobs: 40,
+            bytes: 700 << 20,
+            damaged: vec![
+                Damage {
+                    digest: Digest::of(b"1"),
+                    problem: "is missing".into(),
+                    images: vec!["library/nginx:1".into()],
+                },
+                Damage { digest: Digest::of(b"2"), problem: "has other bytes".into(), images: vec![] },
+            ],
+            repaired: vec![Digest::of(b"2")],
+            root_matches: true,
+        }
+    }
+
+    #[test]
+    fn what_is_left_damaged_is_an_error() {
+        let error = failure(&sample(), true).unwrap();
+        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Verification, "1 blob is damaged"));
+        let mut verified = sample();
+        verified.repaired.push(Digest::of(b"1"));
+        assert!(failure(&verified, true).is_none());
+        assert!(summary(&verified).ends_with("root. 2 blobs were repaired."), "{}", summary(&verified));
+        verified.root_matches = false;
+        assert_eq!(failure(&verified, false).unwrap().kind(), Kind::Verification);
+        let shown = table(&sample()).render(Some(80), Paint::new(false));
+        assert!(shown.contains("damaged   sha256:") && shown.contains("repaired  sha256:"), "{shown}");
+    }
+
+    #[test]
+    fn the_shape_in_json() {
+        insta::assert_snapshot!("verify", serde_json::to_string_pretty(&sample()).unwrap());
+    }
+}

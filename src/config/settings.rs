@@ -1,0 +1,189 @@
+//! The settings in force, each with where it comes from: default, file, environment, flag, the later before the earlier.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use directories::ProjectDirs;
+
+use super::ConfigFile;
+use crate::error::{Error, Kind, Result};
+use crate::registry::RegistrySettings;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The configuration file.
+    File,
+    /// An environment variable.
+    Environment,
+    /// The command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        })
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// A value from there.
+    pub fn new(value: T, origin: Origin) -> Self {
+        Self { value, origin }
+    }
+
+    /// What flag or environment say, else the file, else the default.
+    fn layered(given: Option<Self>, file: Option<T>, default: impl FnOnce() -> Option<T>) -> Option<Self> {
+        given.or_else(|| Some(Self::new(file?, Origin::File))).or_else(|| Some(Self::new(default()?, Origin::Default)))
+    }
+}
+
+/// What the command line and the environment say.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The configuration file.
+    pub config: Option<Setting<PathBuf>>,
+    /// The data directory.
+    pub data_dir: Option<Setting<PathBuf>>,
+    /// Seconds to wait for another process.
+    pub wait: Option<Setting<u64>>,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The configuration file; none if there is no home directory and nothing was said.
+    pub config: Option<Setting<PathBuf>>,
+    /// Whether that file is there.
+    pub config_exists: bool,
+    /// Where the catalog and the images are kept; none if there is no home directory and nothing was said.
+    pub data_dir: Option<Setting<PathBuf>>,
+    /// Seconds to wait for another process that is changing the catalog.
+    pub wait: Setting<u64>,
+    /// Blobs that are fetched at once from one registry.
+    pub max_parallel: Setting<usize>,
+    /// What the file says of registries.
+    pub registries: BTreeMap<String, RegistrySettings>,
+}
+
+impl Settings {
+    /// Seconds to wait if nothing else is said.
+    pub const WAIT: u64 = 60;
+    /// Blobs fetched at once if nothing else is said.
+    pub const MAX_PARALLEL: usize = 3;
+
+    /// The configuration file that is meant, whether it is there or not.
+    pub fn locate(given: &Given) -> Option<Setting<PathBuf>> {
+        let default = || Some(directories()?.config_dir().join("config.toml"));
+        Setting::layered(given.config.clone(), None, default)
+    }
+
+    /// Reads the configuration file and puts together what is in force. A file that was named must be there.
+    pub fn load(given: &Given) -> Result<Self> {
+        let config = Self::locate(given);
+        let read = config.as_ref().map(|config| ConfigFile::read(&config.value)).transpose()?.flatten();
+        if let (Some(named), None) = (&given.config, &read) {
+            return Err(Error::new(Kind::Usage, format!("the configuration {} is not there", named.value.display()))
+                .hint("`roadstead config init` writes one with every default in it."));
+        }
+        let config_exists = read.is_some();
+        let file = read.unwrap_or_default();
+        let or = |given, file, default| {
+            Setting::layered(given, file, || Some(default)).unwrap_or(Setting::new(default, Origin::Default))
+        };
+        Ok(Self {
+            config,
+            config_exists,
+            data_dir: Setting::layered(given.data_dir.clone(), file.data_dir, || {
+                Some(directories()?.data_dir().to_owned())
+            }),
+            wait: or(given.wait.clone(), file.wait, Self::WAIT),
+            max_parallel: match file.max_parallel {
+                Some(value) => Setting::new(value, Origin::File),
+                None => Setting::new(Self::MAX_PARALLEL, Origin::Default),
+            },
+            registries: file.registries,
+        })
+    }
+
+    /// The data directory, or an error that says how to name one.
+    pub fn data_dir(&self) -> Result<&Path> {
+        self.data_dir.as_ref().map(|setting| setting.value.as_path()).ok_or_else(|| {
+            Error::new(Kind::Usage, "there is no home directory to keep data in")
+                .hint("Name a directory with `--data-dir` or ROADSTEAD_DATA_DIR.")
+        })
+    }
+
+    /// How long to wait for another process that is changing the catalog.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.wait.value)
+    }
+}
+
+fn directories() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "roadstead")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        std::fs::write(&path, "wait = 5\nmax_parallel = 9").unwrap();
+        let config = Some(Setting::new(path, Origin::Environment));
+        let given = Given { config, ..Given::default() };
+        let settings = Settings::load(&given).unwrap();
+        assert!(settings.config_exists);
+        assert_eq!(settings.wait, Setting::new(5, Origin::File));
+        assert_eq!(settings.max_parallel, Setting::new(9, Origin::File));
+
+        let flag = Setting::new(1, Origin::Flag);
+        let settings = Settings::load(&Given { wait: Some(flag.clone()), ..given }).unwrap();
+        assert_eq!(settings.wait, flag);
+        assert_eq!(settings.patience(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_defaults_are_what_the_default_file_shows() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        super::super::write_default(&path, false).unwrap();
+        let given = Given { config: Some(Setting::new(path, Origin::Flag)), ..Given::default() };
+        let settings = Settings::load(&given).unwrap();
+        assert_eq!(settings.wait, Setting::new(Settings::WAIT, Origin::Default));
+        assert_eq!(settings.max_parallel, Setting::new(Settings::MAX_PARALLEL, Origin::Default));
+        for shown in [format!("#wait = {}\n", Settings::WAIT), format!("#max_parallel = {}\n", Settings::MAX_PARALLEL)]
+        {
+            assert!(super::super::DEFAULT_TEXT.contains(&shown), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_be_there() {
+        let config = Some(Setting::new("/nowhere/config.toml".into(), Origin::Flag));
+        let error = Settings::load(&Given { config, ..Given::default() }).unwrap_err();
+        assert_eq!(error.to_string(), "the configuration /nowhere/config.toml is not there");
+    }
+}
