@@ -45,9 +45,7 @@ impl Partial {
                 }
                 opened => opened.context(|| format!("open {}", shown(&path)))?,
             };
-            lock(&file, &path, digest)?;
-            // Whoever had the lock may have renamed or deleted the file between the opening and the locking.
-            if is_at(&file, &path) {
+            if lock_named(&file, &path, digest)? {
                 break file;
             }
         };
@@ -137,6 +135,12 @@ fn lock(file: &File, path: &Path, digest: &Digest) -> Result<()> {
         }
         Err(TryLockError::Error(error)) => Err(Error::from(error).context(format!("lock {}", shown(path)))),
     }
+}
+
+/// Locks an open file; false if it lost its name meanwhile, because whoever had the lock renamed or deleted it.
+pub(super) fn lock_named(file: &File, path: &Path, digest: &Digest) -> Result<bool> {
+    lock(file, path, digest)?;
+    Ok(is_at(file, path))
 }
 
 /// Whether the open file is still the one with this name.

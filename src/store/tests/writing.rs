@@ -220,6 +220,21 @@ fn one_writer_at_a_time() {
 }
 
 #[test]
+fn a_file_that_was_committed_between_opening_and_locking_is_left_alone() {
+    let (directory, store) = store();
+    let digest = Digest::of(b"blob");
+    let path = partial_of(&directory, &digest);
+    let mut writer = store.begin(digest, 4, Profile::V1_2025).unwrap();
+    let opened = fs::File::open(&path).unwrap();
+    writer.write(b"blob").unwrap();
+    writer.commit().unwrap();
+    assert!(!partial::lock_named(&opened, &path, &digest).unwrap());
+    drop(opened);
+    fs::write(&path, "b").unwrap();
+    assert!(partial::lock_named(&fs::File::open(&path).unwrap(), &path, &digest).unwrap());
+}
+
+#[test]
 fn many_threads_that_want_the_same_blob_leave_it_whole() {
     let (directory, store) = store();
     let data = Arc::new(bytes(300_000, 9));
