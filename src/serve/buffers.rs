@@ -5,20 +5,33 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes that one read brings while there are large buffers: what fills a processor's cache without overflowing it.
-const LARGE: usize = 256 * 1024;
-/// Large buffers at once (8 MiB). A client that stopped reading keeps one; the fast ones share the others.
-const LARGE_AT_ONCE: usize = 32;
-/// Large buffers kept for the next read.
-const LARGE_KEPT: usize = 4;
-/// Bytes of a read when all large buffers are out, for any number of clients.
+/// Buffers of one size.
+struct Class {
+    /// Bytes of each.
+    size: usize,
+    /// So many at once.
+    at_once: usize,
+    /// So many are kept for the next read.
+    kept: usize,
+}
+
+/// The sizes, tried in this order: 8 MiB in all. A client that stopped reading keeps its buffer, and the fast ones share the others.
+///
+/// One write hands the kernel as much as its buffer between two sockets takes at a time; beyond 512 KiB nothing is gained.
+const CLASSES: [Class; 2] =
+    [Class { size: 512 * 1024, at_once: 12, kept: 2 }, Class { size: 64 * 1024, at_once: 32, kept: 8 }];
+/// Bytes of a buffer when all of these are out, for any number of clients.
 const SMALL: usize = 8 * 1024;
 
 /// Gives out buffers.
 #[derive(Debug, Default)]
-pub(super) struct Buffers {
+pub(super) struct Buffers([Stock; CLASSES.len()]);
+
+#[derive(Debug, Default)]
+struct Stock {
     free: Mutex<Vec<Box<[u8]>>>,
-    large: AtomicUsize,
+    /// How many there are, free or in use.
+    made: AtomicUsize,
 }
 
 /// A buffer in use; goes back when it is dropped.
@@ -29,15 +42,31 @@ pub(super) struct Buffer {
     home: Arc<Buffers>,
 }
 
+impl Stock {
+    fn take(&self, class: &Class) -> Option<Box<[u8]>> {
+        if let Some(bytes) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Some(bytes);
+        }
+        let one_more = |made| (made < class.at_once).then_some(made + 1);
+        self.made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(vec![0; class.size].into_boxed_slice())
+    }
+
+    fn put(&self, class: &Class, bytes: Box<[u8]>) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < class.kept {
+            free.push(bytes);
+        } else {
+            self.made.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Buffers {
-    /// A large buffer while there are any, else a small one. Its bytes are what somebody left there.
+    /// The largest buffer there is. Its bytes are what somebody left there.
     pub(super) fn take(self: &Arc<Self>) -> Buffer {
-        let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let bytes = kept.unwrap_or_else(|| {
-            let more = |count| (count < LARGE_AT_ONCE).then_some(count + 1);
-            let large = self.large.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-            vec![0; if large { LARGE } else { SMALL }].into_boxed_slice()
-        });
+        let bytes = CLASSES.iter().zip(&self.0).find_map(|(class, stock)| stock.take(class));
+        let bytes = bytes.unwrap_or_else(|| vec![0; SMALL].into_boxed_slice());
         Buffer { bytes, filled: 0, home: Arc::clone(self) }
     }
 }
@@ -64,14 +93,9 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.bytes.len() < LARGE {
-            return;
-        }
-        let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < LARGE_KEPT {
-            free.push(std::mem::take(&mut self.bytes));
-        } else {
-            self.home.large.fetch_sub(1, Ordering::Relaxed);
+        let own = CLASSES.iter().zip(&self.home.0).find(|(class, _)| class.size == self.bytes.len());
+        if let Some((class, stock)) = own {
+            stock.put(class, std::mem::take(&mut self.bytes));
         }
     }
 }
@@ -83,13 +107,15 @@ mod tests {
     #[test]
     fn a_thousand_buffers_stay_within_bounds_and_large_ones_come_back() {
         let buffers = Arc::new(Buffers::default());
-        let mut out: Vec<Buffer> = (0..1000).map(|_| buffers.take()).collect();
-        let total: usize = out.iter_mut().map(|buffer| buffer.space(u64::MAX).len()).sum();
-        assert_eq!(total, LARGE_AT_ONCE * LARGE + (1000 - LARGE_AT_ONCE) * SMALL);
-        out.clear();
-        assert_eq!(buffers.take().space(u64::MAX).len(), LARGE);
-        let mut out: Vec<Buffer> = (0..1000).map(|_| buffers.take()).collect();
-        assert_eq!(out.iter_mut().filter(|buffer| buffer.bytes.len() == LARGE).count(), LARGE_AT_ONCE);
+        for _ in 0..3 {
+            let mut out: Vec<Buffer> = (0..1000).map(|_| buffers.take()).collect();
+            let total: usize = out.iter_mut().map(|buffer| buffer.space(u64::MAX).len()).sum();
+            assert_eq!(total, (8 << 20) + (1000 - 44) * SMALL);
+            out.clear();
+            let kept: usize = buffers.0.iter().map(|stock| stock.free.lock().unwrap().len()).sum();
+            assert_eq!(kept, 10);
+            assert_eq!(buffers.take().space(u64::MAX).len(), CLASSES[0].size);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Read-only. Everything it says comes through [`Shelf`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
 //! basic authentication on request. Memory is bounded whatever the number and speed of clients: small answers come from a
-//! cache of 8 MiB, large ones pass through buffers of 8 MiB in all and a little for each client beyond 32.
+//! cache of 8 MiB, large ones pass through buffers of 8 MiB in all and a little for each client beyond 44.
 
 mod access_log;
 mod buffers;
