@@ -222,7 +222,7 @@ pub fn each_inline(connection: &Connection, mut visit: impl FnMut(Blob) -> Resul
 pub fn is_referenced(connection: &Connection, id: i64) -> Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM image_contents WHERE blob = ?1) OR EXISTS (SELECT 1 FROM gateway_manifests WHERE blob = ?1)
-         OR EXISTS (SELECT 1 FROM images WHERE manifest = ?1)",
+         OR EXISTS (SELECT 1 FROM images WHERE manifest = ?1) OR EXISTS (SELECT 1 FROM referrer_lists WHERE blob = ?1)",
     )?;
     Ok(statement.query_row([id], |row| row.get(0))?)
 }

@@ -340,10 +340,31 @@ pub fn holds_blob(connection: &Connection, repository: i64, blob: i64) -> Result
 pub fn held_manifest(connection: &Connection, repository: i64, digest: &Digest) -> Result<Option<ManifestRow>> {
     let mut statement = connection.prepare_cached(
         "SELECT b.id FROM blobs b WHERE b.digest = ?1
-         AND EXISTS (SELECT 1 FROM image_contents c WHERE c.blob = b.id AND c.repository = ?2 AND c.role = 0)",
+         AND (EXISTS (SELECT 1 FROM image_contents c WHERE c.blob = b.id AND c.repository = ?2 AND c.role = 0)
+         OR EXISTS (SELECT 1 FROM referrer_lists l WHERE l.blob = b.id AND l.repository = ?2))",
     )?;
     let id: Option<i64> = statement.query_row(params![digest.as_bytes(), repository], |row| row.get(0)).optional()?;
     id.map_or(Ok(None), |id| super::blobs::manifest(connection, id))
+}
+
+/// The list of what refers to a manifest, by row.
+pub fn referrer_list(connection: &Connection, repository: i64, subject: &Digest) -> Result<Option<i64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT blob FROM referrer_lists WHERE repository = ? AND subject = ?")?;
+    Ok(statement.query_row(params![repository, subject.as_bytes()], |row| row.get(0)).optional()?)
+}
+
+/// Records the list of what refers to a manifest, or that nothing does.
+pub fn set_referrer_list(writer: &Writer<'_>, repository: i64, subject: &Digest, blob: Option<i64>) -> Result<()> {
+    match blob {
+        Some(blob) => writer
+            .prepare_cached("INSERT OR REPLACE INTO referrer_lists (repository, subject, blob) VALUES (?, ?, ?)")?
+            .execute(params![repository, subject.as_bytes(), blob])?,
+        None => writer
+            .prepare_cached("DELETE FROM referrer_lists WHERE repository = ? AND subject = ?")?
+            .execute(params![repository, subject.as_bytes()])?,
+    };
+    Ok(())
 }
 
 /// Records an image.

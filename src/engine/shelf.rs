@@ -11,7 +11,6 @@ use crate::catalog::repositories::Repository;
 use crate::catalog::{blobs, images, nodes, repositories, state};
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Target, media};
-use crate::site::lists;
 use crate::unixfs::tree;
 
 /// A manifest to give out.
@@ -66,11 +65,8 @@ impl Engine {
         else {
             return Ok(None);
         };
-        let entries = super::referrers::entries(connection, repository.id, &subject)?;
-        if entries.is_empty() {
-            return Ok(None);
-        }
-        let bytes = Bytes::from(lists::referrers_index(&entries));
+        let Some(blob) = images::referrer_list(connection, repository.id, &subject)? else { return Ok(None) };
+        let bytes = blobs::bytes(connection, blob)?;
         let digest = Digest::of(&bytes);
         Ok(Some(Manifest { bytes, media_type: media::OCI_INDEX.to_owned(), digest }))
     }

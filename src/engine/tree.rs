@@ -7,7 +7,7 @@ use super::touched::{Touched, TouchedRepository};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::Settings;
 use crate::catalog::{Writer, blobs, images, nodes, state};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, RepositoryName, Tag, media};
 use crate::site::{lists, paths};
 use crate::unixfs::{Link, directory, file, tree};
@@ -139,7 +139,21 @@ fn update_native(
     let id = repository.id;
     // What each name is now: a link and the media type, or nothing.
     let mut names: BTreeMap<String, Option<(Link, String)>> = BTreeMap::new();
-    for blob in &touched.manifests {
+    let mut manifests = touched.manifests.clone();
+    for subject in &touched.subjects {
+        manifests.extend(images::referrer_list(writer, id, subject)?);
+        let entries = super::referrers::entries(writer, id, subject)?;
+        let list = if entries.is_empty() { None } else { Some(referrer_list(writer, settings, &entries)?) };
+        images::set_referrer_list(writer, id, subject, list)?;
+        manifests.extend(list);
+        let name = lists::fallback_tag(subject).to_string();
+        // Upstream's own tag of that name, if it was added as an image, stays what upstream says.
+        if images::by_tag(writer, id, &name)?.is_none() {
+            let now = list.map(|list| blobs::by_id(writer, list)).transpose()?;
+            names.insert(name, now.map(|blob| (blob.link, media::OCI_INDEX.to_owned())));
+        }
+    }
+    for blob in &manifests {
         let row = blobs::by_id(writer, *blob)?;
         let held = images::held_manifest(writer, id, &row.digest)?;
         names.insert(row.digest.to_string(), held.map(|held| (row.link, held.media_type)));
@@ -161,19 +175,6 @@ fn update_native(
         tag_set_changed |= before.is_some() != now.is_some();
         names.insert(tag.clone(), now);
     }
-    for subject in &touched.subjects {
-        let entries = super::referrers::entries(writer, id, subject)?;
-        let now = if entries.is_empty() {
-            None
-        } else {
-            Some((generated(writer, settings, &lists::referrers_index(&entries))?, media::OCI_INDEX.to_owned()))
-        };
-        let name = lists::fallback_tag(subject).to_string();
-        // Upstream's own tag of that name, if it was added as an image, stays what upstream says.
-        if images::by_tag(writer, id, &name)?.is_none() {
-            names.insert(name, now);
-        }
-    }
     let all: Edits = names.iter().map(|(name, now)| (name.clone(), now.as_ref().map(|(link, _)| *link))).collect();
     edit(writer, settings, id, NATIVE_MANIFESTS, &all)?;
     for (media_type, slug) in media::MANIFEST_TYPES {
@@ -188,6 +189,16 @@ fn update_native(
         set_tag_list(writer, settings, repository, NATIVE_TAGS, &tags)?;
     }
     Ok(())
+}
+
+/// The list of referrers as a manifest of its own, by row.
+fn referrer_list(writer: &Writer<'_>, settings: &Settings, entries: &[lists::ReferrerEntry]) -> Result<i64> {
+    let bytes = lists::referrers_index(entries);
+    generated(writer, settings, &bytes)?;
+    let blob = blobs::by_digest(writer, &Digest::of(&bytes))?
+        .ok_or_else(|| Error::new(Kind::Unexpected, "a list of referrers was recorded and is not there"))?;
+    blobs::record_manifest(writer, blob.id, media::OCI_INDEX, None, None)?;
+    Ok(blob.id)
 }
 
 fn update_gateway(

@@ -151,6 +151,10 @@ impl Upstream {
                 }
                 Err(error) => {
                     return Err(match before {
+                        // Where only the mirror can be reached, what it says is the answer.
+                        Some(earlier) if earlier.kind() == Kind::NotFound && error.kind() == Kind::Network => {
+                            earlier.hint(format!("Beyond its mirror the registry itself can't be asked: {error}."))
+                        }
                         Some(earlier) => error.hint(format!("Its mirror was asked first: {earlier}.")),
                         None => error,
                     });

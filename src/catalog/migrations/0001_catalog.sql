@@ -83,6 +83,15 @@ CREATE TABLE image_contents (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX image_contents_by_blob ON image_contents (blob, repository, role);
 
+-- Derived: the list of what refers to a manifest, under its fallback tag.
+CREATE TABLE referrer_lists (
+    repository INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,
+    subject    BLOB NOT NULL,
+    blob       INTEGER NOT NULL REFERENCES blobs,
+    PRIMARY KEY (repository, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX referrer_lists_by_blob ON referrer_lists (blob, repository);
+
 -- What upstream has and this catalog deliberately has not: children of a sparse index, foreign layers.
 CREATE TABLE image_omissions (
     image    INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,

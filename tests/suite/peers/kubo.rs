@@ -63,7 +63,7 @@ impl Repository {
     #[track_caller]
     fn add(&self, directory: &Path, how: &str) -> String {
         let directory = directory.to_str().expect("a path in UTF-8");
-        String::from(self.run(&["add", "--recursive", "--quieter", "--hidden", how, directory]).success().trim())
+        String::from(self.run(&["add", "--recursive", "--quieter", how, directory]).success().trim())
     }
 
     /// Imports a CAR file and pins its root; gives that root.
