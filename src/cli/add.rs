@@ -65,12 +65,12 @@ pub(super) struct Arguments {
 }
 
 /// Mirrors images.
-pub(super) fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
-    let requests = requests(sources, &arguments)?;
+    let requests = requests(sources, arguments)?;
     let options = How { dry_run: arguments.dry_run, fail_if_unchanged: arguments.fail_if_unchanged, verb: "add" };
     let engine = if arguments.dry_run {
-        open_for_dry_run(&arguments, context)?
+        open_for_dry_run(arguments, context)?
     } else {
         Opened::new(context.open(arguments.profile)?)
     };
@@ -96,7 +96,7 @@ fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> 
     match Engine::open_read_only(options.clone()) {
         Err(error) if error.kind() == Kind::NotFound => {
             let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
-            options.data_dir = directory.path().to_owned();
+            directory.path().clone_into(&mut options.data_dir);
             Ok(Opened { engine: Engine::open(options)?, _directory: Some(directory) })
         }
         opened => opened.map(Opened::new),

@@ -39,6 +39,7 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "roadstead", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES, styles = STYLES)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub(super) struct Arguments {
     /// What all verbs have.
     #[command(flatten)]
@@ -215,7 +216,7 @@ mod tests {
                     shown.replace_range(from.., "Global options: see above");
                 }
             }
-            text.push_str(&format!("## {path}\n\n{}\n\n", shown.trim_end()));
+            text.extend(["## ", path, "\n\n", shown.trim_end(), "\n\n"]);
             let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
             for name in names {
                 if let Some(verb) = command.find_subcommand_mut(&name) {

@@ -13,8 +13,8 @@ use crate::text::{bytes, count};
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead export /srv/www/registry       files for any web server
-  roadstead export registry.car            a CAR file for `ipfs dag import`";
+  roadstead export /srv/www/registry  files for any web server
+  roadstead export registry.car       a CAR file for `ipfs dag import`";
 
 /// Where to.
 #[derive(Debug, Args)]

@@ -87,7 +87,7 @@ fn images(rows: &[ImageRow]) -> Table {
         let image = match &row.tag {
             Some(tag) => format!("{}:{tag}", row.name),
             // The digest has its own column.
-            None => format!("{}@", row.name),
+            None => format!("{} (no tag)", row.name),
         };
         let platforms = match row.platforms.len() {
             0..=3 => row.platforms.join(", "),

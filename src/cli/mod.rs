@@ -50,6 +50,8 @@ enum Exit {
     Noticed,
     /// The user said no.
     Declined,
+    /// With help, because nothing was asked for.
+    Helped,
 }
 
 impl Exit {
@@ -58,6 +60,7 @@ impl Exit {
             Self::Done => 0,
             Self::Noticed => Kind::Unchanged.exit_code(),
             Self::Declined => Kind::Interrupted.exit_code(),
+            Self::Helped => Kind::Usage.exit_code(),
         }
     }
 }
@@ -85,8 +88,13 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Result<Exit> {
     let Some(verb) = arguments.verb else {
-        output.say(&arguments::command().render_help().to_string());
-        return Err(Error::new(Kind::Usage, "a verb is needed"));
+        if output.is_json() {
+            return Err(Error::new(Kind::Usage, "a verb is needed").hint("`roadstead --help` lists them."));
+        }
+        let help = arguments::command().render_help();
+        let colour = output.message_paint.is_colour();
+        output.say(&if colour { help.ansi().to_string() } else { help.to_string() });
+        return Ok(Exit::Helped);
     };
     let given = arguments.global.given(matches);
     // These work without any configuration, a broken one too.
@@ -101,7 +109,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
     let context = Context::new(arguments.global, &given, output.clone())?;
     context.start_log();
     match verb {
-        Verb::Add(arguments) => add::run(arguments, &context),
+        Verb::Add(arguments) => add::run(&arguments, &context),
         Verb::Update(arguments) => update::run(&arguments, &context),
         Verb::Outdated(arguments) => outdated::run(&arguments, &context),
         Verb::Remove(arguments) => remove::run(&arguments, &context),

@@ -9,6 +9,7 @@
 //!
 //! A reader that has gone away (a broken pipe) is no error; a full disk is.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -171,7 +172,7 @@ impl Output {
         let mut text = format!("{} {message}\n", self.message_paint.tone(Tone::Bad, "error:"));
         for hint in error.hints() {
             let label = self.message_paint.tone(Tone::Name, "hint:");
-            text.push_str(&format!("{label} {}\n", harmless(hint)));
+            let _ = writeln!(text, "{label} {}", harmless(hint));
         }
         self.say(&text);
     }

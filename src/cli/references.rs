@@ -1,5 +1,6 @@
 //! References from the command line and from standard input.
 
+use std::fmt::Write as _;
 use std::io::Read;
 
 use crate::engine::request::Source;
@@ -73,7 +74,7 @@ fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
         }
     };
     if wrong.len() > SHOWN {
-        message.push_str(&format!("\n  and {} more", wrong.len() - SHOWN));
+        let _ = write!(message, "\n  and {} more", wrong.len() - SHOWN);
     }
     Err(Error::new(Kind::Usage, message).hint("Nothing was done; correct the list and try again."))
 }

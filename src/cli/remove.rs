@@ -72,18 +72,20 @@ fn table(plan: &RemovePlan) -> Table {
 }
 
 fn summary(plan: &RemovePlan, done: &str, frees: &str) -> String {
-    let mut text = format!("{} {done}", count(plan.images.len() as u64, "image", "images"));
-    match plan.repositories.as_slice() {
-        [] => {}
-        [only] => text.push_str(&format!(", and with it the repository {}", printable(only))),
-        many => text.push_str(&format!(", and with them {} repositories", many.len())),
-    }
-    text.push_str(&format!("; `roadstead gc` {frees} {}", bytes(plan.frees)));
-    if plan.shared > 0 {
-        text.push_str(&format!(", {} stay because others share them", bytes(plan.shared)));
-    }
-    text.push('.');
-    text
+    let repositories = match plan.repositories.as_slice() {
+        [] => String::new(),
+        [only] => format!(", and with it the repository {}", printable(only)),
+        many => format!(", and with them {} repositories", many.len()),
+    };
+    let shared = match plan.shared {
+        0 => String::new(),
+        shared => format!(", {} stay because others share them", bytes(shared)),
+    };
+    format!(
+        "{} {done}{repositories}; `roadstead gc` {frees} {}{shared}.",
+        count(plan.images.len() as u64, "image", "images"),
+        bytes(plan.frees)
+    )
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use crate::serve::{self, Options};
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead serve                                          podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
+  roadstead serve
+  podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
   roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --htpasswd users";
 
 /// Where and how to serve.

@@ -1,6 +1,7 @@
 //! `show`: everything about one image.
 
 use clap::Args;
+use std::fmt::Write as _;
 
 use super::Exit;
 use super::arguments::parsed;
@@ -94,7 +95,8 @@ fn facts(details: &ImageDetails) -> Table {
     if let Some(stale) = &row.stale {
         pair(&mut table, "outdated", format!("upstream has {stale}"));
     }
-    pair(&mut table, "mirrored", format!("{} of {}", row.platforms.join(", "), details.selection));
+    pair(&mut table, "platforms", row.platforms.join(", "));
+    pair(&mut table, "chosen", &details.selection);
     pair(&mut table, "added", &row.added);
     let size = format!("{}, of which {} are needed by nothing else", bytes(figures.logical), bytes(figures.unique));
     pair(&mut table, "size", size);
@@ -147,7 +149,7 @@ fn layers(manifest: &ManifestDetails) -> Table {
         let more = layer.shared_by.saturating_sub(layer.shared_with.len() as u64);
         let mut shared = layer.shared_with.join(", ");
         if more > 0 {
-            shared.push_str(&format!(" and {}", count(more, "other", "others")));
+            let _ = write!(shared, " and {}", count(more, "other", "others"));
         }
         table.row([
             Cell::toned(Tone::Dim, (number + 1).to_string()),

@@ -1,6 +1,7 @@
 //! The file: its keys, and errors that name the file, the line and the key.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl ConfigFile {
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let config: Self = toml::from_str(text).map_err(|error| explain(&error, text, path))?;
         config.check().map_err(|wrong| {
-            let place = Place::of_key(text, &wrong.section, wrong.key);
+            let place = Place::of_key(text, wrong.section.as_deref(), wrong.key);
             let made = Error::new(Kind::Usage, format!("{}: {}", place.named(path), wrong.problem));
             wrong.hint.into_iter().fold(made, Error::hint)
         })?;
@@ -182,8 +183,8 @@ impl Place {
     }
 
     /// The line where a key of a section is set, as far as it is written the usual way.
-    fn of_key(text: &str, section: &Option<String>, key: &str) -> Self {
-        let header = section.as_ref().map(|name| format!("registries.\"{name}\""));
+    fn of_key(text: &str, section: Option<&str>, key: &str) -> Self {
+        let header = section.map(|name| format!("registries.\"{name}\""));
         let mut current: Option<String> = None;
         let mut found = None;
         for (number, line) in text.lines().enumerate() {
@@ -213,10 +214,10 @@ impl Place {
     fn named(&self, path: &Path) -> String {
         let mut named = path.display().to_string();
         if let Some(line) = self.line {
-            named.push_str(&format!(", line {line}"));
+            let _ = write!(named, ", line {line}");
         }
         if !self.key.is_empty() {
-            named.push_str(&format!(", `{}`", self.key));
+            let _ = write!(named, ", `{}`", self.key);
         }
         named
     }

@@ -31,7 +31,7 @@ impl Bars {
         Self { drawn, colour, blobs: Vec::new(), total: None, ended: false }
     }
 
-    fn style(&self, template: &str) -> ProgressStyle {
+    fn style(template: &str) -> ProgressStyle {
         // The templates are ours; a wrong one shows in the test below.
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
     }
@@ -52,7 +52,7 @@ impl Bars {
             }
         }
         while self.blobs.len() < wanted {
-            let style = self.style(self.blob_template());
+            let style = Self::style(self.blob_template());
             let bar = self.drawn.insert_before(&total, ProgressBar::new(0).with_style(style));
             self.blobs.push(bar);
         }
@@ -64,13 +64,12 @@ impl Bars {
         }
         let (done, length, template) = match &tracker.phase {
             Phase::Fetching => (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL }),
-            Phase::Step { total: 0, .. } => (0, 0, WORDS),
+            Phase::Beginning | Phase::Queued { .. } | Phase::Step { total: 0, .. } => (0, 0, WORDS),
             Phase::Resolving { done, total } | Phase::Step { done, total, .. } => {
                 (*done, *total, if self.colour { TOTAL_COLOUR } else { TOTAL })
             }
-            Phase::Beginning | Phase::Queued { .. } => (0, 0, WORDS),
         };
-        total.set_style(self.style(template));
+        total.set_style(Self::style(template));
         total.set_length(length);
         total.set_position(done);
         total.set_prefix(prefix(tracker));

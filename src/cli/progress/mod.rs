@@ -141,7 +141,7 @@ impl Signals {
             {
                 return;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         tokio::select! {
             () = heard(&mut self.interrupt) => Signal::Interrupt,

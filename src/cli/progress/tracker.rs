@@ -3,6 +3,7 @@
 //! Time comes in as what has passed since the job began, so that a test decides what time it is.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -168,12 +169,12 @@ impl Tracker {
                 let mut line =
                     format!("Fetching: {} of {} ({}%)", bytes(done.min(total)), bytes(total), self.percent());
                 if let Some(rate) = self.rate() {
-                    line.push_str(&format!(", {}/s", bytes(rate)));
+                    let _ = write!(line, ", {}/s", bytes(rate));
                 }
                 if let Some(left) = self.left() {
-                    line.push_str(&format!(", {} left", seconds(left)));
+                    let _ = write!(line, ", {} left", seconds(left));
                 }
-                line.push_str(&format!(", {} of {} blobs", self.fetched, self.blobs));
+                let _ = write!(line, ", {} of {} blobs", self.fetched, self.blobs);
                 line
             }
         }
