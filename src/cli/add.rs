@@ -159,7 +159,7 @@ pub(super) fn carry_out(
         failed.extend(added.failed);
         Ok((report, failed))
     })?;
-    show(&report, context)?;
+    show(&report, how, context)?;
     match report::failure(failed, report.images.len()) {
         Some(error) => Err(error),
         None if how.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
@@ -167,30 +167,41 @@ pub(super) fn carry_out(
     }
 }
 
-fn show(report: &AddReport, context: &Context) -> Result<()> {
+fn show(report: &AddReport, how: &How, context: &Context) -> Result<()> {
     let output = &context.output;
     output.json(report)?;
-    output.table(&table(report))?;
-    for image in &report.images {
-        let name = printable_within(&image.image, 300);
-        if image.private && image.change == "added" {
-            output.warning(&format!(
-                "{name} is private upstream: it is mirrored and not published unless `roadstead allow` says so"
-            ));
-        }
-        // Platforms that nobody asked for are left out on purpose; what has no platform was wanted.
-        for left in image.left_out.iter().filter(|left| left.platform.is_none()) {
-            output.warning(&format!("{name}: {} is left out: {}", left.digest, left.reason));
-        }
-    }
+    // Who updates everything wants to know what changed; who names an image wants to see it.
+    output.table(&table(report, how.verb == "add"))?;
     output.finish()?;
+    for warning in warnings(report) {
+        output.warning(&warning);
+    }
     for line in summary(report) {
         output.message(&line);
     }
     Ok(())
 }
 
-fn table(report: &AddReport) -> Table {
+fn warnings(report: &AddReport) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for image in &report.images {
+        let name = printable_within(&image.image, 300);
+        if image.private && image.change == "added" {
+            warnings.push(format!(
+                "{name} is private upstream: it is mirrored, and not published unless `roadstead allow` says so"
+            ));
+        }
+        // Platforms that nobody asked for are left out on purpose.
+        let wanted = image.left_out.iter().filter(|left| !left.reason.contains("not chosen"));
+        let reasons: std::collections::BTreeSet<&str> = wanted.map(|left| left.reason.as_str()).collect();
+        for reason in reasons {
+            warnings.push(format!("a part of {name} is left out: {reason}; `roadstead show` says which"));
+        }
+    }
+    warnings
+}
+
+fn table(report: &AddReport, with_unchanged: bool) -> Table {
     let mut table = Table::new(&[
         ("", Column::Fixed),
         ("", Column::Text),
@@ -199,7 +210,7 @@ fn table(report: &AddReport) -> Table {
         ("", Column::Number),
         ("", Column::Fixed),
     ]);
-    for image in &report.images {
+    for image in report.images.iter().filter(|image| with_unchanged || image.change != "unchanged") {
         let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
         let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
         let attached = match image.attached.len() {
@@ -235,9 +246,10 @@ fn summary(report: &AddReport) -> Vec<String> {
         return lines;
     }
     if changed == 0 {
-        if report.failed.is_empty() {
-            lines.push("There was nothing to do: everything is here already.".to_owned());
+        if !report.failed.is_empty() {
+            return lines;
         }
+        lines.push("There was nothing to do: everything is here already.".to_owned());
     } else {
         lines.push(format!(
             "{} changed: {} fetched, {} were here already.",
@@ -299,7 +311,7 @@ mod tests {
     fn what_a_person_sees() {
         let mut report = sample();
         assert_eq!(
-            table(&report).render(None, Paint::new(false)),
+            table(&report, true).render(None, Paint::new(false)),
             "moved      library/nginx:alpine  linux/amd64, linux/arm64   43 MiB  12 MiB new  with 1 attached\n\
              unchanged  ghcr.io/org/app:v1    linux/amd64               612 MiB\n"
         );
@@ -309,6 +321,11 @@ mod tests {
                 "1 image changed: 12 MiB fetched, 643 MiB were here already.",
                 "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
             ]
+        );
+        assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 1);
+        assert_eq!(
+            warnings(&report),
+            ["a part of library/nginx:alpine is left out: foreign layers; `roadstead show` says which"]
         );
         report.dry_run = true;
         assert_eq!(

@@ -82,6 +82,9 @@ fn would_change(rows: &[RepositoryRow], picks: &[Pick], allowed: bool) -> Result
         };
         let row = rows.iter().find(names);
         let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no repository `{pick}`")))?;
+        if allowed && !row.private {
+            return Err(Error::new(Kind::Usage, format!("{} is not private: it is published already", row.name)));
+        }
         if row.private && row.published != allowed {
             changed.push(row.name.clone());
         }
@@ -123,7 +126,8 @@ mod tests {
         let rows = [row("a", true, false), row("b", false, true), row("c", true, true)];
         let picks = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Pick>>();
         let all = picks(&["ghcr.io/a", "b", "c"]);
-        assert_eq!(would_change(&rows, &all, true).unwrap(), ["a"]);
+        assert_eq!(would_change(&rows, &picks(&["ghcr.io/a", "c"]), true).unwrap(), ["a"]);
+        assert_eq!(would_change(&rows, &all, true).unwrap_err().kind(), Kind::Usage);
         assert_eq!(would_change(&rows, &all, false).unwrap(), ["c"]);
         assert_eq!(would_change(&rows, &picks(&["d"]), true).unwrap_err().kind(), Kind::NotFound);
     }

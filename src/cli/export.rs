@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 
 fn summary(exported: &Exported, is_car: bool) -> String {
     if is_car {
-        return bytes(exported.bytes);
+        return format!("{}, {}", count(exported.blocks, "block", "blocks"), bytes(exported.bytes));
     }
     let kinds = [
         (exported.hard_links, "hard link", "hard links"),
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn what_a_person_reads() {
         assert_eq!(summary(&sample(), false), "120 files, 43 MiB (100 hard links, 1 copy)");
-        assert_eq!(summary(&sample(), true), "43 MiB");
+        assert_eq!(summary(&sample(), true), "7 blocks, 43 MiB");
     }
 
     #[test]

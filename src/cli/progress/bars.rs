@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::output::Output;
 use super::Reporter;
 use super::tracker::{Phase, Tracker, capitalised, seconds, sentence};
 use crate::engine::job::Event;
@@ -18,6 +19,7 @@ const HERTZ: u8 = 15;
 
 /// Bars on standard error.
 pub(super) struct Bars {
+    output: Output,
     drawn: MultiProgress,
     colour: bool,
     blobs: Vec<ProgressBar>,
@@ -26,9 +28,10 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn new(colour: bool) -> Self {
+    pub(super) fn new(output: Output) -> Self {
+        let colour = output.message_paint.is_colour();
         let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(HERTZ));
-        Self { drawn, colour, blobs: Vec::new(), total: None, ended: false }
+        Self { output, drawn, colour, blobs: Vec::new(), total: None, ended: false }
     }
 
     fn style(template: &str) -> ProgressStyle {
@@ -59,7 +62,7 @@ impl Bars {
         for (bar, blob) in self.blobs.iter().zip(&tracker.running) {
             bar.set_length(blob.size);
             bar.set_position(blob.done());
-            bar.set_prefix(printable_within(&blob.image, 40));
+            bar.set_prefix(format!("{} {}", &blob.digest.hex()[..12], ending(&blob.image, 26)));
             bar.set_message(format!("{} of {}", bytes(blob.done()), bytes(blob.size)));
         }
         let (done, length, template) = match &tracker.phase {
@@ -77,11 +80,20 @@ impl Bars {
     }
 }
 
-const BLOB: &str = "  {prefix:40} {bar:20} {msg}";
-const BLOB_COLOUR: &str = "  {prefix:40} {bar:20.cyan/dim} {msg:.dim}";
+const BLOB: &str = "  {prefix:39} {bar:16} {msg}";
+const BLOB_COLOUR: &str = "  {prefix:39} {bar:16.cyan/dim} {msg:.dim}";
 const TOTAL: &str = "{prefix} {bar:20} {wide_msg}";
 const TOTAL_COLOUR: &str = "{prefix:.bold} {bar:20.green/dim} {wide_msg}";
 const WORDS: &str = "{prefix} {wide_msg}";
+
+/// The end of a name, which tells more than its beginning. The tracker has made it printable.
+fn ending(name: &str, width: usize) -> String {
+    let length = name.chars().count();
+    if length <= width {
+        return name.to_owned();
+    }
+    std::iter::once('…').chain(name.chars().skip(length + 1 - width)).collect()
+}
 
 fn prefix(tracker: &Tracker) -> String {
     match &tracker.phase {
@@ -127,15 +139,16 @@ impl Reporter for Bars {
     }
 
     fn note(&mut self, text: &str) {
-        // Nothing can be done about a terminal that is gone.
-        let _ = self.drawn.println(text);
+        self.drawn.suspend(|| self.output.message(text));
     }
 
     fn finish(&mut self, tracker: &Tracker) {
         self.ended = true;
-        let _ = self.drawn.clear();
+        for bar in self.blobs.drain(..).chain(self.total.take()) {
+            bar.finish_and_clear();
+        }
         for line in tracker.quota_lines() {
-            self.note(&line);
+            self.output.message(&line);
         }
     }
 }
@@ -149,6 +162,12 @@ mod tests {
         for template in [BLOB, BLOB_COLOUR, TOTAL, TOTAL_COLOUR, WORDS] {
             ProgressStyle::with_template(template).unwrap();
         }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        assert_eq!(ending("library/nginx:alpine", 10), "…nx:alpine");
+        assert_eq!(ending("nginx:é", 10), "nginx:é");
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stoppin
     let begun = Instant::now();
     let mut tracker = Tracker::default();
     let mut reporter: Box<dyn Reporter> = match mode {
-        Mode::Bar => Box::new(bars::Bars::new(output.message_paint.is_colour())),
+        Mode::Bar => Box::new(bars::Bars::new(output)),
         Mode::Json => Box::new(ndjson::Lines::new(output)),
         Mode::None => Box::new(Silent(output)),
         Mode::Plain | Mode::Auto => Box::new(plain::Lines::new(output)),
