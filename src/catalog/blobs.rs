@@ -135,7 +135,7 @@ pub fn record(writer: &Writer<'_>, new: &NewBlob<'_>) -> Result<Blob> {
         }
         return Ok(known);
     }
-    let leaves = (new.leaves.len() > 1).then(|| new.leaves.as_flattened());
+    let leaves = (new.leaves.len() > 1).then_some(new.leaves.as_flattened());
     let mut statement = writer
         .prepare_cached("INSERT INTO blobs (digest, size, cid, tsize, leaves, bytes) VALUES (?, ?, ?, ?, ?, ?)")?;
     let id = statement.insert(params![
@@ -146,7 +146,7 @@ pub fn record(writer: &Writer<'_>, new: &NewBlob<'_>) -> Result<Blob> {
         leaves,
         new.bytes
     ])?;
-    Ok(Blob { id, digest: new.digest, size: new.size, link: new.link.clone(), inline: new.bytes.is_some() })
+    Ok(Blob { id, digest: new.digest, size: new.size, link: new.link, inline: new.bytes.is_some() })
 }
 
 /// Records what a blob says as a manifest.

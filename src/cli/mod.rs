@@ -22,7 +22,6 @@ mod remove;
 mod report;
 mod root;
 mod serve;
-mod shelf;
 mod show;
 mod stats;
 mod style;

@@ -9,10 +9,9 @@ use serde_json::json;
 
 use super::Exit;
 use super::context::Context;
-use super::shelf::CatalogShelf;
 use crate::engine::job::Job;
 use crate::error::Result;
-use crate::serve::{self, Options};
+use crate::serve::{self, CatalogShelf, Options};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let private = arguments.serves_private();
     let hidden = if private { 0 } else { hidden(&engine.repositories()?) };
     let output = &context.output;
-    let shelf = Arc::new(CatalogShelf { engine, private });
+    let shelf = Arc::new(CatalogShelf::new(engine, private));
     let served = context.run_quietly(
         "Stopping; answers under way are finished. Press ^C again to stop at once.",
         async |job: &Job| {

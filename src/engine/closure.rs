@@ -117,7 +117,7 @@ impl<'a> Closure<'a> {
             return Ok(());
         }
         if self.seen.len() > MANIFESTS {
-            return Err(self.refuse(format!("it consists of more than {MANIFESTS} manifests")));
+            return Err(self.refuse(&format!("it consists of more than {MANIFESTS} manifests")));
         }
         self.manifests.push(Arc::clone(&planned));
         match &planned.manifest.body {
@@ -139,7 +139,7 @@ impl<'a> Closure<'a> {
             }
             Body::Index { manifests } => {
                 if depth >= DEPTH {
-                    return Err(self.refuse(format!("its indexes are nested more than {DEPTH} deep")));
+                    return Err(self.refuse(&format!("its indexes are nested more than {DEPTH} deep")));
                 }
                 let chosen = self.choose(manifests);
                 for (entry, choice) in manifests.iter().zip(chosen) {
@@ -208,7 +208,7 @@ impl<'a> Closure<'a> {
             None => self.engine.fetch_manifest(self.placed, &Target::Digest(entry.digest)).await?,
         };
         if planned.bytes.len() as u64 != entry.size {
-            return Err(self.refuse(format!(
+            return Err(self.refuse(&format!(
                 "its index says that {} has {} bytes, and it has {}",
                 entry.digest,
                 entry.size,
@@ -237,13 +237,13 @@ impl<'a> Closure<'a> {
 
     fn want(&mut self, descriptor: &Descriptor, role: Role) -> Result<()> {
         if descriptor.size > BLOB {
-            return Err(self.refuse(format!("{} is said to have {} bytes", descriptor.digest, descriptor.size)));
+            return Err(self.refuse(&format!("{} is said to have {} bytes", descriptor.digest, descriptor.size)));
         }
         if let Some(other) = self.sizes.insert(descriptor.digest, descriptor.size)
             && other != descriptor.size
         {
             return Err(
-                self.refuse(format!("{} is said to have {other} and {} bytes", descriptor.digest, descriptor.size))
+                self.refuse(&format!("{} is said to have {other} and {} bytes", descriptor.digest, descriptor.size))
             );
         }
         if !self.blobs.iter().any(|blob| blob.digest == descriptor.digest && blob.role == role) {
@@ -252,7 +252,7 @@ impl<'a> Closure<'a> {
         Ok(())
     }
 
-    fn refuse(&self, why: String) -> Error {
+    fn refuse(&self, why: &str) -> Error {
         Error::new(Kind::Verification, format!("{} is refused: {why}", self.placed.request.source))
     }
 }

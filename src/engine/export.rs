@@ -45,7 +45,7 @@ fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Resul
 }
 
 impl Engine {
-    fn root_to_export(&self, connection: &Connection) -> Result<Link> {
+    fn root_to_export(connection: &Connection) -> Result<Link> {
         state::root(connection)?.ok_or_else(|| {
             Error::new(Kind::NotFound, "there is nothing to export yet").hint("`roadstead add REF` adds an image.")
         })
@@ -66,7 +66,7 @@ impl Engine {
     fn write_directory(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
         let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
-        let root = self.root_to_export(&reader)?;
+        let root = Self::root_to_export(&reader)?;
         super::exported::claim(target)?;
         let mut exported =
             Exported { root: root.cid, files: 0, bytes: 0, hard_links: 0, reflinks: 0, copies: 0, blocks: 0 };
@@ -123,7 +123,7 @@ impl Engine {
                     LinkKind::Copy => exported.copies += 1,
                 }
             }
-            if exported.files % 256 == 0 {
+            if exported.files.is_multiple_of(256) {
                 job.tell(Event::Progress { what: "files", done: exported.files, total: 0 });
                 job.check()?;
             }
@@ -141,7 +141,7 @@ impl Engine {
     fn write_car(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
         let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
-        let root = self.root_to_export(&reader)?;
+        let root = Self::root_to_export(&reader)?;
         job.meter().expect(root.tsize);
         let temporary = Temporary::beside(target)?;
         let mut out =
@@ -222,7 +222,7 @@ impl Engine {
                     buffer.extend_from_slice(&prefix);
                     match (&inline, &mut stored) {
                         (Some(bytes), _) => {
-                            buffer.extend_from_slice(&bytes[offset as usize..(offset + length) as usize])
+                            buffer.extend_from_slice(&bytes[offset as usize..(offset + length) as usize]);
                         }
                         (None, Some(file)) => {
                             file.seek(SeekFrom::Start(offset))?;

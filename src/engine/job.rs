@@ -76,6 +76,8 @@ pub enum Event {
         pause: Duration,
         /// Why.
         reason: String,
+        /// The registry asked for it; else it is the time until the next try.
+        asked: bool,
     },
     /// A registry said how many pulls are left.
     Quota {

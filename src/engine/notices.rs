@@ -42,7 +42,11 @@ impl Drop for Listening<'_> {
 
 impl Observer for Notices {
     fn waiting(&self, registry: &str, pause: Duration, reason: &str) {
-        self.tell(&Event::Waiting { registry: registry.to_owned(), pause, reason: reason.to_owned() });
+        self.tell(&Event::Waiting { registry: registry.to_owned(), pause, reason: reason.to_owned(), asked: true });
+    }
+
+    fn retrying(&self, registry: &str, pause: Duration, _: u32, reason: &str) {
+        self.tell(&Event::Waiting { registry: registry.to_owned(), pause, reason: reason.to_owned(), asked: false });
     }
 
     fn quota(&self, registry: &str, quota: Quota) {

@@ -25,7 +25,7 @@ impl Engine {
     pub(super) fn record(&self, image: &PlannedImage, verb: &str, ready: &Ready) -> Result<cid::Cid> {
         self.store.sync_directory()?;
         self.change(verb, &image.shown(), |writer, settings, touched| {
-            let repository = self.repository_of(writer, image, touched)?;
+            let repository = Self::repository_of(writer, image, touched)?;
             let of_it = touched.repositories.entry(repository.id).or_default();
             let existing = match &image.tag {
                 Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
@@ -89,7 +89,7 @@ impl Engine {
         })
     }
 
-    fn repository_of(&self, writer: &Writer<'_>, image: &PlannedImage, touched: &mut Touched) -> Result<Repository> {
+    fn repository_of(writer: &Writer<'_>, image: &PlannedImage, touched: &mut Touched) -> Result<Repository> {
         if let Some(mut repository) = repositories::by_name(writer, image.name.as_str())? {
             let of_it = touched.repositories.entry(repository.id).or_default();
             of_it.was_published = repository.is_published();
@@ -311,12 +311,7 @@ impl Engine {
     }
 
     /// Names every image in the gateway view again, after the default platform became another.
-    pub(super) fn rename_platforms(
-        &self,
-        writer: &Writer<'_>,
-        settings: &Settings,
-        touched: &mut Touched,
-    ) -> Result<()> {
+    pub(super) fn rename_platforms(writer: &Writer<'_>, settings: &Settings, touched: &mut Touched) -> Result<()> {
         for repository in repositories::list(writer, None, None)? {
             let of_it = touched.repositories.entry(repository.id).or_default();
             of_it.was_published = repository.is_published();

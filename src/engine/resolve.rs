@@ -78,7 +78,7 @@ impl Engine {
                                     Kind::Usage,
                                     format!("{} is asked for twice, with different content", image.shown()),
                                 ),
-                            })
+                            });
                         }
                         _ => {
                             plan.images.push(image);

@@ -78,7 +78,7 @@ impl Engine {
             touched.everything = new.name != current.name;
             if new.default_platform != current.default_platform {
                 touched.everything = true;
-                self.rename_platforms(writer, &new, touched)?;
+                Self::rename_platforms(writer, &new, touched)?;
             }
             Ok(())
         })

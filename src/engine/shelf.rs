@@ -52,7 +52,7 @@ impl Engine {
             Target::Digest(digest) => images::held_manifest(&reader, repository.id, digest)?,
             Target::Tag(tag) => match images::by_tag(&reader, repository.id, tag.as_str())? {
                 Some(image) => blobs::manifest(&reader, image.manifest)?,
-                None => return self.fallback(&reader, &repository, tag.as_str()),
+                None => return Self::fallback(&reader, &repository, tag.as_str()),
             },
         };
         let Some(row) = row else { return Ok(None) };
@@ -60,7 +60,7 @@ impl Engine {
     }
 
     /// The list of referrers under its fallback tag.
-    fn fallback(&self, connection: &Connection, repository: &Repository, tag: &str) -> Result<Option<Manifest>> {
+    fn fallback(connection: &Connection, repository: &Repository, tag: &str) -> Result<Option<Manifest>> {
         let Some(subject) = tag.strip_prefix("sha256-").and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok())
         else {
             return Ok(None);

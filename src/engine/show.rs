@@ -279,7 +279,7 @@ fn config_details(
         env: Option<Vec<String>>,
         working_dir: Option<String>,
         user: Option<String>,
-        exposed_ports: Option<std::collections::BTreeMap<String, serde::de::IgnoredAny>>,
+        exposed_ports: Option<serde_json::Map<String, serde_json::Value>>,
         labels: Option<std::collections::BTreeMap<String, String>>,
     }
     #[derive(serde::Deserialize)]

@@ -33,6 +33,7 @@ pub struct Manifest {
 
 /// The two shapes of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "few are alive at a time, and each is read much more often than moved")]
 pub enum Body {
     /// An image or another artifact: a configuration and layers.
     Image {

@@ -81,8 +81,8 @@ impl Reporter for Lines {
             }
             Event::Recorded { image } => json!({ "event": "image.recorded", "image": image }),
             Event::Failed { image, reason } => json!({ "event": "image.failed", "image": image, "reason": reason }),
-            Event::Waiting { registry, pause, reason } => json!({
-                "event": "registry.waiting", "registry": registry, "seconds": pause.as_secs_f64(), "reason": reason,
+            Event::Waiting { registry, pause, reason, asked } => json!({
+                "event": "registry.waiting", "registry": registry, "seconds": pause.as_secs_f64(), "reason": reason, "asked": asked,
             }),
             Event::Quota { registry, limit, remaining } => json!({
                 "event": "registry.quota", "registry": registry, "limit": limit, "remaining": remaining,
@@ -154,7 +154,12 @@ mod tests {
         }
         let events = [
             Event::BlobFinished { digest, failure: None },
-            Event::Waiting { registry: "docker.io".into(), pause: Duration::from_millis(1500), reason: "429".into() },
+            Event::Waiting {
+                registry: "docker.io".into(),
+                pause: Duration::from_millis(1500),
+                reason: "429".into(),
+                asked: true,
+            },
             Event::Quota { registry: "docker.io".into(), limit: 100, remaining: 37 },
             Event::Recorded { image: "library/x:1".into() },
             Event::Failed { image: "y".into(), reason: "not found\n\u{1b}".into() },

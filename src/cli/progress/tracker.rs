@@ -188,12 +188,11 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Failed { image, reason } => {
             format!("Failed: {}: {}", printable_within(image, 200), printable_within(reason, 400))
         }
-        Event::Waiting { registry, pause, reason } => {
+        Event::Waiting { registry, pause, reason, asked } => {
             let pause = seconds(pause.as_secs_f64().ceil() as u64);
             let reason = printable_within(reason, 300);
             let name = registry_name(registry);
-            // A try that failed is retried after our own pause; only a limit is the registry's wish.
-            if asks(&reason) {
+            if *asked {
                 format!("{name} asks us to wait {pause}: {reason}")
             } else {
                 format!("{name}: trying again in {pause}: {reason}")
@@ -202,11 +201,6 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
         Event::Note(text) => printable_within(text, 500),
         _ => return None,
     })
-}
-
-fn asks(reason: &str) -> bool {
-    let reason = reason.to_ascii_lowercase();
-    ["429", "503", "too many", "rate limit", "asks"].iter().any(|word| reason.contains(word))
 }
 
 /// A registry as people call it.
@@ -264,20 +258,21 @@ mod tests {
 
     #[test]
     fn waits_are_explained() {
-        let waiting = |registry: &str, reason: &str| {
+        let waiting = |registry: &str, reason: &str, asked| {
             let event = Event::Waiting {
                 registry: registry.into(),
                 pause: Duration::from_millis(33_200),
                 reason: reason.into(),
+                asked,
             };
             sentence(&event).unwrap()
         };
         assert_eq!(
-            waiting("docker.io", "429 Too Many Requests"),
+            waiting("docker.io", "429 Too Many Requests", true),
             "Docker Hub asks us to wait 34 s: 429 Too Many Requests"
         );
         assert_eq!(
-            waiting("ghcr.io", "connection reset\u{1b}"),
+            waiting("ghcr.io", "connection reset\u{1b}", false),
             "ghcr.io: trying again in 34 s: connection reset\\u{1b}"
         );
         let mut tracker = Tracker::default();

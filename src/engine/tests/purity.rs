@@ -7,7 +7,7 @@ use super::*;
 const CONTENT: [(&str, &str); 6] =
     [("a", "1"), ("a", "2"), ("a/b", "1"), ("b", "1"), ("b", "1-arm64"), ("c", "latest")];
 
-async fn fill(registry: &MemoryRegistry) {
+fn fill(registry: &MemoryRegistry) {
     for (repository, tag) in CONTENT {
         let image = match tag {
             "1-arm64" => image("linux/arm64", "a real tag with a platform's name"),
@@ -21,7 +21,7 @@ fn run(steps: &[(usize, bool)]) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let registry = MemoryRegistry::builder().start().await.unwrap();
-        fill(&registry).await;
+        fill(&registry);
         for profile in [Profile::V1_2025, Profile::V0_2015] {
             let yard = Yard::with(registry.clone(), Some(profile));
             let mut there = std::collections::BTreeSet::new();
