@@ -41,7 +41,9 @@ async fn what_does_not_pass_is_not() {
 
 #[tokio::test]
 async fn a_document_that_breaks_off_is_asked_for_again() {
-    let (bench, registry, upstream) = bench().await;
+    let (mut bench, registry, _) = bench().await;
+    bench.options.timeouts.stall = Duration::from_millis(500);
+    let upstream = bench.open(&registry.host());
     let manifest = image().manifest;
     registry.intercept(move |info| match (info.path.contains("manifests"), info.count) {
         (true, 1) => Some(cut(&manifest, 0, 10, false)),
