@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use oci_client::secrets::RegistryAuth;
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
@@ -19,6 +19,7 @@ use super::challenge::Challenge;
 use super::credentials::{Credential, Secret};
 use super::document::Document;
 use super::endpoint::{Ask, Endpoint};
+use super::failure::{speaks_tls, tls_to_http};
 use super::retry::Patience;
 use super::safe_url::SafeUrl;
 use crate::error::{Error, Kind, Result};
@@ -156,6 +157,9 @@ impl Endpoint {
         }
         let ask = Ask::get(self.url("v2/")?);
         let answer = self.plain_document(&ask, &Grant::nobody(), 64 << 10, patience).await?;
+        if answer.status == StatusCode::BAD_REQUEST && speaks_tls(&answer.bytes) {
+            return Err(tls_to_http(&self.host));
+        }
         let challenge = Challenge::from_headers(&answer.headers);
         *known = Some(challenge.clone());
         Ok(challenge)

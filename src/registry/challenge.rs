@@ -78,4 +78,11 @@ mod tests {
             assert_eq!(read(&[nonsense]), Challenge::None, "{nonsense}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_challenge_is_survived(header in "(Bearer|Basic|[a-z]{1,4})?[ ,=\"a-z/:.\\\\]{0,60}") {
+            let _ = read(&[&header]);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::authorities::Authorities;
 use super::authorization::{Grant, Identity, Keyring};
 use super::credentials::Credentials;
 use super::document::MAX_REFUSAL;
@@ -49,8 +50,9 @@ pub(super) struct Endpoint {
     /// How often something is tried.
     pub(super) tries: u32,
     pub(super) http: reqwest::Client,
-    /// Certificates for a client of `oci-client`; nothing if one can't be made here.
-    pub(super) certificates: Option<Vec<Vec<u8>>>,
+    /// What a client of `oci-client` trusts beside the system's authorities; nothing if one can't be made here, since that crate
+    /// panics on a system that has none.
+    pub(super) authorities: Option<Authorities>,
     pub(super) oci: OnceLock<Option<oci_client::Client>>,
     pub(super) keyring: Keyring,
     pub(super) rests_until: Mutex<Option<Instant>>,
@@ -86,6 +88,11 @@ impl Ask {
     }
 }
 
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// The head of an answer; its body is still to come.
 pub(super) struct Answer {
     pub(super) response: reqwest::Response,
@@ -105,8 +112,7 @@ impl Endpoint {
 
     /// `host[:port]` as it is in URLs.
     pub(super) fn authority(&self) -> String {
-        let host = self.base.host_str().unwrap_or_default();
-        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        authority(&self.base)
     }
 
     /// A repository's name at this host.
@@ -142,11 +148,12 @@ impl Endpoint {
     pub(super) fn oci_client(&self) -> Option<&oci_client::Client> {
         use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol};
         let made = self.oci.get_or_init(|| {
-            let certificates = self.certificates.as_ref()?;
+            let authorities = self.authorities.as_ref()?;
             let encoding = CertificateEncoding::Pem;
             let config = ClientConfig {
                 protocol: if self.base.scheme() == "http" { ClientProtocol::Http } else { ClientProtocol::Https },
-                extra_root_certificates: certificates
+                extra_root_certificates: authorities
+                    .pem()
                     .iter()
                     .map(|data| Certificate { encoding: encoding.clone(), data: data.clone() })
                     .collect(),
@@ -209,7 +216,10 @@ impl Endpoint {
             }
             let response = match tokio::time::timeout(self.shared.timeouts.response, request.send()).await {
                 Ok(Ok(response)) => response,
-                Ok(Err(error)) => return Err(of_transport(error, url.host_str().unwrap_or(&self.host), self.insecure)),
+                Ok(Err(error)) => {
+                    let host = if foreign { authority(&url) } else { self.host.clone() };
+                    return Err(of_transport(error, &host, self.insecure));
+                }
                 Err(_) => {
                     let waited = self.shared.timeouts.response.as_secs_f32();
                     let words = format!("{} did not answer within {waited} s", self.host);

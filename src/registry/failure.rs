@@ -40,7 +40,8 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
             ),
         );
     }
-    if all.contains("UnknownIssuer") || all.contains("unable to get local issuer") {
+    // The latter is what WebPKI says first of a self-signed certificate that calls itself an authority.
+    if all.contains("CaUsedAsEndEntity") || all.contains("UnknownIssuer") {
         return Setback::never(
             network(format!("{host} has a certificate of an authority that is not known here")).hint(
                 "If the authority is yours, set `ca_file` for this registry in the configuration to its PEM file.",
@@ -70,7 +71,13 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
     }))
 }
 
-fn tls_to_http(host: &str) -> Error {
+/// Whether these are the words by which TLS servers answer plain http (Go's net/http, nginx, Apache).
+pub(super) fn speaks_tls(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    ["HTTPS server", "HTTPS port", "SSL-enabled server port"].iter().any(|words| body.contains(words))
+}
+
+pub(super) fn tls_to_http(host: &str) -> Error {
     Error::new(Kind::Network, format!("{host} speaks TLS, but was asked by plain http"))
         .hint("Leave out `--insecure`, or `insecure = true` for this registry in the configuration.")
 }
@@ -126,9 +133,7 @@ impl Refused<'_> {
             StatusCode::NOT_FOUND | StatusCode::GONE => {
                 Setback::never(Error::new(Kind::NotFound, told(format!("{host} does not have it"))))
             }
-            StatusCode::BAD_REQUEST if self.body.windows(12).any(|text| text == b"HTTPS server") => {
-                Setback::never(tls_to_http(host))
-            }
+            StatusCode::BAD_REQUEST if speaks_tls(self.body) => Setback::never(tls_to_http(host)),
             StatusCode::TOO_MANY_REQUESTS => {
                 let hint = match self.grant.holder {
                     Holder::Nobody => {

@@ -240,4 +240,11 @@ mod tests {
             assert_eq!(next(&[link]), None, "{link}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_link_header_is_survived(link in "[<>;,=\"a-z /?:.]{0,60}") {
+            let _ = next(&[&link]);
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //! * [`Observer`] hears of waits, retries and quotas while they happen.
 //! * [`memory::MemoryRegistry`] is a registry inside this process, for demonstrations and tests.
 
+mod authorities;
 mod authorization;
 mod blob;
 mod challenge;

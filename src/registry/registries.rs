@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::authorities::Authorities;
 use super::authorization::Keyring;
 use super::credentials::Credentials;
 use super::endpoint::{Endpoint, Shared};
@@ -20,9 +21,6 @@ use crate::text::printable_within;
 
 /// How often a mirror is tried before the registry itself is asked.
 const MIRROR_TRIES: u32 = 2;
-
-/// Largest file of certificates that is read.
-const MAX_CERTIFICATES: u64 = 4 << 20;
 
 /// Opens registries; cheap to clone. Clones share connections, tokens and limits.
 #[derive(Clone)]
@@ -147,8 +145,8 @@ impl Registries {
         let base = base.ok_or_else(|| {
             Error::new(Kind::Usage, format!("`{}` is not the name of a registry", printable_within(host, 200)))
         })?;
-        let certificates = ca_file.map(certificates).transpose()?.unwrap_or_default();
-        let (http, system_roots) = self.client(&certificates, plain)?;
+        let authorities = ca_file.map(Authorities::read).transpose()?.unwrap_or_default();
+        let (http, system_roots) = self.client(&authorities, plain)?;
         Ok(Endpoint {
             host: host.to_owned(),
             registry: registry.to_owned(),
@@ -157,7 +155,7 @@ impl Registries {
             insecure: plain,
             tries: self.inner.options.retry.tries,
             http,
-            certificates: system_roots.then_some(certificates),
+            authorities: system_roots.then_some(authorities),
             oci: OnceLock::new(),
             keyring: Keyring::default(),
             rests_until: Mutex::default(),
@@ -166,35 +164,26 @@ impl Registries {
     }
 
     /// A client, and whether the system's authorities are known to it.
-    fn client(&self, certificates: &[Vec<u8>], plain: bool) -> Result<(reqwest::Client, bool)> {
-        let timeouts = self.inner.options.timeouts;
-        let parsed = certificates
-            .iter()
-            .map(|pem| reqwest::Certificate::from_pem(pem))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| Error::new(Kind::Usage, "a certificate in `ca_file` can't be read"))?;
-        let builder = || {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .referer(false)
-                .connect_timeout(timeouts.connect)
-                .http2_adaptive_window(true)
-                .user_agent(self.inner.options.user_agent)
+    fn client(&self, authorities: &Authorities, plain: bool) -> Result<(reqwest::Client, bool)> {
+        let builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(self.inner.options.timeouts.connect)
+            .http2_adaptive_window(true)
+            .user_agent(self.inner.options.user_agent);
+        // A system without any authority can still speak plain http, or trust the ones in `ca_file`.
+        let system_roots = reqwest::Client::builder().build();
+        let builder = match &system_roots {
+            _ if !authorities.is_empty() => builder.tls_backend_preconfigured(authorities.client_config()?),
+            Err(_) if plain => builder.tls_certs_only([]),
+            _ => builder,
         };
-        match builder().tls_certs_merge(parsed.clone()).build() {
-            Ok(client) => Ok((client, true)),
-            // A system without any authority can still speak plain http, or trust the ones in `ca_file`.
-            Err(_) if plain || !parsed.is_empty() => {
-                builder().tls_certs_only(parsed).build().map(|client| (client, false)).map_err(|error| {
-                    // Most often a certificate that only now is decoded.
-                    Error::new(Kind::Usage, "the certificates in `ca_file` can't be used")
-                        .caused_by(error.without_url())
-                })
-            }
-            Err(error) => Err(Error::new(Kind::Unexpected, "can't set up TLS").caused_by(error.without_url()).hint(
-                "Install the system's certificate authorities (the package `ca-certificates`), or set `ca_file`.",
-            )),
-        }
+        let client = builder.build().map_err(|error| {
+            Error::new(Kind::Unexpected, "can't set up TLS")
+                .caused_by(error.without_url())
+                .hint("Install the system's certificate authorities (the package `ca-certificates`), or set `ca_file`.")
+        })?;
+        Ok((client, system_roots.is_ok()))
     }
 }
 
@@ -202,31 +191,4 @@ impl std::fmt::Debug for Registries {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registries").field("options", &self.inner.options).finish_non_exhaustive()
     }
-}
-
-/// The PEM blocks of a file of certificates.
-fn certificates(path: &Path) -> Result<Vec<Vec<u8>>> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let refuse = |why: String| {
-        Error::new(Kind::Usage, format!("ca_file {}: {why}", path.display()))
-            .hint("It must hold certificates in PEM form (`-----BEGIN CERTIFICATE-----`).")
-    };
-    let size = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
-    if size > MAX_CERTIFICATES {
-        return Err(refuse("it is far too large".to_owned()));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
-    let mut blocks = Vec::new();
-    let mut rest = text.as_str();
-    while let Some(begin) = rest.find(BEGIN) {
-        let Some(length) = rest[begin..].find(END) else { break };
-        let end = begin + length + END.len();
-        blocks.push(format!("{}\n", &rest[begin..end]).into_bytes());
-        rest = &rest[end..];
-    }
-    if blocks.is_empty() {
-        return Err(refuse("there is no certificate in it".to_owned()));
-    }
-    Ok(blocks)
 }

@@ -184,3 +184,48 @@ fn check_compression(file: &File, path: &Path) -> Result<()> {
     ))
     .hint(format!("Decompress it first: `{command} {}`.", printable_within(&path.display().to_string(), 200))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_archives_never_panic(at in 0usize..4096, with in 0u8..=255, length in 0usize..4096, fix in proptest::bool::ANY) {
+            let mut archive = Vec::new();
+            for (kind, content) in [(b'x', &b"27 path=blobs/x size=1\n18 size=99999999\n"[..]), (b'L', b"index.json\0"), (b'0', b"{}")] {
+                let mut header = Header::new_ustar();
+                header.as_mut_bytes()[..10].copy_from_slice(b"index.json");
+                header.set_entry_type(EntryType::new(kind));
+                header.set_size(content.len() as u64);
+                header.set_cksum();
+                archive.extend_from_slice(header.as_bytes());
+                archive.extend_from_slice(content);
+                archive.resize(archive.len().next_multiple_of(512), 0);
+            }
+            let end = archive.len() - 1;
+            archive[at.min(end)] = with;
+            if fix {
+                for block in archive.chunks_exact_mut(1024) {
+                    let mut header = Header::new_old();
+                    header.as_mut_bytes().copy_from_slice(&block[..512]);
+                    header.set_cksum();
+                    block[..512].copy_from_slice(header.as_bytes());
+                }
+            }
+            archive.truncate(length.max(600));
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &archive).unwrap();
+            if let Ok(index) = TarIndex::read(file.path()) {
+                for (start, size) in index.files.values() {
+                    proptest::prop_assert!(start + size <= archive.len() as u64);
+                }
+            }
+        }
+
+        #[test]
+        fn pax_records_never_panic(bytes in "([0-9]{1,2} (path|size|x)=[a-z0-9é]{0,9}\n?){0,3}|\\PC{0,20}") {
+            let _ = read_pax(bytes.as_bytes(), &mut Extension::default());
+        }
+    }
+}

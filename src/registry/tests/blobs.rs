@@ -9,7 +9,12 @@ use axum::http::Method;
 const SIZE: usize = 100_000;
 
 async fn bench() -> (Bench, MemoryRegistry, Arc<dyn Registry>, Bytes, Digest) {
-    let (bench, registry) = (Bench::new(), MemoryRegistry::builder().start().await.unwrap());
+    with_stall(Duration::from_secs(10)).await
+}
+
+async fn with_stall(stall: Duration) -> (Bench, MemoryRegistry, Arc<dyn Registry>, Bytes, Digest) {
+    let (mut bench, registry) = (Bench::new(), MemoryRegistry::builder().start().await.unwrap());
+    bench.options.timeouts.stall = stall;
     let bytes = noise(SIZE);
     let digest = registry.put_blob(&name("a"), bytes.clone());
     let upstream = bench.open(&registry.host());
@@ -54,14 +59,14 @@ async fn a_cut_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_stall_is_cut_by_us() {
-    let (bench, registry, upstream, bytes, digest) = bench().await;
+    let (bench, registry, upstream, bytes, digest) = with_stall(Duration::from_millis(500)).await;
     let served = bytes.clone();
     registry.intercept(move |info| {
         (info.path.contains("/blobs/") && info.count == 1).then(|| cut(&served, 0, 5_000, true))
     });
     assert_eq!(fetch(&upstream, &digest, 0).await.unwrap(), bytes);
     assert_eq!(starts(&registry), [0, 5_000]);
-    assert!(bench.heard.all()[0].contains("sent nothing for 0.3 s"), "{:?}", bench.heard.all());
+    assert!(bench.heard.all()[0].contains("sent nothing for 0.5 s"), "{:?}", bench.heard.all());
 }
 
 #[tokio::test]

@@ -72,8 +72,8 @@ impl Bench {
         options.observer = heard.clone();
         options.retry.base = Duration::from_millis(1);
         options.retry.progress = 16;
-        options.timeouts.stall = Duration::from_millis(300);
-        options.timeouts.response = Duration::from_secs(5);
+        options.timeouts.stall = Duration::from_secs(10);
+        options.timeouts.response = Duration::from_secs(10);
         Self { options, heard, home }
     }
 

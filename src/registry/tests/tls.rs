@@ -3,7 +3,8 @@
 use super::*;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Connections whose handshake succeeded.
 struct Secure(tokio::net::TcpListener, TlsAcceptor);
@@ -26,20 +27,11 @@ impl axum::serve::Listener for Secure {
     }
 }
 
-/// A registry behind TLS on a loopback port, and the PEM file of its authority.
+/// A registry behind TLS on a loopback port, and the PEM file of its certificate.
 async fn secure(home: &std::path::Path, registry: &MemoryRegistry) -> (String, std::path::PathBuf) {
     let authority = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let certificate = authority.cert.pem();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(authority.signing_key.serialize_der()));
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![authority.cert.der().clone()], key)
-        .unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = format!("localhost:{}", listener.local_addr().unwrap().port());
-    let router = registry.router();
-    let secure = Secure(listener, TlsAcceptor::from(std::sync::Arc::new(config)));
-    tokio::spawn(async move { axum::serve(secure, router).await.unwrap() });
+    let (certificate, key) = (authority.cert.pem(), authority.signing_key.serialize_pem());
+    let host = listen(&certificate, &key, registry).await;
     let file = home.join("ca.pem");
     std::fs::write(&file, format!("a comment\n{certificate}\nanother\n{certificate}")).unwrap();
     (host, file)
@@ -121,5 +113,75 @@ async fn certificate_files_that_hold_none() {
         bench.options.registries.insert("ghcr.io".to_owned(), settings);
         let error = Registries::new(bench.options.clone()).open("ghcr.io", false).map(drop).unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Usage, "{content:?}: {error}");
+    }
+}
+
+/// Serves with a self-signed certificate that calls itself an authority, for these names and valid until this year: the
+/// host, and the PEM file.
+async fn self_signed(
+    names: &[&str],
+    until: i32,
+    home: &std::path::Path,
+    registry: &MemoryRegistry,
+) -> (String, std::path::PathBuf) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut parameters = rcgen::CertificateParams::new(names).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().pem();
+    let host = listen(&certificate, &key.serialize_pem(), registry).await;
+    let file = home.join(format!("{host}.pem"));
+    std::fs::write(&file, certificate).unwrap();
+    (host, file)
+}
+
+/// Serves a registry with this certificate and key on a loopback port.
+async fn listen(certificate: &str, key: &str, registry: &MemoryRegistry) -> String {
+    let certificates: Vec<CertificateDer<'_>> =
+        CertificateDer::pem_slice_iter(certificate.as_bytes()).map(|read| read.unwrap().into_owned()).collect();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, key).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+    let secure = Secure(listener, TlsAcceptor::from(std::sync::Arc::new(config)));
+    let router = registry.router();
+    tokio::spawn(async move { axum::serve(secure, router).await.unwrap() });
+    host
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_for_its_names_and_dates() {
+    let mut bench = Bench::new();
+    let registry = MemoryRegistry::builder().start().await.unwrap();
+    registry.put_image(&name("a"), Some("1"), &image());
+    let home = bench.home.path().to_owned();
+    let (_, stranger) = self_signed(&["localhost"], 4000, &home, &registry).await;
+    for (names, until, refused) in [
+        (&["localhost"][..], 4000, None),
+        (&["other.example.com"], 4000, Some("not valid for name")),
+        (&["localhost"], 2001, Some("expired")),
+    ] {
+        let (host, own) = self_signed(names, until, &home, &registry).await;
+        let mut ask = async |ca_file: &std::path::Path| {
+            let settings = RegistrySettings { ca_file: Some(ca_file.to_owned()), ..Default::default() };
+            bench.options.registries.insert(host.clone(), settings);
+            let upstream = Registries::new(bench.options.clone()).open(&host, false).unwrap();
+            upstream.manifest(&name("a"), &tag("1")).await
+        };
+        let got = ask(&own).await;
+        match refused {
+            None => assert!(got.is_ok(), "{got:?}"),
+            Some(words) => {
+                let error = got.unwrap_err().to_string();
+                assert!(error.contains("the certificate of localhost") && error.contains(words), "{error}");
+            }
+        }
+        // Trust in another certificate is none in this one.
+        let error = ask(&stranger).await.unwrap_err();
+        if until == 4000 {
+            assert!(error.to_string().contains("not known here") && error.hints()[0].contains("`ca_file`"), "{error}");
+        }
     }
 }
