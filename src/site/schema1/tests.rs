@@ -1,3 +1,5 @@
+//! Schema 1 against what skopeo writes, with the signature checked independently.
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
