@@ -35,7 +35,7 @@ pub(super) fn check_new(connection: &Connection, placed: &Placed) -> Result<()> 
 
 /// Whether a new tag of a repository that is there finds its path free.
 pub(super) fn check_tag(connection: &Connection, repository: &Repository, tag: &Tag) -> Result<()> {
-    for name in std::iter::once(&repository.name).chain(&repository.alias) {
+    for name in repository.names() {
         check(connection, name, &[tag.as_str()])?;
     }
     Ok(())
@@ -56,7 +56,8 @@ fn check(connection: &Connection, name: &RepositoryName, tags: &[&str]) -> Resul
     }
 }
 
-fn is_name_or_above(connection: &Connection, path: &str) -> Result<bool> {
+/// Whether a repository or an alias has this name or lies below it.
+pub(super) fn is_name_or_above(connection: &Connection, path: &str) -> Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM repositories WHERE name = ?1 OR alias = ?1 OR (name > ?1 || '/' AND name < ?1 || '0')
          OR (alias > ?1 || '/' AND alias < ?1 || '0'))",
