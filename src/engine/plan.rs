@@ -181,6 +181,11 @@ impl PlannedImage {
             None => format!("{}@{}", self.name, self.digest),
         }
     }
+    /// The names it is published under.
+    pub(super) fn names(&self) -> impl Iterator<Item = &RepositoryName> {
+        std::iter::once(&self.name).chain(&self.alias)
+    }
+
 }
 
 /// What adding did.

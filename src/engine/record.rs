@@ -25,6 +25,7 @@ impl Engine {
     pub(super) fn record(&self, image: &PlannedImage, verb: &str, ready: &Ready) -> Result<cid::Cid> {
         self.store.sync_directory()?;
         self.change(verb, &image.shown(), |writer, settings, touched| {
+            super::names::check_planned(writer, image)?;
             let repository = Self::repository_of(writer, image, touched)?;
             let of_it = touched.repositories.entry(repository.id).or_default();
             let existing = match &image.tag {

@@ -81,6 +81,10 @@ impl Engine {
                             });
                         }
                         _ => {
+                            if let Err(error) = super::names::check_beside(&plan.images, &image) {
+                                plan.failed.push(FailedRequest { request, error });
+                                continue;
+                            }
                             plan.images.push(image);
                             sources.push(source);
                         }
