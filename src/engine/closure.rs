@@ -130,7 +130,7 @@ impl<'a> Closure<'a> {
                 let content = if planned.manifest.is_image() { Role::Layer } else { Role::Other };
                 self.want(config, if planned.manifest.is_image() { Role::Config } else { Role::Other })?;
                 for layer in layers {
-                    if media::is_foreign_layer(&layer.media_type) || !layer.urls.is_empty() {
+                    if layer.is_foreign_layer() {
                         self.left_out.push(left_out(
                             layer.digest,
                             None,

@@ -230,7 +230,7 @@ impl Engine {
         let complete = |manifest: &Manifest| match &manifest.body {
             Body::Image { layers, .. } => layers
                 .iter()
-                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || !layer.urls.is_empty()),
+                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || layer.is_foreign_layer()),
             Body::Index { .. } => false,
         };
         for planned in
