@@ -96,7 +96,8 @@ fn check(connection: &Connection, name: &RepositoryName, tags: &[&str]) -> Resul
     refuse(conflict(&published, name, tags.iter().copied()))
 }
 
-fn refuse(conflict: Option<Conflict>) -> Result<()> {
+/// A conflict as an error.
+pub(super) fn refuse(conflict: Option<Conflict>) -> Result<()> {
     match conflict {
         None => Ok(()),
         Some(conflict) => {

@@ -10,6 +10,7 @@ use super::touched::Touched;
 use super::tree::Edits;
 use crate::catalog::{Writer, nodes};
 use crate::error::Result;
+use crate::site::conflict::Conflict;
 use crate::unixfs::{Link, directory};
 
 /// One directory of a repository, before a change and after it.
@@ -34,9 +35,21 @@ impl Hanging<'_> {
             edits.insert(format!("{path}/{gone}"), None);
         }
         for (name, link) in new.iter().filter(|(name, link)| old.get(*name) != Some(link)) {
+            self.check(writer, name)?;
             edits.insert(format!("{path}/{name}"), Some(*link));
         }
         Ok(())
+    }
+
+    /// Refuses an entry that would take the place of a repository. Tags that are made for platforms are only known now.
+    fn check(&self, writer: &Writer<'_>, entry: &str) -> Result<()> {
+        let below = format!("{}/{entry}", self.name);
+        // No name has a colon, as digests have.
+        if entry.contains(':') || !names::is_name_or_above(writer, &below)? {
+            return Ok(());
+        }
+        let above = self.name.rsplit_once('/').map_or(self.name, |(above, _)| above).to_owned();
+        names::refuse(Some(Conflict::Tag { above, below, tag: entry.to_owned() }))
     }
 
     /// Whether a repository's name begins with this path, now or before the change.
