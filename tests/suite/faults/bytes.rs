@@ -139,3 +139,21 @@ fn a_manifest_without_end_is_not_read_to_its_end() {
     says(&said, &[&scene.reference("app:1"), "larger than the 4.0 MiB that are allowed"]);
     assert_eq!(scene.asked("GET", "/manifests/1"), 1);
 }
+
+#[test]
+fn a_blob_that_is_larger_than_every_disk_takes_no_room() {
+    let scene = Scene::new();
+    let mut image = image("one");
+    let size = image.blobs[2].len();
+    let text = String::from_utf8(image.manifest.to_vec()).unwrap();
+    let (before, after) = text.rsplit_once(&format!("\"size\":{size}")).unwrap();
+    image.manifest = format!("{before}\"size\":{}{after}", 1u64 << 40).into();
+    scene.put("app", "1", &image);
+    let failed = scene.add("app:1");
+    // The disk has no room for it; where it has, the registry has not as many bytes.
+    let said = failed.stderr.clone();
+    assert!(failed.code == 8 || failed.code == 1 && said.contains("1.0 TiB"), "{failed}");
+    says(&said, &[&Digest::of(&image.blobs[2]).to_string(), "app:1"]);
+    assert_eq!(scene.files_of(&Digest::of(&image.blobs[2])), Vec::<PathBuf>::new());
+    nothing_recorded(&scene);
+}

@@ -81,6 +81,22 @@ fn no_path_is_a_file_and_a_directory() {
 }
 
 #[test]
+fn a_tag_made_for_a_platform_is_in_the_way_as_well() {
+    let scene = Scene::new();
+    scene.put("a", "1.0", &index("one"));
+    scene.put("b", "1", &image("b"));
+    let below = "a/manifests/1.0-arm64";
+    let all = ["--platform", "all", "--as"];
+    scene.add_with(&["a:1.0"], &[&all[..], &["a"]].concat()).success();
+    says(&scene.add_with(&["b:1"], &["--as", below]).failure(2), &[below, "at once"]);
+    scene.run(&["remove", "a", "--yes"]).success();
+    scene.add_with(&["b:1"], &["--as", below]).success();
+    let root = scene.roadstead.root();
+    says(&scene.add_with(&["a:1.0"], &[&all[..], &["a"]].concat()).failure(2), &["1.0-arm64", "at once"]);
+    assert_eq!(scene.roadstead.root(), root);
+}
+
+#[test]
 fn names_in_each_others_way_in_one_command() {
     let scene = Scene::new();
     for repository in ["a", "a/manifests/1.0"] {

@@ -112,6 +112,12 @@ fn everything(builder: Builder) {
         });
         add("app:2");
     }
+    // Also to someone who asks it as nobody.
+    scene.registry.intercept(|info| {
+        let nobody = info.path == "/token" && !info.headers.contains_key("authorization");
+        nobody.then(|| echo(info, 400))
+    });
+    add("app:2");
     let mut wrong = image.blobs[2].to_vec();
     wrong[0] ^= 1;
     scene.registry.clear_intercept();
