@@ -9,6 +9,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::image::media;
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
