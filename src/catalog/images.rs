@@ -256,6 +256,28 @@ pub fn attached_to(connection: &Connection, repository: i64, subject: &Digest) -
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Visits the images of a repository that hold this manifest, those that were asked for first, each with what it came along
+/// with, until `visit` says no.
+pub fn each_holder(
+    connection: &Connection,
+    repository: i64,
+    manifest: &Digest,
+    mut visit: impl FnMut(i64, Option<Digest>) -> bool,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id, i.attached_to FROM image_contents c JOIN images i ON i.id = c.image
+         WHERE c.blob = (SELECT id FROM blobs WHERE digest = ?) AND c.repository = ? AND c.role = 0
+         ORDER BY i.attached_to IS NOT NULL, i.id",
+    )?;
+    let mut rows = statement.query(params![manifest.as_bytes(), repository])?;
+    while let Some(row) = rows.next()? {
+        if !visit(row.get(0)?, optional_digest_column(row, 1)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a repository has any image.
 pub fn any(connection: &Connection, repository: i64) -> Result<bool> {
     let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM images WHERE repository = ?)")?;

@@ -31,7 +31,9 @@ impl Engine {
                 Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
                 None => images::by_digest(writer, repository.id, &image.digest)?,
             };
-            let now_there = existing.as_ref().map(|existing| super::plan::Expected {
+            // Another image of the same plan may have brought it along meanwhile.
+            let asked_for = existing.as_ref().filter(|existing| existing.attached_to.is_none());
+            let now_there = asked_for.map(|existing| super::plan::Expected {
                 digest: existing.digest,
                 selection: existing.selection.clone(),
                 all_manifests: existing.all_manifests,
@@ -457,10 +459,11 @@ pub(super) fn prune(writer: &Writer<'_>, repository: i64, touched: &mut TouchedR
         }
         for blob in next {
             let digest = blobs::by_id(writer, blob)?.digest;
-            if images::held_manifest(writer, repository, &digest)?.is_some() {
+            let attached = images::attached_to(writer, repository, &digest)?;
+            if attached.is_empty() || super::attached::is_kept(writer, repository, &digest, &BTreeSet::new())? {
                 continue;
             }
-            for attached in images::attached_to(writer, repository, &digest)? {
+            for attached in attached {
                 forget(writer, &attached, touched)?;
             }
         }

@@ -203,20 +203,23 @@ impl Engine {
     ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
         let placed = self.place(request).await?;
         let (existing, expected) = self.look_up(&placed)?;
-        let selection = match (&request.selection, &existing) {
+        // What came along was chosen by nobody.
+        let asked_for = existing.as_ref().filter(|image| image.attached_to.is_none());
+        let selection = match (&request.selection, asked_for) {
             (Some(asked), Some(image)) => asked.clone().union(image.selection.clone()),
             (Some(asked), None) => asked.clone(),
             (None, Some(image)) => image.selection.clone(),
             (None, None) => Selection::host(),
         };
-        let all_manifests = request.all_manifests || existing.as_ref().is_some_and(|image| image.all_manifests);
+        let all_manifests = request.all_manifests || asked_for.is_some_and(|image| image.all_manifests);
 
         let top = self.top_manifest(&placed, existing.as_ref()).await?;
         let digest = top.digest;
         let mut closure = Closure::new(self, &placed, selection.clone(), all_manifests);
         closure.walk_top(Arc::clone(&top)).await?;
         closure.require(request.selection.as_ref().unwrap_or(&selection), request.selection.is_some())?;
-        let attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
+        let mut attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
+        self.leave_out_asked_for(&placed, &mut attached)?;
         let private = match &placed.upstream {
             Some(_) => placed.registry.is_private(&placed.repository, &Target::Digest(digest)).await?,
             None => false,
@@ -267,7 +270,7 @@ impl Engine {
             (None, Target::Digest(digest)) => images::by_digest(&reader, repository.id, digest)?,
             (None, Target::Tag(_)) => None,
         };
-        let expected = image.as_ref().map(|image| Expected {
+        let expected = image.as_ref().filter(|image| image.attached_to.is_none()).map(|image| Expected {
             digest: image.digest,
             selection: image.selection.clone(),
             all_manifests: image.all_manifests,
@@ -340,6 +343,24 @@ impl Engine {
             next = deeper;
         }
         Ok(all.into_values().collect())
+    }
+
+    /// What a user asked for by name is brought up to date by name, and not along with something else.
+    fn leave_out_asked_for(&self, placed: &Placed, attached: &mut Vec<AttachedImage>) -> Result<()> {
+        let reader = self.catalog.read()?;
+        let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else { return Ok(()) };
+        let mut left = Vec::with_capacity(attached.len());
+        for attached in attached.drain(..) {
+            let here = match &attached.tag {
+                Some(tag) => images::by_tag(&reader, repository.id, tag.as_str())?,
+                None => images::by_digest(&reader, repository.id, &attached.digest)?,
+            };
+            if here.is_none_or(|image| image.attached_to.is_some()) {
+                left.push(attached);
+            }
+        }
+        *attached = left;
+        Ok(())
     }
 
     async fn attached_of(&self, placed: &Placed, subject: Digest) -> Result<Vec<AttachedImage>> {

@@ -61,10 +61,7 @@ impl Engine {
 
     /// The list of referrers under its fallback tag.
     fn fallback(connection: &Connection, repository: &Repository, tag: &str) -> Result<Option<Manifest>> {
-        let Some(subject) = tag.strip_prefix("sha256-").and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok())
-        else {
-            return Ok(None);
-        };
+        let Some(subject) = super::referrers::subject_of(tag) else { return Ok(None) };
         let Some(blob) = images::referrer_list(connection, repository.id, &subject)? else { return Ok(None) };
         let bytes = blobs::bytes(connection, blob)?;
         let digest = Digest::of(&bytes);

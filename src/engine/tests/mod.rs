@@ -1,6 +1,7 @@
 //! The engine against an in-process registry: what is published is a function of what was added, however it came about.
 
 mod add;
+mod attached;
 mod purity;
 mod remove;
 
