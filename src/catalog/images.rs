@@ -506,9 +506,24 @@ pub fn gateway_by_name(connection: &Connection, repository: i64, name: &str) -> 
     let mut statement = connection.prepare_cached(
         "SELECT g.blob FROM gateway_manifests g JOIN images i ON i.id = g.image WHERE g.repository = ?1 AND g.name = ?2
          AND (g.rank = 0 OR NOT EXISTS (SELECT 1 FROM images t WHERE t.repository = ?1 AND t.tag = ?2))
-         ORDER BY g.rank, i.tag LIMIT 1",
+         ORDER BY g.rank, g.blob IS NULL, i.tag LIMIT 1",
     )?;
     Ok(statement.query_row(params![repository, name], |row| row.get(0)).optional()?.flatten())
+}
+
+/// Whether this is what has the tag that it wants in the gateway view: another may have it.
+pub fn has_its_name(connection: &Connection, repository: i64, manifest: &GatewayManifest) -> Result<bool> {
+    let (Some(name), Ok((blob, _))) = (&manifest.name, &manifest.outcome) else { return Ok(false) };
+    Ok(gateway_by_name(connection, repository, name)? == Some(*blob))
+}
+
+/// The images of a repository that want this tag in the gateway view.
+pub fn wanting(connection: &Connection, repository: i64, name: &str) -> Result<Vec<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT DISTINCT {COLUMNS} {FROM} JOIN gateway_manifests g ON g.image = i.id WHERE g.repository = ? AND g.name = ?"
+    ))?;
+    let rows = statement.query_map(params![repository, name], image)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The blob that has this digest for clients of the gateway view.

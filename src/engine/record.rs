@@ -42,8 +42,10 @@ impl Engine {
                 return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
                     .hint("Plan again: run the same command once more."));
             }
-            if let Some(existing) = &existing {
-                forget(writer, existing, of_it)?;
+            match (&existing, &image.tag) {
+                (Some(existing), _) => forget(writer, existing, of_it)?,
+                (None, Some(tag)) => super::names::check_tag(writer, &repository, tag)?,
+                (None, None) => {}
             }
             let omissions: Vec<Omission> = image
                 .left_out
@@ -115,6 +117,8 @@ impl Engine {
             }
             return Ok(repository);
         }
+        // Another plan may have taken the name since.
+        super::names::check_new(writer, &image.name, image.alias.as_ref(), image.tag.as_ref())?;
         let added =
             repositories::add(writer, &image.name, image.upstream.as_ref(), image.alias.as_ref(), image.private)?;
         if image.insecure {
@@ -268,20 +272,29 @@ impl Engine {
     ) -> Result<()> {
         let single =
             parts.manifests.iter().any(|planned| planned.digest == parts.digest && !planned.manifest.is_index());
+        // Names are made of what is recorded, so that they can be made again from that: see `rename_platforms`.
+        let shown: Vec<String> =
+            said.iter().map(|(platform, _)| crate::text::printable_within(&platform.to_string(), 60)).collect();
+        let recorded: Vec<Option<Platform>> = shown.iter().map(|shown| shown.parse().ok()).collect();
         let default = if single {
             Some(0)
         } else {
-            said.iter().position(|(platform, _)| settings.default_platform.means(platform))
+            recorded.iter().position(|platform| {
+                platform.as_ref().is_some_and(|platform| settings.default_platform.means(platform))
+            })
         };
         let mut names: BTreeSet<String> = BTreeSet::new();
-        for (position, (platform, planned)) in said.iter().enumerate() {
+        for (position, (shown, (_, planned))) in shown.into_iter().zip(said).enumerate() {
             let name = parts.tag.and_then(|tag| {
-                if default == Some(position) { Some(tag.clone()) } else { paths::gateway_tag(tag, platform) }
+                if default == Some(position) {
+                    Some(tag.clone())
+                } else {
+                    paths::gateway_tag(tag, recorded[position].as_ref()?)
+                }
             });
             // Of two with one name (Windows versions) the first in the index has it.
             let name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
             let outcome = self.say_in_schema1(writer, settings, repository, image, planned)?;
-            let shown = crate::text::printable_within(&platform.to_string(), 60);
             let rank = u8::from(default != Some(position));
             let manifest = blob_id(writer, &planned.digest)?;
             let size = planned.manifest.references().iter().map(|descriptor| descriptor.size).sum();
@@ -320,8 +333,8 @@ impl Engine {
             for image in images::of_repository(writer, repository.id, false)? {
                 of_it.image(writer, &image)?;
                 let mut manifests = images::gateway(writer, image.id)?;
-                let single =
-                    matches!(manifests.as_slice(), [one] if one.rank == 0 && !is_index(writer, image.manifest)?);
+                let single = matches!(manifests.as_slice(), [one] if one.platform.is_empty()
+                    || (one.rank == 0 && !is_index(writer, image.manifest)?));
                 if single {
                     continue;
                 }

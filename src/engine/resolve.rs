@@ -61,17 +61,18 @@ impl Engine {
         outcomes.sort_by_key(|(index, ..)| *index);
         let mut plan =
             AddPlan { images: Vec::new(), failed: Vec::new(), fetch: Vec::new(), new_bytes: 0, known_bytes: 0 };
-        let mut places: BTreeMap<(String, Option<String>), Digest> = BTreeMap::new();
+        let mut places: BTreeMap<(String, String), Digest> = BTreeMap::new();
         let mut sources = Vec::new();
         for (_, request, outcome) in outcomes {
             match outcome {
                 Err(error) => plan.failed.push(FailedRequest { request, error }),
                 Ok((image, source)) => {
-                    let place = (image.name.to_string(), image.tag.as_ref().map(Tag::to_string));
-                    match places.insert(place, image.digest) {
+                    let tag = image.tag.as_ref().map_or_else(|| image.digest.to_string(), Tag::to_string);
+                    let place = (image.name.to_string(), tag);
+                    match places.get(&place) {
                         // Asked for twice: `kubeadm config images list` does so.
-                        Some(same) if same == image.digest && image.tag.is_some() => {}
-                        Some(other) if other != image.digest && image.tag.is_some() => {
+                        Some(same) if *same == image.digest => {}
+                        Some(_) => {
                             plan.failed.push(FailedRequest {
                                 request,
                                 error: Error::new(
@@ -80,7 +81,8 @@ impl Engine {
                                 ),
                             });
                         }
-                        _ => {
+                        None => {
+                            places.insert(place, image.digest);
                             plan.images.push(image);
                             sources.push(source);
                         }
@@ -153,7 +155,8 @@ impl Engine {
                     Some(chosen) => chosen.name.clone(),
                     None => upstream.published_name()?,
                 };
-                let alias = if chosen.is_some() { None } else { upstream.alias() };
+                // By its name alone, not by how the name was said: the root must not depend on that.
+                let alias = upstream.alias().filter(|_| upstream.published_name().is_ok_and(|usual| usual == name));
                 let tag = chosen.and_then(|chosen| chosen.tag).or_else(|| tag.clone());
                 let target = digest.map_or_else(|| reference.target(), Target::Digest);
                 Ok(Placed {
@@ -258,7 +261,7 @@ impl Engine {
     fn look_up(&self, placed: &Placed) -> Result<(Option<Image>, Option<Expected>)> {
         let reader = self.catalog.read()?;
         let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else {
-            super::names::check_new(&reader, placed)?;
+            super::names::check_new(&reader, &placed.name, placed.alias.as_ref(), placed.tag.as_ref())?;
             return Ok((None, None));
         };
         super::names::check_same_upstream(&repository, placed)?;
