@@ -334,6 +334,7 @@ impl Pen<'_> {
             tag: image.tag.clone(),
             digest: image.digest,
             media_type: row.media_type.clone(),
+            upstream_tag: image.follows.upstream_tag().map(str::to_owned),
             selection: image.selection.clone(),
             all_manifests: image.all_manifests,
             default_platform: Some(self.settings.default_platform.clone()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::catalog::images::Follows;
 use crate::error::Error;
 use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
 use crate::registry::Registry;
@@ -37,6 +38,8 @@ pub struct PlannedImage {
     pub upstream: Option<Upstream>,
     /// Its tag; none if it is pinned by digest.
     pub tag: Option<Tag>,
+    /// What it follows upstream.
+    pub(super) follows: Follows,
     /// Digest of its top manifest.
     pub digest: Digest,
     /// What the plan does to it.

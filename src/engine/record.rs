@@ -7,7 +7,7 @@ use super::Engine;
 use super::closure::{CONFIG, platform_in};
 use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use super::touched::{RemovedRepository, Touched, TouchedRepository};
-use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Omission, Role};
+use crate::catalog::images::{self, Content, Follows, GatewayManifest, Image, NewImage, Omission, Role};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
 use crate::catalog::{Writer, blobs, state};
@@ -199,6 +199,7 @@ impl Engine {
             &NewImage {
                 repository: repository.id,
                 tag: parts.tag,
+                follows: if attached.is_some() { &Follows::Own } else { &image.follows },
                 manifest: top,
                 selection: if attached.is_some() { &crate::image::Selection::All } else { &image.selection },
                 all_manifests: attached.is_none() && image.all_manifests,

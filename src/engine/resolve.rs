@@ -15,7 +15,7 @@ use super::plan::{
 };
 use super::request::{AddRequest, Source};
 use super::{Engine, closure::Closure};
-use crate::catalog::images::{self, Image, Role};
+use crate::catalog::images::{self, Follows, Image, Role};
 use crate::catalog::{blobs, repositories};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target, Upstream};
@@ -38,6 +38,8 @@ pub(super) struct Placed {
     pub(super) name: RepositoryName,
     pub(super) alias: Option<RepositoryName>,
     pub(super) tag: Option<Tag>,
+    /// What it will follow upstream.
+    pub(super) follows: Follows,
 }
 
 impl Engine {
@@ -157,7 +159,13 @@ impl Engine {
                 };
                 // By its name alone, not by how the name was said: the root must not depend on that.
                 let alias = upstream.alias().filter(|_| upstream.published_name().is_ok_and(|usual| usual == name));
-                let tag = chosen.and_then(|chosen| chosen.tag).or_else(|| tag.clone());
+                let given = chosen.and_then(|chosen| chosen.tag);
+                let follows = match (&given, tag) {
+                    (Some(given), Some(tag)) if given != tag => Follows::Tag(tag.clone()),
+                    (Some(_), None) => Follows::Nothing,
+                    _ => Follows::Own,
+                };
+                let tag = given.or_else(|| tag.clone());
                 let target = digest.map_or_else(|| reference.target(), Target::Digest);
                 Ok(Placed {
                     request: request.clone(),
@@ -168,6 +176,7 @@ impl Engine {
                     name,
                     alias,
                     tag,
+                    follows,
                 })
             }
             Source::Local(source) => {
@@ -194,6 +203,7 @@ impl Engine {
                     name,
                     alias: None,
                     tag: Some(tag.unwrap_or_else(Tag::latest)),
+                    follows: Follows::Own,
                 })
             }
         }
@@ -234,6 +244,7 @@ impl Engine {
             alias: placed.alias.clone(),
             upstream: placed.upstream.clone(),
             tag: placed.tag.clone(),
+            follows: placed.follows.clone(),
             digest,
             change: Change::Added,
             selection,
@@ -431,7 +442,9 @@ impl Engine {
             };
             attached_here &= here.is_some_and(|image| image.digest == attached.digest);
         }
-        let same_choice = planned.selection == existing.selection && planned.all_manifests == existing.all_manifests;
+        let same_choice = planned.selection == existing.selection
+            && planned.all_manifests == existing.all_manifests
+            && planned.follows == existing.follows;
         let explicit = existing.attached_to.is_none();
         Ok(if complete && attached_here && same_choice && explicit { Change::Unchanged } else { Change::Extended })
     }

@@ -76,7 +76,7 @@ impl Engine {
         let shown = shown(&repository, &image);
         Ok(Some(match (omission.platform, repository.upstream) {
             (Some(platform), Some(upstream)) => {
-                let reference = image.tag.map_or_else(|| format!("@{}", image.digest), |tag| format!(":{tag}"));
+                let reference = image.upstream_suffix();
                 format!(
                     "{platform} of {shown} is not mirrored here; `roadstead add {upstream}{reference} --platform {platform}` gets it"
                 )

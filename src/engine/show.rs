@@ -227,10 +227,7 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
     let omissions = images::omissions(connection, image.id)?;
     Ok(ImageDetails {
         row: image_row(connection, repository, image)?,
-        upstream: repository.upstream.as_ref().map(|upstream| match &image.tag {
-            Some(tag) => format!("{upstream}:{tag}"),
-            None => format!("{upstream}@{}", image.digest),
-        }),
+        upstream: repository.upstream.as_ref().map(|upstream| format!("{upstream}{}", image.upstream_suffix())),
         private: repository.private,
         published: repository.is_published(),
         media_type: top_type,

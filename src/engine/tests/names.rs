@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
+use crate::image::Tag;
 
 /// The same image with a layer that schema 1 can't say.
 fn unsayable(image: Image) -> Image {
@@ -173,4 +174,42 @@ async fn pages_name_the_gateway_tag_that_a_platform_really_has() {
     assert!(shown.iter().all(|row| row.tag.as_deref() != Some("1-arm64")), "{shown:?}");
     yard.remove("app:1-arm64").await;
     assert_eq!((named(), yard.root()), (1, root));
+}
+
+#[tokio::test]
+async fn another_name_and_tag_follow_the_tag_that_was_asked_for() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "latest", &index("latest"));
+    let pinned = yard.put("app", "pinned", &index("pinned"));
+    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..yard.request(what) };
+    let requests = [
+        named("app:1", "web:latest"),
+        named("app:1", "web:also"),
+        named(&format!("app@{pinned}"), "web:pinned"),
+        named("app:latest", "other"),
+    ];
+    let plan = yard.engine.plan_add(&requests, &Job::new().0).await.unwrap();
+    assert!(yard.apply(plan).await.unwrap().failed.is_empty());
+    yard.check();
+    let states = async || {
+        let all = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
+        all.into_iter().map(|row| (row.image, row.standing)).collect::<Vec<_>>()
+    };
+    use crate::engine::view::Standing;
+    let current = states().await;
+    let names: Vec<&str> = current.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["other:latest", "web:also", "web:latest"], "what is pinned follows nothing");
+    assert!(current.iter().all(|(_, standing)| matches!(standing, Standing::Current)), "{current:?}");
+    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    assert!(plan.failed.is_empty() && plan.is_empty(), "{plan:?}");
+    let moved = yard.put("app", "1", &index("moved"));
+    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    assert!(plan.failed.is_empty(), "{:?}", plan.failed);
+    assert!(yard.apply(plan).await.unwrap().failed.is_empty());
+    yard.check();
+    let tag: Tag = "latest".parse().unwrap();
+    let rows = yard.engine.images(&"web".parse().unwrap()).unwrap();
+    let row = rows.iter().find(|row| row.tag.as_deref() == Some(tag.as_str())).unwrap();
+    assert_eq!(row.digest, moved);
 }
