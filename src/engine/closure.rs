@@ -203,7 +203,7 @@ impl<'a> Closure<'a> {
     }
 
     async fn child(&self, entry: &Descriptor) -> Result<Arc<PlannedManifest>> {
-        let planned = match self.engine.known_manifest(&entry.digest)? {
+        let planned = match self.engine.known_manifest(&entry.digest, self.placed)? {
             Some(known) => known,
             None => self.engine.fetch_manifest(self.placed, &Target::Digest(entry.digest)).await?,
         };

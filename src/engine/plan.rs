@@ -133,6 +133,8 @@ pub struct PlannedBlob {
     pub size: u64,
     /// The first image that wants it.
     pub image: String,
+    /// It is fetched although it is here: only private repositories have it, and this image would publish it.
+    pub(super) anew: bool,
     /// Where it is asked for.
     pub(super) registry: Arc<dyn Registry>,
     /// Under which repository.

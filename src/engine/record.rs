@@ -114,6 +114,8 @@ impl Engine {
             }
             if repository.insecure != image.insecure {
                 repositories::set_insecure(writer, repository.id, image.insecure)?;
+                // Its record says so, too.
+                of_it.whole = true;
             }
             return Ok(repository);
         }

@@ -2,6 +2,7 @@
 //!
 //! Manifests that are fetched for a plan are part of it and not fetched again; those the catalog has are not fetched at all.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ use super::plan::{
 };
 use super::request::{AddRequest, Source};
 use super::{Engine, closure::Closure};
+use crate::catalog::blobs::{self, Blob};
 use crate::catalog::images::{self, Follows, Image, Role};
-use crate::catalog::{blobs, repositories};
+use crate::catalog::repositories;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target, Upstream};
 use crate::registry::{Layout, Registry};
@@ -99,35 +101,44 @@ impl Engine {
     /// Fills in what must be fetched, each digest once.
     fn count_bytes(&self, plan: &mut AddPlan, sources: &[(Arc<dyn Registry>, RepositoryName)]) -> Result<()> {
         let reader = self.catalog.read()?;
-        let mut seen: HashMap<Digest, bool> = HashMap::new();
+        let mut seen: HashMap<Digest, Option<Blob>> = HashMap::new();
+        let mut counted = BTreeSet::new();
         for (image, (registry, repository)) in plan.images.iter_mut().zip(sources) {
             let shown = image.shown();
             let mut new_bytes = 0;
+            let allowed = repositories::by_name(&reader, image.name.as_str())?.is_some_and(|known| known.allowed);
+            let published = !image.private || allowed;
             let attached = image.attached.iter().flat_map(|attached| attached.blobs.iter());
             let mut of_this = BTreeSet::new();
             for wanted in image.blobs.iter().chain(attached) {
                 if !of_this.insert(wanted.digest) {
                     continue;
                 }
-                let (is_new, first) = match seen.get(&wanted.digest) {
-                    Some(is_new) => (*is_new, false),
-                    None => {
-                        let known = blobs::by_digest(&reader, &wanted.digest)?.is_some_and(|blob| {
+                let here = match seen.entry(wanted.digest) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => {
+                        unknown.insert(blobs::by_digest(&reader, &wanted.digest)?.filter(|blob| {
                             blob.inline || self.store.contains(&wanted.digest, wanted.size).unwrap_or(false)
-                        });
-                        seen.insert(wanted.digest, !known);
-                        (!known, true)
+                        }))
                     }
                 };
+                // What only private repositories have is published elsewhere only if it is there, too: a digest is no
+                // secret, and naming it must not be enough to give out what it stands for.
+                let anew = match here {
+                    Some(blob) => published && !repositories::may_name(&reader, blob.id, image.upstream.as_ref())?,
+                    None => false,
+                };
+                let is_new = here.is_none() || anew;
                 if is_new {
                     new_bytes += wanted.size;
                 }
-                match (is_new, first) {
+                match (is_new, counted.insert((wanted.digest, is_new))) {
                     (true, true) => {
                         plan.new_bytes += wanted.size;
                         plan.fetch.push(PlannedBlob {
                             digest: wanted.digest,
                             size: wanted.size,
+                            anew,
                             image: shown.clone(),
                             registry: Arc::clone(registry),
                             repository: repository.clone(),
@@ -297,23 +308,26 @@ impl Engine {
         if let (Target::Tag(_), Some(image)) = (&placed.target, existing) {
             let head = placed.registry.head(&placed.repository, &placed.target).await?;
             if head.digest == Some(image.digest)
-                && let Some(known) = self.known_manifest(&image.digest)?
+                && let Some(known) = self.known_manifest(&image.digest, placed)?
             {
                 return Ok(known);
             }
         }
         if let Target::Digest(digest) = &placed.target
-            && let Some(known) = self.known_manifest(digest)?
+            && let Some(known) = self.known_manifest(digest, placed)?
         {
             return Ok(known);
         }
         self.fetch_manifest(placed, &placed.target).await
     }
 
-    /// A manifest that the catalog has.
-    pub(super) fn known_manifest(&self, digest: &Digest) -> Result<Option<Arc<PlannedManifest>>> {
+    /// A manifest that the catalog has, and that an image from there may consist of without having shown it.
+    pub(super) fn known_manifest(&self, digest: &Digest, placed: &Placed) -> Result<Option<Arc<PlannedManifest>>> {
         let reader = self.catalog.read()?;
         let Some(blob) = blobs::by_digest(&reader, digest)?.filter(|blob| blob.inline) else { return Ok(None) };
+        if !repositories::may_name(&reader, blob.id, placed.upstream.as_ref())? {
+            return Ok(None);
+        }
         let Some(row) = blobs::manifest(&reader, blob.id)? else { return Ok(None) };
         let bytes = blobs::bytes(&reader, blob.id)?;
         let manifest = crate::image::Manifest::parse(&bytes, Some(&row.media_type))?;
@@ -399,7 +413,7 @@ impl Engine {
         let mut attached = Vec::with_capacity(found.len());
         for (tag, target) in found {
             let known = match &target {
-                Target::Digest(digest) => self.known_manifest(digest)?,
+                Target::Digest(digest) => self.known_manifest(digest, placed)?,
                 Target::Tag(_) => None,
             };
             let top = match known {
@@ -442,11 +456,17 @@ impl Engine {
             };
             attached_here &= here.is_some_and(|image| image.digest == attached.digest);
         }
+        let repository = repositories::by_id(&reader, existing.repository)?;
+        let same_upstream = planned.private == repository.private && planned.insecure == repository.insecure;
         let same_choice = planned.selection == existing.selection
             && planned.all_manifests == existing.all_manifests
             && planned.follows == existing.follows;
         let explicit = existing.attached_to.is_none();
-        Ok(if complete && attached_here && same_choice && explicit { Change::Unchanged } else { Change::Extended })
+        Ok(if complete && attached_here && same_choice && same_upstream && explicit {
+            Change::Unchanged
+        } else {
+            Change::Extended
+        })
     }
 }
 
