@@ -431,8 +431,19 @@ fn record_manifest(writer: &Writer<'_>, settings: &Settings, planned: &PlannedMa
 }
 
 fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, ready: &Ready) -> Result<i64> {
+    let check = |size: u64| {
+        if size == wanted.size {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Verification,
+            format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size),
+        ))
+    };
     match ready.get(&wanted.digest) {
         Some(digests) => {
+            // Another image of the plan may have had it fetched, and said the truth.
+            check(digests.size)?;
             let link: Link = file::root(settings.profile, digests.size, &digests.leaves)?;
             let new = blobs::NewBlob {
                 digest: wanted.digest,
@@ -448,12 +459,7 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
                 Error::new(Kind::Locked, format!("{} is gone since this was planned", wanted.digest))
                     .hint("Plan again: run the same command once more.")
             })?;
-            if known.size != wanted.size {
-                return Err(Error::new(
-                    Kind::Verification,
-                    format!("{} has {} bytes, and its manifest says {}", wanted.digest, known.size, wanted.size),
-                ));
-            }
+            check(known.size)?;
             Ok(known.id)
         }
     }

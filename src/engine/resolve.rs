@@ -9,13 +9,14 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::stream;
 
+use super::Engine;
+use super::closure::{Closure, MANIFEST_BYTES};
 use super::job::{Event, Job};
 use super::plan::{
     AddPlan, AttachedImage, Change, Expected, FailedRequest, LeftOut, PlannedBlob, PlannedImage, PlannedManifest,
     WantedBlob,
 };
 use super::request::{AddRequest, Source};
-use super::{Engine, closure::Closure};
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::images::{self, Follows, Image, Role};
 use crate::catalog::repositories;
@@ -25,6 +26,9 @@ use crate::registry::{Layout, Registry};
 
 /// Requests that are resolved at the same time.
 const AT_ONCE: usize = 8;
+
+/// Most things that may be attached to one image.
+const MOST_ATTACHED: usize = 2_000;
 
 /// How deep things may be attached to attached things: a signature of an SBOM of an image.
 const ATTACHED_DEPTH: usize = 3;
@@ -346,6 +350,9 @@ impl Engine {
         let mut all: BTreeMap<(Digest, Option<String>, Digest), AttachedImage> = BTreeMap::new();
         let mut next = subjects;
         let mut asked: BTreeSet<Digest> = next.iter().copied().collect();
+        let mut bytes = 0;
+        let refuse =
+            |why: String| Err(Error::new(Kind::Verification, format!("{} is refused: {why}", placed.request.source)));
         for _ in 0..ATTACHED_DEPTH {
             let mut found = stream::iter(next)
                 .map(|subject| async move { self.attached_of(placed, subject).await })
@@ -355,6 +362,7 @@ impl Engine {
                 job.check()?;
                 for attached in attached? {
                     for manifest in &attached.manifests {
+                        bytes += manifest.bytes.len() as u64;
                         if asked.insert(manifest.digest) {
                             deeper.push(manifest.digest);
                         }
@@ -363,6 +371,13 @@ impl Engine {
                         (attached.subject, attached.tag.as_ref().map(Tag::to_string), attached.digest),
                         attached,
                     );
+                }
+                if all.len() > MOST_ATTACHED {
+                    return refuse(format!("more than {MOST_ATTACHED} things are attached to it"));
+                }
+                if bytes > MANIFEST_BYTES {
+                    let most = crate::text::bytes(MANIFEST_BYTES);
+                    return refuse(format!("the manifests of what is attached to it are larger than {most} together"));
                 }
             }
             if deeper.is_empty() {
@@ -410,6 +425,13 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+        if found.len() > MOST_ATTACHED {
+            return Err(Error::new(
+                Kind::Verification,
+                format!("{} is refused: {} things are attached to {subject}", placed.request.source, found.len()),
+            ));
+        }
+        let mut bytes = 0;
         let mut attached = Vec::with_capacity(found.len());
         for (tag, target) in found {
             let known = match &target {
@@ -428,6 +450,13 @@ impl Engine {
             let mut closure = Closure::new(self, placed, Selection::All, false);
             closure.walk_top(top).await?;
             let Closure { manifests, blobs, .. } = closure;
+            bytes += manifests.iter().map(|manifest| manifest.bytes.len() as u64).sum::<u64>();
+            if bytes > MANIFEST_BYTES {
+                return Err(Error::new(
+                    Kind::Verification,
+                    format!("{} is refused: too much is attached to {subject}", placed.request.source),
+                ));
+            }
             attached.push(AttachedImage { subject, tag, digest, artifact_type, manifests, blobs });
         }
         Ok(attached)

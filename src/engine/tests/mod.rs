@@ -2,6 +2,7 @@
 
 mod add;
 mod attached;
+mod bounds;
 mod consent;
 mod names;
 mod purity;
