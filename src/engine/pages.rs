@@ -103,10 +103,6 @@ impl Pen<'_> {
                 names.extend(images::consisting_of(self.writer, repository.id, blob.id)?.iter().map(images::page_name));
             }
         }
-        // Who comes first has a name that several want; the others' rows say that they don't.
-        for name in &touched.gateway_tags {
-            names.extend(images::wanting(self.writer, repository.id, name)?.iter().map(images::page_name));
-        }
         let old = pages::of(self.writer, repository.id)?;
         // The set of names is another, or one of them needs another number of rows: pages may be cut elsewhere.
         let mut cut_again = whole;
@@ -236,13 +232,12 @@ impl Pen<'_> {
         for manifest in images::gateway(writer, image.id)?.into_iter().filter(|manifest| !manifest.platform.is_empty())
         {
             let blob = blobs::by_id(writer, manifest.manifest)?;
-            let has_its_name = images::has_its_name(writer, repository.id, &manifest)?;
             platforms.push(PlatformRow {
                 platform: manifest.platform,
                 digest: blob.digest,
                 cid: blob.link.cid.to_string(),
                 size: manifest.size,
-                gateway: gateway(manifest.name, manifest.outcome.err(), has_its_name)?,
+                gateway: gateway(manifest.name, manifest.outcome.err())?,
             });
         }
         let mut referrers: Vec<ReferrerRow> = Vec::new();
@@ -334,7 +329,6 @@ impl Pen<'_> {
             tag: image.tag.clone(),
             digest: image.digest,
             media_type: row.media_type.clone(),
-            upstream_tag: image.follows.upstream_tag().map(str::to_owned),
             selection: image.selection.clone(),
             all_manifests: image.all_manifests,
             default_platform: Some(self.settings.default_platform.clone()),
@@ -344,12 +338,9 @@ impl Pen<'_> {
     }
 }
 
-fn gateway(name: Option<String>, reason: Option<String>, has_its_name: bool) -> Result<Gateway> {
+fn gateway(name: Option<String>, reason: Option<String>) -> Result<Gateway> {
     Ok(match (name, reason) {
         (_, Some(reason)) => Gateway::Absent(reason),
-        (Some(name), None) if !has_its_name => {
-            Gateway::Absent(format!("it is there by digest only, since `{name}` is another image"))
-        }
         (Some(name), None) => Gateway::Tag(name.parse()?),
         (None, None) => Gateway::Absent("it is there by digest only".to_owned()),
     })

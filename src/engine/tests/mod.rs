@@ -4,6 +4,7 @@ mod add;
 mod attached;
 mod bounds;
 mod consent;
+mod export;
 mod names;
 mod purity;
 mod remove;
