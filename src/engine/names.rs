@@ -8,6 +8,7 @@ use crate::catalog::repositories::{self, Repository};
 use crate::error::{Error, Kind, Result};
 use crate::image::{RepositoryName, Tag};
 use crate::site::conflict::{Published, conflict};
+use crate::site::paths;
 
 fn taken(name: &str, by: &Repository) -> Error {
     let from = by.upstream.as_ref().map_or_else(|| "a local image".to_owned(), ToString::to_string);
@@ -22,12 +23,18 @@ pub(super) fn check_same_upstream(repository: &Repository, placed: &Placed) -> R
 }
 
 /// Whether a new repository finds its name and its alias free.
-pub(super) fn check_new(connection: &Connection, placed: &Placed) -> Result<()> {
-    let tags: Vec<&str> = placed.tag.iter().map(Tag::as_str).collect();
-    for name in std::iter::once(&placed.name).chain(&placed.alias) {
+pub(super) fn check_new(
+    connection: &Connection,
+    name: &RepositoryName,
+    alias: Option<&RepositoryName>,
+    tag: Option<&Tag>,
+) -> Result<()> {
+    let tags: Vec<&str> = tag.iter().map(|tag| tag.as_str()).collect();
+    for name in std::iter::once(name).chain(alias) {
         if let Some(other) = repositories::by_name_or_alias(connection, name.as_str())? {
             return Err(taken(name.as_str(), &other));
         }
+        check_directories(connection, name)?;
         check(connection, name, &tags)?;
     }
     Ok(())
@@ -37,6 +44,37 @@ pub(super) fn check_new(connection: &Connection, placed: &Placed) -> Result<()> 
 pub(super) fn check_tag(connection: &Connection, repository: &Repository, tag: &Tag) -> Result<()> {
     for name in std::iter::once(&repository.name).chain(&repository.alias) {
         check(connection, name, &[tag.as_str()])?;
+    }
+    Ok(())
+}
+
+/// The directories of a repository hang in the tree as a whole, so nothing else can be inside one.
+fn check_directories(connection: &Connection, name: &RepositoryName) -> Result<()> {
+    const DIRECTORIES: [&str; 3] = [paths::BLOBS, paths::MANIFESTS, paths::TAGS];
+    let name = name.as_str();
+    let refuse = |new: &str, of: &str, directory: &str| {
+        Err(Error::new(
+            Kind::Usage,
+            format!("`{new}` can't be published: `{of}/{directory}` has the {directory} of `{of}`"),
+        )
+        .hint("Choose another name with `--as NAME`."))
+    };
+    for (at, _) in name.match_indices('/') {
+        let (above, below) = (&name[..at], name[at + 1..].split('/').next().unwrap_or_default());
+        if DIRECTORIES.contains(&below) && repositories::by_name_or_alias(connection, above)?.is_some() {
+            return refuse(name, above, below);
+        }
+    }
+    for directory in DIRECTORIES {
+        if is_name_or_above(connection, &format!("{name}/{directory}"))? {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "`{name}` can't be published: a repository lies in `{name}/{directory}`, which has its {directory}"
+                ),
+            )
+            .hint("Choose another name with `--as NAME`."));
+        }
     }
     Ok(())
 }
