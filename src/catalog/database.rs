@@ -10,7 +10,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_catalog.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_catalog.sql"), include_str!("migrations/0002_follows.sql")];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
 /// [`super::PlanLock`].

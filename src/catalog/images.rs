@@ -23,6 +23,17 @@ pub enum Role {
     Gateway = 4,
 }
 
+/// What an image follows upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Follows {
+    /// The tag that it has here; nothing if it has none.
+    Own,
+    /// A tag that it was published under another one of.
+    Tag(Tag),
+    /// Nothing: it was asked for by digest, and given a tag here.
+    Nothing,
+}
+
 /// A mirrored image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -32,6 +43,8 @@ pub struct Image {
     pub repository: i64,
     /// Its tag; none if it is pinned by digest.
     pub tag: Option<Tag>,
+    /// What it follows upstream.
+    pub follows: Follows,
     /// Row of its top manifest.
     pub manifest: i64,
     /// Digest of its top manifest.
@@ -63,6 +76,8 @@ pub struct NewImage<'a> {
     pub repository: i64,
     /// Its tag; none if it is pinned by digest.
     pub tag: Option<&'a Tag>,
+    /// What it follows upstream.
+    pub follows: &'a Follows,
     /// Row of its top manifest.
     pub manifest: i64,
     /// Platforms that are mirrored.
@@ -107,8 +122,35 @@ pub struct GatewayManifest {
     pub outcome: std::result::Result<(i64, Digest), String>,
 }
 
+impl Follows {
+    /// As it is recorded: nothing for the own tag, an empty text for none.
+    pub fn upstream_tag(&self) -> Option<&str> {
+        match self {
+            Self::Own => None,
+            Self::Tag(tag) => Some(tag.as_str()),
+            Self::Nothing => Some(""),
+        }
+    }
+}
+
+impl Image {
+    /// The tag that it follows upstream.
+    pub fn followed(&self) -> Option<&Tag> {
+        match &self.follows {
+            Follows::Own => self.tag.as_ref(),
+            Follows::Tag(tag) => Some(tag),
+            Follows::Nothing => None,
+        }
+    }
+
+    /// What follows its repository's name in a reference to it upstream: `:tag` or `@digest`.
+    pub fn upstream_suffix(&self) -> String {
+        self.followed().map_or_else(|| format!("@{}", self.digest), |tag| format!(":{tag}"))
+    }
+}
+
 pub(super) const COLUMNS: &str = "i.id, i.repository, i.tag, i.manifest, b.digest, i.selection, i.all_manifests, i.attached_to, i.platforms, \
-                       i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows";
+                       i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows, i.upstream_tag";
 pub(super) const FROM: &str = "FROM images i JOIN blobs b ON b.id = i.manifest";
 
 /// A column whose text must parse.
@@ -135,6 +177,11 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
         upstream_digest: optional_digest_column(row, 11)?,
         checked_at: row.get(12)?,
         page_rows: row.get(13)?,
+        follows: match row.get_ref(14)? {
+            rusqlite::types::ValueRef::Null => Follows::Own,
+            text if text.as_str()?.is_empty() => Follows::Nothing,
+            _ => Follows::Tag(parsed(row, 14)?),
+        },
     })
 }
 
@@ -246,6 +293,28 @@ pub fn attached_to(connection: &Connection, repository: i64, subject: &Digest) -
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Visits the images of a repository that hold this manifest, those that were asked for first, each with what it came along
+/// with, until `visit` says no.
+pub fn each_holder(
+    connection: &Connection,
+    repository: i64,
+    manifest: &Digest,
+    mut visit: impl FnMut(i64, Option<Digest>) -> bool,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id, i.attached_to FROM image_contents c JOIN images i ON i.id = c.image
+         WHERE c.blob = (SELECT id FROM blobs WHERE digest = ?) AND c.repository = ? AND c.role = 0
+         ORDER BY i.attached_to IS NOT NULL, i.id",
+    )?;
+    let mut rows = statement.query(params![manifest.as_bytes(), repository])?;
+    while let Some(row) = rows.next()? {
+        if !visit(row.get(0)?, optional_digest_column(row, 1)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a repository has any image.
 pub fn any(connection: &Connection, repository: i64) -> Result<bool> {
     let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM images WHERE repository = ?)")?;
@@ -337,8 +406,8 @@ pub fn set_referrer_list(writer: &Writer<'_>, repository: i64, subject: &Digest,
 /// Records an image.
 pub fn add(writer: &Writer<'_>, new: &NewImage<'_>) -> Result<i64> {
     let mut statement = writer.prepare_cached(
-        "INSERT INTO images (repository, tag, manifest, selection, all_manifests, attached_to, platforms, logical, added_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        "INSERT INTO images (repository, tag, manifest, selection, all_manifests, attached_to, platforms, logical, added_at, upstream_tag)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
     )?;
     let id = statement.insert(params![
         new.repository,
@@ -348,7 +417,8 @@ pub fn add(writer: &Writer<'_>, new: &NewImage<'_>) -> Result<i64> {
         new.all_manifests,
         new.attached_to.map(Digest::as_bytes),
         new.platforms,
-        new.now
+        new.now,
+        new.follows.upstream_tag()
     ])?;
     for content in new.contents {
         add_content(writer, id, new.repository, *content)?;
@@ -451,9 +521,24 @@ pub fn gateway_by_name(connection: &Connection, repository: i64, name: &str) -> 
     let mut statement = connection.prepare_cached(
         "SELECT g.blob FROM gateway_manifests g JOIN images i ON i.id = g.image WHERE g.repository = ?1 AND g.name = ?2
          AND (g.rank = 0 OR NOT EXISTS (SELECT 1 FROM images t WHERE t.repository = ?1 AND t.tag = ?2))
-         ORDER BY g.rank, i.tag LIMIT 1",
+         ORDER BY g.rank, g.blob IS NULL, i.tag LIMIT 1",
     )?;
     Ok(statement.query_row(params![repository, name], |row| row.get(0)).optional()?.flatten())
+}
+
+/// Whether this is what has the tag that it wants in the gateway view: another may have it.
+pub fn has_its_name(connection: &Connection, repository: i64, manifest: &GatewayManifest) -> Result<bool> {
+    let (Some(name), Ok((blob, _))) = (&manifest.name, &manifest.outcome) else { return Ok(false) };
+    Ok(gateway_by_name(connection, repository, name)? == Some(*blob))
+}
+
+/// The images of a repository that want this tag in the gateway view.
+pub fn wanting(connection: &Connection, repository: i64, name: &str) -> Result<Vec<Image>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT DISTINCT {COLUMNS} {FROM} JOIN gateway_manifests g ON g.image = i.id WHERE g.repository = ? AND g.name = ?"
+    ))?;
+    let rows = statement.query_map(params![repository, name], image)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The blob that has this digest for clients of the gateway view.

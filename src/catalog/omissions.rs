@@ -36,7 +36,7 @@ pub fn of_digest(connection: &Connection, repository: i64, digest: &Digest) -> R
          WHERE i.repository = ? AND o.digest = ? ORDER BY i.tag LIMIT 1"
     ))?;
     let found = statement.query_row(params![repository, digest.as_bytes()], |row| {
-        Ok((image(row)?, Omission { digest: digest_column(row, 14)?, platform: row.get(15)?, reason: row.get(16)? }))
+        Ok((image(row)?, Omission { digest: digest_column(row, 15)?, platform: row.get(16)?, reason: row.get(17)? }))
     });
     Ok(found.optional()?)
 }

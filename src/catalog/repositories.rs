@@ -196,6 +196,19 @@ pub fn count_shown(writer: &Writer<'_>, id: i64) -> Result<bool> {
     Ok(changed > 0)
 }
 
+/// Whether an image from there may consist of this blob without having shown that it has it: it is published already, or
+/// comes from the same upstream, or belongs to nothing.
+pub fn may_name(connection: &Connection, blob: i64, upstream: Option<&Upstream>) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM image_contents WHERE blob = ?1)
+         OR EXISTS (SELECT 1 FROM image_contents c JOIN repositories r ON r.id = c.repository
+                    WHERE c.blob = ?1 AND (r.private = 0 OR r.allowed = 1 OR (r.registry IS ?2 AND r.upstream IS ?3)))",
+    )?;
+    let registry = upstream.map(|upstream| upstream.registry.as_str());
+    let repository = upstream.map(|upstream| upstream.repository.as_str());
+    Ok(statement.query_row(params![blob, registry, repository], |row| row.get(0))?)
+}
+
 /// Says whether a repository is private, and whether it may be published all the same.
 pub fn set_visibility(writer: &Writer<'_>, id: i64, private: bool, allowed: bool) -> Result<()> {
     writer

@@ -17,6 +17,8 @@ use crate::text::printable_within;
 const DEPTH: usize = 4;
 /// Most manifests of one image: far above what exists.
 const MANIFESTS: usize = 2_000;
+/// Most bytes of all manifests of one image together: they are in memory while it is planned.
+pub(super) const MANIFEST_BYTES: u64 = 64 << 20;
 /// Largest blob: 1 TiB, far above what exists, low enough that no sum overflows.
 const BLOB: u64 = 1 << 40;
 /// Largest image configuration that is read.
@@ -40,6 +42,8 @@ pub(super) struct Closure<'a> {
     attestations: BTreeSet<Digest>,
     seen: BTreeSet<Digest>,
     sizes: BTreeMap<Digest, u64>,
+    wanted: BTreeSet<(Digest, Role)>,
+    bytes: u64,
 }
 
 impl<'a> Closure<'a> {
@@ -58,6 +62,8 @@ impl<'a> Closure<'a> {
             attestations: BTreeSet::new(),
             seen: BTreeSet::new(),
             sizes: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            bytes: 0,
         }
     }
 
@@ -121,15 +127,14 @@ impl<'a> Closure<'a> {
         if !self.seen.insert(planned.digest) {
             return Ok(());
         }
-        if self.seen.len() > MANIFESTS {
-            return Err(self.refuse(&format!("it consists of more than {MANIFESTS} manifests")));
-        }
-        self.manifests.push(Arc::clone(&planned));
+        self.keep(&planned)?;
         match &planned.manifest.body {
             Body::Image { config, layers } => {
                 let content = if planned.manifest.is_image() { Role::Layer } else { Role::Other };
                 self.want(config, if planned.manifest.is_image() { Role::Config } else { Role::Other })?;
                 for layer in layers {
+                    // Also where it is left out: sizes are added up.
+                    self.check_size(layer)?;
                     if layer.is_foreign_layer() {
                         self.left_out.push(left_out(
                             layer.digest,
@@ -163,6 +168,19 @@ impl<'a> Closure<'a> {
                 Ok(())
             }
         }
+    }
+
+    fn keep(&mut self, planned: &Arc<PlannedManifest>) -> Result<()> {
+        self.bytes += planned.bytes.len() as u64;
+        if self.seen.len() > MANIFESTS {
+            return Err(self.refuse(&format!("it consists of more than {MANIFESTS} manifests")));
+        }
+        if self.bytes > MANIFEST_BYTES {
+            let most = crate::text::bytes(MANIFEST_BYTES);
+            return Err(self.refuse(&format!("its manifests are larger than {most} together")));
+        }
+        self.manifests.push(Arc::clone(planned));
+        Ok(())
     }
 
     /// Decides what to do with each entry of an index.
@@ -208,7 +226,7 @@ impl<'a> Closure<'a> {
     }
 
     async fn child(&self, entry: &Descriptor) -> Result<Arc<PlannedManifest>> {
-        let planned = match self.engine.known_manifest(&entry.digest)? {
+        let planned = match self.engine.known_manifest(&entry.digest, self.placed)? {
             Some(known) => known,
             None => self.engine.fetch_manifest(self.placed, &Target::Digest(entry.digest)).await?,
         };
@@ -233,17 +251,15 @@ impl<'a> Closure<'a> {
             self.want(config, if child.manifest.is_image() { Role::Config } else { Role::Other })?;
             let platform = entry.runs_on().map(|platform| printable_within(&platform.to_string(), 60));
             for layer in layers {
+                self.check_size(layer)?;
                 self.left_out.push(left_out(layer.digest, platform.clone(), reason));
             }
         }
-        self.manifests.push(child);
-        Ok(())
+        self.keep(&child)
     }
 
     fn want(&mut self, descriptor: &Descriptor, role: Role) -> Result<()> {
-        if descriptor.size > BLOB {
-            return Err(self.refuse(&format!("{} is said to have {} bytes", descriptor.digest, descriptor.size)));
-        }
+        self.check_size(descriptor)?;
         if let Some(other) = self.sizes.insert(descriptor.digest, descriptor.size)
             && other != descriptor.size
         {
@@ -251,8 +267,15 @@ impl<'a> Closure<'a> {
                 self.refuse(&format!("{} is said to have {other} and {} bytes", descriptor.digest, descriptor.size))
             );
         }
-        if !self.blobs.iter().any(|blob| blob.digest == descriptor.digest && blob.role == role) {
+        if self.wanted.insert((descriptor.digest, role)) {
             self.blobs.push(WantedBlob { digest: descriptor.digest, size: descriptor.size, role });
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, descriptor: &Descriptor) -> Result<()> {
+        if descriptor.size > BLOB {
+            return Err(self.refuse(&format!("{} is said to have {} bytes", descriptor.digest, descriptor.size)));
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ impl Engine {
         }
         let followed = all.into_iter().filter_map(|(repository, image)| {
             let upstream = repository.upstream.clone()?;
-            image.tag.as_ref()?;
+            image.followed()?;
             Some((repository, image, upstream))
         });
         Ok(followed.collect())
@@ -91,8 +91,8 @@ impl Engine {
     async fn upstream_digest(&self, repository: &Repository, image: &Image, upstream: &Upstream) -> Result<Digest> {
         let registry = self.registries.open(&upstream.registry, repository.insecure)?;
         let tag =
-            image.tag.clone().ok_or_else(|| Error::new(Kind::Unexpected, "an image without tag is not followed"))?;
-        let target = Target::Tag(tag);
+            image.followed().ok_or_else(|| Error::new(Kind::Unexpected, "an image without tag is not followed"))?;
+        let target = Target::Tag(tag.clone());
         match registry.head(&upstream.repository, &target).await?.digest {
             Some(digest) => Ok(digest),
             // A registry that doesn't say the digest in a HEAD has to be asked for the manifest.
@@ -106,8 +106,9 @@ impl Engine {
             .followed(picks)?
             .into_iter()
             .map(|(repository, image, upstream)| {
-                let usual = upstream.published_name().is_ok_and(|name| name == repository.name);
-                let reference = Reference { upstream, tag: image.tag.clone(), digest: None };
+                let usual = upstream.published_name().is_ok_and(|name| name == repository.name)
+                    && image.followed() == image.tag.as_ref();
+                let reference = Reference { upstream, tag: image.followed().cloned(), digest: None };
                 AddRequest {
                     name: (!usual).then(|| PublishedAs { name: repository.name.clone(), tag: image.tag.clone() }),
                     insecure: repository.insecure,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use crate::error::{Context as _, Error, Kind, Result};
@@ -18,7 +18,8 @@ pub(super) fn claim(target: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let mut entries = fs::read_dir(target).context(|| format!("can't export to {}", target.display()))?;
             let empty = entries.next().is_none();
-            if !empty && !target.join(MARK).is_file() {
+            let marked = fs::symlink_metadata(target.join(MARK)).is_ok_and(|mark| mark.is_file());
+            if !empty && !marked {
                 return Err(Error::new(Kind::Usage, format!("{} is not empty and no former export", target.display()))
                     .hint("Choose a directory that is not there yet; nothing in this one was touched."));
             }
@@ -31,12 +32,24 @@ pub(super) fn claim(target: &Path) -> Result<()> {
         }
         Err(error) => return Err(Error::from(error).context(format!("can't make {}", target.display()))),
     }
-    fs::write(target.join(MARK), "not complete\n").context(|| format!("can't export to {}", target.display()))
+    mark(target, "not complete\n")
+}
+
+/// Writes the mark under another name and renames it: what has its name is replaced, never followed or written into.
+fn mark(target: &Path, text: &str) -> Result<()> {
+    let words = || format!("can't export to {}", target.display());
+    let new = target.join(format!("{MARK}.{}", std::process::id()));
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::from(error).context(words())),
+        _ => {}
+    }
+    fs::File::create_new(&new).and_then(|mut file| file.write_all(text.as_bytes())).context(words)?;
+    fs::rename(&new, target.join(MARK)).context(words)
 }
 
 /// Says that the export is complete.
 pub(super) fn finish(target: &Path, root: &str) -> Result<()> {
-    fs::write(target.join(MARK), format!("{root}\n")).context(|| format!("can't export to {}", target.display()))
+    mark(target, &format!("{root}\n"))
 }
 
 /// Removes what a former export had here and this one has not.

@@ -50,7 +50,7 @@ impl Engine {
             }
         };
         // A run that was killed may have left it verified, but not recorded: reading it is cheaper than fetching it.
-        if self.store.contains(&digest, size)? {
+        if !blob.anew && self.store.contains(&digest, size)? {
             let (engine, advance) = (Arc::clone(self), progress.clone());
             let verdict =
                 spawn_blocking(move || engine.store.verify(&digest, size, profile, &mut |bytes| advance(bytes)))

@@ -1,6 +1,6 @@
 //! The pages for people and the records for programs, kept up to date: only those that a change touches are made again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::touched::{Touched, TouchedRepository};
 use super::tree::{Edits, generated};
@@ -102,6 +102,10 @@ impl Pen<'_> {
             if let Some(blob) = blobs::by_digest(self.writer, subject)? {
                 names.extend(images::consisting_of(self.writer, repository.id, blob.id)?.iter().map(images::page_name));
             }
+        }
+        // Who comes first has a name that several want; the others' rows say that they don't.
+        for name in &touched.gateway_tags {
+            names.extend(images::wanting(self.writer, repository.id, name)?.iter().map(images::page_name));
         }
         let old = pages::of(self.writer, repository.id)?;
         // The set of names is another, or one of them needs another number of rows: pages may be cut elsewhere.
@@ -232,19 +236,22 @@ impl Pen<'_> {
         for manifest in images::gateway(writer, image.id)?.into_iter().filter(|manifest| !manifest.platform.is_empty())
         {
             let blob = blobs::by_id(writer, manifest.manifest)?;
+            let has_its_name = images::has_its_name(writer, repository.id, &manifest)?;
             platforms.push(PlatformRow {
                 platform: manifest.platform,
                 digest: blob.digest,
                 cid: blob.link.cid.to_string(),
                 size: manifest.size,
-                gateway: gateway(manifest.name, manifest.outcome.err())?,
+                gateway: gateway(manifest.name, manifest.outcome.err(), has_its_name)?,
             });
         }
         let mut referrers: Vec<ReferrerRow> = Vec::new();
+        let mut own = BTreeMap::new();
         for content in
             images::contents(writer, image.id)?.into_iter().filter(|content| content.role == images::Role::Manifest)
         {
             let subject = blobs::by_id(writer, content.blob)?;
+            own.insert(subject.digest, subject.link.cid);
             for row in blobs::referrers(writer, repository.id, &subject.digest)? {
                 referrers.push(ReferrerRow {
                     kind: row.artifact_type.unwrap_or_else(|| "artifact".to_owned()),
@@ -274,14 +281,13 @@ impl Pen<'_> {
             let Body::Index { manifests } = &index.body else {
                 return Err(Error::new(Kind::Verification, format!("{} is no index", image.digest)));
             };
+            // Those that came with this image: what others hold changes without its row.
             for entry in manifests.iter().filter(|entry| entry.attests().is_some()) {
-                if images::held_manifest(writer, repository.id, &entry.digest)?.is_some()
-                    && let Some(blob) = blobs::by_digest(writer, &entry.digest)?
-                {
+                if let Some(cid) = own.get(&entry.digest) {
                     referrers.push(ReferrerRow {
                         kind: "attestation of the build".to_owned(),
                         digest: entry.digest,
-                        cid: blob.link.cid.to_string(),
+                        cid: cid.to_string(),
                         tag: None,
                     });
                 }
@@ -329,6 +335,7 @@ impl Pen<'_> {
             tag: image.tag.clone(),
             digest: image.digest,
             media_type: row.media_type.clone(),
+            upstream_tag: image.follows.upstream_tag().map(str::to_owned),
             selection: image.selection.clone(),
             all_manifests: image.all_manifests,
             default_platform: Some(self.settings.default_platform.clone()),
@@ -338,9 +345,12 @@ impl Pen<'_> {
     }
 }
 
-fn gateway(name: Option<String>, reason: Option<String>) -> Result<Gateway> {
+fn gateway(name: Option<String>, reason: Option<String>, has_its_name: bool) -> Result<Gateway> {
     Ok(match (name, reason) {
         (_, Some(reason)) => Gateway::Absent(reason),
+        (Some(name), None) if !has_its_name => {
+            Gateway::Absent(format!("it is there by digest only, since `{name}` is another image"))
+        }
         (Some(name), None) => Gateway::Tag(name.parse()?),
         (None, None) => Gateway::Absent("it is there by digest only".to_owned()),
     })

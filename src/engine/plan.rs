@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::catalog::images::Follows;
 use crate::error::Error;
 use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
 use crate::registry::Registry;
@@ -38,6 +39,8 @@ pub struct PlannedImage {
     pub upstream: Option<Upstream>,
     /// Its tag; none if it is pinned by digest.
     pub tag: Option<Tag>,
+    /// What it follows upstream.
+    pub(super) follows: Follows,
     /// Digest of its top manifest.
     pub digest: Digest,
     /// What the plan does to it.
@@ -135,6 +138,8 @@ pub struct PlannedBlob {
     pub size: u64,
     /// The first image that wants it.
     pub image: String,
+    /// It is fetched although it is here: only private repositories have it, and this image would publish it.
+    pub(super) anew: bool,
     /// Where it is asked for.
     pub(super) registry: Arc<dyn Registry>,
     /// Under which repository.

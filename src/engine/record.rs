@@ -7,7 +7,7 @@ use super::Engine;
 use super::closure::{CONFIG, platform_in};
 use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use super::touched::{RemovedRepository, Touched, TouchedRepository};
-use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Role};
+use crate::catalog::images::{self, Content, Follows, GatewayManifest, Image, NewImage, Role};
 use crate::catalog::omissions::Omission;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
@@ -33,7 +33,9 @@ impl Engine {
                 Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
                 None => images::by_digest(writer, repository.id, &image.digest)?,
             };
-            let now_there = existing.as_ref().map(|existing| super::plan::Expected {
+            // Another image of the same plan may have brought it along meanwhile.
+            let asked_for = existing.as_ref().filter(|existing| existing.attached_to.is_none());
+            let now_there = asked_for.map(|existing| super::plan::Expected {
                 digest: existing.digest,
                 selection: existing.selection.clone(),
                 all_manifests: existing.all_manifests,
@@ -112,6 +114,8 @@ impl Engine {
             }
             if repository.insecure != image.insecure {
                 repositories::set_insecure(writer, repository.id, image.insecure)?;
+                // Its record says so, too.
+                of_it.whole = true;
             }
             return Ok(repository);
         }
@@ -195,6 +199,7 @@ impl Engine {
             &NewImage {
                 repository: repository.id,
                 tag: parts.tag,
+                follows: if attached.is_some() { &Follows::Own } else { &image.follows },
                 manifest: top,
                 selection: if attached.is_some() { &crate::image::Selection::All } else { &image.selection },
                 all_manifests: attached.is_none() && image.all_manifests,
@@ -268,20 +273,29 @@ impl Engine {
     ) -> Result<()> {
         let single =
             parts.manifests.iter().any(|planned| planned.digest == parts.digest && !planned.manifest.is_index());
+        // Names are made of what is recorded, so that they can be made again from that: see `rename_platforms`.
+        let shown: Vec<String> =
+            said.iter().map(|(platform, _)| crate::text::printable_within(&platform.to_string(), 60)).collect();
+        let recorded: Vec<Option<Platform>> = shown.iter().map(|shown| shown.parse().ok()).collect();
         let default = if single {
             Some(0)
         } else {
-            said.iter().position(|(platform, _)| settings.default_platform.means(platform))
+            recorded.iter().position(|platform| {
+                platform.as_ref().is_some_and(|platform| settings.default_platform.means(platform))
+            })
         };
         let mut names: BTreeSet<String> = BTreeSet::new();
-        for (position, (platform, planned)) in said.iter().enumerate() {
+        for (position, (shown, (_, planned))) in shown.into_iter().zip(said).enumerate() {
             let name = parts.tag.and_then(|tag| {
-                if default == Some(position) { Some(tag.clone()) } else { paths::gateway_tag(tag, platform) }
+                if default == Some(position) {
+                    Some(tag.clone())
+                } else {
+                    paths::gateway_tag(tag, recorded[position].as_ref()?)
+                }
             });
             // Of two with one name (Windows versions) the first in the index has it.
             let name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
             let outcome = self.say_in_schema1(writer, settings, repository, image, planned)?;
-            let shown = crate::text::printable_within(&platform.to_string(), 60);
             let rank = u8::from(default != Some(position));
             let manifest = blob_id(writer, &planned.digest)?;
             let size = planned.manifest.references().iter().map(|descriptor| descriptor.size).sum();
@@ -320,8 +334,8 @@ impl Engine {
             for image in images::of_repository(writer, repository.id, false)? {
                 of_it.image(writer, &image)?;
                 let mut manifests = images::gateway(writer, image.id)?;
-                let single =
-                    matches!(manifests.as_slice(), [one] if one.rank == 0 && !is_index(writer, image.manifest)?);
+                let single = matches!(manifests.as_slice(), [one] if one.platform.is_empty()
+                    || (one.rank == 0 && !is_index(writer, image.manifest)?));
                 if single {
                     continue;
                 }
@@ -415,8 +429,19 @@ fn record_manifest(writer: &Writer<'_>, settings: &Settings, planned: &PlannedMa
 }
 
 fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, ready: &Ready) -> Result<i64> {
+    let check = |size: u64| {
+        if size == wanted.size {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Verification,
+            format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size),
+        ))
+    };
     match ready.get(&wanted.digest) {
         Some(digests) => {
+            // Another image of the plan may have had it fetched, and said the truth.
+            check(digests.size)?;
             let link: Link = file::root(settings.profile, digests.size, &digests.leaves)?;
             let new = blobs::NewBlob {
                 digest: wanted.digest,
@@ -432,12 +457,7 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
                 Error::new(Kind::Locked, format!("{} is gone since this was planned", wanted.digest))
                     .hint("Plan again: run the same command once more.")
             })?;
-            if known.size != wanted.size {
-                return Err(Error::new(
-                    Kind::Verification,
-                    format!("{} has {} bytes, and its manifest says {}", wanted.digest, known.size, wanted.size),
-                ));
-            }
+            check(known.size)?;
             Ok(known.id)
         }
     }
@@ -459,10 +479,11 @@ pub(super) fn prune(writer: &Writer<'_>, repository: i64, touched: &mut TouchedR
         }
         for blob in next {
             let digest = blobs::by_id(writer, blob)?.digest;
-            if images::held_manifest(writer, repository, &digest)?.is_some() {
+            let attached = images::attached_to(writer, repository, &digest)?;
+            if attached.is_empty() || super::attached::is_kept(writer, repository, &digest, &BTreeSet::new())? {
                 continue;
             }
-            for attached in images::attached_to(writer, repository, &digest)? {
+            for attached in attached {
                 forget(writer, &attached, touched)?;
             }
         }

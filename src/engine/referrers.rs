@@ -5,7 +5,13 @@ use rusqlite::Connection;
 use crate::catalog::blobs;
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, Manifest};
-use crate::site::lists::ReferrerEntry;
+use crate::site::lists::{self, ReferrerEntry};
+
+/// The manifest whose list of referrers has this tag, if it is such a tag.
+pub(super) fn subject_of(tag: &str) -> Option<Digest> {
+    let subject = format!("sha256:{}", tag.strip_prefix("sha256-")?).parse().ok()?;
+    (lists::fallback_tag(&subject).as_str() == tag).then_some(subject)
+}
 
 /// The referrers of a manifest that a repository holds, by digest.
 pub(super) fn entries(connection: &Connection, repository: i64, subject: &Digest) -> Result<Vec<ReferrerEntry>> {

@@ -1,11 +1,12 @@
 //! Removing images: the plan lists them, what that frees and what stays because others share it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::Engine;
+use super::attached::is_kept;
 use super::job::Job;
 use super::plan::{RemovePlan, RemovedImage};
 use super::record::{drop_if_empty, forget, prune};
@@ -22,41 +23,40 @@ impl Engine {
         let reader = self.catalog.read()?;
         let mut plan = RemovePlan { images: Vec::new(), repositories: Vec::new(), frees: 0, shared: 0 };
         let mut chosen = BTreeSet::new();
-        let mut touched = BTreeSet::new();
+        let mut touched = BTreeMap::new();
+        let mut todo = Vec::new();
         for pick in picks {
             let (repository, picked) = find(&reader, pick)?;
-            touched.insert(repository.id);
             for image in picked {
                 if chosen.insert(image.id) {
                     plan.images.push(removed(&repository, &image));
+                    todo.push(image);
+                }
+            }
+            touched.insert(repository.id, repository);
+        }
+        // What came along goes with the last manifest it belongs to.
+        while let Some(image) = todo.pop() {
+            let Some(repository) = touched.get(&image.repository) else { continue };
+            for content in images::contents(&reader, image.id)? {
+                if content.role != images::Role::Manifest {
+                    continue;
+                }
+                let subject = blobs::by_id(&reader, content.blob)?.digest;
+                let mut attached = images::attached_to(&reader, repository.id, &subject)?;
+                attached.retain(|attached| !chosen.contains(&attached.id));
+                if attached.is_empty() || is_kept(&reader, repository.id, &subject, &chosen)? {
+                    continue;
+                }
+                for attached in attached {
+                    chosen.insert(attached.id);
+                    plan.images.push(removed(repository, &attached));
+                    todo.push(attached);
                 }
             }
         }
-        // What came along goes with the last manifest it belongs to.
-        for id in &touched {
-            let repository = repositories::by_id(&reader, *id)?;
+        for (id, repository) in &touched {
             let all = images::of_repository(&reader, *id, true)?;
-            loop {
-                let mut more = false;
-                let mut staying = BTreeSet::new();
-                for image in all.iter().filter(|image| !chosen.contains(&image.id)) {
-                    for content in images::contents(&reader, image.id)? {
-                        if content.role == images::Role::Manifest {
-                            staying.insert(blobs::by_id(&reader, content.blob)?.digest);
-                        }
-                    }
-                }
-                for image in &all {
-                    let orphaned = image.attached_to.is_some_and(|subject| !staying.contains(&subject));
-                    if orphaned && chosen.insert(image.id) {
-                        plan.images.push(removed(&repository, image));
-                        more = true;
-                    }
-                }
-                if !more {
-                    break;
-                }
-            }
             if all.iter().all(|image| chosen.contains(&image.id)) {
                 plan.repositories.push(repository.name.to_string());
             }
@@ -79,14 +79,17 @@ impl Engine {
         self.change("remove", &summary, |writer, _, touched| {
             let mut of = BTreeSet::new();
             for removed in &plan.images {
-                let image = images::by_id(writer, removed.id)?
-                    .filter(|image| image.digest == removed.digest)
-                    .ok_or_else(|| {
-                        Error::new(Kind::Locked, format!("{} changed while this was planned", removed.image))
-                            .hint("Look at the new plan: run the same command once more.")
-                    })?;
-                of.insert(image.repository);
+                let changed = || {
+                    Error::new(Kind::Locked, format!("{} changed while this was planned", removed.image))
+                        .hint("Look at the new plan: run the same command once more.")
+                };
+                let image = images::by_id(writer, removed.id)?.ok_or_else(changed)?;
                 let repository = repositories::by_id(writer, image.repository)?;
+                // Rows are used again.
+                if image.digest != removed.digest || shown(&repository, &image) != removed.image {
+                    return Err(changed());
+                }
+                of.insert(image.repository);
                 let of_it = touched.repositories.entry(image.repository).or_default();
                 of_it.was_published = repository.is_published();
                 forget(writer, &image, of_it)?;

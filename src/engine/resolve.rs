@@ -2,27 +2,33 @@
 //!
 //! Manifests that are fetched for a plan are part of it and not fetched again; those the catalog has are not fetched at all.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream;
 
+use super::Engine;
+use super::closure::{Closure, MANIFEST_BYTES};
 use super::job::{Event, Job};
 use super::plan::{
     AddPlan, AttachedImage, Change, Expected, FailedRequest, LeftOut, PlannedBlob, PlannedImage, PlannedManifest,
     WantedBlob,
 };
 use super::request::{AddRequest, Source};
-use super::{Engine, closure::Closure};
-use crate::catalog::images::{self, Image, Role};
-use crate::catalog::{blobs, repositories};
+use crate::catalog::blobs::{self, Blob};
+use crate::catalog::images::{self, Follows, Image, Role};
+use crate::catalog::repositories;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target, Upstream};
 use crate::registry::{Layout, Registry};
 
 /// Requests that are resolved at the same time.
 const AT_ONCE: usize = 8;
+
+/// Most things that may be attached to one image.
+const MOST_ATTACHED: usize = 2_000;
 
 /// How deep things may be attached to attached things: a signature of an SBOM of an image.
 const ATTACHED_DEPTH: usize = 3;
@@ -38,6 +44,8 @@ pub(super) struct Placed {
     pub(super) name: RepositoryName,
     pub(super) alias: Option<RepositoryName>,
     pub(super) tag: Option<Tag>,
+    /// What it will follow upstream.
+    pub(super) follows: Follows,
 }
 
 impl Engine {
@@ -61,17 +69,18 @@ impl Engine {
         outcomes.sort_by_key(|(index, ..)| *index);
         let mut plan =
             AddPlan { images: Vec::new(), failed: Vec::new(), fetch: Vec::new(), new_bytes: 0, known_bytes: 0 };
-        let mut places: BTreeMap<(String, Option<String>), Digest> = BTreeMap::new();
+        let mut places: BTreeMap<(String, String), Digest> = BTreeMap::new();
         let mut sources = Vec::new();
         for (_, request, outcome) in outcomes {
             match outcome {
                 Err(error) => plan.failed.push(FailedRequest { request, error }),
                 Ok((image, source)) => {
-                    let place = (image.name.to_string(), image.tag.as_ref().map(Tag::to_string));
-                    match places.insert(place, image.digest) {
+                    let tag = image.tag.as_ref().map_or_else(|| image.digest.to_string(), Tag::to_string);
+                    let place = (image.name.to_string(), tag);
+                    match places.get(&place) {
                         // Asked for twice: `kubeadm config images list` does so.
-                        Some(same) if same == image.digest && image.tag.is_some() => {}
-                        Some(other) if other != image.digest && image.tag.is_some() => {
+                        Some(same) if *same == image.digest => {}
+                        Some(_) => {
                             plan.failed.push(FailedRequest {
                                 request,
                                 error: Error::new(
@@ -80,11 +89,12 @@ impl Engine {
                                 ),
                             });
                         }
-                        _ => {
+                        None => {
                             if let Err(error) = super::names::check_beside(&plan.images, &image) {
                                 plan.failed.push(FailedRequest { request, error });
                                 continue;
                             }
+                            places.insert(place, image.digest);
                             plan.images.push(image);
                             sources.push(source);
                         }
@@ -99,35 +109,44 @@ impl Engine {
     /// Fills in what must be fetched, each digest once.
     fn count_bytes(&self, plan: &mut AddPlan, sources: &[(Arc<dyn Registry>, RepositoryName)]) -> Result<()> {
         let reader = self.catalog.read()?;
-        let mut seen: HashMap<Digest, bool> = HashMap::new();
+        let mut seen: HashMap<Digest, Option<Blob>> = HashMap::new();
+        let mut counted = BTreeSet::new();
         for (image, (registry, repository)) in plan.images.iter_mut().zip(sources) {
             let shown = image.shown();
             let mut new_bytes = 0;
+            let allowed = repositories::by_name(&reader, image.name.as_str())?.is_some_and(|known| known.allowed);
+            let published = !image.private || allowed;
             let attached = image.attached.iter().flat_map(|attached| attached.blobs.iter());
             let mut of_this = BTreeSet::new();
             for wanted in image.blobs.iter().chain(attached) {
                 if !of_this.insert(wanted.digest) {
                     continue;
                 }
-                let (is_new, first) = match seen.get(&wanted.digest) {
-                    Some(is_new) => (*is_new, false),
-                    None => {
-                        let known = blobs::by_digest(&reader, &wanted.digest)?.is_some_and(|blob| {
+                let here = match seen.entry(wanted.digest) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => {
+                        unknown.insert(blobs::by_digest(&reader, &wanted.digest)?.filter(|blob| {
                             blob.inline || self.store.contains(&wanted.digest, wanted.size).unwrap_or(false)
-                        });
-                        seen.insert(wanted.digest, !known);
-                        (!known, true)
+                        }))
                     }
                 };
+                // What only private repositories have is published elsewhere only if it is there, too: a digest is no
+                // secret, and naming it must not be enough to give out what it stands for.
+                let anew = match here {
+                    Some(blob) => published && !repositories::may_name(&reader, blob.id, image.upstream.as_ref())?,
+                    None => false,
+                };
+                let is_new = here.is_none() || anew;
                 if is_new {
                     new_bytes += wanted.size;
                 }
-                match (is_new, first) {
+                match (is_new, counted.insert((wanted.digest, is_new))) {
                     (true, true) => {
                         plan.new_bytes += wanted.size;
                         plan.fetch.push(PlannedBlob {
                             digest: wanted.digest,
                             size: wanted.size,
+                            anew,
                             image: shown.clone(),
                             registry: Arc::clone(registry),
                             repository: repository.clone(),
@@ -160,8 +179,15 @@ impl Engine {
                     Some(chosen) => chosen.name.clone(),
                     None => upstream.published_name()?,
                 };
-                let alias = if chosen.is_some() { None } else { upstream.alias() };
-                let tag = chosen.and_then(|chosen| chosen.tag).or_else(|| tag.clone());
+                // By its name alone, not by how the name was said: the root must not depend on that.
+                let alias = upstream.alias().filter(|_| upstream.published_name().is_ok_and(|usual| usual == name));
+                let given = chosen.and_then(|chosen| chosen.tag);
+                let follows = match (&given, tag) {
+                    (Some(given), Some(tag)) if given != tag => Follows::Tag(tag.clone()),
+                    (Some(_), None) => Follows::Nothing,
+                    _ => Follows::Own,
+                };
+                let tag = given.or_else(|| tag.clone());
                 let target = digest.map_or_else(|| reference.target(), Target::Digest);
                 Ok(Placed {
                     request: request.clone(),
@@ -172,6 +198,7 @@ impl Engine {
                     name,
                     alias,
                     tag,
+                    follows,
                 })
             }
             Source::Local(source) => {
@@ -198,6 +225,7 @@ impl Engine {
                     name,
                     alias: None,
                     tag: Some(tag.unwrap_or_else(Tag::latest)),
+                    follows: Follows::Own,
                 })
             }
         }
@@ -210,20 +238,23 @@ impl Engine {
     ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
         let placed = self.place(request).await?;
         let (existing, expected) = self.look_up(&placed)?;
-        let selection = match (&request.selection, &existing) {
+        // What came along was chosen by nobody.
+        let asked_for = existing.as_ref().filter(|image| image.attached_to.is_none());
+        let selection = match (&request.selection, asked_for) {
             (Some(asked), Some(image)) => asked.clone().union(image.selection.clone()),
             (Some(asked), None) => asked.clone(),
             (None, Some(image)) => image.selection.clone(),
             (None, None) => Selection::host(),
         };
-        let all_manifests = request.all_manifests || existing.as_ref().is_some_and(|image| image.all_manifests);
+        let all_manifests = request.all_manifests || asked_for.is_some_and(|image| image.all_manifests);
 
         let top = self.top_manifest(&placed, existing.as_ref()).await?;
         let digest = top.digest;
         let mut closure = Closure::new(self, &placed, selection.clone(), all_manifests);
         closure.walk_top(Arc::clone(&top)).await?;
         closure.require(request.selection.as_ref().unwrap_or(&selection), request.selection.is_some())?;
-        let attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
+        let mut attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
+        self.leave_out_asked_for(&placed, &mut attached)?;
         let private = match &placed.upstream {
             Some(_) => placed.registry.is_private(&placed.repository, &Target::Digest(digest)).await?,
             None => false,
@@ -235,6 +266,7 @@ impl Engine {
             alias: placed.alias.clone(),
             upstream: placed.upstream.clone(),
             tag: placed.tag.clone(),
+            follows: placed.follows.clone(),
             digest,
             change: Change::Added,
             selection,
@@ -263,7 +295,7 @@ impl Engine {
     fn look_up(&self, placed: &Placed) -> Result<(Option<Image>, Option<Expected>)> {
         let reader = self.catalog.read()?;
         let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else {
-            super::names::check_new(&reader, placed)?;
+            super::names::check_new(&reader, &placed.name, placed.alias.as_ref(), placed.tag.as_ref())?;
             return Ok((None, None));
         };
         super::names::check_same_upstream(&repository, placed)?;
@@ -275,7 +307,7 @@ impl Engine {
             (None, Target::Digest(digest)) => images::by_digest(&reader, repository.id, digest)?,
             (None, Target::Tag(_)) => None,
         };
-        let expected = image.as_ref().map(|image| Expected {
+        let expected = image.as_ref().filter(|image| image.attached_to.is_none()).map(|image| Expected {
             digest: image.digest,
             selection: image.selection.clone(),
             all_manifests: image.all_manifests,
@@ -288,23 +320,26 @@ impl Engine {
         if let (Target::Tag(_), Some(image)) = (&placed.target, existing) {
             let head = placed.registry.head(&placed.repository, &placed.target).await?;
             if head.digest == Some(image.digest)
-                && let Some(known) = self.known_manifest(&image.digest)?
+                && let Some(known) = self.known_manifest(&image.digest, placed)?
             {
                 return Ok(known);
             }
         }
         if let Target::Digest(digest) = &placed.target
-            && let Some(known) = self.known_manifest(digest)?
+            && let Some(known) = self.known_manifest(digest, placed)?
         {
             return Ok(known);
         }
         self.fetch_manifest(placed, &placed.target).await
     }
 
-    /// A manifest that the catalog has.
-    pub(super) fn known_manifest(&self, digest: &Digest) -> Result<Option<Arc<PlannedManifest>>> {
+    /// A manifest that the catalog has, and that an image from there may consist of without having shown it.
+    pub(super) fn known_manifest(&self, digest: &Digest, placed: &Placed) -> Result<Option<Arc<PlannedManifest>>> {
         let reader = self.catalog.read()?;
         let Some(blob) = blobs::by_digest(&reader, digest)?.filter(|blob| blob.inline) else { return Ok(None) };
+        if !repositories::may_name(&reader, blob.id, placed.upstream.as_ref())? {
+            return Ok(None);
+        }
         let Some(row) = blobs::manifest(&reader, blob.id)? else { return Ok(None) };
         let bytes = blobs::bytes(&reader, blob.id)?;
         let manifest = crate::image::Manifest::parse(&bytes, Some(&row.media_type))?;
@@ -323,6 +358,9 @@ impl Engine {
         let mut all: BTreeMap<(Digest, Option<String>, Digest), AttachedImage> = BTreeMap::new();
         let mut next = subjects;
         let mut asked: BTreeSet<Digest> = next.iter().copied().collect();
+        let mut bytes = 0;
+        let refuse =
+            |why: String| Err(Error::new(Kind::Verification, format!("{} is refused: {why}", placed.request.source)));
         for _ in 0..ATTACHED_DEPTH {
             let mut found = stream::iter(next)
                 .map(|subject| async move { self.attached_of(placed, subject).await })
@@ -332,6 +370,7 @@ impl Engine {
                 job.check()?;
                 for attached in attached? {
                     for manifest in &attached.manifests {
+                        bytes += manifest.bytes.len() as u64;
                         if asked.insert(manifest.digest) {
                             deeper.push(manifest.digest);
                         }
@@ -341,6 +380,13 @@ impl Engine {
                         attached,
                     );
                 }
+                if all.len() > MOST_ATTACHED {
+                    return refuse(format!("more than {MOST_ATTACHED} things are attached to it"));
+                }
+                if bytes > MANIFEST_BYTES {
+                    let most = crate::text::bytes(MANIFEST_BYTES);
+                    return refuse(format!("the manifests of what is attached to it are larger than {most} together"));
+                }
             }
             if deeper.is_empty() {
                 break;
@@ -348,6 +394,24 @@ impl Engine {
             next = deeper;
         }
         Ok(all.into_values().collect())
+    }
+
+    /// What a user asked for by name is brought up to date by name, and not along with something else.
+    fn leave_out_asked_for(&self, placed: &Placed, attached: &mut Vec<AttachedImage>) -> Result<()> {
+        let reader = self.catalog.read()?;
+        let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else { return Ok(()) };
+        let mut left = Vec::with_capacity(attached.len());
+        for attached in attached.drain(..) {
+            let here = match &attached.tag {
+                Some(tag) => images::by_tag(&reader, repository.id, tag.as_str())?,
+                None => images::by_digest(&reader, repository.id, &attached.digest)?,
+            };
+            if here.is_none_or(|image| image.attached_to.is_some()) {
+                left.push(attached);
+            }
+        }
+        *attached = left;
+        Ok(())
     }
 
     async fn attached_of(&self, placed: &Placed, subject: Digest) -> Result<Vec<AttachedImage>> {
@@ -369,10 +433,17 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+        if found.len() > MOST_ATTACHED {
+            return Err(Error::new(
+                Kind::Verification,
+                format!("{} is refused: {} things are attached to {subject}", placed.request.source, found.len()),
+            ));
+        }
+        let mut bytes = 0;
         let mut attached = Vec::with_capacity(found.len());
         for (tag, target) in found {
             let known = match &target {
-                Target::Digest(digest) => self.known_manifest(digest)?,
+                Target::Digest(digest) => self.known_manifest(digest, placed)?,
                 Target::Tag(_) => None,
             };
             let top = match known {
@@ -387,6 +458,13 @@ impl Engine {
             let mut closure = Closure::new(self, placed, Selection::All, false);
             closure.walk_top(top).await?;
             let Closure { manifests, blobs, read, .. } = closure;
+            bytes += manifests.iter().map(|manifest| manifest.bytes.len() as u64).sum::<u64>();
+            if bytes > MANIFEST_BYTES {
+                return Err(Error::new(
+                    Kind::Verification,
+                    format!("{} is refused: too much is attached to {subject}", placed.request.source),
+                ));
+            }
             attached.push(AttachedImage { subject, tag, digest, artifact_type, manifests, blobs, read });
         }
         Ok(attached)
@@ -415,9 +493,17 @@ impl Engine {
             };
             attached_here &= here.is_some_and(|image| image.digest == attached.digest);
         }
-        let same_choice = planned.selection == existing.selection && planned.all_manifests == existing.all_manifests;
+        let repository = repositories::by_id(&reader, existing.repository)?;
+        let same_upstream = planned.private == repository.private && planned.insecure == repository.insecure;
+        let same_choice = planned.selection == existing.selection
+            && planned.all_manifests == existing.all_manifests
+            && planned.follows == existing.follows;
         let explicit = existing.attached_to.is_none();
-        Ok(if complete && attached_here && same_choice && explicit { Change::Unchanged } else { Change::Extended })
+        Ok(if complete && attached_here && same_choice && same_upstream && explicit {
+            Change::Unchanged
+        } else {
+            Change::Extended
+        })
     }
 }
 

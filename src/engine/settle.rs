@@ -45,6 +45,8 @@ impl Engine {
         self.change(verb, &names.join(" "), |writer, _, touched| {
             for name in &changing {
                 let repository = find_repository(writer, name.as_str())?;
+                // It may have become public meanwhile; then there is nothing to allow for later.
+                let allowed = allowed && repository.private;
                 repositories::set_visibility(writer, repository.id, repository.private, allowed)?;
                 let of_it = touched.repositories.entry(repository.id).or_default();
                 of_it.was_published = repository.is_published();

@@ -61,10 +61,7 @@ impl Engine {
 
     /// The list of referrers under its fallback tag.
     fn fallback(connection: &Connection, repository: &Repository, tag: &str) -> Result<Option<Manifest>> {
-        let Some(subject) = tag.strip_prefix("sha256-").and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok())
-        else {
-            return Ok(None);
-        };
+        let Some(subject) = super::referrers::subject_of(tag) else { return Ok(None) };
         let Some(blob) = images::referrer_list(connection, repository.id, &subject)? else { return Ok(None) };
         let bytes = blobs::bytes(connection, blob)?;
         let digest = Digest::of(&bytes);
@@ -79,7 +76,7 @@ impl Engine {
         let shown = shown(&repository, &image);
         Ok(Some(match (omission.platform, repository.upstream) {
             (Some(platform), Some(upstream)) => {
-                let reference = image.tag.map_or_else(|| format!("@{}", image.digest), |tag| format!(":{tag}"));
+                let reference = image.upstream_suffix();
                 format!(
                     "{platform} of {shown} is not mirrored here; `roadstead add {upstream}{reference} --platform {platform}` gets it"
                 )

@@ -213,20 +213,21 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
             });
         }
     }
-    let gateway = images::gateway(connection, image.id)?.into_iter().map(|manifest| {
+    let mut gateway = Vec::new();
+    for mut manifest in images::gateway(connection, image.id)? {
+        if manifest.outcome.is_ok() && !images::has_its_name(connection, repository.id, &manifest)? {
+            manifest.name = None;
+        }
         let (digest, left_out) = match manifest.outcome {
             Ok((_, digest)) => (Some(digest), None),
             Err(reason) => (None, Some(reason)),
         };
-        GatewayDetails { platform: manifest.platform, tag: manifest.name, digest, left_out }
-    });
+        gateway.push(GatewayDetails { platform: manifest.platform, tag: manifest.name, digest, left_out });
+    }
     let omissions = omissions::of(connection, image.id)?;
     Ok(ImageDetails {
         row: image_row(connection, repository, image)?,
-        upstream: repository.upstream.as_ref().map(|upstream| match &image.tag {
-            Some(tag) => format!("{upstream}:{tag}"),
-            None => format!("{upstream}@{}", image.digest),
-        }),
+        upstream: repository.upstream.as_ref().map(|upstream| format!("{upstream}{}", image.upstream_suffix())),
         private: repository.private,
         published: repository.is_published(),
         media_type: top_type,
@@ -238,7 +239,7 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
             .into_iter()
             .map(|omission| LeftOut { digest: omission.digest, platform: omission.platform, reason: omission.reason })
             .collect(),
-        gateway: gateway.collect(),
+        gateway,
     })
 }
 

@@ -166,18 +166,27 @@ fn update_native(
     let mut tag_set_changed = false;
     let old_manifests = nodes::directory(writer, id, NATIVE_MANIFESTS)?;
     for tag in &touched.tags {
+        let subject = super::referrers::subject_of(tag);
         let now = match images::by_tag(writer, id, tag)? {
             Some(image) => {
                 let media_type = blobs::manifest(writer, image.manifest)?.map(|row| row.media_type).unwrap_or_default();
                 Some((blobs::by_id(writer, image.manifest)?.link, media_type))
             }
-            None => None,
+            // Where upstream's own list was, ours takes its place.
+            None => match subject {
+                Some(subject) => match images::referrer_list(writer, id, &subject)? {
+                    Some(list) => Some((blobs::by_id(writer, list)?.link, media::OCI_INDEX.to_owned())),
+                    None => None,
+                },
+                None => None,
+            },
         };
         let before = match &old_manifests {
             Some(old) => directory::lookup(&mut nodes::Nodes::inside(writer), old, tag)?,
             None => None,
         };
-        tag_set_changed |= before.is_some() != now.is_some();
+        // A list of referrers has a name here and is no tag: that the name is there says nothing.
+        tag_set_changed |= subject.is_some() || before.is_some() != now.is_some();
         names.insert(tag.clone(), now);
     }
     let all: Edits = names.iter().map(|(name, now)| (name.clone(), now.as_ref().map(|(link, _)| *link))).collect();

@@ -31,7 +31,9 @@ impl Engine {
             job.check()?;
             verified.blobs += 1;
             verified.bytes += blob.size;
-            if let Some(problem) = self.check_blob(blob.clone(), job).await? {
+            if let Some(problem) = self.check_blob(blob.clone(), job).await?
+                && self.is_still_needed(&blob.digest)?
+            {
                 verified.damaged.push(self.damage(&blob, problem)?);
             }
             job.tell(Event::Progress { what: "blobs", done: done as u64 + 1, total });
@@ -56,6 +58,15 @@ impl Engine {
             Ok(())
         })?;
         Ok(all)
+    }
+
+    /// Whether it was not removed and reclaimed while it was being checked.
+    fn is_still_needed(&self, digest: &Digest) -> Result<bool> {
+        let reader = self.catalog.read()?;
+        match blobs::by_digest(&reader, digest)? {
+            Some(blob) => statistics::is_needed(&reader, blob.id),
+            None => Ok(false),
+        }
     }
 
     async fn check_blob(self: &Arc<Self>, blob: Blob, job: &Job) -> Result<Option<String>> {
@@ -170,7 +181,7 @@ impl Engine {
         })?;
         let registry = self.registries.open(&upstream.registry, repository.insecure)?;
         let repository = upstream.repository;
-        let blob = PlannedBlob { digest: *digest, size, image, registry, repository, bytes: None };
+        let blob = PlannedBlob { digest: *digest, size, image, anew: false, registry, repository, bytes: None };
         // A good copy replaces the damaged one only once it is there and verified.
         Arc::clone(self).fetch(blob, job.clone()).await?;
         Ok(())

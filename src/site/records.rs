@@ -98,6 +98,9 @@ pub struct TagRecord {
     pub digest: Digest,
     /// The type of that.
     pub media_type: String,
+    /// The tag that it has upstream, if that is another one; empty if it follows none there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_tag: Option<String>,
     /// Which platforms of its index are mirrored.
     pub selection: Selection,
     /// Whether the manifests of the others are kept too.
@@ -230,6 +233,7 @@ mod tests {
             tag: Some("1.0".parse().unwrap()),
             digest,
             media_type: media_type.clone(),
+            upstream_tag: None,
             selection: "linux/arm64,linux/amd64".parse().unwrap(),
             all_manifests: true,
             default_platform: Some(Platform::new("linux", "amd64", None)),

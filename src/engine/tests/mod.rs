@@ -1,6 +1,11 @@
 //! The engine against an in-process registry: what is published is a function of what was added, however it came about.
 
 mod add;
+mod attached;
+mod bounds;
+mod consent;
+mod export;
+mod names;
 mod purity;
 mod remove;
 

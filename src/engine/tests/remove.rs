@@ -75,3 +75,79 @@ async fn a_damaged_blob_is_found_and_repaired() {
     assert_eq!((repaired.repaired.as_slice(), repaired.damaged.len()), ([digest].as_slice(), 0));
     assert!(yard.engine.verify(false, &Job::new().0).await.unwrap().damaged.is_empty());
 }
+
+#[tokio::test]
+async fn a_row_that_is_another_image_by_now_is_not_removed() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "2", &index("one"));
+    yard.add(&["app:1"]).await;
+    let stale = yard.engine.plan_remove(&[yard.pick("app:1")]).unwrap();
+    yard.remove("app:1").await;
+    yard.add(&["app:2"]).await;
+    let error = yard.engine.apply_remove(&stale, &Job::new().0).await.unwrap_err();
+    assert_eq!(error.kind(), crate::error::Kind::Locked);
+    assert_eq!(yard.engine.images(&yard.pick("app")).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_removing_frees_is_what_gc_reclaims() {
+    let yard = Yard::new().await;
+    let image = index("two");
+    yard.put("app", "1", &index("one"));
+    let digest = yard.put("app", "2", &image);
+    yard.put("other", "1", &index("one"));
+    yard.registry.put_image(&"app".parse().unwrap(), None, &image.referrer("application/x", "referrer"));
+    yard.put("app", &format!("sha256-{}.sig", digest.hex()), &super::image("linux/amd64", "signature"));
+    yard.add(&["app:1", "app:2", "other:1"]).await;
+    for what in ["app:2", "app:1", "other"] {
+        let before: u64 = yard.engine.statistics().unwrap().stored;
+        let plan = yard.engine.plan_remove(&[yard.pick(what)]).unwrap();
+        yard.remove(what).await;
+        assert_eq!(before - yard.engine.statistics().unwrap().stored, plan.frees, "{what}");
+        let manifests: u64 = {
+            let reader = yard.engine.catalog.read().unwrap();
+            let mut sum = 0;
+            crate::catalog::blobs::each_inline(&reader, |blob| {
+                let is_manifest = crate::catalog::blobs::manifest(&reader, blob.id)?.is_some();
+                let free = is_manifest && !crate::catalog::blobs::is_referenced(&reader, blob.id)?;
+                // Lists of referrers are made here.
+                let made = free && crate::catalog::blobs::bytes(&reader, blob.id)?.starts_with(b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":");
+                sum += if free && !made { blob.size } else { 0 };
+                Ok(())
+            })
+            .unwrap();
+            sum
+        };
+        let gc = yard.engine.plan_gc().unwrap();
+        assert!(gc.blob_bytes + manifests <= plan.frees && gc.blob_bytes + gc.node_bytes >= plan.frees, "{what}");
+        yard.engine.apply_gc(&gc, &Job::new().0).await.unwrap();
+        assert!(yard.engine.plan_gc().unwrap().is_empty());
+        yard.check();
+    }
+    assert_eq!(yard.engine.store.list().unwrap().count(), 0);
+}
+
+/// Two tags of one index, one of them sparse, on different pages: what one holds says nothing about the other.
+#[tokio::test]
+async fn a_row_says_what_its_own_image_holds() {
+    let yard = Yard::new().await;
+    let one = index("one");
+    yard.put("app", "a", &one);
+    yard.put("app", "z", &one);
+    let mut many = IndexBuilder::new();
+    for number in 0..257 {
+        let platform = Platform::new("linux", "arm", Some(&format!("v{number}")));
+        many = many.image(ImageBuilder::new(platform).layer(&[("a", "b")]).build());
+    }
+    yard.put("app", "m", &many.build());
+    yard.add(&["app:m"]).await;
+    let sparse = AddRequest { selection: Some("linux/amd64".parse().unwrap()), ..yard.request("app:a") };
+    let plan = yard.engine.plan_add(&[sparse], &Job::new().0).await.unwrap();
+    yard.apply(plan).await.unwrap();
+    yard.check();
+    let before = yard.root();
+    yard.add(&["app:z"]).await;
+    yard.remove("app:z").await;
+    assert_eq!(yard.root(), before);
+}

@@ -1,0 +1,123 @@
+//! What may be published: private content stays out until someone says otherwise, whatever names it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::response::IntoResponse as _;
+
+use super::*;
+use crate::image::media;
+
+/// A yard with a login, whose registry wants it for some repositories while the switch is on.
+pub(super) async fn switched(private: &'static str) -> (Yard, Arc<AtomicBool>) {
+    let registry = MemoryRegistry::builder().start().await.unwrap();
+    let switch = Arc::new(AtomicBool::new(true));
+    ask_for_login(&registry, private, &switch);
+    (logged_in(registry, None), switch)
+}
+
+/// Lets the registry refuse who is not logged in, while the switch is on.
+pub(super) fn ask_for_login(registry: &MemoryRegistry, private: &'static str, switch: &Arc<AtomicBool>) {
+    let switch = Arc::clone(switch);
+    registry.intercept(move |request| {
+        let wants = switch.load(Ordering::SeqCst) && request.path.starts_with(&format!("/v2/{private}/"));
+        (wants && !request.headers.contains_key("authorization")).then(|| {
+            (axum::http::StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic realm=\"x\"")], "").into_response()
+        })
+    });
+}
+
+pub(super) fn logged_in(registry: MemoryRegistry, profile: Option<Profile>) -> Yard {
+    let directory = tempfile::tempdir().unwrap();
+    let auth = directory.path().join("auth.json");
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "curator:c4n4ry");
+    std::fs::write(&auth, serde_json::json!({"auths": {registry.host(): {"auth": encoded}}}).to_string()).unwrap();
+    let mut options = options(directory.path(), profile);
+    options.registries.credential_files = vec![auth];
+    let settings = crate::registry::RegistrySettings { insecure: true, ..Default::default() };
+    options.registries.registries.insert(registry.host(), settings);
+    let engine = Engine::open(options).unwrap();
+    Yard { registry, directory, engine }
+}
+
+#[tokio::test]
+async fn what_becomes_private_leaves_and_what_becomes_public_enters() {
+    let (yard, switch) = switched("app").await;
+    switch.store(false, Ordering::SeqCst);
+    yard.put("app", "1", &index("one"));
+    let empty = yard.root();
+    yard.add(&["app:1"]).await;
+    let public = yard.root();
+    assert_ne!(public, empty);
+    switch.store(true, Ordering::SeqCst);
+    // Nothing of the image changed; that it is private now is reason enough.
+    yard.add(&["app:1"]).await;
+    assert_eq!(yard.root(), empty);
+    yard.engine.allow(&[yard.pick("app")], true, &Job::new().0).await.unwrap();
+    yard.check();
+    assert_ne!(yard.root(), empty);
+    switch.store(false, Ordering::SeqCst);
+    yard.add(&["app:1"]).await;
+    assert_eq!(yard.root(), public);
+    switch.store(true, Ordering::SeqCst);
+    yard.add(&["app:1"]).await;
+    assert_eq!(yard.root(), empty, "consent was given to what it was then");
+    assert_eq!(changes(&yard.plan(&["app:1"]).await.unwrap()), [Change::Unchanged]);
+}
+
+#[tokio::test]
+async fn how_upstream_is_spoken_to_is_noted() {
+    let (yard, _) = switched("nothing").await;
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    let request = AddRequest { insecure: false, ..yard.request("app:1") };
+    let plan = yard.engine.plan_add(std::slice::from_ref(&request), &Job::new().0).await.unwrap();
+    yard.apply(plan).await.unwrap();
+    yard.check();
+    let fresh = logged_in(yard.registry.clone(), None);
+    let plan = fresh.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    fresh.apply(plan).await.unwrap();
+    assert_eq!(fresh.root(), yard.root());
+}
+
+/// An image of a public repository that names content of a private one, which its own registry never showed it has.
+#[tokio::test]
+async fn a_public_image_does_not_publish_private_content_by_naming_it() {
+    let (yard, _) = switched("secret").await;
+    let secret = image("linux/amd64", "secret");
+    yard.put("secret", "1", &secret);
+    yard.add(&["secret:1"]).await;
+    let evil: RepositoryName = "evil".parse().unwrap();
+    let own = image("linux/amd64", "own");
+    // A layer.
+    let mut manifest: serde_json::Value = serde_json::from_slice(&own.manifest).unwrap();
+    let named: serde_json::Value = serde_json::from_slice(&secret.manifest).unwrap();
+    manifest["layers"][1] = named["layers"][1].clone();
+    yard.registry.put_blob(&evil, own.blobs[0].clone());
+    yard.registry.put_blob(&evil, own.blobs[1].clone());
+    yard.registry.put_manifest(&evil, Some("layer"), media::OCI_MANIFEST, manifest.to_string());
+    // A manifest.
+    let index = IndexBuilder::new().image(secret.clone()).build();
+    yard.registry.put_manifest(&evil, Some("index"), media::OCI_INDEX, index.manifest.clone());
+    // A digest.
+    let pinned = format!("evil@{}", secret.digest());
+    let before = yard.root();
+    for what in ["evil:layer", "evil:index", &pinned] {
+        let plan = yard.plan(&[what]).await.unwrap();
+        let failed = !plan.failed.is_empty() || !yard.apply(plan).await.unwrap().failed.is_empty();
+        assert!(failed, "{what}");
+        assert_eq!(yard.root(), before, "{what}");
+    }
+    // Who has it may name it.
+    yard.put("open", "1", &secret);
+    yard.add(&["open:1"]).await;
+    assert_ne!(yard.root(), before);
+    // Then it is no secret any more, and is fetched by nobody again.
+    yard.put("open", "2", &secret);
+    yard.registry.forget_requests();
+    yard.add(&["open:2"]).await;
+    assert!(yard.registry.log().iter().all(|request| !request.path.contains("/blobs/")));
+    // The private one itself needs nothing again.
+    yard.put("secret", "2", &secret);
+    yard.add(&["secret:2"]).await;
+    assert!(yard.registry.log().iter().all(|request| !request.path.contains("/blobs/")));
+}

@@ -1,0 +1,215 @@
+//! Names: which are free, which belong to whom, and what has which name in the gateway view.
+
+use super::*;
+use crate::image::Tag;
+
+/// The same image with a layer that schema 1 can't say.
+fn unsayable(image: Image) -> Image {
+    let mut manifest: serde_json::Value = serde_json::from_slice(&image.manifest).unwrap();
+    manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd".into();
+    Image { manifest: manifest.to_string().into(), ..image }
+}
+
+impl Yard {
+    fn page(&self, path: &str) -> Option<String> {
+        let bytes = self.engine.served_page(path).unwrap()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The tags of the gateway view, each of which must be there.
+    fn gateway_tags(&self, repository: &str) -> Vec<String> {
+        let list = self.page(&format!("v2/{}/tags/list", self.published(repository))).unwrap();
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        let tags: Vec<String> = serde_json::from_value(list["tags"].clone()).unwrap();
+        for tag in &tags {
+            let path = format!("v2/{}/manifests/{tag}", self.published(repository));
+            assert!(self.page(&path).is_some(), "{path}");
+        }
+        tags
+    }
+
+    async fn default_platform(&self, text: &str) {
+        self.engine.configure(None, Some(&platform(text)), &Job::new().0).await.unwrap();
+        self.check();
+    }
+}
+
+#[tokio::test]
+async fn one_digest_twice_is_one_image() {
+    let yard = Yard::new().await;
+    let digest = yard.put("app", "1", &index("one"));
+    let other = yard.put("app", "2", &index("two"));
+    let what = format!("app@{digest}");
+    let added = yard.add(&[&what, &what, &format!("app@{other}")]).await;
+    assert_eq!(added.recorded.len(), 2);
+}
+
+#[tokio::test]
+async fn the_usual_name_has_its_alias_however_it_was_asked_for() {
+    let yard = Yard::new().await;
+    for (reference, name, alias) in [
+        ("nginx:1", None, Some("nginx")),
+        ("nginx:1", Some("library/nginx"), Some("nginx")),
+        ("nginx:1", Some("mine/nginx"), None),
+        ("user/app:1", Some("library/nginx"), None),
+    ] {
+        let name = name.map(|name| name.parse().unwrap());
+        let request = AddRequest { name, ..AddRequest::new(reference.parse().unwrap()) };
+        let placed = yard.engine.place(&request).await.unwrap();
+        assert_eq!(placed.alias.map(String::from).as_deref(), alias, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn repositories_lie_inside_the_directories_of_another() {
+    for (first, second) in [
+        ("app:1", "app/manifests/x:1"),
+        ("app:1", "app/manifests:1"),
+        ("app:1", "app/tags:1"),
+        ("app:1", "app/blobs/deep/er:1"),
+        ("app/manifests/x:1", "app:1"),
+        ("app/tags/x/y:1", "app:1"),
+        ("app/blobs:1", "app:1"),
+    ] {
+        let yard = Yard::new().await;
+        for what in [first, second] {
+            let (repository, tag) = what.split_once(':').unwrap();
+            yard.put(repository, tag, &index(what));
+        }
+        yard.add(&[first]).await;
+        // Each step compares the tree with the one that is built from nothing.
+        yard.add(&[second]).await;
+        yard.remove(first).await;
+        yard.add(&[first]).await;
+    }
+    let yard = Yard::new().await;
+    for repository in ["app", "app/blob", "app/manifests.d", "app/x/tags", "tags/app", "manifests"] {
+        yard.put(repository, "1", &index(repository));
+        yard.add(&[&format!("{repository}:1")]).await;
+    }
+    yard.put("app", "2", &index("more"));
+    yard.add(&["app:2"]).await;
+}
+
+#[tokio::test]
+async fn a_name_that_was_taken_since_the_plan_is_refused() {
+    let yard = Yard::new().await;
+    yard.put("web", "1", &index("one"));
+    yard.put("other", "1", &index("two"));
+    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..yard.request(what) };
+    let plan = async |request: AddRequest| yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    let mut with_alias = plan(named("web:1", "library/web")).await;
+    with_alias.images[0].alias = Some("web".parse().unwrap());
+    let takes_the_alias = plan(named("other:1", "web")).await;
+    let inside = plan(named("other:1", "library/web/manifests/1")).await;
+    assert!(yard.apply(with_alias).await.unwrap().failed.is_empty());
+    yard.check();
+    for plan in [takes_the_alias, inside] {
+        let added = yard.apply(plan).await.unwrap();
+        assert_eq!(added.failed.len(), 1);
+        yard.check();
+    }
+}
+
+#[tokio::test]
+async fn the_default_platform_can_change_and_change_back() {
+    let yard = Yard::new().await;
+    yard.default_platform("linux/amd64").await;
+    let odd = |architecture: &str| {
+        let platform = Platform { architecture: architecture.into(), ..platform("linux/x") };
+        ImageBuilder::new(platform).layer(&[("content", architecture)]).build()
+    };
+    let image = IndexBuilder::new()
+        .image(image("linux/amd64", "usual"))
+        .image(image("linux/arm64", "other"))
+        .image(odd("riscv-64"))
+        .image(odd("Strange"))
+        .image(odd(&"long".repeat(20)))
+        .build();
+    yard.put("app", "1", &image);
+    let artifact = image.referrer("application/x", "y");
+    yard.put("app", "artifact", &artifact);
+    yard.put("app", "artifacts", &IndexBuilder::new().image(artifact).build());
+    yard.add(&["app:1", "app:artifact", "app:artifacts"]).await;
+    let (root, tags) = (yard.root(), yard.gateway_tags("app"));
+    yard.default_platform("linux/arm64").await;
+    assert_ne!(yard.root(), root);
+    let fresh = Yard::with(yard.registry.clone(), None);
+    fresh.default_platform("linux/arm64").await;
+    fresh.add(&["app:artifacts", "app:artifact", "app:1"]).await;
+    assert_eq!(fresh.root(), yard.root());
+    yard.default_platform("linux/amd64").await;
+    assert_eq!((yard.root(), yard.gateway_tags("app")), (root, tags));
+}
+
+#[tokio::test]
+async fn a_made_up_tag_goes_to_an_image_that_can_have_it() {
+    let yard = Yard::new().await;
+    yard.default_platform("linux/amd64").await;
+    let windows = ImageBuilder::new(platform("windows/arm64")).layer(&[("a", "windows")]).build();
+    let first = IndexBuilder::new().image(image("linux/amd64", "a")).image(unsayable(windows)).build();
+    yard.put("app", "a", &first);
+    yard.put("app", "a-windows", &index("b"));
+    yard.add(&["app:a"]).await;
+    assert_eq!(yard.gateway_tags("app"), ["a"]);
+    yard.add(&["app:a-windows"]).await;
+    assert_eq!(yard.gateway_tags("app"), ["a", "a-windows", "a-windows-arm64"]);
+    yard.remove("app:a").await;
+    assert_eq!(yard.gateway_tags("app"), ["a-windows", "a-windows-arm64"]);
+}
+
+#[tokio::test]
+async fn pages_name_the_gateway_tag_that_a_platform_really_has() {
+    let yard = Yard::new().await;
+    yard.default_platform("linux/amd64").await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "1-arm64", &image("linux/arm64", "a real tag"));
+    let path = format!("repositories/{}/_repository.html", yard.published("app"));
+    let named = || yard.page(&path).unwrap().matches("gateway tag <code>1-arm64</code>").count();
+    yard.add(&["app:1"]).await;
+    let (alone, root) = (named(), yard.root());
+    yard.add(&["app:1-arm64"]).await;
+    assert_eq!((alone, named()), (1, 1));
+    let shown = yard.engine.show(&yard.pick("app:1")).unwrap().gateway;
+    assert!(shown.iter().all(|row| row.tag.as_deref() != Some("1-arm64")), "{shown:?}");
+    yard.remove("app:1-arm64").await;
+    assert_eq!((named(), yard.root()), (1, root));
+}
+
+#[tokio::test]
+async fn another_name_and_tag_follow_the_tag_that_was_asked_for() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "latest", &index("latest"));
+    let pinned = yard.put("app", "pinned", &index("pinned"));
+    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..yard.request(what) };
+    let requests = [
+        named("app:1", "web:latest"),
+        named("app:1", "web:also"),
+        named(&format!("app@{pinned}"), "web:pinned"),
+        named("app:latest", "other"),
+    ];
+    let plan = yard.engine.plan_add(&requests, &Job::new().0).await.unwrap();
+    assert!(yard.apply(plan).await.unwrap().failed.is_empty());
+    yard.check();
+    let states = async || {
+        let all = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
+        all.into_iter().map(|row| (row.image, row.standing)).collect::<Vec<_>>()
+    };
+    use crate::engine::view::Standing;
+    let current = states().await;
+    let names: Vec<&str> = current.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["other:latest", "web:also", "web:latest"], "what is pinned follows nothing");
+    assert!(current.iter().all(|(_, standing)| matches!(standing, Standing::Current)), "{current:?}");
+    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    assert!(plan.failed.is_empty() && plan.is_empty(), "{plan:?}");
+    let moved = yard.put("app", "1", &index("moved"));
+    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    assert!(plan.failed.is_empty(), "{:?}", plan.failed);
+    assert!(yard.apply(plan).await.unwrap().failed.is_empty());
+    yard.check();
+    let tag: Tag = "latest".parse().unwrap();
+    let rows = yard.engine.images(&"web".parse().unwrap()).unwrap();
+    let row = rows.iter().find(|row| row.tag.as_deref() == Some(tag.as_str())).unwrap();
+    assert_eq!(row.digest, moved);
+}
