@@ -70,7 +70,7 @@ async fn how_upstream_is_spoken_to_is_noted() {
     yard.put("app", "1", &index("one"));
     yard.add(&["app:1"]).await;
     let request = AddRequest { insecure: false, ..yard.request("app:1") };
-    let plan = yard.engine.plan_add(&[request.clone()], &Job::new().0).await.unwrap();
+    let plan = yard.engine.plan_add(std::slice::from_ref(&request), &Job::new().0).await.unwrap();
     yard.apply(plan).await.unwrap();
     yard.check();
     let fresh = logged_in(yard.registry.clone(), None);

@@ -136,7 +136,7 @@ impl World {
     async fn add(&self, slot: &Slot, selection: Option<Selection>) {
         let name = slot.name.map(|name| name.parse().unwrap());
         let what = format!("{}:{}", slot.repository, slot.tag);
-        let request = AddRequest { name, selection, ..self.yard.request(&what) };
+        let request = AddRequest { selection, name, ..self.yard.request(&what) };
         let mut plan = self.yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
         assert!(plan.failed.is_empty(), "{:?}", plan.failed);
         plan.images[0].alias = slot.alias.map(|alias| alias.parse().unwrap());
