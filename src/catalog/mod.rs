@@ -6,9 +6,11 @@
 
 pub mod blobs;
 mod database;
+pub mod follows;
 pub mod images;
 mod lock;
 pub mod nodes;
+pub mod omissions;
 pub mod pages;
 pub mod repositories;
 pub mod settings;

@@ -13,6 +13,7 @@ mod fetch;
 mod gc;
 pub mod job;
 mod names;
+mod nested;
 mod notices;
 mod pages;
 pub mod plan;

@@ -7,7 +7,9 @@ use super::Engine;
 use super::closure::{CONFIG, platform_in};
 use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use super::touched::{RemovedRepository, Touched, TouchedRepository};
-use crate::catalog::images::{self, Content, Follows, GatewayManifest, Image, NewImage, Omission, Role};
+use crate::catalog::follows::Follows;
+use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Role};
+use crate::catalog::omissions::Omission;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
 use crate::catalog::{Writer, blobs, state};
@@ -25,6 +27,7 @@ impl Engine {
     pub(super) fn record(&self, image: &PlannedImage, verb: &str, ready: &Ready) -> Result<cid::Cid> {
         self.store.sync_directory()?;
         self.change(verb, &image.shown(), |writer, settings, touched| {
+            super::names::check_planned(writer, image)?;
             let repository = Self::repository_of(writer, image, touched)?;
             let of_it = touched.repositories.entry(repository.id).or_default();
             let existing = match &image.tag {
@@ -42,10 +45,8 @@ impl Engine {
                 return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
                     .hint("Plan again: run the same command once more."));
             }
-            match (&existing, &image.tag) {
-                (Some(existing), _) => forget(writer, existing, of_it)?,
-                (None, Some(tag)) => super::names::check_tag(writer, &repository, tag)?,
-                (None, None) => {}
+            if let Some(existing) = &existing {
+                forget(writer, existing, of_it)?;
             }
             let omissions: Vec<Omission> = image
                 .left_out
@@ -114,13 +115,10 @@ impl Engine {
             }
             if repository.insecure != image.insecure {
                 repositories::set_insecure(writer, repository.id, image.insecure)?;
-                // Its record says so, too.
                 of_it.whole = true;
             }
             return Ok(repository);
         }
-        // Another plan may have taken the name since.
-        super::names::check_new(writer, &image.name, image.alias.as_ref(), image.tag.as_ref())?;
         let added =
             repositories::add(writer, &image.name, image.upstream.as_ref(), image.alias.as_ref(), image.private)?;
         if image.insecure {
@@ -238,7 +236,7 @@ impl Engine {
         let complete = |manifest: &Manifest| match &manifest.body {
             Body::Image { layers, .. } => layers
                 .iter()
-                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || !layer.urls.is_empty()),
+                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || layer.is_foreign_layer()),
             Body::Index { .. } => false,
         };
         for planned in
@@ -435,10 +433,8 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
         if size == wanted.size {
             return Ok(());
         }
-        Err(Error::new(
-            Kind::Verification,
-            format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size),
-        ))
+        let said = format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size);
+        Err(Error::new(Kind::Verification, said))
     };
     match ready.get(&wanted.digest) {
         Some(digests) => {

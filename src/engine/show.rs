@@ -12,7 +12,7 @@ use super::view::{
 };
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Repository};
-use crate::catalog::{blobs, statistics};
+use crate::catalog::{blobs, omissions, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
 use crate::text::{printable, printable_within};
@@ -224,7 +224,7 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
         };
         gateway.push(GatewayDetails { platform: manifest.platform, tag: manifest.name, digest, left_out });
     }
-    let omissions = images::omissions(connection, image.id)?;
+    let omissions = omissions::of(connection, image.id)?;
     Ok(ImageDetails {
         row: image_row(connection, repository, image)?,
         upstream: repository.upstream.as_ref().map(|upstream| format!("{upstream}{}", image.upstream_suffix())),

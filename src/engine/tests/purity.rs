@@ -23,13 +23,17 @@ const fn slot(repository: &'static str, tag: &'static str, name: Option<&'static
     Slot { repository, tag, name, alias: None, fixed: false }
 }
 
-const SLOTS: [Slot; 9] = [
+const SLOTS: [Slot; 12] = [
     slot("a", "1", None),
     slot("a", "2", None),
     slot("a/b", "1", None),
     slot("b", "1", None),
     Slot { fixed: true, ..slot("b", "1-arm64", None) },
     Slot { alias: Some("see"), ..slot("c", "latest", None) },
+    // Names go on below others, also below the directories that those have.
+    slot("a/manifests", "1", None),
+    slot("a/manifests/x", "2", None),
+    slot("a/blobs/tags", "1", None),
     // Below an alias; the same upstream under another name, and under another tag.
     slot("a", "1", Some("see/below:x")),
     slot("b", "1", Some("other/b:1")),
