@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
 const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_catalog.sql"), include_str!("migrations/0002_follows.sql")];
+    [include_str!("migrations/0001_catalog.sql"), include_str!("migrations/0002_follows_and_indexes.sql")];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
 /// [`super::PlanLock`].
@@ -308,6 +308,26 @@ mod tests {
             old.pragma_update(None, "user_version", version).unwrap();
             drop(old);
             assert_eq!(schema(&Catalog::open(&file).unwrap().read().unwrap()), expected);
+        }
+    }
+
+    /// Else each row that goes would have the referring table read as a whole.
+    #[test]
+    fn every_reference_has_an_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog.db")).unwrap();
+        let reader = catalog.read().unwrap();
+        let mut statement = reader
+            .prepare("SELECT t.name, f.\"from\" FROM sqlite_schema t, pragma_foreign_key_list(t.name) f WHERE t.type = 'table'")
+            .unwrap();
+        let references: Vec<(String, String)> =
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap();
+        assert!(references.len() > 10);
+        for (table, column) in references {
+            let mut statement =
+                reader.prepare(&format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = 1")).unwrap();
+            let step: String = statement.query_row([], |row| row.get(3)).unwrap();
+            assert!(step.starts_with("SEARCH"), "{table}.{column}: {step}");
         }
     }
 

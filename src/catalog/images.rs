@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Writer;
 use super::blobs::{ManifestRow, digest_column, optional_digest_column};
+use super::follows::Follows;
 use super::omissions::Omission;
 use crate::error::Result;
 use crate::image::{Digest, Selection, Tag};
@@ -21,17 +22,6 @@ pub enum Role {
     Other = 3,
     /// Needed by the gateway view alone.
     Gateway = 4,
-}
-
-/// What an image follows upstream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Follows {
-    /// The tag that it has here; nothing if it has none.
-    Own,
-    /// A tag that it was published under another one of.
-    Tag(Tag),
-    /// Nothing: it was asked for by digest, and given a tag here.
-    Nothing,
 }
 
 /// A mirrored image.
@@ -122,39 +112,15 @@ pub struct GatewayManifest {
     pub outcome: std::result::Result<(i64, Digest), String>,
 }
 
-impl Follows {
-    /// As it is recorded: nothing for the own tag, an empty text for none.
-    pub fn upstream_tag(&self) -> Option<&str> {
-        match self {
-            Self::Own => None,
-            Self::Tag(tag) => Some(tag.as_str()),
-            Self::Nothing => Some(""),
-        }
-    }
-}
-
-impl Image {
-    /// The tag that it follows upstream.
-    pub fn followed(&self) -> Option<&Tag> {
-        match &self.follows {
-            Follows::Own => self.tag.as_ref(),
-            Follows::Tag(tag) => Some(tag),
-            Follows::Nothing => None,
-        }
-    }
-
-    /// What follows its repository's name in a reference to it upstream: `:tag` or `@digest`.
-    pub fn upstream_suffix(&self) -> String {
-        self.followed().map_or_else(|| format!("@{}", self.digest), |tag| format!(":{tag}"))
-    }
-}
-
 pub(super) const COLUMNS: &str = "i.id, i.repository, i.tag, i.manifest, b.digest, i.selection, i.all_manifests, i.attached_to, i.platforms, \
                        i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows, i.upstream_tag";
 pub(super) const FROM: &str = "FROM images i JOIN blobs b ON b.id = i.manifest";
 
 /// A column whose text must parse.
-fn parsed<T: std::str::FromStr<Err = crate::error::Error>>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
+pub(super) fn parsed<T: std::str::FromStr<Err = crate::error::Error>>(
+    row: &Row<'_>,
+    index: usize,
+) -> rusqlite::Result<T> {
     row.get_ref(index)?.as_str()?.parse().map_err(|error: crate::error::Error| {
         rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
     })
@@ -177,11 +143,7 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
         upstream_digest: optional_digest_column(row, 11)?,
         checked_at: row.get(12)?,
         page_rows: row.get(13)?,
-        follows: match row.get_ref(14)? {
-            rusqlite::types::ValueRef::Null => Follows::Own,
-            text if text.as_str()?.is_empty() => Follows::Nothing,
-            _ => Follows::Tag(parsed(row, 14)?),
-        },
+        follows: Follows::column(row, 14)?,
     })
 }
 
@@ -291,28 +253,6 @@ pub fn attached_to(connection: &Connection, repository: i64, subject: &Digest) -
     ))?;
     let rows = statement.query_map(params![repository, subject.as_bytes()], image)?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Visits the images of a repository that hold this manifest, those that were asked for first, each with what it came along
-/// with, until `visit` says no.
-pub fn each_holder(
-    connection: &Connection,
-    repository: i64,
-    manifest: &Digest,
-    mut visit: impl FnMut(i64, Option<Digest>) -> bool,
-) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "SELECT i.id, i.attached_to FROM image_contents c JOIN images i ON i.id = c.image
-         WHERE c.blob = (SELECT id FROM blobs WHERE digest = ?) AND c.repository = ? AND c.role = 0
-         ORDER BY i.attached_to IS NOT NULL, i.id",
-    )?;
-    let mut rows = statement.query(params![manifest.as_bytes(), repository])?;
-    while let Some(row) = rows.next()? {
-        if !visit(row.get(0)?, optional_digest_column(row, 1)?) {
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// Whether a repository has any image.

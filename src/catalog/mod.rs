@@ -6,6 +6,7 @@
 
 pub mod blobs;
 mod database;
+pub mod follows;
 pub mod images;
 mod lock;
 pub mod nodes;

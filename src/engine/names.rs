@@ -27,7 +27,11 @@ pub(super) fn check_same_upstream(repository: &Repository, placed: &Placed) -> R
 }
 
 /// Whether a new repository finds its name and its alias free.
-pub(super) fn check_new(
+pub(super) fn check_new(connection: &Connection, placed: &Placed) -> Result<()> {
+    check_free(connection, &placed.name, placed.alias.as_ref(), placed.tag.as_ref())
+}
+
+fn check_free(
     connection: &Connection,
     name: &RepositoryName,
     alias: Option<&RepositoryName>,
@@ -46,7 +50,7 @@ pub(super) fn check_new(
 /// Whether an image of a plan finds its names free now that it is recorded: another one may have come first.
 pub(super) fn check_planned(connection: &Connection, image: &PlannedImage) -> Result<()> {
     match (repositories::by_name(connection, image.name.as_str())?, &image.tag) {
-        (None, tag) => check_new(connection, &image.name, image.alias.as_ref(), tag.as_ref()),
+        (None, tag) => check_free(connection, &image.name, image.alias.as_ref(), tag.as_ref()),
         (Some(repository), Some(tag)) => check_tag(connection, &repository, tag),
         (Some(_), None) => Ok(()),
     }

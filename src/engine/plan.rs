@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::catalog::images::Follows;
+use crate::catalog::follows::Follows;
 use crate::error::Error;
 use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
 use crate::registry::Registry;

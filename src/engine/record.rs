@@ -7,7 +7,8 @@ use super::Engine;
 use super::closure::{CONFIG, platform_in};
 use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use super::touched::{RemovedRepository, Touched, TouchedRepository};
-use crate::catalog::images::{self, Content, Follows, GatewayManifest, Image, NewImage, Role};
+use crate::catalog::follows::Follows;
+use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Role};
 use crate::catalog::omissions::Omission;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
@@ -114,7 +115,6 @@ impl Engine {
             }
             if repository.insecure != image.insecure {
                 repositories::set_insecure(writer, repository.id, image.insecure)?;
-                // Its record says so, too.
                 of_it.whole = true;
             }
             return Ok(repository);
@@ -433,10 +433,8 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
         if size == wanted.size {
             return Ok(());
         }
-        Err(Error::new(
-            Kind::Verification,
-            format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size),
-        ))
+        let said = format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size);
+        Err(Error::new(Kind::Verification, said))
     };
     match ready.get(&wanted.digest) {
         Some(digests) => {

@@ -10,28 +10,22 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::Engine;
-use super::closure::{Closure, MANIFEST_BYTES};
+use super::closure::Closure;
 use super::job::{Event, Job};
 use super::plan::{
-    AddPlan, AttachedImage, Change, Expected, FailedRequest, LeftOut, PlannedBlob, PlannedImage, PlannedManifest,
-    WantedBlob,
+    AddPlan, Change, Expected, FailedRequest, LeftOut, PlannedBlob, PlannedImage, PlannedManifest, WantedBlob,
 };
 use super::request::{AddRequest, Source};
 use crate::catalog::blobs::{self, Blob};
-use crate::catalog::images::{self, Follows, Image, Role};
+use crate::catalog::follows::Follows;
+use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target, Upstream};
 use crate::registry::{Layout, Registry};
 
 /// Requests that are resolved at the same time.
-const AT_ONCE: usize = 8;
-
-/// Most things that may be attached to one image.
-const MOST_ATTACHED: usize = 2_000;
-
-/// How deep things may be attached to attached things: a signature of an SBOM of an image.
-const ATTACHED_DEPTH: usize = 3;
+pub(super) const AT_ONCE: usize = 8;
 
 /// A request with its place in the catalog worked out.
 pub(super) struct Placed {
@@ -90,7 +84,10 @@ impl Engine {
                             });
                         }
                         None => {
-                            if let Err(error) = super::names::check_beside(&plan.images, &image) {
+                            // What is there already was checked when it came.
+                            if image.change == Change::Added
+                                && let Err(error) = super::names::check_beside(&plan.images, &image)
+                            {
                                 plan.failed.push(FailedRequest { request, error });
                                 continue;
                             }
@@ -150,9 +147,11 @@ impl Engine {
                             image: shown.clone(),
                             registry: Arc::clone(registry),
                             repository: repository.clone(),
+                            // What was read here proves nothing of what is there.
                             bytes: std::iter::once(&image.read)
                                 .chain(image.attached.iter().map(|attached| &attached.read))
-                                .find_map(|read| read.get(&wanted.digest).cloned()),
+                                .find_map(|read| read.get(&wanted.digest).cloned())
+                                .filter(|_| !anew),
                         });
                     }
                     (false, true) => plan.known_bytes += wanted.size,
@@ -295,7 +294,7 @@ impl Engine {
     fn look_up(&self, placed: &Placed) -> Result<(Option<Image>, Option<Expected>)> {
         let reader = self.catalog.read()?;
         let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else {
-            super::names::check_new(&reader, &placed.name, placed.alias.as_ref(), placed.tag.as_ref())?;
+            super::names::check_new(&reader, placed)?;
             return Ok((None, None));
         };
         super::names::check_same_upstream(&repository, placed)?;
@@ -351,123 +350,6 @@ impl Engine {
         let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
             .context(|| format!("{} of {}", target, placed.request.source))?;
         Ok(Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest }))
-    }
-
-    /// What is attached to these manifests: referrers, and cosign's tags.
-    async fn resolve_attached(&self, placed: &Placed, subjects: Vec<Digest>, job: &Job) -> Result<Vec<AttachedImage>> {
-        let mut all: BTreeMap<(Digest, Option<String>, Digest), AttachedImage> = BTreeMap::new();
-        let mut next = subjects;
-        let mut asked: BTreeSet<Digest> = next.iter().copied().collect();
-        let mut bytes = 0;
-        let refuse =
-            |why: String| Err(Error::new(Kind::Verification, format!("{} is refused: {why}", placed.request.source)));
-        for _ in 0..ATTACHED_DEPTH {
-            let mut found = stream::iter(next)
-                .map(|subject| async move { self.attached_of(placed, subject).await })
-                .buffer_unordered(AT_ONCE);
-            let mut deeper = Vec::new();
-            while let Some(attached) = found.next().await {
-                job.check()?;
-                for attached in attached? {
-                    for manifest in &attached.manifests {
-                        bytes += manifest.bytes.len() as u64;
-                        if asked.insert(manifest.digest) {
-                            deeper.push(manifest.digest);
-                        }
-                    }
-                    all.insert(
-                        (attached.subject, attached.tag.as_ref().map(Tag::to_string), attached.digest),
-                        attached,
-                    );
-                }
-                if all.len() > MOST_ATTACHED {
-                    return refuse(format!("more than {MOST_ATTACHED} things are attached to it"));
-                }
-                if bytes > MANIFEST_BYTES {
-                    let most = crate::text::bytes(MANIFEST_BYTES);
-                    return refuse(format!("the manifests of what is attached to it are larger than {most} together"));
-                }
-            }
-            if deeper.is_empty() {
-                break;
-            }
-            next = deeper;
-        }
-        Ok(all.into_values().collect())
-    }
-
-    /// What a user asked for by name is brought up to date by name, and not along with something else.
-    fn leave_out_asked_for(&self, placed: &Placed, attached: &mut Vec<AttachedImage>) -> Result<()> {
-        let reader = self.catalog.read()?;
-        let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else { return Ok(()) };
-        let mut left = Vec::with_capacity(attached.len());
-        for attached in attached.drain(..) {
-            let here = match &attached.tag {
-                Some(tag) => images::by_tag(&reader, repository.id, tag.as_str())?,
-                None => images::by_digest(&reader, repository.id, &attached.digest)?,
-            };
-            if here.is_none_or(|image| image.attached_to.is_some()) {
-                left.push(attached);
-            }
-        }
-        *attached = left;
-        Ok(())
-    }
-
-    async fn attached_of(&self, placed: &Placed, subject: Digest) -> Result<Vec<AttachedImage>> {
-        let mut found: Vec<(Option<Tag>, Target)> = Vec::new();
-        for descriptor in placed.registry.referrers(&placed.repository, &subject).await? {
-            if descriptor.digest != subject {
-                found.push((None, Target::Digest(descriptor.digest)));
-            }
-        }
-        for suffix in ["sig", "att", "sbom"] {
-            let tag: Tag = format!("sha256-{}.{suffix}", subject.hex()).parse()?;
-            match placed.registry.head(&placed.repository, &Target::Tag(tag.clone())).await {
-                Ok(head) => {
-                    let target = head.digest.map_or_else(|| Target::Tag(tag.clone()), Target::Digest);
-                    found.push((Some(tag), target));
-                }
-                // Some registries answer "forbidden" for what isn't there.
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Auth) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if found.len() > MOST_ATTACHED {
-            return Err(Error::new(
-                Kind::Verification,
-                format!("{} is refused: {} things are attached to {subject}", placed.request.source, found.len()),
-            ));
-        }
-        let mut bytes = 0;
-        let mut attached = Vec::with_capacity(found.len());
-        for (tag, target) in found {
-            let known = match &target {
-                Target::Digest(digest) => self.known_manifest(digest, placed)?,
-                Target::Tag(_) => None,
-            };
-            let top = match known {
-                Some(known) => known,
-                None => self.fetch_manifest(placed, &target).await?,
-            };
-            // A referrers list may name anything; only what says the same itself is believed.
-            if tag.is_none() && top.manifest.subject.as_ref().map(|about| about.digest) != Some(subject) {
-                continue;
-            }
-            let (digest, artifact_type) = (top.digest, top.manifest.shown_artifact_type().map(str::to_owned));
-            let mut closure = Closure::new(self, placed, Selection::All, false);
-            closure.walk_top(top).await?;
-            let Closure { manifests, blobs, read, .. } = closure;
-            bytes += manifests.iter().map(|manifest| manifest.bytes.len() as u64).sum::<u64>();
-            if bytes > MANIFEST_BYTES {
-                return Err(Error::new(
-                    Kind::Verification,
-                    format!("{} is refused: too much is attached to {subject}", placed.request.source),
-                ));
-            }
-            attached.push(AttachedImage { subject, tag, digest, artifact_type, manifests, blobs, read });
-        }
-        Ok(attached)
     }
 
     /// What a plan changes about an image that is there.

@@ -14,7 +14,7 @@ const EVERYWHERE: [&str; 2] = ["error", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
 const CONFIGURATION: &str = "config";
 /// What a file may have at most, and where it begins to be too much.
-const LINES: (usize, usize) = (600, 400);
+const LINES: (usize, usize) = (500, 400);
 /// What a file of tests may have at most.
 const TEST_LINES: usize = 600;
 /// Names that say nothing.

@@ -95,13 +95,18 @@ async fn a_public_image_does_not_publish_private_content_by_naming_it() {
     yard.registry.put_blob(&evil, own.blobs[0].clone());
     yard.registry.put_blob(&evil, own.blobs[1].clone());
     yard.registry.put_manifest(&evil, Some("layer"), media::OCI_MANIFEST, manifest.to_string());
+    // A configuration, which is read for the plan.
+    let mut manifest: serde_json::Value = serde_json::from_slice(&own.manifest).unwrap();
+    manifest["config"] = named["config"].clone();
+    yard.registry.put_blob(&evil, own.blobs[2].clone());
+    yard.registry.put_manifest(&evil, Some("config"), media::OCI_MANIFEST, manifest.to_string());
     // A manifest.
     let index = IndexBuilder::new().image(secret.clone()).build();
     yard.registry.put_manifest(&evil, Some("index"), media::OCI_INDEX, index.manifest.clone());
     // A digest.
     let pinned = format!("evil@{}", secret.digest());
     let before = yard.root();
-    for what in ["evil:layer", "evil:index", &pinned] {
+    for what in ["evil:layer", "evil:config", "evil:index", &pinned] {
         let plan = yard.plan(&[what]).await.unwrap();
         let failed = !plan.failed.is_empty() || !yard.apply(plan).await.unwrap().failed.is_empty();
         assert!(failed, "{what}");

@@ -30,7 +30,7 @@ const SLOTS: [Slot; 12] = [
     slot("b", "1", None),
     Slot { fixed: true, ..slot("b", "1-arm64", None) },
     Slot { alias: Some("see"), ..slot("c", "latest", None) },
-    // Below the directories that others have.
+    // Names go on below others, also below the directories that those have.
     slot("a/manifests", "1", None),
     slot("a/manifests/x", "2", None),
     slot("a/blobs/tags", "1", None),
