@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Writer;
 use super::blobs::{ManifestRow, digest_column, optional_digest_column};
+use super::omissions::Omission;
 use crate::error::Result;
 use crate::image::{Digest, Selection, Tag};
 
@@ -89,17 +90,6 @@ pub struct Content {
     pub role: Role,
 }
 
-/// Something that was left out by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Omission {
-    /// Digest of what is left out.
-    pub digest: Digest,
-    /// The platform it is for, if it is a child of an index.
-    pub platform: Option<String>,
-    /// Why.
-    pub reason: String,
-}
-
 /// What an image is in the gateway view, for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayManifest {
@@ -117,9 +107,9 @@ pub struct GatewayManifest {
     pub outcome: std::result::Result<(i64, Digest), String>,
 }
 
-const COLUMNS: &str = "i.id, i.repository, i.tag, i.manifest, b.digest, i.selection, i.all_manifests, i.attached_to, i.platforms, \
+pub(super) const COLUMNS: &str = "i.id, i.repository, i.tag, i.manifest, b.digest, i.selection, i.all_manifests, i.attached_to, i.platforms, \
                        i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows";
-const FROM: &str = "FROM images i JOIN blobs b ON b.id = i.manifest";
+pub(super) const FROM: &str = "FROM images i JOIN blobs b ON b.id = i.manifest";
 
 /// A column whose text must parse.
 fn parsed<T: std::str::FromStr<Err = crate::error::Error>>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
@@ -128,7 +118,7 @@ fn parsed<T: std::str::FromStr<Err = crate::error::Error>>(row: &Row<'_>, index:
     })
 }
 
-fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
+pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
     let tagged = row.get_ref(2)? != rusqlite::types::ValueRef::Null;
     Ok(Image {
         id: row.get(0)?,
@@ -303,29 +293,6 @@ pub fn any_with(connection: &Connection, blob: i64) -> Result<Option<Image>> {
          WHERE c.blob = ? ORDER BY r.registry IS NULL, r.name, i.tag LIMIT 1"
     ))?;
     Ok(statement.query_row([blob], image).optional()?)
-}
-
-/// What was left out of an image.
-pub fn omissions(connection: &Connection, image: i64) -> Result<Vec<Omission>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT digest, platform, reason FROM image_omissions WHERE image = ? ORDER BY platform, digest",
-    )?;
-    let rows = statement.query_map([image], |row| {
-        Ok(Omission { digest: digest_column(row, 0)?, platform: row.get(1)?, reason: row.get(2)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The image of a repository that left out this digest, and how.
-pub fn omission(connection: &Connection, repository: i64, digest: &Digest) -> Result<Option<(Image, Omission)>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, o.digest, o.platform, o.reason {FROM} JOIN image_omissions o ON o.image = i.id
-         WHERE i.repository = ? AND o.digest = ? ORDER BY i.tag LIMIT 1"
-    ))?;
-    let found = statement.query_row(params![repository, digest.as_bytes()], |row| {
-        Ok((image(row)?, Omission { digest: digest_column(row, 14)?, platform: row.get(15)?, reason: row.get(16)? }))
-    });
-    Ok(found.optional()?)
 }
 
 /// Whether a repository holds this blob as content that is asked for by digest under `blobs/`.

@@ -9,6 +9,7 @@ mod database;
 pub mod images;
 mod lock;
 pub mod nodes;
+pub mod omissions;
 pub mod pages;
 pub mod repositories;
 pub mod settings;

@@ -30,6 +30,11 @@ impl Repository {
     pub fn is_published(&self) -> bool {
         !self.private || self.allowed
     }
+
+    /// Its name, and its alias if it has one.
+    pub fn names(&self) -> impl Iterator<Item = &RepositoryName> {
+        std::iter::once(&self.name).chain(&self.alias)
+    }
 }
 
 const COLUMNS: &str = "r.id, r.name, r.registry, r.upstream, r.alias, r.private, r.allowed, r.insecure";

@@ -1,7 +1,7 @@
 //! The command line: arguments in, text out, a truthful exit code.
 //!
 //! One file a verb: its arguments and what it does with the engine. Knows the engine and the configuration; only
-//! [`output`] writes, only [`progress`] hears signals. Verbs that only read start no runtime.
+//! `output` writes, only `progress` hears signals. Verbs that only read start no runtime.
 
 mod add;
 mod allow;

@@ -1,6 +1,6 @@
 //! Everything a manifest refers to, as far as it is chosen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,6 +31,8 @@ pub(super) struct Closure<'a> {
     pub(super) manifests: Vec<Arc<PlannedManifest>>,
     pub(super) blobs: Vec<WantedBlob>,
     pub(super) left_out: Vec<LeftOut>,
+    /// Configurations that were read on the way.
+    pub(super) read: HashMap<Digest, Bytes>,
     /// Platforms that will be here.
     pub(super) platforms: BTreeSet<Platform>,
     /// Platforms that upstream has.
@@ -50,6 +52,7 @@ impl<'a> Closure<'a> {
             manifests: Vec::new(),
             blobs: Vec::new(),
             left_out: Vec::new(),
+            read: HashMap::new(),
             platforms: BTreeSet::new(),
             offered: BTreeSet::new(),
             attestations: BTreeSet::new(),
@@ -109,7 +112,9 @@ impl<'a> Closure<'a> {
             return Ok(None);
         }
         let bytes = self.engine.small_blob(self.placed, config).await?;
-        Ok(platform_in(&bytes))
+        let platform = platform_in(&bytes);
+        self.read.insert(config.digest, bytes);
+        Ok(platform)
     }
 
     async fn walk(&mut self, planned: Arc<PlannedManifest>, depth: usize) -> Result<()> {
@@ -125,7 +130,7 @@ impl<'a> Closure<'a> {
                 let content = if planned.manifest.is_image() { Role::Layer } else { Role::Other };
                 self.want(config, if planned.manifest.is_image() { Role::Config } else { Role::Other })?;
                 for layer in layers {
-                    if media::is_foreign_layer(&layer.media_type) || !layer.urls.is_empty() {
+                    if layer.is_foreign_layer() {
                         self.left_out.push(left_out(
                             layer.digest,
                             None,

@@ -12,6 +12,7 @@ mod fetch;
 mod gc;
 pub mod job;
 mod names;
+mod nested;
 mod notices;
 mod pages;
 pub mod plan;

@@ -2,15 +2,16 @@
 
 use rusqlite::Connection;
 
+use super::plan::PlannedImage;
 use super::resolve::Placed;
 use crate::catalog::images;
 use crate::catalog::repositories::{self, Repository};
 use crate::error::{Error, Kind, Result};
-use crate::image::{RepositoryName, Tag};
-use crate::site::conflict::{Published, conflict};
+use crate::image::{RepositoryName, Tag, Upstream};
+use crate::site::conflict::{Conflict, Published, conflict};
 
-fn taken(name: &str, by: &Repository) -> Error {
-    let from = by.upstream.as_ref().map_or_else(|| "a local image".to_owned(), ToString::to_string);
+fn taken(name: &str, by: Option<&Upstream>) -> Error {
+    let from = by.map_or_else(|| "a local image".to_owned(), ToString::to_string);
     Error::new(Kind::Usage, format!("the name `{name}` belongs to what is mirrored from {from}"))
         .hint("Choose another name with `--as NAME`.")
 }
@@ -18,24 +19,68 @@ fn taken(name: &str, by: &Repository) -> Error {
 /// Whether a name that the catalog has is mirrored from the same upstream.
 pub(super) fn check_same_upstream(repository: &Repository, placed: &Placed) -> Result<()> {
     // Local images may take their place under any name that has local images.
-    if repository.upstream == placed.upstream { Ok(()) } else { Err(taken(repository.name.as_str(), repository)) }
+    if repository.upstream == placed.upstream {
+        Ok(())
+    } else {
+        Err(taken(repository.name.as_str(), repository.upstream.as_ref()))
+    }
 }
 
 /// Whether a new repository finds its name and its alias free.
 pub(super) fn check_new(connection: &Connection, placed: &Placed) -> Result<()> {
-    let tags: Vec<&str> = placed.tag.iter().map(Tag::as_str).collect();
-    for name in std::iter::once(&placed.name).chain(&placed.alias) {
+    check_free(connection, &placed.name, placed.alias.as_ref(), placed.tag.as_ref())
+}
+
+fn check_free(
+    connection: &Connection,
+    name: &RepositoryName,
+    alias: Option<&RepositoryName>,
+    tag: Option<&Tag>,
+) -> Result<()> {
+    let tags: Vec<&str> = tag.iter().map(|tag| tag.as_str()).collect();
+    for name in std::iter::once(name).chain(alias) {
         if let Some(other) = repositories::by_name_or_alias(connection, name.as_str())? {
-            return Err(taken(name.as_str(), &other));
+            return Err(taken(name.as_str(), other.upstream.as_ref()));
         }
         check(connection, name, &tags)?;
     }
     Ok(())
 }
 
+/// Whether an image of a plan finds its names free now that it is recorded: another one may have come first.
+pub(super) fn check_planned(connection: &Connection, image: &PlannedImage) -> Result<()> {
+    match (repositories::by_name(connection, image.name.as_str())?, &image.tag) {
+        (None, tag) => check_free(connection, &image.name, image.alias.as_ref(), tag.as_ref()),
+        (Some(repository), Some(tag)) => check_tag(connection, &repository, tag),
+        (Some(_), None) => Ok(()),
+    }
+}
+
+/// Whether an image can be published beside others of the same plan.
+pub(super) fn check_beside(planned: &[PlannedImage], new: &PlannedImage) -> Result<()> {
+    let all = || planned.iter().flat_map(|image| image.names().map(move |name| (name.as_str(), image)));
+    let inside =
+        |name: &str, path: &str| name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let published = Published {
+        is_name: &|other| all().any(|(name, _)| name == other),
+        is_name_or_above: &|path| all().any(|(name, _)| inside(name, path)),
+        has_manifest: &|other, tag| {
+            all().any(|(name, image)| name == other && image.tag.as_ref().is_some_and(|its| its.as_str() == tag))
+        },
+    };
+    for name in new.names() {
+        if let Some((_, other)) = all().find(|(other, image)| *other == name.as_str() && image.upstream != new.upstream)
+        {
+            return Err(taken(name.as_str(), other.upstream.as_ref()));
+        }
+        refuse(conflict(&published, name, new.tag.iter().map(Tag::as_str)))?;
+    }
+    Ok(())
+}
+
 /// Whether a new tag of a repository that is there finds its path free.
 pub(super) fn check_tag(connection: &Connection, repository: &Repository, tag: &Tag) -> Result<()> {
-    for name in std::iter::once(&repository.name).chain(&repository.alias) {
+    for name in repository.names() {
         check(connection, name, &[tag.as_str()])?;
     }
     Ok(())
@@ -48,7 +93,12 @@ fn check(connection: &Connection, name: &RepositoryName, tags: &[&str]) -> Resul
         is_name_or_above: &|path| is_name_or_above(connection, path).unwrap_or(true),
         has_manifest: &|other, tag| has_manifest(connection, other, tag).unwrap_or(true),
     };
-    match conflict(&published, name, tags.iter().copied()) {
+    refuse(conflict(&published, name, tags.iter().copied()))
+}
+
+/// A conflict as an error.
+pub(super) fn refuse(conflict: Option<Conflict>) -> Result<()> {
+    match conflict {
         None => Ok(()),
         Some(conflict) => {
             Err(Error::new(Kind::Usage, conflict.to_string()).hint("Choose another name with `--as NAME[:TAG]`."))
@@ -56,7 +106,8 @@ fn check(connection: &Connection, name: &RepositoryName, tags: &[&str]) -> Resul
     }
 }
 
-fn is_name_or_above(connection: &Connection, path: &str) -> Result<bool> {
+/// Whether a repository or an alias has this name or lies below it.
+pub(super) fn is_name_or_above(connection: &Connection, path: &str) -> Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM repositories WHERE name = ?1 OR alias = ?1 OR (name > ?1 || '/' AND name < ?1 || '0')
          OR (alias > ?1 || '/' AND alias < ?1 || '0'))",

@@ -8,7 +8,7 @@ use crate::catalog::images::{self, Image};
 use crate::catalog::pages::{self, Page, REPOSITORIES};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::Settings;
-use crate::catalog::{Writer, blobs};
+use crate::catalog::{Writer, blobs, omissions};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Manifest};
 use crate::site::records::{self, CompanionRecord, ReferrerRecord, RepositoryRecord, TagRecord, TagsRecord};
@@ -289,7 +289,7 @@ impl Pen<'_> {
         }
         referrers.sort_by_cached_key(|row| (row.digest, row.tag.clone()));
         referrers.dedup();
-        let omissions = images::omissions(writer, image.id)?;
+        let omissions = omissions::of(writer, image.id)?;
         let left_out: BTreeSet<String> = omissions.into_iter().filter_map(|omission| omission.platform).collect();
         let artifact_type = if platforms.is_empty() { described.artifact_type } else { None };
         Ok(TagRow {

@@ -1,5 +1,6 @@
 //! Plans: what a change will do, as values that both faces show before exactly they are run.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -61,6 +62,8 @@ pub struct PlannedImage {
     pub(super) manifests: Vec<Arc<PlannedManifest>>,
     /// Its blobs.
     pub(super) blobs: Vec<WantedBlob>,
+    /// Configurations that were read for the plan already, so that they need not be fetched again.
+    pub(super) read: HashMap<Digest, Bytes>,
     /// Signatures, SBOMs and the like that come along.
     pub attached: Vec<AttachedImage>,
     /// What the catalog must still say when the plan is applied: the digest and the choice under this tag.
@@ -82,6 +85,8 @@ pub struct AttachedImage {
     pub(super) manifests: Vec<Arc<PlannedManifest>>,
     /// Its blobs.
     pub(super) blobs: Vec<WantedBlob>,
+    /// Configurations that were read for the plan already.
+    pub(super) read: HashMap<Digest, Bytes>,
 }
 
 /// What a plan does to an image.
@@ -134,6 +139,8 @@ pub struct PlannedBlob {
     pub(super) registry: Arc<dyn Registry>,
     /// Under which repository.
     pub(super) repository: RepositoryName,
+    /// Its bytes, if they were read for the plan.
+    pub(super) bytes: Option<Bytes>,
 }
 
 impl std::fmt::Debug for PlannedBlob {
@@ -174,6 +181,11 @@ impl AddPlan {
 }
 
 impl PlannedImage {
+    /// The names it is published under.
+    pub(super) fn names(&self) -> impl Iterator<Item = &RepositoryName> {
+        std::iter::once(&self.name).chain(&self.alias)
+    }
+
     /// `name:tag` or `name@digest`.
     pub fn shown(&self) -> String {
         match &self.tag {

@@ -7,7 +7,8 @@ use super::Engine;
 use super::closure::{CONFIG, platform_in};
 use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use super::touched::{RemovedRepository, Touched, TouchedRepository};
-use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Omission, Role};
+use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Role};
+use crate::catalog::omissions::Omission;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
 use crate::catalog::{Writer, blobs, state};
@@ -25,6 +26,7 @@ impl Engine {
     pub(super) fn record(&self, image: &PlannedImage, verb: &str, ready: &Ready) -> Result<cid::Cid> {
         self.store.sync_directory()?;
         self.change(verb, &image.shown(), |writer, settings, touched| {
+            super::names::check_planned(writer, image)?;
             let repository = Self::repository_of(writer, image, touched)?;
             let of_it = touched.repositories.entry(repository.id).or_default();
             let existing = match &image.tag {
@@ -229,7 +231,7 @@ impl Engine {
         let complete = |manifest: &Manifest| match &manifest.body {
             Body::Image { layers, .. } => layers
                 .iter()
-                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || !layer.urls.is_empty()),
+                .all(|layer| parts.blobs.iter().any(|blob| blob.digest == layer.digest) || layer.is_foreign_layer()),
             Body::Index { .. } => false,
         };
         for planned in

@@ -81,6 +81,10 @@ impl Engine {
                             });
                         }
                         _ => {
+                            if let Err(error) = super::names::check_beside(&plan.images, &image) {
+                                plan.failed.push(FailedRequest { request, error });
+                                continue;
+                            }
                             plan.images.push(image);
                             sources.push(source);
                         }
@@ -127,6 +131,9 @@ impl Engine {
                             image: shown.clone(),
                             registry: Arc::clone(registry),
                             repository: repository.clone(),
+                            bytes: std::iter::once(&image.read)
+                                .chain(image.attached.iter().map(|attached| &attached.read))
+                                .find_map(|read| read.get(&wanted.digest).cloned()),
                         });
                     }
                     (false, true) => plan.known_bytes += wanted.size,
@@ -221,7 +228,7 @@ impl Engine {
             Some(_) => placed.registry.is_private(&placed.repository, &Target::Digest(digest)).await?,
             None => false,
         };
-        let Closure { manifests, blobs: wanted, left_out, platforms, .. } = closure;
+        let Closure { manifests, blobs: wanted, left_out, platforms, read, .. } = closure;
         let mut image = PlannedImage {
             request: request.source.to_string(),
             name: placed.name.clone(),
@@ -240,6 +247,7 @@ impl Engine {
             left_out,
             manifests,
             blobs: wanted,
+            read,
             attached,
             expected,
         };
@@ -378,8 +386,8 @@ impl Engine {
             let (digest, artifact_type) = (top.digest, top.manifest.shown_artifact_type().map(str::to_owned));
             let mut closure = Closure::new(self, placed, Selection::All, false);
             closure.walk_top(top).await?;
-            let Closure { manifests, blobs, .. } = closure;
-            attached.push(AttachedImage { subject, tag, digest, artifact_type, manifests, blobs });
+            let Closure { manifests, blobs, read, .. } = closure;
+            attached.push(AttachedImage { subject, tag, digest, artifact_type, manifests, blobs, read });
         }
         Ok(attached)
     }

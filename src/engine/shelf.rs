@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::Engine;
 use super::remove::shown;
 use crate::catalog::repositories::Repository;
-use crate::catalog::{blobs, images, nodes, repositories, state};
+use crate::catalog::{blobs, images, nodes, omissions, repositories, state};
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Target, media};
 use crate::unixfs::tree;
@@ -75,7 +75,7 @@ impl Engine {
     pub fn served_omission(&self, name: &RepositoryName, digest: &Digest, private: bool) -> Result<Option<String>> {
         let reader = self.catalog.read()?;
         let Some(repository) = find(&reader, name, private)? else { return Ok(None) };
-        let Some((image, omission)) = images::omission(&reader, repository.id, digest)? else { return Ok(None) };
+        let Some((image, omission)) = omissions::of_digest(&reader, repository.id, digest)? else { return Ok(None) };
         let shown = shown(&repository, &image);
         Ok(Some(match (omission.platform, repository.upstream) {
             (Some(platform), Some(upstream)) => {

@@ -12,7 +12,7 @@ use super::view::{
 };
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Repository};
-use crate::catalog::{blobs, statistics};
+use crate::catalog::{blobs, omissions, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
 use crate::text::{printable, printable_within};
@@ -220,7 +220,7 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
         };
         GatewayDetails { platform: manifest.platform, tag: manifest.name, digest, left_out }
     });
-    let omissions = images::omissions(connection, image.id)?;
+    let omissions = omissions::of(connection, image.id)?;
     Ok(ImageDetails {
         row: image_row(connection, repository, image)?,
         upstream: repository.upstream.as_ref().map(|upstream| match &image.tag {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::nested::Hanging;
 use super::touched::{Touched, TouchedRepository};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::Settings;
@@ -28,9 +29,10 @@ pub(super) fn update(writer: &Writer<'_>, settings: &Settings, touched: &Touched
     for gone in &touched.removed {
         if gone.repository.is_published() {
             names_changed = true;
-            for (place, _) in &gone.directories {
-                for path in places(&gone.repository, place) {
-                    edits.insert(path, None);
+            for (place, link) in &gone.directories {
+                for (view, name) in places(&gone.repository, place) {
+                    let hanging = Hanging { name: &name, before: Some(link), now: None };
+                    hanging.edit(writer, touched, format!("{view}/{name}"), &mut edits)?;
                 }
             }
         }
@@ -52,8 +54,10 @@ pub(super) fn update(writer: &Writer<'_>, settings: &Settings, touched: &Touched
         for place in before.keys().chain(after.keys()) {
             let now = if vanishes { None } else { after.get(place) };
             if appears || vanishes || before.get(place) != now {
-                for path in places(&repository, place) {
-                    edits.insert(path, now.copied());
+                let was_there = before.get(place).filter(|_| repository_touched.was_published);
+                for (view, name) in places(&repository, place) {
+                    let hanging = Hanging { name: &name, before: was_there, now };
+                    hanging.edit(writer, touched, format!("{view}/{name}"), &mut edits)?;
                 }
             }
         }
@@ -92,20 +96,21 @@ const GATEWAY_TAGS: &str = "v2/tags";
 const NATIVE_MANIFESTS: &str = "oci/manifests";
 const NATIVE_TAGS: &str = "oci/tags";
 
-/// Where a repository's directory hangs in the tree, under its name and its alias.
-fn places(repository: &Repository, place: &str) -> Vec<String> {
+/// Where a repository's directory hangs in the tree, under its name and its alias: the view, and the path in it.
+fn places(repository: &Repository, place: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for name in std::iter::once(&repository.name).chain(&repository.alias) {
+    for name in repository.names() {
+        let mut hangs = |view: &str, directory: &str| all.push((view.to_owned(), format!("{name}/{directory}")));
         match place {
             BLOBS => {
-                all.push(format!("{}/{name}/{}", paths::NATIVE, paths::BLOBS));
-                all.push(format!("{}/{name}/{}", paths::GATEWAY, paths::BLOBS));
+                hangs(paths::NATIVE, paths::BLOBS);
+                hangs(paths::GATEWAY, paths::BLOBS);
             }
-            GATEWAY_MANIFESTS => all.push(format!("{}/{name}/{}", paths::GATEWAY, paths::MANIFESTS)),
-            GATEWAY_TAGS => all.push(format!("{}/{name}/{}", paths::GATEWAY, paths::TAGS)),
-            NATIVE_MANIFESTS => all.push(format!("{}/{name}/{}", paths::NATIVE, paths::MANIFESTS)),
-            NATIVE_TAGS => all.push(format!("{}/{name}/{}", paths::NATIVE, paths::TAGS)),
-            slug => all.push(format!("{}/{name}/{}", paths::of_type(slug), paths::MANIFESTS)),
+            GATEWAY_MANIFESTS => hangs(paths::GATEWAY, paths::MANIFESTS),
+            GATEWAY_TAGS => hangs(paths::GATEWAY, paths::TAGS),
+            NATIVE_MANIFESTS => hangs(paths::NATIVE, paths::MANIFESTS),
+            NATIVE_TAGS => hangs(paths::NATIVE, paths::TAGS),
+            slug => hangs(&paths::of_type(slug), paths::MANIFESTS),
         }
     }
     all

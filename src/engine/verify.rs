@@ -164,7 +164,8 @@ impl Engine {
                 .hint("Add it from that file again.")
         })?;
         let registry = self.registries.open(&upstream.registry, repository.insecure)?;
-        let blob = PlannedBlob { digest: *digest, size, image, registry, repository: upstream.repository };
+        let repository = upstream.repository;
+        let blob = PlannedBlob { digest: *digest, size, image, registry, repository, bytes: None };
         // A good copy replaces the damaged one only once it is there and verified.
         Arc::clone(self).fetch(blob, job.clone()).await?;
         Ok(())

@@ -39,6 +39,11 @@ impl Descriptor {
             .flatten()
     }
 
+    /// Whether it is a layer that its vendor alone gives out, by its type or by where it says it is.
+    pub fn is_foreign_layer(&self) -> bool {
+        super::media::is_foreign_layer(&self.media_type) || !self.urls.is_empty()
+    }
+
     /// Its platform in the form that is compared and shown, if it has one that is not `unknown`.
     pub fn runs_on(&self) -> Option<Platform> {
         self.platform.clone().map(Platform::normalized).filter(|platform| !platform.is_unknown())

@@ -35,7 +35,7 @@ pub struct Reference {
     pub upstream: Upstream,
     /// Its tag; without tag and digest, `latest`.
     pub tag: Option<Tag>,
-    /// Its digest, which the tag must have at the moment of mirroring if both are given.
+    /// Its digest. With a tag it is what is mirrored under that tag, whatever upstream's tag is at, as docker and podman have it.
     pub digest: Option<Digest>,
 }
 

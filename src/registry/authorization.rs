@@ -90,6 +90,8 @@ type Slot = Arc<tokio::sync::Mutex<Option<Arc<Grant>>>>;
 #[derive(Default)]
 pub(super) struct Keyring {
     challenge: tokio::sync::Mutex<Option<Challenge>>,
+    /// Every secret that was ever shown to this host or to its token server: either may repeat it, in any answer.
+    shown: Mutex<Vec<Secret>>,
     slots: Mutex<HashMap<(String, Identity), Slot>>,
 }
 
@@ -97,6 +99,26 @@ impl Keyring {
     fn slot(&self, repository: &str, identity: Identity) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry((repository.to_owned(), identity)).or_default().clone()
+    }
+
+    /// Takes note of what is shown to the host.
+    fn show(&self, credential: &Credential) {
+        let secrets = match credential {
+            Credential::Password { user, password } => Grant::password(user, password).secrets,
+            Credential::IdentityToken(token) => vec![token.clone()],
+        };
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in secrets {
+            if !shown.contains(&secret) {
+                shown.push(secret);
+            }
+        }
+    }
+
+    /// What must not be seen in an answer to a request with this grant.
+    pub(super) fn secrets(&self, grant: &Grant) -> Vec<Secret> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        grant.secrets.iter().chain(shown.iter()).cloned().collect()
     }
 }
 
@@ -171,6 +193,9 @@ impl Endpoint {
             (Challenge::None, _) | (_, Identity::Anonymous) => None,
             (_, Identity::User) => self.shared.credentials.find(&self.host, repository).await?,
         };
+        if let Some(credential) = &credential {
+            self.keyring.show(credential);
+        }
         match (challenge, credential) {
             (Challenge::None, _) | (Challenge::Basic, None) => Ok(Grant::nobody()),
             (Challenge::Basic, Some(Credential::Password { user, password })) => Ok(Grant::password(&user, &password)),

@@ -39,6 +39,7 @@ impl Document {
             host: &endpoint.host,
             foreign: self.foreign,
             grant,
+            secrets: &endpoint.keyring.secrets(grant),
         };
         Err(refused.setback().error)
     }

@@ -275,6 +275,7 @@ impl Endpoint {
         let (headers, foreign) = (answer.response.headers().clone(), answer.foreign);
         // Words that break off are as good as none.
         let body = self.read(answer, MAX_REFUSAL).await.map(|document| document.bytes).unwrap_or_default();
-        Err(Refused { status, headers: &headers, body: &body, host: &self.host, foreign, grant }.setback())
+        let (host, secrets) = (&self.host, &self.keyring.secrets(grant));
+        Err(Refused { status, headers: &headers, body: &body, host, foreign, grant, secrets }.setback())
     }
 }

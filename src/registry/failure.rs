@@ -94,6 +94,8 @@ pub(super) struct Refused<'a> {
     pub(super) foreign: bool,
     /// As whom it was asked.
     pub(super) grant: &'a Grant,
+    /// What its words may repeat and nobody is to see.
+    pub(super) secrets: &'a [Secret],
 }
 
 impl Refused<'_> {
@@ -182,7 +184,7 @@ impl Refused<'_> {
             is_plain.then(|| String::from_utf8_lossy(self.body).trim().to_owned())
         };
         let words = words.or_else(plain).unwrap_or_default();
-        printable_within(&scrub(words, &self.grant.secrets), 200)
+        printable_within(&scrub(words, self.secrets), 200)
     }
 }
 
@@ -204,7 +206,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
         let status = StatusCode::from_u16(status).unwrap();
-        Refused { status, headers: &headers, body: body.as_bytes(), host: "ghcr.io", foreign: false, grant }.setback()
+        let (host, secrets) = ("ghcr.io", grant.secrets.as_slice());
+        Refused { status, headers: &headers, body: body.as_bytes(), host, foreign: false, grant, secrets }.setback()
     }
 
     #[test]

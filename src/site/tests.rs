@@ -1,3 +1,5 @@
+//! The site as a whole: determinism, hostile text, links that resolve, and how little a change rewrites.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

@@ -7,6 +7,7 @@
 
 mod cli;
 mod crash;
+mod faults;
 mod house;
 mod images;
 mod peers;

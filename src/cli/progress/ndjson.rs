@@ -11,7 +11,7 @@
 //! | `bytes` | `done`, `total` of the whole job; at most once a second |
 //! | `image.recorded` | `image` |
 //! | `image.failed` | `image`, `reason` |
-//! | `registry.waiting` | `registry`, `seconds`, `reason` |
+//! | `registry.waiting` | `registry`, `seconds`, `reason`, `asked`: whether the registry asked for the wait |
 //! | `registry.quota` | `registry`, `limit`, `remaining` |
 //! | `step` | `what`, `done`, `total`; at most ten a second, and the last |
 //! | `note` | `text` |

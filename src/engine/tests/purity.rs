@@ -4,8 +4,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CONTENT: [(&str, &str); 6] =
-    [("a", "1"), ("a", "2"), ("a/b", "1"), ("b", "1"), ("b", "1-arm64"), ("c", "latest")];
+/// Names go on below others, also below the directories that those have.
+const CONTENT: [(&str, &str); 9] = [
+    ("a", "1"),
+    ("a", "2"),
+    ("a/b", "1"),
+    ("b", "1"),
+    ("b", "1-arm64"),
+    ("c", "latest"),
+    ("a/manifests", "1"),
+    ("a/manifests/x", "2"),
+    ("a/blobs/tags", "1"),
+];
 
 fn fill(registry: &MemoryRegistry) {
     for (repository, tag) in CONTENT {

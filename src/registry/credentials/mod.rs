@@ -6,7 +6,7 @@
 
 mod environment;
 mod file;
-mod helper;
+mod helper_program;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -83,7 +83,8 @@ impl Credentials {
                 Some(Entry::Credential(credential)) => return Ok(Some(credential)),
                 Some(Entry::Helper { name, servers }) => {
                     for server in servers {
-                        let asked = helper::get(&name, &server, self.search_path.as_deref(), self.helper_timeout).await;
+                        let asked =
+                            helper_program::get(&name, &server, self.search_path.as_deref(), self.helper_timeout).await;
                         match asked {
                             Ok(None) => {}
                             other => return other.map_err(|error| error.context(path.display())),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::image::{Body, Descriptor, Digest, Manifest, media};
+use crate::image::{Body, Descriptor, Digest, Manifest};
 use crate::text::printable_within;
 
 /// Largest configuration that is read and largest manifest that is made: clients read no more than 4 MiB of either.
@@ -150,7 +150,7 @@ pub fn convert(manifest: &Manifest, configuration: &[u8]) -> Result<Schema1, Uns
 /// Whether this layer is a tar archive, plain or with gzip, that may be given out.
 fn check_layer(layer: &Descriptor) -> Result<(), Unsayable> {
     let layer_type = layer.media_type.as_str();
-    if media::is_foreign_layer(layer_type) {
+    if layer.is_foreign_layer() {
         return Err(Unsayable::Foreign);
     }
     match layer_type {

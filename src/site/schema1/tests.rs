@@ -1,3 +1,5 @@
+//! Schema 1 against what skopeo writes, with the signature checked independently.
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -7,6 +9,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::image::media;
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 

@@ -4,7 +4,7 @@
 //! is built above the leaves, nor where bytes come from. Memory is constant but for 32 bytes a leaf.
 //!
 //! One stream of SHA-256 instructions waits for its own latency, so two streams at once cost what one does. That is
-//! why the whole and the leaf are advanced together, block by block, by one kernel ([`kernel`]).
+//! why the whole and the leaf are advanced together, block by block, by one kernel (`kernel`).
 
 mod framed;
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,88 @@
+//! Private images: mirrored, shown as such, and published only when allowed.
+
+use super::*;
+use crate::peers::web;
+
+/// The bytes of every file below a directory.
+fn contains(directory: &Path, what: &str) -> bool {
+    let has = |bytes: &[u8]| bytes.windows(what.len()).any(|window| window == what.as_bytes());
+    files(directory)
+        .iter()
+        .any(|file| file.to_string_lossy().contains(what) || has(&std::fs::read(file).expect("a file")))
+}
+
+#[test]
+fn a_private_image_is_published_only_when_allowed() {
+    let open = Scene::new();
+    open.put("open", "1", &image("open"));
+    let scene =
+        Scene::with(MemoryRegistry::builder().token_auth("curator", "correct horse").private(name("hidden-app")));
+    let scene = Scene { roadstead: open.roadstead, ..scene };
+    let reference = format!("{}/open:1", open.registry.host());
+    scene.run(&["add", "--insecure", &reference]).success();
+    let root = scene.roadstead.root();
+    scene.roadstead.log_in(&scene.host(), "curator", "correct horse");
+    let digest = scene.put("hidden-app", "1", &image("hidden"));
+    let added = scene.add("hidden-app:1");
+    says(&added.stderr, &["warning: ", "private upstream", "roadstead allow"]);
+    added.success();
+    let repository = scene.published("hidden-app");
+
+    // It is shown, and in nothing that is published.
+    says(&scene.run(&["list"]).success(), &[&repository, "private"]);
+    says(&scene.run(&["show", &scene.reference("hidden-app:1")]).success(), &["no: it is private upstream"]);
+    assert_eq!(scene.roadstead.root(), root);
+    let export = |at: &str, more: &[&str]| {
+        let target = scene.roadstead.path(at);
+        let mut words = vec!["export", target.to_str().unwrap()];
+        words.extend(more);
+        scene.run(&words).success();
+        target
+    };
+    let (directory, cars) = (export("tree", &[]), scene.roadstead.path("cars"));
+    std::fs::create_dir(&cars).unwrap();
+    export("cars/one.car", &[]);
+    assert!(!contains(&directory, "hidden-app") && !contains(&directory, &digest.hex()));
+    assert!(!contains(&cars, "hidden-app"));
+    assert!(contains(&directory, "/open") && contains(&cars, "open"));
+    // Except for who asks for it.
+    assert!(contains(&export("whole", &["--include-private"]), "hidden-app"));
+
+    // On loopback it is given out.
+    let serving = scene.roadstead.serve();
+    let url = format!("{}/v2/{repository}/manifests/1", serving.url);
+    assert_eq!(Digest::of(&web::get_manifest(&url).expect(200).body), digest);
+
+    // Elsewhere only to who may, even from this machine.
+    scene.run(&["allow", &repository, "--yes"]).success();
+    let with_it = scene.roadstead.root();
+    assert_ne!(with_it, root);
+    says(&scene.run(&["show", &scene.reference("hidden-app:1")]).success(), &["was allowed"]);
+    assert!(contains(&export("allowed", &[]), "hidden-app"));
+    scene.run(&["allow", "--revoke", &repository, "--yes"]).success();
+    assert_eq!(scene.roadstead.root(), root);
+    assert!(!contains(&export("revoked", &[]), "hidden-app"));
+    // An update is no permission.
+    scene.put("hidden-app", "1", &image("moved"));
+    scene.run(&["update"]).success();
+    assert_eq!(scene.roadstead.root(), root);
+}
+
+#[test]
+fn beyond_this_machine_private_images_are_not_given_out() {
+    let scene = Scene::with(MemoryRegistry::builder().basic_auth("curator", "correct horse"));
+    scene.roadstead.log_in(&scene.host(), "curator", "correct horse");
+    scene.put("app", "1", &image("one"));
+    scene.add("app:1").success();
+    let log = scene.roadstead.path("serve-everywhere.log");
+    let command = scene.roadstead.command(&["serve", "--listen", "0.0.0.0:0"]);
+    let mut daemon = crate::peers::Daemon::start("serve-everywhere", &command, &scene.roadstead.path(""));
+    let port = daemon.wait_for("the line with its address", || {
+        let printed = std::fs::read_to_string(&log).ok()?;
+        let line = printed.lines().find(|line| line.contains("serving on "))?;
+        Some(line.rsplit(':').next()?.trim_end_matches('/').to_owned())
+    });
+    let url = format!("http://127.0.0.1:{port}/v2/{}/manifests/1", scene.published("app"));
+    web::get_manifest(&url).expect(404);
+    says(&daemon.log(), &["1 private", "--htpasswd"]);
+}
