@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
 const MIGRATIONS: [&str; 2] =
@@ -50,13 +50,23 @@ impl Catalog {
 
     /// Opens the catalog to read, also where nothing can be written.
     pub fn open_read_only(file: &Path) -> Result<Self> {
-        if !file.try_exists()? {
+        let directory = file.parent().unwrap_or(file);
+        if directory.exists() && !directory.is_dir() {
+            return Err(Error::new(Kind::NotFound, format!("{} is not a directory", directory.display()))
+                .hint("Choose another data directory with `--data-dir`."));
+        }
+        if !file.try_exists().context(|| format!("can't look at {}", file.display()))? {
             return Err(Error::new(Kind::NotFound, format!("there is no catalog in {}", file.display()))
                 .hint("`roadstead add REF` makes one; `--data-dir` says where."));
         }
         let catalog = Self { file: file.to_owned(), read_only: true, idle: Mutex::default() };
         let connection = catalog.connect()?;
         let version = schema_version(&connection).map_err(|error| catalog.explain(error))?;
+        if version == 0 {
+            // Whoever made it was killed before anything was in it.
+            return Err(Error::new(Kind::NotFound, format!("the catalog {} is not set up", file.display()))
+                .hint("`roadstead add REF` sets it up."));
+        }
         if version < MIGRATIONS.len() {
             return Err(Error::new(
                 Kind::Usage,

@@ -59,7 +59,7 @@ impl PlanLock {
         }
     }
 
-    /// Waits for the lock, at most so long. `waiting` is told once whom it waits for, and may stop the wait by returning an error.
+    /// Waits for the lock, at most so long. `waiting` is told each time it looks whom it waits for, and may stop the wait by returning an error.
     pub async fn take(
         directory: &Path,
         doing: &str,

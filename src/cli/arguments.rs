@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Subcommand, ValueHint};
 
@@ -54,11 +55,11 @@ pub(super) struct Arguments {
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// Where the catalog and the images are kept.
-    #[arg(long, global = true, env = "ROADSTEAD_DATA_DIR", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, env = "ROADSTEAD_DATA_DIR", hide_env_values = true, value_name = "DIR", value_parser = path(), value_hint = ValueHint::DirPath)]
     pub(super) data_dir: Option<PathBuf>,
 
     /// The configuration file.
-    #[arg(long, global = true, env = "ROADSTEAD_CONFIG", hide_env_values = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "ROADSTEAD_CONFIG", hide_env_values = true, value_name = "FILE", value_parser = path(), value_hint = ValueHint::FilePath)]
     pub(super) config: Option<PathBuf>,
 
     /// Answer with one JSON document on standard output.
@@ -150,12 +151,22 @@ impl Global {
             Some(ValueSource::EnvVariable) => Origin::Environment,
             _ => Origin::Flag,
         };
+        // An empty variable is as good as none.
+        let path = |value: &Option<PathBuf>, id| {
+            let given = value.clone().map(|value| Setting::new(value, origin(id)));
+            given.filter(|given| given.origin == Origin::Flag || !given.value.as_os_str().is_empty())
+        };
         Given {
-            config: self.config.clone().map(|value| Setting::new(value, origin("config"))),
-            data_dir: self.data_dir.clone().map(|value| Setting::new(value, origin("data_dir"))),
+            config: path(&self.config, "config"),
+            data_dir: path(&self.data_dir, "data_dir"),
             wait: self.wait.map(|value| Setting::new(value, origin("wait"))),
         }
     }
+}
+
+/// Takes any path, an empty one too: what that means depends on where it comes from.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Parses a value whose error may hold hints, which clap shows as tips.

@@ -19,8 +19,9 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::registry;
 use crate::unixfs::Profile;
 
-/// How long blocking work of a job that has ended may still take.
-const LAST_CALLS: Duration = Duration::from_secs(5);
+/// How long blocking work of a job that has ended may still take. Short, since nobody hears ^C then, and a name that is
+/// looked up in vain or a dead disk may hold a thread for long; whatever is cut off is resumed like after a kill.
+const LAST_CALLS: Duration = Duration::from_millis(500);
 
 /// What is said when a job is being stopped.
 const STOPPING: &str = "Stopping; what is verified is kept. Press ^C again to stop at once.";

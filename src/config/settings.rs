@@ -127,10 +127,16 @@ impl Settings {
 
     /// The data directory, or an error that says how to name one.
     pub fn data_dir(&self) -> Result<&Path> {
-        self.data_dir.as_ref().map(|setting| setting.value.as_path()).ok_or_else(|| {
-            Error::new(Kind::Usage, "there is no home directory to keep data in")
-                .hint("Name a directory with `--data-dir` or ROADSTEAD_DATA_DIR.")
-        })
+        let hint = "Name a directory with `--data-dir` or ROADSTEAD_DATA_DIR.";
+        let named = self
+            .data_dir
+            .as_ref()
+            .map(|setting| setting.value.as_path())
+            .ok_or_else(|| Error::new(Kind::Usage, "there is no home directory to keep data in").hint(hint))?;
+        if named.as_os_str().is_empty() {
+            return Err(Error::new(Kind::Usage, "the data directory has no name").hint(hint));
+        }
+        Ok(named)
     }
 
     /// How long to wait for another process that is changing the catalog.

@@ -27,8 +27,12 @@ struct Pending {
 impl Engine {
     /// Waits for the right to change the catalog.
     pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
+        let mut told = String::new();
         let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
-            job.tell(Event::Queued { behind: who.to_owned() });
+            if told != who {
+                who.clone_into(&mut told);
+                job.tell(Event::Queued { behind: who.to_owned() });
+            }
             job.check()
         });
         job.or_cancelled(take).await

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cid::Cid;
@@ -11,11 +11,13 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::Engine;
+use super::exported::Temporary;
 use super::job::{Event, Job};
 use super::verify::panicked;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, state};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::Digest;
 use crate::store::LinkKind;
 use crate::unixfs::file::{self, Part};
 use crate::unixfs::{Link, NodeKind, RAW, car, directory};
@@ -112,6 +114,7 @@ impl Engine {
                 super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)?;
                 exported.copies += 1;
             } else {
+                self.check_length(&blob)?;
                 super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
                 match self
                     .store
@@ -131,6 +134,15 @@ impl Engine {
         Ok(())
     }
 
+    /// A hard link is made without reading the blob; what can be seen without that is looked at.
+    fn check_length(&self, blob: &Blob) -> Result<()> {
+        match self.store.size(&blob.digest)? {
+            Some(size) if size != blob.size => Err(damaged(&blob.digest)),
+            // That it isn't there is said by whoever opens it.
+            _ => Ok(()),
+        }
+    }
+
     /// Writes every block of the tree into a CARv1 file, which appears under its name only when it is complete.
     /// With `include_private`, as if every private repository were allowed.
     pub async fn export_car(self: &Arc<Self>, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
@@ -143,16 +155,16 @@ impl Engine {
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
         let root = Self::root_to_export(&reader)?;
         job.meter().expect(root.tsize);
-        let temporary = Temporary::beside(target)?;
-        let mut out =
-            Out { writer: BufWriter::with_capacity(1 << 20, File::create(&temporary.0)?), job, blocks: 0, bytes: 0 };
+        let words = || format!("can't write {}", target.display());
+        let (temporary, file) = Temporary::beside(target).context(words)?;
+        let mut out = Out { writer: BufWriter::with_capacity(1 << 20, file), job, blocks: 0, bytes: 0 };
         let written = self.write_blocks(&reader, &root, &mut out);
         let finished = written.and_then(|()| {
             let file = out.writer.into_inner().map_err(|error| Error::from(error.into_error()))?;
             Ok(file.sync_all()?)
         });
-        finished.context(|| format!("can't write {}", target.display()))?;
-        fs::rename(&temporary.0, target).context(|| format!("can't write {}", target.display()))?;
+        finished.context(words)?;
+        fs::rename(&temporary.path, target).context(words)?;
         Ok(Exported {
             root: root.cid,
             files: 0,
@@ -232,16 +244,18 @@ impl Engine {
                     }
                     buffer.extend_from_slice(&suffix);
                     // The CAR must hold what its CIDs say, whatever happened to the disk.
-                    crate::unixfs::verify_block(&cid, &buffer).map_err(|_| {
-                        Error::new(Kind::Verification, format!("{} is damaged in the blob store", blob.digest))
-                            .hint("`roadstead verify --repair` fetches what is damaged again.")
-                    })?;
+                    crate::unixfs::verify_block(&cid, &buffer).map_err(|_| damaged(&blob.digest))?;
                     out.block(&cid, &buffer)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+fn damaged(digest: &Digest) -> Error {
+    Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
+        .hint("`roadstead verify --repair` fetches what is damaged again.")
 }
 
 /// Whether a link leads to a directory of the catalog.
@@ -284,26 +298,5 @@ impl Out<'_> {
         self.blocks += 1;
         self.job.meter().advance(bytes.len() as u64);
         Ok(())
-    }
-}
-
-/// A file that is removed unless it was renamed.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn beside(target: &Path) -> Result<Self> {
-        let name = target
-            .file_name()
-            .ok_or_else(|| Error::new(Kind::Usage, format!("{} is not the name of a file", target.display())))?;
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}.part", std::process::id()));
-        Ok(Self(target.with_file_name(temporary)))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }

@@ -1,10 +1,10 @@
-//! The directory of an export: never touches anything that is not an export, and turns a former one into the new one.
+//! Where an export goes: never touches anything that is not an export, and turns a former one into the new one.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Context as _, Error, Kind, Result};
 
@@ -100,4 +100,52 @@ pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<()> {
 
 fn clear(path: &Path) -> std::io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+/// A locked file beside the one it becomes by a rename; removed if it does not come to that.
+pub(super) struct Temporary {
+    pub(super) path: PathBuf,
+}
+
+impl Temporary {
+    /// Makes it, and removes those that killed exports to the same target have left.
+    pub(super) fn beside(target: &Path) -> Result<(Self, File)> {
+        let name = target
+            .file_name()
+            .ok_or_else(|| Error::new(Kind::Usage, format!("{} is not the name of a file", target.display())))?;
+        let mut prefix = OsString::from(".");
+        prefix.push(name);
+        prefix.push(".");
+        sweep(target, &prefix);
+        let mut temporary = prefix;
+        temporary.push(format!("{}.part", std::process::id()));
+        let path = target.with_file_name(temporary);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+        // A file system without locks only means that what a kill leaves may be removed too early or not at all.
+        let _ = file.try_lock();
+        Ok((Self { path }, file))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the unfinished files of this prefix that nobody has locked. Best effort: they are only in the way of room.
+fn sweep(target: &Path, prefix: &OsStr) {
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        let number = number.and_then(|rest| rest.strip_suffix(b".part"));
+        let ours = number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit));
+        if ours
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }

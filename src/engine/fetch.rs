@@ -58,10 +58,8 @@ impl Engine {
                     .map_err(panicked)??;
             match verdict {
                 Verdict::Good(digests) => return Ok(digests),
-                _ => {
-                    self.store.remove(&digest)?;
-                    job.tell(Event::Note(format!("{digest} is damaged here and fetched again.")));
-                }
+                // What is there stays until a good copy replaces it: upstream may not have it any more.
+                _ => job.tell(Event::Note(format!("{digest} is damaged here and fetched again."))),
             }
         }
         let engine = Arc::clone(self);

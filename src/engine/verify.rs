@@ -148,19 +148,14 @@ impl Engine {
             return Ok(());
         }
         let _lock = self.lock("verify --repair", job).await?;
-        let mut left = Vec::new();
-        for mut damage in std::mem::take(&mut verified.damaged) {
+        for damage in &mut verified.damaged {
             job.check()?;
             match self.repair_one(&damage.digest, job).await {
                 Ok(()) => verified.repaired.push(damage.digest),
                 Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-                Err(error) => {
-                    damage.problem = format!("{}; it can't be repaired: {error}", damage.problem);
-                    left.push(damage);
-                }
+                Err(error) => damage.problem = format!("{}; it can't be repaired: {error}", damage.problem),
             }
         }
-        verified.damaged = left;
         self.store.sync_directory()
     }
 

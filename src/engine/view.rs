@@ -260,9 +260,9 @@ pub struct Verified {
     pub blobs: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// What is wrong, in words.
+    /// What was found to be wrong, in words.
     pub damaged: Vec<Damage>,
-    /// What was repaired.
+    /// Which of that was repaired.
     pub repaired: Vec<Digest>,
     /// Whether the tree recomputed from nothing has the recorded root.
     pub root_matches: bool,

@@ -144,12 +144,22 @@ impl Upstream {
             if !last && endpoint.rests() {
                 continue;
             }
+            // Where only the mirror can be reached, what it says is the answer.
+            if last
+                && endpoint.rests()
+                && let Some(earlier) = before.take_if(|earlier| earlier.kind() == Kind::NotFound)
+            {
+                return Err(earlier.hint("Beyond its mirror the registry itself could not be reached a moment ago."));
+            }
             match ask(endpoint).await {
                 Err(error) if !last && matches!(error.kind(), Kind::Network | Kind::NotFound) => {
                     endpoint.instead(&error);
                     before = Some(error);
                 }
                 Err(error) => {
+                    if before.is_some() && error.kind() == Kind::Network {
+                        endpoint.rest();
+                    }
                     return Err(match before {
                         // Where only the mirror can be reached, what it says is the answer.
                         Some(earlier) if earlier.kind() == Kind::NotFound && error.kind() == Kind::Network => {

@@ -29,6 +29,10 @@ impl Store {
     pub fn open(directory: &Path) -> Result<Self> {
         let store = Self::at(directory, true);
         if !directory.is_dir() {
+            if directory.exists() {
+                let message = format!("the data directory {} is not a directory", shown(directory));
+                return Err(Error::new(Kind::Unexpected, message).hint("Choose another one with `--data-dir`."));
+            }
             let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             if !parent.is_dir() {
                 let message = format!(

@@ -1,14 +1,14 @@
 //! Giving a blob out as a file elsewhere, for an exported tree: as cheaply as the file systems allow.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Store;
 use super::disk::{self, shown};
-use super::verify::hash_file;
+use super::verify::{BUFFER, hash_file};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 use crate::unixfs::Profile;
@@ -27,7 +27,7 @@ pub enum LinkKind {
 
 impl Store {
     /// Makes a blob appear at `destination`: a hard link on the same file system, else a reflink, else a copy; whole or
-    /// not at all. Copies are 0644 and are not synced.
+    /// not at all. Copies are 0644 and are not synced; a copy is read anyway, so a damaged blob is found and refused then.
     ///
     /// Never follows a symbolic link at `destination` and never replaces anything: what is there already must be the
     /// blob's own file (then this is [`LinkKind::HardLink`]) or a file with the same bytes, which are read to know that
@@ -43,7 +43,11 @@ impl Store {
             // Another file system, one without hard links, one link too many, or one of another user's file.
             Err(_) => {}
         }
-        match copy(&blob, destination) {
+        match copy(&blob, digest, destination) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
+                    .hint("`roadstead verify --repair` fetches what is damaged again."))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => accept(&blob, digest, destination),
             Err(error) => {
                 let directory = destination.parent().unwrap_or(destination);
@@ -79,12 +83,12 @@ fn accept(blob: &File, digest: &Digest, destination: &Path) -> Result<LinkKind> 
 }
 
 /// Copies under a hidden name beside the destination, and renames.
-fn copy(blob: &File, destination: &Path) -> io::Result<LinkKind> {
+fn copy(blob: &File, digest: &Digest, destination: &Path) -> io::Result<LinkKind> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let hidden = destination.with_file_name(format!(".roadstead-{}-{number}", std::process::id()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&hidden)?;
-    let copied = fill(blob, &file).and_then(|kind| {
+    let copied = fill(blob, digest, &file).and_then(|kind| {
         file.set_permissions(Permissions::from_mode(0o644))?;
         disk::rename_to_new(&hidden, destination)?;
         Ok(kind)
@@ -95,11 +99,26 @@ fn copy(blob: &File, destination: &Path) -> io::Result<LinkKind> {
     copied
 }
 
-fn fill(mut blob: &File, mut file: &File) -> io::Result<LinkKind> {
+/// Fails with [`io::ErrorKind::InvalidData`] if the bytes that were copied are not the blob's.
+fn fill(mut blob: &File, digest: &Digest, mut file: &File) -> io::Result<LinkKind> {
     if disk::share_extents(blob, file).is_ok() {
         return Ok(LinkKind::Reflink);
     }
-    // Inside the kernel where it can; memory is constant either way.
-    io::copy(&mut blob, &mut file)?;
+    let mut hasher = FileHasher::new(Profile::V1_2025, blob.metadata()?.len());
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match blob.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                file.write_all(&buffer[..count])?;
+                hasher.update(&buffer[..count]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if hasher.finish().digest != *digest {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     Ok(LinkKind::Copy)
 }

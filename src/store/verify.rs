@@ -10,7 +10,7 @@ use crate::unixfs::Profile;
 use crate::unixfs::hash::{FileDigests, FileHasher};
 
 /// Bytes read at a time; they fit the L2 cache.
-const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER: usize = 256 << 10;
 
 /// What reading a blob again found.
 #[derive(Debug, Clone, PartialEq, Eq)]

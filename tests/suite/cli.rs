@@ -48,10 +48,15 @@ impl Roadstead {
 
     /// The program with these arguments.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_on(&self.home.join("registry"), arguments)
+    }
+
+    /// The program with another data directory.
+    pub(crate) fn command_on(&self, data_directory: &Path, arguments: &[&str]) -> Command {
         let mut roadstead = command(Path::new(env!("CARGO_BIN_EXE_roadstead")), self.home.path());
         roadstead
             .arg("--data-dir")
-            .arg(self.home.join("registry"))
+            .arg(data_directory)
             .arg("--config")
             .arg(self.home.join("config.toml"))
             .args(arguments);

@@ -1,0 +1,130 @@
+//! Two that change the catalog, and those that only read it.
+
+use super::local::Local;
+use super::running::Running;
+use super::upstream::{Held, Upstream};
+use super::{partials, says};
+use crate::peers::{wait_for, web};
+use std::time::{Duration, Instant};
+
+/// An `add` of `app:1` that is held in the middle of a layer, beside a mirrored `other:1`.
+struct Busy {
+    roadstead: Local,
+    held: Held,
+    adding: Running,
+    upstream: Upstream,
+}
+
+impl Busy {
+    fn new() -> Self {
+        let (upstream, [_, large]) = Upstream::with_app();
+        upstream.put("other", "1", &[super::random(4000, 3)]);
+        upstream.put("third", "1", &[super::random(4000, 4)]);
+        let roadstead = Local::new(&upstream);
+        roadstead.ok(&["add", "upstream/other:1"]);
+        let held = upstream.hold(&large, 500_000);
+        let mut adding = Running::start(&roadstead.command(&["add", "upstream/app:1"]), &roadstead.path(""), "add");
+        let data = roadstead.data();
+        adding.wait_until("a part of the layer", || partials(&data).get(&large[7..]).is_some_and(|n| *n >= 500_000));
+        Self { roadstead, held, adding, upstream }
+    }
+
+    fn holder(&self) -> String {
+        format!("process {} (`add {}/app:1`)", self.adding.pid(), self.roadstead.host)
+    }
+}
+
+const OTHERS: [&[&str]; 3] = [&["add", "upstream/third:1"], &["remove", "upstream/other:1", "--yes"], &["gc", "--yes"]];
+
+#[test]
+fn who_does_not_wait_is_told_who_holds_the_catalog() {
+    let busy = Busy::new();
+    for words in OTHERS {
+        let mut words = words.to_vec();
+        words.extend(["--wait", "0"]);
+        let said = busy.roadstead.run(&words).failure(10);
+        says(
+            &said,
+            &[
+                "error: ",
+                &busy.roadstead.in_short(&busy.holder()),
+                "is changing the catalog",
+                "hint: Try again when it is done",
+                "--wait",
+            ],
+        );
+    }
+    busy.held.release();
+    let Busy { roadstead, adding, .. } = busy;
+    assert_eq!(adding.end().code, 0);
+    roadstead.ok(&["show", "upstream/other:1"]);
+    for words in OTHERS {
+        roadstead.ok(words);
+    }
+    roadstead.ok(&["verify"]);
+}
+
+#[test]
+fn who_waits_says_for_whom_and_goes_on() {
+    let busy = Busy::new();
+    let home = busy.roadstead.path("");
+    let mut waiting: Vec<Running> = Vec::new();
+    for (number, words) in OTHERS[..2].iter().enumerate() {
+        let mut command = busy.roadstead.command(words);
+        command.args(["--wait", "60"]);
+        waiting.push(Running::start(&command, &home, &format!("waiting{number}")));
+    }
+    for running in &mut waiting {
+        running.wait_until_said(&format!("Waiting for {}", busy.holder()));
+    }
+    // It looks again and again, and says it once.
+    let begun = Instant::now();
+    wait_for("half a second", String::new, || (begun.elapsed() > Duration::from_millis(500)).then_some(()));
+    let holder = busy.holder();
+    busy.held.release();
+    assert_eq!(busy.adding.end().code, 0);
+    for running in waiting {
+        let ended = running.end();
+        assert_eq!(ended.code, 0, "{ended}");
+        assert_eq!(ended.stderr.matches(&format!("Waiting for {holder}")).count(), 1, "{ended}");
+    }
+    let listed = busy.roadstead.ok(&["list"]);
+    assert!(listed.contains("upstream/app") && listed.contains("upstream/third"), "{listed}");
+    assert!(!listed.contains("upstream/other"), "{listed}");
+    busy.roadstead.ok(&["verify"]);
+    drop(busy.upstream);
+}
+
+#[test]
+fn readers_never_wait_and_a_server_sees_every_change() {
+    let busy = Busy::new();
+    let export = busy.roadstead.path("exported");
+    let begun = Instant::now();
+    for words in [
+        &["list"][..],
+        &["show", "upstream/other:1"],
+        &["root"],
+        &["stats"],
+        &["verify"],
+        &["gc", "--dry-run"],
+        &["remove", "upstream/other:1", "--dry-run"],
+        &["export", export.to_str().expect("a path in UTF-8")],
+    ] {
+        busy.roadstead.ok(words);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "they waited: {:?}", begun.elapsed());
+    let serving = busy.roadstead.serve();
+    let base = format!("{}/v2/{}", serving.url, busy.roadstead.published());
+    let tags = |name: &str| web::get(&format!("{base}/{name}/tags/list")).status;
+    assert_eq!((tags("other"), tags("app")), (200, 404));
+    busy.held.release();
+    assert_eq!(busy.adding.end().code, 0);
+    let until = |name: &str, status: u16| {
+        wait_for("the server to see it", String::new, || (tags(name) == status).then_some(()));
+    };
+    until("app", 200);
+    busy.roadstead.ok(&["remove", "upstream/app:1", "--yes"]);
+    until("app", 404);
+    busy.roadstead.ok(&["gc", "--yes"]);
+    assert_eq!(tags("other"), 200);
+}
