@@ -14,8 +14,16 @@ use crate::engine::view::{ImageRow, RepositoryRow};
 use crate::error::Result;
 use crate::text::{bytes, count};
 
+const COLUMNS: &str = "\
+Columns of repositories:
+  SIZE      every image in full
+  STORED    each blob once
+  UNIQUE    of that, what no other repository needs
+  UPSTREAM  where it is mirrored from";
+
 /// What to list.
 #[derive(Debug, Args)]
+#[command(after_help = COLUMNS)]
 pub(super) struct Arguments {
     /// A repository; its images are listed.
     #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
@@ -42,10 +50,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A state in words and its tone.
-pub(super) fn visibility(private: bool, published: bool) -> Cell {
+/// Whether it may be published, in words, where that is not plain.
+fn visibility(private: bool, published: bool) -> Cell {
     match (private, published) {
-        (false, _) => Cell::toned(Tone::Dim, "public"),
+        (false, _) => Cell::toned(Tone::Plain, ""),
         (true, true) => Cell::toned(Tone::Warning, "private, allowed"),
         (true, false) => Cell::toned(Tone::Warning, "private"),
     }
@@ -58,8 +66,9 @@ pub(super) fn repositories(rows: &[RepositoryRow]) -> Table {
         ("IMAGES", Column::Number),
         ("SIZE", Column::Number),
         ("STORED", Column::Number),
-        ("ALONE", Column::Number),
-        ("UPSTREAM", Column::Fixed),
+        ("UNIQUE", Column::Number),
+        ("UPSTREAM", Column::Text),
+        ("", Column::Fixed),
     ]);
     for row in rows {
         table.row([
@@ -68,6 +77,7 @@ pub(super) fn repositories(rows: &[RepositoryRow]) -> Table {
             bytes(row.figures.logical).into(),
             bytes(row.figures.stored).into(),
             bytes(row.figures.unique).into(),
+            Cell::toned(Tone::Dim, row.upstream.as_deref().unwrap_or("none: a file")),
             visibility(row.private, row.published),
         ]);
     }
@@ -155,9 +165,9 @@ pub(super) mod tests {
     fn what_a_person_sees() {
         assert_eq!(
             repositories(&sample_repositories()).render(None, Paint::new(false)),
-            "REPOSITORY       IMAGES     SIZE   STORED    ALONE  UPSTREAM\n\
-             ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  private\n\
-             library/nginx        12  492 MiB   88 MiB  3.0 MiB  public\n"
+            "REPOSITORY       IMAGES     SIZE   STORED   UNIQUE  UPSTREAM\n\
+             ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  ghcr.io/org/app          private\n\
+             library/nginx        12  492 MiB   88 MiB  3.0 MiB  docker.io/library/nginx\n"
         );
         let shown = images(&[sample_image(), ImageRow { tag: None, stale: None, ..sample_image() }]);
         insta::assert_snapshot!("images", shown.render(Some(100), Paint::new(false)));
