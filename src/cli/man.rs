@@ -141,10 +141,14 @@ fn page(command: &Command, is_main: bool) -> Result<String> {
             term(&mut rest, name, meaning);
         }
     }
-    if command.get_after_help().is_some() {
-        rest.control("SH", ["EXAMPLES"]);
+    if let Some(text) = command.get_after_help() {
+        let text = text.to_string();
+        // `Examples:` is a heading; a sentence is not.
+        let heading = text.split_once(":\n").filter(|(heading, _)| !heading.contains('\n') && heading.len() < 30);
+        let (heading, text) = heading.unwrap_or(("Examples", &text));
+        rest.control("SH", [heading.to_uppercase().as_str()]);
         rest.control("nf", []);
-        for line in command.get_after_help().map(ToString::to_string).unwrap_or_default().lines() {
+        for line in text.lines() {
             rest.text([roman(line)]);
         }
         rest.control("fi", []);

@@ -85,7 +85,7 @@ pub(super) fn explain(error: &clap::Error, root: &Command) -> Error {
 /// The verb that the error is about, and its name in full.
 fn spoken_to<'a>(error: &clap::Error, root: &'a Command) -> (&'a Command, String) {
     // Help in place of an error has it in its text.
-    let usage = error.get(ContextKind::Usage).map(words).unwrap_or_else(|| vec![error.render().to_string()]).concat();
+    let usage = error.get(ContextKind::Usage).map_or_else(|| vec![error.render().to_string()], words).concat();
     let usage = usage.split_once("Usage: ").map_or("", |(_, usage)| usage);
     let mut command = root;
     let mut path = root.get_name().to_owned();
@@ -271,7 +271,7 @@ mod tests {
             "root --profile v1",
         ] {
             let words: Vec<&str> = line.split(' ').collect();
-            text.push_str(&format!("$ roadstead {line}\n{}\n", said(&words)));
+            text.extend(["$ roadstead ", line, "\n", &said(&words), "\n"]);
         }
         insta::assert_snapshot!("mistakes", text);
     }

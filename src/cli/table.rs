@@ -10,6 +10,8 @@ use crate::text::printable;
 pub(super) enum Column {
     /// Text that may be cut at its end where room is short.
     Text,
+    /// Text that is cut before any other.
+    Aside,
     /// Text that is shown in full.
     Fixed,
     /// A digest or CID: loses its middle where room is short, never its ends.
@@ -106,9 +108,12 @@ impl Table {
     fn shrink(&self, widths: &mut [usize], available: usize) {
         let gaps = self.indent + GAP * widths.len().saturating_sub(1);
         // Digests first: they lose least.
-        for (kind, shortest) in
-            [(Column::Digest, SHORTEST_DIGEST), (Column::Fact, SHORTEST_DIGEST), (Column::Text, SHORTEST_TEXT)]
-        {
+        for (kind, shortest) in [
+            (Column::Digest, SHORTEST_DIGEST),
+            (Column::Fact, SHORTEST_DIGEST),
+            (Column::Aside, SHORTEST_TEXT),
+            (Column::Text, SHORTEST_TEXT),
+        ] {
             loop {
                 let total: usize = widths.iter().sum::<usize>() + gaps;
                 let over = total.saturating_sub(available);
@@ -134,7 +139,7 @@ impl Table {
             }
             let text = match self.columns[index].1 {
                 Column::Digest => elide_middle(&cell.text, width),
-                Column::Text => cut(&cell.text, width),
+                Column::Text | Column::Aside => cut(&cell.text, width),
                 Column::Fact if is_digest(&cell.text) => elide_middle(&cell.text, width),
                 Column::Fact | Column::Fixed | Column::Number => cell.text.clone(),
             };
@@ -249,7 +254,7 @@ library/nginx  sha256:e3b0c442…6fb924    41 MiB  published
         table.row(["config".into(), format!("sha256:{}", "0".repeat(64)).into()]);
         table.row(["environment".into(), "x".repeat(90).into()]);
         let shown = table.render(Some(60), PLAIN());
-        let widths: Vec<usize> = shown.lines().map(|line| line.width()).collect();
+        let widths: Vec<usize> = shown.lines().map(unicode_width::UnicodeWidthStr::width).collect();
         assert_eq!(widths, [60, 13 + 90], "{shown}");
     }
 
