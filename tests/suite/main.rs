@@ -9,4 +9,5 @@ mod cli;
 mod house;
 mod images;
 mod peers;
+mod readme;
 mod story;
