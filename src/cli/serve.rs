@@ -85,6 +85,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let private = arguments.serves_private();
     let repositories = engine.repositories()?;
     let hidden = if private { 0 } else { hidden(&repositories) };
+    let everywhere = arguments.listen.ip().is_unspecified();
     let example = example(&engine, &repositories, private)?;
     let output = &context.output;
     let shelf = Arc::new(CatalogShelf::new(engine, private));
@@ -99,6 +100,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
                 if let Some(example) = &example {
                     let flag = if listening.url.starts_with("http:") { "--tls-verify=false " } else { "" };
                     let host = listening.url.split_once("://").map_or("", |(_, host)| host).trim_end_matches('/');
+                    // Every address of this machine is no address to pull from.
+                    let host = if everywhere {
+                        format!("HOST:{}", host.rsplit(':').next().unwrap_or(host))
+                    } else {
+                        host.to_owned()
+                    };
                     output.message(&format!("Pull with `podman pull {flag}{host}/{example}`; ^C stops."));
                 }
                 if hidden > 0 {
@@ -117,10 +124,18 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 
 /// An image that can be pulled, by its shortest name.
 fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
-    let Some(row) = rows.iter().find(|row| row.published || private) else { return Ok(None) };
-    let pick = Pick { name: row.name.clone(), tag: None, digest: None };
-    let tag = engine.images(&pick)?.into_iter().find_map(|image| image.tag);
-    Ok(tag.map(|tag| printable(&format!("{}:{tag}", row.alias.as_ref().unwrap_or(&row.name)))))
+    // Those with a short name first: they are what people know.
+    let (short, long): (Vec<&RepositoryRow>, Vec<_>) =
+        rows.iter().filter(|row| row.published || private).partition(|row| row.alias.is_some());
+    for row in short.into_iter().chain(long) {
+        let pick = Pick { name: row.name.clone(), tag: None, digest: None };
+        // What runs nowhere can't be pulled by podman.
+        let images = engine.images(&pick)?.into_iter().filter(|image| !image.platforms.is_empty());
+        if let Some(tag) = images.filter_map(|image| image.tag).next() {
+            return Ok(Some(printable(&format!("{}:{tag}", row.alias.as_ref().unwrap_or(&row.name)))));
+        }
+    }
+    Ok(None)
 }
 
 fn hidden(rows: &[RepositoryRow]) -> usize {
