@@ -130,8 +130,8 @@ fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Opt
     for row in short.into_iter().chain(long) {
         let pick = Pick { name: row.name.clone(), tag: None, digest: None };
         // What runs nowhere can't be pulled by podman.
-        let images = engine.images(&pick)?.into_iter().filter(|image| !image.platforms.is_empty());
-        if let Some(tag) = images.filter_map(|image| image.tag).next() {
+        let mut images = engine.images(&pick)?.into_iter().filter(|image| !image.platforms.is_empty());
+        if let Some(tag) = images.find_map(|image| image.tag) {
             return Ok(Some(printable(&format!("{}:{tag}", row.alias.as_ref().unwrap_or(&row.name)))));
         }
     }
