@@ -16,7 +16,7 @@ use crate::engine::job::Job;
 use crate::engine::plan::AddPlan;
 use crate::engine::request::{AddRequest, PublishedAs, Source};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::image::Selection;
+use crate::image::{Platform, Selection};
 use crate::text::{bytes, count, printable_within};
 use crate::unixfs::Profile;
 
@@ -67,15 +67,22 @@ pub(super) struct Arguments {
 /// Mirrors images.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
-    let requests = requests(sources, arguments)?;
-    let options = How { dry_run: arguments.dry_run, fail_if_unchanged: arguments.fail_if_unchanged, verb: "add" };
+    let selection = arguments.platform.iter().cloned().reduce(Selection::union);
+    let requests = requests(sources, arguments, selection.as_ref())?;
     let engine = if arguments.dry_run {
         open_for_dry_run(arguments, context)?
     } else {
         Opened::new(context.open(arguments.profile)?)
     };
     let engine = &engine.engine;
-    carry_out(context, engine, &options, async |job| engine.plan_add(&requests, job).await)
+    let how = How {
+        dry_run: arguments.dry_run,
+        fail_if_unchanged: arguments.fail_if_unchanged,
+        verb: "add",
+        is_first: engine.repositories()?.is_empty(),
+        host: selection.is_none().then(|| Platform::host().to_string()),
+    };
+    carry_out(context, engine, &how, async |job| engine.plan_add(&requests, job).await)
 }
 
 /// An engine, and the directory that goes when it is no longer needed.
@@ -103,8 +110,7 @@ fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> 
     }
 }
 
-fn requests(sources: Vec<Source>, arguments: &Arguments) -> Result<Vec<AddRequest>> {
-    let selection = arguments.platform.iter().cloned().reduce(Selection::union);
+fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Selection>) -> Result<Vec<AddRequest>> {
     if let Some(name) = &arguments.name {
         let repository = |source: &Source| match source {
             Source::Registry(reference) => Some(reference.upstream.clone()),
@@ -123,7 +129,7 @@ fn requests(sources: Vec<Source>, arguments: &Arguments) -> Result<Vec<AddReques
     }
     let request = |source| AddRequest {
         source,
-        selection: selection.clone(),
+        selection: selection.cloned(),
         all_manifests: arguments.all_manifests,
         name: arguments.name.clone(),
         insecure: arguments.insecure,
@@ -136,6 +142,10 @@ pub(super) struct How {
     pub(super) dry_run: bool,
     pub(super) fail_if_unchanged: bool,
     pub(super) verb: &'static str,
+    /// Nothing is here yet, so it is said how to go on.
+    pub(super) is_first: bool,
+    /// The platform that is expected because none was asked for.
+    pub(super) host: Option<String>,
 }
 
 /// Plans, applies the plan unless it is a dry run, and shows what came of it.
@@ -160,6 +170,12 @@ pub(super) fn carry_out(
         Ok((report, failed))
     })?;
     show(&report, how, context)?;
+    if how.is_first
+        && !report.dry_run
+        && let Some(next) = next_step(&report)
+    {
+        context.output.message(&next);
+    }
     match report::failure(failed, report.images.len()) {
         Some(error) => Err(error),
         None if how.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
@@ -173,7 +189,7 @@ fn show(report: &AddReport, how: &How, context: &Context) -> Result<()> {
     // Who updates everything wants to know what changed; who names an image wants to see it.
     output.table(&table(report, how.verb == "add"))?;
     output.finish()?;
-    for warning in warnings(report) {
+    for warning in warnings(report, how.host.as_deref()) {
         output.warning(&warning);
     }
     for line in summary(report) {
@@ -182,7 +198,7 @@ fn show(report: &AddReport, how: &How, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn warnings(report: &AddReport) -> Vec<String> {
+fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
     let mut warnings = Vec::new();
     for image in &report.images {
         let name = printable_within(&image.image, 300);
@@ -190,6 +206,13 @@ fn warnings(report: &AddReport) -> Vec<String> {
             warnings.push(format!(
                 "{name} is private upstream: it is mirrored, and not published unless `roadstead allow` says so"
             ));
+        }
+        // An image without an index has one platform, which is taken as it is.
+        if let (Some(host), [only]) = (host, image.platforms.as_slice())
+            && image.change == "added"
+            && only != host
+        {
+            warnings.push(format!("{name} is for {only}, and this machine is {host}"));
         }
         // Platforms that nobody asked for are left out on purpose.
         let wanted = image.left_out.iter().filter(|left| !left.reason.contains("not chosen"));
@@ -213,6 +236,11 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
     for image in report.images.iter().filter(|image| with_unchanged || image.change != "unchanged") {
         let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
         let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
+        let platforms = match image.platforms.as_slice() {
+            [] => "no platform".to_owned(),
+            few @ ([_] | [_, _]) => few.join(", "),
+            many => format!("{} platforms", many.len()),
+        };
         let attached = match image.attached.len() {
             0 => String::new(),
             number => format!("with {number} attached"),
@@ -220,7 +248,7 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
         table.row([
             Cell::toned(tone, image.change),
             Cell::toned(Tone::Name, &image.image),
-            image.platforms.join(", ").into(),
+            Cell::toned(if image.platforms.is_empty() { Tone::Dim } else { Tone::Plain }, platforms),
             bytes(image.logical).into(),
             new.into(),
             Cell::toned(Tone::Dim, attached),
@@ -237,10 +265,10 @@ fn summary(report: &AddReport) -> Vec<String> {
             (0, _) if report.failed.is_empty() => "There is nothing to do: everything is here already.".to_owned(),
             (_, 0) => "Nothing would have to be fetched. Nothing was changed.".to_owned(),
             (_, blobs) => format!(
-                "{} would be fetched, {}; {} are here already. Nothing was changed.",
+                "{} would be fetched, {}{}. Nothing was changed.",
                 count(blobs, "blob", "blobs"),
                 bytes(report.new_bytes),
-                bytes(report.known_bytes),
+                known(report, "; ", "are here already"),
             ),
         });
         return lines;
@@ -252,14 +280,42 @@ fn summary(report: &AddReport) -> Vec<String> {
         lines.push("There was nothing to do: everything is here already.".to_owned());
     } else {
         lines.push(format!(
-            "{} changed: {} fetched, {} were here already.",
-            count(changed, "image", "images"),
+            "{}: {} fetched{}.",
+            changes(report),
             bytes(report.fetched_bytes),
-            bytes(report.known_bytes),
+            known(report, ", ", "were here already"),
         ));
     }
     lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
     lines
+}
+
+/// `2 images added, 1 moved`.
+fn changes(report: &AddReport) -> String {
+    let mut parts = Vec::new();
+    for kind in ["added", "moved", "extended"] {
+        let number = report.images.iter().filter(|image| image.change == kind).count() as u64;
+        match (number, parts.is_empty()) {
+            (0, _) => {}
+            (_, true) => parts.push(format!("{} {kind}", count(number, "image", "images"))),
+            (_, false) => parts.push(format!("{number} {kind}")),
+        }
+    }
+    parts.join(", ")
+}
+
+fn known(report: &AddReport, before: &str, after: &str) -> String {
+    if report.known_bytes == 0 { String::new() } else { format!("{before}{} {after}", bytes(report.known_bytes)) }
+}
+
+/// Whoever mirrors a first image is told how it is pulled. Only what is an image can be.
+fn next_step(report: &AddReport) -> Option<String> {
+    let image = report.images.iter().find(|image| !image.platforms.is_empty())?;
+    let (_, tag) = image.image.rsplit_once(':').filter(|_| !image.image.contains('@'))?;
+    let name = image.alias.as_deref().unwrap_or(image.image.strip_suffix(tag)?.trim_end_matches(':'));
+    Some(format!(
+        "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/{name}:{tag}`."
+    ))
 }
 
 #[cfg(test)]
@@ -283,7 +339,8 @@ mod tests {
     fn requested(words: &[&str]) -> Result<Vec<AddRequest>> {
         let arguments = arguments(words);
         let sources = references::sources(&arguments.references, &mut io::empty())?;
-        requests(sources, &arguments)
+        let selection = arguments.platform.iter().cloned().reduce(Selection::union);
+        requests(sources, &arguments, selection.as_ref())
     }
 
     #[test]
@@ -318,15 +375,26 @@ mod tests {
         assert_eq!(
             summary(&report),
             [
-                "1 image changed: 12 MiB fetched, 643 MiB were here already.",
+                "1 image moved: 12 MiB fetched, 643 MiB were here already.",
                 "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
             ]
         );
         assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 1);
         assert_eq!(
-            warnings(&report),
+            warnings(&report, None),
             ["a part of library/nginx:alpine is left out: foreign layers; `roadstead show` says which"]
         );
+        assert_eq!(
+            next_step(&report).unwrap(),
+            "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine`."
+        );
+        report.images[1].change = "added";
+        assert!(warnings(&report, Some("linux/amd64")).len() == 2, "that it is private");
+        assert!(
+            warnings(&report, Some("linux/arm64"))
+                .contains(&"ghcr.io/org/app:v1 is for linux/amd64, and this machine is linux/arm64".to_owned())
+        );
+        report.images[1].change = "unchanged";
         report.dry_run = true;
         assert_eq!(
             summary(&report),

@@ -17,16 +17,18 @@ use crate::error::Error;
 
 const ABOUT: &str = "Mirror container images into a static registry on IPFS";
 
-const LONG_ABOUT: &str = "Roadstead mirrors container images from any registry into a static registry that is one directory tree \
-    with one CID. Put on IPFS, on any web host, or given out by `roadstead serve`, clients pull from it by name.";
+/// What the manual says first.
+pub(super) const DESCRIPTION: &str = "Roadstead mirrors container images from any registry into a static registry that is one directory tree \
+    with one CID. Put on IPFS, on any web host, or served by `roadstead serve`, clients pull from it by name.";
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead add nginx:alpine                       mirror an image for this machine's platform
-  roadstead add --platform all ghcr.io/org/app:v1  mirror every platform of it
-  roadstead list                                   what is here
-  roadstead serve                                  give it out on http://127.0.0.1:5050
-  roadstead root                                   the CID of the whole registry
+  roadstead demo                           see all of it work, without network
+  roadstead add nginx:alpine               mirror an image for this machine
+  roadstead add --platform all redis:7     mirror every platform of an image
+  roadstead list                           what is here
+  roadstead serve                          serve it on http://127.0.0.1:5050
+  roadstead root                           the CID of the whole registry
 
 `roadstead man | man -l -` shows exit codes, files and environment.";
 
@@ -38,7 +40,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Everything on the command line.
 #[derive(Debug, Parser)]
-#[command(name = "roadstead", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES, styles = STYLES)]
+#[command(name = "roadstead", version, about = ABOUT, after_help = EXAMPLES, styles = STYLES)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub(super) struct Arguments {
@@ -74,11 +76,11 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub(super) no_input: bool,
 
-    /// Wait so long for another process that is changing the catalog [default: 60].
+    /// How long to wait for another process that is changing the catalog [default: 60].
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(super) wait: Option<u64>,
 
-    /// Say less: no messages and no progress; twice: no warnings.
+    /// Say less: no messages, no progress; twice: no warnings.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     pub(super) quiet: u8,
 
@@ -86,12 +88,12 @@ pub(super) struct Global {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
 
-    /// When to use colour.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_possible_values = false)]
+    /// When to use colour: auto, always, never.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_possible_values = true)]
     pub(super) color: Colour,
 
-    /// How to show progress.
-    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Mode::Auto)]
+    /// How to show progress: auto, bar, plain, json, none.
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Mode::Auto, hide_possible_values = true)]
     pub(super) progress: Mode,
 }
 
@@ -106,7 +108,7 @@ pub(super) enum Verb {
     Outdated(outdated::Arguments),
     /// Take images out of the catalog.
     Remove(remove::Arguments),
-    /// Reclaim the room of what nothing needs any more.
+    /// Reclaim the disk space of what no image needs any more.
     Gc(gc::Arguments),
     /// Let private repositories be published.
     Allow(allow::Arguments),
@@ -120,13 +122,13 @@ pub(super) enum Verb {
     Root(root::Arguments),
     /// Write the registry as files or as a CAR file.
     Export(export::Arguments),
-    /// Give the registry out over HTTP.
+    /// Serve the registry over HTTP.
     Serve(serve::Arguments),
-    /// Check everything that is stored against its digests, and the tree against its root.
+    /// Check all that is stored against its digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Show all of it on an image made on the spot, without network.
+    /// Show all of it work on an image made on the spot, without network.
     Demo,
-    /// Show or begin the configuration.
+    /// Show the configuration, or write a first one.
     Config(config::Arguments),
     /// Print the completion script of a shell.
     Completions(completions::Arguments),

@@ -123,7 +123,13 @@ fn names(prefix: &str, words: &[OsString]) -> Result<Vec<String>> {
         wait: settings.patience(),
         profile: None,
     })?;
-    engine.complete(prefix)
+    let mut names = engine.complete(prefix)?;
+    // People write the short name of an official image.
+    let aliases = engine.repositories()?.into_iter().filter_map(|row| row.alias);
+    names.extend(aliases.filter(|alias| alias.starts_with(prefix) && !prefix.is_empty()));
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 /// What an unfinished line says of the configuration and the data directory.

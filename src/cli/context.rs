@@ -12,7 +12,7 @@ use super::arguments::Global;
 use super::output::Output;
 use super::progress::{self, Mode};
 use super::table::Table;
-use crate::config::{Given, Settings};
+use crate::config::{Given, Origin, Settings};
 use crate::engine::job::Job;
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -57,7 +57,18 @@ impl Context {
 
     /// Opens the catalog, which is made if it is not there.
     pub(super) fn open(&self, profile: Option<Profile>) -> Result<Arc<Engine>> {
+        self.make_home()?;
         Engine::open(self.options(profile)?)
+    }
+
+    /// Makes the user's data directory on a machine where no program has needed it yet. A directory that was named is left to
+    /// the engine, which refuses to make more than its last part: it may be on a disk that is not mounted.
+    fn make_home(&self) -> Result<()> {
+        let usual = self.settings.data_dir.as_ref().filter(|data_dir| data_dir.origin == Origin::Default);
+        if let Some(parent) = usual.and_then(|data_dir| data_dir.value.parent()) {
+            std::fs::create_dir_all(parent).context(|| format!("can't make the directory {}", parent.display()))?;
+        }
+        Ok(())
     }
 
     /// Opens the catalog to change it; it must be there.

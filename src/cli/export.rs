@@ -46,6 +46,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     output.data(&format!("{}\n", exported.root))?;
     output.finish()?;
     output.message(&format!("Exported to {}: {}.", target.display(), summary(&exported, is_car)));
+    if is_car {
+        output.message(&format!("`ipfs dag import {}` gives it to an IPFS node.", target.display()));
+    }
     Ok(Exit::Done)
 }
 
@@ -64,7 +67,9 @@ fn summary(exported: &Exported, is_car: bool) -> String {
         .map(|(number, one, many)| count(number, one, many))
         .collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    format!("{}, {}{kinds}", count(exported.files, "file", "files"), bytes(exported.bytes))
+    let shared =
+        if exported.hard_links + exported.reflinks > 0 { ", of which links take no space of their own" } else { "" };
+    format!("{}{kinds}, {} in all{shared}", count(exported.files, "file", "files"), bytes(exported.bytes))
 }
 
 #[cfg(test)]
@@ -85,7 +90,10 @@ mod tests {
 
     #[test]
     fn what_a_person_reads() {
-        assert_eq!(summary(&sample(), false), "120 files, 43 MiB (100 hard links, 1 copy)");
+        assert_eq!(
+            summary(&sample(), false),
+            "120 files (100 hard links, 1 copy), 43 MiB in all, of which links take no space of their own"
+        );
         assert_eq!(summary(&sample(), true), "7 blocks, 43 MiB");
     }
 

@@ -14,8 +14,16 @@ use crate::engine::view::{ImageRow, RepositoryRow};
 use crate::error::Result;
 use crate::text::{bytes, count};
 
+const COLUMNS: &str = "\
+Columns of repositories:
+  SIZE      every image in full
+  STORED    each blob once
+  UNIQUE    of that, what no other repository needs
+  UPSTREAM  where it is mirrored from; the registry alone where the name says the rest";
+
 /// What to list.
 #[derive(Debug, Args)]
+#[command(after_help = COLUMNS)]
 pub(super) struct Arguments {
     /// A repository; its images are listed.
     #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
@@ -42,13 +50,22 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A state in words and its tone.
-pub(super) fn visibility(private: bool, published: bool) -> Cell {
+/// Whether it may be published, in words, where that is not plain.
+fn visibility(private: bool, published: bool) -> Cell {
     match (private, published) {
-        (false, _) => Cell::toned(Tone::Dim, "public"),
+        (false, _) => Cell::toned(Tone::Plain, ""),
         (true, true) => Cell::toned(Tone::Warning, "private, allowed"),
         (true, false) => Cell::toned(Tone::Warning, "private"),
     }
+}
+
+/// Where a repository is from: its registry, and the rest only where the name that it has here does not say it.
+fn upstream(row: &RepositoryRow) -> &str {
+    let Some(upstream) = row.upstream.as_deref() else { return "a file" };
+    let Some((registry, rest)) = upstream.split_once('/') else { return upstream };
+    let says_it = row.name == rest
+        || row.name.strip_suffix(rest).and_then(|host| host.strip_suffix('/')) == Some(&registry.replace(':', "_"));
+    if says_it { registry } else { upstream }
 }
 
 /// A table of repositories.
@@ -58,8 +75,9 @@ pub(super) fn repositories(rows: &[RepositoryRow]) -> Table {
         ("IMAGES", Column::Number),
         ("SIZE", Column::Number),
         ("STORED", Column::Number),
-        ("ALONE", Column::Number),
-        ("UPSTREAM", Column::Fixed),
+        ("UNIQUE", Column::Number),
+        ("UPSTREAM", Column::Aside),
+        ("", Column::Fixed),
     ]);
     for row in rows {
         table.row([
@@ -68,6 +86,7 @@ pub(super) fn repositories(rows: &[RepositoryRow]) -> Table {
             bytes(row.figures.logical).into(),
             bytes(row.figures.stored).into(),
             bytes(row.figures.unique).into(),
+            Cell::toned(Tone::Dim, upstream(row)),
             visibility(row.private, row.published),
         ]);
     }
@@ -155,12 +174,30 @@ pub(super) mod tests {
     fn what_a_person_sees() {
         assert_eq!(
             repositories(&sample_repositories()).render(None, Paint::new(false)),
-            "REPOSITORY       IMAGES     SIZE   STORED    ALONE  UPSTREAM\n\
-             ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  private\n\
-             library/nginx        12  492 MiB   88 MiB  3.0 MiB  public\n"
+            "REPOSITORY       IMAGES     SIZE   STORED   UNIQUE  UPSTREAM\n\
+             ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  ghcr.io    private\n\
+             library/nginx        12  492 MiB   88 MiB  3.0 MiB  docker.io\n"
         );
         let shown = images(&[sample_image(), ImageRow { tag: None, stale: None, ..sample_image() }]);
         insta::assert_snapshot!("images", shown.render(Some(100), Paint::new(false)));
+    }
+
+    #[test]
+    fn an_upstream_is_as_long_as_it_has_to_be() {
+        for (name, from, shown) in [
+            ("library/nginx", Some("docker.io/library/nginx"), "docker.io"),
+            ("quay.io/coreos/etcd", Some("quay.io/coreos/etcd"), "quay.io"),
+            ("127.0.0.1_5000/debian", Some("127.0.0.1:5000/debian"), "127.0.0.1:5000"),
+            ("web", Some("docker.io/library/nginx"), "docker.io/library/nginx"),
+            ("mine", None, "a file"),
+        ] {
+            let row = RepositoryRow {
+                name: name.into(),
+                upstream: from.map(String::from),
+                ..sample_repositories().remove(0)
+            };
+            assert_eq!(upstream(&row), shown);
+        }
     }
 
     #[test]

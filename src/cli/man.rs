@@ -97,11 +97,23 @@ fn commands(command: &Command) -> Vec<(String, &Command)> {
 
 fn page(command: &Command, is_main: bool) -> Result<String> {
     let what = || "can't write a manual page";
-    let man = Man::new(command.clone()).manual("Roadstead").section("1");
+    // A manual has room for what each value means, and headings in capitals.
+    let mut shown =
+        command.clone().mut_args(|argument| argument.hide_possible_values(false)).subcommand_help_heading("VERBS");
+    if is_main {
+        shown = shown.long_about(arguments::DESCRIPTION);
+    }
+    let man = Man::new(shown).manual("Roadstead").section("1");
     let mut page = Vec::new();
     man.render_title(&mut page).context(what)?;
     man.render_name_section(&mut page).context(what)?;
-    man.render_synopsis_section(&mut page).context(what)?;
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim();
+    let (name, rest) = usage.split_at(usage.find([' ', '[', '<']).unwrap_or(usage.len()));
+    let mut synopsis = Roff::new();
+    synopsis.control("SH", ["SYNOPSIS"]);
+    synopsis.text([bold(name), roman(rest)]);
+    synopsis.to_writer(&mut page).context(what)?;
     man.render_description_section(&mut page).context(what)?;
     man.render_options_section(&mut page).context(what)?;
     if command.has_subcommands() {
@@ -129,10 +141,14 @@ fn page(command: &Command, is_main: bool) -> Result<String> {
             term(&mut rest, name, meaning);
         }
     }
-    if command.get_after_help().is_some() {
-        rest.control("SH", ["EXAMPLES"]);
+    if let Some(text) = command.get_after_help() {
+        let text = text.to_string();
+        // `Examples:` is a heading; a sentence is not.
+        let heading = text.split_once(":\n").filter(|(heading, _)| !heading.contains('\n') && heading.len() < 30);
+        let (heading, text) = heading.unwrap_or(("Examples", &text));
+        rest.control("SH", [heading.to_uppercase().as_str()]);
         rest.control("nf", []);
-        for line in command.get_after_help().map(ToString::to_string).unwrap_or_default().lines() {
+        for line in text.lines() {
             rest.text([roman(line)]);
         }
         rest.control("fi", []);

@@ -14,6 +14,7 @@ mod export;
 mod gc;
 mod list;
 mod man;
+mod mistakes;
 mod outdated;
 mod output;
 mod progress;
@@ -160,16 +161,8 @@ fn explain_arguments(error: &clap::Error, words: &[OsString]) -> ExitCode {
         let text = if output.paint.is_colour() { text.ansi().to_string() } else { text.to_string() };
         return end(&output, output.raw(text.as_bytes()).map(|()| Exit::Done));
     }
-    let plain = error.render().to_string();
-    if json {
-        let (message, rest) = plain.split_once('\n').unwrap_or((&plain, ""));
-        let made = Error::new(Kind::Usage, message.trim_start_matches("error: "));
-        let hints = rest.lines().map(str::trim).filter_map(|line| line.strip_prefix("tip: "));
-        output.error(&hints.fold(made, Error::hint));
-    } else if output.message_paint.is_colour() && !plain.contains(|c: char| c.is_control() && c != '\n') {
-        output.say(&error.render().ansi().to_string());
-    } else {
-        output.say(&output::harmless(&plain));
-    }
+    let mut root = arguments::command();
+    root.build();
+    output.error(&mistakes::explain(error, &root));
     ExitCode::from(Kind::Usage.exit_code())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read;
+use std::path::Path;
 
 use crate::engine::request::Source;
 use crate::error::{Context as _, Error, Kind, Result};
@@ -25,7 +26,7 @@ pub(super) fn sources(words: &[String], input: &mut dyn Read) -> Result<Vec<Sour
             read = true;
             found.extend(lines(input)?);
         } else {
-            found.push(word.parse()?);
+            found.push(source(word)?);
         }
     }
     if found.is_empty() {
@@ -33,6 +34,22 @@ pub(super) fn sources(words: &[String], input: &mut dyn Read) -> Result<Vec<Sour
             .hint("One reference a line is read; blank lines and comments after `#` are left out."));
     }
     Ok(found)
+}
+
+/// One word; whoever names a file that is there means the file.
+fn source(word: &str) -> Result<Source> {
+    let path = Path::new(word);
+    let is_path =
+        word.starts_with(['/', '.', '~']) || path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tar"));
+    if is_path && path.exists() {
+        let kind = if path.is_dir() { "oci" } else { "oci-archive" };
+        return Err(Error::new(
+            Kind::Usage,
+            format!("`{}` is a file here, and not an image reference", printable_within(word, 200)),
+        )
+        .hint(format!("Write `{kind}:{}` to add what is in it.", printable_within(word, 200))));
+    }
+    word.parse()
 }
 
 fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
@@ -104,6 +121,19 @@ mod tests {
         );
         assert_eq!(read(&["-"], "\n# nothing\n").unwrap_err().to_string(), "standard input names no image");
         assert!(read(&["-", "-"], "a").is_err());
+    }
+
+    #[test]
+    fn a_file_is_not_taken_for_an_image() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("app.tar");
+        std::fs::write(&file, "").unwrap();
+        for (path, kind) in [(file.as_path(), "oci-archive:"), (directory.path(), "oci:")] {
+            let error = read(&[path.to_str().unwrap()], "").unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.hints()[0].contains(&format!("`{kind}/")), "{error}: {:?}", error.hints());
+        }
+        assert_eq!(read(&["app.tar"], "").unwrap(), ["docker.io/library/app.tar:latest"], "there is no such file");
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let question = format!("Remove {}?", count(plan.images.len() as u64, "image", "images"));
+    let question = format!("{} {question}", consequence(&plan));
     if !context.confirm("remove", &[&table], &question)? {
         return Ok(Exit::Declined);
     }
@@ -55,6 +56,17 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     output.message(&summary(&plan, "removed", "will free"));
     output.message(&format!("The root is {root}"));
     Ok(Exit::Done)
+}
+
+/// What a person wants to know before saying yes.
+fn consequence(plan: &RemovePlan) -> String {
+    match (plan.frees, plan.shared) {
+        (0, _) => "Nothing becomes free: others share all of it.".to_owned(),
+        (frees, 0) => format!("`roadstead gc` can free {} then.", bytes(frees)),
+        (frees, shared) => {
+            format!("`roadstead gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared))
+        }
+    }
 }
 
 fn table(plan: &RemovePlan) -> Table {
@@ -74,18 +86,22 @@ fn table(plan: &RemovePlan) -> Table {
 fn summary(plan: &RemovePlan, done: &str, frees: &str) -> String {
     let repositories = match plan.repositories.as_slice() {
         [] => String::new(),
-        [only] => format!(", and with it the repository {}", printable(only)),
+        [only] if plan.images.len() == 1 => format!(", and with it the repository {}", printable(only)),
+        [only] => format!(", and with them the repository {}", printable(only)),
         many => format!(", and with them {} repositories", many.len()),
     };
-    let shared = match plan.shared {
-        0 => String::new(),
-        shared => format!(", {} stay because others share them", bytes(shared)),
+    let room = match (plan.frees, plan.shared) {
+        (0, _) => "; no disk space becomes free, since others share all of it".to_owned(),
+        (frees_bytes, 0) => format!("; `roadstead gc` {frees} {}", bytes(frees_bytes)),
+        (frees_bytes, shared) => {
+            format!(
+                "; `roadstead gc` {frees} {}, and {} stay because others share them",
+                bytes(frees_bytes),
+                bytes(shared)
+            )
+        }
     };
-    format!(
-        "{} {done}{repositories}; `roadstead gc` {frees} {}{shared}.",
-        count(plan.images.len() as u64, "image", "images"),
-        bytes(plan.frees)
-    )
+    format!("{} {done}{repositories}{room}.", count(plan.images.len() as u64, "image", "images"))
 }
 
 #[cfg(test)]
@@ -97,13 +113,19 @@ mod tests {
         let mut plan = RemovePlan { images: vec![], repositories: vec![], frees: 3 << 20, shared: 38 << 20 };
         assert_eq!(
             summary(&plan, "removed", "will free"),
-            "0 images removed; `roadstead gc` will free 3.0 MiB, 38 MiB stay because others share them."
+            "0 images removed; `roadstead gc` will free 3.0 MiB, and 38 MiB stay because others share them."
         );
         plan.repositories = vec!["library/nginx".into()];
         plan.shared = 0;
         assert_eq!(
             summary(&plan, "removed", "will free"),
-            "0 images removed, and with it the repository library/nginx; `roadstead gc` will free 3.0 MiB."
+            "0 images removed, and with them the repository library/nginx; `roadstead gc` will free 3.0 MiB."
+        );
+        plan.frees = 0;
+        assert_eq!(
+            summary(&plan, "would be removed", "would free"),
+            "0 images would be removed, and with them the repository library/nginx; no disk space becomes free, since others share \
+             all of it."
         );
     }
 }

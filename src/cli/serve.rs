@@ -9,22 +9,27 @@ use serde_json::json;
 
 use super::Exit;
 use super::context::Context;
+use crate::engine::Engine;
 use crate::engine::job::Job;
+use crate::engine::request::Pick;
+use crate::engine::view::RepositoryRow;
 use crate::error::Result;
 use crate::serve::{self, CatalogShelf, Options};
+use crate::text::{count, printable};
 
 const EXAMPLES: &str = "\
 Examples:
   roadstead serve
   podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
-  roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --htpasswd users";
+  roadstead serve --listen 0.0.0.0:5050 --htpasswd users
+  roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem";
 
 /// Where and how to serve.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Address and port; port 0 takes any that is free.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050", value_parser = address)]
     pub(super) listen: SocketAddr,
 
     /// PEM file of the certificate, and those between it and its root.
@@ -61,12 +66,27 @@ impl Arguments {
     }
 }
 
+/// An address that leaves no doubt about who can reach it.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("5050");
+        format!(
+            "`{text}` is no address with a port\n\n  tip: Write `127.0.0.1:{port}` for this machine alone, or `0.0.0.0:{port}` \
+             for everyone who reaches it."
+        )
+    })
+}
+
 /// Serves until it is stopped by ^C or SIGTERM.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
     let options = arguments.options(engine.settings()?.name);
     let private = arguments.serves_private();
-    let hidden = if private { 0 } else { hidden(&engine.repositories()?) };
+    let repositories = engine.repositories()?;
+    let hidden = if private { 0 } else { hidden(&repositories) };
+    let everywhere = arguments.listen.ip().is_unspecified();
+    let example = example(&engine, &repositories, private)?;
     let output = &context.output;
     let shelf = Arc::new(CatalogShelf::new(engine, private));
     let served = context.run_quietly(
@@ -77,9 +97,21 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
             let ended = serve::run(shelf, options, stop, |listening| {
                 told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
                 output.announce(&format!("serving on {}", listening.url));
+                if let Some(example) = &example {
+                    let flag = if listening.url.starts_with("http:") { "--tls-verify=false " } else { "" };
+                    let host = listening.url.split_once("://").map_or("", |(_, host)| host).trim_end_matches('/');
+                    // Every address of this machine is no address to pull from.
+                    let host = if everywhere {
+                        format!("HOST:{}", host.rsplit(':').next().unwrap_or(host))
+                    } else {
+                        host.to_owned()
+                    };
+                    output.message(&format!("Pull with `podman pull {flag}{host}/{example}`; ^C stops."));
+                }
                 if hidden > 0 {
                     output.message(&format!(
-                        "{hidden} private repositories are not given out; `--htpasswd` gives them to those who log in."
+                        "{} not served; `--htpasswd` serves them to those who log in.",
+                        count(hidden as u64, "private repository is", "private repositories are")
                     ));
                 }
             })
@@ -90,7 +122,23 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     served.map(|()| Exit::Done)
 }
 
-fn hidden(rows: &[crate::engine::view::RepositoryRow]) -> usize {
+/// An image that can be pulled, by its shortest name.
+fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
+    // Those with a short name first: they are what people know.
+    let (short, long): (Vec<&RepositoryRow>, Vec<_>) =
+        rows.iter().filter(|row| row.published || private).partition(|row| row.alias.is_some());
+    for row in short.into_iter().chain(long) {
+        let pick = Pick { name: row.name.clone(), tag: None, digest: None };
+        // What runs nowhere can't be pulled by podman.
+        let mut images = engine.images(&pick)?.into_iter().filter(|image| !image.platforms.is_empty());
+        if let Some(tag) = images.find_map(|image| image.tag) {
+            return Ok(Some(printable(&format!("{}:{tag}", row.alias.as_ref().unwrap_or(&row.name)))));
+        }
+    }
+    Ok(None)
+}
+
+fn hidden(rows: &[RepositoryRow]) -> usize {
     rows.iter().filter(|row| !row.published).count()
 }
 
@@ -119,6 +167,15 @@ mod tests {
         assert!(!private(&["--listen", "[::]:5050"]));
         assert!(private(&["--listen", "0.0.0.0:5050", "--htpasswd", "f"]));
         assert!(private(&["--listen", "0.0.0.0:5050", "--include-private"]));
+    }
+
+    #[test]
+    fn addresses_leave_no_doubt() {
+        assert_eq!(arguments(&["--listen", "localhost:80"]).unwrap().listen.to_string(), "127.0.0.1:80");
+        for text in ["5050", ":5050", "0.0.0.0", "example.com:80"] {
+            let error = arguments(&["--listen", text]).unwrap_err().to_string();
+            assert!(error.contains("`127.0.0.1:"), "{error}");
+        }
     }
 
     #[test]

@@ -10,11 +10,15 @@ use super::context::Context;
 use super::output::Output;
 use super::style::Tone;
 use super::suggest::with_suggestions;
-use super::table::{Cell, Column, Table};
+use super::table::{Cell, Column, Table, cut, elide_middle};
 use crate::engine::request::Pick;
 use crate::engine::view::{ConfigDetails, ImageDetails, ManifestDetails};
 use crate::error::Result;
+use crate::image::Digest;
 use crate::text::{bytes, count, printable};
+
+/// A longer media type would leave no room for its digest.
+const LONGEST_TYPE: usize = 36;
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -30,42 +34,49 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let details = with_suggestions(engine.show(&arguments.pick), &engine, std::slice::from_ref(&arguments.pick))?;
     context.output.json(&details)?;
     if !context.output.is_json() {
-        write(&details, &context.output)?;
+        let repository = engine.repositories()?.into_iter().find(|row| row.name == details.row.name);
+        write(&details, repository.and_then(|row| row.alias).as_deref(), &context.output)?;
     }
     Ok(Exit::Done)
 }
 
-fn write(details: &ImageDetails, output: &Output) -> Result<()> {
+fn write(details: &ImageDetails, alias: Option<&str>, output: &Output) -> Result<()> {
     let row = &details.row;
-    let name = match &row.tag {
-        Some(tag) => format!("{}:{tag}", row.name),
-        None => format!("{}@{}", row.name, row.digest),
+    let named = |name: &str| match &row.tag {
+        Some(tag) => format!("{name}:{tag}"),
+        None => format!("{name}@{}", row.digest),
     };
-    output.data(&format!("{}\n", output.paint.tone(Tone::Heading, &printable(&name))))?;
-    output.table(&facts(details))?;
+    output.data(&format!("{}\n", output.paint.tone(Tone::Heading, &printable(&named(&row.name)))))?;
+    digest_line(output, row.digest)?;
+    output.table(&facts(details, alias.map(named)))?;
     for manifest in &details.manifests {
-        let what = match (&manifest.platform, manifest.attests) {
-            (Some(platform), _) => platform.clone(),
-            (None, Some(subject)) => format!("attestation of {subject}"),
-            (None, None) if manifest.config.is_some() || !manifest.layers.is_empty() => "content".to_owned(),
+        let what = match &manifest.platform {
+            _ if manifest.attests.is_some() => continue,
+            Some(platform) => platform,
+            None if manifest.config.is_some() || !manifest.layers.is_empty() => "content",
             // The index itself; its digest and CID are above.
-            (None, None) => continue,
+            None => continue,
         };
-        heading(output, &what)?;
-        output.table(&manifest_facts(manifest))?;
+        let size = manifest.layers.iter().map(|layer| layer.size).sum();
+        heading(output, &format!("{what}, {}", bytes(size)))?;
+        // Without an index it is the image itself.
+        let is_image = manifest.digest == row.digest;
+        if !is_image {
+            digest_line(output, manifest.digest)?;
+        }
+        output.table(&manifest_facts(manifest, is_image))?;
         output.table(&layers(manifest))?;
     }
-    if !details.attached.is_empty() {
-        heading(output, "attached")?;
-        output.table(&attached(details))?;
-    }
-    if !details.gateway.is_empty() {
-        heading(output, "in the gateway view")?;
-        output.table(&gateway(details))?;
-    }
-    if !details.left_out.is_empty() {
-        heading(output, "left out")?;
-        output.table(&left_out(details))?;
+    for (title, table) in [
+        ("attached", attached(details)),
+        ("gateway view", gateway(details)),
+        ("not in the gateway view", out_of_gateway(details)),
+        ("left out", left_out(details)),
+    ] {
+        if !table.is_empty() {
+            heading(output, title)?;
+            output.table(&table)?;
+        }
     }
     Ok(())
 }
@@ -74,9 +85,14 @@ fn heading(output: &Output, text: &str) -> Result<()> {
     output.data(&format!("\n{}\n", output.paint.tone(Tone::Heading, &printable(text))))
 }
 
+/// A digest on a line of its own: with a name before it, it would not fit 80 columns, and half a digest can't be copied.
+fn digest_line(output: &Output, digest: Digest) -> Result<()> {
+    output.data(&format!("  {digest}\n"))
+}
+
 /// Names and what they are, indented below a heading.
 fn pairs() -> Table {
-    Table::new(&[("", Column::Fixed), ("", Column::Fixed)]).indented(2)
+    Table::new(&[("", Column::Fixed), ("", Column::Fact)]).indented(2)
 }
 
 fn pair(table: &mut Table, name: &str, value: impl AsRef<str>) {
@@ -85,43 +101,54 @@ fn pair(table: &mut Table, name: &str, value: impl AsRef<str>) {
     }
 }
 
-fn facts(details: &ImageDetails) -> Table {
+fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
     let (row, figures) = (&details.row, &details.figures);
     let mut table = pairs();
-    pair(&mut table, "digest", row.digest.to_string());
     pair(&mut table, "CID", &row.cid);
     pair(&mut table, "type", &details.media_type);
+    pair(&mut table, "also", alias.unwrap_or_default());
     pair(&mut table, "upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
     if let Some(stale) = &row.stale {
-        pair(&mut table, "outdated", format!("upstream has {stale}"));
+        pair(&mut table, "outdated", "upstream has another image by now");
+        pair(&mut table, "it has", stale.to_string());
     }
     pair(&mut table, "platforms", row.platforms.join(", "));
-    pair(&mut table, "chosen", &details.selection);
+    let not_chosen: Vec<&str> = details
+        .left_out
+        .iter()
+        .filter(|left| left.reason == "not chosen")
+        .filter_map(|left| left.platform.as_deref())
+        .collect();
+    pair(&mut table, "not chosen", not_chosen.join(", "));
     pair(&mut table, "added", &row.added);
-    let size = format!("{}, of which {} are needed by nothing else", bytes(figures.logical), bytes(figures.unique));
-    pair(&mut table, "size", size);
-    let published = match (details.private, details.published) {
-        (false, _) => "yes",
-        (true, true) => "yes: it is private upstream, and was allowed",
-        (true, false) => "no: it is private upstream; `roadstead allow` changes that",
+    let size = match (figures.logical, figures.unique) {
+        (all, 0) => format!("{}, all of it shared with other images", bytes(all)),
+        (all, unique) if all == unique => format!("{}, shared with no other image", bytes(all)),
+        (all, unique) => format!("{}, of which {} are needed by nothing else", bytes(all), bytes(unique)),
     };
-    pair(&mut table, "published", published);
+    pair(&mut table, "size", size);
+    let private = match (details.private, details.published) {
+        (false, _) => "",
+        (true, true) => "upstream wants a login; publishing was allowed",
+        (true, false) => "upstream wants a login; not published unless `roadstead allow` says so",
+    };
+    pair(&mut table, "private", private);
     table
 }
 
-fn manifest_facts(manifest: &ManifestDetails) -> Table {
+fn manifest_facts(manifest: &ManifestDetails, is_image: bool) -> Table {
     let mut table = pairs();
-    pair(&mut table, "digest", manifest.digest.to_string());
-    pair(&mut table, "CID", &manifest.cid);
-    pair(&mut table, "type", format!("{}, {}", manifest.media_type, bytes(manifest.size)));
+    if !is_image {
+        pair(&mut table, "CID", &manifest.cid);
+    }
     if let Some(config) = &manifest.config {
+        pair(&mut table, "config", &config.digest);
         config_facts(&mut table, config);
     }
     table
 }
 
 fn config_facts(table: &mut Table, config: &ConfigDetails) {
-    pair(table, "config", &config.digest);
     pair(table, "created", config.created.as_deref().unwrap_or_default());
     pair(table, "entrypoint", config.entrypoint.join(" "));
     pair(table, "command", config.command.join(" "));
@@ -162,41 +189,72 @@ fn layers(manifest: &ManifestDetails) -> Table {
     if table.is_empty() { Table::new(&[]) } else { table }
 }
 
+/// What belongs to the image without being part of it, and the attestations inside of it.
 fn attached(details: &ImageDetails) -> Table {
-    let mut table =
-        Table::new(&[("", Column::Text), ("", Column::Digest), ("", Column::Number), ("", Column::Digest)]).indented(2);
+    let columns = [("", Column::Fixed), ("", Column::Digest), ("", Column::Number), ("", Column::Fixed)];
+    let mut table = Table::new(&columns).indented(2);
+    let mut row = |what: &str, digest: Digest, size, subject| {
+        let of = Cell::toned(Tone::Dim, format!("of {}", subject_name(details, subject)));
+        table.row([what.into(), digest.to_string().into(), bytes(size).into(), of]);
+    };
     for attached in &details.attached {
-        let what = attached.artifact_type.as_deref().or(attached.tag.as_deref()).unwrap_or("artifact");
-        table.row([
-            what.into(),
-            attached.digest.to_string().into(),
-            bytes(attached.logical).into(),
-            Cell::toned(Tone::Dim, format!("of {}", attached.subject)),
-        ]);
+        let suffix = attached.tag.as_deref().and_then(|tag| tag.rsplit_once('.')).map(|(_, suffix)| suffix);
+        let what = match suffix {
+            Some("sig") => "signature",
+            Some("att") => "attestation",
+            Some("sbom") => "SBOM",
+            _ => attached.artifact_type.as_deref().or(attached.tag.as_deref()).unwrap_or("artifact"),
+        };
+        row(&cut(what, LONGEST_TYPE), attached.digest, attached.logical, attached.subject);
+    }
+    for manifest in &details.manifests {
+        if let Some(subject) = manifest.attests {
+            let size = manifest.size + manifest.layers.iter().map(|layer| layer.size).sum::<u64>();
+            row("build attestation", manifest.digest, size, subject);
+        }
     }
     table
+}
+
+/// How a manifest of this image is called here.
+fn subject_name(details: &ImageDetails, subject: Digest) -> String {
+    if subject == details.row.digest {
+        return "the image".to_owned();
+    }
+    let named = details.manifests.iter().find(|manifest| manifest.digest == subject);
+    named.and_then(|manifest| manifest.platform.clone()).unwrap_or_else(|| elide_middle(&subject.to_string(), 20))
 }
 
 fn gateway(details: &ImageDetails) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Digest)]).indented(2);
     for entry in &details.gateway {
-        let name = entry.tag.as_deref().unwrap_or_default();
-        let what = match (&entry.left_out, entry.digest) {
-            (Some(reason), _) => Cell::toned(Tone::Warning, format!("left out: {reason}")),
-            (None, digest) => digest.map(|digest| digest.to_string()).unwrap_or_default().into(),
-        };
-        table.row([(&entry.platform).into(), Cell::toned(Tone::Name, name), what]);
+        if let Some(digest) = entry.digest {
+            let name = Cell::toned(Tone::Name, entry.tag.as_deref().unwrap_or_default());
+            table.row([(&entry.platform).into(), name, digest.to_string().into()]);
+        }
     }
     table
 }
 
+fn out_of_gateway(details: &ImageDetails) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed)]).indented(2);
+    for entry in &details.gateway {
+        if let Some(reason) = &entry.left_out {
+            let what = if entry.platform.is_empty() { "all of it" } else { &entry.platform };
+            table.row([what.into(), Cell::toned(Tone::Warning, reason)]);
+        }
+    }
+    table
+}
+
+/// What is missing for another reason than that it, or the platform that it attests, was not chosen.
 fn left_out(details: &ImageDetails) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Text)]).indented(2);
-    for left in &details.left_out {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Fixed)]).indented(2);
+    for left in details.left_out.iter().filter(|left| !left.reason.contains("not chosen")) {
         table.row([
             left.platform.as_deref().unwrap_or("-").into(),
             left.digest.to_string().into(),
-            Cell::toned(Tone::Dim, &left.reason),
+            Cell::toned(Tone::Warning, &left.reason),
         ]);
     }
     table
@@ -211,7 +269,6 @@ mod tests {
     use crate::catalog::statistics::Figures;
     use crate::engine::plan::LeftOut;
     use crate::engine::view::{AttachedDetails, GatewayDetails, LayerDetails};
-    use crate::image::Digest;
     use crate::image::media;
 
     fn sample() -> ImageDetails {
@@ -296,7 +353,7 @@ mod tests {
     #[test]
     fn what_a_person_sees() {
         let (output, out, _) = captured(Style::default());
-        write(&sample(), &output).unwrap();
+        write(&sample(), Some("nginx"), &output).unwrap();
         output.finish().unwrap();
         assert!(!out.text().contains('\u{1b}'));
         insta::assert_snapshot!("show", out.text());

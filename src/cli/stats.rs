@@ -5,7 +5,7 @@ use super::context::Context;
 use super::list;
 use super::style::{Paint, Tone};
 use super::table::{Cell, Column, Table};
-use crate::engine::view::Statistics;
+use crate::engine::view::{SharedRow, Statistics};
 use crate::error::Result;
 use crate::text::bytes;
 
@@ -23,10 +23,11 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         output.data(&heading(output.paint, "What costs most", shown, statistics.repositories.len()))?;
         output.table(&list::repositories(&statistics.repositories[..shown]))?;
     }
-    if !statistics.most_shared.is_empty() {
-        let shown = statistics.most_shared.len().min(ROWS);
-        output.data(&heading(output.paint, "What sharing saves most", shown, statistics.most_shared.len()))?;
-        output.table(&shared(&statistics, shown))?;
+    let shared = worth_showing(&statistics);
+    if !shared.is_empty() {
+        let shown = shared.len().min(ROWS);
+        output.data(&heading(output.paint, "What sharing saves most", shown, shared.len()))?;
+        output.table(&shared_table(&shared[..shown]))?;
     }
     Ok(Exit::Done)
 }
@@ -40,7 +41,7 @@ fn figures(statistics: &Statistics) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Number), ("", Column::Fixed)]);
     let saved = match statistics.logical {
         0 => String::new(),
-        all => format!("{}% of every image in full", u128::from(statistics.saved) * 100 / u128::from(all)),
+        all => format!("{}% less than every image in full", u128::from(statistics.saved) * 100 / u128::from(all)),
     };
     for (name, value, note) in [
         ("repositories", statistics.counts.repositories.to_string(), String::new()),
@@ -55,19 +56,36 @@ fn figures(statistics: &Statistics) -> Table {
     table
 }
 
-fn shared(statistics: &Statistics, shown: usize) -> Table {
+/// What a shared blob would take more if each image had its own.
+fn saved(row: &SharedRow) -> u64 {
+    row.size.saturating_mul(row.images.saturating_sub(1))
+}
+
+/// Shared blobs that save a hundredth of all that is saved; configurations and signatures of a few bytes are shared by everything.
+fn worth_showing(statistics: &Statistics) -> Vec<&SharedRow> {
+    statistics.most_shared.iter().filter(|row| saved(row) >= (statistics.saved / 100).max(1)).collect()
+}
+
+fn shared_table(rows: &[&SharedRow]) -> Table {
     let mut table = Table::new(&[
         ("BLOB", Column::Digest),
         ("SIZE", Column::Number),
         ("IMAGES", Column::Number),
+        ("SAVES", Column::Number),
         ("OF", Column::Text),
     ]);
-    for row in &statistics.most_shared[..shown] {
+    for row in rows {
         let mut of = row.of.join(", ");
         if row.images > row.of.len() as u64 {
             of.push_str(", …");
         }
-        table.row([row.digest.to_string().into(), bytes(row.size).into(), row.images.to_string().into(), of.into()]);
+        table.row([
+            row.digest.to_string().into(),
+            bytes(row.size).into(),
+            row.images.to_string().into(),
+            bytes(saved(row)).into(),
+            of.into(),
+        ]);
     }
     table
 }
@@ -77,7 +95,6 @@ mod tests {
     use super::super::list::tests::sample_repositories;
     use super::*;
     use crate::catalog::statistics::Counts;
-    use crate::engine::view::SharedRow;
     use crate::image::Digest;
 
     fn sample() -> Statistics {
@@ -105,10 +122,14 @@ mod tests {
              blobs              40\n\
              logical       1.1 GiB  every image in full\n\
              stored        700 MiB  each blob once\n\
-             saved         404 MiB  36% of every image in full\n"
+             saved         404 MiB  36% less than every image in full\n"
         );
-        let shown = shared(&sample(), 1).render(Some(80), Paint::new(false));
-        assert!(shown.ends_with("12  library/nginx:1, library/nginx:2, …\n"), "{shown}");
+        let mut statistics = sample();
+        statistics.most_shared.push(SharedRow { size: 900, ..statistics.most_shared[0].clone() });
+        let rows = worth_showing(&statistics);
+        assert_eq!(rows.len(), 1, "what saves next to nothing is no news");
+        let shown = shared_table(&rows).render(Some(80), Paint::new(false));
+        assert!(shown.ends_with("12  33 MiB  library/nginx:1, library/nginx:2…\n"), "{shown}");
     }
 
     #[test]

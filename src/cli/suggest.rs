@@ -24,7 +24,13 @@ pub(super) fn with_suggestions<T>(result: Result<T>, engine: &Engine, picks: &[P
             let rows = engine.images(&pick).unwrap_or_default();
             rows.into_iter().filter_map(|row| row.tag).collect()
         };
-        picks.iter().filter_map(|pick| suggestion(pick, &names, tags)).fold(error, Error::hint)
+        let meant: Vec<String> = picks.iter().filter_map(|pick| suggestion(pick, &names, tags)).collect();
+        if meant.is_empty() {
+            return error;
+        }
+        // What was probably meant comes before the ways to look for it.
+        let hints = meant.into_iter().chain(error.hints().iter().cloned());
+        hints.fold(Error::new(error.kind(), error.to_string()), Error::hint)
     })
 }
 

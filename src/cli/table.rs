@@ -10,10 +10,14 @@ use crate::text::printable;
 pub(super) enum Column {
     /// Text that may be cut at its end where room is short.
     Text,
+    /// Text that is cut before any other.
+    Aside,
     /// Text that is shown in full.
     Fixed,
     /// A digest or CID: loses its middle where room is short, never its ends.
     Digest,
+    /// Text in full, but a digest among it loses its middle where room is short.
+    Fact,
     /// A number or size: to the right.
     Number,
 }
@@ -104,7 +108,12 @@ impl Table {
     fn shrink(&self, widths: &mut [usize], available: usize) {
         let gaps = self.indent + GAP * widths.len().saturating_sub(1);
         // Digests first: they lose least.
-        for (kind, shortest) in [(Column::Digest, SHORTEST_DIGEST), (Column::Text, SHORTEST_TEXT)] {
+        for (kind, shortest) in [
+            (Column::Digest, SHORTEST_DIGEST),
+            (Column::Fact, SHORTEST_DIGEST),
+            (Column::Aside, SHORTEST_TEXT),
+            (Column::Text, SHORTEST_TEXT),
+        ] {
             loop {
                 let total: usize = widths.iter().sum::<usize>() + gaps;
                 let over = total.saturating_sub(available);
@@ -130,8 +139,9 @@ impl Table {
             }
             let text = match self.columns[index].1 {
                 Column::Digest => elide_middle(&cell.text, width),
-                Column::Text => cut(&cell.text, width),
-                Column::Fixed | Column::Number => cell.text.clone(),
+                Column::Text | Column::Aside => cut(&cell.text, width),
+                Column::Fact if is_digest(&cell.text) => elide_middle(&cell.text, width),
+                Column::Fact | Column::Fixed | Column::Number => cell.text.clone(),
             };
             let space = width.saturating_sub(text.width());
             let right = self.columns[index].1 == Column::Number;
@@ -149,6 +159,10 @@ impl Table {
         lines.push_str(line.trim_end_matches(' '));
         lines.push('\n');
     }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(_, hex)| hex.len() >= 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The text cut at its end to this many columns, with an ellipsis.
@@ -232,6 +246,16 @@ library/nginx  sha256:e3b0c442…6fb924    41 MiB  published
         let narrow = table().render(Some(20), PLAIN());
         assert!(narrow.contains("library/ngi…"), "{narrow}");
         assert!(narrow.contains("41 MiB") && narrow.contains("published"), "{narrow}");
+    }
+
+    #[test]
+    fn of_facts_only_digests_are_cut() {
+        let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
+        table.row(["config".into(), format!("sha256:{}", "0".repeat(64)).into()]);
+        table.row(["environment".into(), "x".repeat(90).into()]);
+        let shown = table.render(Some(60), PLAIN());
+        let widths: Vec<usize> = shown.lines().map(unicode_width::UnicodeWidthStr::width).collect();
+        assert_eq!(widths, [60, 13 + 90], "{shown}");
     }
 
     #[test]

@@ -30,7 +30,13 @@ pub(super) struct Arguments {
 /// Brings mirrored images up to date.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let how = How { dry_run: arguments.dry_run, fail_if_unchanged: arguments.fail_if_unchanged, verb: "update" };
+    let how = How {
+        dry_run: arguments.dry_run,
+        fail_if_unchanged: arguments.fail_if_unchanged,
+        verb: "update",
+        is_first: false,
+        host: None,
+    };
     carry_out(context, &engine, &how, async |job| {
         with_suggestions(engine.plan_update(&arguments.picks, job).await, &engine, &arguments.picks)
     })

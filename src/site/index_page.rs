@@ -15,13 +15,13 @@ pub fn index_page(head: &Head, listing: &Listing<'_, IndexRow>) -> File {
     let mut body = format!("<h1>{}</h1>\n", Text(head.name.as_deref().unwrap_or("Container images")));
     let _ = write!(
         body,
-        "<p>Container images, kept on IPFS: one immutable root holds everything here, and whoever pins it keeps it available. \
-         Nothing can be pushed.</p>\n<pre><code>podman pull {host}/NAME:TAG</code></pre>\n",
+        "<p>Everything here is plain files under one immutable IPFS root: whoever pins it keeps it available, and nobody can \
+         change it. Pull by name:</p>\n<pre><code>podman pull {host}/NAME:TAG</code></pre>\n",
         host = Text(host)
     );
     if head.name.is_none() {
         body.push_str(
-            "<p class=\"note\"><code>HOST</code> stands for the host that this page comes from; its registry has not been given a name.</p>\n",
+            "<p class=\"note\"><code>HOST</code> is where this page comes from: the registry has not been given a name of its own.</p>\n",
         );
     }
     body.push_str("<h2>Repositories</h2>\n");

@@ -70,27 +70,39 @@ fn about(body: &mut String, repository: &RepositoryRow) {
 
 fn pull(body: &mut String, head: &Head, repository: &RepositoryRow) {
     let Some(tag) = &repository.example else { return };
-    let (name, tag) = (Text(repository.name.as_str()), Text(tag.as_str()));
-    let host = Text(head.host());
+    // The short name is the one that people know.
+    let name = Text(repository.alias.as_ref().unwrap_or(&repository.name).as_str());
+    let canonical = Text(repository.name.as_str());
+    let (tag, host) = (Text(tag.as_str()), Text(head.host()));
     let _ = write!(
         body,
         "<h2>Pull</h2>
 <pre><code>podman pull {host}/{name}:{tag}
 docker pull {host}/{name}:{tag}</code></pre>
-<p>From a registry server or a web server that sets media types, every client can pull every tag and digest here, as upstream has them.</p>
-<p>From an IPFS gateway, podman, skopeo, buildah, CRI-O and Docker up to version 25 can, one platform at a time: the tag itself is one of \
-the platforms, and the others have the tags that are named with them below. Digests differ from upstream's there. Without the name, through \
-any gateway that has subdomains:</p>
-<pre><code>podman pull ROOT.ipfs.GATEWAY/{name}:{tag}</code></pre>
-<p>The files themselves, through an IPFS node:</p>
-<pre><code>ipfs get /ipns/{host}/{native}/{name}</code></pre>
-<p class=\"note\">",
-        native = paths::NATIVE
+"
     );
     if head.name.is_none() {
-        body.push_str("<code>HOST</code> stands for the host of this registry, which has not been given a name. ");
+        body.push_str(
+            "<p class=\"note\"><code>HOST</code> is where this page comes from: the registry has not been given a name of its own.</p>\n",
+        );
     }
-    body.push_str("<code>ROOT</code> is the CID of the whole registry, <code>GATEWAY</code> the gateway's host.</p>\n");
+    // A name always leads to the newest root.
+    let place = head.name.as_ref().map_or_else(|| "/ipfs/ROOT".to_owned(), |name| format!("/ipns/{name}"));
+    let place = Text(&place);
+    let _ = writeln!(
+        body,
+        "<details>
+<summary>Through an IPFS gateway or node</summary>
+<p>A web server that sets media types, or a registry server, serves every tag and digest to every client, as upstream has them. \
+A plain IPFS gateway sets none: from there podman, skopeo, buildah, CRI-O and Docker up to version 25 can pull, one platform at a \
+time, and digests differ from upstream's. The tag itself is one platform; the others have the gateway tags named below.</p>
+<pre><code>podman pull ROOT.ipfs.GATEWAY/{name}:{tag}</code></pre>
+<p>The files themselves, through an IPFS node:</p>
+<pre><code>ipfs get {place}/{native}/{canonical}</code></pre>
+<p class=\"note\"><code>ROOT</code> is the CID of the whole registry, <code>GATEWAY</code> the host of a gateway that has subdomains.</p>
+</details>",
+        native = paths::NATIVE
+    );
 }
 
 fn article(body: &mut String, tag: &TagRow) {

@@ -11,4 +11,5 @@ mod faults;
 mod house;
 mod images;
 mod peers;
+mod readme;
 mod story;

@@ -82,8 +82,8 @@ impl Bars {
 
 const BLOB: &str = "  {prefix:39} {bar:16} {msg}";
 const BLOB_COLOUR: &str = "  {prefix:39} {bar:16.cyan/dim} {msg:.dim}";
-const TOTAL: &str = "{prefix} {bar:20} {wide_msg}";
-const TOTAL_COLOUR: &str = "{prefix:.bold} {bar:20.green/dim} {wide_msg}";
+const TOTAL: &str = "{prefix} {bar:14} {wide_msg}";
+const TOTAL_COLOUR: &str = "{prefix:.bold} {bar:14.green/dim} {wide_msg}";
 const WORDS: &str = "{prefix} {wide_msg}";
 
 /// The end of a name, which tells more than its beginning. The tracker has made it printable.

@@ -24,6 +24,8 @@ impl Engine {
         home.write("hosts", lines + "\n");
         home.write("registries.conf", "unqualified-search-registries = []\n");
         home.write("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#);
+        // The same policy where podman looks by itself, for command lines that don't name one.
+        home.write(".config/containers/policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#);
         // Without it, root (also of a namespace) looks for signatures where only root of the machine may.
         let signatures = format!("default-docker:\n  lookaside: file://{}\n", home.make("signatures").display());
         home.write(".config/containers/registries.d/default.yaml", signatures);
