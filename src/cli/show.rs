@@ -113,12 +113,18 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
         pair(&mut table, "it has", stale.to_string());
     }
     pair(&mut table, "platforms", row.platforms.join(", "));
-    let not_chosen: Vec<&str> = details
+    let mut not_chosen: Vec<String> = details
         .left_out
         .iter()
         .filter(|left| left.reason == "not chosen")
-        .filter_map(|left| left.platform.as_deref())
+        .filter_map(|left| left.platform.clone())
         .collect();
+    // An index may offer any number of platforms.
+    const NAMED: usize = 12;
+    if let Some(more) = not_chosen.len().checked_sub(NAMED + 1) {
+        not_chosen.truncate(NAMED);
+        not_chosen.push(format!("and {} others", more + 1));
+    }
     pair(&mut table, "not chosen", not_chosen.join(", "));
     pair(&mut table, "added", &row.added);
     let size = match (figures.logical, figures.unique) {

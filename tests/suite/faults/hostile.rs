@@ -100,7 +100,7 @@ fn indexes_of_any_size_end_somewhere() {
     scene.add_with(&["app:1"], &["--platform", "linux/amd64"]).success();
     assert_eq!(scene.asked("GET", "/manifests/sha256:"), 1);
     let shown = scene.run(&["show", &scene.reference("app:1")]).success();
-    says(&shown, &["left out", "linux/made-up-1998", "not chosen"]);
+    says(&shown, &["not chosen", "linux/made-up-0", "and 1987 others"]);
 
     // An index can't be in itself, but indexes can be nested.
     let mut nested = index("one");
@@ -127,7 +127,7 @@ fn platforms_that_are_paths_or_escapes_name_no_file() {
     scene.put("app", "1", &index.image(odd).build());
     let added = scene.add_with(&["app:1"], &["--platform", "all"]);
     let shown = scene.run(&["show", &scene.reference("app:1")]).success();
-    says(&shown, &["\\u{1b}[31m/\\u{202e}amd64/<script>", "in the gateway view"]);
+    says(&shown, &["\\u{1b}[31m/\\u{202e}amd64/<script>", "gateway view"]);
     added.success();
     scene.run(&["list", &scene.published("app")]).success();
     let directory = scene.roadstead.path("export");
@@ -259,7 +259,7 @@ fn zstd_layers_are_mirrored_and_no_gateways() {
     let digest = scene.put("app", "1", &image);
     scene.add("app:1").success();
     let shown = scene.run(&["show", &scene.reference("app:1")]).success();
-    says(&shown, &["in the gateway view", "left out: ", "zstd"]);
+    says(&shown, &["not in the gateway view", "zstd"]);
     let directory = scene.roadstead.path("export");
     scene.run(&["export", directory.to_str().unwrap()]).success();
     let native = directory.join(format!("oci/v2/{}/manifests/1", scene.published("app")));

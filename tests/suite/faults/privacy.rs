@@ -30,7 +30,10 @@ fn a_private_image_is_published_only_when_allowed() {
 
     // It is shown, and in nothing that is published.
     says(&scene.run(&["list"]).success(), &[&repository, "private"]);
-    says(&scene.run(&["show", &scene.reference("hidden-app:1")]).success(), &["no: it is private upstream"]);
+    says(
+        &scene.run(&["show", &scene.reference("hidden-app:1")]).success(),
+        &["private", "not published unless `roadstead allow` says so"],
+    );
     assert_eq!(scene.roadstead.root(), root);
     let export = |at: &str, more: &[&str]| {
         let target = scene.roadstead.path(at);
