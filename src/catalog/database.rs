@@ -122,6 +122,7 @@ impl Catalog {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
             let writer = Writer { transaction };
             let value = change(&writer)?;
+            let _timed = tracing::debug_span!("commit").entered();
             writer.transaction.commit().map_err(explain)?;
             value
         };

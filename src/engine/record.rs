@@ -81,11 +81,12 @@ impl Engine {
         summary: &str,
         change: impl FnOnce(&Writer<'_>, &Settings, &mut Touched) -> Result<()>,
     ) -> Result<cid::Cid> {
+        let _timed = tracing::debug_span!("change").entered();
         self.catalog.write(|writer| {
             let settings =
                 settings::load(writer)?.ok_or_else(|| Error::new(Kind::Unexpected, "the catalog is not set up"))?;
             let mut touched = Touched::default();
-            change(writer, &settings, &mut touched)?;
+            tracing::debug_span!("rows").in_scope(|| change(writer, &settings, &mut touched))?;
             // The change itself may have altered what the tree depends on.
             let settings = settings::load(writer)?.unwrap_or(settings);
             let root = super::tree::update(writer, &settings, &touched)?;

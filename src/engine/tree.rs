@@ -40,7 +40,8 @@ pub(super) fn update(writer: &Writer<'_>, settings: &Settings, touched: &Touched
     for (id, repository_touched) in &touched.repositories {
         let repository = repositories::by_id(writer, *id)?;
         let before: BTreeMap<String, Link> = nodes::directories(writer, *id)?.into_iter().collect();
-        update_directories(writer, settings, &repository, repository_touched)?;
+        tracing::debug_span!("directories")
+            .in_scope(|| update_directories(writer, settings, &repository, repository_touched))?;
         let after: BTreeMap<String, Link> = nodes::directories(writer, *id)?.into_iter().collect();
         let appears = repository.is_published() && (repository_touched.whole || !repository_touched.was_published);
         let vanishes = !repository.is_published() && repository_touched.was_published;
@@ -71,7 +72,9 @@ pub(super) fn update(writer: &Writer<'_>, settings: &Settings, touched: &Touched
             edits.insert(format!("{view}/{}", paths::REPOSITORY_LIST), Some(link));
         }
     }
-    super::pages::update(writer, settings, touched, root.is_none(), &mut edits)?;
+    tracing::debug_span!("pages")
+        .in_scope(|| super::pages::update(writer, settings, touched, root.is_none(), &mut edits))?;
+    let _timed = tracing::debug_span!("root").entered();
     let mut store = nodes::Nodes::inside(writer);
     tree::edit(settings.profile, &mut store, root.as_ref(), &edits)
 }
