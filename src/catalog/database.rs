@@ -174,6 +174,10 @@ impl Catalog {
                 connection.pragma_update(None, "trusted_schema", false)
             })
             .map_err(|error| self.explain(error))?;
+        // Else a statement is prepared again for each value it gets, wherever the value might have made another plan.
+        connection
+            .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(|error| self.explain(error))?;
         connection.set_prepared_statement_cache_capacity(128);
         Ok(connection)
     }
