@@ -1,6 +1,6 @@
 //! Applying a plan to add: fetches each blob once, several at a time, and records each image as soon as it is complete.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::task::{JoinSet, spawn_blocking};
@@ -9,6 +9,7 @@ use super::Engine;
 use super::job::{Event, Job};
 use super::plan::{AddPlan, Added, Change, FailedRequest, PlannedBlob, PlannedImage};
 use super::record::Ready;
+use super::verify::panicked;
 use crate::catalog::{PlanLock, blobs};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
@@ -17,6 +18,13 @@ use crate::unixfs::hash::FileDigests;
 
 /// Blobs that are fetched at the same time, over all registries; each registry has its own limit below that.
 const AT_ONCE: usize = 6;
+
+/// Most images that are recorded in one change of the catalog. What a kill can undo is bounded by it, though not lost: the
+/// blobs stay, verified.
+const BATCH: usize = 256;
+
+/// Images that were recorded together, with what became of each.
+type Batch = Vec<(PlannedImage, Result<()>)>;
 
 /// An image that waits for its blobs.
 struct Pending {
@@ -62,6 +70,7 @@ impl Engine {
             ready: Ready::new(),
             waiting: HashMap::new(),
             pending: Vec::new(),
+            complete: VecDeque::new(),
             added: &mut added,
         };
         run.prepare(images, &plan.fetch);
@@ -98,7 +107,7 @@ impl Engine {
                 Ok(())
             })
         });
-        kept.await.map_err(|error| Error::new(Kind::Unexpected, "recording blobs").caused_by(error))?
+        kept.await.map_err(panicked)?
     }
 }
 
@@ -111,6 +120,8 @@ struct Run<'r> {
     /// Which pending images wait for a digest.
     waiting: HashMap<Digest, Vec<usize>>,
     pending: Vec<Option<Pending>>,
+    /// Images whose blobs are all here, in the order in which they got complete.
+    complete: VecDeque<PlannedImage>,
     added: &'r mut Added,
 }
 
@@ -128,12 +139,15 @@ impl Run<'_> {
         }
     }
 
+    /// Fetches what is missing, and records images as they get complete: while one batch is being recorded the next one
+    /// gathers, so batches are as large as recording is slow.
     async fn fetch_all(&mut self, fetch: Vec<PlannedBlob>) -> Result<()> {
         for index in 0..self.pending.len() {
-            self.record_if_complete(index).await?;
+            self.gather_if_complete(index);
         }
         let mut queue = fetch.into_iter();
         let mut running: JoinSet<(Digest, u64, Result<FileDigests>)> = JoinSet::new();
+        let mut recording: JoinSet<Batch> = JoinSet::new();
         loop {
             while running.len() < AT_ONCE && !self.job.cancellation().is_cancelled() {
                 // A blob whose images have all failed already is not wanted any more.
@@ -141,9 +155,17 @@ impl Run<'_> {
                 let (engine, job, digest, size) = (Arc::clone(self.engine), self.job.clone(), blob.digest, blob.size);
                 running.spawn(async move { (digest, size, engine.fetch(blob, job).await) });
             }
-            let Some(finished) = running.join_next().await else { break };
-            let (digest, size, outcome) =
-                finished.map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?;
+            if recording.is_empty() && !self.complete.is_empty() {
+                self.record_batch(&mut recording);
+            }
+            let (digest, size, outcome) = tokio::select! {
+                Some(recorded) = recording.join_next() => {
+                    self.recorded(recorded.map_err(panicked)?);
+                    continue;
+                }
+                Some(fetched) = running.join_next() => fetched.map_err(panicked)?,
+                else => break,
+            };
             match outcome {
                 Ok(digests) => {
                     self.added.fetched += size;
@@ -152,7 +174,7 @@ impl Run<'_> {
                         if let Some(pending) = &mut self.pending[index] {
                             pending.missing.remove(&digest);
                         }
-                        self.record_if_complete(index).await?;
+                        self.gather_if_complete(index);
                     }
                 }
                 Err(error) if error.kind() == Kind::Interrupted => {}
@@ -166,29 +188,40 @@ impl Run<'_> {
         self.waiting.get(digest).is_some_and(|images| images.iter().any(|index| self.pending[*index].is_some()))
     }
 
-    async fn record_if_complete(&mut self, index: usize) -> Result<()> {
-        let Some(pending) = self.pending[index].take_if(|pending| pending.missing.is_empty()) else { return Ok(()) };
-        let engine = Arc::clone(self.engine);
-        let verb = self.verb.to_owned();
-        let image = pending.image;
-        let blobs = image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs));
+    fn gather_if_complete(&mut self, index: usize) {
+        if let Some(pending) = self.pending[index].take_if(|pending| pending.missing.is_empty()) {
+            self.complete.push_back(pending.image);
+        }
+    }
+
+    fn record_batch(&mut self, recording: &mut JoinSet<Batch>) {
+        let images: Vec<PlannedImage> = self.complete.drain(..self.complete.len().min(BATCH)).collect();
+        let blobs = images
+            .iter()
+            .flat_map(|image| image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs)));
         let ready: Ready =
             blobs.filter_map(|blob| Some((blob.digest, self.ready.get(&blob.digest)?.clone()))).collect();
-        let (shown, request) = (image.shown(), image.request.clone());
-        let recorded = spawn_blocking(move || engine.record(&image, &verb, &ready))
-            .await
-            .map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?;
-        match recorded {
-            Ok(_) => {
-                self.job.tell(Event::Recorded { image: shown.clone() });
-                self.added.recorded.push(shown);
-            }
-            Err(error) => {
-                self.job.tell(Event::Failed { image: shown, reason: error.to_string() });
-                self.added.failed.push(FailedRequest { request, error });
+        let (engine, verb) = (Arc::clone(self.engine), self.verb.to_owned());
+        recording.spawn_blocking(move || {
+            let outcomes = engine.record_all(&images, &verb, &ready);
+            images.into_iter().zip(outcomes).collect()
+        });
+    }
+
+    fn recorded(&mut self, batch: Batch) {
+        for (image, outcome) in batch {
+            let shown = image.shown();
+            match outcome {
+                Ok(()) => {
+                    self.job.tell(Event::Recorded { image: shown.clone() });
+                    self.added.recorded.push(shown);
+                }
+                Err(error) => {
+                    self.job.tell(Event::Failed { image: shown, reason: error.to_string() });
+                    self.added.failed.push(FailedRequest { request: image.request, error });
+                }
             }
         }
-        Ok(())
     }
 
     /// The images that wait for this blob have failed.

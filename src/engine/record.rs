@@ -1,6 +1,7 @@
 //! Recording an image whose blobs are all here: its rows, what it is in the gateway view, the tree and the new root, in one
 //! transaction.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::Engine;
@@ -23,55 +24,77 @@ use crate::unixfs::{Link, file};
 pub(super) type Ready = HashMap<Digest, FileDigests>;
 
 impl Engine {
-    /// Records one image of a plan and returns the root.
-    pub(super) fn record(&self, image: &PlannedImage, verb: &str, ready: &Ready) -> Result<cid::Cid> {
+    /// Records images of a plan, all in one change of the catalog: its commit and the way up to the root cost as much for
+    /// many images as for one. If that fails, each is tried alone, so that none fails because of another.
+    pub(super) fn record_all(&self, images: &[PlannedImage], verb: &str, ready: &Ready) -> Vec<Result<()>> {
+        match self.record(images, verb, ready) {
+            Ok(()) => images.iter().map(|_| Ok(())).collect(),
+            Err(error) if images.len() == 1 => vec![Err(error)],
+            Err(_) => images.iter().map(|image| self.record(std::slice::from_ref(image), verb, ready)).collect(),
+        }
+    }
+
+    fn record(&self, images: &[PlannedImage], verb: &str, ready: &Ready) -> Result<()> {
         self.store.sync_directory()?;
-        self.change(verb, &image.shown(), |writer, settings, touched| {
-            super::names::check_planned(writer, image)?;
-            let repository = Self::repository_of(writer, image, touched)?;
-            let of_it = touched.repositories.entry(repository.id).or_default();
-            let existing = match &image.tag {
-                Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
-                None => images::by_digest(writer, repository.id, &image.digest)?,
-            };
-            // Another image of the same plan may have brought it along meanwhile.
-            let asked_for = existing.as_ref().filter(|existing| existing.attached_to.is_none());
-            let now_there = asked_for.map(|existing| super::plan::Expected {
-                digest: existing.digest,
-                selection: existing.selection.clone(),
-                all_manifests: existing.all_manifests,
-            });
-            if now_there != image.expected {
-                return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
-                    .hint("Plan again: run the same command once more."));
-            }
-            if let Some(existing) = &existing {
-                forget(writer, existing, of_it)?;
-            }
-            let omissions: Vec<Omission> = image
-                .left_out
-                .iter()
-                .map(|left| Omission {
-                    digest: left.digest,
-                    platform: left.platform.clone(),
-                    reason: left.reason.clone(),
-                })
-                .collect();
-            let parts = Parts {
-                tag: image.tag.as_ref(),
-                digest: image.digest,
-                attached_to: None,
-                manifests: &image.manifests,
-                blobs: &image.blobs,
-                omissions: &omissions,
-            };
-            let row = self.put(writer, settings, &repository, &parts, image, ready)?;
-            of_it.image(writer, &row)?;
-            for attached in &image.attached {
-                self.attach(writer, settings, &repository, attached, image, ready, of_it)?;
-            }
-            prune(writer, repository.id, of_it)
+        let summary = match images {
+            [one] => one.shown(),
+            many => crate::text::count(many.len() as u64, "image", "images"),
+        };
+        self.change(verb, &summary, |writer, settings, touched| {
+            images.iter().try_for_each(|image| self.record_one(writer, settings, touched, image, ready))?;
+            touched.repositories.iter_mut().try_for_each(|(repository, of_it)| prune(writer, *repository, of_it))
         })
+        .map(drop)
+    }
+
+    fn record_one(
+        &self,
+        writer: &Writer<'_>,
+        settings: &Settings,
+        touched: &mut Touched,
+        image: &PlannedImage,
+        ready: &Ready,
+    ) -> Result<()> {
+        super::names::check_planned(writer, image)?;
+        let repository = Self::repository_of(writer, image, touched)?;
+        let of_it = touched.repositories.entry(repository.id).or_default();
+        let existing = match &image.tag {
+            Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
+            None => images::by_digest(writer, repository.id, &image.digest)?,
+        };
+        // Another image of the same plan may have brought it along meanwhile.
+        let asked_for = existing.as_ref().filter(|existing| existing.attached_to.is_none());
+        let now_there = asked_for.map(|existing| super::plan::Expected {
+            digest: existing.digest,
+            selection: existing.selection.clone(),
+            all_manifests: existing.all_manifests,
+        });
+        if now_there != image.expected {
+            return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
+                .hint("Plan again: run the same command once more."));
+        }
+        if let Some(existing) = &existing {
+            forget(writer, existing, of_it)?;
+        }
+        let omissions: Vec<Omission> = image
+            .left_out
+            .iter()
+            .map(|left| Omission { digest: left.digest, platform: left.platform.clone(), reason: left.reason.clone() })
+            .collect();
+        let parts = Parts {
+            tag: image.tag.as_ref(),
+            digest: image.digest,
+            attached_to: None,
+            manifests: &image.manifests,
+            blobs: &image.blobs,
+            omissions: &omissions,
+        };
+        let row = self.put(writer, settings, &repository, &parts, image, ready)?;
+        of_it.image(writer, &row)?;
+        for attached in &image.attached {
+            self.attach(writer, settings, &repository, attached, image, ready, of_it)?;
+        }
+        Ok(())
     }
 
     /// A change of the catalog: runs it, brings the tree up to date, records the operation. Nothing stays if anything fails.
@@ -97,8 +120,14 @@ impl Engine {
 
     fn repository_of(writer: &Writer<'_>, image: &PlannedImage, touched: &mut Touched) -> Result<Repository> {
         if let Some(mut repository) = repositories::by_name(writer, image.name.as_str())? {
-            let of_it = touched.repositories.entry(repository.id).or_default();
-            of_it.was_published = repository.is_published();
+            let of_it = match touched.repositories.entry(repository.id) {
+                // What an image before this one made of it in the same change is not how it was.
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(TouchedRepository {
+                    was_published: repository.is_published(),
+                    ..TouchedRepository::default()
+                }),
+            };
             if repository.upstream != image.upstream {
                 return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.name))
                     .hint("Plan again: run the same command once more."));

@@ -2,6 +2,7 @@
 
 mod add;
 mod attached;
+mod batches;
 mod bounds;
 mod consent;
 mod export;
