@@ -126,12 +126,16 @@ pub(super) fn parsed<T: std::str::FromStr<Err = crate::error::Error>>(
     })
 }
 
+/// The tag in a column that may be NULL.
+pub(super) fn tag_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Tag>> {
+    if row.get_ref(index)? == rusqlite::types::ValueRef::Null { Ok(None) } else { parsed(row, index).map(Some) }
+}
+
 pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
-    let tagged = row.get_ref(2)? != rusqlite::types::ValueRef::Null;
     Ok(Image {
         id: row.get(0)?,
         repository: row.get(1)?,
-        tag: if tagged { Some(parsed(row, 2)?) } else { None },
+        tag: tag_column(row, 2)?,
         manifest: row.get(3)?,
         digest: digest_column(row, 4)?,
         selection: parsed(row, 5)?,
@@ -185,8 +189,9 @@ pub fn page_name(image: &Image) -> String {
 /// Images of a repository in the order of their names on pages, from this name to that one, both included. Attached ones are
 /// left out.
 pub fn on_page(connection: &Connection, repository: i64, first: &str, last: Option<&str>) -> Result<Vec<Image>> {
+    // Any text is less than any blob, and a bound that is always there lets the index end the search.
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag >= ?2 AND (?3 IS NULL OR i.tag <= ?3) AND i.attached_to IS NULL"
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag >= ?2 AND i.tag <= coalesce(?3, x'') AND i.attached_to IS NULL"
     ))?;
     let rows = statement.query_map(params![repository, first, last], image)?;
     let mut all: Vec<Image> = rows.collect::<Result<_, _>>()?;
@@ -208,17 +213,18 @@ pub fn on_page(connection: &Connection, repository: i64, first: &str, last: Opti
 /// The names on the pages of a repository in order, each with the rows it needs.
 pub fn page_names(connection: &Connection, repository: i64) -> Result<Vec<(String, usize)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT i.tag, CASE WHEN i.tag IS NULL THEN b.digest END, i.page_rows FROM images i JOIN blobs b ON b.id = i.manifest
-         WHERE i.repository = ? AND i.attached_to IS NULL",
+        "SELECT tag, page_rows FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL",
     )?;
-    let rows = statement.query_map([repository], |row| {
-        let name = match row.get::<_, Option<String>>(0)? {
-            Some(tag) => tag,
-            None => digest_column(row, 1)?.to_string(),
-        };
-        Ok((name, row.get(2)?))
-    })?;
+    let rows = statement.query_map([repository], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut all: Vec<(String, usize)> = rows.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT b.digest, i.page_rows FROM images i JOIN blobs b ON b.id = i.manifest
+         WHERE i.repository = ? AND i.tag IS NULL AND i.attached_to IS NULL",
+    )?;
+    let rows = statement.query_map([repository], |row| Ok((digest_column(row, 0)?.to_string(), row.get(1)?)))?;
+    for row in rows {
+        all.push(row?);
+    }
     all.sort();
     Ok(all)
 }
@@ -455,14 +461,19 @@ pub fn gateway(connection: &Connection, image: i64) -> Result<Vec<GatewayManifes
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The query for the blob that has a tag in the gateway view, with these expressions for the repository and the tag.
+pub(super) fn gateway_winner(repository: &str, name: &str) -> String {
+    // An upstream tag owns its name there even when it can't be said: nobody shall get another image under it.
+    format!(
+        "SELECT w.blob FROM gateway_manifests w JOIN images wi ON wi.id = w.image WHERE w.repository = {repository} AND w.name = {name}
+         AND (w.rank = 0 OR NOT EXISTS (SELECT 1 FROM images t WHERE t.repository = {repository} AND t.tag = {name}))
+         ORDER BY w.rank, w.blob IS NULL, wi.tag LIMIT 1"
+    )
+}
+
 /// The blob that has this tag in the gateway view.
 pub fn gateway_by_name(connection: &Connection, repository: i64, name: &str) -> Result<Option<i64>> {
-    // An upstream tag owns its name there even when it can't be said: nobody shall get another image under it.
-    let mut statement = connection.prepare_cached(
-        "SELECT g.blob FROM gateway_manifests g JOIN images i ON i.id = g.image WHERE g.repository = ?1 AND g.name = ?2
-         AND (g.rank = 0 OR NOT EXISTS (SELECT 1 FROM images t WHERE t.repository = ?1 AND t.tag = ?2))
-         ORDER BY g.rank, g.blob IS NULL, i.tag LIMIT 1",
-    )?;
+    let mut statement = connection.prepare_cached(&gateway_winner("?1", "?2"))?;
     Ok(statement.query_row(params![repository, name], |row| row.get(0)).optional()?.flatten())
 }
 

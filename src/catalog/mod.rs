@@ -6,6 +6,7 @@
 
 pub mod blobs;
 mod database;
+pub mod details;
 pub mod follows;
 pub mod images;
 mod lock;

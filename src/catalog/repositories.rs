@@ -157,8 +157,9 @@ pub struct Shown {
 /// What the list shows of the published repositories from this name to that one, both included.
 pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -> Result<Vec<Shown>> {
     let mut statement = connection.prepare_cached(
-        "SELECT name, alias, tags, platforms FROM repositories WHERE (private = 0 OR allowed = 1) AND name >= ?1 AND (?2 IS NULL OR name <= ?2)
-         ORDER BY name",
+        // Any text is less than any blob, and a bound that is always there lets the index end the search.
+        "SELECT name, alias, tags, platforms FROM repositories WHERE (private = 0 OR allowed = 1) AND name >= ?1
+         AND name <= coalesce(?2, x'') ORDER BY name",
     )?;
     let missing = || rusqlite::Error::InvalidColumnType(0, "name".to_owned(), rusqlite::types::Type::Null);
     let rows = statement.query_map(params![first, last], |row| {

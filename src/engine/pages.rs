@@ -1,14 +1,15 @@
 //! The pages for people and the records for programs, kept up to date: only those that a change touches are made again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::touched::{Touched, TouchedRepository};
 use super::tree::{Edits, generated};
+use crate::catalog::details::{self, AttachedDetails, Details};
 use crate::catalog::images::{self, Image};
 use crate::catalog::pages::{self, Page, REPOSITORIES};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::Settings;
-use crate::catalog::{Writer, blobs, omissions};
+use crate::catalog::{Writer, blobs};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Manifest};
 use crate::site::records::{self, CompanionRecord, ReferrerRecord, RepositoryRecord, TagRecord, TagsRecord};
@@ -100,28 +101,33 @@ impl Pen<'_> {
         let mut names = touched.page_names.clone();
         for subject in &touched.subjects {
             if let Some(blob) = blobs::by_digest(self.writer, subject)? {
-                names.extend(images::consisting_of(self.writer, repository.id, blob.id)?.iter().map(images::page_name));
+                for image in images::consisting_of(self.writer, repository.id, blob.id)? {
+                    names.entry(images::page_name(&image)).or_insert(image.page_rows);
+                }
             }
         }
         // Who comes first has a name that several want; the others' rows say that they don't.
         for name in &touched.gateway_tags {
-            names.extend(images::wanting(self.writer, repository.id, name)?.iter().map(images::page_name));
+            for image in images::wanting(self.writer, repository.id, name)? {
+                names.entry(images::page_name(&image)).or_insert(image.page_rows);
+            }
         }
         let old = pages::of(self.writer, repository.id)?;
         // The set of names is another, or one of them needs another number of rows: pages may be cut elsewhere.
         let mut cut_again = whole;
-        for name in &names {
-            let found = images::on_page(self.writer, repository.id, name, Some(name))?;
-            match found.first() {
-                None => cut_again = true,
-                Some(image) => {
-                    let rows = self.tag_row(repository, image)?.rows() as u64;
+        for (name, before) in &names {
+            let found = self.details(repository, name, Some(name))?.pop();
+            let rows = match found {
+                None => 0,
+                Some((image, details)) => {
+                    let rows = self.tag_row(&image, details)?.rows() as u64;
                     if rows != image.page_rows {
                         images::set_page_rows(self.writer, image.id, rows)?;
-                        cut_again = true;
                     }
+                    rows
                 }
-            }
+            };
+            cut_again |= rows != *before;
         }
         let new = if cut_again {
             let list = images::page_names(self.writer, repository.id)?;
@@ -218,72 +224,69 @@ impl Pen<'_> {
     fn rows(&self, repository: &Repository, first: &str, last: Option<&str>) -> Result<(Vec<TagRow>, Vec<TagRecord>)> {
         let mut rows = Vec::new();
         let mut records = Vec::new();
-        for image in images::on_page(self.writer, repository.id, first, last)? {
-            let row = self.tag_row(repository, &image)?;
-            records.push(self.tag_record(repository, &image, &row)?);
-            rows.push(row);
+        for (image, details) in self.details(repository, first, last)? {
+            records.push(self.tag_record(&image, &details));
+            rows.push(self.tag_row(&image, details)?);
         }
         Ok((rows, records))
     }
 
-    fn tag_row(&self, repository: &Repository, image: &Image) -> Result<TagRow> {
+    /// The images from this name to that one in order, both included, with what is shown of them.
+    fn details(&self, repository: &Repository, first: &str, last: Option<&str>) -> Result<Vec<(Image, Details)>> {
+        let images = images::on_page(self.writer, repository.id, first, last)?;
+        let ids: Vec<i64> = images.iter().map(|image| image.id).collect();
+        let mut all = details::of(self.writer, repository.id, &ids)?;
+        let with_details = |image: Image| match all.remove(&image.id) {
+            Some(details) => Ok((image, details)),
+            None => Err(Error::new(Kind::Verification, format!("the manifest {} is not in the catalog", image.digest))),
+        };
+        images.into_iter().map(with_details).collect()
+    }
+
+    fn tag_row(&self, image: &Image, details: Details) -> Result<TagRow> {
         let writer = self.writer;
-        let top = blobs::by_id(writer, image.manifest)?;
-        let described = blobs::manifest(writer, image.manifest)?.ok_or_else(|| {
-            Error::new(Kind::Verification, format!("the manifest {} is not in the catalog", image.digest))
-        })?;
-        let mut platforms = Vec::new();
-        for manifest in images::gateway(writer, image.id)?.into_iter().filter(|manifest| !manifest.platform.is_empty())
-        {
-            let blob = blobs::by_id(writer, manifest.manifest)?;
-            let has_its_name = images::has_its_name(writer, repository.id, &manifest)?;
+        let mut platforms = Vec::with_capacity(details.platforms.len());
+        for shown in details.platforms {
             platforms.push(PlatformRow {
-                platform: manifest.platform,
-                digest: blob.digest,
-                cid: blob.link.cid.to_string(),
-                size: manifest.size,
-                gateway: gateway(manifest.name, manifest.outcome.err(), has_its_name)?,
+                platform: shown.platform,
+                digest: shown.digest,
+                cid: shown.cid.to_string(),
+                size: shown.size,
+                gateway: gateway(shown.name, shown.reason, shown.has_its_name)?,
             });
         }
         let mut referrers: Vec<ReferrerRow> = Vec::new();
-        let mut own = BTreeMap::new();
-        for content in
-            images::contents(writer, image.id)?.into_iter().filter(|content| content.role == images::Role::Manifest)
-        {
-            let subject = blobs::by_id(writer, content.blob)?;
-            own.insert(subject.digest, subject.link.cid);
-            for row in blobs::referrers(writer, repository.id, &subject.digest)? {
-                referrers.push(ReferrerRow {
-                    kind: row.artifact_type.unwrap_or_else(|| "artifact".to_owned()),
-                    digest: row.digest,
-                    cid: blobs::by_id(writer, row.blob)?.link.cid.to_string(),
-                    tag: None,
-                });
-            }
-            for attached in images::attached_to(writer, repository.id, &subject.digest)? {
-                let Some(tag) = attached.tag else { continue };
-                let kind = match tag.as_str().rsplit_once('.') {
-                    Some((_, "sig")) => "signature",
-                    Some((_, "att")) => "attestation",
-                    Some((_, "sbom")) => "SBOM",
-                    _ => "artifact",
-                };
-                referrers.push(ReferrerRow {
-                    kind: kind.to_owned(),
-                    digest: attached.digest,
-                    cid: blobs::by_id(writer, attached.manifest)?.link.cid.to_string(),
-                    tag: Some(tag),
-                });
-            }
+        for referrer in details.referrers {
+            referrers.push(ReferrerRow {
+                kind: referrer.artifact_type.unwrap_or_else(|| "artifact".to_owned()),
+                digest: referrer.digest,
+                cid: referrer.cid.to_string(),
+                tag: None,
+            });
         }
-        if crate::image::media::is_index(&described.media_type) {
-            let index = Manifest::parse(&blobs::bytes(writer, image.manifest)?, Some(&described.media_type))?;
+        for attached in details.attached {
+            let Some(tag) = attached.tag else { continue };
+            let kind = match tag.as_str().rsplit_once('.') {
+                Some((_, "sig")) => "signature",
+                Some((_, "att")) => "attestation",
+                Some((_, "sbom")) => "SBOM",
+                _ => "artifact",
+            };
+            referrers.push(ReferrerRow {
+                kind: kind.to_owned(),
+                digest: attached.digest,
+                cid: attached.cid.to_string(),
+                tag: Some(tag),
+            });
+        }
+        if crate::image::media::is_index(&details.media_type) {
+            let index = Manifest::parse(&blobs::bytes(writer, image.manifest)?, Some(&details.media_type))?;
             let Body::Index { manifests } = &index.body else {
                 return Err(Error::new(Kind::Verification, format!("{} is no index", image.digest)));
             };
             // Those that came with this image: what others hold changes without its row.
             for entry in manifests.iter().filter(|entry| entry.attests().is_some()) {
-                if let Some(cid) = own.get(&entry.digest) {
+                if let Some(cid) = details.manifests.get(&entry.digest) {
                     referrers.push(ReferrerRow {
                         kind: "attestation of the build".to_owned(),
                         digest: entry.digest,
@@ -295,53 +298,44 @@ impl Pen<'_> {
         }
         referrers.sort_by_cached_key(|row| (row.digest, row.tag.clone()));
         referrers.dedup();
-        let omissions = omissions::of(writer, image.id)?;
-        let left_out: BTreeSet<String> = omissions.into_iter().filter_map(|omission| omission.platform).collect();
-        let artifact_type = if platforms.is_empty() { described.artifact_type } else { None };
+        let artifact_type = if platforms.is_empty() { details.artifact_type } else { None };
         Ok(TagRow {
             tag: image.tag.clone(),
             digest: image.digest,
-            media_type: described.media_type,
-            cid: top.link.cid.to_string(),
+            media_type: details.media_type,
+            cid: details.cid.to_string(),
             artifact_type,
             platforms,
-            left_out: left_out.into_iter().collect(),
+            left_out: details.left_out.into_iter().collect(),
             referrers,
         })
     }
 
-    fn tag_record(&self, repository: &Repository, image: &Image, row: &TagRow) -> Result<TagRecord> {
-        let writer = self.writer;
+    fn tag_record(&self, image: &Image, details: &Details) -> TagRecord {
         let mut companions = BTreeSet::new();
         let mut referrers = BTreeSet::new();
-        for content in
-            images::contents(writer, image.id)?.into_iter().filter(|content| content.role == images::Role::Manifest)
-        {
-            let subject = blobs::by_id(writer, content.blob)?.digest;
-            for attached in images::attached_to(writer, repository.id, &subject)? {
-                let media_type =
-                    blobs::manifest(writer, attached.manifest)?.map(|row| row.media_type).unwrap_or_default();
-                match attached.tag {
-                    Some(tag) => {
-                        companions.insert(CompanionRecord { tag, digest: attached.digest, media_type });
-                    }
-                    None => {
-                        referrers.insert(ReferrerRecord { subject, digest: attached.digest, media_type });
-                    }
+        for attached in &details.attached {
+            let AttachedDetails { subject, tag, digest, media_type, .. } = attached.clone();
+            match tag {
+                Some(tag) => {
+                    companions.insert(CompanionRecord { tag, digest, media_type });
+                }
+                None => {
+                    referrers.insert(ReferrerRecord { subject, digest, media_type });
                 }
             }
         }
-        Ok(TagRecord {
+        TagRecord {
             tag: image.tag.clone(),
             digest: image.digest,
-            media_type: row.media_type.clone(),
+            media_type: details.media_type.clone(),
             upstream_tag: image.follows.upstream_tag().map(str::to_owned),
             selection: image.selection.clone(),
             all_manifests: image.all_manifests,
             default_platform: Some(self.settings.default_platform.clone()),
             companions,
             referrers,
-        })
+        }
     }
 }
 

@@ -46,8 +46,9 @@ pub(super) struct TouchedRepository {
     pub(super) gateway_digests: BTreeSet<Digest>,
     /// Manifests whose list of referrers may be another.
     pub(super) subjects: BTreeSet<Digest>,
-    /// Images whose rows on the pages may be others, by their names there.
-    pub(super) page_names: BTreeSet<String>,
+    /// Images whose rows on the pages may be others: by their names there, with how many rows they had before; none if they
+    /// were not there.
+    pub(super) page_names: BTreeMap<String, u64>,
     /// It is new, its visibility changed, or everything of it shall be generated again.
     pub(super) whole: bool,
     /// Whether it was part of the tree before.
@@ -68,7 +69,8 @@ impl TouchedRepository {
             }
         }
         if image.attached_to.is_none() {
-            self.page_names.insert(images::page_name(image));
+            // An image that just came has none yet; what was said of the one before it stays.
+            self.page_names.entry(images::page_name(image)).or_insert(image.page_rows);
         }
         self.subjects.extend(image.attached_to);
         if let Some(tag) = &image.tag {
