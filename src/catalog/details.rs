@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use cid::Cid;
 use rusqlite::{Connection, Row, params};
 
+use super::Writer;
 use super::blobs::{cid_column, digest_column};
-use super::images::{gateway_winner, tag_column};
+use super::images::{COLUMNS, FROM, Image, gateway_winner, image, page_name, tag_column};
 use crate::error::Result;
 use crate::image::{Digest, Tag};
 
@@ -190,6 +191,55 @@ pub fn of(connection: &Connection, repository: i64, images: &[i64]) -> Result<Ha
         },
     )?;
     Ok(all)
+}
+
+/// Images of a repository in the order of their names on pages, from this name to that one, both included. Attached ones are
+/// left out.
+pub fn on_page(connection: &Connection, repository: i64, first: &str, last: Option<&str>) -> Result<Vec<Image>> {
+    // Any text is less than any blob, and a bound that is always there lets the index end the search.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag >= ?2 AND i.tag <= coalesce(?3, x'') AND i.attached_to IS NULL"
+    ))?;
+    let rows = statement.query_map(params![repository, first, last], image)?;
+    let mut all: Vec<Image> = rows.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag IS NULL AND i.attached_to IS NULL"
+    ))?;
+    let rows = statement.query_map([repository], image)?;
+    for row in rows {
+        let row = row?;
+        let name = page_name(&row);
+        if name.as_str() >= first && last.is_none_or(|last| name.as_str() <= last) {
+            all.push(row);
+        }
+    }
+    all.sort_by_cached_key(page_name);
+    Ok(all)
+}
+
+/// The names on the pages of a repository in order, each with the rows it needs.
+pub fn page_names(connection: &Connection, repository: i64) -> Result<Vec<(String, usize)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tag, page_rows FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL",
+    )?;
+    let rows = statement.query_map([repository], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut all: Vec<(String, usize)> = rows.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT b.digest, i.page_rows FROM images i JOIN blobs b ON b.id = i.manifest
+         WHERE i.repository = ? AND i.tag IS NULL AND i.attached_to IS NULL",
+    )?;
+    let rows = statement.query_map([repository], |row| Ok((digest_column(row, 0)?.to_string(), row.get(1)?)))?;
+    for row in rows {
+        all.push(row?);
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// Records how many rows an image needs on its page.
+pub fn set_page_rows(writer: &Writer<'_>, image: i64, rows: u64) -> Result<()> {
+    writer.prepare_cached("UPDATE images SET page_rows = ? WHERE id = ?")?.execute(params![rows, image])?;
+    Ok(())
 }
 
 fn each(

@@ -10,6 +10,7 @@ mod currency;
 mod export;
 mod exported;
 mod fetch;
+mod gateway_view;
 mod gc;
 pub mod job;
 mod names;

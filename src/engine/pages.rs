@@ -122,7 +122,7 @@ impl Pen<'_> {
                 Some((image, details)) => {
                     let rows = self.tag_row(&image, details)?.rows() as u64;
                     if rows != image.page_rows {
-                        images::set_page_rows(self.writer, image.id, rows)?;
+                        details::set_page_rows(self.writer, image.id, rows)?;
                     }
                     rows
                 }
@@ -130,7 +130,7 @@ impl Pen<'_> {
             cut_again |= rows != *before;
         }
         let new = if cut_again {
-            let list = images::page_names(self.writer, repository.id)?;
+            let list = details::page_names(self.writer, repository.id)?;
             let list: Vec<(&str, usize)> = list.iter().map(|(name, rows)| (name.as_str(), *rows)).collect();
             cut(&list)
         } else {
@@ -233,7 +233,7 @@ impl Pen<'_> {
 
     /// The images from this name to that one in order, both included, with what is shown of them.
     fn details(&self, repository: &Repository, first: &str, last: Option<&str>) -> Result<Vec<(Image, Details)>> {
-        let images = images::on_page(self.writer, repository.id, first, last)?;
+        let images = details::on_page(self.writer, repository.id, first, last)?;
         let ids: Vec<i64> = images.iter().map(|image| image.id).collect();
         let mut all = details::of(self.writer, repository.id, &ids)?;
         let with_details = |image: Image| match all.remove(&image.id) {

@@ -9,14 +9,13 @@ use super::closure::{CONFIG, platform_in};
 use super::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use super::touched::{RemovedRepository, Touched, TouchedRepository};
 use crate::catalog::follows::Follows;
-use crate::catalog::images::{self, Content, GatewayManifest, Image, NewImage, Role};
+use crate::catalog::images::{self, Content, Image, NewImage, Role};
 use crate::catalog::omissions::Omission;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
 use crate::catalog::{Writer, blobs, state};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Digest, Manifest, Platform, Tag};
-use crate::site::{paths, schema1};
 use crate::unixfs::hash::FileDigests;
 use crate::unixfs::{Link, file};
 
@@ -283,7 +282,7 @@ impl Engine {
         Ok(said)
     }
 
-    fn config_of(&self, writer: &Writer<'_>, manifest: &Manifest) -> Result<Option<bytes::Bytes>> {
+    pub(super) fn config_of(&self, writer: &Writer<'_>, manifest: &Manifest) -> Result<Option<bytes::Bytes>> {
         let Body::Image { config, .. } = &manifest.body else { return Ok(None) };
         if let Some(blob) = blobs::by_digest(writer, &config.digest)?.filter(|blob| blob.inline && blob.size <= CONFIG)
         {
@@ -291,153 +290,23 @@ impl Engine {
         }
         self.stored_bytes(&config.digest, config.size)
     }
-
-    fn record_gateway(
-        &self,
-        writer: &Writer<'_>,
-        settings: &Settings,
-        repository: &Repository,
-        image: i64,
-        parts: &Parts<'_>,
-        said: &[(Platform, &PlannedManifest)],
-    ) -> Result<()> {
-        let single =
-            parts.manifests.iter().any(|planned| planned.digest == parts.digest && !planned.manifest.is_index());
-        // Names are made of what is recorded, so that they can be made again from that: see `rename_platforms`.
-        let shown: Vec<String> =
-            said.iter().map(|(platform, _)| crate::text::printable_within(&platform.to_string(), 60)).collect();
-        let recorded: Vec<Option<Platform>> = shown.iter().map(|shown| shown.parse().ok()).collect();
-        let default = if single {
-            Some(0)
-        } else {
-            recorded.iter().position(|platform| {
-                platform.as_ref().is_some_and(|platform| settings.default_platform.means(platform))
-            })
-        };
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        for (position, (shown, (_, planned))) in shown.into_iter().zip(said).enumerate() {
-            let name = parts.tag.and_then(|tag| {
-                if default == Some(position) {
-                    Some(tag.clone())
-                } else {
-                    paths::gateway_tag(tag, recorded[position].as_ref()?)
-                }
-            });
-            // Of two with one name (Windows versions) the first in the index has it.
-            let name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
-            let outcome = self.say_in_schema1(writer, settings, repository, image, planned)?;
-            let rank = u8::from(default != Some(position));
-            let manifest = blob_id(writer, &planned.digest)?;
-            let size = planned.manifest.references().iter().map(|descriptor| descriptor.size).sum();
-            images::add_gateway(
-                writer,
-                image,
-                repository.id,
-                &GatewayManifest { platform: shown, manifest, size, name, rank, outcome },
-            )?;
-        }
-        if said.is_empty() {
-            let reason = "it is not an image that runs, and schema 1 can say nothing else".to_owned();
-            let name = parts.tag.map(Tag::to_string);
-            images::add_gateway(
-                writer,
-                image,
-                repository.id,
-                &GatewayManifest {
-                    platform: String::new(),
-                    manifest: blob_id(writer, &parts.digest)?,
-                    size: 0,
-                    name,
-                    rank: 0,
-                    outcome: Err(reason),
-                },
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Names every image in the gateway view again, after the default platform became another.
-    pub(super) fn rename_platforms(writer: &Writer<'_>, settings: &Settings, touched: &mut Touched) -> Result<()> {
-        for repository in repositories::list(writer, None, None)? {
-            let of_it = touched.repositories.entry(repository.id).or_default();
-            of_it.was_published = repository.is_published();
-            for image in images::of_repository(writer, repository.id, false)? {
-                of_it.image(writer, &image)?;
-                let mut manifests = images::gateway(writer, image.id)?;
-                let single = matches!(manifests.as_slice(), [one] if one.platform.is_empty()
-                    || (one.rank == 0 && !is_index(writer, image.manifest)?));
-                if single {
-                    continue;
-                }
-                let parsed: Vec<Option<Platform>> =
-                    manifests.iter().map(|manifest| manifest.platform.parse().ok()).collect();
-                let default = parsed.iter().position(|platform| {
-                    platform.as_ref().is_some_and(|platform| settings.default_platform.means(platform))
-                });
-                let mut names = BTreeSet::new();
-                images::remove_gateway(writer, image.id)?;
-                for (position, (manifest, platform)) in manifests.iter_mut().zip(parsed).enumerate() {
-                    let name = image.tag.as_ref().and_then(|tag| {
-                        if default == Some(position) { Some(tag.clone()) } else { paths::gateway_tag(tag, &platform?) }
-                    });
-                    manifest.name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
-                    manifest.rank = u8::from(default != Some(position));
-                    images::add_gateway(writer, image.id, repository.id, manifest)?;
-                }
-                of_it.image(writer, &image)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn say_in_schema1(
-        &self,
-        writer: &Writer<'_>,
-        settings: &Settings,
-        repository: &Repository,
-        image: i64,
-        planned: &PlannedManifest,
-    ) -> Result<std::result::Result<(i64, Digest), String>> {
-        let Some(config) = self.config_of(writer, &planned.manifest)? else {
-            return Ok(Err("its configuration is too large".to_owned()));
-        };
-        let converted = match schema1::convert(&planned.manifest, &config) {
-            Ok(converted) => converted,
-            Err(reason) => return Ok(Err(reason.to_string())),
-        };
-        let digest = Digest::of(&converted.bytes);
-        super::tree::generated(writer, settings, &converted.bytes)?;
-        let blob = blobs::by_digest(writer, &digest)?
-            .ok_or_else(|| Error::new(Kind::Unexpected, "a generated manifest is not there"))?;
-        if converted.needs_empty_layer {
-            super::tree::generated(writer, settings, &schema1::EMPTY_LAYER)?;
-            if let Some(empty) = blobs::by_digest(writer, &schema1::EMPTY_LAYER_DIGEST)? {
-                images::add_content(writer, image, repository.id, Content { blob: empty.id, role: Role::Gateway })?;
-            }
-        }
-        Ok(Ok((blob.id, converted.digest)))
-    }
 }
 
 /// What an image consists of, whether it was asked for or came along.
-struct Parts<'p> {
-    tag: Option<&'p Tag>,
-    digest: Digest,
-    attached_to: Option<Digest>,
-    manifests: &'p [std::sync::Arc<PlannedManifest>],
-    blobs: &'p [WantedBlob],
-    omissions: &'p [Omission],
+pub(super) struct Parts<'p> {
+    pub(super) tag: Option<&'p Tag>,
+    pub(super) digest: Digest,
+    pub(super) attached_to: Option<Digest>,
+    pub(super) manifests: &'p [std::sync::Arc<PlannedManifest>],
+    pub(super) blobs: &'p [WantedBlob],
+    pub(super) omissions: &'p [Omission],
 }
 
-fn blob_id(writer: &Writer<'_>, digest: &Digest) -> Result<i64> {
+pub(super) fn blob_id(writer: &Writer<'_>, digest: &Digest) -> Result<i64> {
     let found = blobs::by_digest(writer, digest)?;
     found
         .map(|blob| blob.id)
         .ok_or_else(|| Error::new(Kind::Unexpected, format!("{digest} was recorded and is not there")))
-}
-
-fn is_index(writer: &Writer<'_>, manifest: i64) -> Result<bool> {
-    Ok(blobs::manifest(writer, manifest)?.is_some_and(|row| crate::image::media::is_index(&row.media_type)))
 }
 
 fn record_manifest(writer: &Writer<'_>, settings: &Settings, planned: &PlannedManifest) -> Result<i64> {
