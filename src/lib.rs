@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`] | [`engine`] | [`cli`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`serve`] |
 //!
 //! [`error`] and [`text`] are known to all of them.
 
@@ -15,6 +15,8 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod image;
+pub mod naming;
+pub mod node;
 pub mod registry;
 pub mod serve;
 pub mod site;

@@ -17,6 +17,7 @@ pub mod repositories;
 pub mod settings;
 pub mod state;
 pub mod statistics;
+pub mod targets;
 
 pub use database::{Catalog, Reader, Writer};
 pub use lock::{Holder, PlanLock};

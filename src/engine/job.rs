@@ -97,10 +97,32 @@ pub enum Event {
         /// All of them.
         total: u64,
     },
+    /// A target of a publication begins, ends or fails a step.
+    Step {
+        /// The target.
+        target: String,
+        /// The step.
+        step: super::publish::plan::Step,
+        /// How it stands.
+        state: StepState,
+    },
     /// Something worth knowing, in a sentence.
     Note(String),
     /// It ended. Comes exactly once, and last.
     Finished(End),
+}
+
+/// How a step of a publication stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepState {
+    /// It runs; the meter has the bytes of handing over.
+    Running,
+    /// It is done, with this to say.
+    Done(String),
+    /// It has nothing to do.
+    Skipped,
+    /// It failed, for this reason.
+    Failed(String),
 }
 
 /// How a job ended.

@@ -18,6 +18,7 @@ mod nested;
 mod notices;
 mod pages;
 pub mod plan;
+pub mod publish;
 mod record;
 mod referrers;
 mod remove;

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::super::output::Output;
 use super::Reporter;
 use super::tracker::Tracker;
-use crate::engine::job::{End, Event};
+use crate::engine::job::{End, Event, StepState};
 
 const EVERY: Duration = Duration::from_secs(1);
 const STEPS: Duration = Duration::from_millis(100);
@@ -87,6 +87,15 @@ impl Reporter for Lines {
             Event::Quota { registry, limit, remaining } => json!({
                 "event": "registry.quota", "registry": registry, "limit": limit, "remaining": remaining,
             }),
+            Event::Step { target, step, state } => {
+                let (state, text) = match state {
+                    StepState::Running => ("running", None),
+                    StepState::Done(text) => ("done", Some(text)),
+                    StepState::Skipped => ("skipped", None),
+                    StepState::Failed(reason) => ("failed", Some(reason)),
+                };
+                json!({ "event": "target.step", "target": target, "step": step, "state": state, "text": text })
+            }
             Event::Note(text) => json!({ "event": "note", "text": text }),
             Event::Finished(end) => match end {
                 End::Done => json!({ "event": "finished", "outcome": "done" }),

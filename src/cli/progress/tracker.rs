@@ -113,6 +113,7 @@ impl Tracker {
             Event::Recorded { .. }
             | Event::Failed { .. }
             | Event::Waiting { .. }
+            | Event::Step { .. }
             | Event::Note(_)
             | Event::Finished(_) => {}
         }

@@ -1,0 +1,137 @@
+//! Targets: places that hold the registry and names that point to it.
+//!
+//! Knows what is kept of them. A secret is never kept: only the file or the variable it is in.
+
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::Writer;
+use crate::error::{Error, Kind, Result};
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    /// In this file; white space around it does not belong to it.
+    File(PathBuf),
+    /// In this environment variable.
+    Variable(String),
+}
+
+/// An IPFS node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSettings {
+    /// The URL of its RPC; a path before `/api/v0` is kept. Never with credentials.
+    pub kubo: String,
+    /// What it wants to see: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a bare token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Secret>,
+}
+
+/// Who can change the DNSLink record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum ZoneSettings {
+    /// A server that takes updates (RFC 2136) signed with TSIG (RFC 8945).
+    Rfc2136 {
+        /// `HOST:PORT`.
+        server: String,
+        /// Name of the key.
+        key: String,
+        /// Its algorithm: `hmac-sha256` …
+        algorithm: String,
+        /// The key in base64.
+        secret: Secret,
+    },
+    /// A hosted provider.
+    Provider {
+        /// Its name: `cloudflare`, `digitalocean`, `desec`, `ovh`, `route53` …
+        provider: String,
+        /// Its token; where it wants several values, they are separated by colons.
+        token: Secret,
+    },
+    /// A person; the program says what to set, and waits.
+    Manual,
+}
+
+/// The DNSLink record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnslinkSettings {
+    /// The domain; its record is at `_dnslink.` below it.
+    pub domain: String,
+    /// Who can change it.
+    pub zone: ZoneSettings,
+    /// Its time to live in seconds.
+    pub ttl: u32,
+}
+
+/// What is known of a target, besides its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetSettings {
+    /// The node that holds the registry.
+    pub node: NodeSettings,
+    /// How many published roots stay pinned, the newest included.
+    pub keep: u32,
+    /// The node's key whose IPNS name points to the newest root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipns: Option<String>,
+    /// The DNSLink record that points to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnslink: Option<DnslinkSettings>,
+    /// Gateways that are asked for the new root after publishing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+}
+
+/// A target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its row.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Everything else.
+    pub settings: TargetSettings,
+    /// When it was added, in seconds since 1970.
+    pub added_at: i64,
+}
+
+fn target(row: &Row<'_>) -> rusqlite::Result<Target> {
+    let settings: String = row.get(2)?;
+    let settings = serde_json::from_str(&settings)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error)))?;
+    Ok(Target { id: row.get(0)?, name: row.get(1)?, settings, added_at: row.get(3)? })
+}
+
+/// All targets, by name.
+pub fn all(connection: &Connection) -> Result<Vec<Target>> {
+    let mut statement = connection.prepare_cached("SELECT id, name, settings, added_at FROM targets ORDER BY name")?;
+    let rows = statement.query_map([], target)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The target of this name.
+pub fn by_name(connection: &Connection, name: &str) -> Result<Option<Target>> {
+    let mut statement = connection.prepare_cached("SELECT id, name, settings, added_at FROM targets WHERE name = ?")?;
+    Ok(statement.query_row([name], target).optional()?)
+}
+
+/// Adds a target, or gives the one of this name other settings.
+pub fn save(writer: &Writer<'_>, name: &str, settings: &TargetSettings, now: i64) -> Result<()> {
+    let json = serde_json::to_string(settings)
+        .map_err(|error| Error::new(Kind::Unexpected, "can't keep the target's settings").caused_by(error))?;
+    writer
+        .prepare_cached(
+            "INSERT INTO targets (name, settings, added_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
+        )?
+        .execute(params![name, json, now])?;
+    Ok(())
+}
+
+/// Removes a target; its history stays. Whether there was one.
+pub fn remove(writer: &Writer<'_>, name: &str) -> Result<bool> {
+    Ok(writer.prepare_cached("DELETE FROM targets WHERE name = ?")?.execute([name])? > 0)
+}

@@ -1,0 +1,209 @@
+//! What publishing will do: values that both faces show before exactly they are run.
+
+use cid::Cid;
+use serde::Serialize;
+
+use crate::catalog::targets::Target;
+use crate::error::Error;
+use crate::image::Digest;
+use crate::naming::{Atomicity, TxtSet};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct PublishRequest {
+    /// Names of targets; none: all of them.
+    pub targets: Vec<String>,
+    /// An older root instead of what the catalog stands for now: a rollback.
+    pub root: Option<Cid>,
+    /// Go on although another writer moved the pin or the record.
+    pub force: bool,
+}
+
+/// A publication to any number of targets.
+#[derive(Debug)]
+pub struct PublishPlan {
+    /// The root that every target gets. Later changes of the catalog are not in it.
+    pub root: Cid,
+    /// Bytes of all its blocks.
+    pub tsize: u64,
+    /// It is an older root.
+    pub rollback: bool,
+    /// What was asked for with `force`.
+    pub force: bool,
+    /// The targets that can be planned, each with what it takes.
+    pub targets: Vec<PlannedTarget>,
+    /// Targets that can't, and why; the others go on.
+    pub failed: Vec<FailedTarget>,
+    /// Private repositories that are left out, and how to let them in is `allow`.
+    pub left_out: Vec<String>,
+    /// Private repositories that are published for the first time: that can't be taken back.
+    pub first_time_private: Vec<String>,
+}
+
+impl PublishPlan {
+    /// Whether there is nothing to do anywhere.
+    pub fn is_done(&self) -> bool {
+        self.failed.is_empty() && self.targets.iter().all(|target| target.is_done())
+    }
+}
+
+/// A target that can't be planned.
+#[derive(Debug)]
+pub struct FailedTarget {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub error: Error,
+}
+
+/// What one target takes.
+#[derive(Debug, Clone)]
+pub struct PlannedTarget {
+    /// The target.
+    pub target: Target,
+    /// The root that it verifiably still holds, and that the difference is to; none: everything is handed over.
+    pub former: Option<Cid>,
+    /// A publication that was cut and is continued.
+    pub continues: Option<i64>,
+    /// What changes for those who pull from it.
+    pub changes: Vec<RepositoryChange>,
+    /// Blocks to hand over, and their bytes.
+    pub blocks: u64,
+    /// Bytes of these blocks.
+    pub bytes: u64,
+    /// Temporary roots on the way from `former` to the root, in order; the root itself is the last.
+    pub chain: Vec<Cid>,
+    /// The root is pinned already.
+    pub pinned: bool,
+    /// Roots that are unpinned after success.
+    pub unpin: Vec<Cid>,
+    /// How the record moves.
+    pub dnslink: Option<PlannedRecord>,
+    /// How the IPNS name moves.
+    pub ipns: Option<PlannedName>,
+    /// Things worth knowing before it is run, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl PlannedTarget {
+    /// Whether there is nothing to do.
+    pub fn is_done(&self) -> bool {
+        self.pinned
+            && self.blocks == 0
+            && self.unpin.is_empty()
+            && self.dnslink.as_ref().is_none_or(|record| record.before == record.after)
+            && self.ipns.as_ref().is_none_or(|name| name.before.as_deref() == Some(name.after.as_str()))
+    }
+}
+
+/// How a DNSLink record moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedRecord {
+    /// Its name: `_dnslink.registry.example.com`.
+    pub name: String,
+    /// The whole TXT set as it is.
+    pub before: TxtSet,
+    /// As it will be.
+    pub after: TxtSet,
+    /// How the zone takes it.
+    pub atomicity: Atomicity,
+}
+
+/// How an IPNS name moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedName {
+    /// The node's key.
+    pub key: String,
+    /// The name, once the node has said it: `k51…`.
+    pub name: String,
+    /// What it points to, as the node sees it.
+    pub before: Option<String>,
+    /// What it will point to.
+    pub after: String,
+}
+
+/// What a publication changes in one repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepositoryChange {
+    /// Its published name.
+    pub repository: String,
+    /// What happens to it.
+    pub kind: ChangeKind,
+    /// Its tags that change, by name. Of a repository that comes or goes, all of them.
+    pub tags: Vec<TagChange>,
+}
+
+/// What happens to a repository or a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It comes.
+    Added,
+    /// Something of it changes.
+    Changed,
+    /// It goes.
+    Removed,
+}
+
+/// What happens to a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TagChange {
+    /// The tag.
+    pub tag: String,
+    /// What happens to it.
+    pub kind: ChangeKind,
+    /// The digest it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Digest>,
+    /// The digest it will have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Digest>,
+}
+
+/// The steps of a publication, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The blocks that the node lacks are handed over.
+    HandOver,
+    /// The root is pinned.
+    Pin,
+    /// The node gives back what it took.
+    Check,
+    /// The DNSLink record moves and is read back.
+    Dnslink,
+    /// The IPNS name moves.
+    Ipns,
+    /// Older roots and the temporary ones are unpinned.
+    Tidy,
+    /// Gateways are asked for the new root.
+    Gateways,
+}
+
+/// How one target came out.
+#[derive(Debug)]
+pub struct TargetOutcome {
+    /// Its name.
+    pub name: String,
+    /// The root that it gives out now, as far as is known.
+    pub root: Option<Cid>,
+    /// Blocks handed over.
+    pub blocks: u64,
+    /// Bytes of CARs that were sent.
+    pub sent: u64,
+    /// Roots that were unpinned.
+    pub unpinned: Vec<Cid>,
+    /// What is worth knowing: an IPNS name that did not move, a gateway that is behind …
+    pub notes: Vec<String>,
+    /// What failed, and at which step.
+    pub failure: Option<(Step, Error)>,
+}
+
+/// How a publication came out.
+#[derive(Debug)]
+pub struct PublishOutcome {
+    /// The root.
+    pub root: Cid,
+    /// Every target of the plan.
+    pub targets: Vec<TargetOutcome>,
+}

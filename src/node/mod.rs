@@ -1,0 +1,119 @@
+//! IPFS nodes: who holds the registry's blocks.
+//!
+//! A [`Node`] is what publishing needs of one, and nothing more; [`kubo`] is the first adapter, and the next ones (a cluster,
+//! a pinning service) must need no change above this room. Knows blocks, pins and names by CID; must not know what the
+//! blocks mean, nor the catalog. Everything that a node says is untrusted: answers are capped, blocks are verified.
+
+use std::fmt;
+use std::io;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cid::Cid;
+use futures::stream::BoxStream;
+
+use crate::error::Result;
+
+/// A CAR on its way to a node, in pieces of any size.
+pub type CarStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Status {
+    /// Its program and version, as it says: `kubo/0.43.1/`.
+    pub agent: String,
+    /// Its peer ID.
+    pub peer_id: String,
+    /// Peers that it is connected to; none where it is offline.
+    pub peers: Option<u64>,
+    /// Bytes that its repository takes.
+    pub repository_size: u64,
+    /// Bytes that its repository may take, as it is configured.
+    pub storage_max: Option<u64>,
+}
+
+/// A root that a node keeps with everything below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// The root.
+    pub cid: Cid,
+    /// The name that it is pinned under.
+    pub name: Option<String>,
+}
+
+/// What a node took of a CAR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    /// Blocks that it counted.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A key that a node can publish an IPNS name with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// What the node calls it.
+    pub name: String,
+    /// The IPNS name: `k51…`.
+    pub id: String,
+}
+
+/// A right that publishing needs, and what came of trying it without lasting change.
+#[derive(Debug)]
+pub struct Tried {
+    /// What was tried: `read blocks`, `import`, `pin` …
+    pub right: &'static str,
+    /// What came of it.
+    pub outcome: Result<()>,
+}
+
+/// An IPFS node.
+///
+/// Reads answer from what the node itself holds (offline), never by asking the network. An error of the node has the
+/// kind `Node`, one of getting there too; refused credentials have the kind `Auth`.
+#[async_trait]
+pub trait Node: fmt::Debug + Send + Sync {
+    /// Where it is, for people: never with credentials.
+    fn place(&self) -> String;
+
+    /// What it says of itself.
+    async fn status(&self) -> Result<Status>;
+
+    /// Tries each right that publishing needs, and changes nothing that lasts.
+    async fn try_rights(&self) -> Vec<Tried>;
+
+    /// Whether it holds this block.
+    async fn holds(&self, cid: &Cid) -> Result<bool>;
+
+    /// A block that it holds, verified against its CID.
+    async fn block(&self, cid: &Cid) -> Result<Option<Bytes>>;
+
+    /// Hands it the blocks of a CAR, without pinning anything.
+    async fn import(&self, car: CarStream) -> Result<Imported>;
+
+    /// The recursive pin of this root, if there is one.
+    async fn pin(&self, cid: &Cid) -> Result<Option<Pin>>;
+
+    /// All recursive pins with exactly this name.
+    async fn pins(&self, name: &str) -> Result<Vec<Pin>>;
+
+    /// Pins a root and everything below it, which it must hold already: it is not to search the network for the rest.
+    /// Being pinned already is fine. `progress` is told how many blocks are walked.
+    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()>;
+
+    /// Pins `to` by its difference to `from`, which stays pinned; the name is kept. `to` being pinned already is fine.
+    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()>;
+
+    /// Unpins a root. It not being pinned is fine.
+    async fn unpin(&self, cid: &Cid) -> Result<()>;
+
+    /// The keys it has.
+    async fn keys(&self) -> Result<Vec<Key>>;
+
+    /// Lets the IPNS name of this key point to a root; answers the name.
+    async fn publish_name(&self, key: &str, root: &Cid) -> Result<String>;
+
+    /// What an IPNS name points to, as this node sees it.
+    async fn resolve_name(&self, name: &str) -> Result<Option<String>>;
+}
