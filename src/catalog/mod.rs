@@ -13,6 +13,7 @@ mod lock;
 pub mod nodes;
 pub mod omissions;
 pub mod pages;
+pub mod publications;
 pub mod repositories;
 pub mod settings;
 pub mod state;
