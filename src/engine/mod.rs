@@ -7,6 +7,7 @@ mod apply;
 mod attached;
 mod closure;
 mod currency;
+pub mod diff;
 mod export;
 mod exported;
 mod fetch;
