@@ -15,6 +15,7 @@ mod gateway_view;
 mod gc;
 pub mod job;
 mod names;
+mod needed;
 mod nested;
 mod notices;
 mod pages;

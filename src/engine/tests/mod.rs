@@ -10,6 +10,7 @@ mod export;
 mod names;
 mod purity;
 mod remove;
+mod retention;
 
 use std::path::Path;
 use std::sync::Arc;
