@@ -8,6 +8,7 @@ mod attached;
 mod blocks;
 mod closure;
 mod currency;
+pub mod diff;
 mod export;
 mod exported;
 mod fetch;

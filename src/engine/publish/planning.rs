@@ -137,11 +137,16 @@ impl Engine {
                     None
                 }
             };
+        let changes = {
+            let (engine, root) = (Arc::clone(self), root.cid);
+            let before = survey.served.filter(|_| survey.whole).or(survey.former.map(|former| former.cid));
+            spawn_blocking(move || Self::diff_roots(&*engine.catalog.read()?, before, root)).await.map_err(panicked)??
+        };
         Ok(PlannedTarget {
             target: target.clone(),
             former: survey.former.map(|link| link.cid),
             continues: survey.continues,
-            changes: Vec::new(),
+            changes,
             blocks: survey.blocks(),
             bytes: survey.bytes(),
             chain: survey.way(&root.cid),

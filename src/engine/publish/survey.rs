@@ -35,6 +35,8 @@ pub(super) struct Survey {
     pub(super) pin_name: String,
     /// What the target gives out, as it is written down.
     pub(super) served: Option<Cid>,
+    /// That root is whole in this catalog.
+    pub(super) whole: bool,
     /// It was last told to go back to an older root.
     pub(super) rolled_back: bool,
     /// The newest root of ours that it verifiably pins.
@@ -58,6 +60,7 @@ pub(super) struct Survey {
 /// What the catalog says of a target.
 struct Written {
     served: Option<Cid>,
+    whole: bool,
     rolled_back: bool,
     continues: Option<i64>,
     /// Roots that it may pin and that are whole here, the best first.
@@ -83,6 +86,7 @@ impl Written {
             }
         }
         Ok(Self {
+            whole: served.as_ref().is_some_and(|served| candidates.iter().any(|link| link.cid == served.root.cid)),
             rolled_back: served.as_ref().is_some_and(|served| served.verb == "rollback"),
             served: served.map(|served| served.root.cid),
             continues: unfinished::of_root(&reader, target.id, &root.cid)?.map(|publication| publication.id),
@@ -136,6 +140,7 @@ impl Survey {
             zone,
             pin_name,
             served: written.served,
+            whole: written.whole,
             rolled_back: written.rolled_back,
             former,
             continues: written.continues,

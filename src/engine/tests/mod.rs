@@ -5,6 +5,7 @@ mod attached;
 mod batches;
 mod bounds;
 mod consent;
+mod diff;
 mod export;
 mod names;
 mod purity;

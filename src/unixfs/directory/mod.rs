@@ -7,6 +7,7 @@
 
 mod basic;
 mod block;
+mod difference;
 mod hamt;
 mod opened;
 mod store;
@@ -16,6 +17,7 @@ pub(super) mod tests;
 use std::collections::BTreeMap;
 
 pub use block::DirectoryBlock;
+pub use difference::difference;
 pub(super) use opened::Opened;
 pub use store::{Node, NodeStore};
 
