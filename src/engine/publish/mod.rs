@@ -16,5 +16,7 @@ mod planning;
 mod run;
 pub mod summary;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 pub use places::Places;

@@ -140,7 +140,9 @@ impl Engine {
         let changes = {
             let (engine, root) = (Arc::clone(self), root.cid);
             let before = survey.served.filter(|_| survey.whole).or(survey.former.map(|former| former.cid));
-            spawn_blocking(move || Self::diff_roots(&*engine.catalog.read()?, before, root)).await.map_err(panicked)??
+            spawn_blocking(move || Self::diff_roots(&*engine.catalog.read()?, before, root))
+                .await
+                .map_err(panicked)??
         };
         Ok(PlannedTarget {
             target: target.clone(),
