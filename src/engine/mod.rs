@@ -5,6 +5,7 @@
 
 mod apply;
 mod attached;
+mod blocks;
 mod closure;
 mod currency;
 pub mod diff;
