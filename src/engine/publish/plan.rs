@@ -43,7 +43,7 @@ pub struct PublishPlan {
 impl PublishPlan {
     /// Whether there is nothing to do anywhere.
     pub fn is_done(&self) -> bool {
-        self.failed.is_empty() && self.targets.iter().all(|target| target.is_done())
+        self.failed.is_empty() && self.targets.iter().all(PlannedTarget::is_done)
     }
 }
 
