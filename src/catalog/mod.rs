@@ -18,6 +18,7 @@ pub mod settings;
 pub mod state;
 pub mod statistics;
 pub mod targets;
+pub mod undo;
 
 pub use database::{Catalog, Reader, Writer};
 pub use lock::{Holder, PlanLock};

@@ -9,6 +9,7 @@ mod export;
 mod names;
 mod purity;
 mod remove;
+mod undo;
 
 use std::path::Path;
 use std::sync::Arc;
