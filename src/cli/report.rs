@@ -110,7 +110,7 @@ pub(super) struct FailedReport {
 pub(super) struct RemoveReport<'a> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `images`, `repositories`, `frees`, `shared`.
+    /// `images`, `repositories`, `frees`, `shared`, `kept`.
     #[serde(flatten)]
     pub(super) plan: &'a RemovePlan,
     /// The root now; nothing in a dry run.
@@ -134,7 +134,7 @@ pub(super) struct UndoReport<'a> {
 pub(super) struct GcReport<'a> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `blobs`, `blob_bytes`, `partial_files`, `partial_bytes`, `nodes`, `node_bytes`.
+    /// `blobs`, `blob_bytes`, `partial_files`, `partial_bytes`, `nodes`, `node_bytes`, `kept_roots`, `kept_bytes`.
     #[serde(flatten)]
     pub(super) plan: &'a GcPlan,
 }

@@ -1,7 +1,7 @@
 //! The tree as files, and as a CAR: what any web host, and any IPFS node, takes as it is.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,16 +11,15 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::Engine;
+use super::blocks::{blob_of, is_directory};
 use super::exported::Temporary;
 use super::job::{Event, Job};
 use super::verify::panicked;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, state};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::image::Digest;
 use crate::store::LinkKind;
-use crate::unixfs::file::{self, Part};
-use crate::unixfs::{Link, NodeKind, RAW, car, directory};
+use crate::unixfs::{Link, car, directory};
 
 /// What an export wrote.
 #[derive(Debug, Clone, Serialize)]
@@ -134,15 +133,6 @@ impl Engine {
         Ok(())
     }
 
-    /// A hard link is made without reading the blob; what can be seen without that is looked at.
-    fn check_length(&self, blob: &Blob) -> Result<()> {
-        match self.store.size(&blob.digest)? {
-            Some(size) if size != blob.size => Err(damaged(&blob.digest)),
-            // That it isn't there is said by whoever opens it.
-            _ => Ok(()),
-        }
-    }
-
     /// Writes every block of the tree into a CARv1 file, which appears under its name only when it is complete.
     /// With `include_private`, as if every private repository were allowed.
     pub async fn export_car(self: &Arc<Self>, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
@@ -213,68 +203,10 @@ impl Engine {
         seen: &mut std::collections::HashSet<Cid>,
         out: &mut Out<'_>,
     ) -> Result<()> {
-        let leaves = blobs::leaves(connection, blob)?;
-        let inline = if blob.inline { Some(blobs::bytes(connection, blob.id)?) } else { None };
-        let mut stored = if blob.inline { None } else { Some(self.store.open_blob(&blob.digest)?) };
-        let mut buffer = Vec::new();
-        for part in file::parts(self.profile, blob.size, leaves)? {
-            match part {
-                Part::Node(node) => {
-                    if node.cid == blob.link.cid || seen.insert(node.cid) {
-                        out.block(&node.cid, &node.bytes)?;
-                    }
-                }
-                Part::Leaf { cid, offset, length } => {
-                    // A leaf of several files is one block.
-                    if cid != blob.link.cid && !seen.insert(cid) {
-                        continue;
-                    }
-                    let (prefix, suffix) = file::leaf_frame(self.profile, length);
-                    buffer.clear();
-                    buffer.extend_from_slice(&prefix);
-                    match (&inline, &mut stored) {
-                        (Some(bytes), _) => {
-                            buffer.extend_from_slice(&bytes[offset as usize..(offset + length) as usize]);
-                        }
-                        (None, Some(file)) => {
-                            file.seek(SeekFrom::Start(offset))?;
-                            file.take(length).read_to_end(&mut buffer)?;
-                        }
-                        (None, None) => {}
-                    }
-                    buffer.extend_from_slice(&suffix);
-                    // The CAR must hold what its CIDs say, whatever happened to the disk.
-                    crate::unixfs::verify_block(&cid, &buffer).map_err(|_| damaged(&blob.digest))?;
-                    out.block(&cid, &buffer)?;
-                }
-            }
-        }
-        Ok(())
+        // A block of several files is written once; the root has been seen by who found the file.
+        let mut wanted = |_: usize, cid: &Cid| *cid == blob.link.cid || seen.insert(*cid);
+        self.file_blocks(connection, blob, &mut wanted, &mut |block| out.block(&block.cid, block.bytes))
     }
-}
-
-fn damaged(digest: &Digest) -> Error {
-    Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
-        .hint("`roadstead verify --repair` fetches what is damaged again.")
-}
-
-/// Whether a link leads to a directory of the catalog.
-pub(super) fn is_directory(connection: &Connection, link: &Link) -> Result<bool> {
-    if link.cid.codec() == RAW {
-        return Ok(false);
-    }
-    match directory::NodeStore::get(&mut nodes::Nodes::of(connection), &link.cid)? {
-        Some(node) => Ok(NodeKind::of(&node.bytes)?.is_directory()),
-        None => Ok(false),
-    }
-}
-
-/// The file that a link leads to.
-pub(super) fn blob_of(connection: &Connection, link: &Link) -> Result<Blob> {
-    blobs::by_cid(connection, &link.cid)?.ok_or_else(|| {
-        Error::new(Kind::Verification, format!("the tree links {}, which the catalog doesn't have", link.cid))
-            .hint("`roadstead verify` says what else is wrong.")
-    })
 }
 
 struct Out<'j> {

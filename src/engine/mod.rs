@@ -5,8 +5,10 @@
 
 mod apply;
 mod attached;
+mod blocks;
 mod closure;
 mod currency;
+pub mod diff;
 mod export;
 mod exported;
 mod fetch;
@@ -14,6 +16,7 @@ mod gateway_view;
 mod gc;
 pub mod job;
 mod names;
+mod needed;
 mod nested;
 mod notices;
 mod pages;

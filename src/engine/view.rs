@@ -266,6 +266,10 @@ pub struct Verified {
     pub repaired: Vec<Digest>,
     /// Whether the tree recomputed from nothing has the recorded root.
     pub root_matches: bool,
+    /// Published roots, besides that one, that are kept and were checked too.
+    pub published_roots: u64,
+    /// What they need and the catalog does not have, by CID.
+    pub missing: Vec<String>,
 }
 
 /// Something that is not what the catalog says.
