@@ -320,7 +320,7 @@ pub(super) async fn parts_of(engine: &Arc<Engine>, blob: i64) -> Result<Vec<Part
 }
 
 /// Which of these blocks the node holds.
-async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Vec<bool>> {
+pub(super) async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Vec<bool>> {
     let answers = stream::iter(cids.iter().map(|cid| async move { node.holds(cid).await })).buffered(AT_ONCE);
     job.or_cancelled(answers.try_collect()).await
 }

@@ -120,7 +120,7 @@ impl Survey {
         let former = Self::former(&*node, &written.candidates, job).await?;
         let asking = if pinned.is_some() || written.continues.is_some() { Asking::Thorough } else { Asking::Thrifty };
         let difference = Self::difference(engine, &*node, former.as_ref(), root, asking, job).await?;
-        let chain = match &former {
+        let mut chain = match &former {
             Some(former) if pinned.is_none() => {
                 let (engine, former, root) = (Arc::clone(engine), *former, *root);
                 spawn_blocking(move || {
@@ -132,6 +132,12 @@ impl Survey {
             }
             _ => Chain::default(),
         };
+        if written.continues.is_some() {
+            // The first try may have brought them there.
+            let cids: Vec<Cid> = chain.nodes.iter().map(|node| node.cid).collect();
+            let mut held = super::difference::holds(&*node, &cids, job).await?.into_iter();
+            chain.nodes.retain(|_| !held.next().unwrap_or(false));
+        }
         let record = Self::record(engine, target, zone.as_deref(), &root.cid, force, job).await?;
         let pinned_by_us =
             written.pinned_by_us || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
