@@ -19,6 +19,7 @@ pub mod settings;
 pub mod state;
 pub mod statistics;
 pub mod targets;
+pub mod undo;
 pub mod unfinished;
 
 pub use database::{Catalog, Reader, Writer};

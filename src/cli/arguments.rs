@@ -10,7 +10,7 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, export, gc, list, man, outdated, remove, root, serve, show, update, verify,
+    add, allow, completions, config, export, gc, list, man, outdated, remove, root, serve, show, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -108,6 +108,8 @@ pub(super) enum Verb {
     Outdated(outdated::Arguments),
     /// Take images out of the catalog.
     Remove(remove::Arguments),
+    /// Take back the last change of images.
+    Undo(undo::Arguments),
     /// Reclaim the disk space of what no image needs any more.
     Gc(gc::Arguments),
     /// Let private repositories be published.

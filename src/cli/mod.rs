@@ -30,6 +30,7 @@ mod stats;
 mod style;
 mod suggest;
 mod table;
+mod undo;
 mod update;
 mod verify;
 
@@ -115,6 +116,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Update(arguments) => update::run(&arguments, &context),
         Verb::Outdated(arguments) => outdated::run(&arguments, &context),
         Verb::Remove(arguments) => remove::run(&arguments, &context),
+        Verb::Undo(arguments) => undo::run(&arguments, &context),
         Verb::Gc(arguments) => gc::run(&arguments, &context),
         Verb::Allow(arguments) => allow::run(&arguments, &context),
         Verb::List(arguments) => list::run(&arguments, &context),

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `add`, `update` | [`AddReport`] |
 //! | `remove` | [`RemoveReport`] |
+//! | `undo` | [`UndoReport`] |
 //! | `gc` | [`GcReport`] |
 //! | `allow` | [`AllowReport`] |
 //! | `outdated` | an array of `engine::view::Currency` |
@@ -25,6 +26,7 @@ use serde_json::Value;
 use super::output::error_document;
 use crate::catalog::settings::Settings;
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, LeftOut, PlannedImage, RemovePlan};
+use crate::engine::undo::UndoPlan;
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 
@@ -111,6 +113,18 @@ pub(super) struct RemoveReport<'a> {
     /// `images`, `repositories`, `frees`, `shared`, `kept`.
     #[serde(flatten)]
     pub(super) plan: &'a RemovePlan,
+    /// The root now; nothing in a dry run.
+    pub(super) root: Option<String>,
+}
+
+/// What `undo` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct UndoReport<'a> {
+    /// Whether it was only planned.
+    pub(super) dry_run: bool,
+    /// `verb`, `summary`, `at` of what is undone; `returns` and `goes`.
+    #[serde(flatten)]
+    pub(super) plan: &'a UndoPlan,
     /// The root now; nothing in a dry run.
     pub(super) root: Option<String>,
 }

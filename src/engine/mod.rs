@@ -34,6 +34,7 @@ mod show;
 mod tests;
 mod touched;
 mod tree;
+pub mod undo;
 mod verify;
 pub mod view;
 
@@ -41,6 +42,7 @@ pub use export::Exported;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use cid::Cid;
@@ -77,6 +79,8 @@ pub struct Engine {
     notices: Arc<notices::Notices>,
     wait: Duration,
     profile: Profile,
+    /// The plan that is being applied, by which its changes are found together again.
+    plan: AtomicI64,
 }
 
 impl Engine {
@@ -107,6 +111,7 @@ impl Engine {
             notices,
             wait: options.wait,
             profile,
+            plan: AtomicI64::new(0),
         })
     }
 

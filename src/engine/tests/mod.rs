@@ -11,6 +11,7 @@ mod names;
 mod purity;
 mod remove;
 mod retention;
+mod undo;
 
 use std::path::Path;
 use std::sync::Arc;
