@@ -24,9 +24,8 @@ pub(super) fn show(tables: &[Table], mut each: impl FnMut(&Table) -> Result<()>)
 
 /// The whole plan in a sentence.
 pub(super) fn summary(plan: &PublishPlan) -> String {
-    let (blocks, size) = plan.targets.iter().fold((0, 0), |(blocks, size), planned| {
-        (blocks + planned.blocks, size + planned.bytes)
-    });
+    let (blocks, size) =
+        plan.targets.iter().fold((0, 0), |(blocks, size), planned| (blocks + planned.blocks, size + planned.bytes));
     let targets = count(plan.targets.len() as u64, "target", "targets");
     let sent = if blocks == 0 {
         "nothing to hand over".to_owned()
@@ -60,7 +59,11 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
     if planned.changes.len() > REPOSITORIES {
         let more = (planned.changes.len() - REPOSITORIES) as u64;
         let all = summary::of(&planned.changes);
-        row(Tone::Dim, &format!("  and {}", count(more, "other repository", "other repositories")), format!("in all {all}"));
+        row(
+            Tone::Dim,
+            &format!("  and {}", count(more, "other repository", "other repositories")),
+            format!("in all {all}"),
+        );
     }
     let sent = match planned.blocks {
         0 => "nothing, it has everything".to_owned(),
@@ -133,7 +136,8 @@ pub(super) mod tests {
     pub(in crate::cli) fn sample() -> PublishPlan {
         let root = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
         let former = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354";
-        let values = |cid: &str| TxtSet { values: vec![format!("dnslink=/ipfs/{cid}"), "v=spf1 -all".into()], ttl: Some(60) };
+        let values =
+            |cid: &str| TxtSet { values: vec![format!("dnslink=/ipfs/{cid}"), "v=spf1 -all".into()], ttl: Some(60) };
         let settings = TargetSettings {
             node: NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
             keep: 5,

@@ -66,8 +66,12 @@ impl Bars {
             bar.set_message(format!("{} of {}", bytes(blob.done()), bytes(blob.size)));
         }
         let (done, length, template) = match &tracker.phase {
-            Phase::Fetching | Phase::HandingOver => (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL }),
-            Phase::Beginning | Phase::Queued { .. } | Phase::Busy { .. } | Phase::Step { total: 0, .. } => (0, 0, WORDS),
+            Phase::Fetching | Phase::HandingOver => {
+                (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL })
+            }
+            Phase::Beginning | Phase::Queued { .. } | Phase::Busy { .. } | Phase::Step { total: 0, .. } => {
+                (0, 0, WORDS)
+            }
             Phase::Resolving { done, total } | Phase::Step { done, total, .. } => {
                 (*done, *total, if self.colour { TOTAL_COLOUR } else { TOTAL })
             }

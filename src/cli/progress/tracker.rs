@@ -196,8 +196,7 @@ impl Tracker {
             Phase::Fetching | Phase::HandingOver => {
                 let (done, total) = self.bytes;
                 let what = if self.phase == Phase::Fetching { "Fetching" } else { "Handing over" };
-                let mut line =
-                    format!("{what}: {} of {} ({}%)", bytes(done.min(total)), bytes(total), self.percent());
+                let mut line = format!("{what}: {} of {} ({}%)", bytes(done.min(total)), bytes(total), self.percent());
                 if let Some(rate) = self.rate() {
                     let _ = write!(line, ", {}/s", bytes(rate));
                 }
