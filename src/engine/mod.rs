@@ -14,6 +14,7 @@ mod exported;
 mod fetch;
 mod gateway_view;
 mod gc;
+pub mod history;
 pub mod job;
 mod names;
 mod needed;
@@ -30,6 +31,7 @@ mod resolve;
 mod settle;
 pub mod shelf;
 mod show;
+pub mod target;
 #[cfg(test)]
 mod tests;
 mod touched;
