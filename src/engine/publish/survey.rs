@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::verify::panicked;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::naming::Zone;
+use crate::naming::{Atomicity, Zone};
 use crate::node::{Node, Pin};
 use crate::unixfs::Link;
 use crate::unixfs::directory::NodeStore as _;
@@ -114,7 +114,8 @@ impl Survey {
         };
         let pin_name = pins::name(engine)?;
         let pinned = job.or_cancelled(node.pin(&root.cid)).await?;
-        if !force {
+        // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
+        if !force && written.served.is_some() {
             job.or_cancelled(pins::check_writer(engine, &*node, &pin_name)).await?;
         }
         let former = Self::former(&*node, &written.candidates, job).await?;
@@ -204,7 +205,8 @@ impl Survey {
             names::check_writer(&*engine.catalog.read()?, &name, &before)?;
         }
         let mut after = names::wanted(&before, root, settings.ttl);
-        if after.values == before.values {
+        // Hosted providers round it.
+        if after.values == before.values && zone.atomicity() != Atomicity::Atomic {
             after.ttl = before.ttl;
         }
         Ok(Some(PlannedRecord { name, before, after, atomicity: zone.atomicity() }))

@@ -309,6 +309,29 @@ async fn a_cancelled_publication_is_continued() {
     assert_eq!(node.state().imports, imports);
 }
 
+/// What a restored catalog finds: its own root, named and pinned by a catalog that is lost.
+#[tokio::test]
+async fn a_catalog_that_comes_anew_goes_on_from_what_it_stands_for() {
+    let (yard, quay, node, zone, former) = moored().await;
+    publish(&yard.engine, &quay).await;
+    let root = root_of(&yard);
+    let mut again = Quay::default();
+    let fresh = Yard::with(yard.registry.clone(), None);
+    fresh.add(&["app:1"]).await;
+    assert_eq!(root_of(&fresh), root);
+    again.add(&fresh.engine, "home", 2);
+    again.nodes.insert("home".into(), Arc::clone(&node));
+    again.zones.insert("home".into(), Arc::clone(&zone));
+    let imports = node.state().imports;
+    publish(&fresh.engine, &again).await;
+    assert_eq!(node.state().imports, imports, "it is all there");
+    fresh.put("app", "1", &index("three"));
+    fresh.add(&["app:1"]).await;
+    publish(&fresh.engine, &again).await;
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&fresh))]);
+    assert!(node.state().pins.contains_key(&former), "what the lost one pinned is not ours to unpin");
+}
+
 #[tokio::test]
 async fn nothing_is_published_of_what_is_not_there() {
     let (yard, quay, ..) = moored().await;

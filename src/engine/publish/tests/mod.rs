@@ -1,5 +1,6 @@
 //! Publishing from an in-process registry to nodes and zones inside the process.
 
+mod consent;
 mod cuts;
 mod failures;
 mod fake_node;
