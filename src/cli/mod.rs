@@ -20,6 +20,8 @@ mod mistakes;
 mod outdated;
 mod output;
 mod progress;
+mod publish_plan;
+mod publish_report;
 mod references;
 mod remove;
 mod report;

@@ -64,8 +64,7 @@ pub(super) async fn hand_over(
         let (engine, job) = (Arc::clone(engine), job.clone());
         spawn_blocking(move || {
             let mut writer = Writer { root, cars, current: None, job };
-            let reader = engine.catalog.read()?;
-            difference.read_missing(&engine, &reader, &mut |cid, bytes| writer.block(cid, bytes))?;
+            difference.read_missing(&engine, &mut |cid, bytes| writer.block(cid, bytes))?;
             for node in &temporary {
                 writer.block(&node.cid, &node.bytes)?;
             }
