@@ -128,7 +128,7 @@ pub(super) enum Verb {
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
     /// Keep the places that hold the registry, and the names that point to it.
-    Target(target::Arguments),
+    Target(Box<target::Arguments>),
     /// Show what was published where, or give old roots up.
     History(history::Arguments),
     /// Show what differs between two roots.

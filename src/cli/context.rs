@@ -84,7 +84,7 @@ impl Context {
     }
 
     /// The way to the nodes and zones that targets name.
-    pub(super) fn peers(&self) -> Peers {
+    pub(super) fn peers() -> Peers {
         Peers::new(Variables::of_process(), Adapters)
     }
 
