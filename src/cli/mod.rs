@@ -10,8 +10,10 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod diff;
 mod export;
 mod gc;
+mod history;
 mod list;
 mod man;
 mod mistakes;
@@ -30,6 +32,7 @@ mod stats;
 mod style;
 mod suggest;
 mod table;
+mod target;
 mod undo;
 mod update;
 mod verify;
@@ -125,6 +128,9 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
+        Verb::Target(arguments) => target::run(&arguments, &context),
+        Verb::History(arguments) => history::run(&arguments, &context),
+        Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),

@@ -2,14 +2,18 @@
 //!
 //! What is kept of a target never holds a secret; [`secrets`] reads one where it is needed, and nothing else does.
 
+mod adapters;
 mod change;
+mod peers;
 mod secrets;
 #[cfg(test)]
 mod tests;
 mod trial;
 mod walk;
 
+pub use adapters::Adapters;
 pub use change::{Clear, TargetChange, ZoneKind};
+pub use peers::{Connect, Internet, Peers};
 pub use secrets::{Found, Variables};
 pub use trial::{Check, Outcome, Part, Trial, World};
 pub use walk::Walked;
