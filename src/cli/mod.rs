@@ -20,11 +20,13 @@ mod mistakes;
 mod outdated;
 mod output;
 mod progress;
+mod publish;
 mod publish_plan;
 mod publish_report;
 mod references;
 mod remove;
 mod report;
+mod rollback;
 mod root;
 mod serve;
 mod show;
@@ -128,6 +130,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
+        Verb::Publish(arguments) => publish::run(&arguments, &context),
+        Verb::Rollback(arguments) => rollback::run(&arguments, &context),
         Verb::Target(arguments) => target::run(&arguments, &context),
         Verb::History(arguments) => history::run(&arguments, &context),
         Verb::Diff(arguments) => diff::run(&arguments, &context),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::Exit;
+use super::completions::target_names;
 use super::context::Context;
 use super::publish_plan;
 use super::publish_report::{PublishReport, failure};
@@ -28,7 +29,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Names of targets, as `target list` shows them [default: all of them].
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", add = target_names())]
     pub(super) targets: Vec<String>,
 
     /// Show what would be done and do nothing.
@@ -59,10 +60,10 @@ pub(super) fn carry_out(
     context: &Context,
 ) -> Result<Exit> {
     let engine = if dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let places = engine.places();
+    let places = context.peers();
     let output = &context.output;
     let mut plan = context.run_quietly("Stopping; nothing was changed.", async |job: &Job| {
-        engine.plan_publish(request, &*places, job).await
+        engine.plan_publish(request, &places, job).await
     })?;
     for planned in &mut plan.targets {
         planned.target.settings.gateways.extend(gateways.iter().cloned());
@@ -99,7 +100,7 @@ pub(super) fn carry_out(
     if !plan.is_done() && !context.confirm(verb, &shown, &question)? {
         return Ok(Exit::Declined);
     }
-    let outcome = context.run(async |job: &Job| engine.apply_publish(&plan, &*places, job).await)?;
+    let outcome = context.run(async |job: &Job| engine.apply_publish(&plan, &places, job).await)?;
     output.json(&PublishReport::of(&plan, Some(&outcome), false))?;
     if context.global.yes {
         publish_plan::show(&tables, |table| output.table(table))?;
@@ -154,12 +155,8 @@ fn say(engine: &Arc<Engine>, plan: &PublishPlan, outcome: &PublishOutcome, conte
         output.table(&who_has_what(plan, outcome))?;
         output.finish()?;
     }
-    let done: Vec<&str> = outcome
-        .targets
-        .iter()
-        .filter(|target| target.failure.is_none())
-        .map(|target| target.name.as_str())
-        .collect();
+    let done: Vec<&str> =
+        outcome.targets.iter().filter(|target| target.failure.is_none()).map(|target| target.name.as_str()).collect();
     if !done.is_empty() {
         let what = if plan.rollback { "went back to" } else { "published" };
         let names: Vec<String> = done.iter().map(|name| printable(name)).collect();

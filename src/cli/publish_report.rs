@@ -147,8 +147,9 @@ pub(super) fn failure(plan: &mut PublishPlan, outcome: Option<PublishOutcome>) -
         return failed.pop().map(|(name, error)| error.context(name));
     }
     let kind = if done > 0 { Kind::Partial } else { first };
-    let lines: String = failed.iter().map(|(name, error)| format!("\n  {name}: {error}")).collect();
-    let mut made = Error::new(kind, format!("{} of {} targets failed:{lines}", failed.len(), failed.len() + done));
+    let lines: Vec<String> = failed.iter().map(|(name, error)| format!("\n  {name}: {error}")).collect();
+    let all = failed.len() + done;
+    let mut made = Error::new(kind, format!("{} of {all} targets failed:{}", failed.len(), lines.concat()));
     let mut hints: Vec<&str> = Vec::new();
     for hint in failed.iter().flat_map(|(_, error)| error.hints()) {
         if !hints.contains(&hint.as_str()) {

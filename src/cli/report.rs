@@ -16,6 +16,7 @@
 //! | `root` | [`RootReport`] |
 //! | `export` | `engine::Exported` |
 //! | `verify` | `engine::view::Verified` |
+//! | `publish`, `rollback` | [`super::publish_report::PublishReport`] |
 //! | `target add`, `set`, `show` | [`TargetReport`]; `target list` an array of `engine::target::TargetView` |
 //! | `target remove` | [`RemoveTargetReport`] |
 //! | `target test` | `engine::target::Trial` |

@@ -4,6 +4,7 @@ use cid::Cid;
 use clap::Args;
 
 use super::Exit;
+use super::completions::{published_roots, target_names};
 use super::context::Context;
 use super::publish::carry_out;
 use crate::engine::publish::plan::PublishRequest;
@@ -14,11 +15,11 @@ use crate::text::printable_within;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The root, as `history` shows it.
-    #[arg(value_name = "ROOT")]
+    #[arg(value_name = "ROOT", add = published_roots())]
     pub(super) root: String,
 
     /// Names of targets [default: those that had this root].
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", add = target_names())]
     pub(super) targets: Vec<String>,
 
     /// Show what would be done and do nothing.

@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn steps_of_targets_are_told() {
         let (mut tracker, meter) = (Tracker::default(), Meter::default());
-        let mut tell = |tracker: &mut Tracker, target: &str, step, state| {
+        let tell = |tracker: &mut Tracker, target: &str, step, state| {
             let event = Event::Step { target: target.into(), step, state };
             tracker.event(Duration::ZERO, &event);
             sentence(&event)

@@ -5,6 +5,7 @@ mod cuts;
 mod failures;
 mod fake_node;
 mod fake_zone;
+mod large;
 mod proportion;
 mod story;
 
