@@ -12,7 +12,7 @@ use crate::text::{bytes, count};
 /// Tries each part.
 pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
-    let peers = Context::peers();
+    let peers = context.peers();
     let trial =
         context.run(async |job: &Job| engine.test_target(name, &peers, &Internet, peers.variables(), job).await)?;
     let output = &context.output;
@@ -60,7 +60,7 @@ fn failure(trial: &Trial) -> Option<Error> {
 /// Reads all of the newest root from the node.
 pub(super) fn verify(name: &str, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
-    let peers = Context::peers();
+    let peers = context.peers();
     let walked = context.run(async |job: &Job| engine.verify_target(name, &peers, job).await)?;
     let output = &context.output;
     output.json(&walked)?;
