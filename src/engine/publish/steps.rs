@@ -30,24 +30,29 @@ impl Run<'_> {
         let done = self.send(survey).await?;
         let cars = count(done.cars, "CAR", "CARs");
         let detail = format!("{} of {} in {cars}", count(done.blocks, "block", "blocks"), bytes(done.bytes));
-        self.done("hand_over", detail).await
+        // Each CAR is written down already.
+        self.tell(StepState::Done(detail));
+        Ok(())
     }
 
     /// Hands over what is missing by this survey, which has nothing missing then.
     async fn send(&mut self, survey: &mut Survey) -> Result<HandedOver> {
         let temporary = survey.chain.nodes.clone();
         let difference = Arc::new(std::mem::take(&mut survey.difference));
-        let mut before = HandedOver::default();
+        let mut noted = HandedOver::default();
         let (engine, publication) = (Arc::clone(self.engine), self.publication);
+        let outcome = &mut self.outcome;
         let mut each = |total: &HandedOver| {
-            let (blocks, size) = (total.blocks - before.blocks, total.bytes - before.bytes);
-            before = *total;
+            let (blocks, size) = (total.blocks - noted.blocks, total.bytes - noted.bytes);
+            outcome.blocks += blocks;
+            outcome.sent += total.sent - noted.sent;
+            noted = *total;
             let Some(publication) = publication else { return Ok(()) };
             engine.catalog.write(|writer| {
+                publications::add_handed_over(writer, publication, blocks, size)?;
                 let step = format!("car:{}", total.cars);
                 let detail = format!("{} of {}", count(blocks, "block", "blocks"), bytes(size));
-                publications::step_done(writer, publication, &step, &detail, now())?;
-                publications::add_handed_over(writer, publication, blocks, size)
+                publications::step_done(writer, publication, &step, &detail, now())
             })
         };
         let sent = handover::hand_over(
@@ -60,8 +65,6 @@ impl Run<'_> {
             &mut each,
         )
         .await;
-        self.outcome.blocks += before.blocks;
-        self.outcome.sent += before.sent;
         let mut difference = Arc::into_inner(difference).unwrap_or_default();
         difference.set_held();
         survey.difference = difference;
@@ -71,7 +74,8 @@ impl Run<'_> {
     pub(super) async fn pin(&mut self, survey: &mut Survey) -> Result<()> {
         if survey.pinned.is_some() {
             self.skip(Step::Pin);
-            return self.note_pin(survey.pinned_by_us).await;
+            let (target, root, ours) = (self.planned.target.id, self.plan.root, survey.pinned_by_us);
+            return self.write(move |writer| publications::set_pinned(writer, target, &root, ours)).await;
         }
         self.enter(Step::Pin);
         if let Err(error) = self.pin_once(survey).await {
@@ -94,13 +98,20 @@ impl Run<'_> {
             self.send(survey).await?;
             self.pin_once(survey).await?;
         }
-        self.note_pin(true).await?;
         let detail = match survey.way(&self.plan.root).len() {
             _ if survey.former.is_none() => "the whole root".to_owned(),
             1 => "the difference".to_owned(),
             steps => format!("the difference, in {steps} steps"),
         };
-        self.done("pin", detail).await
+        let (target, root, publication, noted) =
+            (self.planned.target.id, self.plan.root, self.publication, detail.clone());
+        self.write(move |writer| {
+            publications::set_pinned(writer, target, &root, true)?;
+            publication.map_or(Ok(()), |id| publications::step_done(writer, id, "pin", &noted, now()))
+        })
+        .await?;
+        self.tell(StepState::Done(detail));
+        Ok(())
     }
 
     async fn pin_once(&self, survey: &Survey) -> Result<()> {
@@ -113,11 +124,6 @@ impl Run<'_> {
         let root = self.root();
         let (node, name) = (&*survey.node, &survey.pin_name);
         pins::pin(node, name, survey.former.as_ref(), &survey.chain, &root, self.job, &note).await
-    }
-
-    async fn note_pin(&self, ours: bool) -> Result<()> {
-        let (target, root) = (self.planned.target.id, self.plan.root);
-        self.write(move |writer| publications::set_pinned(writer, target, &root, ours)).await
     }
 
     pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {
@@ -174,26 +180,38 @@ impl Run<'_> {
         }
         self.enter(Step::Tidy);
         let target = self.planned.target.id;
+        let (mut gone, mut failure) = (Vec::new(), None);
         for cid in going {
             match self.job.or_cancelled(survey.node.unpin(&cid)).await {
-                Ok(()) => {
-                    self.write(move |writer| {
-                        publications::set_pinned(writer, target, &cid, false)?;
-                        unfinished::forget_temporary_root(writer, target, &cid)
-                    })
-                    .await?;
-                    self.outcome.unpinned.push(cid);
-                }
-                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Ok(()) => gone.push(cid),
                 Err(error) => {
-                    // It is published; the next publication tries again.
-                    self.tell(StepState::Failed(error.to_string()));
-                    self.outcome.notes.push(format!("{cid} is still pinned: {error}."));
-                    return Ok(());
+                    failure = Some((cid, error));
+                    break;
                 }
             }
         }
-        self.done("tidy", format!("{} unpinned", count(self.outcome.unpinned.len() as u64, "root", "roots"))).await
+        // Unpinning once more what a cut kept from being written down does no harm.
+        self.outcome.unpinned.clone_from(&gone);
+        self.write(move |writer| {
+            gone.iter().try_for_each(|cid| {
+                publications::set_pinned(writer, target, cid, false)?;
+                unfinished::forget_temporary_root(writer, target, cid)
+            })
+        })
+        .await?;
+        match failure {
+            None => {
+                let roots = count(self.outcome.unpinned.len() as u64, "root", "roots");
+                self.done("tidy", format!("{roots} unpinned")).await
+            }
+            Some((_, error)) if error.kind() == Kind::Interrupted => Err(error),
+            Some((cid, error)) => {
+                // It is published; the next publication tries again.
+                self.tell(StepState::Failed(error.to_string()));
+                self.outcome.notes.push(format!("{cid} is still pinned: {error}."));
+                Ok(())
+            }
+        }
     }
 
     pub(super) async fn ask_gateways(&mut self) -> Result<()> {

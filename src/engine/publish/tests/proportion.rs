@@ -53,6 +53,13 @@ impl Harbour {
         link
     }
 
+    /// A directory of four files.
+    fn directory(&mut self, number: usize) -> Link {
+        let files: BTreeMap<String, Option<Link>> =
+            (0..4).map(|file| (format!("{file}"), Some(self.file(&format!("file {file} of {number}"))))).collect();
+        tree::edit(P, &mut self.store, None, &files).unwrap()
+    }
+
     fn put(&mut self, edits: &mut BTreeMap<String, Option<Link>>, name: &str, content: &str) {
         for view in ["v2", "oci/v2"] {
             let manifest = self.file(&format!("{view} {name} {content}"));
@@ -139,6 +146,41 @@ async fn one_moved_tag_takes_one_step() {
     moved.insert(format!("v2/{}/manifests/sha256:first", name(7)), None);
     let (read, steps) = harbour.reads(&moved).await;
     assert!(read < 150 && steps == 1, "{read} {steps}");
+}
+
+/// A directory that becomes a sharded one, and slots that get a second entry: nothing below what moves is read.
+#[tokio::test]
+async fn entries_that_move_into_a_shard_are_not_read_again() {
+    // One block holds some 2 250 such names. Each is a directory of four files, so that reading what is below it shows.
+    let mut harbour = Harbour::new(3);
+    let mut edits = BTreeMap::new();
+    let blob = |harbour: &mut Harbour, number: usize, edits: &mut BTreeMap<String, Option<Link>>| {
+        let link = harbour.directory(number);
+        edits.insert(format!("v2/large/blobs/{number:0>71}"), Some(link));
+    };
+    for number in 0..2240 {
+        blob(&mut harbour, number, &mut edits);
+    }
+    harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+    let mut edits = BTreeMap::new();
+    for number in 2240..2280 {
+        blob(&mut harbour, number, &mut edits);
+    }
+    // Partners, shards, and what is new: two reads for each that moves, where all of it would be five.
+    let (read, steps) = harbour.reads(&edits).await;
+    assert!(read < 2 * 2240 + 1000 && steps <= 3, "{read} {steps}");
+    harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+    // One more at a time: sometimes a slot is taken.
+    let (mut read, mut steps) = (0, 0);
+    for number in 2280..2340 {
+        let mut edits = BTreeMap::new();
+        blob(&mut harbour, number, &mut edits);
+        let (of_it, way) = harbour.reads(&edits).await;
+        harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+        assert!(of_it < 45, "{number}: {of_it}");
+        (read, steps) = (read + of_it, steps + way);
+    }
+    assert!(steps > 60, "no slot was taken: {read} {steps}");
 }
 
 /// A repository that is equal to another one stays, and one of the two moves.
