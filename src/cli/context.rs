@@ -14,6 +14,7 @@ use super::progress::{self, Mode};
 use super::table::Table;
 use crate::config::{Given, Origin, Settings};
 use crate::engine::job::Job;
+use crate::engine::target::{Adapters, Peers, Variables};
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::registry;
@@ -80,6 +81,11 @@ impl Context {
     /// Opens the catalog to read, also where nothing can be written.
     pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
         Engine::open_read_only(self.options(None)?)
+    }
+
+    /// The way to the nodes and zones that targets name.
+    pub(super) fn peers(&self) -> Peers {
+        Peers::new(Variables::of_process(), Adapters)
     }
 
     /// Runs a job with progress; ^C and SIGTERM cancel it.

@@ -10,17 +10,23 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod diff;
 mod export;
 mod gc;
+mod history;
 mod list;
 mod man;
 mod mistakes;
 mod outdated;
 mod output;
 mod progress;
+mod publish;
+mod publish_plan;
+mod publish_report;
 mod references;
 mod remove;
 mod report;
+mod rollback;
 mod root;
 mod serve;
 mod show;
@@ -28,6 +34,7 @@ mod stats;
 mod style;
 mod suggest;
 mod table;
+mod target;
 mod undo;
 mod update;
 mod verify;
@@ -123,6 +130,11 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
+        Verb::Publish(arguments) => publish::run(&arguments, &context),
+        Verb::Rollback(arguments) => rollback::run(&arguments, &context),
+        Verb::Target(arguments) => target::run(&arguments, &context),
+        Verb::History(arguments) => history::run(&arguments, &context),
+        Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),

@@ -15,6 +15,7 @@ mod exported;
 mod fetch;
 mod gateway_view;
 mod gc;
+pub mod history;
 pub mod job;
 mod names;
 mod needed;
@@ -31,6 +32,7 @@ mod resolve;
 mod settle;
 pub mod shelf;
 mod show;
+pub mod target;
 #[cfg(test)]
 mod tests;
 mod touched;

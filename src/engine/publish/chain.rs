@@ -83,7 +83,7 @@ impl Builder<'_> {
             comes |= self.is_directory(&after[*name])?;
         }
         // A wrong pair of which one side is a file, or that has nothing in common, is read no more often than it would be.
-        if !nested && !(comes && goes) {
+        if !(nested || (comes && goes)) {
             return Ok(vec![*from, *to]);
         }
         let mut states: Vec<Links> = vec![before.clone()];
