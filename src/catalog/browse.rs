@@ -97,7 +97,8 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
 
 /// A part of a repository's images, without those that only came along, and how many there are with this filter.
 pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrder>) -> Result<(u64, Vec<Image>)> {
-    let filtered = "FROM images i WHERE i.repository = ?1 AND i.attached_to IS NULL AND coalesce(i.tag, '') LIKE ?2 ESCAPE '\\'";
+    let filtered =
+        "FROM images i WHERE i.repository = ?1 AND i.attached_to IS NULL AND coalesce(i.tag, '') LIKE ?2 ESCAPE '\\'";
     let pattern = pattern(part.filter);
     let total = connection
         .prepare_cached(&format!("SELECT count(*) {filtered}"))?

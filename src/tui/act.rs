@@ -60,7 +60,11 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         },
         Command::Mouse => {
             app.mouse = !app.mouse;
-            app.say(if app.mouse { "The mouse is on; hold Shift to select text" } else { "The mouse is off: the terminal selects text" });
+            app.say(if app.mouse {
+                "The mouse is on; hold Shift to select text"
+            } else {
+                "The mouse is off: the terminal selects text"
+            });
             vec![Effect::Mouse(app.mouse)]
         }
         Command::Theme => next_theme(app),
@@ -234,7 +238,9 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             let verbs = ["add", "remove", "update", "undo", "gc", "publish", "verify", "quit"];
             Err(match nearest(verb, verbs) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => error.hint("Type add, remove, update, undo, gc, publish or verify, with what it is about.").into(),
+                None => {
+                    error.hint("Type add, remove, update, undo, gc, publish or verify, with what it is about.").into()
+                }
             })
         }
     };

@@ -80,6 +80,10 @@ pub struct Beginning {
     pub mouse: bool,
     /// The terminal's size.
     pub size: (u16, u16),
+    /// The time of day.
+    pub wall: jiff::Timestamp,
+    /// Where that is.
+    pub zone: jiff::tz::TimeZone,
 }
 
 /// The interface.
@@ -119,6 +123,10 @@ pub struct App {
     pub size: (u16, u16),
     /// Time since the start.
     pub now: Duration,
+    /// The time of day.
+    pub wall: jiff::Timestamp,
+    /// Where that is.
+    pub zone: jiff::tz::TimeZone,
     /// Something has been asked of the catalog and is not answered.
     pub(super) stale: bool,
     /// The next number of a question, plan or job.
@@ -146,6 +154,8 @@ impl App {
             mouse: beginning.mouse,
             size: beginning.size,
             now: Duration::ZERO,
+            wall: beginning.wall,
+            zone: beginning.zone,
             stale: true,
             next: 1,
         };
@@ -178,7 +188,9 @@ impl App {
 
     /// Whether something on the screen changes by itself.
     pub fn is_moving(&self) -> bool {
-        self.toast.is_some() || self.jobs.running().next().is_some() || matches!(self.dialogs.last(), Some(Dialog::Planning { .. }))
+        self.toast.is_some()
+            || self.jobs.running().next().is_some()
+            || matches!(self.dialogs.last(), Some(Dialog::Planning { .. }))
     }
 
     /// Where the keys go: the contexts of the open view.
@@ -194,8 +206,11 @@ impl App {
 
     /// The commands of the footer, in order.
     pub fn footer(&self) -> Vec<(Command, String)> {
-        let mut commands: Vec<_> =
-            self.keymap.applying(self.contexts()).filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty()).collect();
+        let mut commands: Vec<_> = self
+            .keymap
+            .applying(self.contexts())
+            .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
+            .collect();
         commands.sort_by_key(|(entry, _)| entry.footer);
         commands.iter().map(|(entry, keys)| (entry.command, keys[0].short())).collect()
     }
@@ -214,7 +229,7 @@ impl App {
     }
 
     pub(super) fn note(&mut self, level: Level, job: Option<u64>, text: String) {
-        let at = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        let at = self.wall.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string();
         self.log.push(Line { at, level, job, text });
     }
 

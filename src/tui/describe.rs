@@ -97,12 +97,19 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
             Change::Unchanged => "unchanged",
         };
         rows.push(row(Role::Name, image.shown()));
-        let new = if image.new_bytes == 0 { "nothing to fetch".to_owned() } else { format!("{} to fetch", bytes(image.new_bytes)) };
+        let new = if image.new_bytes == 0 {
+            "nothing to fetch".to_owned()
+        } else {
+            format!("{} to fetch", bytes(image.new_bytes))
+        };
         let attached = match image.attached.len() {
             0 => String::new(),
             many => format!(", {} attached", many),
         };
-        rows.push(row(Role::Dim, format!("  {what}, {}, {} of {new}{attached}", image.platforms.join(" "), bytes(image.logical))));
+        rows.push(row(
+            Role::Dim,
+            format!("  {what}, {}, {} of {new}{attached}", image.platforms.join(" "), bytes(image.logical)),
+        ));
         if image.private {
             rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));
         }
@@ -123,7 +130,11 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
     let unchanged = plan.images.len() - changed;
     let nothing = (changed == 0).then(|| {
         if plan.failed.is_empty() {
-            format!("{} as upstream has {}.", count(unchanged as u64, "image is", "images are"), if unchanged == 1 { "it" } else { "them" })
+            format!(
+                "{} as upstream has {}.",
+                count(unchanged as u64, "image is", "images are"),
+                if unchanged == 1 { "it" } else { "them" }
+            )
         } else {
             String::new()
         }
@@ -147,7 +158,9 @@ fn remove(plan: &RemovePlan) -> Described {
         match (plan.frees, plan.shared) {
             (0, _) => "No disk space becomes free: others share all of it.".to_owned(),
             (frees, 0) => format!("`gc` can free {} then.", bytes(frees)),
-            (frees, shared) => format!("`gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared)),
+            (frees, shared) => {
+                format!("`gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared))
+            }
         },
     ));
     rows.push(row(Role::Dim, "It can be undone until `gc` runs."));
@@ -174,10 +187,24 @@ fn gc(plan: &GcPlan) -> Described {
         format!("{} that nothing needs, {}", count(plan.blobs.len() as u64, "blob", "blobs"), bytes(plan.blob_bytes)),
     )];
     if plan.partial_files > 0 {
-        rows.push(row(Role::Text, format!("{}, {}", count(plan.partial_files, "interrupted transfer", "interrupted transfers"), bytes(plan.partial_bytes))));
+        rows.push(row(
+            Role::Text,
+            format!(
+                "{}, {}",
+                count(plan.partial_files, "interrupted transfer", "interrupted transfers"),
+                bytes(plan.partial_bytes)
+            ),
+        ));
     }
     if plan.nodes > 0 {
-        rows.push(row(Role::Text, format!("{}, {}", count(plan.nodes, "generated file or directory", "generated files and directories"), bytes(plan.node_bytes))));
+        rows.push(row(
+            Role::Text,
+            format!(
+                "{}, {}",
+                count(plan.nodes, "generated file or directory", "generated files and directories"),
+                bytes(plan.node_bytes)
+            ),
+        ));
     }
     rows.push(row(Role::Dim, "What is reclaimed can't be undone any more."));
     let nothing = plan.is_empty().then(|| "There is nothing to reclaim.".to_owned());
@@ -198,15 +225,25 @@ fn publish(plan: &PublishPlan) -> Described {
     if !plan.left_out.is_empty() {
         rows.push(row(Role::Text, String::new()));
         let names = plan.left_out.join(", ");
-        rows.push(row(Role::Warning, format!("Private, and left out: {names}. `A` in the list of repositories lets one in.")));
+        rows.push(row(
+            Role::Warning,
+            format!("Private, and left out: {names}. `A` in the list of repositories lets one in."),
+        ));
     }
     if !plan.first_time_private.is_empty() {
         rows.push(row(Role::Text, String::new()));
         let names = plan.first_time_private.join(", ");
-        rows.push(row(Role::Danger, format!("Private, and published for the first time: {names}. That can't be taken back.")));
+        rows.push(row(
+            Role::Danger,
+            format!("Private, and published for the first time: {names}. That can't be taken back."),
+        ));
     }
     let nothing = plan.is_done().then(|| {
-        if plan.targets.is_empty() { "There is no target to publish to: `n` in the view Publish sets one up.".to_owned() } else { "Every target has it already.".to_owned() }
+        if plan.targets.is_empty() {
+            "There is no target to publish to: `n` in the view Publish sets one up.".to_owned()
+        } else {
+            "Every target has it already.".to_owned()
+        }
     });
     let title = if plan.rollback { "Roll back?" } else { "Publish?" };
     Described {
@@ -238,7 +275,10 @@ fn target_rows(plan: &PublishPlan, target: &PlannedTarget, rows: &mut Vec<Row>) 
     if many > 8 {
         rows.push(row(Role::Dim, format!("  and {} more", count((many - 8) as u64, "repository", "repositories"))));
     }
-    rows.push(row(Role::Text, format!("  hands over {}, {}", count(target.blocks, "block", "blocks"), bytes(target.bytes))));
+    rows.push(row(
+        Role::Text,
+        format!("  hands over {}, {}", count(target.blocks, "block", "blocks"), bytes(target.bytes)),
+    ));
     if let Some(record) = &target.dnslink
         && record.before != record.after
     {
@@ -248,7 +288,10 @@ fn target_rows(plan: &PublishPlan, target: &PlannedTarget, rows: &mut Vec<Row>) 
         rows.push(row(Role::Text, format!("  moves the IPNS name of the key {}", name.key)));
     }
     if !target.unpin.is_empty() {
-        rows.push(row(Role::Text, format!("  unpins {}", count(target.unpin.len() as u64, "older root", "older roots"))));
+        rows.push(row(
+            Role::Text,
+            format!("  unpins {}", count(target.unpin.len() as u64, "older root", "older roots")),
+        ));
     }
     rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
 }
@@ -278,9 +321,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let failed: Vec<String> = published
                 .targets
                 .iter()
-                .filter_map(|target| {
-                    target.failure.as_ref().map(|(_, error)| format!("{}: {error}", target.name))
-                })
+                .filter_map(|target| target.failure.as_ref().map(|(_, error)| format!("{}: {error}", target.name)))
                 .collect();
             let done = published.targets.len() - failed.len();
             (format!("{} has {}", count(done as u64, "target", "targets"), published.root), failed)

@@ -79,7 +79,8 @@ impl FromStr for Key {
         let code = match (letters.next(), letters.next()) {
             (Some(letter), None) if !letter.is_control() && letter != ' ' => KeyCode::Char(letter),
             _ => {
-                let function = rest.strip_prefix('f').and_then(|number| number.parse().ok()).filter(|n| (1..=12).contains(n));
+                let function =
+                    rest.strip_prefix('f').and_then(|number| number.parse().ok()).filter(|n| (1..=12).contains(n));
                 let named = NAMED.iter().find(|(name, _)| *name == rest).map(|(_, code)| *code);
                 named.or(function.map(KeyCode::F)).ok_or_else(wrong)?
             }

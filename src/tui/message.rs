@@ -22,8 +22,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// SIGTERM, SIGHUP or a closed terminal.
     Terminate,
-    /// Time passes: since the start. Comes only while something on the screen depends on it.
-    Tick(Duration),
+    /// Time passes: since the start, and of day. Comes with every other message, and while something on the screen moves.
+    Tick(Duration, jiff::Timestamp),
     /// The catalog changed, here or in another process.
     Changed,
     /// A question was answered; the number is the question's.

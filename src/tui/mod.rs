@@ -119,6 +119,8 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         keymap: options.keymap,
         mouse: options.mouse,
         size,
+        wall: jiff::Timestamp::now(),
+        zone: jiff::tz::TimeZone::system(),
     });
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };

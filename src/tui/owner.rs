@@ -38,7 +38,8 @@ impl Face for Owner {
 
     fn suspend(&mut self) -> io::Result<()> {
         // Raw mode made ^Z a key, so the signal has to come from here; STOP works for an orphaned process group, too.
-        self.screen.lend(|| rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP))??;
+        self.screen
+            .lend(|| rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP))??;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +14,10 @@ use super::message::Msg;
 use super::problem::Problem;
 use super::question::{Answer, Question};
 use super::work::{JobId, Outcome, Plan, Request, Sample};
+use crate::engine::Engine;
 use crate::engine::browse::Part;
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
-use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
 /// A running job.
@@ -75,8 +76,11 @@ impl Performer {
         let places = Arc::clone(&self.places);
         let (job, watch) = Job::new();
         self.plans.insert(ticket, watch.cancel);
-        self.tasks.spawn(async move {
-            let planned = job.run(async |job: &Job| plan(&engine, &places, request, job).await).await;
+        // On a thread of its own, since not all of the engine's futures can move between threads.
+        let handle = Handle::current();
+        self.tasks.spawn_blocking(move || {
+            let planned = job.run(async |job: &Job| plan(&engine, &places, request, job).await);
+            let planned = handle.block_on(planned);
             let _ = messages.send(Msg::Planned(ticket, planned.map(Box::new).map_err(Problem::from)));
         });
     }
@@ -94,16 +98,18 @@ impl Performer {
         self.jobs.insert(id, Running { cancel: watch.cancel, meter: watch.meter, begun: Instant::now() });
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
         let places = Arc::clone(&self.places);
-        self.tasks.spawn(async move {
-            let events = messages.clone();
-            let follow = tokio::spawn(async move {
-                while let Some(event) = watch.events.recv().await {
-                    let _ = events.send(Msg::Job(id, event));
-                }
-            });
-            let ended = job.run(async |job: &Job| run(&engine, &places, *plan, job).await).await;
+        let events = messages.clone();
+        let follow = tokio::spawn(async move {
+            while let Some(event) = watch.events.recv().await {
+                let _ = events.send(Msg::Job(id, event));
+            }
+        });
+        let handle = Handle::current();
+        self.tasks.spawn_blocking(move || {
+            let ended = job.run(async |job: &Job| run(&engine, &places, *plan, job).await);
+            let ended = handle.block_on(ended);
             // Its last event comes before its end.
-            let _ = follow.await;
+            let _ = handle.block_on(follow);
             let _ = messages.send(Msg::Ended(id, ended.map_err(Problem::from)));
         });
     }
@@ -180,7 +186,7 @@ async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, 
         Request::Remove(picks) => Plan::Remove(blocking(engine, move |engine| engine.plan_remove(&picks)).await?),
         Request::Undo => Plan::Undo(blocking(engine, Engine::plan_undo).await?),
         Request::Gc => Plan::Gc(blocking(engine, Engine::plan_gc).await?),
-        Request::Publish(request) => Plan::Publish(engine.plan_publish(places, &request, job).await?),
+        Request::Publish(request) => Plan::Publish(engine.plan_publish(&request, places.as_ref(), job).await?),
     })
 }
 
@@ -204,10 +210,8 @@ async fn run(engine: &Arc<Engine>, places: &Arc<dyn Places>, plan: Plan, job: &J
             engine.apply_gc(&plan, job).await?;
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)
         }
-        Plan::Publish(plan) => Outcome::Published(engine.apply_publish(places, &plan, job).await?),
+        Plan::Publish(plan) => Outcome::Published(engine.apply_publish(&plan, places.as_ref(), job).await?),
         Plan::Verify { repair } => Outcome::Verified(engine.verify(repair, job).await?),
-        Plan::Allow { repositories, allowed } => {
-            Outcome::Allowed(engine.allow(&repositories, allowed, job).await?)
-        }
+        Plan::Allow { repositories, allowed } => Outcome::Allowed(engine.allow(&repositories, allowed, job).await?),
     })
 }

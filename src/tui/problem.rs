@@ -15,7 +15,11 @@ pub struct Problem {
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        Self { message: error.to_string(), hints: error.hints().iter().map(ToString::to_string).collect(), kind: error.kind() }
+        Self {
+            message: error.to_string(),
+            hints: error.hints().iter().map(ToString::to_string).collect(),
+            kind: error.kind(),
+        }
     }
 }
 

@@ -118,7 +118,7 @@ where
                     if !app.is_moving() {
                         continue;
                     }
-                    Msg::Tick(begun.elapsed())
+                    Msg::Tick(begun.elapsed(), jiff::Timestamp::now())
                 } else {
                     generation = now;
                     Msg::Changed
@@ -130,7 +130,7 @@ where
         if let Msg::Ended(id, _) = &message {
             performer.ended(*id);
         }
-        let mut effects = app.update(Msg::Tick(begun.elapsed()));
+        let mut effects = app.update(Msg::Tick(begun.elapsed(), jiff::Timestamp::now()));
         effects.extend(app.update(message));
         for effect in effects {
             if let Some(finish) = perform(&mut performer, face, effect)? {
@@ -157,7 +157,9 @@ where
 {
     match face.terminal().draw(|frame| view::draw(app, frame)) {
         Ok(_) => Ok(()),
-        Err(error) => Err(crate::error::Error::new(crate::error::Kind::Unexpected, "can't draw on the terminal").caused_by(error)),
+        Err(error) => {
+            Err(crate::error::Error::new(crate::error::Kind::Unexpected, "can't draw on the terminal").caused_by(error))
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEve
 
 use super::app::{App, Tab};
 use super::command::Command;
+use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
 use super::dialog::prompt::{Prompt, Purpose};
-use super::dialog::Dialog;
 use super::effect::Effect;
 use super::keymap::Key;
 use super::message::Msg;
@@ -37,8 +37,8 @@ impl App {
                 Vec::new()
             }
             Msg::Terminate => vec![Effect::Quit { finish: false }],
-            Msg::Tick(now) => {
-                self.now = now;
+            Msg::Tick(now, wall) => {
+                (self.now, self.wall) = (now, wall);
                 self.toast = self.toast.take().filter(|(_, until)| *until > now);
                 Vec::new()
             }
@@ -91,6 +91,7 @@ impl App {
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
+        let room = !self.is_too_small();
         match self.dialogs.last_mut() {
             Some(Dialog::Prompt(prompt)) => {
                 prompt.field.insert(text);
@@ -101,7 +102,7 @@ impl App {
             }
             Some(Dialog::Palette(palette)) => palette.paste(text),
             // An image reference that is pasted into a list is one to add; it is text, never keys.
-            None if !text.trim().is_empty() && !self.is_too_small() => {
+            None if !text.trim().is_empty() && room => {
                 let mut prompt = Prompt::new(Purpose::Add, "");
                 prompt.field.insert(text.trim());
                 self.dialogs.push(Dialog::Prompt(prompt));
@@ -219,7 +220,11 @@ impl App {
                         Standing::Done(words)
                     }
                     failed => {
-                        let problem = Problem { message: format!("{title}: {words}, but {}", failed.join("; ")), hints: Vec::new(), kind: Kind::Partial };
+                        let problem = Problem {
+                            message: format!("{title}: {words}, but {}", failed.join("; ")),
+                            hints: Vec::new(),
+                            kind: Kind::Partial,
+                        };
                         self.problems.push(problem.clone());
                         Standing::Failed(problem)
                     }

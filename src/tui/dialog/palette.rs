@@ -38,7 +38,8 @@ pub enum Choice {
 impl Palette {
     /// All commands that apply where these contexts are.
     pub fn new(keymap: &Keymap, contexts: &[Context], help: bool) -> Self {
-        let keys = |keys: &[super::super::keymap::Key]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let keys =
+            |keys: &[super::super::keymap::Key]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let all: Vec<_> = keymap.applying(contexts).map(|(entry, of)| (entry, keys(of))).collect();
         Self { field: TextField::default(), help, found: all.clone(), cursor: 0, all }
     }

@@ -217,7 +217,11 @@ impl Job {
                 return Some(note);
             }
             Event::Waiting { registry, pause, reason, asked } => {
-                let why = if asked { format!("{registry} asks us to wait: {reason}") } else { format!("{registry}: {reason}") };
+                let why = if asked {
+                    format!("{registry} asks us to wait: {reason}")
+                } else {
+                    format!("{registry}: {reason}")
+                };
                 self.waiting = Some((why.clone(), pause));
                 return Some(format!("{why} ({} s)", pause.as_secs_f64().ceil()));
             }

@@ -49,10 +49,7 @@ fn lines(look: &Look, details: &ImageDetails, columns: usize) -> Vec<Line<'stati
     out.field("access", visible);
     out.field("mirrors", &details.selection);
     let figures = &details.figures;
-    out.field(
-        "size",
-        &format!("{}, {} of it needed by nothing else", bytes(figures.logical), bytes(figures.unique)),
-    );
+    out.field("size", &format!("{}, {} of it needed by nothing else", bytes(figures.logical), bytes(figures.unique)));
     out.field("added", &details.row.added);
     if let Some(stale) = &details.row.stale {
         out.field("upstream has", &format!("{stale} now: `r` updates"));
@@ -96,10 +93,7 @@ impl Page<'_> {
         let room = self.columns.saturating_sub(10).max(8);
         let mut rows = wrap(&printable(value), room).into_iter();
         let first = rows.next().unwrap_or_default();
-        self.lines.push(Line::from(vec![
-            Span::styled(format!("{label:<9} "), self.look.theme.dim),
-            Span::raw(first),
-        ]));
+        self.lines.push(Line::from(vec![Span::styled(format!("{label:<9} "), self.look.theme.dim), Span::raw(first)]));
         self.lines.extend(rows.map(|row| Line::raw(format!("{:10}{row}", ""))));
     }
 
@@ -109,7 +103,8 @@ impl Page<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        self.lines.push(Line::raw(format!("  {}", cut_middle(text, self.columns.saturating_sub(2), &self.look.glyphs))));
+        self.lines
+            .push(Line::raw(format!("  {}", cut_middle(text, self.columns.saturating_sub(2), &self.look.glyphs))));
     }
 
     fn manifest(&mut self, manifest: &ManifestDetails) {
@@ -151,7 +146,9 @@ impl Page<'_> {
         self.lines.push(Line::from(vec![Span::raw(format!("{size}  ")), Span::styled(digest, theme.name)]));
         let more = match (layer.shared_by, layer.shared_with.as_slice()) {
             (0, _) => "only here".to_owned(),
-            (by, with) if by as usize > with.len() => format!("also in {} and {} more", with.join(", "), by as usize - with.len()),
+            (by, with) if by as usize > with.len() => {
+                format!("also in {} and {} more", with.join(", "), by as usize - with.len())
+            }
             (_, with) => format!("also in {}", with.join(", ")),
         };
         let more = cut(&more, self.columns.saturating_sub(11), &self.look.glyphs);

@@ -38,7 +38,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
                     .enumerate()
                     .map(|(place, item)| {
                         let cursor = if place == menu.cursor { app.look.glyphs.cursor } else { " " };
-                        (if place == menu.cursor { Role::Name } else { Role::Text }, format!("{cursor} {}  {}: {}", item.key, item.title, item.value))
+                        (
+                            if place == menu.cursor { Role::Name } else { Role::Text },
+                            format!("{cursor} {}  {}: {}", item.key, item.title, item.value),
+                        )
                     })
                     .collect();
                 text(app, frame, area, &menu.title, &rows, 0, &[("enter", "copy"), ("esc", "close")]);
@@ -51,9 +54,20 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 let jobs = crate::text::count(running, "job is", "jobs are");
                 let rows = [
                     (Role::Text, format!("{jobs} running.")),
-                    (Role::Dim, "Cancelled ones lose nothing: what is verified is kept, and they go on from there.".to_owned()),
+                    (
+                        Role::Dim,
+                        "Cancelled ones lose nothing: what is verified is kept, and they go on from there.".to_owned(),
+                    ),
                 ];
-                text(app, frame, area, "Leave?", &rows, 0, &[("f", "finish them first"), ("c", "cancel them"), ("esc", "stay")]);
+                text(
+                    app,
+                    frame,
+                    area,
+                    "Leave?",
+                    &rows,
+                    0,
+                    &[("f", "finish them first"), ("c", "cancel them"), ("esc", "stay")],
+                );
             }
         }
     }
@@ -73,7 +87,8 @@ fn style(look: &Look, role: Role) -> Style {
 /// A place in the middle, for so many lines.
 fn middle(area: Rect, lines: usize) -> Rect {
     let width = area.width.saturating_sub(6).min(100).max(area.width.min(40));
-    let height = u16::try_from(lines + 4).unwrap_or(u16::MAX).min(area.height.saturating_sub(2)).max(5).min(area.height);
+    let height =
+        u16::try_from(lines + 4).unwrap_or(u16::MAX).min(area.height.saturating_sub(2)).max(5).min(area.height);
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }
 
@@ -99,7 +114,8 @@ fn text(app: &App, frame: &mut Frame<'_>, area: Rect, title: &str, rows: &[Row],
     }
     let place = middle(area, lines.len());
     frame.render_widget(Clear, place);
-    let block = pane(look, Line::styled(format!(" {} ", cut(title, columns, &look.glyphs)), look.theme.title)).border_style(look.theme.accent);
+    let block = pane(look, Line::styled(format!(" {} ", cut(title, columns, &look.glyphs)), look.theme.title))
+        .border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
     let room = inside.height.saturating_sub(2);
@@ -130,7 +146,10 @@ fn field(look: &Look, frame: &mut Frame<'_>, area: Rect, label: &str, field: &su
             skip
         })
         .collect();
-    let line = Line::from(vec![Span::styled(label.to_owned(), look.theme.key), Span::raw(cut(&shown, columns + 1, &look.glyphs))]);
+    let line = Line::from(vec![
+        Span::styled(label.to_owned(), look.theme.key),
+        Span::raw(cut(&shown, columns + 1, &look.glyphs)),
+    ]);
     frame.render_widget(Paragraph::new(line), area);
     let column = width(label) + field.column().saturating_sub(skipped);
     frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)), area.y));
@@ -141,8 +160,16 @@ fn ask(app: &App, frame: &mut Frame<'_>, area: Rect, prompt: &Prompt) {
     let columns = usize::from(middle(area, 0).width).saturating_sub(4);
     let mut lines = Vec::new();
     match &prompt.problem {
-        Some(problem) => lines.extend(wrap(problem, columns).into_iter().map(|row| Line::styled(row, look.theme.danger))),
-        None => lines.extend(prompt.completions.iter().take(6).map(|name| Line::styled(cut(name, columns, &look.glyphs), look.theme.dim))),
+        Some(problem) => {
+            lines.extend(wrap(problem, columns).into_iter().map(|row| Line::styled(row, look.theme.danger)))
+        }
+        None => lines.extend(
+            prompt
+                .completions
+                .iter()
+                .take(6)
+                .map(|name| Line::styled(cut(name, columns, &look.glyphs), look.theme.dim)),
+        ),
     }
     if lines.is_empty() {
         let hint = "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE; several are separated by spaces";
@@ -153,12 +180,16 @@ fn ask(app: &App, frame: &mut Frame<'_>, area: Rect, prompt: &Prompt) {
     let block = pane(look, Line::styled(" Add images ", look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
-    let row = |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
+    let row =
+        |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
     field(look, frame, row(0, 1), "> ", &prompt.field);
     let room = inside.height.saturating_sub(3);
     frame.render_widget(Paragraph::new(lines), row(2, room));
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, &[("enter", "plan"), ("tab", "complete"), ("esc", "close")])), foot);
+    frame.render_widget(
+        Paragraph::new(keys_line(look, &[("enter", "plan"), ("tab", "complete"), ("esc", "close")])),
+        foot,
+    );
 }
 
 fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
@@ -169,7 +200,8 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     let block = pane(look, Line::styled(title, look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
-    let row = |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
+    let row =
+        |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
     field(look, frame, row(0, 1), ": ", &palette.field);
     let height = usize::from(inside.height.saturating_sub(3));
     let top = palette.cursor.saturating_sub(height.saturating_sub(1));

@@ -166,7 +166,9 @@ fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
             .into_iter()
             .take(usize::from(area.height))
             .enumerate()
-            .map(|(row, text)| line(if row == 0 { glyphs.failed } else { " " }, if row == 0 { theme.danger } else { theme.text }, text))
+            .map(|(row, text)| {
+                line(if row == 0 { glyphs.failed } else { " " }, if row == 0 { theme.danger } else { theme.text }, text)
+            })
             .collect();
         frame.render_widget(Paragraph::new(lines), area);
         return;
@@ -177,7 +179,11 @@ fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
     } else if let Some(job) = app.jobs.running().last() {
         let more = if running > 1 { format!("  and {} more", running - 1) } else { String::new() };
         let text = job_line(job, &app.look, columns.saturating_sub(width(&more)));
-        line(if job.waiting.is_some() { glyphs.waiting } else { glyphs.arriving }, theme.accent, format!("{text}{more}"))
+        line(
+            if job.waiting.is_some() { glyphs.waiting } else { glyphs.arriving },
+            theme.accent,
+            format!("{text}{more}"),
+        )
     } else {
         let root = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
         let text = root.map(|root| format!("root {root}")).unwrap_or_default();
@@ -189,7 +195,8 @@ fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
 /// The commands of the footer with their columns. Those that do not fit fall out from the right, but help and quit stay.
 fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
     let marked = if app.tab == Tab::Images { app.images.marked() } else { 0 };
-    let room = usize::from(app.size.0).saturating_sub(if marked > 0 { width(&format!(" {marked} marked ")) } else { 0 });
+    let room =
+        usize::from(app.size.0).saturating_sub(if marked > 0 { width(&format!(" {marked} marked ")) } else { 0 });
     let mut items: Vec<(Command, String)> =
         app.footer().into_iter().map(|(command, key)| (command, format!("{key} {}", command.entry().title))).collect();
     let taken = |items: &[(Command, String)]| items.iter().map(|(_, text)| width(text) + 3).sum::<usize>() + 1;
@@ -215,11 +222,17 @@ fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let label = " filter: ";
         let columns = usize::from(area.width).saturating_sub(width(label) + 1);
         let skipped = prompt.field.skipped(columns);
-        let shown: String = super::super::cells::cut(prompt.field.value(), usize::MAX, &app.look.glyphs).chars().skip(skipped).collect();
+        let shown: String = super::super::cells::cut(prompt.field.value(), usize::MAX, &app.look.glyphs)
+            .chars()
+            .skip(skipped)
+            .collect();
         let line = Line::from(vec![Span::styled(label, theme.key), Span::raw(cut(&shown, columns, &app.look.glyphs))]);
         frame.render_widget(Paragraph::new(line), area);
         let column = width(label) + prompt.field.column().saturating_sub(skipped);
-        frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)), area.y));
+        frame.set_cursor_position((
+            area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)),
+            area.y,
+        ));
         return;
     }
     let mut spans = vec![Span::raw(" ")];

@@ -137,20 +137,20 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
             continue;
         };
         let marked = list.marks.contains(&named(row));
-        lines.push(table::row(&fitting, look, &image_texts(look, row), selected, marked, inside.width));
+        lines.push(table::row(&fitting, look, &image_texts(app, row), selected, marked, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-fn image_texts(look: &Look, row: &ImageRow) -> Vec<(String, Style)> {
-    let (theme, glyphs) = (&look.theme, &look.glyphs);
+fn image_texts(app: &App, row: &ImageRow) -> Vec<(String, Style)> {
+    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let name = row.tag.clone().unwrap_or_else(|| format!("@{}", row.digest));
     let platforms = match row.platforms.as_slice() {
         [] => "-".to_owned(),
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first} +{}", rest.len()),
     };
-    let added = row.added.parse::<jiff::Timestamp>().map(|at| age(jiff::Timestamp::now().as_second() - at.as_second()));
+    let added = row.added.parse::<jiff::Timestamp>().map(|at| age(app.wall.as_second() - at.as_second()));
     let state = if row.stale.is_some() {
         (format!("{} stale", glyphs.stale), theme.warning)
     } else {
@@ -179,13 +179,24 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect, filter: &str) {
                 Span::styled(key(Command::Add), theme.key),
                 Span::raw(" and type a reference to mirror one: nginx:alpine, ghcr.io/org/app:1.2"),
             ]),
-            Line::from(vec![Span::raw("  or paste one. "), Span::styled(key(Command::Help), theme.key), Span::raw(" shows everything that can be done.")]),
+            Line::from(vec![
+                Span::raw("  or paste one. "),
+                Span::styled(key(Command::Help), theme.key),
+                Span::raw(" shows everything that can be done."),
+            ]),
         ]
     } else {
         vec![
             Line::raw(""),
-            Line::styled(format!("  No repository's name contains `{}`.", cut_middle(filter, 40, &app.look.glyphs)), theme.title),
-            Line::from(vec![Span::raw("  "), Span::styled(key(Command::Back), theme.key), Span::raw(" shows all of them.")]),
+            Line::styled(
+                format!("  No repository's name contains `{}`.", cut_middle(filter, 40, &app.look.glyphs)),
+                theme.title,
+            ),
+            Line::from(vec![
+                Span::raw("  "),
+                Span::styled(key(Command::Back), theme.key),
+                Span::raw(" shows all of them."),
+            ]),
         ]
     };
     frame.render_widget(Paragraph::new(lines), area);

@@ -39,14 +39,18 @@ fn standing(job: &Job, look: &Look) -> (String, Style) {
 fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, jobs) = (&app.look, &app.jobs);
     let running = jobs.running().count();
-    let block = pane(look, Line::from(vec![
-        Span::styled(" Jobs ", look.theme.title),
-        Span::styled(format!("{running} running "), look.theme.dim),
-    ]));
+    let block = pane(
+        look,
+        Line::from(vec![
+            Span::styled(" Jobs ", look.theme.title),
+            Span::styled(format!("{running} running "), look.theme.dim),
+        ]),
+    );
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if jobs.jobs.is_empty() {
-        let words = Line::styled("  Nothing has run yet: adding, updating, publishing and checking show here.", look.theme.dim);
+        let words =
+            Line::styled("  Nothing has run yet: adding, updating, publishing and checking show here.", look.theme.dim);
         frame.render_widget(Paragraph::new(words), inside);
         return;
     }
@@ -70,7 +74,10 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(format!("{cursor} "), look.theme.accent),
                 Span::styled(left(&word, 12, &look.glyphs), style),
                 Span::raw(format!("{title} ")),
-                Span::styled(format!("{} {}", right(&percent, 6, &look.glyphs), right(&time, 8, &look.glyphs)), look.theme.dim),
+                Span::styled(
+                    format!("{} {}", right(&percent, 6, &look.glyphs), right(&time, 8, &look.glyphs)),
+                    look.theme.dim,
+                ),
             ]);
             if selected { line.style(look.theme.selected) } else { line }
         })
@@ -80,7 +87,8 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
 
 /// A bar of so many columns.
 fn bar(done: u64, total: u64, columns: usize, look: &Look) -> String {
-    let full = if total == 0 { 0 } else { (u128::from(done.min(total)) * columns as u128 / u128::from(total)) as usize };
+    let full =
+        if total == 0 { 0 } else { (u128::from(done.min(total)) * columns as u128 / u128::from(total)) as usize };
     format!("{}{}", look.glyphs.bar.0.repeat(full), look.glyphs.bar.1.repeat(columns - full))
 }
 
@@ -90,7 +98,8 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(pane(look, Line::styled(" Job ", look.theme.dim)), area);
         return;
     };
-    let title = cut_middle(&format!("#{} {}", job.id, job.title), usize::from(area.width).saturating_sub(4), &look.glyphs);
+    let title =
+        cut_middle(&format!("#{} {}", job.id, job.title), usize::from(area.width).saturating_sub(4), &look.glyphs);
     let block = pane(look, Line::styled(format!(" {title} "), look.theme.title));
     let inside = block.inner(area);
     frame.render_widget(block, area);
@@ -98,7 +107,9 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = Vec::new();
     match &job.standing {
         Standing::Running => lines.push(Line::styled(job_line(job, look, columns), look.theme.accent)),
-        Standing::Done(words) => lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, look.theme.good))),
+        Standing::Done(words) => {
+            lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, look.theme.good)))
+        }
         Standing::Failed(problem) => {
             lines.extend(wrap(&problem.text(), columns).into_iter().map(|row| Line::styled(row, look.theme.danger)));
         }
@@ -109,7 +120,12 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     for blob in &job.fetching {
         let bar = bar(blob.done(), blob.size, 16, look);
-        let text = format!("{} {} {}", right(&bytes(blob.done()), 9, &look.glyphs), right(&bytes(blob.size), 9, &look.glyphs), blob.digest);
+        let text = format!(
+            "{} {} {}",
+            right(&bytes(blob.done()), 9, &look.glyphs),
+            right(&bytes(blob.size), 9, &look.glyphs),
+            blob.digest
+        );
         lines.push(Line::from(vec![
             Span::styled(format!("{bar} "), look.theme.accent),
             Span::raw(cut_middle(&text, columns.saturating_sub(17), &look.glyphs)),
@@ -130,7 +146,10 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     lines.extend(job.notes.iter().flat_map(|note| wrap(note, columns)).map(|row| Line::styled(row, look.theme.dim)));
     for (registry, (left, of)) in &app.jobs.quotas {
-        lines.push(Line::styled(cut(&format!("{registry}: {left} of {of} pulls left"), columns, &look.glyphs), look.theme.dim));
+        lines.push(Line::styled(
+            cut(&format!("{registry}: {left} of {of} pulls left"), columns, &look.glyphs),
+            look.theme.dim,
+        ));
     }
     let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
     frame.render_widget(Paragraph::new(lines), text);

@@ -19,11 +19,15 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Level::Error => "errors",
     };
     let follow = if log.follow { ", following" } else { "" };
-    let filter = if log.filter.is_empty() { String::new() } else { format!(" /{}", cut(&log.filter, 30, &app.look.glyphs)) };
-    let block = pane(&app.look, Line::from(vec![
-        Span::styled(" Log ", theme.title),
-        Span::styled(format!("{least}{follow}{filter} "), theme.dim),
-    ]));
+    let filter =
+        if log.filter.is_empty() { String::new() } else { format!(" /{}", cut(&log.filter, 30, &app.look.glyphs)) };
+    let block = pane(
+        &app.look,
+        Line::from(vec![
+            Span::styled(" Log ", theme.title),
+            Span::styled(format!("{least}{follow}{filter} "), theme.dim),
+        ]),
+    );
     let inside = block.inner(area);
     frame.render_widget(block, area);
     let shown = log.shown();
@@ -48,7 +52,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 Level::Error => ("error", theme.danger),
             };
             let job = line.job.map(|job| format!("#{job} ")).unwrap_or_default();
-            let text = cut(&format!("{job}{}", line.text), usize::from(inside.width).saturating_sub(17), &app.look.glyphs);
+            let text =
+                cut(&format!("{job}{}", line.text), usize::from(inside.width).saturating_sub(17), &app.look.glyphs);
             let row = Line::from(vec![
                 Span::styled(format!(" {} ", line.at), theme.dim),
                 Span::styled(format!("{word} "), style),

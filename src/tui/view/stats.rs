@@ -22,7 +22,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let columns = usize::from(inside.width).saturating_sub(2);
     let mut lines = Vec::new();
     let mut figure = |label: &str, value: u64| {
-        let full = if statistics.logical == 0 { 0 } else { (u128::from(value) * 30 / u128::from(statistics.logical)) as usize };
+        let full = if statistics.logical == 0 {
+            0
+        } else {
+            (u128::from(value) * 30 / u128::from(statistics.logical)) as usize
+        };
         lines.push(Line::from(vec![
             Span::styled(left(label, 10, &look.glyphs), theme.dim),
             Span::raw(format!("{} ", right(&bytes(value), 9, &look.glyphs))),

@@ -69,7 +69,11 @@ pub(super) fn head(fitting: &[(usize, Column)], look: &Look) -> Line<'static> {
         };
         let title = if sign.is_empty() { column.title.to_owned() } else { format!("{} {sign}", column.title) };
         let columns = usize::from(column.width);
-        let text = if column.right { cells::right(&title, columns, &look.glyphs) } else { cells::left(&title, columns, &look.glyphs) };
+        let text = if column.right {
+            cells::right(&title, columns, &look.glyphs)
+        } else {
+            cells::left(&title, columns, &look.glyphs)
+        };
         spans.push(Span::styled(format!("{text} "), look.theme.title));
     }
     Line::from(spans)
@@ -90,7 +94,11 @@ pub(super) fn row(
     for (place, column) in fitting {
         let Some((text, style)) = texts.get(*place) else { continue };
         let columns = usize::from(column.width);
-        let text = if column.right { cells::right(text, columns, &look.glyphs) } else { cells::left(text, columns, &look.glyphs) };
+        let text = if column.right {
+            cells::right(text, columns, &look.glyphs)
+        } else {
+            cells::left(text, columns, &look.glyphs)
+        };
         spans.push(Span::styled(text, *style));
         spans.push(Span::raw(" "));
     }
