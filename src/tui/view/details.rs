@@ -30,11 +30,6 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
     frame.render_widget(Paragraph::new(lines).scroll((app.images.scroll.min(end), 0)), text);
 }
 
-/// How many lines the details have in so many columns.
-pub fn height(look: &Look, details: &ImageDetails, columns: usize) -> usize {
-    lines(look, details, columns).len()
-}
-
 fn lines(look: &Look, details: &ImageDetails, columns: usize) -> Vec<Line<'static>> {
     let mut out = Page { look, columns, lines: Vec::new() };
     out.field("digest", &details.row.digest.to_string());
