@@ -132,7 +132,7 @@ pub(super) enum Verb {
     /// Let targets give out an older root again.
     Rollback(rollback::Arguments),
     /// Keep the places that hold the registry, and the names that point to it.
-    Target(target::Arguments),
+    Target(Box<target::Arguments>),
     /// Show what was published where, or give old roots up.
     History(history::Arguments),
     /// Show what differs between two roots.

@@ -84,6 +84,7 @@ impl Context {
     }
 
     /// The way to the nodes and zones that targets name.
+    #[expect(clippy::unused_self, reason = "every way out of the program leads through its context")]
     pub(super) fn peers(&self) -> Peers {
         Peers::new(Variables::of_process(), Adapters)
     }

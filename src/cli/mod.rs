@@ -14,6 +14,7 @@ mod diff;
 mod export;
 mod gc;
 mod history;
+mod interface;
 mod list;
 mod man;
 mod mistakes;
@@ -58,8 +59,6 @@ enum Exit {
     Noticed,
     /// The user said no.
     Declined,
-    /// With help, because nothing was asked for.
-    Helped,
 }
 
 impl Exit {
@@ -68,7 +67,6 @@ impl Exit {
             Self::Done => 0,
             Self::Noticed => Kind::Unchanged.exit_code(),
             Self::Declined => Kind::Interrupted.exit_code(),
-            Self::Helped => Kind::Usage.exit_code(),
         }
     }
 }
@@ -99,10 +97,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         if output.is_json() {
             return Err(Error::new(Kind::Usage, "a verb is needed").hint("`roadstead --help` lists them."));
         }
-        let help = arguments::command().render_help();
-        let colour = output.message_paint.is_colour();
-        output.say(&if colour { help.ansi().to_string() } else { help.to_string() });
-        return Ok(Exit::Helped);
+        let given = arguments.global.given(matches);
+        return interface::run(&Context::new(arguments.global, &given, output.clone())?);
     };
     let given = arguments.global.given(matches);
     // These work without any configuration, a broken one too.

@@ -6,6 +6,7 @@
 mod apply;
 mod attached;
 mod blocks;
+pub mod browse;
 mod closure;
 mod currency;
 pub mod diff;

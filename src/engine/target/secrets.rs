@@ -14,7 +14,9 @@ const MAX_SIZE: u64 = 64 << 10;
 
 /// How environment variables are read.
 #[derive(Clone)]
-pub struct Variables(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Variables(Arc<Read>);
+
+type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Variables {
     /// Reads them so.

@@ -79,7 +79,7 @@ impl Node for Holding {
 
     async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
         let found = self.pins.lock().unwrap().contains(cid);
-        self.answer(found.then(|| Pin { cid: *cid, name: None }))
+        self.answer(found.then_some(Pin { cid: *cid, name: None }))
     }
 
     async fn pins(&self, _: &str) -> Result<Vec<Pin>> {
