@@ -10,7 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, export, gc, list, man, outdated, remove, root, serve, show, undo, update, verify,
+    add, allow, client, completions, config, export, gc, list, man, outdated, remove, root, serve, show, undo, update,
+    verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -126,11 +127,13 @@ pub(super) enum Verb {
     Export(export::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
+    /// Print or write what podman, docker, containerd and others need to pull from here.
+    Client(client::Arguments),
     /// Check all that is stored against its digests, and the tree against its root.
     Verify(verify::Arguments),
     /// Show all of it work on an image made on the spot, without network.
     Demo,
-    /// Show the configuration, or write a first one.
+    /// Show the configuration, write a first one, or print one for a web server.
     Config(config::Arguments),
     /// Print the completion script of a shell.
     Completions(completions::Arguments),

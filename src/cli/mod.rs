@@ -6,6 +6,7 @@
 mod add;
 mod allow;
 mod arguments;
+mod client;
 mod completions;
 mod config;
 mod context;
@@ -105,6 +106,9 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Init(arguments) }) => {
             return config::init(arguments, &given, output);
         }
+        Verb::Config(config::Arguments { verb: config::ConfigVerb::Web(arguments) }) => {
+            return config::web(arguments, output);
+        }
         _ => {}
     }
     let context = Context::new(arguments.global, &given, output.clone())?;
@@ -123,6 +127,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
+        Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),

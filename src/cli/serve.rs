@@ -123,7 +123,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 }
 
 /// An image that can be pulled, by its shortest name.
-fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
+pub(super) fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
     // Those with a short name first: they are what people know.
     let (short, long): (Vec<&RepositoryRow>, Vec<_>) =
         rows.iter().filter(|row| row.published || private).partition(|row| row.alias.is_some());

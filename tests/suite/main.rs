@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "the logs of the programs are shown when a test fails")]
 
 mod cli;
+mod clients;
 mod crash;
 mod faults;
 mod house;
