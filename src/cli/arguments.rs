@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, client, completions, config, export, gc, list, man, outdated, remove, root, serve, show, undo, update,
-    verify,
+    add, allow, client, completions, config, doctor, export, gc, groups, list, man, outdated, remove, root, serve,
+    show, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -127,13 +127,15 @@ pub(super) enum Verb {
     Export(export::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
-    /// Print or write what podman, docker, containerd and others need to pull from here.
+    /// Print or write what a client needs to pull from here.
     Client(client::Arguments),
-    /// Check all that is stored against its digests, and the tree against its root.
+    /// Check blobs against their digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Show all of it work on an image made on the spot, without network.
+    /// Check the machine: directory, catalog, configuration, credentials, terminal, network.
+    Doctor(doctor::Arguments),
+    /// See all of it work on an image made on the spot, without network.
     Demo,
-    /// Show the configuration, write a first one, or print one for a web server.
+    /// Show or write the configuration, or print a web server's.
     Config(config::Arguments),
     /// Print the completion script of a shell.
     Completions(completions::Arguments),
@@ -143,7 +145,7 @@ pub(super) enum Verb {
 
 /// The whole tree.
 pub(super) fn command() -> Command {
-    Arguments::command()
+    groups::grouped(Arguments::command())
 }
 
 impl Global {

@@ -11,8 +11,10 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod doctor;
 mod export;
 mod gc;
+mod groups;
 mod list;
 mod man;
 mod mistakes;
@@ -109,6 +111,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Web(arguments) }) => {
             return config::web(arguments, output);
         }
+        Verb::Doctor(asked) => return doctor::run(asked, arguments.global.clone(), &given, output),
         _ => {}
     }
     let context = Context::new(arguments.global, &given, output.clone())?;
@@ -131,7 +134,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),
-        Verb::Completions(_) | Verb::Man(_) => Ok(Exit::Done),
+        Verb::Completions(_) | Verb::Man(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }
 }
 

@@ -81,7 +81,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Serves until it is stopped by ^C or SIGTERM.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
-    let options = arguments.options(engine.settings()?.name);
+    let name = engine.settings()?.name;
+    let unnamed = name.is_none();
+    let options = arguments.options(name);
     let private = arguments.serves_private();
     let repositories = engine.repositories()?;
     let hidden = if private { 0 } else { hidden(&repositories) };
@@ -107,6 +109,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
                         host.to_owned()
                     };
                     output.message(&format!("Pull with `podman pull {flag}{host}/{example}`; ^C stops."));
+                }
+                if unnamed && example.is_some() {
+                    // The pages are content: the same for everyone who has the root, wherever they are served.
+                    output.message("The pages say HOST in their commands: `roadstead root --name NAME[:PORT]` gives the registry a name.");
                 }
                 if hidden > 0 {
                     output.message(&format!(

@@ -8,6 +8,7 @@
 mod cli;
 mod clients;
 mod crash;
+mod doctor;
 mod faults;
 mod house;
 mod images;
