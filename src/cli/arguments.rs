@@ -141,7 +141,7 @@ pub(super) enum Verb {
     Client(client::Arguments),
     /// Check blobs against their digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Check the machine: directory, catalog, configuration, credentials, terminal, network.
+    /// Check this machine, and say what to do about what it lacks.
     Doctor(doctor::Arguments),
     /// See all of it work on an image made on the spot, without network.
     Demo,
