@@ -11,6 +11,6 @@ mod faults;
 mod house;
 mod images;
 mod peers;
-// mod publishing;
+mod publishing;
 mod readme;
 mod story;
