@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures::future::join_all;
 use hickory_proto::rr::{Name, RecordType};
 use tokio::net::lookup_host;
 use tokio::time::{Instant, sleep, timeout};

@@ -7,6 +7,8 @@ mod authority;
 mod exchange;
 mod question;
 mod records;
+mod refusal;
+pub mod rfc2136;
 pub mod world;
 
 use std::fmt;
