@@ -3,6 +3,12 @@
 //! A [`Zone`] reads and replaces the TXT set at one name; adapters are RFC 2136, the hosted providers, and a person. Knows
 //! DNS; must not know nodes, nor the catalog. What a server says is untrusted.
 
+mod authority;
+mod exchange;
+mod question;
+mod records;
+mod refusal;
+pub mod rfc2136;
 pub mod world;
 
 use std::fmt;

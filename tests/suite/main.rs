@@ -13,6 +13,7 @@ mod faults;
 mod house;
 mod images;
 mod peers;
-// mod publishing;
+mod publishing;
 mod readme;
 mod story;
+mod zones;

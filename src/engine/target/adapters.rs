@@ -5,9 +5,10 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Connect;
-use crate::catalog::targets::DnslinkSettings;
+use crate::catalog::targets::{DnslinkSettings, ZoneSettings};
 use crate::error::{Error, Kind, Result};
 use crate::naming::Zone;
+use crate::naming::rfc2136::Rfc2136;
 use crate::node::Node;
 use crate::node::kubo::{Kubo, KuboOptions};
 use crate::text::printable_within;
@@ -26,8 +27,14 @@ impl Connect for Adapters {
         Ok(Arc::new(Kubo::new(&options)?))
     }
 
-    fn zone(&self, _dnslink: &DnslinkSettings, _secret: Option<&str>) -> Result<Arc<dyn Zone>> {
-        Err(Error::new(Kind::Usage, "this build of the program can't change DNS records")
-            .hint("Set the TXT record by hand: `dnslink=/ipfs/ROOT`."))
+    fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>> {
+        let secret = secret.unwrap_or_default();
+        match &dnslink.zone {
+            ZoneSettings::Rfc2136 { server, key, algorithm, .. } => {
+                Ok(Arc::new(Rfc2136::new(server, key, algorithm, secret)?))
+            }
+            _ => Err(Error::new(Kind::Usage, "this build of the program can't change DNS records")
+                .hint("Set the TXT record by hand: `dnslink=/ipfs/ROOT`.")),
+        }
     }
 }
