@@ -10,6 +10,7 @@ mod crash;
 mod faults;
 mod house;
 mod images;
+mod nodes;
 mod peers;
 mod readme;
 mod story;

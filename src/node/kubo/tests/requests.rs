@@ -58,7 +58,7 @@ async fn both_ways_ask_the_same() {
             "/api/v0/key/gen?arg=a+b&type=ed25519".to_owned(),
             "/api/v0/key/list".to_owned(),
             format!("/api/v0/name/publish?arg=%2Fipfs%2F{}&key=key&allow-offline=true&resolve=false", foobar()),
-            "/api/v0/name/resolve?arg=k51a&recursive=false&nocache=true&dht-timeout=20s".to_owned(),
+            "/api/v0/name/resolve?arg=k51a&recursive=false&nocache=true&offline=true".to_owned(),
             "/api/v0/repo/stat?size-only=true".to_owned(),
             "/api/v0/swarm/peers".to_owned(),
             "/api/v0/version".to_owned(),
@@ -140,6 +140,24 @@ async fn what_is_done_or_gone_already_is_fine() {
         assert_eq!(kubo.block(&cid).await.unwrap(), None);
         assert_eq!(kubo.resolve_name("k51").await.unwrap(), None);
         is_node_error(kubo.pin_add(&cid, "x", &|_| ()).await, "not found locally");
+    }
+}
+
+#[tokio::test]
+async fn a_pin_that_is_there_needs_no_former_one() {
+    for is_pinned in [true, false] {
+        let server = Server::start(move |request| match &request.target {
+            target if target.contains("pin/ls") && is_pinned => honest(request),
+            target if target.contains("pin/ls") => answer("500 Internal Server Error", "path 'x' is not pinned"),
+            _ => answer("500 Internal Server Error", "{\"Message\":\"'from' cid was not recursively pinned already\"}"),
+        })
+        .await;
+        let updated = through_proxy(&server).pin_update(&"bafkqaaa".parse().unwrap(), &foobar()).await;
+        if is_pinned {
+            updated.unwrap();
+        } else {
+            is_node_error(updated, "was not recursively pinned");
+        }
     }
 }
 
