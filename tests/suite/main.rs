@@ -12,6 +12,7 @@ mod doctor;
 mod faults;
 mod house;
 mod images;
+mod nodes;
 mod peers;
 mod publishing;
 mod readme;
