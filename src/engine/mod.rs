@@ -24,6 +24,7 @@ mod referrers;
 mod remove;
 pub mod request;
 mod resolve;
+pub mod restore;
 mod settle;
 pub mod shelf;
 mod show;

@@ -9,6 +9,7 @@ mod export;
 mod names;
 mod purity;
 mod remove;
+mod restore;
 
 use std::path::Path;
 use std::sync::Arc;

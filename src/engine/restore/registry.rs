@@ -1,0 +1,160 @@
+//! A published tree as the registry that it is: its native view holds every manifest and blob under its digest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cid::Cid;
+
+use super::body::FileStream;
+use super::tree::Tree;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
+use crate::node::source::BlockSource;
+use crate::registry::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry};
+use crate::site::records::RepositoryRecord;
+use crate::site::{lists, paths};
+
+/// One repository of a published tree.
+#[derive(Debug)]
+pub(super) struct TreeRegistry {
+    tree: Tree,
+    private: bool,
+    /// The types of the manifests that the records name.
+    types: HashMap<Digest, String>,
+}
+
+impl TreeRegistry {
+    pub(super) fn new(tree: Tree, record: &RepositoryRecord, private: bool) -> Self {
+        let mut types = HashMap::new();
+        for tag in &record.tags {
+            types.insert(tag.digest, tag.media_type.clone());
+            types.extend(tag.companions.iter().map(|its| (its.digest, its.media_type.clone())));
+            types.extend(tag.referrers.iter().map(|its| (its.digest, its.media_type.clone())));
+        }
+        Self { tree, private, types }
+    }
+
+    fn missing(&self, what: &str) -> Error {
+        Error::new(Kind::NotFound, format!("{what} is not in the tree at {}", self.tree.place()))
+    }
+
+    async fn read(&self, repository: &RepositoryName, target: &Target) -> Result<Option<Bytes>> {
+        let path = format!("{}/{repository}/{}/{target}", paths::NATIVE, paths::MANIFESTS);
+        self.tree.small(&path, MAX_MANIFEST as u64).await
+    }
+
+    /// What a manifest is called where its own bytes may not say it.
+    async fn type_of(&self, repository: &RepositoryName, digest: &Digest, bytes: &[u8]) -> Result<Option<String>> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Said {
+            media_type: Option<serde::de::IgnoredAny>,
+        }
+        if let Some(known) = self.types.get(digest) {
+            return Ok(Some(known.clone()));
+        }
+        if serde_json::from_slice::<Said>(bytes).is_ok_and(|said| said.media_type.is_some()) {
+            return Ok(None);
+        }
+        for (media_type, slug) in media::MANIFEST_TYPES {
+            let path = format!("{}/{repository}/{}/{digest}", paths::of_type(slug), paths::MANIFESTS);
+            if self.tree.small(&path, MAX_MANIFEST as u64).await?.is_some() {
+                return Ok(Some(media_type.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Registry for TreeRegistry {
+    async fn head(&self, repository: &RepositoryName, target: &Target) -> Result<Head> {
+        let bytes = self.read(repository, target).await?.ok_or_else(|| self.missing(&format!("{repository} {target}")))?;
+        Ok(Head { digest: Some(Digest::of(&bytes)), media_type: None, size: Some(bytes.len() as u64) })
+    }
+
+    async fn manifest(&self, repository: &RepositoryName, target: &Target) -> Result<Fetched> {
+        let what = || format!("{repository} {target}");
+        let bytes = self.read(repository, target).await?.ok_or_else(|| self.missing(&what()))?;
+        let digest = Digest::of(&bytes);
+        if let Target::Digest(asked) = target
+            && *asked != digest
+        {
+            let words = format!("{}: the tree at {} has {digest} in its place", what(), self.tree.place());
+            return Err(Error::new(Kind::Verification, words));
+        }
+        let content_type = self.type_of(repository, &digest, &bytes).await?;
+        Ok(Fetched { bytes, digest, content_type })
+    }
+
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, from: u64) -> Result<BlobBody> {
+        let path = format!("{}/{repository}/{}/{digest}", paths::NATIVE, paths::BLOBS);
+        self.tree.open(&path, size, from).await?.ok_or_else(|| self.missing(&format!("blob {digest} of {repository}")))
+    }
+
+    async fn tags(&self, _: &RepositoryName) -> Result<Vec<Tag>> {
+        Ok(Vec::new())
+    }
+
+    /// By the list under the fallback tag, which the tree always has.
+    async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let Some(bytes) = self.read(repository, &Target::Tag(lists::fallback_tag(subject))).await? else {
+            return Ok(Vec::new());
+        };
+        match Manifest::parse(&bytes, Some(media::OCI_INDEX)).context(|| format!("referrers of {subject}"))?.body {
+            Body::Index { manifests } => Ok(manifests),
+            Body::Image { .. } => Ok(Vec::new()),
+        }
+    }
+
+    async fn is_private(&self, _: &RepositoryName, _: &Target) -> Result<bool> {
+        Ok(self.private)
+    }
+}
+
+/// One blob by the CID of its file.
+#[derive(Debug)]
+pub(in crate::engine) struct FileByCid {
+    pub(in crate::engine) source: Arc<dyn BlockSource>,
+    pub(in crate::engine) cid: Cid,
+}
+
+impl FileByCid {
+    fn only_a_blob() -> Error {
+        Error::new(Kind::Unexpected, "only a blob can be asked for here")
+    }
+}
+
+#[async_trait]
+impl Registry for FileByCid {
+    async fn head(&self, _: &RepositoryName, _: &Target) -> Result<Head> {
+        Err(Self::only_a_blob())
+    }
+
+    async fn manifest(&self, _: &RepositoryName, _: &Target) -> Result<Fetched> {
+        Err(Self::only_a_blob())
+    }
+
+    async fn blob(&self, _: &RepositoryName, digest: &Digest, size: u64, from: u64) -> Result<BlobBody> {
+        let stream = FileStream::open(Arc::clone(&self.source), &self.cid, from).await?;
+        if stream.size() != size {
+            let words = format!("{digest} at {} has {} bytes instead of {size}", self.source.place(), stream.size());
+            return Err(Error::new(Kind::Verification, words));
+        }
+        Ok(BlobBody::stream(Box::new(stream)))
+    }
+
+    async fn tags(&self, _: &RepositoryName) -> Result<Vec<Tag>> {
+        Err(Self::only_a_blob())
+    }
+
+    async fn referrers(&self, _: &RepositoryName, _: &Digest) -> Result<Vec<Descriptor>> {
+        Err(Self::only_a_blob())
+    }
+
+    async fn is_private(&self, _: &RepositoryName, _: &Target) -> Result<bool> {
+        Err(Self::only_a_blob())
+    }
+}
