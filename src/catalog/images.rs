@@ -24,6 +24,13 @@ pub enum Role {
     Gateway = 4,
 }
 
+impl Role {
+    /// The role with this number.
+    pub fn numbered(number: u8) -> Option<Self> {
+        [Self::Manifest, Self::Config, Self::Layer, Self::Other, Self::Gateway].into_iter().nth(usize::from(number))
+    }
+}
+
 /// A mirrored image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {

@@ -3,7 +3,6 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Writer;
-use super::blobs::Blob;
 use crate::error::Result;
 
 /// Who has a blob that is not in the store.
@@ -26,14 +25,8 @@ pub fn remove(writer: &Writer<'_>, blob: i64) -> Result<()> {
     Ok(())
 }
 
-/// All of them, with who has each.
-pub fn all(connection: &Connection) -> Result<Vec<(Blob, String)>> {
-    let mut statement = connection.prepare_cached("SELECT blob, place FROM left_blobs ORDER BY blob")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut found = Vec::new();
-    for row in rows {
-        let (blob, place): (i64, String) = row?;
-        found.push((super::blobs::by_id(connection, blob)?, place));
-    }
-    Ok(found)
+/// Whether there are any.
+pub fn any(connection: &Connection) -> Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM left_blobs)")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }

@@ -14,12 +14,15 @@ mod lock;
 pub mod nodes;
 pub mod omissions;
 pub mod pages;
+pub mod publications;
 pub mod repositories;
 pub mod restoring;
 pub mod settings;
 pub mod state;
 pub mod statistics;
 pub mod targets;
+pub mod undo;
+pub mod unfinished;
 
 pub use database::{Catalog, Reader, Writer};
 pub use lock::{Holder, PlanLock};

@@ -100,6 +100,20 @@ pub fn images(connection: &Connection, ids: &[i64]) -> Result<Figures> {
     Ok(Figures { logical, stored, unique })
 }
 
+/// The blobs that only these images need, each with the name of a repository of them that has it.
+pub fn unique_blobs(connection: &Connection, ids: &[i64]) -> Result<Vec<(String, i64)>> {
+    let list = serde_json::Value::from(ids).to_string();
+    let mut statement = connection.prepare_cached(
+        "WITH chosen AS MATERIALIZED (SELECT value AS id FROM json_each(?1))
+         SELECT min(r.name), c.blob FROM image_contents c JOIN repositories r ON r.id = c.repository
+         WHERE c.image IN (SELECT id FROM chosen) AND c.role < 4 AND NOT EXISTS
+           (SELECT 1 FROM image_contents o WHERE o.blob = c.blob AND o.role < 4 AND o.image NOT IN (SELECT id FROM chosen))
+         GROUP BY c.blob",
+    )?;
+    let rows = statement.query_map([&list], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The other images that need this blob, as `name:tag` or `name@digest`, at most so many, and how many there are.
 pub fn sharers(connection: &Connection, blob: i64, but_not: i64, limit: u64) -> Result<(Vec<String>, u64)> {
     let mut statement = connection.prepare_cached(

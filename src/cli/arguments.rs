@@ -10,7 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, export, gc, list, man, outdated, remove, root, serve, show, update, verify,
+    add, allow, completions, config, export, gc, import, list, man, outdated, remove, restore, root, serve, show, undo,
+    update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -108,6 +109,8 @@ pub(super) enum Verb {
     Outdated(outdated::Arguments),
     /// Take images out of the catalog.
     Remove(remove::Arguments),
+    /// Take back the last change of images.
+    Undo(undo::Arguments),
     /// Reclaim the disk space of what no image needs any more.
     Gc(gc::Arguments),
     /// Let private repositories be published.
@@ -122,6 +125,10 @@ pub(super) enum Verb {
     Root(root::Arguments),
     /// Write the registry as files or as a CAR file.
     Export(export::Arguments),
+    /// Rebuild a lost catalog from a published root.
+    Restore(restore::Arguments),
+    /// Merge a published registry into this one.
+    Import(import::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
     /// Check all that is stored against its digests, and the tree against its root.

@@ -82,6 +82,12 @@ impl Context {
         Engine::open_read_only(self.options(None)?)
     }
 
+    /// Opens the catalog to give its blobs out: it is only read, unless some of them have to be brought first.
+    pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {
+        let engine = self.open_to_read()?;
+        if engine.has_left_blobs()? { self.open(None) } else { Ok(engine) }
+    }
+
     /// Runs a job with progress; ^C and SIGTERM cancel it.
     pub(super) fn run<T>(&self, work: impl AsyncFnOnce(&Job) -> Result<T>) -> Result<T> {
         let mode = self.global.progress.resolved(&self.output, self.is_logging());

@@ -28,9 +28,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
     let plan = engine.plan_gc()?;
     let output = &context.output;
+    let kept = kept(&plan);
     if plan.is_empty() {
         output.json(&GcReport { dry_run: arguments.dry_run, plan: &plan })?;
         output.message("There is nothing to reclaim.");
+        kept.iter().for_each(|kept| output.message(kept));
         return Ok(if arguments.fail_if_unchanged { Exit::Noticed } else { Exit::Done });
     }
     let table = table(&plan);
@@ -40,9 +42,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         output.table(&table)?;
         output.finish()?;
         output.message(&format!("{} would be reclaimed. Nothing was changed.", bytes(all)));
+        kept.iter().for_each(|kept| output.message(kept));
         return Ok(Exit::Done);
     }
-    if !context.confirm("gc", &[&table], &format!("Reclaim {}?", bytes(all)))? {
+    if !context.confirm("gc", &[&table], &question(all, kept.as_deref()))? {
         return Ok(Exit::Declined);
     }
     context.run(async |job: &Job| engine.apply_gc(&plan, job).await)?;
@@ -53,6 +56,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     output.finish()?;
     output.message(&format!("Reclaimed {}.", bytes(all)));
     Ok(Exit::Done)
+}
+
+fn question(all: u64, kept: Option<&str>) -> String {
+    match kept {
+        Some(kept) => format!("{kept} Reclaim {}?", bytes(all)),
+        None => format!("Reclaim {}?", bytes(all)),
+    }
 }
 
 fn table(plan: &GcPlan) -> Table {
@@ -75,6 +85,18 @@ fn table(plan: &GcPlan) -> Table {
     table
 }
 
+/// What stays for published roots, if they keep anything.
+fn kept(plan: &GcPlan) -> Option<String> {
+    let roots = count(plan.kept_roots, "published root keeps", "published roots keep");
+    let them = if plan.kept_roots == 1 { "it" } else { "one" };
+    (plan.kept_roots > 0 && plan.kept_bytes > 0).then(|| {
+        format!(
+            "{roots} {} that nothing else needs; `roadstead history --forget ROOT` gives {them} up.",
+            bytes(plan.kept_bytes)
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::style::Paint;
@@ -89,6 +111,12 @@ mod tests {
             table(&plan).render(None, Paint::new(false)),
             "1 file of interrupted transfers                      3.0 MiB\n\
              12 generated files and directories of earlier roots    900 B\n"
+        );
+        assert_eq!(kept(&plan), None);
+        (plan.kept_roots, plan.kept_bytes) = (2, 5 << 20);
+        assert_eq!(
+            question(1 << 20, kept(&plan).as_deref()),
+            "2 published roots keep 5.0 MiB that nothing else needs; `roadstead history --forget ROOT` gives one up. Reclaim 1.0 MiB?"
         );
     }
 }

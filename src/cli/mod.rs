@@ -12,15 +12,19 @@ mod context;
 mod demo;
 mod export;
 mod gc;
+mod import;
 mod list;
 mod man;
 mod mistakes;
 mod outdated;
 mod output;
+mod place;
 mod progress;
 mod references;
 mod remove;
 mod report;
+mod restore;
+mod returning;
 mod root;
 mod serve;
 mod show;
@@ -28,6 +32,7 @@ mod stats;
 mod style;
 mod suggest;
 mod table;
+mod undo;
 mod update;
 mod verify;
 
@@ -113,6 +118,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Update(arguments) => update::run(&arguments, &context),
         Verb::Outdated(arguments) => outdated::run(&arguments, &context),
         Verb::Remove(arguments) => remove::run(&arguments, &context),
+        Verb::Undo(arguments) => undo::run(&arguments, &context),
         Verb::Gc(arguments) => gc::run(&arguments, &context),
         Verb::Allow(arguments) => allow::run(&arguments, &context),
         Verb::List(arguments) => list::run(&arguments, &context),
@@ -120,6 +126,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Stats => stats::run(&context),
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
+        Verb::Restore(arguments) => restore::run(&arguments, &context),
+        Verb::Import(arguments) => import::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),

@@ -60,13 +60,20 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 
 /// What a person wants to know before saying yes.
 fn consequence(plan: &RemovePlan) -> String {
-    match (plan.frees, plan.shared) {
-        (0, _) => "Nothing becomes free: others share all of it.".to_owned(),
-        (frees, 0) => format!("`roadstead gc` can free {} then.", bytes(frees)),
-        (frees, shared) => {
-            format!("`roadstead gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared))
-        }
+    match (plan.frees, stays(plan)) {
+        (0, None) => "Nothing becomes free.".to_owned(),
+        (0, Some(stays)) => format!("Nothing becomes free: {stays}."),
+        (frees, None) => format!("`roadstead gc` can free {} then.", bytes(frees)),
+        (frees, Some(stays)) => format!("`roadstead gc` can free {} then; {stays}.", bytes(frees)),
     }
+}
+
+/// What does not become free, and why.
+fn stays(plan: &RemovePlan) -> Option<String> {
+    let shared = (plan.shared > 0).then(|| format!("{} stay because others share them", bytes(plan.shared)));
+    let kept = (plan.kept > 0).then(|| format!("{} stay because published roots need them", bytes(plan.kept)));
+    let both: Vec<String> = shared.into_iter().chain(kept).collect();
+    (!both.is_empty()).then(|| both.join(", and "))
 }
 
 fn table(plan: &RemovePlan) -> Table {
@@ -90,16 +97,11 @@ fn summary(plan: &RemovePlan, done: &str, frees: &str) -> String {
         [only] => format!(", and with them the repository {}", printable(only)),
         many => format!(", and with them {} repositories", many.len()),
     };
-    let room = match (plan.frees, plan.shared) {
-        (0, _) => "; no disk space becomes free, since others share all of it".to_owned(),
-        (frees_bytes, 0) => format!("; `roadstead gc` {frees} {}", bytes(frees_bytes)),
-        (frees_bytes, shared) => {
-            format!(
-                "; `roadstead gc` {frees} {}, and {} stay because others share them",
-                bytes(frees_bytes),
-                bytes(shared)
-            )
-        }
+    let room = match (plan.frees, stays(plan)) {
+        (0, None) => "; no disk space becomes free".to_owned(),
+        (0, Some(stays)) => format!("; no disk space becomes free: {stays}"),
+        (frees_bytes, None) => format!("; `roadstead gc` {frees} {}", bytes(frees_bytes)),
+        (frees_bytes, Some(stays)) => format!("; `roadstead gc` {frees} {}, and {stays}", bytes(frees_bytes)),
     };
     format!("{} {done}{repositories}{room}.", count(plan.images.len() as u64, "image", "images"))
 }
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_a_person_reads() {
-        let mut plan = RemovePlan { images: vec![], repositories: vec![], frees: 3 << 20, shared: 38 << 20 };
+        let mut plan = RemovePlan { images: vec![], repositories: vec![], frees: 3 << 20, shared: 38 << 20, kept: 0 };
         assert_eq!(
             summary(&plan, "removed", "will free"),
             "0 images removed; `roadstead gc` will free 3.0 MiB, and 38 MiB stay because others share them."
@@ -121,11 +123,16 @@ mod tests {
             summary(&plan, "removed", "will free"),
             "0 images removed, and with them the repository library/nginx; `roadstead gc` will free 3.0 MiB."
         );
-        plan.frees = 0;
+        (plan.frees, plan.kept) = (0, 2 << 20);
         assert_eq!(
             summary(&plan, "would be removed", "would free"),
-            "0 images would be removed, and with them the repository library/nginx; no disk space becomes free, since others share \
-             all of it."
+            "0 images would be removed, and with them the repository library/nginx; no disk space becomes free: 2.0 MiB stay \
+             because published roots need them."
+        );
+        plan.shared = 1 << 20;
+        assert_eq!(
+            consequence(&plan),
+            "Nothing becomes free: 1.0 MiB stay because others share them, and 2.0 MiB stay because published roots need them."
         );
     }
 }

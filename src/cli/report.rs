@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `add`, `update` | [`AddReport`] |
 //! | `remove` | [`RemoveReport`] |
+//! | `undo` | [`UndoReport`] |
 //! | `gc` | [`GcReport`] |
 //! | `allow` | [`AllowReport`] |
 //! | `outdated` | an array of `engine::view::Currency` |
@@ -14,6 +15,7 @@
 //! | `stats` | `engine::view::Statistics` |
 //! | `root` | [`RootReport`] |
 //! | `export` | `engine::Exported` |
+//! | `restore`, `import` | `returning::ReturnReport` |
 //! | `verify` | `engine::view::Verified` |
 //! | `serve` | `{"serving": URL}`, as soon as it does |
 //! | `config show`, `config init` | see `config.rs` |
@@ -25,6 +27,7 @@ use serde_json::Value;
 use super::output::error_document;
 use crate::catalog::settings::Settings;
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, LeftOut, PlannedImage, RemovePlan};
+use crate::engine::undo::UndoPlan;
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 
@@ -108,9 +111,21 @@ pub(super) struct FailedReport {
 pub(super) struct RemoveReport<'a> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `images`, `repositories`, `frees`, `shared`.
+    /// `images`, `repositories`, `frees`, `shared`, `kept`.
     #[serde(flatten)]
     pub(super) plan: &'a RemovePlan,
+    /// The root now; nothing in a dry run.
+    pub(super) root: Option<String>,
+}
+
+/// What `undo` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct UndoReport<'a> {
+    /// Whether it was only planned.
+    pub(super) dry_run: bool,
+    /// `verb`, `summary`, `at` of what is undone; `returns` and `goes`.
+    #[serde(flatten)]
+    pub(super) plan: &'a UndoPlan,
     /// The root now; nothing in a dry run.
     pub(super) root: Option<String>,
 }
@@ -120,7 +135,7 @@ pub(super) struct RemoveReport<'a> {
 pub(super) struct GcReport<'a> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `blobs`, `blob_bytes`, `partial_files`, `partial_bytes`, `nodes`, `node_bytes`.
+    /// `blobs`, `blob_bytes`, `partial_files`, `partial_bytes`, `nodes`, `node_bytes`, `kept_roots`, `kept_bytes`.
     #[serde(flatten)]
     pub(super) plan: &'a GcPlan,
 }
@@ -220,7 +235,7 @@ impl ImageReport {
 }
 
 impl FailedReport {
-    fn of(failed: &FailedRequest) -> Self {
+    pub(super) fn of(failed: &FailedRequest) -> Self {
         Self { request: failed.request.clone(), error: error_document(&failed.error) }
     }
 }

@@ -57,8 +57,15 @@ fn summary(verified: &Verified) -> String {
         0 => String::new(),
         number => format!(" {} repaired.", count(number, "blob was", "blobs were")),
     };
+    let published = match verified.published_roots {
+        0 => String::new(),
+        roots => format!(
+            " {} complete.",
+            count(roots, "published root that is kept is", "published roots that are kept are")
+        ),
+    };
     format!(
-        "Read {}, {}: all are what their digests say, and the tree has its root.{repaired}",
+        "Read {}, {}: all are what their digests say, and the tree has its root.{published}{repaired}",
         count(verified.blobs, "blob", "blobs"),
         bytes(verified.bytes)
     )
@@ -66,6 +73,15 @@ fn summary(verified: &Verified) -> String {
 
 fn failure(verified: &Verified, repaired: bool) -> Option<Error> {
     let left = verified.damaged.iter().filter(|damage| !is_repaired(verified, damage)).count() as u64;
+    let missing = verified.missing.len() as u64;
+    if missing > 0 && left == 0 && verified.root_matches {
+        let parts =
+            count(missing, "directory or file of a published root is", "directories and files of published roots are");
+        return Some(
+            Error::new(Kind::Verification, format!("{parts} missing"))
+                .hint("What the catalog stands for now is complete. Going back to them is not possible; `roadstead history --forget ROOT` gives one up."),
+        );
+    }
     let error = match (left, verified.root_matches) {
         (0, true) => return None,
         (0, false) => Error::new(Kind::Verification, "the tree made anew does not have the recorded root")
@@ -103,6 +119,8 @@ mod tests {
             ],
             repaired: vec![Digest::of(b"2")],
             root_matches: true,
+            published_roots: 0,
+            missing: vec![],
         }
     }
 
@@ -114,6 +132,12 @@ mod tests {
         verified.repaired.push(Digest::of(b"1"));
         assert!(failure(&verified, true).is_none());
         assert!(summary(&verified).ends_with("root. 2 blobs were repaired."), "{}", summary(&verified));
+        verified.published_roots = 1;
+        assert!(summary(&verified).contains("1 published root that is kept is complete."), "{}", summary(&verified));
+        verified.missing.push("bafy".into());
+        assert!(
+            failure(&verified, false).unwrap().to_string().starts_with("1 directory or file of a published root is")
+        );
         verified.root_matches = false;
         assert_eq!(failure(&verified, false).unwrap().kind(), Kind::Verification);
         let shown = table(&sample()).render(Some(80), Paint::new(false));

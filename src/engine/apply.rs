@@ -43,7 +43,10 @@ impl Engine {
             }
             job.check()
         });
-        job.or_cancelled(take).await
+        let lock = job.or_cancelled(take).await?;
+        // Whoever has the lock is alone, so the moment names the plan.
+        self.plan.store(jiff::Timestamp::now().as_microsecond(), std::sync::atomic::Ordering::Relaxed);
+        Ok(lock)
     }
 
     /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.

@@ -1,7 +1,8 @@
 //! The tree as files, and as a CAR: what any web host, and any IPFS node, takes as it is.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,16 +12,16 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::Engine;
+use super::blocks::{blob_of, is_directory};
 use super::exported::Temporary;
 use super::job::{Event, Job};
+use super::since::short;
 use super::verify::panicked;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, state};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::image::Digest;
 use crate::store::LinkKind;
-use crate::unixfs::file::{self, Part};
-use crate::unixfs::{Link, NodeKind, RAW, car, directory};
+use crate::unixfs::{Link, car, directory};
 
 /// What an export wrote.
 #[derive(Debug, Clone, Serialize)]
@@ -114,6 +115,7 @@ impl Engine {
                 super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)?;
                 exported.copies += 1;
             } else {
+                self.bring(connection, &blob)?;
                 self.check_length(&blob)?;
                 super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
                 match self
@@ -134,31 +136,33 @@ impl Engine {
         Ok(())
     }
 
-    /// A hard link is made without reading the blob; what can be seen without that is looked at.
-    fn check_length(&self, blob: &Blob) -> Result<()> {
-        match self.store.size(&blob.digest)? {
-            Some(size) if size != blob.size => Err(damaged(&blob.digest)),
-            // That it isn't there is said by whoever opens it.
-            _ => Ok(()),
-        }
-    }
-
     /// Writes every block of the tree into a CARv1 file, which appears under its name only when it is complete.
-    /// With `include_private`, as if every private repository were allowed.
-    pub async fn export_car(self: &Arc<Self>, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+    /// With `include_private`, as if every private repository were allowed; with `since`, without the blocks that this root
+    /// has, which the catalog must still hold whole.
+    pub async fn export_car(
+        self: &Arc<Self>,
+        target: &Path,
+        include_private: bool,
+        since: Option<Cid>,
+        job: &Job,
+    ) -> Result<Exported> {
         let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
-        spawn_blocking(move || engine.write_car(&target, include_private, &job)).await.map_err(panicked)?
+        spawn_blocking(move || engine.write_car(&target, include_private, since.as_ref(), &job)).await.map_err(panicked)?
     }
 
-    fn write_car(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+    fn write_car(&self, target: &Path, include_private: bool, since: Option<&Cid>, job: &Job) -> Result<Exported> {
         let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
         let root = Self::root_to_export(&reader)?;
+        let there = match since {
+            Some(since) => super::since::blocks_of(&reader, self.profile, since, job)?,
+            None => HashSet::new(),
+        };
         job.meter().expect(root.tsize);
         let words = || format!("can't write {}", target.display());
         let (temporary, file) = Temporary::beside(target).context(words)?;
         let mut out = Out { writer: BufWriter::with_capacity(1 << 20, file), job, blocks: 0, bytes: 0 };
-        let written = self.write_blocks(&reader, &root, &mut out);
+        let written = self.write_blocks(&reader, &root, there, &mut out);
         let finished = written.and_then(|()| {
             let file = out.writer.into_inner().map_err(|error| Error::from(error.into_error()))?;
             Ok(file.sync_all()?)
@@ -176,19 +180,24 @@ impl Engine {
         })
     }
 
-    /// Every block below the root, each directory and file once, parents before their children.
-    fn write_blocks(&self, connection: &Connection, root: &Link, out: &mut Out<'_>) -> Result<()> {
+    /// Every block below the root that is not `seen`, each directory and file once, parents before their children.
+    fn write_blocks(
+        &self,
+        connection: &Connection,
+        root: &Link,
+        mut seen: HashSet<u128>,
+        out: &mut Out<'_>,
+    ) -> Result<()> {
         out.write(&car::header(&[root.cid]))?;
-        let mut seen = std::collections::HashSet::new();
         let mut todo = vec![*root];
         let mut store = nodes::Nodes::of(connection);
         while let Some(link) = todo.pop() {
-            if !seen.insert(link.cid) {
+            if !seen.insert(short(&link.cid)) {
                 continue;
             }
             if is_directory(connection, &link)? {
                 directory::nodes(&mut store, &link, &mut |node| {
-                    if node.cid == link.cid || seen.insert(node.cid) {
+                    if node.cid == link.cid || seen.insert(short(&node.cid)) {
                         out.block(&node.cid, &node.bytes)
                     } else {
                         Ok(())
@@ -210,71 +219,13 @@ impl Engine {
         &self,
         connection: &Connection,
         blob: &Blob,
-        seen: &mut std::collections::HashSet<Cid>,
+        seen: &mut HashSet<u128>,
         out: &mut Out<'_>,
     ) -> Result<()> {
-        let leaves = blobs::leaves(connection, blob)?;
-        let inline = if blob.inline { Some(blobs::bytes(connection, blob.id)?) } else { None };
-        let mut stored = if blob.inline { None } else { Some(self.store.open_blob(&blob.digest)?) };
-        let mut buffer = Vec::new();
-        for part in file::parts(self.profile, blob.size, leaves)? {
-            match part {
-                Part::Node(node) => {
-                    if node.cid == blob.link.cid || seen.insert(node.cid) {
-                        out.block(&node.cid, &node.bytes)?;
-                    }
-                }
-                Part::Leaf { cid, offset, length } => {
-                    // A leaf of several files is one block.
-                    if cid != blob.link.cid && !seen.insert(cid) {
-                        continue;
-                    }
-                    let (prefix, suffix) = file::leaf_frame(self.profile, length);
-                    buffer.clear();
-                    buffer.extend_from_slice(&prefix);
-                    match (&inline, &mut stored) {
-                        (Some(bytes), _) => {
-                            buffer.extend_from_slice(&bytes[offset as usize..(offset + length) as usize]);
-                        }
-                        (None, Some(file)) => {
-                            file.seek(SeekFrom::Start(offset))?;
-                            file.take(length).read_to_end(&mut buffer)?;
-                        }
-                        (None, None) => {}
-                    }
-                    buffer.extend_from_slice(&suffix);
-                    // The CAR must hold what its CIDs say, whatever happened to the disk.
-                    crate::unixfs::verify_block(&cid, &buffer).map_err(|_| damaged(&blob.digest))?;
-                    out.block(&cid, &buffer)?;
-                }
-            }
-        }
-        Ok(())
+        // A block of several files is written once; the root has been seen by who found the file.
+        let mut wanted = |_: usize, cid: &Cid| *cid == blob.link.cid || seen.insert(short(cid));
+        self.file_blocks(connection, blob, &mut wanted, &mut |block| out.block(&block.cid, block.bytes))
     }
-}
-
-fn damaged(digest: &Digest) -> Error {
-    Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
-        .hint("`roadstead verify --repair` fetches what is damaged again.")
-}
-
-/// Whether a link leads to a directory of the catalog.
-pub(super) fn is_directory(connection: &Connection, link: &Link) -> Result<bool> {
-    if link.cid.codec() == RAW {
-        return Ok(false);
-    }
-    match directory::NodeStore::get(&mut nodes::Nodes::of(connection), &link.cid)? {
-        Some(node) => Ok(NodeKind::of(&node.bytes)?.is_directory()),
-        None => Ok(false),
-    }
-}
-
-/// The file that a link leads to.
-pub(super) fn blob_of(connection: &Connection, link: &Link) -> Result<Blob> {
-    blobs::by_cid(connection, &link.cid)?.ok_or_else(|| {
-        Error::new(Kind::Verification, format!("the tree links {}, which the catalog doesn't have", link.cid))
-            .hint("`roadstead verify` says what else is wrong.")
-    })
 }
 
 struct Out<'j> {

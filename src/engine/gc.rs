@@ -1,19 +1,17 @@
 //! Reclaiming what nothing needs: blobs, interrupted transfers, generated files and directory nodes of former roots.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use cid::Cid;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 
 use super::Engine;
 use super::job::{Event, Job};
+use super::needed::Needed;
 use super::plan::{GcPlan, UnneededBlob};
-use crate::catalog::{Writer, blobs, nodes, state, statistics};
+use crate::catalog::{Writer, blobs, nodes, state};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
-use crate::unixfs::{Link, NodeKind, RAW, directory};
 
 impl Engine {
     /// Plans what can be reclaimed.
@@ -21,11 +19,16 @@ impl Engine {
         let reader = self.catalog.read()?;
         let mut plan = GcPlan { generation: state::generation(&reader)?, ..GcPlan::default() };
         let needed = Needed::of(&reader)?;
+        plan.kept_roots = needed.roots;
         for entry in self.store.list()? {
             let (digest, size) = entry?;
             let row = blobs::by_digest(&reader, &digest)?.filter(|row| !row.inline);
-            let is_needed = match row {
-                Some(row) => statistics::is_needed(&reader, row.id)?,
+            let is_needed = match &row {
+                Some(row) if needed.only_kept_blob(&reader, row)? => {
+                    plan.kept_bytes += size;
+                    true
+                }
+                Some(row) => needed.has_blob(&reader, row)?,
                 // A run that was killed left it verified; the next one finds it. A gc in between takes it.
                 None => false,
             };
@@ -41,16 +44,22 @@ impl Engine {
             plan.partial_bytes += size;
         }
         nodes::each(&reader, |cid, size| {
-            if !needed.nodes.contains(&cid) {
+            if !needed.has_node(&cid) {
                 plan.nodes += 1;
                 plan.node_bytes += size;
+            } else if needed.only_kept_node(&cid) {
+                plan.kept_bytes += size;
             }
         })?;
-        for (id, size) in needed.unneeded_inline(&reader)? {
-            let _ = id;
-            plan.nodes += 1;
-            plan.node_bytes += size;
-        }
+        blobs::each_inline(&reader, |blob| {
+            if !needed.has_blob(&reader, &blob)? {
+                plan.nodes += 1;
+                plan.node_bytes += blob.size;
+            } else if needed.only_kept_blob(&reader, &blob)? {
+                plan.kept_bytes += blob.size;
+            }
+            Ok(())
+        })?;
         Ok(plan)
     }
 
@@ -85,10 +94,11 @@ impl Engine {
 }
 
 fn remove_rows(writer: &Writer<'_>, plan: &GcPlan) -> Result<Vec<Digest>> {
+    let needed = Needed::of(writer)?;
     let mut files = Vec::with_capacity(plan.blobs.len());
     for unneeded in &plan.blobs {
         if let Some(row) = blobs::by_digest(writer, &unneeded.digest)?.filter(|row| !row.inline) {
-            if statistics::is_needed(writer, row.id)? {
+            if needed.has_blob(writer, &row)? {
                 return Err(Error::new(Kind::Locked, format!("{} is needed since this was planned", unneeded.digest))
                     .hint("Look at the new plan: run `roadstead gc` once more."));
             }
@@ -96,73 +106,31 @@ fn remove_rows(writer: &Writer<'_>, plan: &GcPlan) -> Result<Vec<Digest>> {
         }
         files.push(unneeded.digest);
     }
-    let needed = Needed::of(writer)?;
-    for (id, _) in needed.unneeded_inline(writer)? {
-        blobs::remove(writer, id)?;
+    for blob in unneeded_rows(writer, &needed)? {
+        blobs::remove(writer, blob)?;
     }
     let mut unneeded = Vec::new();
     nodes::each(writer, |cid, _| {
-        if !needed.nodes.contains(&cid) {
+        if !needed.has_node(&cid) {
             unneeded.push(cid);
         }
     })?;
     for cid in unneeded {
         nodes::remove(writer, &cid)?;
     }
-    // Blobs whose file is gone already, and which nothing needs.
-    writer.execute(
-        "DELETE FROM blobs WHERE bytes IS NULL AND NOT EXISTS (SELECT 1 FROM image_contents c WHERE c.blob = blobs.id)",
-        [],
-    )?;
     Ok(files)
 }
 
-/// What the root and the repositories' directories need of the catalog.
-struct Needed {
-    nodes: HashSet<Cid>,
-    files: HashSet<Cid>,
-}
-
-impl Needed {
-    fn of(connection: &Connection) -> Result<Self> {
-        let mut needed = Self { nodes: HashSet::new(), files: HashSet::new() };
-        let mut todo: Vec<Link> = nodes::all_directories(connection)?;
-        todo.extend(state::root(connection)?);
-        let mut store = nodes::Nodes::of(connection);
-        while let Some(link) = todo.pop() {
-            if link.cid.codec() == RAW || needed.nodes.contains(&link.cid) {
-                needed.files.insert(link.cid);
-                continue;
-            }
-            let Some(node) = directory::NodeStore::get(&mut store, &link.cid)? else {
-                needed.files.insert(link.cid);
-                continue;
-            };
-            if !NodeKind::of(&node.bytes)?.is_directory() {
-                needed.files.insert(link.cid);
-                continue;
-            }
-            directory::nodes(&mut store, &link, &mut |node| {
-                needed.nodes.insert(node.cid);
-                Ok(())
-            })?;
-            directory::list(&mut store, &link, &mut |_, child| {
-                todo.push(child);
-                Ok(())
-            })?;
+/// Manifests, generated files, and blobs without a file, that nothing needs.
+fn unneeded_rows(connection: &Connection, needed: &Needed) -> Result<Vec<i64>> {
+    let mut unneeded = Vec::new();
+    let mut look = |blob: blobs::Blob| {
+        if !needed.has_blob(connection, &blob)? {
+            unneeded.push(blob.id);
         }
-        Ok(needed)
-    }
-
-    /// Generated files and manifests that neither the tree nor an image needs.
-    fn unneeded_inline(&self, connection: &Connection) -> Result<Vec<(i64, u64)>> {
-        let mut unneeded = Vec::new();
-        blobs::each_inline(connection, |blob| {
-            if !self.files.contains(&blob.link.cid) && !blobs::is_referenced(connection, blob.id)? {
-                unneeded.push((blob.id, blob.size));
-            }
-            Ok(())
-        })?;
-        Ok(unneeded)
-    }
+        Ok(())
+    };
+    blobs::each_inline(connection, &mut look)?;
+    blobs::each_stored(connection, &mut look)?;
+    Ok(unneeded)
 }

@@ -5,8 +5,10 @@
 
 mod apply;
 mod attached;
+mod blocks;
 mod closure;
 mod currency;
+pub mod diff;
 mod export;
 mod exported;
 mod fetch;
@@ -14,6 +16,7 @@ mod gateway_view;
 mod gc;
 pub mod job;
 mod names;
+mod needed;
 mod nested;
 mod notices;
 mod pages;
@@ -28,17 +31,21 @@ pub mod restore;
 mod settle;
 pub mod shelf;
 mod show;
+mod since;
 #[cfg(test)]
 mod tests;
 mod touched;
 mod tree;
+pub mod undo;
 mod verify;
 pub mod view;
 
 pub use export::Exported;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use cid::Cid;
@@ -75,6 +82,10 @@ pub struct Engine {
     notices: Arc<notices::Notices>,
     wait: Duration,
     profile: Profile,
+    /// The plan that is being applied, by which its changes are found together again.
+    plan: AtomicI64,
+    /// Places that have blobs which were left there, as far as they were needed.
+    sources: Mutex<HashMap<String, Arc<dyn crate::node::source::BlockSource>>>,
 }
 
 impl Engine {
@@ -105,6 +116,8 @@ impl Engine {
             notices,
             wait: options.wait,
             profile,
+            plan: AtomicI64::new(0),
+            sources: Mutex::default(),
         })
     }
 

@@ -226,6 +226,8 @@ pub struct RemovePlan {
     pub frees: u64,
     /// Bytes that stay because other images share them.
     pub shared: u64,
+    /// Bytes that stay because published roots that are kept need them.
+    pub kept: u64,
 }
 
 /// One image of a [`RemovePlan`].
@@ -258,6 +260,10 @@ pub struct GcPlan {
     pub nodes: u64,
     /// Their bytes.
     pub node_bytes: u64,
+    /// Published roots, besides the one that the catalog stands for, that keep what they need.
+    pub kept_roots: u64,
+    /// Bytes that only they need, and that stay.
+    pub kept_bytes: u64,
     #[serde(skip)]
     pub(super) generation: u64,
 }

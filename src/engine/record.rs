@@ -3,6 +3,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 
 use super::Engine;
 use super::closure::{CONFIG, platform_in};
@@ -13,7 +14,7 @@ use crate::catalog::images::{self, Content, Image, NewImage, Role};
 use crate::catalog::omissions::Omission;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
-use crate::catalog::{Writer, blobs, state};
+use crate::catalog::{Writer, blobs, state, undo};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Digest, Manifest, Platform, Tag};
 use crate::unixfs::hash::FileDigests;
@@ -89,7 +90,7 @@ impl Engine {
             omissions: &omissions,
         };
         let row = self.put(writer, settings, &repository, &parts, image, ready)?;
-        of_it.image(writer, &row)?;
+        of_it.came(writer, &repository, &row)?;
         for attached in &image.attached {
             self.attach(writer, settings, &repository, attached, image, ready, of_it)?;
         }
@@ -113,11 +114,17 @@ impl Engine {
             let settings = settings::load(writer)?.unwrap_or(settings);
             let root = super::tree::update(writer, &settings, &touched)?;
             state::advance(writer, &root, verb, summary, super::now())?;
+            let steps: Vec<String> = touched.take_steps().iter().map(super::undo::Step::text).collect::<Result<_>>()?;
+            undo::note(writer, self.plan.load(Ordering::Relaxed), &steps)?;
             Ok(root.cid)
         })
     }
 
-    fn repository_of(writer: &Writer<'_>, image: &PlannedImage, touched: &mut Touched) -> Result<Repository> {
+    pub(super) fn repository_of(
+        writer: &Writer<'_>,
+        image: &PlannedImage,
+        touched: &mut Touched,
+    ) -> Result<Repository> {
         if let Some(mut repository) = repositories::by_name(writer, image.name.as_str())? {
             let of_it = match touched.repositories.entry(repository.id) {
                 // What an image before this one made of it in the same change is not how it was.
@@ -191,10 +198,10 @@ impl Engine {
             omissions: &[],
         };
         let row = self.put(writer, settings, repository, &parts, image, ready)?;
-        touched.image(writer, &row)
+        touched.came(writer, repository, &row)
     }
 
-    fn put(
+    pub(super) fn put(
         &self,
         writer: &Writer<'_>,
         settings: &Settings,
@@ -365,6 +372,7 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
 
 /// Takes an image out, and notes what that touches.
 pub(super) fn forget(writer: &Writer<'_>, image: &Image, touched: &mut TouchedRepository) -> Result<()> {
+    touched.steps.push(super::undo::Step::went(writer, image)?);
     touched.image(writer, image)?;
     images::remove(writer, image.id)
 }
@@ -396,7 +404,9 @@ pub(super) fn drop_if_empty(writer: &Writer<'_>, repository: &Repository, touche
         return Ok(false);
     }
     touched.removed.push(RemovedRepository::remember(writer, repository)?);
-    touched.repositories.remove(&repository.id);
+    if let Some(of_it) = touched.repositories.remove(&repository.id) {
+        touched.steps.extend(of_it.steps);
+    }
     repositories::remove(writer, repository.id)?;
     Ok(true)
 }

@@ -13,15 +13,17 @@ use super::record::{drop_if_empty, forget, prune};
 use super::request::Pick;
 use crate::catalog::images::{self, Image};
 use crate::catalog::repositories::{self, Repository};
-use crate::catalog::{blobs, statistics};
+use crate::catalog::{blobs, nodes, publications, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::Reference;
+use crate::site::paths;
+use crate::unixfs::tree;
 
 impl Engine {
     /// Plans to remove these images; a bare name means the whole repository.
     pub fn plan_remove(&self, picks: &[Pick]) -> Result<RemovePlan> {
         let reader = self.catalog.read()?;
-        let mut plan = RemovePlan { images: Vec::new(), repositories: Vec::new(), frees: 0, shared: 0 };
+        let mut plan = RemovePlan { images: Vec::new(), repositories: Vec::new(), frees: 0, shared: 0, kept: 0 };
         let mut chosen = BTreeSet::new();
         let mut touched = BTreeMap::new();
         let mut todo = Vec::new();
@@ -63,7 +65,8 @@ impl Engine {
         }
         let ids: Vec<i64> = chosen.into_iter().collect();
         let figures = statistics::images(&reader, &ids)?;
-        plan.frees = figures.unique;
+        plan.kept = kept(&reader, &ids)?;
+        plan.frees = figures.unique - plan.kept;
         plan.shared = figures.stored - figures.unique;
         Ok(plan)
     }
@@ -114,6 +117,27 @@ fn removed(repository: &Repository, image: &Image) -> RemovedImage {
         attached: image.attached_to.is_some(),
         id: image.id,
     }
+}
+
+/// Bytes of what only these images need in the catalog, and published roots that are kept still have under the images' names.
+fn kept(connection: &Connection, ids: &[i64]) -> Result<u64> {
+    let roots = publications::kept_roots(connection)?;
+    if roots.is_empty() {
+        return Ok(0);
+    }
+    let mut store = nodes::Nodes::of(connection);
+    let mut bytes = 0;
+    for (repository, blob) in statistics::unique_blobs(connection, ids)? {
+        let row = blobs::by_id(connection, blob)?;
+        for (root, place) in roots.iter().flat_map(|root| [(root, paths::BLOBS), (root, paths::MANIFESTS)]) {
+            let path = format!("{}/{repository}/{place}/{}", paths::NATIVE, row.digest);
+            if tree::lookup(&mut store, root, &path)?.is_some() {
+                bytes += row.size;
+                break;
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// `name:tag` or `name@digest`.

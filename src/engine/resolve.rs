@@ -137,9 +137,8 @@ impl Engine {
                 let here = match seen.entry(wanted.digest) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(unknown) => {
-                        unknown.insert(blobs::by_digest(&reader, &wanted.digest)?.filter(|blob| {
-                            blob.inline || self.store.contains(&wanted.digest, wanted.size).unwrap_or(false)
-                        }))
+                        let known = blobs::by_digest(&reader, &wanted.digest)?;
+                        unknown.insert(known.filter(|blob| self.is_here(&reader, blob).unwrap_or(false)))
                     }
                 };
                 // What only private repositories have is published elsewhere only if it is there, too: a digest is no

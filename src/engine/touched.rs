@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
+use super::undo::Step;
 use crate::catalog::blobs;
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::Repository;
@@ -19,6 +20,8 @@ pub(super) struct Touched {
     pub(super) repositories: BTreeMap<i64, TouchedRepository>,
     /// Repositories that are gone, with the directories and the pages they had.
     pub(super) removed: Vec<RemovedRepository>,
+    /// What repositories that are gone saw before, in order.
+    pub(super) steps: Vec<Step>,
     /// The host name on the pages, or the site's version, is another.
     pub(super) everything: bool,
 }
@@ -53,9 +56,27 @@ pub(super) struct TouchedRepository {
     pub(super) whole: bool,
     /// Whether it was part of the tree before.
     pub(super) was_published: bool,
+    /// What happened to its images, in order, so that it can be undone.
+    pub(super) steps: Vec<Step>,
+}
+
+impl Touched {
+    /// What happened to images, in the order of each repository.
+    pub(super) fn take_steps(&mut self) -> Vec<Step> {
+        let of_each = self.repositories.values_mut().flat_map(|of_it| std::mem::take(&mut of_it.steps));
+        let mut steps = std::mem::take(&mut self.steps);
+        steps.extend(of_each);
+        steps
+    }
 }
 
 impl TouchedRepository {
+    /// Notes an image that has just come.
+    pub(super) fn came(&mut self, connection: &Connection, repository: &Repository, image: &Image) -> Result<()> {
+        self.steps.push(Step::came(repository, image));
+        self.image(connection, image)
+    }
+
     /// Adds everything of an image, as the catalog has it at this moment: to be called before it goes and after it came.
     pub(super) fn image(&mut self, connection: &Connection, image: &Image) -> Result<()> {
         for content in images::contents(connection, image.id)? {

@@ -6,11 +6,12 @@ use tokio::task::spawn_blocking;
 
 use super::Engine;
 use super::job::{Event, Job};
+use super::needed::Needed;
 use super::plan::PlannedBlob;
 use super::touched::{Touched, TouchedRepository};
 use super::view::{Damage, Verified};
 use crate::catalog::blobs::Blob;
-use crate::catalog::{Catalog, Writer, blobs, images, repositories, settings, state, statistics};
+use crate::catalog::{Catalog, Writer, blobs, images, left_blobs, repositories, settings, state, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::store::Verdict;
@@ -31,6 +32,12 @@ impl Engine {
             job.check()?;
             verified.blobs += 1;
             verified.bytes += blob.size;
+            if self.is_left(&blob)? {
+                verified.blobs -= 1;
+                verified.bytes -= blob.size;
+                verified.left += 1;
+                continue;
+            }
             if let Some(problem) = self.check_blob(blob.clone(), job).await?
                 && self.is_still_needed(&blob.digest)?
             {
@@ -39,6 +46,7 @@ impl Engine {
             job.tell(Event::Progress { what: "blobs", done: done as u64 + 1, total });
         }
         self.check_inline(&mut verified)?;
+        self.check_published(&mut verified)?;
         let engine = Arc::clone(self);
         verified.root_matches = spawn_blocking(move || engine.root_from_nothing()).await.map_err(panicked)??;
         if repair {
@@ -51,8 +59,9 @@ impl Engine {
     fn stored_blobs(&self) -> Result<Vec<Blob>> {
         let reader = self.catalog.read()?;
         let mut all = Vec::new();
+        let needed = Needed::of(&reader)?;
         blobs::each_stored(&reader, |blob| {
-            if statistics::is_needed(&reader, blob.id)? {
+            if needed.has_blob(&reader, &blob)? {
                 all.push(blob);
             }
             Ok(())
@@ -60,11 +69,16 @@ impl Engine {
         Ok(all)
     }
 
+    /// Whether it is not here because it was left elsewhere.
+    fn is_left(&self, blob: &Blob) -> Result<bool> {
+        Ok(self.store.size(&blob.digest)?.is_none() && left_blobs::place(&*self.catalog.read()?, blob.id)?.is_some())
+    }
+
     /// Whether it was not removed and reclaimed while it was being checked.
     fn is_still_needed(&self, digest: &Digest) -> Result<bool> {
         let reader = self.catalog.read()?;
         match blobs::by_digest(&reader, digest)? {
-            Some(blob) => statistics::is_needed(&reader, blob.id),
+            Some(blob) => Needed::of(&reader)?.has_blob(&reader, &blob),
             None => Ok(false),
         }
     }
@@ -119,6 +133,15 @@ impl Engine {
         Ok(())
     }
 
+    /// That nothing of the published roots that are kept is missing.
+    fn check_published(&self, verified: &mut Verified) -> Result<()> {
+        let reader = self.catalog.read()?;
+        let needed = Needed::of(&reader)?;
+        verified.published_roots = needed.roots;
+        verified.missing = needed.holes(&reader)?.iter().map(ToString::to_string).collect();
+        Ok(())
+    }
+
     /// Whether the tree built from nothing has the recorded root. Builds it in a copy of the catalog.
     fn root_from_nothing(&self) -> Result<bool> {
         let recorded = self.root()?;
@@ -166,8 +189,11 @@ impl Engine {
                 Error::new(Kind::Verification, "the catalog itself is damaged")
                     .hint("Move `catalog.db` away and add the images again; verified blobs are used, not fetched.")
             })?;
-            let image =
-                images::any_with(&reader, blob.id)?.ok_or_else(|| Error::new(Kind::NotFound, "no image needs it"))?;
+            let image = images::any_with(&reader, blob.id)?.ok_or_else(|| {
+                Error::new(Kind::NotFound, "no image needs it, but a published root does").hint(
+                    "Add the image again that had it, or give the root up with `roadstead history --forget ROOT`.",
+                )
+            })?;
             (blob.size, repositories::by_id(&reader, image.repository)?, super::show::name_of(&reader, &image)?)
         };
         let upstream = repository.upstream.ok_or_else(|| {

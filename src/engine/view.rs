@@ -260,12 +260,18 @@ pub struct Verified {
     pub blobs: u64,
     /// Bytes that were read.
     pub bytes: u64,
+    /// Blobs that a lazy restore left elsewhere until they are needed: nothing of them is here to be read.
+    pub left: u64,
     /// What was found to be wrong, in words.
     pub damaged: Vec<Damage>,
     /// Which of that was repaired.
     pub repaired: Vec<Digest>,
     /// Whether the tree recomputed from nothing has the recorded root.
     pub root_matches: bool,
+    /// Published roots, besides that one, that are kept and were checked too.
+    pub published_roots: u64,
+    /// What they need and the catalog does not have, by CID.
+    pub missing: Vec<String>,
 }
 
 /// Something that is not what the catalog says.

@@ -3,6 +3,8 @@
 //! A [`Zone`] reads and replaces the TXT set at one name; adapters are RFC 2136, the hosted providers, and a person. Knows
 //! DNS; must not know nodes, nor the catalog. What a server says is untrusted.
 
+pub mod world;
+
 use std::fmt;
 
 use async_trait::async_trait;

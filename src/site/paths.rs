@@ -23,6 +23,9 @@ pub const REPOSITORIES: &str = "repositories";
 /// Below it, the records of repositories.
 pub const CATALOG: &str = "catalog";
 
+/// What the names of our own files among repositories begin with; no component of a repository's name does.
+pub const OWN: char = '_';
+
 /// In a view: empty, makes `GET /v2/` answer 200 on any host.
 pub const PING: &str = "index.html";
 /// In a view: the list of repositories.

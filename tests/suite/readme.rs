@@ -22,7 +22,7 @@ const NOT_RUN: [&str; 4] =
 /// How the program is started from a clone; here it is built already.
 const FROM_A_CLONE: &str = "cargo run --release -- ";
 /// Verbs that end by themselves and ask nothing.
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "add",
     "allow",
     "completions",
@@ -37,6 +37,7 @@ const VERBS: [&str; 17] = [
     "root",
     "show",
     "stats",
+    "undo",
     "update",
     "verify",
     "--version",
@@ -112,7 +113,7 @@ fn way(line: &str) -> Option<Way> {
     match (words.next()?, words.next()?) {
         ("roadstead", "serve") => Some(Way::Serve(line.trim_end_matches('&').trim().to_owned())),
         // A verb that asks has to be told.
-        ("roadstead", "remove" | "gc") if !line.contains(" --yes") && !line.contains(" --dry-run") => None,
+        ("roadstead", "remove" | "gc" | "undo") if !line.contains(" --yes") && !line.contains(" --dry-run") => None,
         ("roadstead", verb) if VERBS.contains(&verb) => Some(Way::Shell(line)),
         ("podman", "pull" | "images" | "image") => {
             let plain = !line.contains(['"', '\'', '$', '|', ';', '&', '<', '>', '\\', '*', '`']);

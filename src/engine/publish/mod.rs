@@ -3,4 +3,20 @@
 //! [`plan`] says what will happen as values that every face shows; the rest does exactly that. Order: hand over what the node
 //! lacks, pin, check, then DNSLink, then IPNS; a failure before the names moved leaves the former publication whole.
 
+mod chain;
+mod check;
+mod difference;
+mod gateways;
+mod handover;
+mod names;
+mod pins;
+mod places;
 pub mod plan;
+mod planning;
+mod run;
+pub mod summary;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+pub use places::Places;

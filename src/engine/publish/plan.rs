@@ -43,7 +43,12 @@ pub struct PublishPlan {
 impl PublishPlan {
     /// Whether there is nothing to do anywhere.
     pub fn is_done(&self) -> bool {
-        self.failed.is_empty() && self.targets.iter().all(|target| target.is_done())
+        self.failed.is_empty() && self.targets.iter().all(|target| self.is_done_at(target))
+    }
+
+    /// Whether this target of the plan has the root, its names say so, and it is written down here.
+    pub fn is_done_at(&self, target: &PlannedTarget) -> bool {
+        target.is_done() && target.former == Some(self.root)
     }
 }
 
@@ -89,6 +94,7 @@ impl PlannedTarget {
     /// Whether there is nothing to do.
     pub fn is_done(&self) -> bool {
         self.pinned
+            && self.continues.is_none()
             && self.blocks == 0
             && self.unpin.is_empty()
             && self.dnslink.as_ref().is_none_or(|record| record.before == record.after)

@@ -82,6 +82,15 @@ impl Engine {
         Ok(returned)
     }
 
+    /// Whether something can be restored here: nothing is here but an unfinished restore.
+    pub fn check_restorable(&self) -> Result<()> {
+        let reader = self.catalog.read()?;
+        if restoring::load(&reader)?.is_some() {
+            return Ok(());
+        }
+        check_free(None, "", !repositories::list(&reader, None, Some(1))?.is_empty())
+    }
+
     /// Makes the catalog the one that comes back, if nothing else is in it.
     fn begin_restore(&self, plan: &ReturnPlan) -> Result<()> {
         let root = plan.root.map(|root| root.to_string()).unwrap_or_default();

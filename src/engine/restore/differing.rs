@@ -66,7 +66,7 @@ pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) 
 fn ours_of(engine: &Engine, cid: &Cid) -> Result<Option<BTreeMap<String, Cid>>> {
     let reader = engine.catalog.read()?;
     let link = Link { cid: *cid, tsize: 0 };
-    if !crate::engine::export::is_directory(&reader, &link)? {
+    if !crate::engine::blocks::is_directory(&reader, &link)? {
         return Ok(None);
     }
     let mut all = BTreeMap::new();

@@ -1,30 +1,35 @@
 //! Blobs that are left where they are until they are needed: rows now, bytes later.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use rusqlite::Connection;
+use tokio::runtime::Handle;
 
 use super::apply::Left;
-use super::body::leaves;
+use super::body::{FileStream, leaves};
 use super::place::Place;
 use super::plan::ReturnPlan;
-use super::registry::FileByCid;
 use super::tree::Tree;
 use crate::catalog::blobs::{self, Blob, NewBlob};
 use crate::catalog::images::Role;
-use crate::catalog::{left_blobs, statistics};
+use crate::catalog::left_blobs;
 use crate::engine::Engine;
-use crate::engine::job::{Event, Job};
+use crate::engine::job::Job;
 use crate::engine::plan::{AddPlan, PlannedBlob};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 use crate::node::source::BlockSource;
 use crate::site::paths;
+use crate::text::printable_within;
 use crate::unixfs::file;
 
-/// Blobs whose inner nodes are read at the same time, or that are fetched at the same time.
+/// Blobs whose inner nodes are read at the same time.
 const AT_ONCE: usize = 6;
+/// How often it is looked whether a blob that someone else brings is there.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Engine {
     /// Takes the blobs out of a plan that can wait, and records what they are and who has them.
@@ -85,86 +90,60 @@ impl Engine {
         Ok(left)
     }
 
-    /// Brings a blob into the store that was left elsewhere; nothing to do for any other.
-    pub async fn bring(self: &Arc<Self>, digest: &Digest, job: &Job) -> Result<()> {
-        let (blob, place) = {
-            let reader = self.catalog.read()?;
-            let Some(blob) = blobs::by_digest(&reader, digest)? else { return Ok(()) };
-            let Some(place) = left_blobs::place(&reader, blob.id)? else { return Ok(()) };
-            (blob, place)
-        };
-        let source = Self::source_of(&place).await?;
-        self.bring_from(source, blob, job).await
+    /// Whether any blob was left elsewhere until it is needed.
+    pub fn has_left_blobs(&self) -> Result<bool> {
+        left_blobs::any(&*self.catalog.read()?)
     }
 
-    /// Brings everything into the store that was left elsewhere and is needed: before all of it is given out.
-    pub async fn bring_all(self: &Arc<Self>, job: &Job) -> Result<()> {
-        let all: Vec<(Blob, String)> = {
-            let reader = self.catalog.read()?;
-            let mut needed = Vec::new();
-            for (blob, place) in left_blobs::all(&reader)? {
-                if statistics::is_needed(&reader, blob.id)? {
-                    needed.push((blob, place));
-                }
-            }
-            needed
-        };
-        if all.is_empty() {
+    /// Brings a blob into the store that was left elsewhere; nothing to do for any other. To be called before a blob of the
+    /// store is read, where that may block.
+    pub(in crate::engine) fn bring(&self, connection: &Connection, blob: &Blob) -> Result<()> {
+        if blob.inline || self.store.contains(&blob.digest, blob.size)? {
             return Ok(());
         }
-        let bytes = all.iter().map(|(blob, _)| blob.size).sum();
-        job.meter().expect(bytes);
-        job.tell(Event::Fetching { blobs: all.len() as u64, bytes });
-        let mut sources: std::collections::BTreeMap<String, Arc<dyn BlockSource>> = std::collections::BTreeMap::new();
-        for (_, place) in &all {
-            if !sources.contains_key(place) {
-                sources.insert(place.clone(), Self::source_of(place).await?);
-            }
-        }
-        let sources = &sources;
-        let mut bringing = stream::iter(all)
-            .map(|(blob, place)| async move {
-                match sources.get(&place) {
-                    Some(source) => self.bring_from(Arc::clone(source), blob, job).await,
-                    None => Ok(()),
-                }
-            })
-            .buffer_unordered(AT_ONCE);
-        while let Some(brought) = bringing.next().await {
-            brought?;
-        }
-        Ok(())
-    }
-
-    async fn source_of(place: &str) -> Result<Arc<dyn BlockSource>> {
-        let opened = place.parse::<Place>()?.blocks(None).await?;
-        let (source, _) = opened
-            .ok_or_else(|| Error::new(Kind::Usage, format!("{} has no blocks", crate::text::printable_within(place, 200))))?;
-        Ok(source)
-    }
-
-    async fn bring_from(self: &Arc<Self>, source: Arc<dyn BlockSource>, blob: Blob, job: &Job) -> Result<()> {
-        let place = source.place();
-        let planned = PlannedBlob {
-            digest: blob.digest,
-            size: blob.size,
-            image: format!("a lazy restore from {place}"),
-            anew: false,
-            registry: Arc::new(FileByCid { source, cid: blob.link.cid }),
-            // The blob is asked for by its CID, and no repository.
-            repository: "blobs".parse()?,
-            bytes: None,
-        };
-        match Arc::clone(self).fetch(planned, job.clone()).await {
-            Ok(_) => {}
-            // Another process brings it right now; whoever reads it looks again.
-            Err(error) if error.kind() == Kind::Locked && self.store.contains(&blob.digest, blob.size)? => {}
-            Err(error) => return Err(error),
-        }
-        self.store.sync_directory()?;
-        if self.catalog.is_read_only() {
-            return Ok(());
-        }
+        let Some(place) = left_blobs::place(connection, blob.id)? else { return Ok(()) };
+        let handle = Handle::try_current()
+            .map_err(|error| Error::new(Kind::Unexpected, "there is no runtime to fetch with").caused_by(error))?;
+        let brought = self.bring_from(&place, blob, &handle);
+        brought.context(|| format!("{} was left at {} until now", blob.digest, printable_within(&place, 200)))?;
         self.catalog.write(|writer| left_blobs::remove(writer, blob.id))
+    }
+
+    fn bring_from(&self, place: &str, blob: &Blob, handle: &Handle) -> Result<()> {
+        let source = self.source_of(place, handle)?;
+        let mut writer = loop {
+            match self.store.begin(blob.digest, blob.size, self.profile) {
+                // Someone else brings it right now.
+                Err(error) if error.kind() == Kind::Locked => {
+                    std::thread::sleep(PAUSE);
+                    if self.store.contains(&blob.digest, blob.size)? {
+                        return Ok(());
+                    }
+                }
+                begun => break begun?,
+            }
+        };
+        let mut stream = handle.block_on(FileStream::open(source, &blob.link.cid, writer.position()))?;
+        if stream.size() != blob.size {
+            let words = format!("it has {} bytes there instead of {}", stream.size(), blob.size);
+            return Err(Error::new(Kind::Verification, words));
+        }
+        while let Some(chunk) = handle.block_on(stream.chunk())? {
+            writer.write(&chunk)?;
+        }
+        writer.commit()?;
+        self.store.sync_directory()
+    }
+
+    /// The place, opened once.
+    fn source_of(&self, place: &str, handle: &Handle) -> Result<Arc<dyn BlockSource>> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = sources.get(place) {
+            return Ok(Arc::clone(known));
+        }
+        let opened = handle.block_on(place.parse::<Place>()?.blocks(None))?;
+        let (source, _) = opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
+        sources.insert(place.to_owned(), Arc::clone(&source));
+        Ok(source)
     }
 }

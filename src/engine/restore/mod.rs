@@ -7,16 +7,19 @@
 //! | file | knows |
 //! |---|---|
 //! | `place` | what `--from` means |
+//! | `name` | which root a domain means |
 //! | `tree`, `body`, `directory` | how a tree is read: from blocks in constant memory, or from files |
 //! | `records` | what a tree says of itself |
 //! | `plan`, `apply` | what becomes of it, and that it does |
 //! | `lazy` | blobs that come when they are needed |
 
 mod apply;
+mod beside;
 mod body;
 mod differing;
 mod directory;
 mod lazy;
+mod name;
 mod place;
 mod plan;
 mod records;
@@ -24,6 +27,7 @@ mod registry;
 mod tree;
 
 pub use apply::{Left, Returned};
+pub use name::root_of;
 pub use place::{Beside, Place};
 pub use plan::{Purpose, ReturnPlan, ReturningImage, ReturningRepository};
 pub use records::Records;

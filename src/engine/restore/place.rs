@@ -71,8 +71,8 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// As it can be written again.
-    pub(super) fn written(&self) -> Result<String> {
+    /// As it can be written again, from whatever directory.
+    pub fn written(&self) -> Result<String> {
         Ok(match self {
             Self::Gateway(address) => address.clone(),
             Self::Kubo(address) => format!("kubo:{address}"),

@@ -96,6 +96,11 @@ impl ReturnPlan {
         self.images().all(|(_, image)| image.change == Change::Unchanged)
     }
 
+    /// How files and directories become blocks where it is read from.
+    pub fn profile(&self) -> crate::unixfs::Profile {
+        self.records.profile
+    }
+
     /// Every image with its repository.
     pub fn images(&self) -> impl Iterator<Item = (&ReturningRepository, &ReturningImage)> {
         self.repositories.iter().flat_map(|repository| repository.images.iter().map(move |image| (repository, image)))

@@ -1,17 +1,13 @@
 //! A published tree as the registry that it is: its native view holds every manifest and blob under its digest.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cid::Cid;
 
-use super::body::FileStream;
 use super::tree::Tree;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
-use crate::node::source::BlockSource;
 use crate::registry::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry};
 use crate::site::records::RepositoryRecord;
 use crate::site::{lists, paths};
@@ -111,50 +107,5 @@ impl Registry for TreeRegistry {
 
     async fn is_private(&self, _: &RepositoryName, _: &Target) -> Result<bool> {
         Ok(self.private)
-    }
-}
-
-/// One blob by the CID of its file.
-#[derive(Debug)]
-pub(in crate::engine) struct FileByCid {
-    pub(in crate::engine) source: Arc<dyn BlockSource>,
-    pub(in crate::engine) cid: Cid,
-}
-
-impl FileByCid {
-    fn only_a_blob() -> Error {
-        Error::new(Kind::Unexpected, "only a blob can be asked for here")
-    }
-}
-
-#[async_trait]
-impl Registry for FileByCid {
-    async fn head(&self, _: &RepositoryName, _: &Target) -> Result<Head> {
-        Err(Self::only_a_blob())
-    }
-
-    async fn manifest(&self, _: &RepositoryName, _: &Target) -> Result<Fetched> {
-        Err(Self::only_a_blob())
-    }
-
-    async fn blob(&self, _: &RepositoryName, digest: &Digest, size: u64, from: u64) -> Result<BlobBody> {
-        let stream = FileStream::open(Arc::clone(&self.source), &self.cid, from).await?;
-        if stream.size() != size {
-            let words = format!("{digest} at {} has {} bytes instead of {size}", self.source.place(), stream.size());
-            return Err(Error::new(Kind::Verification, words));
-        }
-        Ok(BlobBody::stream(Box::new(stream)))
-    }
-
-    async fn tags(&self, _: &RepositoryName) -> Result<Vec<Tag>> {
-        Err(Self::only_a_blob())
-    }
-
-    async fn referrers(&self, _: &RepositoryName, _: &Digest) -> Result<Vec<Descriptor>> {
-        Err(Self::only_a_blob())
-    }
-
-    async fn is_private(&self, _: &RepositoryName, _: &Target) -> Result<bool> {
-        Err(Self::only_a_blob())
     }
 }

@@ -5,11 +5,14 @@ mod attached;
 mod batches;
 mod bounds;
 mod consent;
+mod diff;
 mod export;
 mod names;
 mod purity;
 mod remove;
 mod restore;
+mod retention;
+mod undo;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,10 +29,10 @@ use crate::registry::memory::{Image, ImageBuilder, IndexBuilder, MemoryRegistry}
 use crate::unixfs::Profile;
 
 /// A registry, and a data directory to mirror into.
-struct Yard {
-    registry: MemoryRegistry,
-    directory: tempfile::TempDir,
-    engine: Arc<Engine>,
+pub(super) struct Yard {
+    pub(super) registry: MemoryRegistry,
+    pub(super) directory: tempfile::TempDir,
+    pub(super) engine: Arc<Engine>,
 }
 
 fn options(directory: &Path, profile: Option<Profile>) -> Options {
@@ -41,17 +44,17 @@ fn options(directory: &Path, profile: Option<Profile>) -> Options {
     }
 }
 
-fn platform(text: &str) -> Platform {
+pub(super) fn platform(text: &str) -> Platform {
     text.parse().unwrap()
 }
 
 /// A small image whose only layer has this content.
-fn image(on: &str, content: &str) -> Image {
+pub(super) fn image(on: &str, content: &str) -> Image {
     ImageBuilder::new(platform(on)).layer(&[("base", "the same everywhere")]).layer(&[("content", content)]).build()
 }
 
 /// An index for two platforms, one of them this machine's default in the gateway view.
-fn index(content: &str) -> Image {
+pub(super) fn index(content: &str) -> Image {
     IndexBuilder::new()
         .image(image("linux/amd64", content))
         .image(image("linux/arm64", &format!("{content} on arm")))
@@ -60,7 +63,7 @@ fn index(content: &str) -> Image {
 }
 
 impl Yard {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(MemoryRegistry::builder().start().await.unwrap(), None)
     }
 
@@ -70,7 +73,7 @@ impl Yard {
         Self { registry, directory, engine }
     }
 
-    fn put(&self, repository: &str, tag: &str, image: &Image) -> Digest {
+    pub(super) fn put(&self, repository: &str, tag: &str, image: &Image) -> Digest {
         self.registry.put_image(&repository.parse().unwrap(), Some(tag), image)
     }
 
@@ -79,7 +82,7 @@ impl Yard {
         AddRequest { insecure: true, selection: Some(Selection::All), ..AddRequest::new(source) }
     }
 
-    async fn plan(&self, what: &[&str]) -> Result<AddPlan> {
+    pub(super) async fn plan(&self, what: &[&str]) -> Result<AddPlan> {
         let requests: Vec<AddRequest> = what.iter().map(|what| self.request(what)).collect();
         Job::new().0.run(async |job: &Job| self.engine.plan_add(&requests, job).await).await
     }
@@ -88,7 +91,7 @@ impl Yard {
         Job::new().0.run(async |job: &Job| self.engine.apply_add(plan, "add", job).await).await
     }
 
-    async fn add(&self, what: &[&str]) -> Added {
+    pub(super) async fn add(&self, what: &[&str]) -> Added {
         let plan = self.plan(what).await.unwrap();
         assert!(plan.failed.is_empty(), "{:?}", plan.failed);
         let added = self.apply(plan).await.unwrap();
@@ -97,18 +100,18 @@ impl Yard {
         added
     }
 
-    async fn remove(&self, what: &str) {
+    pub(super) async fn remove(&self, what: &str) {
         let plan = self.engine.plan_remove(&[self.pick(what)]).unwrap();
         Job::new().0.run(async |job: &Job| self.engine.apply_remove(&plan, job).await).await.unwrap();
         self.check();
     }
 
-    fn pick(&self, what: &str) -> Pick {
+    pub(super) fn pick(&self, what: &str) -> Pick {
         self.published(what).parse().unwrap()
     }
 
     /// A name with the registry before it, as it is published.
-    fn published(&self, what: &str) -> String {
+    pub(super) fn published(&self, what: &str) -> String {
         format!("{}/{what}", self.registry.host().replace(':', "_"))
     }
 
@@ -116,12 +119,12 @@ impl Yard {
         self.published(repository).parse().unwrap()
     }
 
-    fn root(&self) -> String {
+    pub(super) fn root(&self) -> String {
         self.engine.root().unwrap().unwrap().to_string()
     }
 
     /// The tree that was kept up to date is the one that is built from nothing.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert_eq!(self.engine.rebuild_root().unwrap(), self.engine.root().unwrap());
     }
 }

@@ -62,7 +62,7 @@ impl Yard {
     async fn export(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(name);
         if name.ends_with(".car") {
-            self.engine.export_car(&path, false, &Job::new().0).await.unwrap();
+            self.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
         } else {
             self.engine.export_directory(&path, false, &Job::new().0).await.unwrap();
         }

@@ -91,6 +91,33 @@ impl HttpBlocks {
         Ok(Self { client, base, dialect, authorization })
     }
 
+    /// What a Kubo node says that a path such as `/ipns/k51…` means, by its own resolvers.
+    pub async fn resolve(&self, path: &str) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Resolved {
+            path: String,
+        }
+        let shown = printable_within(path, 200);
+        let failed = |why: String| Error::new(Kind::Node, format!("{} can't resolve {shown}: {why}", self.place()));
+        let mut url = self.url("api/v0/resolve")?;
+        url.query_pairs_mut().append_pair("arg", path).append_pair("recursive", "true");
+        let mut request = self.client.post(url);
+        if let Some(value) = &self.authorization {
+            request = request.header(reqwest::header::AUTHORIZATION, value);
+        }
+        let mut response =
+            request.send().await.map_err(|error| failed("it does not answer".into()).caused_by(error.without_url()))?;
+        let status = response.status();
+        let body = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
+        if status != StatusCode::OK {
+            return Err(failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body)))));
+        }
+        let resolved: Resolved =
+            serde_json::from_slice(&body).map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
+        Ok(resolved.path)
+    }
+
     fn url(&self, path: &str) -> Result<Url> {
         let base = self.base.as_str().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
         format!("{base}/{path}").parse().map_err(|_| Error::new(Kind::Usage, format!("{} is no address", self.place())))

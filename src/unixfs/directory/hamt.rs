@@ -17,7 +17,7 @@ use crate::unixfs::data::{Data, FANOUT, MURMUR3, NodeKind, shard_data};
 use crate::unixfs::{Link, Profile};
 
 /// The levels of shards that 64 bits of hash are enough for.
-const LEVELS: usize = 8;
+pub(super) const LEVELS: usize = 8;
 /// The hexadecimal digits of a slot before each name.
 const SLOT_DIGITS: usize = 2;
 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -60,20 +60,25 @@ const fn slot_at(hash: u64, level: usize) -> u8 {
     (hash >> (56 - 8 * level)) as u8
 }
 
+/// What a slot at `level` adds to the path of what is in it.
+pub(super) const fn place(slot: u8, level: usize) -> u64 {
+    (slot as u64) << (56 - 8 * level)
+}
+
 fn too_deep() -> Error {
     Error::new(Kind::Usage, "two names in one directory have the same 64-bit hash")
         .hint("Directories of this size can't hold both; rename one of them.")
 }
 
 /// A shard's link: the name of an entry, or none for a shard of the next level.
-struct Child<'a> {
-    slot: u8,
-    name: Option<&'a str>,
-    raw: RawLink<'a>,
+pub(super) struct Child<'a> {
+    pub(super) slot: u8,
+    pub(super) name: Option<&'a str>,
+    pub(super) raw: RawLink<'a>,
 }
 
 /// Reads a shard's links, checking slots and data.
-fn parse(node: &Node) -> Result<Vec<Child<'_>>> {
+pub(super) fn parse(node: &Node) -> Result<Vec<Child<'_>>> {
     let mut decoder = Decoder::new(&node.bytes);
     let mut children: Vec<Child<'_>> = Vec::with_capacity(FANOUT);
     let mut used = [0; FANOUT / 8];
@@ -384,7 +389,7 @@ pub(super) fn walk(
 
 /// `path` holds the slots above in its top bytes. That every name belongs where it stands also bounds the walk: no shard
 /// can be linked from two places, which would let a few blocks stand for endlessly many.
-fn walk_shard(
+pub(super) fn walk_shard(
     store: &mut dyn NodeStore,
     cache: &mut Cache,
     node: &Node,
@@ -398,7 +403,7 @@ fn walk_shard(
         return Err(broken("a shard is empty"));
     }
     for child in &children {
-        let path = path | u64::from(child.slot) << (56 - 8 * level);
+        let path = path | place(child.slot, level);
         if let Some(name) = child.name {
             if (hash(name)? ^ path) >> (56 - 8 * level) != 0 {
                 return Err(broken("a name stands in another shard than its hash says"));

@@ -6,6 +6,8 @@
 //! The form depends only on the set of entries, however it came about: what `ipfs add -r` makes of the same files.
 
 mod basic;
+mod block;
+mod difference;
 mod hamt;
 mod opened;
 mod store;
@@ -14,6 +16,8 @@ pub(super) mod tests;
 
 use std::collections::BTreeMap;
 
+pub use block::DirectoryBlock;
+pub use difference::difference;
 pub(super) use opened::Opened;
 pub use store::{Node, NodeStore};
 

@@ -1,0 +1,77 @@
+//! `undo`: the last change of images, taken back.
+
+use clap::Args;
+
+use super::Exit;
+use super::context::Context;
+use super::report::{UndoReport, shown};
+use super::style::Tone;
+use super::table::{Cell, Column, Table};
+use crate::engine::job::Job;
+use crate::engine::undo::UndoPlan;
+use crate::error::Result;
+use crate::text::{count, printable};
+
+/// What of it.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Undoes the last change, after asking.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let plan = engine.plan_undo()?;
+    let output = &context.output;
+    let table = table(&plan);
+    if arguments.dry_run {
+        output.json(&UndoReport { dry_run: true, plan: &plan, root: None })?;
+        output.table(&table)?;
+        output.finish()?;
+        output.message(&format!("Undoing {} would do this. Nothing was changed.", what(&plan)));
+        return Ok(Exit::Done);
+    }
+    let question = format!("Undo {}? {}", what(&plan), consequence(&plan));
+    if !context.confirm("undo", &[&table], &question)? {
+        return Ok(Exit::Declined);
+    }
+    let root = context.run(async |job: &Job| engine.apply_undo(&plan, job).await)?;
+    output.json(&UndoReport { dry_run: false, plan: &plan, root: Some(shown(root)) })?;
+    // Who was asked has seen it.
+    if context.global.yes {
+        output.table(&table)?;
+    }
+    output.finish()?;
+    output.message(&format!("Undid {}: {}", what(&plan), consequence(&plan)));
+    output.message(&format!("The root is {root}"));
+    Ok(Exit::Done)
+}
+
+fn what(plan: &UndoPlan) -> String {
+    format!("`{} {}`", plan.verb, printable(&plan.summary))
+}
+
+fn consequence(plan: &UndoPlan) -> String {
+    let images = |number: usize| count(number as u64, "image", "images");
+    match (plan.returns.len(), plan.goes.len()) {
+        (returns, 0) => format!("{} as before.", images(returns)),
+        (0, goes) => format!("{} out of the catalog.", images(goes)),
+        (returns, goes) => format!("{} as before, {} out of the catalog.", images(returns), images(goes)),
+    }
+}
+
+fn table(plan: &UndoPlan) -> Table {
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Digest), ("", Column::Fixed), ("", Column::Fixed)]);
+    let returns = plan.returns.iter().map(|image| (image, "as before"));
+    for (image, word) in returns.chain(plan.goes.iter().map(|image| (image, "goes"))) {
+        table.row([
+            Cell::toned(Tone::Name, &image.image),
+            image.digest.to_string().into(),
+            word.into(),
+            Cell::toned(Tone::Dim, if image.attached { "attached" } else { "" }),
+        ]);
+    }
+    table
+}

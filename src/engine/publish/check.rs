@@ -1,0 +1,107 @@
+//! Before a name moves: the node gives back what it took, from its own disk.
+//!
+//! Every block that links others is asked for, and some that hold content. A node that said yes and holds nothing is found
+//! here, and so is one that counts and stores another thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cid::Cid;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use rand::Rng as _;
+
+use super::difference::{Difference, parts_of};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::error::{Error, Kind, Result};
+use crate::node::Node;
+
+/// Blocks with content that are asked for.
+const LEAVES: usize = 32;
+/// Questions at the same time.
+const AT_ONCE: usize = 8;
+
+/// Asks the node for the root, for every block of the difference that links others, and for some leaves of it. Says how many.
+pub(super) async fn check(
+    engine: &Arc<Engine>,
+    node: &dyn Node,
+    root: &Cid,
+    difference: &Difference,
+    job: &Job,
+) -> Result<u64> {
+    let mut cids = vec![*root];
+    cids.extend(difference.nodes.iter().map(|node| node.cid).filter(|cid| cid != root));
+    let counts: Vec<u64> = difference.files.iter().map(|file| engine.profile.leaf_count(file.size)).collect();
+    let chosen = choose(&counts);
+    for (index, file) in difference.files.iter().enumerate() {
+        let picked = chosen.get(&index);
+        if counts[index] == 1 {
+            cids.extend(picked.map(|_| file.cid));
+            continue;
+        }
+        let parts = parts_of(engine, file.blob).await?;
+        let mut leaf = 0;
+        for part in parts {
+            if !part.is_leaf {
+                cids.push(part.cid);
+                continue;
+            }
+            if picked.is_some_and(|picked| picked.contains(&leaf)) {
+                cids.push(part.cid);
+            }
+            leaf += 1;
+        }
+    }
+    let asked = cids.len() as u64;
+    let answers = stream::iter(cids).map(|cid| async move {
+        match node.block(&cid).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                Kind::Node,
+                format!("{} said that it has the whole root, and has no block {cid}", node.place()),
+            )
+            .hint("No name has moved. Look at the node's disk and its log, then publish again.")),
+        }
+    });
+    job.or_cancelled(answers.buffer_unordered(AT_ONCE).try_collect::<()>()).await?;
+    Ok(asked)
+}
+
+/// Some leaves, drawn over all files as if they were one: by file, which of its leaves.
+fn choose(counts: &[u64]) -> BTreeMap<usize, BTreeSet<u64>> {
+    let total: u64 = counts.iter().sum();
+    let mut drawn = BTreeSet::new();
+    if total <= LEAVES as u64 {
+        drawn.extend(0..total);
+    }
+    let mut random = rand::rng();
+    while drawn.len() < LEAVES && (drawn.len() as u64) < total {
+        drawn.insert(random.random_range(0..total));
+    }
+    let mut chosen: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+    let (mut file, mut before) = (0, 0);
+    for leaf in drawn {
+        while leaf >= before + counts[file] {
+            before += counts[file];
+            file += 1;
+        }
+        chosen.entry(file).or_default().insert(leaf - before);
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_are_drawn_from_everywhere_and_none_twice() {
+        assert!(choose(&[]).is_empty());
+        assert_eq!(choose(&[1, 2]), [(0, [0].into()), (1, [0, 1].into())].into());
+        for _ in 0..50 {
+            let chosen = choose(&[1, 100, 0, 1000]);
+            assert_eq!(chosen.values().map(BTreeSet::len).sum::<usize>(), LEAVES);
+            assert!(chosen.iter().all(|(file, leaves)| leaves.iter().all(|leaf| *leaf < [1, 100, 0, 1000][*file])));
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The blocks of one root that another one has not, and which of them a node lacks.
+//!
+//! The catalog says what is new: directories are compared block by block, what is equal is skipped, and everything that the
+//! former root's directories on the way link is held by its pin. What is left the node is asked for. Work is proportional to
+//! the change, and memory to the number of new files and directories, not to their bytes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use cid::Cid;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use rusqlite::Connection;
+use tokio::task::spawn_blocking;
+
+use crate::catalog::blobs::{self, Blob};
+use crate::catalog::nodes::Nodes;
+use crate::engine::Engine;
+use crate::engine::blocks::{FileBlock, blob_of, damaged};
+use crate::engine::job::Job;
+use crate::engine::verify::panicked;
+use crate::error::{Error, Kind, Result};
+use crate::node::Node;
+use crate::unixfs::directory::{DirectoryBlock, NodeStore};
+use crate::unixfs::file::{self, Part};
+use crate::unixfs::{Link, RAW};
+
+/// Questions that a node is asked at the same time.
+const AT_ONCE: usize = 16;
+/// From this size on, in bytes, it is cheaper to ask for a block than to send it again.
+const WORTH_ASKING: u64 = 32 << 10;
+/// So many small blocks are asked for in vain before the rest of them is sent unasked.
+const IN_VAIN: usize = 64;
+
+/// A block of a directory that the former root has not.
+#[derive(Debug, Clone)]
+pub(super) struct NewNode {
+    /// Its CID.
+    pub(super) cid: Cid,
+    /// The node lacks it.
+    pub(super) missing: bool,
+}
+
+/// A file that the former root has not where this one has it.
+#[derive(Debug, Clone)]
+pub(super) struct NewFile {
+    /// Its row.
+    pub(super) blob: i64,
+    /// Its root block.
+    pub(super) cid: Cid,
+    /// Its bytes.
+    pub(super) size: u64,
+    /// What the node lacks of it.
+    pub(super) missing: Missing,
+}
+
+/// What a node lacks of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Nothing.
+    Nothing,
+    /// All of it.
+    All,
+    /// The blocks with these numbers, root first in depth-first order; ascending.
+    Some(Vec<u32>),
+}
+
+impl Missing {
+    fn has(&self, number: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Some(numbers) => u32::try_from(number).is_ok_and(|number| numbers.binary_search(&number).is_ok()),
+        }
+    }
+}
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// As far as it is cheaper than sending again.
+    Thrifty,
+    /// For every block: what was handed over before is not to be sent again, or some of it is gone.
+    Thorough,
+}
+
+/// Everything that one root has and another one has not.
+#[derive(Debug, Default)]
+pub(super) struct Difference {
+    /// Blocks of directories, parents first.
+    pub(super) nodes: Vec<NewNode>,
+    /// Files.
+    pub(super) files: Vec<NewFile>,
+    /// Blocks that the node lacks.
+    pub(super) blocks: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+}
+
+/// Short for a CID in a set: half of its digest.
+fn key(cid: &Cid) -> u128 {
+    let mut half = [0; 16];
+    let digest = cid.hash().digest();
+    let length = digest.len().min(16);
+    half[..length].copy_from_slice(&digest[..length]);
+    u128::from_be_bytes(half)
+}
+
+impl Difference {
+    /// What `root` has and `former` has not, as the catalog knows both; the node has not been asked yet.
+    pub(super) fn between(connection: &Connection, former: Option<&Link>, root: &Link) -> Result<Self> {
+        let mut walk = Walk { connection, seen: HashSet::new(), held: HashSet::new(), found: Self::default() };
+        // Pairs first, so that what is held is known before what is new is looked at.
+        let (mut pairs, mut alone) = (Vec::new(), Vec::new());
+        match former {
+            Some(former) => pairs.push((*former, *root)),
+            None => alone.push(*root),
+        }
+        while let Some((before, now)) = pairs.pop() {
+            walk.compare(&before, &now, &mut pairs, &mut alone)?;
+        }
+        while let Some(link) = alone.pop() {
+            walk.add(&link, &mut alone)?;
+        }
+        Ok(walk.found)
+    }
+
+    /// Asks the node for what is new, and counts what it lacks.
+    pub(super) async fn ask(
+        mut self,
+        engine: &Arc<Engine>,
+        node: &dyn Node,
+        asking: Asking,
+        job: &Job,
+    ) -> Result<Self> {
+        self.ask_for_nodes(node, asking, job).await?;
+        self.ask_for_files(engine, node, asking, job).await?;
+        let engine = Arc::clone(engine);
+        spawn_blocking(move || {
+            let reader = engine.catalog.read()?;
+            let (mut blocks, mut bytes) = (0, 0);
+            self.each_missing(&engine, &reader, &mut |_, length| {
+                blocks += 1;
+                bytes += length;
+                Ok(())
+            })?;
+            (self.blocks, self.bytes) = (blocks, bytes);
+            Ok(self)
+        })
+        .await
+        .map_err(panicked)?
+    }
+
+    async fn ask_for_nodes(&mut self, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
+        let (mut asked, mut found) = (0, 0);
+        for some in self.nodes.chunks_mut(IN_VAIN) {
+            if asking == Asking::Thrifty && asked >= IN_VAIN && found == 0 {
+                break;
+            }
+            let cids: Vec<Cid> = some.iter().map(|node| node.cid).collect();
+            let held = holds(node, &cids, job).await?;
+            for (node, held) in some.iter_mut().zip(held) {
+                node.missing = !held;
+                found += usize::from(held);
+            }
+            asked += some.len();
+        }
+        Ok(())
+    }
+
+    async fn ask_for_files(&mut self, engine: &Arc<Engine>, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
+        let (mut asked, mut found) = (0, 0);
+        for some in self.files.chunks_mut(IN_VAIN) {
+            let stop = asking == Asking::Thrifty && asked >= IN_VAIN && found == 0;
+            let worth: Vec<&mut NewFile> = some.iter_mut().filter(|file| !stop || file.size >= WORTH_ASKING).collect();
+            let cids: Vec<Cid> = worth.iter().map(|file| file.cid).collect();
+            let held = holds(node, &cids, job).await?;
+            for (file, held) in worth.into_iter().zip(held) {
+                if file.size < WORTH_ASKING {
+                    asked += 1;
+                    found += usize::from(held);
+                }
+                let is_one_block = file.size <= engine.profile.chunk_size();
+                if is_one_block {
+                    file.missing = if held { Missing::Nothing } else { Missing::All };
+                    continue;
+                }
+                // The root comes last, so one that is there says that the rest was; a cut, or a collection of garbage, may
+                // have left any part of it. Two layers may begin alike and part later, but never meet again.
+                let parts = parts_of(engine, file.blob).await?;
+                let first = parts.iter().find(|part| part.is_leaf).map(|part| part.cid);
+                let first_held = match first {
+                    Some(first) if !held && asking == Asking::Thrifty => {
+                        holds(node, &[first], job).await?.first().copied().unwrap_or(false)
+                    }
+                    _ => true,
+                };
+                if !first_held {
+                    continue;
+                }
+                let cids: Vec<Cid> = parts.iter().map(|part| part.cid).collect();
+                let held = holds(node, &cids, job).await?;
+                let missing: Vec<u32> = (0..).zip(held).filter(|(_, held)| !held).map(|(number, _)| number).collect();
+                file.missing = if missing.is_empty() {
+                    Missing::Nothing
+                } else if missing.len() == cids.len() {
+                    Missing::All
+                } else {
+                    Missing::Some(missing)
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits what the node lacks, with its length: files before the directories that link them.
+    fn each_missing(
+        &self,
+        engine: &Engine,
+        connection: &Connection,
+        visit: &mut dyn FnMut(&Cid, u64) -> Result<()>,
+    ) -> Result<()> {
+        let mut sent = HashSet::new();
+        for new in self.files.iter().filter(|file| file.missing != Missing::Nothing) {
+            let blob = blobs::by_id(connection, new.blob)?;
+            if !engine.is_here(connection, &blob)? {
+                return Err(absent(engine, &blob));
+            }
+            let leaves = blobs::leaves(connection, &blob)?;
+            for (number, part) in file::parts(engine.profile, blob.size, leaves)?.enumerate() {
+                let (cid, length) = match &part {
+                    Part::Node(node) => (node.cid, node.bytes.len() as u64),
+                    Part::Leaf { cid, length, .. } => (*cid, file::leaf_block_length(engine.profile, *length)),
+                };
+                if new.missing.has(number) && sent.insert(key(&cid)) {
+                    visit(&cid, length)?;
+                }
+            }
+        }
+        let mut store = Nodes::of(connection);
+        for new in self.nodes.iter().rev().filter(|node| node.missing) {
+            visit(&new.cid, load(&mut store, &new.cid)?.len() as u64)?;
+        }
+        Ok(())
+    }
+
+    /// Visits what the node lacks with its bytes, verified: children before what links them, so that a block that is there
+    /// was preceded by what is below it.
+    pub(super) fn read_missing(
+        &self,
+        engine: &Engine,
+        connection: &Connection,
+        visit: &mut dyn FnMut(&Cid, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut sent = HashSet::new();
+        for new in self.files.iter().filter(|file| file.missing != Missing::Nothing) {
+            let blob = blobs::by_id(connection, new.blob)?;
+            let mut above: Vec<(Cid, Vec<u8>)> = Vec::new();
+            let mut wanted = |number: usize, cid: &Cid| new.missing.has(number) && sent.insert(key(cid));
+            engine.file_blocks(connection, &blob, &mut wanted, &mut |FileBlock { cid, bytes, is_leaf }| {
+                if is_leaf {
+                    visit(&cid, bytes)
+                } else {
+                    above.push((cid, bytes.to_vec()));
+                    Ok(())
+                }
+            })?;
+            while let Some((cid, bytes)) = above.pop() {
+                visit(&cid, &bytes)?;
+            }
+        }
+        let mut store = Nodes::of(connection);
+        for new in self.nodes.iter().rev().filter(|node| node.missing) {
+            let bytes = load(&mut store, &new.cid)?;
+            crate::unixfs::verify_block(&new.cid, &bytes)
+                .map_err(|error| error.hint("`roadstead verify` says what else is wrong with the catalog."))?;
+            visit(&new.cid, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Everything of it was handed over.
+    pub(super) fn set_held(&mut self) {
+        for node in &mut self.nodes {
+            node.missing = false;
+        }
+        for file in &mut self.files {
+            file.missing = Missing::Nothing;
+        }
+        (self.blocks, self.bytes) = (0, 0);
+    }
+
+    /// Whether the node has all of it.
+    pub(super) fn is_held(&self) -> bool {
+        self.blocks == 0
+    }
+}
+
+/// A block of a file, without its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PartOf {
+    pub(super) cid: Cid,
+    pub(super) is_leaf: bool,
+}
+
+/// The blocks of a file, root first in depth-first order.
+pub(super) async fn parts_of(engine: &Arc<Engine>, blob: i64) -> Result<Vec<PartOf>> {
+    let engine = Arc::clone(engine);
+    spawn_blocking(move || {
+        let reader = engine.catalog.read()?;
+        let blob = blobs::by_id(&reader, blob)?;
+        let leaves = blobs::leaves(&reader, &blob)?;
+        let parts = file::parts(engine.profile, blob.size, leaves)?.map(|part| match part {
+            Part::Node(node) => PartOf { cid: node.cid, is_leaf: false },
+            Part::Leaf { cid, .. } => PartOf { cid, is_leaf: true },
+        });
+        Ok(parts.collect())
+    })
+    .await
+    .map_err(panicked)?
+}
+
+/// Which of these blocks the node holds.
+async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Vec<bool>> {
+    let answers = stream::iter(cids.iter().map(|cid| async move { node.holds(cid).await })).buffered(AT_ONCE);
+    job.or_cancelled(answers.try_collect()).await
+}
+
+fn absent(engine: &Engine, blob: &Blob) -> Error {
+    match engine.store.size(&blob.digest) {
+        Ok(Some(_)) => damaged(&blob.digest),
+        _ => Error::new(Kind::NotFound, format!("{} is not in the blob store, and the node lacks it too", blob.digest))
+            .hint("`roadstead verify --repair` fetches what is missing again."),
+    }
+}
+
+fn load(store: &mut Nodes<'_>, cid: &Cid) -> Result<Vec<u8>> {
+    let node = store.get(cid)?.ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("directory node {cid} is not in the catalog any more"))
+            .hint("That root is not kept whole; publish another one.")
+    })?;
+    Ok(node.bytes)
+}
+
+struct Walk<'c> {
+    connection: &'c Connection,
+    /// What was looked at as new.
+    seen: HashSet<u128>,
+    /// What the former root's directories link: its pin holds all of that.
+    held: HashSet<u128>,
+    found: Difference,
+}
+
+impl Walk<'_> {
+    fn block(&self, link: &Link) -> Result<Option<DirectoryBlock>> {
+        if link.cid.codec() == RAW {
+            return Ok(None);
+        }
+        DirectoryBlock::load(&mut Nodes::of(self.connection), link)
+    }
+
+    /// Looks at two things under one name.
+    fn compare(
+        &mut self,
+        before: &Link,
+        now: &Link,
+        pairs: &mut Vec<(Link, Link)>,
+        alone: &mut Vec<Link>,
+    ) -> Result<()> {
+        if before.cid == now.cid || self.seen.contains(&key(&now.cid)) {
+            return Ok(());
+        }
+        let (Some(old), Some(new)) = (self.block(before)?, self.block(now)?) else {
+            alone.push(*now);
+            return Ok(());
+        };
+        self.held.insert(key(&before.cid));
+        self.held.extend(old.links.iter().map(|(_, link)| key(&link.cid)));
+        self.seen.insert(key(&now.cid));
+        self.found.nodes.push(NewNode { cid: now.cid, missing: true });
+        // Both are sorted alike.
+        let mut old = old.links.iter().peekable();
+        for (name, link) in &new.links {
+            while old.next_if(|(other, _)| other < name).is_some() {}
+            match old.next_if(|(other, _)| other == name) {
+                Some((_, was)) => pairs.push((*was, *link)),
+                None => alone.push(*link),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at something that is new where it is.
+    fn add(&mut self, link: &Link, alone: &mut Vec<Link>) -> Result<()> {
+        let key = key(&link.cid);
+        if self.held.contains(&key) || !self.seen.insert(key) {
+            return Ok(());
+        }
+        match self.block(link)? {
+            Some(directory) => {
+                self.found.nodes.push(NewNode { cid: link.cid, missing: true });
+                alone.extend(directory.links.iter().map(|(_, link)| *link));
+            }
+            None => {
+                let blob = blob_of(self.connection, link)?;
+                let (blob, size) = (blob.id, blob.size);
+                self.found.files.push(NewFile { blob, cid: link.cid, size, missing: Missing::All });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! Hands a node what it lacks: CAR streams of bounded size, straight from the blob files, in constant memory.
+//!
+//! One thread reads, verifies and cuts; a few mebibytes are on their way at most. A stream that breaks off costs its own size:
+//! what came before was counted by the node, and the next try asks it what it has.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use cid::Cid;
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use super::difference::Difference;
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::verify::panicked;
+use crate::error::{Error, Kind, Result};
+use crate::node::{Imported, Node};
+use crate::unixfs::car;
+use crate::unixfs::directory;
+
+/// Bytes of blocks after which a CAR ends and the next one begins.
+const CAR_SIZE: u64 = 256 << 20;
+/// Bytes that are given to the connection at once.
+const PIECE: usize = 1 << 20;
+/// Pieces that wait for the connection.
+const WAITING: usize = 2;
+
+/// What was handed over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct HandedOver {
+    /// CARs.
+    pub(super) cars: u64,
+    /// Blocks.
+    pub(super) blocks: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Bytes of the CARs.
+    pub(super) sent: u64,
+}
+
+/// A CAR that is being read: its pieces, and what was in it once all of them are taken.
+struct Car {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    content: oneshot::Receiver<Imported>,
+}
+
+/// Hands over what the node lacks of `difference`, and `temporary` blocks. `each` is told of every CAR that the node took.
+pub(super) async fn hand_over(
+    engine: &Arc<Engine>,
+    node: &dyn Node,
+    root: Cid,
+    difference: Arc<Difference>,
+    temporary: Vec<directory::Node>,
+    job: &Job,
+    each: &mut (dyn FnMut(&HandedOver) -> Result<()> + Send),
+) -> Result<HandedOver> {
+    let mut total = HandedOver::default();
+    let (cars, mut coming) = mpsc::channel(1);
+    let reading = {
+        let (engine, job) = (Arc::clone(engine), job.clone());
+        spawn_blocking(move || {
+            let mut writer = Writer { root, cars, current: None, job };
+            let reader = engine.catalog.read()?;
+            difference.read_missing(&engine, &reader, &mut |cid, bytes| writer.block(cid, bytes))?;
+            for node in &temporary {
+                writer.block(&node.cid, &node.bytes)?;
+            }
+            writer.end()
+        })
+    };
+    let mut failure = None;
+    while let Some(Car { pieces, content }) = coming.recv().await {
+        match job.or_cancelled(take(node, pieces, content)).await {
+            Ok((imported, sent)) => {
+                total.cars += 1;
+                total.blocks += imported.blocks;
+                total.bytes += imported.bytes;
+                total.sent += sent;
+                if let Err(error) = each(&total) {
+                    failure = Some(error);
+                    break;
+                }
+            }
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
+    }
+    // The reading thread notices that nobody takes its pieces.
+    drop(coming);
+    match (reading.await.map_err(panicked)?, failure) {
+        // A cut stream is what the node saw; why it was cut is known here.
+        (Err(error), Some(failure)) if error.kind() == Kind::Interrupted => Err(failure),
+        (Err(error), _) => Err(error),
+        (Ok(()), Some(failure)) => Err(failure),
+        (Ok(()), None) => Ok(total),
+    }
+}
+
+/// Lets the node import one CAR, and compares what it counted with what was in it.
+async fn take(
+    node: &dyn Node,
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    content: oneshot::Receiver<Imported>,
+) -> Result<(Imported, u64)> {
+    let sent = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = Arc::clone(&sent);
+    let car = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|piece| (piece, pieces)) })
+        .inspect(move |piece| {
+            if let Ok(piece) = piece {
+                counted.fetch_add(piece.len() as u64, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+    let imported = node.import(car.boxed()).await?;
+    let Ok(expected) = content.await else {
+        return Err(Error::new(Kind::Node, format!("{} ended the import before everything was sent", node.place())));
+    };
+    if imported != expected {
+        return Err(Error::new(
+            Kind::Node,
+            format!(
+                "{} took {} blocks of {} bytes, and was given {} of {}",
+                node.place(),
+                imported.blocks,
+                imported.bytes,
+                expected.blocks,
+                expected.bytes
+            ),
+        )
+        .hint("Nothing has moved. Publish again: what arrived is not sent twice."));
+    }
+    Ok((imported, sent.load(std::sync::atomic::Ordering::Relaxed)))
+}
+
+/// Cuts blocks into CARs, and CARs into pieces.
+struct Writer {
+    root: Cid,
+    cars: mpsc::Sender<Car>,
+    current: Option<Current>,
+    job: Job,
+}
+
+struct Current {
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+    content: oneshot::Sender<Imported>,
+    buffer: BytesMut,
+    counted: Imported,
+}
+
+impl Writer {
+    fn block(&mut self, cid: &Cid, bytes: &[u8]) -> Result<()> {
+        let current = match &mut self.current {
+            Some(current) => current,
+            None => {
+                let (pieces, receiver) = mpsc::channel(WAITING);
+                let (content, counted) = oneshot::channel();
+                let car = Car { pieces: receiver, content: counted };
+                self.cars.blocking_send(car).map_err(|_| nobody_listens())?;
+                let mut buffer = BytesMut::with_capacity(2 * PIECE);
+                buffer.extend_from_slice(&car::header(&[self.root]));
+                self.current.insert(Current { pieces, content, buffer, counted: Imported { blocks: 0, bytes: 0 } })
+            }
+        };
+        current.buffer.extend_from_slice(&car::block_prefix(cid, bytes.len() as u64));
+        current.buffer.extend_from_slice(bytes);
+        current.counted.blocks += 1;
+        current.counted.bytes += bytes.len() as u64;
+        if current.buffer.len() >= PIECE {
+            let piece = current.buffer.split().freeze();
+            current.pieces.blocking_send(Ok(piece)).map_err(|_| nobody_listens())?;
+            current.buffer.reserve(2 * PIECE);
+        }
+        let is_full = current.counted.bytes >= CAR_SIZE;
+        self.job.meter().advance(bytes.len() as u64);
+        if is_full { self.end() } else { Ok(()) }
+    }
+
+    /// Ends the CAR that is being written.
+    fn end(&mut self) -> Result<()> {
+        let Some(mut current) = self.current.take() else { return Ok(()) };
+        if !current.buffer.is_empty() {
+            let piece = current.buffer.split().freeze();
+            current.pieces.blocking_send(Ok(piece)).map_err(|_| nobody_listens())?;
+        }
+        // Nobody listening was noticed by the import.
+        let _ = current.content.send(current.counted);
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A CAR that is not ended must not look as if it were.
+        if let Some(current) = self.current.take() {
+            let cut = io::Error::other("what is to be handed over can't be read");
+            let _ = current.pieces.try_send(Err(cut));
+        }
+    }
+}
+
+/// The import ended, and its error says why.
+fn nobody_listens() -> Error {
+    Error::new(Kind::Interrupted, "the node takes no more")
+}

@@ -1,0 +1,140 @@
+//! The names that move: DNSLink first, then IPNS.
+//!
+//! A DNSLink record moves from the set that was seen to the one that is wanted, or not at all; then the zone's servers are
+//! asked until they say it. What another writer has put there is noticed, and replaced only by force.
+
+use std::time::Duration;
+
+use cid::Cid;
+use rusqlite::Connection;
+
+use super::plan::{PlannedName, PlannedRecord};
+use crate::catalog::targets::{DnslinkSettings, Target};
+use crate::catalog::unfinished;
+use crate::engine::job::Job;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::naming::{TxtSet, Zone};
+use crate::node::Node;
+use crate::text::printable_within;
+
+/// What a value of DNSLink begins with.
+const DNSLINK: &str = "dnslink=";
+/// How often the zone's servers are asked whether they say it, and how long between.
+const READ_BACK: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(500);
+/// How long a node may take to publish an IPNS name: on a public network it asks many others.
+const IPNS: Duration = Duration::from_mins(3);
+
+/// The name that the record of a domain has.
+pub(super) fn record_name(settings: &DnslinkSettings) -> String {
+    format!("_dnslink.{}", settings.domain.trim_end_matches('.'))
+}
+
+/// The set as it will be: exactly one value of ours, and everything foreign as it is.
+pub(super) fn wanted(before: &TxtSet, root: &Cid, ttl: u32) -> TxtSet {
+    let mut values: Vec<String> = before.values.iter().filter(|value| !points(value)).cloned().collect();
+    values.push(format!("{DNSLINK}/ipfs/{root}"));
+    values.sort();
+    values.dedup();
+    TxtSet { values, ttl: Some(ttl) }
+}
+
+/// Whether a value points into `/ipfs` or `/ipns`: of these only one may be there.
+fn points(value: &str) -> bool {
+    value.strip_prefix(DNSLINK).is_some_and(|path| path.starts_with("/ipfs/") || path.starts_with("/ipns/"))
+}
+
+/// An error if the set holds a pointer that was not set from here.
+pub(super) fn check_writer(connection: &Connection, name: &str, before: &TxtSet) -> Result<()> {
+    for value in before.values.iter().filter(|value| points(value)) {
+        let path = value.strip_prefix(DNSLINK).unwrap_or_default();
+        let root = path.strip_prefix("/ipfs/").and_then(|rest| rest.trim_end_matches('/').parse::<Cid>().ok());
+        let ours = match root {
+            Some(root) => unfinished::is_ours(connection, &root)?,
+            None => false,
+        };
+        if !ours {
+            return Err(Error::new(
+                Kind::Locked,
+                format!("{name} points to {}, which was not published from here", printable_within(path, 200)),
+            )
+            .hint("Find out who sets it; `--force` replaces it."));
+        }
+    }
+    Ok(())
+}
+
+/// Moves the record, and waits until the zone's servers say it.
+pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &Job) -> Result<()> {
+    job.or_cancelled(zone.replace(&record.name, &record.before, &record.after)).await?;
+    let mut seen = Ok(TxtSet::default());
+    for turn in 0..READ_BACK {
+        if turn > 0 {
+            job.or_cancelled(async { Ok(tokio::time::sleep(BETWEEN).await) }).await?;
+        }
+        seen = job.or_cancelled(zone.read(&record.name)).await;
+        match &seen {
+            Ok(set) if set.values == record.after.values => return Ok(()),
+            Err(error) if error.kind() == Kind::Interrupted => break,
+            _ => {}
+        }
+    }
+    let seen = seen.context(|| format!("{} took the record, and can't be asked for it", zone.place()))?;
+    let values: Vec<String> = seen.values.iter().map(|value| printable_within(value, 200)).collect();
+    let says = if values.is_empty() { "nothing".to_owned() } else { values.join(", ") };
+    Err(Error::new(Kind::Network, format!("{} took the record for {}, and says {says}", zone.place(), record.name))
+        .hint(
+            "The root is pinned and the record not where it should be: look at the zone's servers, then publish again.",
+        ))
+}
+
+/// How the target's IPNS name will move; a reason if that can't be said.
+pub(super) async fn plan_name(
+    node: &dyn Node,
+    target: &Target,
+    root: &Cid,
+) -> Option<std::result::Result<PlannedName, Error>> {
+    let key = target.settings.ipns.clone()?;
+    let after = format!("/ipfs/{root}");
+    let found = async {
+        let keys = node.keys().await?;
+        let name = keys.into_iter().find(|known| known.name == key || known.id == key).map(|key| key.id);
+        let name = name.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("{} has no key `{}`", node.place(), printable_within(&key, 100)))
+                .hint(format!("`ipfs key gen {}` makes it on that node.", printable_within(&key, 100)))
+        })?;
+        let before = node.resolve_name(&name).await.unwrap_or_default();
+        Ok(PlannedName { key, name, before, after })
+    };
+    Some(found.await)
+}
+
+/// Moves the IPNS name, and answers it.
+pub(super) async fn move_name(node: &dyn Node, key: &str, root: &Cid, job: &Job) -> Result<String> {
+    let moved = tokio::time::timeout(IPNS, node.publish_name(key, root));
+    let name = job.or_cancelled(async {
+        moved.await.unwrap_or_else(|_| {
+            Err(Error::new(Kind::Network, format!("{} did not publish the name in {} s", node.place(), IPNS.as_secs())))
+        })
+    });
+    name.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_pointer_stays_and_everything_foreign() {
+        let root: Cid = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354".parse().unwrap();
+        let values = ["v=spf1 -all", "dnslink=/ipfs/bafyold", "dnslink=/ipns/other", "dnslink=/foo/bar"];
+        let before = TxtSet { values: values.map(str::to_owned).to_vec(), ttl: Some(300) };
+        let after = wanted(&before, &root, 60);
+        let expected = ["dnslink=/foo/bar", &format!("dnslink=/ipfs/{root}"), "v=spf1 -all"];
+        assert_eq!(
+            (after.values.iter().map(String::as_str).collect::<Vec<_>>(), after.ttl),
+            (expected.to_vec(), Some(60))
+        );
+        assert_eq!(wanted(&after, &root, 60), after);
+    }
+}

@@ -1,0 +1,189 @@
+//! Plans a publication: which root, to whom, and what that takes at each target.
+
+use std::sync::Arc;
+
+use cid::Cid;
+use futures::future::join_all;
+use tokio::task::spawn_blocking;
+
+use super::names;
+use super::places::Places;
+use super::plan::{FailedTarget, PlannedTarget, PublishPlan, PublishRequest};
+use super::survey::Survey;
+use crate::catalog::nodes::Nodes;
+use crate::catalog::targets::{self, Target};
+use crate::catalog::{publications, state, unfinished};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::verify::panicked;
+use crate::error::{Error, Kind, Result};
+use crate::text::printable_within;
+use crate::unixfs::Link;
+use crate::unixfs::directory::NodeStore as _;
+
+impl Engine {
+    /// Plans to publish what the catalog stands for now, or an older root, to some targets or all of them.
+    pub async fn plan_publish(
+        self: &Arc<Self>,
+        request: &PublishRequest,
+        places: &dyn Places,
+        job: &Job,
+    ) -> Result<PublishPlan> {
+        let chosen = {
+            let (engine, request) = (Arc::clone(self), request.clone());
+            spawn_blocking(move || engine.choose(&request)).await.map_err(panicked)??
+        };
+        let Chosen { root, rollback, targets, left_out, first_time_private } = chosen;
+        let surveys = join_all(targets.into_iter().map(|target| async move {
+            let planned = self.plan_target(&target, &root, rollback, request.force, places, job).await;
+            (target, planned)
+        }));
+        let mut plan = PublishPlan {
+            root: root.cid,
+            tsize: root.tsize,
+            rollback,
+            force: request.force,
+            targets: Vec::new(),
+            failed: Vec::new(),
+            left_out,
+            first_time_private,
+        };
+        for (target, planned) in surveys.await {
+            match planned {
+                Ok(planned) => plan.targets.push(planned),
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) => plan.failed.push(FailedTarget { name: target.name, error }),
+            }
+        }
+        Ok(plan)
+    }
+
+    fn choose(&self, request: &PublishRequest) -> Result<Chosen> {
+        let reader = self.catalog.read()?;
+        let now = state::root(&reader)?;
+        let (root, rollback) = match request.root {
+            None => (now.ok_or_else(nothing)?, false),
+            Some(cid) => match now.filter(|now| now.cid == cid) {
+                Some(now) => (now, false),
+                None => (older(&reader, &cid)?, true),
+            },
+        };
+        let mut all = targets::all(&reader)?;
+        if all.is_empty() {
+            return Err(Error::new(Kind::NotFound, "there is no target to publish to")
+                .hint("`roadstead target add NAME --kubo URL` adds one."));
+        }
+        for name in &request.targets {
+            if !all.iter().any(|target| target.name == *name) {
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("there is no target `{}`", printable_within(name, 100)),
+                )
+                .hint("`roadstead target list` shows what there is."));
+            }
+        }
+        if !request.targets.is_empty() {
+            all.retain(|target| request.targets.contains(&target.name));
+        } else if rollback {
+            // Back goes who was there.
+            let were: Vec<Option<i64>> =
+                publications::of_root(&reader, &root.cid)?.iter().map(|publication| publication.target).collect();
+            if all.iter().any(|target| were.contains(&Some(target.id))) {
+                all.retain(|target| were.contains(&Some(target.id)));
+            }
+        }
+        let (mut left_out, mut first_time_private) = (Vec::new(), Vec::new());
+        if !rollback {
+            left_out = unfinished::left_out(&reader)?;
+            for repository in unfinished::allowed_private(&reader)? {
+                if !publications::was_published_private(&reader, &repository)? {
+                    first_time_private.push(repository);
+                }
+            }
+        }
+        Ok(Chosen { root, rollback, targets: all, left_out, first_time_private })
+    }
+
+    async fn plan_target(
+        self: &Arc<Self>,
+        target: &Target,
+        root: &Link,
+        rollback: bool,
+        force: bool,
+        places: &dyn Places,
+        job: &Job,
+    ) -> Result<PlannedTarget> {
+        let survey = Survey::of(self, places, target, root, force, job).await?;
+        let mut notes = Vec::new();
+        if let Some(pin) = survey.pinned.as_ref().filter(|_| !survey.pinned_by_us) {
+            let name = pin
+                .name
+                .as_deref()
+                .map_or_else(|| "without a name".to_owned(), |name| format!("as `{}`", printable_within(name, 100)));
+            notes.push(format!("Someone else pins this root there, {name}: that pin is used, and left as it is."));
+        }
+        if survey.rolled_back && !rollback && survey.served.is_some_and(|served| served != root.cid) {
+            notes.push("It was rolled back before; this goes on to what the catalog has now.".to_owned());
+        }
+        if survey.served.is_some() && survey.former.is_none() {
+            notes.push("The node does not pin any earlier root any more, so it is asked for everything.".to_owned());
+        }
+        let ipns =
+            match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid).await) }).await? {
+                None => None,
+                Some(Ok(planned)) => Some(planned),
+                Some(Err(error)) => {
+                    notes.push(format!("The IPNS name will not move: {error}."));
+                    None
+                }
+            };
+        let changes = {
+            let (engine, root) = (Arc::clone(self), root.cid);
+            let before = survey.served.filter(|_| survey.whole).or(survey.former.map(|former| former.cid));
+            spawn_blocking(move || Self::diff_roots(&*engine.catalog.read()?, before, root))
+                .await
+                .map_err(panicked)??
+        };
+        Ok(PlannedTarget {
+            target: target.clone(),
+            former: survey.former.map(|link| link.cid),
+            continues: survey.continues,
+            changes,
+            blocks: survey.blocks(),
+            bytes: survey.bytes(),
+            chain: survey.way(&root.cid),
+            pinned: survey.pinned.is_some(),
+            unpin: survey.unpin,
+            dnslink: survey.record,
+            ipns,
+            notes,
+        })
+    }
+}
+
+/// What is published to whom.
+struct Chosen {
+    root: Link,
+    rollback: bool,
+    targets: Vec<Target>,
+    left_out: Vec<String>,
+    first_time_private: Vec<String>,
+}
+
+fn nothing() -> Error {
+    Error::new(Kind::NotFound, "there is nothing to publish yet").hint("`roadstead add REF` adds an image.")
+}
+
+/// A root that was published and is kept whole.
+fn older(connection: &rusqlite::Connection, cid: &Cid) -> Result<Link> {
+    let kept = publications::kept_roots(connection)?.into_iter().find(|link| link.cid == *cid);
+    if let Some(link) = kept
+        && Nodes::of(connection).get(cid)?.is_some()
+    {
+        return Ok(link);
+    }
+    let known = !publications::of_root(connection, cid)?.is_empty();
+    let why = if known { "is not kept whole any more" } else { "was not published from here" };
+    Err(Error::new(Kind::NotFound, format!("the root {cid} {why}"))
+        .hint("`roadstead history` shows the roots that can be published again."))
+}

@@ -1,0 +1,224 @@
+//! How a target stands: what it verifiably has, what it lacks, what its names say. The plan is made from it, and so is the run,
+//! which does nothing if it finds another standing than the plan.
+
+use std::sync::Arc;
+
+use cid::Cid;
+use tokio::task::spawn_blocking;
+
+use super::chain::{self, Chain};
+use super::difference::{Asking, Difference};
+use super::names;
+use super::pins;
+use super::places::Places;
+use super::plan::PlannedRecord;
+use crate::catalog::nodes::Nodes;
+use crate::catalog::targets::Target;
+use crate::catalog::{publications, state, unfinished};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::verify::panicked;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::naming::Zone;
+use crate::node::{Node, Pin};
+use crate::unixfs::Link;
+use crate::unixfs::directory::NodeStore as _;
+
+/// How a target stands towards a root.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// The node that holds the registry.
+    pub(super) node: Arc<dyn Node>,
+    /// Who can change the record.
+    pub(super) zone: Option<Arc<dyn Zone>>,
+    /// What its pins are called.
+    pub(super) pin_name: String,
+    /// What the target gives out, as it is written down.
+    pub(super) served: Option<Cid>,
+    /// That root is whole in this catalog.
+    pub(super) whole: bool,
+    /// It was last told to go back to an older root.
+    pub(super) rolled_back: bool,
+    /// The newest root of ours that it verifiably pins.
+    pub(super) former: Option<Link>,
+    /// A publication of the root that was cut.
+    pub(super) continues: Option<i64>,
+    /// What the root has and `former` has not, and what of it the node lacks.
+    pub(super) difference: Difference,
+    /// The way from `former` to the root; empty where the root is pinned, or is the first.
+    pub(super) chain: Chain,
+    /// The pin that the root has already.
+    pub(super) pinned: Option<Pin>,
+    /// That pin is from here.
+    pub(super) pinned_by_us: bool,
+    /// Roots that are unpinned after success.
+    pub(super) unpin: Vec<Cid>,
+    /// How the record moves.
+    pub(super) record: Option<PlannedRecord>,
+}
+
+/// What the catalog says of a target.
+struct Written {
+    served: Option<Cid>,
+    whole: bool,
+    rolled_back: bool,
+    continues: Option<i64>,
+    /// Roots that it may pin and that are whole here, the best first.
+    candidates: Vec<Link>,
+    pinned_by_us: bool,
+    unpin: Vec<Cid>,
+}
+
+impl Written {
+    fn read(engine: &Engine, target: &Target, root: &Link) -> Result<Self> {
+        let reader = engine.catalog.read()?;
+        let served = publications::newest_published(&reader, target.id)?;
+        let mut whole = publications::kept_roots(&reader)?;
+        whole.extend(state::root(&reader)?);
+        let pinned = publications::pinned_roots(&reader, target.id)?;
+        let mut candidates: Vec<Link> = Vec::new();
+        for cid in served.iter().map(|served| served.root.cid).chain(pinned.iter().copied()) {
+            if let Some(link) = whole.iter().find(|link| link.cid == cid)
+                && !candidates.iter().any(|known| known.cid == cid)
+                && Nodes::of(&reader).get(&cid)?.is_some()
+            {
+                candidates.push(*link);
+            }
+        }
+        Ok(Self {
+            whole: served.as_ref().is_some_and(|served| candidates.iter().any(|link| link.cid == served.root.cid)),
+            rolled_back: served.as_ref().is_some_and(|served| served.verb == "rollback"),
+            served: served.map(|served| served.root.cid),
+            continues: unfinished::of_root(&reader, target.id, &root.cid)?.map(|publication| publication.id),
+            candidates,
+            pinned_by_us: pinned.contains(&root.cid),
+            unpin: pins::going(&reader, target, &root.cid)?,
+        })
+    }
+}
+
+impl Survey {
+    /// Looks at a target. With `force` it does not matter who else wrote there.
+    pub(super) async fn of(
+        engine: &Arc<Engine>,
+        places: &dyn Places,
+        target: &Target,
+        root: &Link,
+        force: bool,
+        job: &Job,
+    ) -> Result<Self> {
+        let (node, zone) = (places.node(target)?, places.zone(target)?);
+        let written = {
+            let (engine, target, root) = (Arc::clone(engine), target.clone(), *root);
+            spawn_blocking(move || Written::read(&engine, &target, &root)).await.map_err(panicked)??
+        };
+        let pin_name = pins::name(engine)?;
+        let pinned = job.or_cancelled(node.pin(&root.cid)).await?;
+        if !force {
+            job.or_cancelled(pins::check_writer(engine, &*node, &pin_name)).await?;
+        }
+        let former = Self::former(&*node, &written.candidates, job).await?;
+        let asking = if pinned.is_some() || written.continues.is_some() { Asking::Thorough } else { Asking::Thrifty };
+        let difference = Self::difference(engine, &*node, former.as_ref(), root, asking, job).await?;
+        let chain = match &former {
+            Some(former) if pinned.is_none() => {
+                let (engine, former, root) = (Arc::clone(engine), *former, *root);
+                spawn_blocking(move || {
+                    let reader = engine.catalog.read()?;
+                    chain::between(engine.profile, &mut Nodes::of(&reader), &former, &root)
+                })
+                .await
+                .map_err(panicked)??
+            }
+            _ => Chain::default(),
+        };
+        let record = Self::record(engine, target, zone.as_deref(), &root.cid, force, job).await?;
+        let pinned_by_us =
+            written.pinned_by_us || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
+        Ok(Self {
+            node,
+            zone,
+            pin_name,
+            served: written.served,
+            whole: written.whole,
+            rolled_back: written.rolled_back,
+            former,
+            continues: written.continues,
+            difference,
+            unpin: written.unpin.into_iter().filter(|cid| !chain.roots.iter().any(|step| step.cid == *cid)).collect(),
+            chain,
+            pinned,
+            pinned_by_us,
+            record,
+        })
+    }
+
+    /// The newest root that the node still pins, with its block.
+    async fn former(node: &dyn Node, candidates: &[Link], job: &Job) -> Result<Option<Link>> {
+        for link in candidates {
+            let held = async { Ok(node.pin(&link.cid).await?.is_some() && node.holds(&link.cid).await?) };
+            if job.or_cancelled(held).await? {
+                return Ok(Some(*link));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the node lacks of a root.
+    pub(super) async fn difference(
+        engine: &Arc<Engine>,
+        node: &dyn Node,
+        former: Option<&Link>,
+        root: &Link,
+        asking: Asking,
+        job: &Job,
+    ) -> Result<Difference> {
+        let between = {
+            let (engine, former, root) = (Arc::clone(engine), former.copied(), *root);
+            spawn_blocking(move || Difference::between(&*engine.catalog.read()?, former.as_ref(), &root))
+        };
+        between.await.map_err(panicked)??.ask(engine, node, asking, job).await
+    }
+
+    async fn record(
+        engine: &Engine,
+        target: &Target,
+        zone: Option<&dyn Zone>,
+        root: &Cid,
+        force: bool,
+        job: &Job,
+    ) -> Result<Option<PlannedRecord>> {
+        let Some(settings) = &target.settings.dnslink else { return Ok(None) };
+        let zone = zone.ok_or_else(|| {
+            Error::new(Kind::Unexpected, format!("nobody can change the record of {}", settings.domain))
+        })?;
+        let name = names::record_name(settings);
+        let before = job.or_cancelled(zone.read(&name)).await.context(|| format!("can't read {name}"))?;
+        if !force {
+            names::check_writer(&*engine.catalog.read()?, &name, &before)?;
+        }
+        let mut after = names::wanted(&before, root, settings.ttl);
+        if after.values == before.values {
+            after.ttl = before.ttl;
+        }
+        Ok(Some(PlannedRecord { name, before, after, atomicity: zone.atomicity() }))
+    }
+
+    /// Blocks to hand over, those of temporary roots included.
+    pub(super) fn blocks(&self) -> u64 {
+        self.difference.blocks + self.chain.nodes.len() as u64
+    }
+
+    /// Their bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.difference.bytes + self.chain.nodes.iter().map(|node| node.bytes.len() as u64).sum::<u64>()
+    }
+
+    /// The roots that are pinned on the way, the wanted one last; none where it is pinned.
+    pub(super) fn way(&self, root: &Cid) -> Vec<Cid> {
+        if self.pinned.is_some() {
+            return Vec::new();
+        }
+        self.chain.roots.iter().map(|link| link.cid).chain([*root]).collect()
+    }
+}

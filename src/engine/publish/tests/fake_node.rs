@@ -1,0 +1,238 @@
+//! A node inside the process that pins as Kubo does, counts what it reads, and fails where a test wants it to.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cid::Cid;
+use futures::StreamExt as _;
+
+use crate::error::{Error, Kind, Result};
+use crate::node::{CarStream, Imported, Key, Node, Pin, Status, Tried};
+use crate::unixfs::directory::DirectoryBlock;
+use crate::unixfs::{RAW, car};
+
+/// What a test wants to happen before a call is answered.
+type Hook = Box<dyn FnMut(&str, &mut State) -> Result<()> + Send>;
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) blocks: HashMap<Cid, Bytes>,
+    pub(super) pins: BTreeMap<Cid, Option<String>>,
+    pub(super) names: HashMap<String, String>,
+    pub(super) keys: Vec<Key>,
+    /// Blocks that came in CARs, the ones that were here too.
+    pub(super) imported: Vec<Cid>,
+    pub(super) imports: u64,
+    /// Blocks that pinning read.
+    pub(super) read: u64,
+    /// Calls, by name.
+    pub(super) calls: Vec<String>,
+    /// Says yes to every block, and keeps none.
+    pub(super) lies: bool,
+}
+
+pub(super) struct FakeNode {
+    state: Mutex<State>,
+    hook: Mutex<Option<Hook>>,
+}
+
+impl std::fmt::Debug for FakeNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeNode")
+    }
+}
+
+impl FakeNode {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), hook: Mutex::new(None) })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Does this before every call: an error is the call's.
+    pub(super) fn intercept(&self, hook: impl FnMut(&str, &mut State) -> Result<()> + Send + 'static) {
+        *self.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    pub(super) fn behave(&self) {
+        *self.hook.lock().unwrap() = None;
+    }
+
+    fn call(&self, name: &str) -> Result<MutexGuard<'_, State>> {
+        let mut state = self.state();
+        state.calls.push(name.to_owned());
+        if let Some(hook) = &mut *self.hook.lock().unwrap() {
+            hook(name, &mut state)?;
+        }
+        Ok(state)
+    }
+}
+
+impl State {
+    fn links(&mut self, cid: &Cid) -> Result<Vec<Cid>> {
+        self.read += 1;
+        let Some(bytes) = self.blocks.get(cid) else {
+            return Err(Error::new(
+                Kind::Node,
+                format!("block was not found locally (offline): ipld: could not find {cid}"),
+            ));
+        };
+        if cid.codec() == RAW {
+            return Ok(Vec::new());
+        }
+        Ok(DirectoryBlock::parse(bytes)?.links.into_iter().map(|(_, link)| link.cid).collect())
+    }
+
+    /// boxo `merkledag.Walk`.
+    fn walk(&mut self, root: Cid, seen: &mut HashSet<Cid>) -> Result<()> {
+        let mut todo = vec![root];
+        while let Some(cid) = todo.pop() {
+            if seen.insert(cid) {
+                todo.extend(self.links(&cid)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// boxo `dagutils.DiffEnumerate`.
+    fn difference(&mut self, from: Cid, to: Cid) -> Result<()> {
+        let (old, new) = (self.links(&from)?, self.links(&to)?);
+        let (old_set, new_set): (HashSet<Cid>, HashSet<Cid>) =
+            (old.iter().copied().collect(), new.iter().copied().collect());
+        let mut gone = old.iter().copied().filter(|cid| !new_set.contains(cid));
+        let pairs: Vec<(Option<Cid>, Cid)> =
+            new.iter().copied().filter(|cid| !old_set.contains(cid)).map(|cid| (gone.next(), cid)).collect();
+        let mut seen: HashSet<Cid> = pairs.iter().filter_map(|pair| pair.0).collect();
+        for (before, after) in pairs {
+            match before {
+                Some(before) => self.difference(before, after)?,
+                None => self.walk(after, &mut seen)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws away what no pin needs.
+    pub(super) fn collect_garbage(&mut self) {
+        let mut seen = HashSet::new();
+        for root in self.pins.keys().copied().collect::<Vec<_>>() {
+            self.walk(root, &mut seen).unwrap();
+        }
+        self.blocks.retain(|cid, _| seen.contains(cid));
+    }
+}
+
+#[async_trait]
+impl Node for FakeNode {
+    fn place(&self) -> String {
+        "the fake node".into()
+    }
+
+    async fn status(&self) -> Result<Status> {
+        drop(self.call("status")?);
+        Ok(Status { agent: "fake".into(), peer_id: "x".into(), peers: None, repository_size: 0, storage_max: None })
+    }
+
+    async fn try_rights(&self) -> Vec<Tried> {
+        Vec::new()
+    }
+
+    async fn holds(&self, cid: &Cid) -> Result<bool> {
+        let state = self.call("holds")?;
+        Ok(state.blocks.contains_key(cid))
+    }
+
+    async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
+        let state = self.call("block")?;
+        Ok(state.blocks.get(cid).cloned())
+    }
+
+    async fn import(&self, mut car: CarStream) -> Result<Imported> {
+        drop(self.call("import")?);
+        let mut bytes = Vec::new();
+        while let Some(piece) = car.next().await {
+            match piece {
+                Ok(piece) => bytes.extend_from_slice(&piece),
+                Err(error) => return Err(Error::new(Kind::Network, "the import was cut").caused_by(error)),
+            }
+        }
+        let mut imported = Imported { blocks: 0, bytes: 0 };
+        let mut state = self.state();
+        for block in car::Reader::new(&bytes[..])? {
+            let block = block?;
+            imported.blocks += 1;
+            imported.bytes += block.bytes.len() as u64;
+            state.imported.push(block.cid);
+            if !state.lies {
+                state.blocks.insert(block.cid, block.bytes.into());
+            }
+        }
+        state.imports += 1;
+        drop(state);
+        drop(self.call("imported")?);
+        Ok(imported)
+    }
+
+    async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
+        let state = self.call("pin")?;
+        Ok(state.pins.get(cid).map(|name| Pin { cid: *cid, name: name.clone() }))
+    }
+
+    async fn pins(&self, name: &str) -> Result<Vec<Pin>> {
+        let state = self.call("pins")?;
+        let named = state.pins.iter().filter(|(_, pin)| pin.as_deref() == Some(name));
+        Ok(named.map(|(cid, name)| Pin { cid: *cid, name: name.clone() }).collect())
+    }
+
+    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+        let mut state = self.call("pin_add")?;
+        if !state.lies {
+            state.walk(*cid, &mut HashSet::new())?;
+        }
+        progress(state.read);
+        state.pins.entry(*cid).or_insert_with(|| Some(name.to_owned()));
+        drop(state);
+        drop(self.call("pinned")?);
+        Ok(())
+    }
+
+    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
+        let mut state = self.call("pin_update")?;
+        let Some(name) = state.pins.get(from).cloned() else {
+            return Err(Error::new(Kind::Node, "'from' cid was not recursively pinned already"));
+        };
+        if !state.lies {
+            state.difference(*from, *to)?;
+        }
+        state.pins.entry(*to).or_insert(name);
+        drop(state);
+        drop(self.call("pinned")?);
+        Ok(())
+    }
+
+    async fn unpin(&self, cid: &Cid) -> Result<()> {
+        let mut state = self.call("unpin")?;
+        state.pins.remove(cid);
+        drop(state);
+        drop(self.call("unpinned")?);
+        Ok(())
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>> {
+        Ok(self.call("keys")?.keys.clone())
+    }
+
+    async fn publish_name(&self, key: &str, root: &Cid) -> Result<String> {
+        let mut state = self.call("publish_name")?;
+        state.names.insert(format!("k51{key}"), format!("/ipfs/{root}"));
+        Ok(format!("k51{key}"))
+    }
+
+    async fn resolve_name(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.call("resolve_name")?.names.get(name).cloned())
+    }
+}

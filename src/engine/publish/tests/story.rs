@@ -1,0 +1,124 @@
+//! What publishing does when nothing goes wrong.
+
+use super::super::plan::ChangeKind;
+use super::*;
+use crate::engine::tests::{image, index};
+
+#[tokio::test]
+async fn a_root_is_published_moved_on_and_rolled_back() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, zone) = quay.add(&yard.engine, "home", 2);
+    zone.set().values = vec!["v=spf1 -all".into()];
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    let first = root_of(&yard);
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let planned = &plan.targets[0];
+    assert_eq!((planned.former, planned.pinned, planned.chain.as_slice()), (None, false, [first].as_slice()));
+    assert_eq!(planned.changes.len(), 1);
+    assert_eq!((planned.changes[0].kind, planned.changes[0].tags.len()), (ChangeKind::Added, 1));
+    assert!(node.state().imported.is_empty(), "a plan changes nothing");
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
+    assert_eq!(outcome.targets[0].blocks, planned.blocks);
+    assert_whole(&node, &first);
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{first}"), "v=spf1 -all".into()]);
+    assert_eq!(node.state().names["k51self"], format!("/ipfs/{first}"));
+    assert!(plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap().is_done());
+
+    // The tag moves.
+    yard.put("app", "1", &index("two"));
+    yard.add(&["app:1"]).await;
+    let second = root_of(&yard);
+    node.state().imported.clear();
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert_eq!(plan.targets[0].former, Some(first));
+    assert_eq!(plan.targets[0].changes[0].tags[0].kind, ChangeKind::Changed);
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().pins.keys().filter(|pin| **pin != first && **pin != second).count(), 0);
+    assert_whole(&node, &second);
+    let everything = node.state().blocks.len();
+    assert!(node.state().imported.len() < everything, "only the difference is sent");
+    assert_eq!(record(&zone)[0], format!("dnslink=/ipfs/{second}"));
+
+    // Back again, without a byte.
+    let imports = node.state().imports;
+    let request = PublishRequest { root: Some(first), ..PublishRequest::default() };
+    let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
+    assert!(plan.rollback && plan.targets[0].pinned && plan.targets[0].blocks == 0, "{plan:?}");
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
+    assert_eq!(node.state().imports, imports);
+    assert_eq!(record(&zone)[0], format!("dnslink=/ipfs/{first}"));
+    // The catalog has not changed, and the next plan says so.
+    assert_eq!(root_of(&yard), second);
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert!(plan.targets[0].notes.iter().any(|note| note.contains("rolled back")), "{:?}", plan.targets[0].notes);
+    publish(&yard.engine, &quay).await;
+    assert_eq!(record(&zone)[0], format!("dnslink=/ipfs/{second}"));
+}
+
+#[tokio::test]
+async fn only_the_last_roots_stay_pinned_and_nobody_elses_pin_goes() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, _) = quay.add(&yard.engine, "home", 2);
+    let mut roots = Vec::new();
+    let foreign: Cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku".parse().unwrap();
+    node.state().pins.insert(foreign, Some("someone's".into()));
+    for content in ["one", "two", "three", "four"] {
+        yard.put("app", "1", &image("linux/amd64", content));
+        yard.add(&["app:1"]).await;
+        publish(&yard.engine, &quay).await;
+        roots.push(root_of(&yard));
+    }
+    let pins: Vec<Cid> = node.state().pins.keys().copied().filter(|pin| *pin != foreign).collect();
+    assert_eq!(pins.len(), 2, "{pins:?}");
+    assert!(pins.contains(&roots[3]) && pins.contains(&roots[2]));
+    assert!(node.state().pins.contains_key(&foreign));
+}
+
+#[tokio::test]
+async fn several_targets_get_it_and_share_nothing_but_the_root() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (one, _) = quay.add(&yard.engine, "one", 3);
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let (two, zone) = quay.add(&yard.engine, "two", 3);
+    yard.put("app", "2", &index("two"));
+    yard.add(&["app:2"]).await;
+    publish(&yard.engine, &quay).await;
+    let root = root_of(&yard);
+    for node in [&one, &two] {
+        assert_whole(node, &root);
+    }
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{root}")]);
+}
+
+/// Another registry on the same node shares what it can, and each has its own pins.
+#[tokio::test]
+async fn what_another_registry_put_there_is_not_sent_again() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, _) = quay.add(&yard.engine, "home", 2);
+    let big = "x".repeat(3 << 20);
+    yard.put("app", "1", &image("linux/amd64", &big));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let other = Yard::new().await;
+    let mut others = Quay::default();
+    others.add(&other.engine, "home", 2);
+    others.nodes.insert("home".into(), Arc::clone(&node));
+    other.put("app", "1", &image("linux/amd64", &big));
+    other.put("app", "2", &image("linux/amd64", "more"));
+    other.add(&["app:1", "app:2"]).await;
+    let sent = node.state().imported.len();
+    publish(&other.engine, &others).await;
+    let state = node.state();
+    let twice = state.imported[sent..].iter().filter(|cid| state.imported[..sent].contains(cid)).count();
+    assert_eq!(twice, 0);
+    assert_eq!(state.pins.len(), 2);
+}
