@@ -46,8 +46,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
     let purpose = Purpose::Import { replace: arguments.replace };
     let plan = context.run(async |job: &Job| {
-        let beside = engine.beside();
-        let (_, records) = returning::read(&arguments.what, arguments.from.as_ref(), Some(beside), job).await?;
+        let (_, records) = returning::read(&arguments.what, arguments.from.as_ref(), Some(&engine), job).await?;
         engine.plan_return(&records, purpose, job).await
     })?;
     let mut report = ReturnReport::planned(&plan);

@@ -1,6 +1,7 @@
 //! What `restore` and `import` share: reading a registry elsewhere, and showing what becomes of it here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -8,9 +9,10 @@ use super::place::Whence;
 use super::report::{FailedReport, shown};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::{Change, FailedRequest};
-use crate::engine::restore::{Beside, Left, Place, Purpose, Records, ReturnPlan, Returned, root_of};
+use crate::engine::restore::{Left, Place, Purpose, Records, ReturnPlan, Returned, root_of};
 use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count, printable_within};
 
@@ -77,7 +79,7 @@ pub(super) struct MovedReport {
 pub(super) async fn read(
     what: &Whence,
     from: Option<&Place>,
-    beside: Option<Beside>,
+    into: Option<&Arc<Engine>>,
     job: &Job,
 ) -> Result<(Place, Records)> {
     let needed = |name: &str| {
@@ -97,7 +99,7 @@ pub(super) async fn read(
         }
         (Whence::Domain(domain), None) => return Err(needed(domain)),
     };
-    let records = place.records(root, beside, job).await?;
+    let records = place.records(root, into, job).await?;
     Ok((place, records))
 }
 
@@ -268,7 +270,7 @@ mod tests {
     use super::*;
 
     fn sample() -> ReturnReport {
-        let repository = |name: &str, private, published| RepositoryReport {
+        let repository = |name: &str, private: bool, published: bool| RepositoryReport {
             name: name.to_owned(),
             alias: None,
             upstream: (!private).then(|| format!("docker.io/{name}")),

@@ -109,6 +109,7 @@ mod tests {
         Verified {
             blobs: 40,
             bytes: 700 << 20,
+            left: 2,
             damaged: vec![
                 Damage {
                     digest: Digest::of(b"1"),

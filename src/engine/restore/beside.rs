@@ -11,14 +11,15 @@ use bytes::Bytes;
 use cid::Cid;
 use tokio::task::spawn_blocking;
 
-use super::place::Beside;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, repositories};
 use crate::engine::Engine;
 use crate::engine::since::short;
 use crate::engine::verify::panicked;
 use crate::error::Result;
+use crate::image::RepositoryName;
 use crate::node::source::BlockSource;
+use crate::site::records::RepositoryRecord;
 use crate::unixfs::directory::NodeStore as _;
 use crate::unixfs::file::{self, Part};
 use crate::unixfs::verify_block;
@@ -41,9 +42,22 @@ impl std::fmt::Debug for WithCatalog {
 
 impl Engine {
     /// Puts this catalog behind a place, for the blocks that the place lacks.
-    pub fn beside(self: &Arc<Self>) -> Beside {
-        let engine = Arc::clone(self);
-        Box::new(move |first| Arc::new(WithCatalog { first, engine, index: Arc::default() }))
+    pub(super) fn beside(self: &Arc<Self>, first: Arc<dyn BlockSource>) -> Arc<dyn BlockSource> {
+        Arc::new(WithCatalog { first, engine: Arc::clone(self), index: Arc::default() })
+    }
+
+    /// What the catalog says of a repository, without its tags.
+    pub(super) fn known_record(&self, name: &RepositoryName) -> Result<Option<RepositoryRecord>> {
+        let known = repositories::by_name(&*self.catalog.read()?, name.as_str())?;
+        Ok(known.map(|known| RepositoryRecord {
+            name: known.name,
+            alias: known.alias,
+            upstream: known.upstream,
+            insecure: known.insecure,
+            private: known.private,
+            tags: Vec::new(),
+            parts: Vec::new(),
+        }))
     }
 
     /// A block of what is published here.

@@ -10,6 +10,7 @@
 //! | `name` | which root a domain means |
 //! | `tree`, `body`, `directory` | how a tree is read: from blocks in constant memory, or from files |
 //! | `records` | what a tree says of itself |
+//! | `partial`, `beside` | how a difference to another root is read, with the catalog behind it |
 //! | `plan`, `apply` | what becomes of it, and that it does |
 //! | `lazy` | blobs that come when they are needed |
 
@@ -20,6 +21,7 @@ mod differing;
 mod directory;
 mod lazy;
 mod name;
+mod partial;
 mod place;
 mod plan;
 mod records;
@@ -28,6 +30,6 @@ mod tree;
 
 pub use apply::{Left, Returned};
 pub use name::root_of;
-pub use place::{Beside, Place};
+pub use place::Place;
 pub use plan::{Purpose, ReturnPlan, ReturningImage, ReturningRepository};
 pub use records::Records;

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::directory::Directory;
 use super::records::Records;
 use super::tree::{BlockTree, Tree};
-use crate::engine::exported;
+use crate::engine::{Engine, exported};
 use crate::engine::job::Job;
 use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
@@ -102,10 +102,10 @@ impl Place {
     /// Reads the records of the registry there. Without a root, the one that the place itself names is meant: the first of a
     /// CAR file, and what an exported directory is marked with.
     ///
-    /// `beside` is asked for blocks that the place lacks.
-    pub async fn records(&self, root: Option<Cid>, beside: Option<Beside>, job: &Job) -> Result<Records> {
-        let opened = self.blocks(None).await?;
-        let Some((source, roots)) = opened else {
+    /// For an import, `into` is the catalog that it is merged into: a CAR file may hold only what changed since a root that
+    /// was merged before, and the rest is taken from there.
+    pub async fn records(&self, root: Option<Cid>, into: Option<&Arc<Engine>>, job: &Job) -> Result<Records> {
+        let Some((source, roots)) = self.blocks(None).await? else {
             let Self::Path(path) = self else { return Err(Error::new(Kind::Unexpected, "only a path is a directory")) };
             let marked = exported::root_of(path)?;
             if let (Some(asked), Some(marked)) = (root, marked)
@@ -120,16 +120,28 @@ impl Place {
             (Some(root), _) => root,
             (None, [root]) => *root,
             (None, []) => return Err(Error::new(Kind::Usage, format!("{} names no root", source.place()))),
-            (None, _) => return Err(Error::new(Kind::Usage, format!("{} has several roots", source.place()))
-                .hint("Say which one: the root comes first, then `--from`.")),
+            (None, _) => {
+                return Err(Error::new(Kind::Usage, format!("{} has several roots", source.place()))
+                    .hint("Say which one: the root comes first, then `--from`."));
+            }
         };
-        let source = match beside {
-            Some(beside) => beside(source),
+        let behind = into.filter(|_| matches!(self, Self::Path(_)));
+        let source = match behind {
+            Some(engine) => engine.beside(source),
             None => source,
         };
-        Records::read(Tree::Blocks(BlockTree::new(source, root)), Some(root), job).await
+        let tree = BlockTree::new(source, root);
+        let read = Records::read(Tree::Blocks(tree.clone()), Some(root), job).await;
+        match (read, behind) {
+            (Err(error), Some(engine)) if error.kind() == Kind::NotFound => {
+                // If that finds nothing either, what was missing first says more.
+                match Records::read_partial(tree, engine, job).await {
+                    Ok(records) if !records.repositories.is_empty() => Ok(records),
+                    Err(partial) if partial.kind() != Kind::NotFound || !partial.hints().is_empty() => Err(partial),
+                    _ => Err(error),
+                }
+            }
+            (read, _) => read,
+        }
     }
 }
-
-/// Puts another source behind one.
-pub type Beside = Box<dyn FnOnce(Arc<dyn BlockSource>) -> Arc<dyn BlockSource> + Send>;

@@ -8,7 +8,6 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::records::Records;
 use super::registry::TreeRegistry;
-use super::tree::Tree;
 use crate::catalog::follows::Follows;
 use crate::catalog::images::Image;
 use crate::catalog::{blobs, repositories};
@@ -96,6 +95,11 @@ impl ReturnPlan {
         self.images().all(|(_, image)| image.change == Change::Unchanged)
     }
 
+    /// What it was made of.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
     /// How files and directories become blocks where it is read from.
     pub fn profile(&self) -> crate::unixfs::Profile {
         self.records.profile
@@ -173,7 +177,7 @@ impl Engine {
         };
         for record in &records.repositories {
             job.check()?;
-            let repository = self.plan_repository(record, &records.tree, purpose, &mut plan.refused)?;
+            let repository = self.plan_repository(record, records, purpose, &mut plan.refused)?;
             if !repository.images.is_empty() {
                 plan.repositories.push(repository);
             }
@@ -185,7 +189,7 @@ impl Engine {
     fn plan_repository(
         &self,
         record: &RepositoryRecord,
-        tree: &Tree,
+        records: &Records,
         purpose: Purpose,
         refused: &mut Vec<FailedRequest>,
     ) -> Result<ReturningRepository> {
@@ -216,7 +220,7 @@ impl Engine {
             published,
             images: Vec::new(),
             insecure,
-            registry: Arc::new(TreeRegistry::new(tree.clone(), record, private)),
+            registry: Arc::new(TreeRegistry::new(records.tree.clone(), record, private, records.partial)),
         };
         for tag in &record.tags {
             let mut image =
@@ -260,11 +264,15 @@ impl Engine {
             .filter(|(_, image)| image.change != Change::Unchanged)
             .map(|(repository, _)| &repository.name)
             .collect();
-        let tree = &plan.records.tree;
+        let (tree, partial) = (&plan.records.tree, plan.records.partial);
         let mut listing = stream::iter(changing.into_iter().cloned())
             .map(|name| async move {
                 let path = format!("{}/{name}/{}", paths::NATIVE, paths::BLOBS);
-                job.or_cancelled(tree.list(&path)).await
+                match job.or_cancelled(tree.list(&path)).await {
+                    // None of them changed, or not all of the list is there.
+                    Err(error) if partial && error.kind() == Kind::NotFound => Ok(Vec::new()),
+                    listed => listed,
+                }
             })
             .buffer_unordered(AT_ONCE);
         let mut seen: HashSet<Digest> = HashSet::new();

@@ -1,11 +1,12 @@
 //! What a published tree says of itself: its records, read whole and checked, before anything is made of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use cid::Cid;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::tree::Tree;
+use super::tree::{BlockTree, Tree};
+use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Platform, RepositoryName};
@@ -33,6 +34,8 @@ pub struct Records {
     pub name: Option<String>,
     /// The platform whose image has the plain tag in the gateway view.
     pub default_platform: Platform,
+    /// Only what changed since another root is there.
+    pub partial: bool,
     /// Its repositories, each with all its tags.
     pub(super) repositories: Vec<RepositoryRecord>,
 }
@@ -43,6 +46,18 @@ impl Records {
         let place = tree.place();
         let read = Self::read_all(tree, root, job).await;
         read.context(|| format!("can't read the registry at {place}"))
+    }
+
+    /// Reads what changed since a root that this catalog has merged before.
+    pub(super) async fn read_partial(tree: BlockTree, engine: &Engine, job: &Job) -> Result<Self> {
+        let place = tree.source.place();
+        let read = super::partial::read(&tree, engine, job).await;
+        let repositories = read.context(|| format!("can't read the registry at {place}"))?;
+        let profile =
+            if tree.root.version() == cid::Version::V0 { Profile::V0_2015 } else { Profile::V1_2025 };
+        let (root, tree) = (Some(tree.root), Tree::Blocks(tree));
+        let default_platform = Platform::host();
+        Ok(Self { root, profile, name: None, default_platform, partial: true, repositories, tree })
     }
 
     async fn read_all(tree: Tree, root: Option<Cid>, job: &Job) -> Result<Self> {
@@ -85,11 +100,11 @@ impl Records {
             return Err(Error::new(Kind::Verification, "its records name several default platforms"));
         }
         let default_platform = platforms.into_iter().next().cloned().unwrap_or_else(Platform::host);
-        Ok(Self { root, profile, name: catalog.name, default_platform, repositories, tree })
+        Ok(Self { root, profile, name: catalog.name, default_platform, partial: false, repositories, tree })
     }
 }
 
-fn too_much() -> Error {
+pub(super) fn too_much() -> Error {
     Error::new(Kind::Verification, format!("its records are larger than {} together", crate::text::bytes(RECORDS)))
 }
 
@@ -138,13 +153,20 @@ async fn repository(tree: &Tree, name: RepositoryName) -> Result<(RepositoryReco
         }
         record.tags.extend(records::read::<TagsRecord>(&path, &bytes)?.tags);
     }
-    let mut seen = BTreeMap::new();
-    for tag in &record.tags {
-        if seen.insert(tag.name(), ()).is_some() {
-            return Err(refuse(format!("{} is there twice", printable_within(&tag.name(), 150))));
+    check_tags(&record)?;
+    Ok((record, read))
+}
+
+/// Each tag has one record.
+pub(super) fn check_tags(record: &RepositoryRecord) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match record.tags.iter().find(|tag| !seen.insert(tag.name())) {
+        None => Ok(()),
+        Some(twice) => {
+            let words = format!("{} has {} twice", record.name, printable_within(&twice.name(), 150));
+            Err(Error::new(Kind::Verification, words))
         }
     }
-    Ok((record, read))
 }
 
 async fn required(tree: &Tree, path: &str) -> Result<bytes::Bytes> {

@@ -17,19 +17,21 @@ use crate::site::{lists, paths};
 pub(super) struct TreeRegistry {
     tree: Tree,
     private: bool,
+    /// Only what changed since another root is there.
+    partial: bool,
     /// The types of the manifests that the records name.
     types: HashMap<Digest, String>,
 }
 
 impl TreeRegistry {
-    pub(super) fn new(tree: Tree, record: &RepositoryRecord, private: bool) -> Self {
+    pub(super) fn new(tree: Tree, record: &RepositoryRecord, private: bool, partial: bool) -> Self {
         let mut types = HashMap::new();
         for tag in &record.tags {
             types.insert(tag.digest, tag.media_type.clone());
             types.extend(tag.companions.iter().map(|its| (its.digest, its.media_type.clone())));
             types.extend(tag.referrers.iter().map(|its| (its.digest, its.media_type.clone())));
         }
-        Self { tree, private, types }
+        Self { tree, private, partial, types }
     }
 
     fn missing(&self, what: &str) -> Error {
@@ -96,8 +98,12 @@ impl Registry for TreeRegistry {
 
     /// By the list under the fallback tag, which the tree always has.
     async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
-        let Some(bytes) = self.read(repository, &Target::Tag(lists::fallback_tag(subject))).await? else {
-            return Ok(Vec::new());
+        let bytes = match self.read(repository, &Target::Tag(lists::fallback_tag(subject))).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Vec::new()),
+            // It has not changed.
+            Err(error) if self.partial && error.kind() == Kind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
         };
         match Manifest::parse(&bytes, Some(media::OCI_INDEX)).context(|| format!("referrers of {subject}"))?.body {
             Body::Index { manifests } => Ok(manifests),

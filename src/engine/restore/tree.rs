@@ -38,10 +38,16 @@ pub(super) struct BlockTree {
 }
 
 /// Nodes that were read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Kept {
     nodes: HashMap<Cid, Bytes>,
     bytes: usize,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("nodes", &self.nodes.len()).field("bytes", &self.bytes).finish()
+    }
 }
 
 impl Tree {

@@ -11,6 +11,7 @@ mod names;
 mod purity;
 mod remove;
 mod restore;
+mod restore_hostile;
 mod retention;
 mod undo;
 
