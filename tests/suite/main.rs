@@ -12,4 +12,5 @@ mod house;
 mod images;
 mod peers;
 mod readme;
+mod restoring;
 mod story;

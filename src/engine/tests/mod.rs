@@ -12,6 +12,7 @@ mod purity;
 mod remove;
 mod restore;
 mod restore_hostile;
+mod restore_http;
 mod retention;
 mod undo;
 

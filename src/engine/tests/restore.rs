@@ -287,3 +287,21 @@ async fn an_import_merges_shows_collisions_and_takes_the_difference() {
         assert!(error.kind() == Kind::NotFound && error.hints()[0].contains(&before.to_string()), "{error}");
     }
 }
+
+#[tokio::test]
+async fn directories_that_are_sharded_come_back() {
+    let yard = Yard::new().await;
+    let mut all = Vec::new();
+    for number in 0..70 {
+        let mut builder = ImageBuilder::new(platform("linux/amd64"));
+        for layer in 0..32 {
+            builder = builder.opaque_layer(format!("layer {layer} of image {number}"));
+        }
+        yard.put("many", &format!("v{number}"), &builder.build());
+        all.push(format!("many:v{number}"));
+    }
+    yard.add(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let from = yard.export("tree.car").await;
+    let lazy = restore(&from, None, true).await.unwrap();
+    assert_eq!(lazy.engine.root().unwrap(), yard.engine.root().unwrap());
+}
