@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
 //! [`error`] and [`text`] are known to all of them.
 
@@ -22,4 +22,5 @@ pub mod serve;
 pub mod site;
 pub mod store;
 pub mod text;
+pub mod tui;
 pub mod unixfs;

@@ -5,6 +5,7 @@
 //! tables are explained in `migrations/0001_catalog.sql`.
 
 pub mod blobs;
+pub mod browse;
 mod database;
 pub mod details;
 pub mod follows;

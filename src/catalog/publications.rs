@@ -258,13 +258,18 @@ pub fn pinned_roots(connection: &Connection, target: i64) -> Result<Vec<Cid>> {
 /// Every root besides the catalog's own that keeps what it needs: within the `keep` of a target and not forgotten, or being published.
 /// Each once.
 pub fn kept_roots(connection: &Connection) -> Result<Vec<Link>> {
+    kept_roots_but(connection, None)
+}
+
+/// The same without what this target keeps.
+pub fn kept_roots_but(connection: &Connection, without: Option<i64>) -> Result<Vec<Link>> {
     let mut kept: Vec<Link> = Vec::new();
     let mut add = |link: Link| {
         if !kept.iter().any(|known| known.cid == link.cid) {
             kept.push(link);
         }
     };
-    for target in targets::all(connection)? {
+    for target in targets::all(connection)?.into_iter().filter(|target| Some(target.id) != without) {
         if let Some(running) = running(connection, target.id)? {
             add(running.root);
         }

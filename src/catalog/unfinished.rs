@@ -31,10 +31,12 @@ pub fn reopen(writer: &Writer<'_>, publication: i64) -> Result<()> {
     Ok(())
 }
 
-/// Whether this root was published from here, or begun to be, or was a temporary one, to whichever target.
+/// Whether this root is one that the catalog stood for, or was published from here, or begun to be, or was a temporary one, to
+/// whichever target.
 pub fn is_ours(connection: &Connection, root: &Cid) -> Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM publications WHERE root = ?1)
+         OR EXISTS (SELECT 1 FROM operations WHERE root_after = ?1)
          OR EXISTS (SELECT 1 FROM publication_steps WHERE detail = ?2 AND step LIKE 'chain:%')",
     )?;
     Ok(statement.query_row(params![root.to_bytes(), root.to_string()], |row| row.get(0))?)

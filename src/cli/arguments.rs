@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, export, gc, import, list, man, outdated, remove, restore, root, serve, show, undo,
-    update, verify,
+    add, allow, completions, config, diff, export, gc, history, import, list, man, outdated, publish, remove, restore,
+    rollback, root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -131,6 +131,16 @@ pub(super) enum Verb {
     Import(import::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
+    /// Hand the registry to its targets, and move the names that point to it.
+    Publish(publish::Arguments),
+    /// Let targets give out an older root again.
+    Rollback(rollback::Arguments),
+    /// Keep the places that hold the registry, and the names that point to it.
+    Target(Box<target::Arguments>),
+    /// Show what was published where, or give old roots up.
+    History(history::Arguments),
+    /// Show what differs between two roots.
+    Diff(diff::Arguments),
     /// Check all that is stored against its digests, and the tree against its root.
     Verify(verify::Arguments),
     /// Show all of it work on an image made on the spot, without network.

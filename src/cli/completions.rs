@@ -106,16 +106,47 @@ pub(super) fn answer_shell(words: &[OsString]) -> Result<bool> {
 
 /// Completes names in the catalog: repositories, and with a colon their tags.
 pub(super) fn catalog_names() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
+    completer(|engine, prefix| {
+        let mut names = engine.complete(prefix)?;
+        // People write the short name of an official image.
+        let aliases = engine.repositories()?.into_iter().filter_map(|row| row.alias);
+        names.extend(aliases.filter(|alias| !alias.is_empty() && !prefix.is_empty()));
+        Ok(names)
+    })
+}
+
+/// Completes names of targets.
+pub(super) fn target_names() -> ArgValueCompleter {
+    completer(|engine, _| engine.target_names())
+}
+
+/// Completes roots that were published.
+pub(super) fn published_roots() -> ArgValueCompleter {
+    completer(|engine, _| engine.published_roots())
+}
+
+/// Completes whatever stands for a root.
+pub(super) fn roots_and_targets() -> ArgValueCompleter {
+    completer(|engine, _| {
+        let mut names = engine.published_roots()?;
+        names.extend(engine.target_names()?);
+        names.push("now".to_owned());
+        Ok(names)
+    })
+}
+
+/// Completes what a catalog has that begins with what is written.
+fn completer(find: fn(&Engine, &str) -> Result<Vec<String>>) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |current: &OsStr| -> Vec<CompletionCandidate> {
         let Some(prefix) = current.to_str() else { return Vec::new() };
         let words: Vec<OsString> = std::env::args_os().collect();
         // Whatever fails here must not disturb the line that is being written.
-        let names = names(prefix, &words).unwrap_or_default();
+        let names = names(prefix, &words, find).unwrap_or_default();
         names.into_iter().map(CompletionCandidate::new).collect()
     })
 }
 
-fn names(prefix: &str, words: &[OsString]) -> Result<Vec<String>> {
+fn names(prefix: &str, words: &[OsString], find: fn(&Engine, &str) -> Result<Vec<String>>) -> Result<Vec<String>> {
     let settings = Settings::load(&given(words, |name| std::env::var_os(name)))?;
     let engine = Engine::open_read_only(Options {
         data_dir: settings.data_dir()?.to_owned(),
@@ -123,10 +154,8 @@ fn names(prefix: &str, words: &[OsString]) -> Result<Vec<String>> {
         wait: settings.patience(),
         profile: None,
     })?;
-    let mut names = engine.complete(prefix)?;
-    // People write the short name of an official image.
-    let aliases = engine.repositories()?.into_iter().filter_map(|row| row.alias);
-    names.extend(aliases.filter(|alias| alias.starts_with(prefix) && !prefix.is_empty()));
+    let mut names = find(&engine, prefix)?;
+    names.retain(|name| name.starts_with(prefix));
     names.sort();
     names.dedup();
     Ok(names)

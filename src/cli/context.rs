@@ -14,6 +14,7 @@ use super::progress::{self, Mode};
 use super::table::Table;
 use crate::config::{Given, Origin, Settings};
 use crate::engine::job::Job;
+use crate::engine::target::{Adapters, Peers, Variables};
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::registry;
@@ -86,6 +87,12 @@ impl Context {
     pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {
         let engine = self.open_to_read()?;
         if engine.has_left_blobs()? { self.open(None) } else { Ok(engine) }
+    }
+
+    /// The way to the nodes and zones that targets name.
+    #[expect(clippy::unused_self, reason = "every way out of the program leads through its context")]
+    pub(super) fn peers(&self) -> Peers {
+        Peers::new(Variables::of_process(), Adapters)
     }
 
     /// Runs a job with progress; ^C and SIGTERM cancel it.

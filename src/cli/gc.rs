@@ -32,7 +32,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     if plan.is_empty() {
         output.json(&GcReport { dry_run: arguments.dry_run, plan: &plan })?;
         output.message("There is nothing to reclaim.");
-        kept.iter().for_each(|kept| output.message(kept));
+        if let Some(kept) = &kept {
+            output.message(kept);
+        }
         return Ok(if arguments.fail_if_unchanged { Exit::Noticed } else { Exit::Done });
     }
     let table = table(&plan);
@@ -42,7 +44,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         output.table(&table)?;
         output.finish()?;
         output.message(&format!("{} would be reclaimed. Nothing was changed.", bytes(all)));
-        kept.iter().for_each(|kept| output.message(kept));
+        if let Some(kept) = &kept {
+            output.message(kept);
+        }
         return Ok(Exit::Done);
     }
     if !context.confirm("gc", &[&table], &question(all, kept.as_deref()))? {

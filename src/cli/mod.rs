@@ -10,9 +10,12 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod diff;
 mod export;
 mod gc;
+mod history;
 mod import;
+mod interface;
 mod list;
 mod man;
 mod mistakes;
@@ -20,11 +23,15 @@ mod outdated;
 mod output;
 mod place;
 mod progress;
+mod publish;
+mod publish_plan;
+mod publish_report;
 mod references;
 mod remove;
 mod report;
 mod restore;
 mod returning;
+mod rollback;
 mod root;
 mod serve;
 mod show;
@@ -32,6 +39,7 @@ mod stats;
 mod style;
 mod suggest;
 mod table;
+mod target;
 mod undo;
 mod update;
 mod verify;
@@ -55,8 +63,6 @@ enum Exit {
     Noticed,
     /// The user said no.
     Declined,
-    /// With help, because nothing was asked for.
-    Helped,
 }
 
 impl Exit {
@@ -65,7 +71,6 @@ impl Exit {
             Self::Done => 0,
             Self::Noticed => Kind::Unchanged.exit_code(),
             Self::Declined => Kind::Interrupted.exit_code(),
-            Self::Helped => Kind::Usage.exit_code(),
         }
     }
 }
@@ -96,10 +101,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         if output.is_json() {
             return Err(Error::new(Kind::Usage, "a verb is needed").hint("`roadstead --help` lists them."));
         }
-        let help = arguments::command().render_help();
-        let colour = output.message_paint.is_colour();
-        output.say(&if colour { help.ansi().to_string() } else { help.to_string() });
-        return Ok(Exit::Helped);
+        let given = arguments.global.given(matches);
+        return interface::run(&Context::new(arguments.global, &given, output.clone())?);
     };
     let given = arguments.global.given(matches);
     // These work without any configuration, a broken one too.
@@ -129,6 +132,11 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Restore(arguments) => restore::run(&arguments, &context),
         Verb::Import(arguments) => import::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
+        Verb::Publish(arguments) => publish::run(&arguments, &context),
+        Verb::Rollback(arguments) => rollback::run(&arguments, &context),
+        Verb::Target(arguments) => target::run(&arguments, &context),
+        Verb::History(arguments) => history::run(&arguments, &context),
+        Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),

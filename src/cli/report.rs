@@ -17,6 +17,13 @@
 //! | `export` | `engine::Exported` |
 //! | `restore`, `import` | `returning::ReturnReport` |
 //! | `verify` | `engine::view::Verified` |
+//! | `publish`, `rollback` | [`super::publish_report::PublishReport`] |
+//! | `target add`, `set`, `show` | [`TargetReport`]; `target list` an array of `engine::target::TargetView` |
+//! | `target remove` | [`RemoveTargetReport`] |
+//! | `target test` | `engine::target::Trial` |
+//! | `target verify` | `engine::target::Walked` |
+//! | `history` | an array of `engine::history::PublicationView`; `history --forget` [`ForgetReport`] |
+//! | `diff` | `engine::diff::Difference` |
 //! | `serve` | `{"serving": URL}`, as soon as it does |
 //! | `config show`, `config init` | see `config.rs` |
 
@@ -26,7 +33,9 @@ use serde_json::Value;
 
 use super::output::error_document;
 use crate::catalog::settings::Settings;
+use crate::engine::history::ForgetPlan;
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, LeftOut, PlannedImage, RemovePlan};
+use crate::engine::target::{RemoveTargetPlan, TargetView};
 use crate::engine::undo::UndoPlan;
 use crate::error::{Error, Kind};
 use crate::image::Digest;
@@ -138,6 +147,34 @@ pub(super) struct GcReport<'a> {
     /// `blobs`, `blob_bytes`, `partial_files`, `partial_bytes`, `nodes`, `node_bytes`, `kept_roots`, `kept_bytes`.
     #[serde(flatten)]
     pub(super) plan: &'a GcPlan,
+}
+
+/// A target as it is, or as it is now.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct TargetReport<'a> {
+    /// `name`, `node`, `keep`, `ipns`, `dnslink`, `gateways`, `added`, `root`, `published`, `behind`, `running`, `pinned`.
+    #[serde(flatten)]
+    pub(super) target: &'a TargetView,
+}
+
+/// What `target remove` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RemoveTargetReport<'a> {
+    /// Whether it was only planned.
+    pub(super) dry_run: bool,
+    /// `name`, `kubo`, `pinned`, `record`, `released`.
+    #[serde(flatten)]
+    pub(super) plan: &'a RemoveTargetPlan,
+}
+
+/// What `history --forget` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ForgetReport<'a> {
+    /// Whether it was only planned.
+    pub(super) dry_run: bool,
+    /// `roots`, `frees`.
+    #[serde(flatten)]
+    pub(super) plan: &'a ForgetPlan,
 }
 
 /// What `allow` did, or would do.

@@ -6,6 +6,7 @@
 mod apply;
 mod attached;
 mod blocks;
+pub mod browse;
 mod closure;
 mod currency;
 pub mod diff;
@@ -14,6 +15,7 @@ mod exported;
 mod fetch;
 mod gateway_view;
 mod gc;
+pub mod history;
 pub mod job;
 mod names;
 mod needed;
@@ -32,6 +34,7 @@ mod settle;
 pub mod shelf;
 mod show;
 mod since;
+pub mod target;
 #[cfg(test)]
 mod tests;
 mod touched;

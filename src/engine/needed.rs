@@ -28,14 +28,29 @@ struct Reached {
 impl Needed {
     /// Walks the root, the repositories' directories, and the published roots that are kept.
     pub(super) fn of(connection: &Connection) -> Result<Self> {
+        Self::with(connection, publications::kept_roots(connection)?)
+    }
+
+    /// Walks the root, the repositories' directories, and these roots in place of those that are kept.
+    pub(super) fn with(connection: &Connection, mut roots: Vec<Link>) -> Result<Self> {
         let root = state::root(connection)?;
         let mut own = Reached::default();
         let mut todo = nodes::all_directories(connection)?;
         todo.extend(root);
         own.walk(connection, todo, &Reached::default())?;
         let mut kept = Reached::default();
-        let mut roots = publications::kept_roots(connection)?;
         roots.retain(|kept| root.is_none_or(|root| root.cid != kept.cid));
+        let count = roots.len() as u64;
+        kept.walk(connection, roots, &own)?;
+        Ok(Self { own, kept, roots: count })
+    }
+
+    /// Takes all of this for granted: what only published roots need is what these roots need beyond it.
+    pub(super) fn and(self, connection: &Connection, roots: Vec<Link>) -> Result<Self> {
+        let mut own = self.own;
+        own.nodes.extend(self.kept.nodes);
+        own.files.extend(self.kept.files);
+        let mut kept = Reached::default();
         let count = roots.len() as u64;
         kept.walk(connection, roots, &own)?;
         Ok(Self { own, kept, roots: count })
@@ -62,10 +77,10 @@ impl Needed {
     }
 
     fn own_has(&self, connection: &Connection, blob: &Blob) -> Result<bool> {
-        if blob.inline {
-            return Ok(self.own.files.contains(&blob.link.cid) || blobs::is_referenced(connection, blob.id)?);
+        if self.own.files.contains(&blob.link.cid) {
+            return Ok(true);
         }
-        statistics::is_needed(connection, blob.id)
+        if blob.inline { blobs::is_referenced(connection, blob.id) } else { statistics::is_needed(connection, blob.id) }
     }
 
     /// Files of published roots that the catalog does not have.

@@ -100,7 +100,7 @@ impl Engine {
     }
 }
 
-fn repository_row(connection: &Connection, repository: Repository) -> Result<RepositoryRow> {
+pub(super) fn repository_row(connection: &Connection, repository: Repository) -> Result<RepositoryRow> {
     Ok(RepositoryRow {
         images: images::count(connection, repository.id)?,
         figures: statistics::repository(connection, repository.id)?,
@@ -112,7 +112,7 @@ fn repository_row(connection: &Connection, repository: Repository) -> Result<Rep
     })
 }
 
-fn image_row(connection: &Connection, repository: &Repository, image: &Image) -> Result<ImageRow> {
+pub(super) fn image_row(connection: &Connection, repository: &Repository, image: &Image) -> Result<ImageRow> {
     let added = jiff::Timestamp::from_second(image.added_at).map(|at| at.to_string()).unwrap_or_default();
     Ok(ImageRow {
         name: repository.name.to_string(),

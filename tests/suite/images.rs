@@ -49,6 +49,14 @@ impl Layout {
         made
     }
 
+    /// A runnable image for this machine's architecture under the tag `1`, with these words in `/etc/greeting`.
+    pub(crate) fn saying(words: &str) -> Self {
+        let mut made = Self::new();
+        let image = made.greeting_image(&Made::host(), words);
+        made.tag("1", &image);
+        made
+    }
+
     /// A runnable image for three platforms, this machine's among them, under the tag `1`.
     pub(crate) fn multi_platform() -> Self {
         let mut made = Self::new();
@@ -222,10 +230,13 @@ impl Layout {
     /// A runnable image: busybox in one layer, which every platform shares, and a greeting that names the platform in
     /// another. Its history has a step without a layer, as nearly every real image's has.
     fn image(&mut self, platform: &Made) -> Value {
+        self.greeting_image(platform, &platform.greeting())
+    }
+
+    fn greeting_image(&mut self, platform: &Made, greeting: &str) -> Value {
         let busybox = std::fs::read(program("busybox")).expect("busybox");
         let mut entries = vec![("bin", Entry::Directory), ("bin/busybox", Entry::File(&busybox, 0o755))];
         entries.extend(["bin/cat", "bin/echo", "bin/sh", "bin/true"].map(|name| (name, Entry::Link("busybox"))));
-        let greeting = platform.greeting();
         let second = [("etc", Entry::Directory), ("etc/greeting", Entry::File(greeting.as_bytes(), 0o644))];
         let archives = [tar(&entries), tar(&second)];
         let diff_ids: Vec<String> = archives.iter().map(|archive| digest(archive)).collect();

@@ -11,6 +11,7 @@ mod faults;
 mod house;
 mod images;
 mod peers;
+// mod publishing;
 mod readme;
 mod restoring;
 mod story;

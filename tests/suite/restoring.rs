@@ -13,7 +13,7 @@ fn published(profile: Profile) -> (DockerRegistry, Roadstead, std::path::PathBuf
     let roadstead = Roadstead::new();
     let name = format!("{}/busybox:1", registry.host());
     roadstead.ok(&["add", &name, "--insecure", "--platform", "all", "--profile", profile.name()]);
-    let car = roadstead.directory().join("registry.car");
+    let car = roadstead.path("registry.car");
     roadstead.ok(&["export", car.to_str().unwrap()]);
     (registry, roadstead, car)
 }
@@ -78,7 +78,7 @@ fn an_air_gapped_catalog_gets_the_difference_on_a_stick() {
     for name in ["busybox:2", "other:1"] {
         outside.add(&format!("{}/{name}", registry.host()));
     }
-    let stick = outside.directory().join("stick.car");
+    let stick = outside.path("stick.car");
     outside.ok(&["export", "--since", &before, stick.to_str().unwrap()]);
     assert!(std::fs::metadata(&stick).unwrap().len() < std::fs::metadata(&car).unwrap().len());
     inside.ok(&["import", stick.to_str().unwrap(), "--dry-run"]);

@@ -66,8 +66,12 @@ impl Bars {
             bar.set_message(format!("{} of {}", bytes(blob.done()), bytes(blob.size)));
         }
         let (done, length, template) = match &tracker.phase {
-            Phase::Fetching => (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL }),
-            Phase::Beginning | Phase::Queued { .. } | Phase::Step { total: 0, .. } => (0, 0, WORDS),
+            Phase::Fetching | Phase::HandingOver => {
+                (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL })
+            }
+            Phase::Beginning | Phase::Queued { .. } | Phase::Busy { .. } | Phase::Step { total: 0, .. } => {
+                (0, 0, WORDS)
+            }
             Phase::Resolving { done, total } | Phase::Step { done, total, .. } => {
                 (*done, *total, if self.colour { TOTAL_COLOUR } else { TOTAL })
             }
@@ -101,23 +105,27 @@ fn prefix(tracker: &Tracker) -> String {
         Phase::Queued { .. } => "Waiting".to_owned(),
         Phase::Resolving { .. } => "Asking registries".to_owned(),
         Phase::Fetching => "Fetching".to_owned(),
+        Phase::HandingOver => "Handing over".to_owned(),
+        Phase::Busy { words } => words.clone(),
         Phase::Step { what, .. } => capitalised(what),
     }
 }
 
 fn words(tracker: &Tracker) -> String {
     match &tracker.phase {
-        Phase::Beginning => String::new(),
+        Phase::Beginning | Phase::Busy { .. } => String::new(),
         Phase::Queued { behind } => format!("for {}", printable_within(behind, 120)),
         Phase::Step { done, total: 0, .. } => done.to_string(),
         Phase::Resolving { done, total } | Phase::Step { done, total, .. } => format!("{done} of {total}"),
-        Phase::Fetching => {
+        Phase::Fetching | Phase::HandingOver => {
             let (done, total) = tracker.bytes;
             let mut words = vec![format!("{} of {}", bytes(done.min(total)), bytes(total))];
             words.push(format!("{}%", tracker.percent()));
             words.extend(tracker.rate().map(|rate| format!("{}/s", bytes(rate))));
             words.extend(tracker.left().map(|left| format!("{} left", seconds(left))));
-            words.push(format!("{}/{} blobs", tracker.fetched, tracker.blobs));
+            if tracker.phase == Phase::Fetching {
+                words.push(format!("{}/{} blobs", tracker.fetched, tracker.blobs));
+            }
             // The end is what a narrow terminal cuts off.
             words.extend(tracker.quota_lines());
             words.join("  ")

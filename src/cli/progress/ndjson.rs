@@ -14,6 +14,7 @@
 //! | `registry.waiting` | `registry`, `seconds`, `reason`, `asked`: whether the registry asked for the wait |
 //! | `registry.quota` | `registry`, `limit`, `remaining` |
 //! | `step` | `what`, `done`, `total`; at most ten a second, and the last |
+//! | `target.step` | `target`, `step`: `hand_over`, `pin`, `check` …, `state`: `running`, `done`, `skipped`, `failed`; `text` of what was done or failed |
 //! | `note` | `text` |
 //! | `finished` | `outcome`: `done`, `failed` or `cancelled`; `reason` of a failure |
 

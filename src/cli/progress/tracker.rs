@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::engine::job::{Event, Meter};
+use crate::engine::job::{Event, Meter, StepState};
+use crate::engine::publish::plan::Step;
 use crate::image::Digest;
 use crate::text::{bytes, printable_within};
 
@@ -32,6 +33,13 @@ pub(super) enum Phase {
     },
     /// Fetching blobs.
     Fetching,
+    /// Handing blocks over to nodes.
+    HandingOver,
+    /// Busy with something that has no count.
+    Busy {
+        /// What it does, after the target's name.
+        words: String,
+    },
     /// Counting something else.
     Step {
         /// What is counted.
@@ -83,6 +91,8 @@ pub(super) struct Tracker {
     /// Registry, pulls left, of how many.
     pub(super) quotas: BTreeMap<String, (u64, u64)>,
     samples: VecDeque<(Duration, u64)>,
+    /// Targets that blocks are being handed to.
+    handing_over: u64,
 }
 
 impl Tracker {
@@ -110,12 +120,29 @@ impl Tracker {
             Event::Progress { what, done, total } => {
                 self.phase = Phase::Step { what, done: *done, total: *total };
             }
+            Event::Step { target, step, state } => self.step(target, *step, state),
             Event::Recorded { .. }
             | Event::Failed { .. }
             | Event::Waiting { .. }
-            | Event::Step { .. }
             | Event::Note(_)
             | Event::Finished(_) => {}
+        }
+    }
+
+    /// Of targets that run side by side, one that is being handed something is shown before others.
+    fn step(&mut self, target: &str, step: Step, state: &StepState) {
+        if step == Step::HandOver {
+            match state {
+                StepState::Running => self.handing_over += 1,
+                StepState::Skipped => {}
+                StepState::Done(_) | StepState::Failed(_) => self.handing_over = self.handing_over.saturating_sub(1),
+            }
+        }
+        if self.handing_over > 0 {
+            self.phase = Phase::HandingOver;
+        } else if *state == StepState::Running {
+            let words = format!("{}: {}", printable_within(target, 60), doing(step));
+            self.phase = Phase::Busy { words };
         }
     }
 
@@ -165,17 +192,20 @@ impl Tracker {
             Phase::Resolving { done, total } => format!("Asking registries: {done} of {total}"),
             Phase::Step { what, done, total: 0 } => format!("{}: {done}", capitalised(what)),
             Phase::Step { what, done, total } => format!("{}: {done} of {total}", capitalised(what)),
-            Phase::Fetching => {
+            Phase::Busy { words } => words.clone(),
+            Phase::Fetching | Phase::HandingOver => {
                 let (done, total) = self.bytes;
-                let mut line =
-                    format!("Fetching: {} of {} ({}%)", bytes(done.min(total)), bytes(total), self.percent());
+                let what = if self.phase == Phase::Fetching { "Fetching" } else { "Handing over" };
+                let mut line = format!("{what}: {} of {} ({}%)", bytes(done.min(total)), bytes(total), self.percent());
                 if let Some(rate) = self.rate() {
                     let _ = write!(line, ", {}/s", bytes(rate));
                 }
                 if let Some(left) = self.left() {
                     let _ = write!(line, ", {} left", seconds(left));
                 }
-                let _ = write!(line, ", {} of {} blobs", self.fetched, self.blobs);
+                if self.phase == Phase::Fetching {
+                    let _ = write!(line, ", {} of {} blobs", self.fetched, self.blobs);
+                }
                 line
             }
         }
@@ -199,9 +229,44 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
                 format!("{name}: trying again in {pause}: {reason}")
             }
         }
+        Event::Step { target, step, state } => {
+            let target = printable_within(target, 60);
+            match state {
+                StepState::Running | StepState::Skipped => return None,
+                StepState::Done(text) => format!("{target}: {}", done(*step, &printable_within(text, 300))),
+                StepState::Failed(reason) => {
+                    format!("{target}: {} failed: {}", doing(*step), printable_within(reason, 400))
+                }
+            }
+        }
         Event::Note(text) => printable_within(text, 500),
         _ => return None,
     })
+}
+
+/// What a step does.
+fn doing(step: Step) -> &'static str {
+    match step {
+        Step::HandOver => "handing over",
+        Step::Pin => "pinning",
+        Step::Check => "checking what it holds",
+        Step::Dnslink => "moving the record",
+        Step::Ipns => "moving the IPNS name",
+        Step::Tidy => "unpinning older roots",
+        Step::Gateways => "asking gateways",
+    }
+}
+
+/// What a step did.
+fn done(step: Step, text: &str) -> String {
+    match step {
+        Step::HandOver => format!("handed over {text}"),
+        Step::Pin => format!("pinned {text}"),
+        Step::Check => format!("checked: {text}"),
+        Step::Dnslink | Step::Ipns => format!("moved {text}"),
+        Step::Tidy => format!("tidied: {text}"),
+        Step::Gateways => format!("asked gateways: {text}"),
+    }
 }
 
 /// A registry as people call it.
@@ -247,6 +312,32 @@ mod tests {
         }
         assert_eq!((tracker.rate(), tracker.left()), (Some(0), None));
         assert!(tracker.samples.len() < 100);
+    }
+
+    #[test]
+    fn steps_of_targets_are_told() {
+        let (mut tracker, meter) = (Tracker::default(), Meter::default());
+        let tell = |tracker: &mut Tracker, target: &str, step, state| {
+            let event = Event::Step { target: target.into(), step, state };
+            tracker.event(Duration::ZERO, &event);
+            sentence(&event)
+        };
+        meter.expect(4 << 20);
+        meter.advance(1 << 20);
+        assert_eq!(tell(&mut tracker, "home", Step::HandOver, StepState::Running), None);
+        assert_eq!(tell(&mut tracker, "away", Step::Pin, StepState::Running), None);
+        tracker.sample(Duration::ZERO, &meter);
+        assert_eq!(tracker.summary(), "Handing over: 1.0 MiB of 4.0 MiB (25%)");
+        assert_eq!(
+            tell(&mut tracker, "home", Step::HandOver, StepState::Done("7 blocks of 4.0 MiB in 1 CAR".into())).unwrap(),
+            "home: handed over 7 blocks of 4.0 MiB in 1 CAR"
+        );
+        tell(&mut tracker, "home", Step::Pin, StepState::Running);
+        assert_eq!(tracker.summary(), "home: pinning");
+        assert_eq!(
+            tell(&mut tracker, "away", Step::Pin, StepState::Failed("no\u{1b}".into())).unwrap(),
+            "away: pinning failed: no\\u{1b}"
+        );
     }
 
     #[test]

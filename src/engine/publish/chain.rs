@@ -4,7 +4,10 @@
 //! these by their position. One that comes and one that changes in the same directory make wrong pairs from there on, and
 //! every wrong pair is read as a whole. So a directory goes through versions: first what is below it changes, then what is
 //! new comes, then what is gone goes; and the root goes through as many as the deepest way takes. Shards of a sharded
-//! directory are blocks with links like any other, so they need no rule of their own.
+//! directory are blocks with links like any other, so they need no rule of their own, but for one thing: an entry that moves
+//! into a shard below (its slot got a second one, or the whole directory became sharded) would be read with everything below
+//! it. What is paired with something is not read again below what has no pair, so such entries get partners that mean nothing
+//! in the same step. The other way, from shards back to one block, there is no such help: then all of it is read once.
 //!
 //! Knows blocks and links. Must not know nodes, targets, nor what the tree means.
 
@@ -13,8 +16,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use cid::Cid;
 
 use crate::error::Result;
-use crate::unixfs::directory::{DirectoryBlock, Node, NodeStore};
-use crate::unixfs::{Link, Profile};
+use crate::unixfs::directory::{self, DirectoryBlock, Node, NodeStore};
+use crate::unixfs::{Link, NodeKind, Profile};
 
 /// The roots on the way to another one.
 #[derive(Debug, Default)]
@@ -82,8 +85,9 @@ impl Builder<'_> {
         for name in &added {
             comes |= self.is_directory(&after[*name])?;
         }
+        let sinking = if comes && removed { self.sinking(&before, &after, &added)? } else { HashSet::new() };
         // A wrong pair of which one side is a file, or that has nothing in common, is read no more often than it would be.
-        if !nested && !(comes && goes) {
+        if !(nested || (comes && goes) || !sinking.is_empty()) {
             return Ok(vec![*from, *to]);
         }
         let mut states: Vec<Links> = vec![before.clone()];
@@ -95,6 +99,16 @@ impl Builder<'_> {
         }
         let mut current = states.last().cloned().unwrap_or_default();
         if !added.is_empty() {
+            let count = current.len();
+            current.retain(|_, link| !sinking.contains(&link.cid));
+            let partner = directory::empty(self.profile);
+            for number in 0..count - current.len() {
+                // They must come first, before slots and names.
+                current.insert(format!("!{number:08}").into_bytes(), partner.link());
+            }
+            if !sinking.is_empty() && !self.nodes.iter().any(|node| node.cid == partner.cid) {
+                self.nodes.push(partner);
+            }
             for name in &added {
                 current.insert((*name).clone(), after[*name]);
             }
@@ -103,6 +117,8 @@ impl Builder<'_> {
         if removed {
             states.push(after.clone());
         }
+        // The same state twice is one.
+        states.dedup();
         let mut versions = vec![*from];
         let last = states.len() - 1;
         for (index, state) in states.iter().enumerate().skip(1) {
@@ -117,6 +133,29 @@ impl Builder<'_> {
         }
         versions.push(*to);
         Ok(versions)
+    }
+
+    /// What was linked here and is linked by a shard that is new here.
+    fn sinking(&mut self, before: &Links, after: &Links, added: &[&Vec<u8>]) -> Result<HashSet<Cid>> {
+        let gone: HashSet<Cid> =
+            before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(_, link)| link.cid).collect();
+        let stays: HashSet<Cid> = after.values().map(|link| link.cid).collect();
+        let mut sinking = HashSet::new();
+        let mut todo: Vec<Link> = added.iter().map(|name| after[*name]).collect();
+        while let Some(link) = todo.pop() {
+            let Some(node) = self.store.get(&link.cid)? else { continue };
+            if NodeKind::of(&node.bytes)? != NodeKind::Shard {
+                continue;
+            }
+            for (_, below) in DirectoryBlock::parse(&node.bytes)?.links {
+                if gone.contains(&below.cid) && !stays.contains(&below.cid) {
+                    sinking.insert(below.cid);
+                } else {
+                    todo.push(below);
+                }
+            }
+        }
+        Ok(sinking)
     }
 
     fn is_directory(&mut self, link: &Link) -> Result<bool> {

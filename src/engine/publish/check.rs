@@ -19,7 +19,7 @@ use crate::node::Node;
 /// Blocks with content that are asked for.
 const LEAVES: usize = 32;
 /// Questions at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// Asks the node for the root, for every block of the difference that links others, and for some leaves of it. Says how many.
 pub(super) async fn check(

@@ -136,9 +136,8 @@ impl Difference {
         self.ask_for_files(engine, node, asking, job).await?;
         let engine = Arc::clone(engine);
         spawn_blocking(move || {
-            let reader = engine.catalog.read()?;
             let (mut blocks, mut bytes) = (0, 0);
-            self.each_missing(&engine, &reader, &mut |_, length| {
+            self.each_missing(&engine, &mut |_, length| {
                 blocks += 1;
                 bytes += length;
                 Ok(())
@@ -213,19 +212,15 @@ impl Difference {
     }
 
     /// Visits what the node lacks, with its length: files before the directories that link them.
-    fn each_missing(
-        &self,
-        engine: &Engine,
-        connection: &Connection,
-        visit: &mut dyn FnMut(&Cid, u64) -> Result<()>,
-    ) -> Result<()> {
+    fn each_missing(&self, engine: &Engine, visit: &mut dyn FnMut(&Cid, u64) -> Result<()>) -> Result<()> {
+        let reader = engine.catalog.read()?;
         let mut sent = HashSet::new();
         for new in self.files.iter().filter(|file| file.missing != Missing::Nothing) {
-            let blob = blobs::by_id(connection, new.blob)?;
-            if !engine.is_here(connection, &blob)? {
+            let blob = blobs::by_id(&reader, new.blob)?;
+            if !engine.is_here(&reader, &blob)? {
                 return Err(absent(engine, &blob));
             }
-            let leaves = blobs::leaves(connection, &blob)?;
+            let leaves = blobs::leaves(&reader, &blob)?;
             for (number, part) in file::parts(engine.profile, blob.size, leaves)?.enumerate() {
                 let (cid, length) = match &part {
                     Part::Node(node) => (node.cid, node.bytes.len() as u64),
@@ -236,7 +231,7 @@ impl Difference {
                 }
             }
         }
-        let mut store = Nodes::of(connection);
+        let mut store = Nodes::of(&reader);
         for new in self.nodes.iter().rev().filter(|node| node.missing) {
             visit(&new.cid, load(&mut store, &new.cid)?.len() as u64)?;
         }
@@ -244,19 +239,16 @@ impl Difference {
     }
 
     /// Visits what the node lacks with its bytes, verified: children before what links them, so that a block that is there
-    /// was preceded by what is below it.
-    pub(super) fn read_missing(
-        &self,
-        engine: &Engine,
-        connection: &Connection,
-        visit: &mut dyn FnMut(&Cid, &[u8]) -> Result<()>,
-    ) -> Result<()> {
+    /// was preceded by what is below it. The catalog is looked at anew for each file, so that hours of sending don't keep its log
+    /// from being written back.
+    pub(super) fn read_missing(&self, engine: &Engine, visit: &mut dyn FnMut(&Cid, &[u8]) -> Result<()>) -> Result<()> {
         let mut sent = HashSet::new();
         for new in self.files.iter().filter(|file| file.missing != Missing::Nothing) {
-            let blob = blobs::by_id(connection, new.blob)?;
+            let reader = engine.catalog.read()?;
+            let blob = blobs::by_id(&reader, new.blob)?;
             let mut above: Vec<(Cid, Vec<u8>)> = Vec::new();
             let mut wanted = |number: usize, cid: &Cid| new.missing.has(number) && sent.insert(key(cid));
-            engine.file_blocks(connection, &blob, &mut wanted, &mut |FileBlock { cid, bytes, is_leaf }| {
+            engine.file_blocks(&reader, &blob, &mut wanted, &mut |FileBlock { cid, bytes, is_leaf }| {
                 if is_leaf {
                     visit(&cid, bytes)
                 } else {
@@ -268,9 +260,8 @@ impl Difference {
                 visit(&cid, &bytes)?;
             }
         }
-        let mut store = Nodes::of(connection);
         for new in self.nodes.iter().rev().filter(|node| node.missing) {
-            let bytes = load(&mut store, &new.cid)?;
+            let bytes = load(&mut Nodes::of(&*engine.catalog.read()?), &new.cid)?;
             crate::unixfs::verify_block(&new.cid, &bytes)
                 .map_err(|error| error.hint("`roadstead verify` says what else is wrong with the catalog."))?;
             visit(&new.cid, &bytes)?;
@@ -320,7 +311,7 @@ pub(super) async fn parts_of(engine: &Arc<Engine>, blob: i64) -> Result<Vec<Part
 }
 
 /// Which of these blocks the node holds.
-async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Vec<bool>> {
+pub(super) async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Vec<bool>> {
     let answers = stream::iter(cids.iter().map(|cid| async move { node.holds(cid).await })).buffered(AT_ONCE);
     job.or_cancelled(answers.try_collect()).await
 }

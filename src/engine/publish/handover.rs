@@ -22,8 +22,8 @@ use crate::node::{Imported, Node};
 use crate::unixfs::car;
 use crate::unixfs::directory;
 
-/// Bytes of blocks after which a CAR ends and the next one begins.
-const CAR_SIZE: u64 = 256 << 20;
+/// Bytes of blocks after which a CAR ends and the next one begins: few, so that tests see several.
+const CAR_SIZE: u64 = if cfg!(test) { 2 << 20 } else { 256 << 20 };
 /// Bytes that are given to the connection at once.
 const PIECE: usize = 1 << 20;
 /// Pieces that wait for the connection.
@@ -64,8 +64,7 @@ pub(super) async fn hand_over(
         let (engine, job) = (Arc::clone(engine), job.clone());
         spawn_blocking(move || {
             let mut writer = Writer { root, cars, current: None, job };
-            let reader = engine.catalog.read()?;
-            difference.read_missing(&engine, &reader, &mut |cid, bytes| writer.block(cid, bytes))?;
+            difference.read_missing(&engine, &mut |cid, bytes| writer.block(cid, bytes))?;
             for node in &temporary {
                 writer.block(&node.cid, &node.bytes)?;
             }

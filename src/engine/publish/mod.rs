@@ -14,6 +14,7 @@ mod places;
 pub mod plan;
 mod planning;
 mod run;
+mod steps;
 pub mod summary;
 mod survey;
 #[cfg(test)]

@@ -70,7 +70,11 @@ pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &J
     let mut seen = Ok(TxtSet::default());
     for turn in 0..READ_BACK {
         if turn > 0 {
-            job.or_cancelled(async { Ok(tokio::time::sleep(BETWEEN).await) }).await?;
+            let pause = async {
+                tokio::time::sleep(BETWEEN).await;
+                Ok(())
+            };
+            job.or_cancelled(pause).await?;
         }
         seen = job.or_cancelled(zone.read(&record.name)).await;
         match &seen {

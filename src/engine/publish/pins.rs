@@ -25,8 +25,8 @@ pub(super) fn name(engine: &Engine) -> Result<String> {
         None => {
             let place = engine.data_dir().canonicalize().unwrap_or_else(|_| engine.data_dir().to_owned());
             let digest = Sha256::digest(place.as_os_str().as_encoded_bytes());
-            let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            format!("roadstead {short}")
+            let short = digest.first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+            format!("roadstead {short:08x}")
         }
     })
 }

@@ -6,16 +6,9 @@
 
 use std::sync::Arc;
 
-use cid::Cid;
 use futures::future::join_all;
 use tokio::task::spawn_blocking;
 
-use super::check;
-use super::difference::Asking;
-use super::gateways;
-use super::handover::{self, HandedOver};
-use super::names;
-use super::pins;
 use super::places::Places;
 use super::plan::{PlannedTarget, PublishOutcome, PublishPlan, Step, TargetOutcome};
 use super::survey::Survey;
@@ -25,7 +18,6 @@ use crate::engine::job::{Event, Job, StepState};
 use crate::engine::verify::panicked;
 use crate::engine::{Engine, now};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::text::{bytes, count};
 use crate::unixfs::Link;
 
 impl Engine {
@@ -48,16 +40,16 @@ impl Engine {
 }
 
 /// A publication to one target.
-struct Run<'r> {
-    engine: &'r Arc<Engine>,
-    plan: &'r PublishPlan,
-    planned: &'r PlannedTarget,
+pub(super) struct Run<'r> {
+    pub(super) engine: &'r Arc<Engine>,
+    pub(super) plan: &'r PublishPlan,
+    pub(super) planned: &'r PlannedTarget,
     places: &'r dyn Places,
-    job: &'r Job,
+    pub(super) job: &'r Job,
     /// Its row, once it is written down. None where only something is tidied.
-    publication: Option<i64>,
+    pub(super) publication: Option<i64>,
     step: Step,
-    outcome: TargetOutcome,
+    pub(super) outcome: TargetOutcome,
 }
 
 impl<'r> Run<'r> {
@@ -80,27 +72,27 @@ impl<'r> Run<'r> {
         Self { engine, plan, planned, places, job, publication: None, step: Step::HandOver, outcome }
     }
 
-    fn root(&self) -> Link {
+    pub(super) fn root(&self) -> Link {
         Link { cid: self.plan.root, tsize: self.plan.tsize }
     }
 
-    fn tell(&self, state: StepState) {
+    pub(super) fn tell(&self, state: StepState) {
         self.job.tell(Event::Step { target: self.planned.target.name.clone(), step: self.step, state });
     }
 
     /// Goes on to a step.
-    fn enter(&mut self, step: Step) {
+    pub(super) fn enter(&mut self, step: Step) {
         self.step = step;
         self.tell(StepState::Running);
     }
 
-    fn skip(&mut self, step: Step) {
+    pub(super) fn skip(&mut self, step: Step) {
         self.step = step;
         self.tell(StepState::Skipped);
     }
 
     /// Writes the step down and says so.
-    async fn done(&self, word: &str, detail: String) -> Result<()> {
+    pub(super) async fn done(&self, word: &str, detail: String) -> Result<()> {
         if let Some(publication) = self.publication {
             let (word, noted) = (word.to_owned(), detail.clone());
             self.write(move |writer| publications::step_done(writer, publication, &word, &noted, now())).await?;
@@ -109,7 +101,7 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Writer<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -200,205 +192,6 @@ impl<'r> Run<'r> {
             })
         });
         self.publication = Some(publication.await.map_err(panicked)??);
-        Ok(())
-    }
-
-    async fn hand_over(&mut self, survey: &mut Survey) -> Result<()> {
-        if survey.blocks() == 0 {
-            self.skip(Step::HandOver);
-            return Ok(());
-        }
-        self.enter(Step::HandOver);
-        self.job.meter().expect(survey.bytes());
-        let done = self.send(survey).await?;
-        let cars = count(done.cars, "CAR", "CARs");
-        let detail = format!("{} of {} in {cars}", count(done.blocks, "block", "blocks"), bytes(done.bytes));
-        self.done("hand_over", detail).await
-    }
-
-    /// Hands over what is missing by this survey, which has nothing missing then.
-    async fn send(&mut self, survey: &mut Survey) -> Result<HandedOver> {
-        let temporary = survey.chain.nodes.clone();
-        let difference = Arc::new(std::mem::take(&mut survey.difference));
-        let mut before = HandedOver::default();
-        let (engine, publication) = (Arc::clone(self.engine), self.publication);
-        let mut each = |total: &HandedOver| {
-            let (blocks, size) = (total.blocks - before.blocks, total.bytes - before.bytes);
-            before = *total;
-            let Some(publication) = publication else { return Ok(()) };
-            engine.catalog.write(|writer| {
-                let step = format!("car:{}", total.cars);
-                let detail = format!("{} of {}", count(blocks, "block", "blocks"), bytes(size));
-                publications::step_done(writer, publication, &step, &detail, now())?;
-                publications::add_handed_over(writer, publication, blocks, size)
-            })
-        };
-        let sent = handover::hand_over(
-            self.engine,
-            &*survey.node,
-            self.plan.root,
-            Arc::clone(&difference),
-            temporary,
-            self.job,
-            &mut each,
-        )
-        .await;
-        self.outcome.blocks += before.blocks;
-        self.outcome.sent += before.sent;
-        let mut difference = Arc::into_inner(difference).unwrap_or_default();
-        difference.set_held();
-        survey.difference = difference;
-        sent
-    }
-
-    async fn pin(&mut self, survey: &mut Survey) -> Result<()> {
-        if survey.pinned.is_some() {
-            self.skip(Step::Pin);
-            return self.note_pin(survey.pinned_by_us).await;
-        }
-        self.enter(Step::Pin);
-        if let Err(error) = self.pin_once(survey).await {
-            // Garbage may have been collected between hand-over and pin: what is gone is handed over once more.
-            if error.kind() == Kind::Interrupted {
-                return Err(error);
-            }
-            let root = self.root();
-            let (former, node) = (survey.former, Arc::clone(&survey.node));
-            let again =
-                Survey::difference(self.engine, &*node, former.as_ref(), &root, Asking::Thorough, self.job).await;
-            survey.difference = match again {
-                Ok(difference) if !difference.is_held() => difference,
-                _ => return Err(error),
-            };
-            self.outcome
-                .notes
-                .push("The node lost blocks before they were pinned; they were handed over again.".into());
-            self.job.meter().expect(survey.bytes());
-            self.send(survey).await?;
-            self.pin_once(survey).await?;
-        }
-        self.note_pin(true).await?;
-        let detail = match survey.way(&self.plan.root).len() {
-            _ if survey.former.is_none() => "the whole root".to_owned(),
-            1 => "the difference".to_owned(),
-            steps => format!("the difference, in {steps} steps"),
-        };
-        self.done("pin", detail).await
-    }
-
-    async fn pin_once(&self, survey: &Survey) -> Result<()> {
-        let (engine, publication) = (Arc::clone(self.engine), self.publication);
-        let note = move |number: usize, cid: &Cid| {
-            let Some(publication) = publication else { return Ok(()) };
-            let step = format!("chain:{number}");
-            engine.catalog.write(|writer| publications::step_done(writer, publication, &step, &cid.to_string(), now()))
-        };
-        let root = self.root();
-        let (node, name) = (&*survey.node, &survey.pin_name);
-        pins::pin(node, name, survey.former.as_ref(), &survey.chain, &root, self.job, &note).await
-    }
-
-    async fn note_pin(&self, ours: bool) -> Result<()> {
-        let (target, root) = (self.planned.target.id, self.plan.root);
-        self.write(move |writer| publications::set_pinned(writer, target, &root, ours)).await
-    }
-
-    async fn check(&mut self, survey: &Survey) -> Result<()> {
-        self.enter(Step::Check);
-        let asked = check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await?;
-        self.done("check", format!("{} came back", count(asked, "block", "blocks"))).await
-    }
-
-    async fn move_record(&mut self, survey: &Survey) -> Result<()> {
-        let (Some(zone), Some(record)) = (&survey.zone, &survey.record) else {
-            self.skip(Step::Dnslink);
-            return Ok(());
-        };
-        if record.before == record.after {
-            self.skip(Step::Dnslink);
-            return Ok(());
-        }
-        self.enter(Step::Dnslink);
-        names::move_record(&**zone, record, self.job).await?;
-        self.done("dnslink", record.name.clone()).await
-    }
-
-    /// An IPNS name that does not move is no failure: DNSLink is what clients go by, and it has moved.
-    async fn move_name(&mut self, survey: &Survey) -> Result<()> {
-        let Some(name) = &self.planned.ipns else {
-            self.skip(Step::Ipns);
-            return Ok(());
-        };
-        if name.before.as_deref() == Some(name.after.as_str()) {
-            self.skip(Step::Ipns);
-            return Ok(());
-        }
-        self.enter(Step::Ipns);
-        match names::move_name(&*survey.node, &name.key, &self.plan.root, self.job).await {
-            Ok(moved) => self.done("ipns", moved).await,
-            Err(error) if error.kind() == Kind::Interrupted => Err(error),
-            Err(error) => {
-                self.tell(StepState::Failed(error.to_string()));
-                self.outcome.notes.push(format!("The IPNS name did not move: {error}."));
-                Ok(())
-            }
-        }
-    }
-
-    /// Unpins what was shown, and the temporary roots of this publication.
-    async fn tidy(&mut self, survey: &Survey) -> Result<()> {
-        let mut going = survey.unpin.clone();
-        if survey.pinned.is_none() {
-            going.extend(survey.chain.roots.iter().map(|link| link.cid));
-        }
-        if going.is_empty() {
-            self.skip(Step::Tidy);
-            return Ok(());
-        }
-        self.enter(Step::Tidy);
-        let target = self.planned.target.id;
-        for cid in going {
-            match self.job.or_cancelled(survey.node.unpin(&cid)).await {
-                Ok(()) => {
-                    self.write(move |writer| {
-                        publications::set_pinned(writer, target, &cid, false)?;
-                        unfinished::forget_temporary_root(writer, target, &cid)
-                    })
-                    .await?;
-                    self.outcome.unpinned.push(cid);
-                }
-                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-                Err(error) => {
-                    // It is published; the next publication tries again.
-                    self.tell(StepState::Failed(error.to_string()));
-                    self.outcome.notes.push(format!("{cid} is still pinned: {error}."));
-                    return Ok(());
-                }
-            }
-        }
-        self.done("tidy", format!("{} unpinned", count(self.outcome.unpinned.len() as u64, "root", "roots"))).await
-    }
-
-    async fn ask_gateways(&mut self) -> Result<()> {
-        let urls = &self.planned.target.settings.gateways;
-        if urls.is_empty() {
-            self.skip(Step::Gateways);
-            return Ok(());
-        }
-        self.enter(Step::Gateways);
-        let (mut good, mut behind) = (0, Vec::new());
-        for url in urls {
-            match self.job.or_cancelled(gateways::check(self.engine, url, &self.root())).await {
-                Ok(()) => good += 1,
-                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-                Err(error) => behind.push(format!("The gateway does not give out this root: {error}.")),
-            }
-        }
-        if behind.is_empty() {
-            return self.done("gateways", format!("{} give it out", count(good, "gateway", "gateways"))).await;
-        }
-        self.tell(StepState::Failed(behind.join(" ")));
-        self.outcome.notes.extend(behind);
         Ok(())
     }
 

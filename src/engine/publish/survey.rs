@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::verify::panicked;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::naming::Zone;
+use crate::naming::{Atomicity, Zone};
 use crate::node::{Node, Pin};
 use crate::unixfs::Link;
 use crate::unixfs::directory::NodeStore as _;
@@ -114,13 +114,14 @@ impl Survey {
         };
         let pin_name = pins::name(engine)?;
         let pinned = job.or_cancelled(node.pin(&root.cid)).await?;
-        if !force {
+        // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
+        if !force && written.served.is_some() {
             job.or_cancelled(pins::check_writer(engine, &*node, &pin_name)).await?;
         }
         let former = Self::former(&*node, &written.candidates, job).await?;
         let asking = if pinned.is_some() || written.continues.is_some() { Asking::Thorough } else { Asking::Thrifty };
         let difference = Self::difference(engine, &*node, former.as_ref(), root, asking, job).await?;
-        let chain = match &former {
+        let mut chain = match &former {
             Some(former) if pinned.is_none() => {
                 let (engine, former, root) = (Arc::clone(engine), *former, *root);
                 spawn_blocking(move || {
@@ -132,6 +133,12 @@ impl Survey {
             }
             _ => Chain::default(),
         };
+        if written.continues.is_some() {
+            // The first try may have brought them there.
+            let cids: Vec<Cid> = chain.nodes.iter().map(|node| node.cid).collect();
+            let mut held = super::difference::holds(&*node, &cids, job).await?.into_iter();
+            chain.nodes.retain(|_| !held.next().unwrap_or(false));
+        }
         let record = Self::record(engine, target, zone.as_deref(), &root.cid, force, job).await?;
         let pinned_by_us =
             written.pinned_by_us || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
@@ -198,7 +205,8 @@ impl Survey {
             names::check_writer(&*engine.catalog.read()?, &name, &before)?;
         }
         let mut after = names::wanted(&before, root, settings.ttl);
-        if after.values == before.values {
+        // Hosted providers round it.
+        if after.values == before.values && zone.atomicity() != Atomicity::Atomic {
             after.ttl = before.ttl;
         }
         Ok(Some(PlannedRecord { name, before, after, atomicity: zone.atomicity() }))

@@ -8,7 +8,7 @@ use super::*;
 use crate::image::media;
 
 /// A yard with a login, whose registry wants it for some repositories while the switch is on.
-pub(super) async fn switched(private: &'static str) -> (Yard, Arc<AtomicBool>) {
+pub(in crate::engine) async fn switched(private: &'static str) -> (Yard, Arc<AtomicBool>) {
     let registry = MemoryRegistry::builder().start().await.unwrap();
     let switch = Arc::new(AtomicBool::new(true));
     ask_for_login(&registry, private, &switch);

@@ -4,7 +4,7 @@ mod add;
 mod attached;
 mod batches;
 mod bounds;
-mod consent;
+pub(super) mod consent;
 mod diff;
 mod export;
 mod names;
@@ -69,7 +69,7 @@ impl Yard {
         Self::with(MemoryRegistry::builder().start().await.unwrap(), None)
     }
 
-    fn with(registry: MemoryRegistry, profile: Option<Profile>) -> Self {
+    pub(super) fn with(registry: MemoryRegistry, profile: Option<Profile>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::open(options(directory.path(), profile)).unwrap();
         Self { registry, directory, engine }

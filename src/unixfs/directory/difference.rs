@@ -161,7 +161,9 @@ mod tests {
         })
         .unwrap();
         nodes.push(root.clone());
-        nodes.iter().for_each(|node| store.put(node).unwrap());
+        for node in &nodes {
+            store.put(node).unwrap();
+        }
         Some(root.link())
     }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod caddy;
 pub(crate) mod containerd;
+pub(crate) mod dnsdist;
 pub(crate) mod docker_registry;
 pub(crate) mod kubo;
 pub(crate) mod nginx;

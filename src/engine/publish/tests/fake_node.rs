@@ -14,7 +14,17 @@ use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::{RAW, car};
 
 /// What a test wants to happen before a call is answered.
-type Hook = Box<dyn FnMut(&str, &mut State) -> Result<()> + Send>;
+type Hook = Box<dyn FnMut(&str, &mut State) -> Answer + Send>;
+
+/// How a call goes on.
+pub(super) enum Answer {
+    /// As it would.
+    Go,
+    /// With this error.
+    Fail(Error),
+    /// Never: whoever waits is killed there.
+    Hang,
+}
 
 #[derive(Default)]
 pub(super) struct State {
@@ -36,6 +46,7 @@ pub(super) struct State {
 pub(super) struct FakeNode {
     state: Mutex<State>,
     hook: Mutex<Option<Hook>>,
+    hung: tokio::sync::Notify,
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -46,15 +57,15 @@ impl std::fmt::Debug for FakeNode {
 
 impl FakeNode {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), hook: Mutex::new(None) })
+        Arc::new(Self { state: Mutex::default(), hook: Mutex::new(None), hung: tokio::sync::Notify::new() })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    /// Does this before every call: an error is the call's.
-    pub(super) fn intercept(&self, hook: impl FnMut(&str, &mut State) -> Result<()> + Send + 'static) {
+    /// Does this before every call.
+    pub(super) fn intercept(&self, hook: impl FnMut(&str, &mut State) -> Answer + Send + 'static) {
         *self.hook.lock().unwrap() = Some(Box::new(hook));
     }
 
@@ -62,13 +73,28 @@ impl FakeNode {
         *self.hook.lock().unwrap() = None;
     }
 
-    fn call(&self, name: &str) -> Result<MutexGuard<'_, State>> {
-        let mut state = self.state();
-        state.calls.push(name.to_owned());
-        if let Some(hook) = &mut *self.hook.lock().unwrap() {
-            hook(name, &mut state)?;
+    /// Says when a call hangs.
+    pub(super) async fn hung(&self) {
+        self.hung.notified().await;
+    }
+
+    async fn call(&self, name: &str) -> Result<()> {
+        let answer = {
+            let mut state = self.state();
+            state.calls.push(name.to_owned());
+            match &mut *self.hook.lock().unwrap() {
+                Some(hook) => hook(name, &mut state),
+                None => Answer::Go,
+            }
+        };
+        match answer {
+            Answer::Go => Ok(()),
+            Answer::Fail(error) => Err(error),
+            Answer::Hang => {
+                self.hung.notify_one();
+                std::future::pending().await
+            }
         }
-        Ok(state)
     }
 }
 
@@ -116,6 +142,13 @@ impl State {
         Ok(())
     }
 
+    /// Everything below a root, which must be here.
+    pub(super) fn closure(&mut self, root: &Cid) -> HashSet<Cid> {
+        let mut seen = HashSet::new();
+        self.walk(*root, &mut seen).unwrap();
+        seen
+    }
+
     /// Throws away what no pin needs.
     pub(super) fn collect_garbage(&mut self) {
         let mut seen = HashSet::new();
@@ -133,7 +166,7 @@ impl Node for FakeNode {
     }
 
     async fn status(&self) -> Result<Status> {
-        drop(self.call("status")?);
+        self.call("status").await?;
         Ok(Status { agent: "fake".into(), peer_id: "x".into(), peers: None, repository_size: 0, storage_max: None })
     }
 
@@ -142,17 +175,19 @@ impl Node for FakeNode {
     }
 
     async fn holds(&self, cid: &Cid) -> Result<bool> {
-        let state = self.call("holds")?;
+        self.call("holds").await?;
+        let state = self.state();
         Ok(state.blocks.contains_key(cid))
     }
 
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
-        let state = self.call("block")?;
+        self.call("block").await?;
+        let state = self.state();
         Ok(state.blocks.get(cid).cloned())
     }
 
     async fn import(&self, mut car: CarStream) -> Result<Imported> {
-        drop(self.call("import")?);
+        self.call("import").await?;
         let mut bytes = Vec::new();
         while let Some(piece) = car.next().await {
             match piece {
@@ -161,78 +196,90 @@ impl Node for FakeNode {
             }
         }
         let mut imported = Imported { blocks: 0, bytes: 0 };
-        let mut state = self.state();
-        for block in car::Reader::new(&bytes[..])? {
-            let block = block?;
-            imported.blocks += 1;
-            imported.bytes += block.bytes.len() as u64;
-            state.imported.push(block.cid);
-            if !state.lies {
-                state.blocks.insert(block.cid, block.bytes.into());
+        {
+            let mut state = self.state();
+            for block in car::Reader::new(&bytes[..])? {
+                let block = block?;
+                imported.blocks += 1;
+                imported.bytes += block.bytes.len() as u64;
+                state.imported.push(block.cid);
+                if !state.lies {
+                    state.blocks.insert(block.cid, block.bytes.into());
+                }
             }
+            state.imports += 1;
         }
-        state.imports += 1;
-        drop(state);
-        drop(self.call("imported")?);
+        self.call("imported").await?;
         Ok(imported)
     }
 
     async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
-        let state = self.call("pin")?;
+        self.call("pin").await?;
+        let state = self.state();
         Ok(state.pins.get(cid).map(|name| Pin { cid: *cid, name: name.clone() }))
     }
 
     async fn pins(&self, name: &str) -> Result<Vec<Pin>> {
-        let state = self.call("pins")?;
+        self.call("pins").await?;
+        let state = self.state();
         let named = state.pins.iter().filter(|(_, pin)| pin.as_deref() == Some(name));
         Ok(named.map(|(cid, name)| Pin { cid: *cid, name: name.clone() }).collect())
     }
 
     async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
-        let mut state = self.call("pin_add")?;
-        if !state.lies {
-            state.walk(*cid, &mut HashSet::new())?;
+        self.call("pin_add").await?;
+        {
+            let mut state = self.state();
+            if !state.lies {
+                state.walk(*cid, &mut HashSet::new())?;
+            }
+            progress(state.read);
+            state.pins.entry(*cid).or_insert_with(|| Some(name.to_owned()));
         }
-        progress(state.read);
-        state.pins.entry(*cid).or_insert_with(|| Some(name.to_owned()));
-        drop(state);
-        drop(self.call("pinned")?);
+        self.call("pinned").await?;
         Ok(())
     }
 
     async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
-        let mut state = self.call("pin_update")?;
-        let Some(name) = state.pins.get(from).cloned() else {
-            return Err(Error::new(Kind::Node, "'from' cid was not recursively pinned already"));
-        };
-        if !state.lies {
-            state.difference(*from, *to)?;
+        self.call("pin_update").await?;
+        {
+            let mut state = self.state();
+            let Some(name) = state.pins.get(from).cloned() else {
+                return Err(Error::new(Kind::Node, "'from' cid was not recursively pinned already"));
+            };
+            if !state.lies {
+                state.difference(*from, *to)?;
+            }
+            state.pins.entry(*to).or_insert(name);
         }
-        state.pins.entry(*to).or_insert(name);
-        drop(state);
-        drop(self.call("pinned")?);
+        self.call("pinned").await?;
         Ok(())
     }
 
     async fn unpin(&self, cid: &Cid) -> Result<()> {
-        let mut state = self.call("unpin")?;
-        state.pins.remove(cid);
-        drop(state);
-        drop(self.call("unpinned")?);
+        self.call("unpin").await?;
+        {
+            let mut state = self.state();
+            state.pins.remove(cid);
+        }
+        self.call("unpinned").await?;
         Ok(())
     }
 
     async fn keys(&self) -> Result<Vec<Key>> {
-        Ok(self.call("keys")?.keys.clone())
+        self.call("keys").await?;
+        Ok(self.state().keys.clone())
     }
 
     async fn publish_name(&self, key: &str, root: &Cid) -> Result<String> {
-        let mut state = self.call("publish_name")?;
+        self.call("publish_name").await?;
+        let mut state = self.state();
         state.names.insert(format!("k51{key}"), format!("/ipfs/{root}"));
         Ok(format!("k51{key}"))
     }
 
     async fn resolve_name(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.call("resolve_name")?.names.get(name).cloned())
+        self.call("resolve_name").await?;
+        Ok(self.state().names.get(name).cloned())
     }
 }

@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
+use super::fake_node::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
 
-type Hook = Box<dyn FnMut(&str) -> Result<()> + Send>;
+type Hook = Box<dyn FnMut(&str, &mut TxtSet) -> Answer + Send>;
 
 pub(super) struct FakeZone {
     set: Mutex<TxtSet>,
     hook: Mutex<Option<Hook>>,
+    hung: tokio::sync::Notify,
     /// What it says whatever it took.
     stuck: Mutex<Option<TxtSet>>,
 }
@@ -24,7 +26,12 @@ impl std::fmt::Debug for FakeZone {
 
 impl FakeZone {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { set: Mutex::default(), hook: Mutex::new(None), stuck: Mutex::default() })
+        Arc::new(Self {
+            set: Mutex::default(),
+            hook: Mutex::new(None),
+            hung: tokio::sync::Notify::new(),
+            stuck: Mutex::default(),
+        })
     }
 
     pub(super) fn set(&self) -> MutexGuard<'_, TxtSet> {
@@ -35,7 +42,7 @@ impl FakeZone {
         *self.stuck.lock().unwrap() = set;
     }
 
-    pub(super) fn intercept(&self, hook: impl FnMut(&str) -> Result<()> + Send + 'static) {
+    pub(super) fn intercept(&self, hook: impl FnMut(&str, &mut TxtSet) -> Answer + Send + 'static) {
         *self.hook.lock().unwrap() = Some(Box::new(hook));
     }
 
@@ -43,10 +50,23 @@ impl FakeZone {
         *self.hook.lock().unwrap() = None;
     }
 
-    fn call(&self, name: &str) -> Result<()> {
-        match &mut *self.hook.lock().unwrap() {
-            Some(hook) => hook(name),
-            None => Ok(()),
+    /// Says when a call hangs.
+    pub(super) async fn hung(&self) {
+        self.hung.notified().await;
+    }
+
+    async fn call(&self, name: &str) -> Result<()> {
+        let answer = match &mut *self.hook.lock().unwrap() {
+            Some(hook) => hook(name, &mut self.set()),
+            None => Answer::Go,
+        };
+        match answer {
+            Answer::Go => Ok(()),
+            Answer::Fail(error) => Err(error),
+            Answer::Hang => {
+                self.hung.notify_one();
+                std::future::pending().await
+            }
         }
     }
 }
@@ -62,12 +82,12 @@ impl Zone for FakeZone {
     }
 
     async fn read(&self, _: &str) -> Result<TxtSet> {
-        self.call("read")?;
+        self.call("read").await?;
         Ok(self.stuck.lock().unwrap().clone().unwrap_or_else(|| self.set().clone()))
     }
 
     async fn replace(&self, _: &str, expected: &TxtSet, wanted: &TxtSet) -> Result<()> {
-        self.call("replace")?;
+        self.call("replace").await?;
         {
             let mut set = self.set();
             if set.values != expected.values {
@@ -75,7 +95,7 @@ impl Zone for FakeZone {
             }
             *set = wanted.clone();
         }
-        self.call("replaced")
+        self.call("replaced").await
     }
 
     async fn try_change(&self, _: &str) -> Result<()> {

@@ -1,7 +1,12 @@
 //! Publishing from an in-process registry to nodes and zones inside the process.
 
+mod consent;
+mod cuts;
+mod failures;
 mod fake_node;
 mod fake_zone;
+mod large;
+mod proportion;
 mod story;
 
 use std::collections::BTreeMap;

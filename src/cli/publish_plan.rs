@@ -1,0 +1,212 @@
+//! A publication's plan as people see it: what changes for those who pull, what is sent, and which pins and names move.
+
+use super::style::Tone;
+use super::table::{Cell, Column, Table};
+use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishPlan, RepositoryChange, TagChange};
+use crate::engine::publish::summary;
+use crate::error::Result;
+use crate::text::{bytes, count};
+
+/// Repositories of one target that are named; of more the number is enough.
+const REPOSITORIES: usize = 30;
+/// Tags of one repository that are named.
+const TAGS: usize = 6;
+
+/// A table for each target.
+pub(super) fn tables(plan: &PublishPlan) -> Vec<Table> {
+    plan.targets.iter().map(|planned| table(plan, planned)).collect()
+}
+
+/// Gives all of them to whoever shows them.
+pub(super) fn show(tables: &[Table], mut each: impl FnMut(&Table) -> Result<()>) -> Result<()> {
+    tables.iter().try_for_each(&mut each)
+}
+
+/// The whole plan in a sentence.
+pub(super) fn summary(plan: &PublishPlan) -> String {
+    let (blocks, size) =
+        plan.targets.iter().fold((0, 0), |(blocks, size), planned| (blocks + planned.blocks, size + planned.bytes));
+    let targets = count(plan.targets.len() as u64, "target", "targets");
+    let sent = if blocks == 0 {
+        "nothing to hand over".to_owned()
+    } else {
+        format!("{} of {} to hand over", count(blocks, "block", "blocks"), bytes(size))
+    };
+    let verb = match (plan.rollback, plan.targets.len()) {
+        (true, 1) => "goes back to",
+        (true, _) => "go back to",
+        (false, 1) => "gets",
+        (false, _) => "get",
+    };
+    format!("{targets} {verb} {}; {sent}.", plan.root)
+}
+
+fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
+    let mut row = |tone, what: &str, detail: String| table.row([Cell::toned(tone, what), detail.into()]);
+    row(Tone::Name, &planned.target.name, planned.target.settings.node.kubo.clone());
+    if plan.is_done_at(planned) {
+        row(Tone::Dim, "  nothing to do", String::new());
+        return table;
+    }
+    if planned.continues.is_some() {
+        row(Tone::Plain, "  continues", "a publication that was cut".to_owned());
+    }
+    for change in planned.changes.iter().take(REPOSITORIES) {
+        let (tone, sign) = sign(change.kind);
+        row(tone, &format!("  {sign} {}", change.repository), tags(change));
+    }
+    if planned.changes.len() > REPOSITORIES {
+        let more = (planned.changes.len() - REPOSITORIES) as u64;
+        let all = summary::of(&planned.changes);
+        row(
+            Tone::Dim,
+            &format!("  and {}", count(more, "other repository", "other repositories")),
+            format!("in all {all}"),
+        );
+    }
+    let sent = match planned.blocks {
+        0 => "nothing, it has everything".to_owned(),
+        blocks => format!("{}, {}", count(blocks, "block", "blocks"), bytes(planned.bytes)),
+    };
+    row(Tone::Plain, "  hand over", sent);
+    let pin = match (planned.pinned, planned.former, planned.chain.len()) {
+        (true, ..) => "is pinned already".to_owned(),
+        (false, None, _) => "the whole root".to_owned(),
+        (false, Some(former), steps) => {
+            format!("by its difference to {former}, {}", count(steps as u64, "step", "steps"))
+        }
+    };
+    row(Tone::Plain, "  pin", pin);
+    if let Some(record) = &planned.dnslink {
+        if record.before == record.after {
+            row(Tone::Plain, "  record", format!("{} stays", record.name));
+        } else {
+            for value in record.before.values.iter().filter(|value| !record.after.values.contains(value)) {
+                row(Tone::Bad, "  - record", format!("{} {value}", record.name));
+            }
+            for value in record.after.values.iter().filter(|value| !record.before.values.contains(value)) {
+                row(Tone::Good, "  + record", format!("{} {value}", record.name));
+            }
+        }
+    }
+    if let Some(name) = &planned.ipns {
+        let after = if name.before.as_deref() == Some(&name.after) { "stays".to_owned() } else { name.after.clone() };
+        row(Tone::Plain, "  name", format!("/ipns/{} {after}", name.name));
+    }
+    for root in &planned.unpin {
+        row(Tone::Plain, "  unpin", root.to_string());
+    }
+    table
+}
+
+fn sign(kind: ChangeKind) -> (Tone, char) {
+    match kind {
+        ChangeKind::Added => (Tone::Good, '+'),
+        ChangeKind::Changed => (Tone::Plain, '~'),
+        ChangeKind::Removed => (Tone::Bad, '-'),
+    }
+}
+
+fn tags(change: &RepositoryChange) -> String {
+    let shown = |tag: &TagChange| match (change.kind, tag.kind) {
+        (ChangeKind::Changed, ChangeKind::Added) => format!("+{}", tag.tag),
+        (ChangeKind::Changed, ChangeKind::Removed) => format!("-{}", tag.tag),
+        (ChangeKind::Changed, ChangeKind::Changed) => format!("~{}", tag.tag),
+        _ => tag.tag.clone(),
+    };
+    let mut words: Vec<String> = change.tags.iter().take(TAGS).map(shown).collect();
+    if change.tags.len() > TAGS {
+        words.push(format!("and {} more", change.tags.len() - TAGS));
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::style::Paint;
+    use super::*;
+    use crate::catalog::targets::{DnslinkSettings, NodeSettings, Target, TargetSettings, ZoneSettings};
+    use crate::engine::publish::plan::{FailedTarget, PlannedName, PlannedRecord};
+    use crate::error::{Error, Kind};
+    use crate::image::Digest;
+    use crate::naming::{Atomicity, TxtSet};
+
+    /// A plan with everything in it.
+    pub(in crate::cli) fn sample() -> PublishPlan {
+        let root = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
+        let former = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354";
+        let values =
+            |cid: &str| TxtSet { values: vec![format!("dnslink=/ipfs/{cid}"), "v=spf1 -all".into()], ttl: Some(60) };
+        let settings = TargetSettings {
+            node: NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
+            keep: 5,
+            ipns: Some("self".into()),
+            dnslink: Some(DnslinkSettings { domain: "registry.test".into(), zone: ZoneSettings::Manual, ttl: 60 }),
+            gateways: vec![],
+        };
+        let tag = |tag: &str, kind, before: Option<&[u8]>, after: Option<&[u8]>| TagChange {
+            tag: tag.into(),
+            kind,
+            before: before.map(Digest::of),
+            after: after.map(Digest::of),
+        };
+        let change = |repository: &str, kind, tags| RepositoryChange { repository: repository.into(), kind, tags };
+        let changes = vec![
+            change("library/redis", ChangeKind::Added, vec![tag("7", ChangeKind::Added, None, Some(b"1"))]),
+            change(
+                "library/nginx",
+                ChangeKind::Changed,
+                vec![
+                    tag("alpine", ChangeKind::Changed, Some(b"1"), Some(b"2")),
+                    tag("1.27", ChangeKind::Added, None, Some(b"3")),
+                ],
+            ),
+            change("old/app", ChangeKind::Removed, vec![tag("1", ChangeKind::Removed, Some(b"4"), None)]),
+        ];
+        let planned = PlannedTarget {
+            target: Target { id: 1, name: "home".into(), settings, added_at: 1 },
+            former: Some(former.parse().unwrap()),
+            continues: None,
+            changes,
+            blocks: 12,
+            bytes: 3 << 20,
+            chain: vec![former.parse().unwrap(), root.parse().unwrap()],
+            pinned: false,
+            unpin: vec![former.parse().unwrap()],
+            dnslink: Some(PlannedRecord {
+                name: "_dnslink.registry.test".into(),
+                before: values(former),
+                after: values(root),
+                atomicity: Atomicity::Atomic,
+            }),
+            ipns: Some(PlannedName {
+                key: "self".into(),
+                name: "k51qzi5uqu5d".into(),
+                before: None,
+                after: format!("/ipfs/{root}"),
+            }),
+            notes: vec!["It was rolled back before; this goes on to what the catalog has now.".into()],
+        };
+        PublishPlan {
+            root: root.parse().unwrap(),
+            tsize: 44 << 20,
+            rollback: false,
+            force: false,
+            targets: vec![planned],
+            failed: vec![FailedTarget {
+                name: "away".into(),
+                error: Error::new(Kind::Node, "http://10.0.0.9:5001 does not answer").hint("Is it running?"),
+            }],
+            left_out: vec!["secret/app".into()],
+            first_time_private: vec!["ghcr.io/org/app".into()],
+        }
+    }
+
+    #[test]
+    fn what_a_person_sees() {
+        let plan = sample();
+        let shown: String = tables(&plan).iter().map(|table| table.render(None, Paint::new(false))).collect();
+        insta::assert_snapshot!("plan", format!("{shown}{}\n", summary(&plan)));
+    }
+}

@@ -1,0 +1,214 @@
+//! The JSON document of `publish` and `rollback`, and the error that is left of a publication.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::output::error_document;
+use super::report::shown;
+use crate::engine::publish::plan::{
+    FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, RepositoryChange,
+    TargetOutcome,
+};
+use crate::error::{Error, Kind};
+
+/// What `publish` or `rollback` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct PublishReport<'a> {
+    /// Whether it was only planned.
+    dry_run: bool,
+    /// The root that every target gets.
+    root: String,
+    /// Bytes of all its blocks.
+    tsize: u64,
+    /// Whether it is an older root.
+    rollback: bool,
+    /// Private repositories that are left out.
+    left_out: &'a [String],
+    /// Private repositories that are published for the first time.
+    first_time_private: &'a [String],
+    /// The targets that could be planned.
+    targets: Vec<TargetReport<'a>>,
+    /// The targets that could not: `target`, `error`.
+    failed: Vec<Value>,
+}
+
+/// One target of a [`PublishReport`].
+#[derive(Debug, Clone, Serialize)]
+struct TargetReport<'a> {
+    /// Its name.
+    target: &'a str,
+    /// Whether there was nothing to do.
+    done: bool,
+    /// The root that it had, as far as it still holds it.
+    former: Option<String>,
+    /// Whether a publication that was cut is continued.
+    continues: bool,
+    /// What changes for those who pull from it.
+    changes: &'a [RepositoryChange],
+    /// Blocks to hand over.
+    blocks: u64,
+    /// Their bytes.
+    bytes: u64,
+    /// The roots that are pinned one after the other, the wanted one last; none where it is pinned already.
+    chain: Vec<String>,
+    /// Whether the root was pinned already.
+    pinned: bool,
+    /// Roots that are unpinned.
+    unpin: Vec<String>,
+    /// How the record moves: `name`, `before`, `after`, `atomicity`.
+    dnslink: Option<&'a PlannedRecord>,
+    /// How the IPNS name moves: `key`, `name`, `before`, `after`.
+    ipns: Option<&'a PlannedName>,
+    /// Things worth knowing, in sentences.
+    notes: &'a [String],
+    /// What came of it; nothing in a dry run.
+    outcome: Option<OutcomeReport<'a>>,
+}
+
+/// How one target came out.
+#[derive(Debug, Clone, Serialize)]
+struct OutcomeReport<'a> {
+    /// The root that it gives out now, as far as is known.
+    root: Option<String>,
+    /// Blocks that were handed over.
+    blocks: u64,
+    /// Bytes of the CARs.
+    sent: u64,
+    /// Roots that were unpinned.
+    unpinned: Vec<String>,
+    /// What did not stop it and is worth knowing.
+    notes: &'a [String],
+    /// What failed: `step`, `error`.
+    failure: Option<Value>,
+}
+
+impl<'a> PublishReport<'a> {
+    /// The plan, and what came of it.
+    pub(super) fn of(plan: &'a PublishPlan, outcome: Option<&'a PublishOutcome>, dry_run: bool) -> Self {
+        let target = |planned: &'a PlannedTarget| {
+            let name = planned.target.name.as_str();
+            let outcome = outcome.and_then(|outcome| outcome.targets.iter().find(|target| target.name == name));
+            TargetReport {
+                target: name,
+                done: plan.is_done_at(planned),
+                former: planned.former.map(shown),
+                continues: planned.continues.is_some(),
+                changes: &planned.changes,
+                blocks: planned.blocks,
+                bytes: planned.bytes,
+                chain: planned.chain.iter().copied().map(shown).collect(),
+                pinned: planned.pinned,
+                unpin: planned.unpin.iter().copied().map(shown).collect(),
+                dnslink: planned.dnslink.as_ref(),
+                ipns: planned.ipns.as_ref(),
+                notes: &planned.notes,
+                outcome: outcome.map(OutcomeReport::of),
+            }
+        };
+        let failed = |failed: &FailedTarget| json!({ "target": failed.name, "error": error_document(&failed.error) });
+        Self {
+            dry_run,
+            root: shown(plan.root),
+            tsize: plan.tsize,
+            rollback: plan.rollback,
+            left_out: &plan.left_out,
+            first_time_private: &plan.first_time_private,
+            targets: plan.targets.iter().map(target).collect(),
+            failed: plan.failed.iter().map(failed).collect(),
+        }
+    }
+}
+
+impl<'a> OutcomeReport<'a> {
+    fn of(outcome: &'a TargetOutcome) -> Self {
+        let failure = outcome.failure.as_ref();
+        Self {
+            root: outcome.root.map(shown),
+            blocks: outcome.blocks,
+            sent: outcome.sent,
+            unpinned: outcome.unpinned.iter().copied().map(shown).collect(),
+            notes: &outcome.notes,
+            failure: failure.map(|(step, error)| json!({ "step": step, "error": error_document(error) })),
+        }
+    }
+}
+
+/// The error of the targets that failed: alone it is the failure itself; if others have it, part was done.
+pub(super) fn failure(plan: &mut PublishPlan, outcome: Option<PublishOutcome>) -> Option<Error> {
+    let outcomes = outcome.map(|outcome| outcome.targets).unwrap_or_default();
+    let done = plan.targets.len() - outcomes.iter().filter(|target| target.failure.is_some()).count();
+    let mut failed: Vec<(String, Error)> = Vec::new();
+    for target in outcomes {
+        failed.extend(target.failure.map(|(_, error)| (target.name, error)));
+    }
+    failed.extend(plan.failed.drain(..).map(|failed| (failed.name, failed.error)));
+    let first = failed.first()?.1.kind();
+    if failed.len() == 1 && done == 0 {
+        return failed.pop().map(|(name, error)| error.context(name));
+    }
+    let kind = if done > 0 { Kind::Partial } else { first };
+    let lines: Vec<String> = failed.iter().map(|(name, error)| format!("\n  {name}: {error}")).collect();
+    let all = failed.len() + done;
+    let mut made = Error::new(kind, format!("{} of {all} targets failed:{}", failed.len(), lines.concat()));
+    let mut hints: Vec<&str> = Vec::new();
+    for hint in failed.iter().flat_map(|(_, error)| error.hints()) {
+        if !hints.contains(&hint.as_str()) {
+            hints.push(hint);
+        }
+    }
+    for hint in hints.into_iter().take(3) {
+        made = made.hint(hint);
+    }
+    Some(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::publish_plan::tests::sample;
+    use super::*;
+    use crate::engine::publish::plan::Step;
+
+    fn outcome(plan: &PublishPlan, failure: Option<(Step, Error)>) -> PublishOutcome {
+        let target = TargetOutcome {
+            name: "home".into(),
+            root: plan.targets[0].former,
+            blocks: 12,
+            sent: 3_146_000,
+            unpinned: vec![plan.root],
+            notes: vec!["The IPNS name did not move: no.".into()],
+            failure,
+        };
+        PublishOutcome { root: plan.root, targets: vec![target] }
+    }
+
+    #[test]
+    fn the_shape_in_json() {
+        let plan = sample();
+        let failed = Some((Step::Dnslink, Error::new(Kind::Auth, "the server refused the key").hint("Look at it.")));
+        let documents = [
+            serde_json::to_value(PublishReport::of(&plan, None, true)).unwrap(),
+            serde_json::to_value(PublishReport::of(&plan, Some(&outcome(&plan, failed)), false)).unwrap(),
+        ];
+        insta::assert_snapshot!("publish", serde_json::to_string_pretty(&documents).unwrap());
+    }
+
+    #[test]
+    fn the_only_failure_keeps_its_kind_and_a_part_is_said() {
+        let mut plan = sample();
+        let done = outcome(&plan, None);
+        let error = failure(&mut plan, Some(done)).unwrap();
+        assert_eq!(error.kind(), Kind::Partial);
+        assert_eq!(error.to_string(), "1 of 2 targets failed:\n  away: http://10.0.0.9:5001 does not answer");
+        let mut plan = sample();
+        plan.failed.clear();
+        let failed = outcome(&plan, Some((Step::Pin, Error::new(Kind::Auth, "no"))));
+        let error = failure(&mut plan, Some(failed)).unwrap();
+        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Auth, "home: no"));
+        let mut plan = sample();
+        let failed = outcome(&plan, Some((Step::Pin, Error::new(Kind::Auth, "no"))));
+        assert_eq!(failure(&mut plan, Some(failed)).unwrap().kind(), Kind::Auth);
+        let mut plan = sample();
+        plan.failed.clear();
+        assert!(failure(&mut plan, None).is_none());
+    }
+}

@@ -1,0 +1,239 @@
+//! The steps of a publication to one target, each of which may be done again without harm.
+
+use std::sync::Arc;
+
+use cid::Cid;
+
+use super::check;
+use super::difference::Asking;
+use super::gateways;
+use super::handover::{self, HandedOver};
+use super::names;
+use super::pins;
+use super::plan::Step;
+use super::run::Run;
+use super::survey::Survey;
+use crate::catalog::{publications, unfinished};
+use crate::engine::job::StepState;
+use crate::engine::now;
+use crate::error::{Kind, Result};
+use crate::text::{bytes, count};
+
+impl Run<'_> {
+    pub(super) async fn hand_over(&mut self, survey: &mut Survey) -> Result<()> {
+        if survey.blocks() == 0 {
+            self.skip(Step::HandOver);
+            return Ok(());
+        }
+        self.enter(Step::HandOver);
+        self.job.meter().expect(survey.bytes());
+        let done = self.send(survey).await?;
+        let cars = count(done.cars, "CAR", "CARs");
+        let detail = format!("{} of {} in {cars}", count(done.blocks, "block", "blocks"), bytes(done.bytes));
+        // Each CAR is written down already.
+        self.tell(StepState::Done(detail));
+        Ok(())
+    }
+
+    /// Hands over what is missing by this survey, which has nothing missing then.
+    async fn send(&mut self, survey: &mut Survey) -> Result<HandedOver> {
+        let temporary = survey.chain.nodes.clone();
+        let difference = Arc::new(std::mem::take(&mut survey.difference));
+        let mut noted = HandedOver::default();
+        let (engine, publication) = (Arc::clone(self.engine), self.publication);
+        let outcome = &mut self.outcome;
+        let mut each = |total: &HandedOver| {
+            let (blocks, size) = (total.blocks - noted.blocks, total.bytes - noted.bytes);
+            outcome.blocks += blocks;
+            outcome.sent += total.sent - noted.sent;
+            noted = *total;
+            let Some(publication) = publication else { return Ok(()) };
+            engine.catalog.write(|writer| {
+                publications::add_handed_over(writer, publication, blocks, size)?;
+                let step = format!("car:{}", total.cars);
+                let detail = format!("{} of {}", count(blocks, "block", "blocks"), bytes(size));
+                publications::step_done(writer, publication, &step, &detail, now())
+            })
+        };
+        let sent = handover::hand_over(
+            self.engine,
+            &*survey.node,
+            self.plan.root,
+            Arc::clone(&difference),
+            temporary,
+            self.job,
+            &mut each,
+        )
+        .await;
+        let mut difference = Arc::into_inner(difference).unwrap_or_default();
+        difference.set_held();
+        survey.difference = difference;
+        sent
+    }
+
+    pub(super) async fn pin(&mut self, survey: &mut Survey) -> Result<()> {
+        if survey.pinned.is_some() {
+            self.skip(Step::Pin);
+            let (target, root, ours) = (self.planned.target.id, self.plan.root, survey.pinned_by_us);
+            return self.write(move |writer| publications::set_pinned(writer, target, &root, ours)).await;
+        }
+        self.enter(Step::Pin);
+        if let Err(error) = self.pin_once(survey).await {
+            // Garbage may have been collected between hand-over and pin: what is gone is handed over once more.
+            if error.kind() == Kind::Interrupted {
+                return Err(error);
+            }
+            let root = self.root();
+            let (former, node) = (survey.former, Arc::clone(&survey.node));
+            let again =
+                Survey::difference(self.engine, &*node, former.as_ref(), &root, Asking::Thorough, self.job).await;
+            survey.difference = match again {
+                Ok(difference) if !difference.is_held() => difference,
+                _ => return Err(error),
+            };
+            self.outcome
+                .notes
+                .push("The node lost blocks before they were pinned; they were handed over again.".into());
+            self.job.meter().expect(survey.bytes());
+            self.send(survey).await?;
+            self.pin_once(survey).await?;
+        }
+        let detail = match survey.way(&self.plan.root).len() {
+            _ if survey.former.is_none() => "the whole root".to_owned(),
+            1 => "the difference".to_owned(),
+            steps => format!("the difference, in {steps} steps"),
+        };
+        let (target, root, publication, noted) =
+            (self.planned.target.id, self.plan.root, self.publication, detail.clone());
+        self.write(move |writer| {
+            publications::set_pinned(writer, target, &root, true)?;
+            publication.map_or(Ok(()), |id| publications::step_done(writer, id, "pin", &noted, now()))
+        })
+        .await?;
+        self.tell(StepState::Done(detail));
+        Ok(())
+    }
+
+    async fn pin_once(&self, survey: &Survey) -> Result<()> {
+        let (engine, publication) = (Arc::clone(self.engine), self.publication);
+        let note = move |number: usize, cid: &Cid| {
+            let Some(publication) = publication else { return Ok(()) };
+            let step = format!("chain:{number}");
+            engine.catalog.write(|writer| publications::step_done(writer, publication, &step, &cid.to_string(), now()))
+        };
+        let root = self.root();
+        let (node, name) = (&*survey.node, &survey.pin_name);
+        pins::pin(node, name, survey.former.as_ref(), &survey.chain, &root, self.job, &note).await
+    }
+
+    pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {
+        self.enter(Step::Check);
+        let asked = check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await?;
+        self.done("check", format!("{} came back", count(asked, "block", "blocks"))).await
+    }
+
+    pub(super) async fn move_record(&mut self, survey: &Survey) -> Result<()> {
+        let (Some(zone), Some(record)) = (&survey.zone, &survey.record) else {
+            self.skip(Step::Dnslink);
+            return Ok(());
+        };
+        if record.before == record.after {
+            self.skip(Step::Dnslink);
+            return Ok(());
+        }
+        self.enter(Step::Dnslink);
+        names::move_record(&**zone, record, self.job).await?;
+        self.done("dnslink", record.name.clone()).await
+    }
+
+    /// An IPNS name that does not move is no failure: DNSLink is what clients go by, and it has moved.
+    pub(super) async fn move_name(&mut self, survey: &Survey) -> Result<()> {
+        let Some(name) = &self.planned.ipns else {
+            self.skip(Step::Ipns);
+            return Ok(());
+        };
+        if name.before.as_deref() == Some(name.after.as_str()) {
+            self.skip(Step::Ipns);
+            return Ok(());
+        }
+        self.enter(Step::Ipns);
+        match names::move_name(&*survey.node, &name.key, &self.plan.root, self.job).await {
+            Ok(moved) => self.done("ipns", moved).await,
+            Err(error) if error.kind() == Kind::Interrupted => Err(error),
+            Err(error) => {
+                self.tell(StepState::Failed(error.to_string()));
+                self.outcome.notes.push(format!("The IPNS name did not move: {error}."));
+                Ok(())
+            }
+        }
+    }
+
+    /// Unpins what was shown, and the temporary roots of this publication.
+    pub(super) async fn tidy(&mut self, survey: &Survey) -> Result<()> {
+        let mut going = survey.unpin.clone();
+        if survey.pinned.is_none() {
+            going.extend(survey.chain.roots.iter().map(|link| link.cid));
+        }
+        if going.is_empty() {
+            self.skip(Step::Tidy);
+            return Ok(());
+        }
+        self.enter(Step::Tidy);
+        let target = self.planned.target.id;
+        let (mut gone, mut failure) = (Vec::new(), None);
+        for cid in going {
+            match self.job.or_cancelled(survey.node.unpin(&cid)).await {
+                Ok(()) => gone.push(cid),
+                Err(error) => {
+                    failure = Some((cid, error));
+                    break;
+                }
+            }
+        }
+        // Unpinning once more what a cut kept from being written down does no harm.
+        self.outcome.unpinned.clone_from(&gone);
+        self.write(move |writer| {
+            gone.iter().try_for_each(|cid| {
+                publications::set_pinned(writer, target, cid, false)?;
+                unfinished::forget_temporary_root(writer, target, cid)
+            })
+        })
+        .await?;
+        match failure {
+            None => {
+                let roots = count(self.outcome.unpinned.len() as u64, "root", "roots");
+                self.done("tidy", format!("{roots} unpinned")).await
+            }
+            Some((_, error)) if error.kind() == Kind::Interrupted => Err(error),
+            Some((cid, error)) => {
+                // It is published; the next publication tries again.
+                self.tell(StepState::Failed(error.to_string()));
+                self.outcome.notes.push(format!("{cid} is still pinned: {error}."));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn ask_gateways(&mut self) -> Result<()> {
+        let urls = &self.planned.target.settings.gateways;
+        if urls.is_empty() {
+            self.skip(Step::Gateways);
+            return Ok(());
+        }
+        self.enter(Step::Gateways);
+        let (mut good, mut behind) = (0, Vec::new());
+        for url in urls {
+            match self.job.or_cancelled(gateways::check(self.engine, url, &self.root())).await {
+                Ok(()) => good += 1,
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) => behind.push(format!("The gateway does not give out this root: {error}.")),
+            }
+        }
+        if behind.is_empty() {
+            return self.done("gateways", format!("{} give it out", count(good, "gateway", "gateways"))).await;
+        }
+        self.tell(StepState::Failed(behind.join(" ")));
+        self.outcome.notes.extend(behind);
+        Ok(())
+    }
+}

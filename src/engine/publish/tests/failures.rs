@@ -1,0 +1,345 @@
+//! What can go wrong at the other side, each noticed, and the former publication whole.
+
+use super::super::plan::Step;
+use super::fake_node::Answer;
+use super::*;
+use crate::engine::tests::{image, index};
+use crate::error::{Error, Kind};
+use crate::naming::TxtSet;
+
+/// A registry that was published once, and has something new.
+async fn moored() -> (Yard, Quay, Arc<FakeNode>, Arc<FakeZone>, Cid) {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, zone) = quay.add(&yard.engine, "home", 2);
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let former = root_of(&yard);
+    yard.put("app", "1", &index("two"));
+    yard.add(&["app:1"]).await;
+    (yard, quay, node, zone, former)
+}
+
+fn failed(outcome: PublishOutcome) -> (Step, Error) {
+    outcome.targets.into_iter().find_map(|target| target.failure).expect("it must fail")
+}
+
+fn assert_former(node: &FakeNode, zone: &FakeZone, former: &Cid) {
+    assert_eq!(record(zone), [format!("dnslink=/ipfs/{former}")]);
+    let mut state = node.state();
+    assert!(state.pins.contains_key(former));
+    state.closure(former);
+}
+
+fn fail_at(call: &'static str, kind: Kind) -> impl FnMut(&str, &mut super::fake_node::State) -> Answer {
+    move |name, _| if name == call { Answer::Fail(Error::new(kind, "no")) } else { Answer::Go }
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_stops_no_other() {
+    let (yard, mut quay, node, zone, former) = moored().await;
+    let (other, _) = quay.add(&yard.engine, "other", 2);
+    node.intercept(|_, _| Answer::Fail(Error::new(Kind::Node, "connection refused")));
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert_eq!(plan.failed.len(), 1);
+    assert_eq!((plan.failed[0].name.as_str(), plan.failed[0].error.kind()), ("home", Kind::Node));
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    assert!(outcome.targets[0].failure.is_none());
+    assert_whole(&other, &root_of(&yard));
+    node.behave();
+    assert_former(&node, &zone, &former);
+    publish(&yard.engine, &quay).await;
+}
+
+#[tokio::test]
+async fn every_call_may_fail_and_nothing_is_lost() {
+    for (call, step) in
+        [("import", Step::HandOver), ("imported", Step::HandOver), ("pin_update", Step::Pin), ("block", Step::Check)]
+    {
+        let (yard, quay, node, zone, former) = moored().await;
+        node.intercept(fail_at(call, Kind::Node));
+        let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
+        assert_eq!((at, error.kind()), (step, Kind::Node), "{call}");
+        node.behave();
+        assert_former(&node, &zone, &former);
+        publish(&yard.engine, &quay).await;
+        assert_whole(&node, &root_of(&yard));
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_says_yes_and_holds_nothing_is_found_out() {
+    let (yard, quay, node, zone, former) = moored().await;
+    node.state().lies = true;
+    let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
+    assert_eq!((at, error.kind()), (Step::Check, Kind::Node));
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{former}")]);
+    // The first time too.
+    let mut quay = quay;
+    let (fresh, zone) = quay.add(&yard.engine, "fresh", 2);
+    fresh.state().lies = true;
+    let request = PublishRequest { targets: vec!["fresh".into()], ..PublishRequest::default() };
+    let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
+    assert_eq!(failed(apply(&yard.engine, &quay, &plan).await.unwrap()).0, Step::Check);
+    assert!(record(&zone).is_empty());
+    // It comes to its senses: the pin is there, and what it lacks is sent.
+    fresh.state().lies = false;
+    node.state().lies = false;
+    publish(&yard.engine, &quay).await;
+    assert_whole(&fresh, &root_of(&yard));
+    assert_whole(&node, &root_of(&yard));
+}
+
+#[tokio::test]
+async fn garbage_that_is_collected_before_the_pin_is_handed_over_again() {
+    let (yard, quay, node, ..) = moored().await;
+    let mut once = true;
+    node.intercept(move |name, state| {
+        if name == "pin_update" && std::mem::take(&mut once) {
+            state.collect_garbage();
+        }
+        Answer::Go
+    });
+    let outcome = publish(&yard.engine, &quay).await;
+    assert!(outcome.targets[0].notes.iter().any(|note| note.contains("handed over again")), "{outcome:?}");
+    assert_whole(&node, &root_of(&yard));
+}
+
+#[tokio::test]
+async fn a_pin_of_another_writer_is_noticed() {
+    let (yard, quay, node, zone, former) = moored().await;
+    let name = super::super::pins::name(&yard.engine).unwrap();
+    let foreign: Cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku".parse().unwrap();
+    node.state().pins.insert(foreign, Some(name));
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert_eq!(plan.failed[0].error.kind(), Kind::Locked);
+    assert_former(&node, &zone, &former);
+    let request = PublishRequest { force: true, ..PublishRequest::default() };
+    let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
+    assert!(apply(&yard.engine, &quay, &plan).await.unwrap().targets[0].failure.is_none());
+    assert!(node.state().pins.contains_key(&foreign), "what others pinned is not touched");
+}
+
+#[tokio::test]
+async fn a_pin_of_another_name_is_used_and_left() {
+    let (yard, quay, node, ..) = moored().await;
+    let root = root_of(&yard);
+    node.state().pins.insert(root, Some("someone's".into()));
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert!(plan.targets[0].notes.iter().any(|note| note.contains("someone's")), "{:?}", plan.targets[0].notes);
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().pins[&root].as_deref(), Some("someone's"));
+    for content in ["three", "four", "five"] {
+        yard.put("app", "1", &index(content));
+        yard.add(&["app:1"]).await;
+        publish(&yard.engine, &quay).await;
+    }
+    assert!(node.state().pins.contains_key(&root), "it is not ours to unpin");
+}
+
+#[tokio::test]
+async fn a_record_of_another_writer_is_noticed_and_replaced_only_by_force() {
+    let (yard, quay, node, zone, former) = moored().await;
+    let foreign = "dnslink=/ipfs/bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354";
+    // Between plan and run.
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    zone.set().values = vec![foreign.into()];
+    let (_, error) = failed(apply(&yard.engine, &quay, &plan).await.unwrap());
+    assert_eq!(error.kind(), Kind::Locked);
+    assert_eq!(record(&zone), [foreign]);
+    // Before the plan.
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert_eq!(plan.failed[0].error.kind(), Kind::Locked);
+    // In the last moment.
+    zone.set().values = vec![format!("dnslink=/ipfs/{former}")];
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    zone.intercept(move |name, set| {
+        if name == "replace" {
+            set.values = vec![foreign.into()];
+        }
+        Answer::Go
+    });
+    let (at, error) = failed(apply(&yard.engine, &quay, &plan).await.unwrap());
+    assert_eq!((at, error.kind()), (Step::Dnslink, Kind::Locked));
+    zone.behave();
+    assert_eq!(record(&zone), [foreign]);
+    let request = PublishRequest { force: true, ..PublishRequest::default() };
+    let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
+    assert!(apply(&yard.engine, &quay, &plan).await.unwrap().targets[0].failure.is_none());
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&yard))]);
+    assert_whole(&node, &root_of(&yard));
+}
+
+#[tokio::test]
+async fn a_zone_that_refuses_costs_only_the_record() {
+    let (yard, quay, node, zone, former) = moored().await;
+    zone.intercept(|name, _| match name {
+        "replace" => Answer::Fail(Error::new(Kind::Auth, "the server refused the key")),
+        _ => Answer::Go,
+    });
+    let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
+    assert_eq!((at, error.kind()), (Step::Dnslink, Kind::Auth));
+    assert_former(&node, &zone, &former);
+    zone.behave();
+    let imports = node.state().imports;
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().imports, imports, "what was handed over is not sent again");
+}
+
+#[tokio::test]
+async fn a_zone_that_accepts_and_does_not_serve_is_said() {
+    let (yard, quay, node, zone, former) = moored().await;
+    zone.stick(Some(TxtSet { values: vec![format!("dnslink=/ipfs/{former}")], ttl: Some(60) }));
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    tokio::time::pause();
+    let (at, error) = failed(apply(&yard.engine, &quay, &plan).await.unwrap());
+    tokio::time::resume();
+    assert_eq!((at, error.kind()), (Step::Dnslink, Kind::Network));
+    assert!(error.to_string().contains(&former.to_string()), "{error}");
+    zone.stick(None);
+    assert!(node.state().pins.contains_key(&former));
+    publish(&yard.engine, &quay).await;
+}
+
+#[tokio::test]
+async fn two_records_become_one() {
+    let (yard, quay, _, zone, former) = moored().await;
+    zone.set().values = vec![format!("dnslink=/ipfs/{former}"), format!("dnslink=/ipfs/{former}/")];
+    publish(&yard.engine, &quay).await;
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&yard))]);
+}
+
+#[tokio::test]
+async fn an_ipns_name_that_does_not_move_is_a_note() {
+    let (yard, quay, node, ..) = moored().await;
+    node.intercept(fail_at("publish_name", Kind::Node));
+    let outcome = attempt(&yard.engine, &quay).await.unwrap();
+    assert!(outcome.targets[0].failure.is_none());
+    assert!(outcome.targets[0].notes.iter().any(|note| note.contains("IPNS")));
+    node.behave();
+    let imports = node.state().imports;
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().names["k51self"], format!("/ipfs/{}", root_of(&yard)));
+    assert_eq!(node.state().imports, imports);
+}
+
+#[tokio::test]
+async fn what_could_not_be_unpinned_is_unpinned_the_next_time() {
+    let (yard, quay, node, ..) = moored().await;
+    publish(&yard.engine, &quay).await;
+    yard.put("app", "1", &index("three"));
+    yard.add(&["app:1"]).await;
+    node.intercept(fail_at("unpin", Kind::Node));
+    let outcome = attempt(&yard.engine, &quay).await.unwrap();
+    assert!(outcome.targets[0].failure.is_none());
+    assert!(node.state().pins.len() > 2);
+    node.behave();
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().pins.len(), 2);
+}
+
+#[tokio::test]
+async fn a_damaged_or_missing_blob_is_not_published() {
+    for missing in [false, true] {
+        let (yard, quay, node, zone, former) = moored().await;
+        let picture = image("linux/amd64", "soon damaged");
+        yard.put("app", "2", &picture);
+        yard.add(&["app:2"]).await;
+        let digest = picture.blobs.last().map(|blob| crate::image::Digest::of(blob)).unwrap();
+        let path = yard.engine.store.path(&digest);
+        let whole = std::fs::read(&path).unwrap();
+        if missing {
+            std::fs::remove_file(&path).unwrap();
+            let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+            assert_eq!(plan.failed[0].error.kind(), Kind::NotFound);
+        } else {
+            std::fs::write(&path, vec![7; whole.len()]).unwrap();
+            let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
+            assert_eq!((at, error.kind()), (Step::HandOver, Kind::Verification), "{error}");
+        }
+        assert_former(&node, &zone, &former);
+        std::fs::write(&path, whole).unwrap();
+        publish(&yard.engine, &quay).await;
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_another_run_overtook_is_refused() {
+    let (yard, quay, ..) = moored().await;
+    let old = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    yard.put("app", "1", &index("three"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let (_, error) = failed(apply(&yard.engine, &quay, &old).await.unwrap());
+    assert_eq!(error.kind(), Kind::Locked);
+}
+
+#[tokio::test]
+async fn a_later_change_does_not_leak_in_and_the_old_plan_runs() {
+    let (yard, quay, node, zone, _) = moored().await;
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let planned = plan.root;
+    yard.put("app", "1", &index("three"));
+    yard.add(&["app:1"]).await;
+    // The plan's root is not the catalog's any more, and still whole.
+    assert!(apply(&yard.engine, &quay, &plan).await.unwrap().targets[0].failure.is_none());
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{planned}")]);
+    assert_whole(&node, &planned);
+}
+
+#[tokio::test]
+async fn a_cancelled_publication_is_continued() {
+    let (yard, quay, node, zone, former) = moored().await;
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let (job, watch) = Job::new();
+    let cancel = watch.cancel.clone();
+    node.intercept(move |name, _| {
+        if name == "imported" {
+            cancel.cancel();
+        }
+        Answer::Go
+    });
+    let result = job.run(async |job: &Job| yard.engine.apply_publish(&plan, &quay, job).await).await;
+    assert_eq!(result.unwrap_err().kind(), Kind::Interrupted);
+    node.behave();
+    assert_former(&node, &zone, &former);
+    let imports = node.state().imports;
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().imports, imports);
+}
+
+/// What a restored catalog finds: its own root, named and pinned by a catalog that is lost.
+#[tokio::test]
+async fn a_catalog_that_comes_anew_goes_on_from_what_it_stands_for() {
+    let (yard, quay, node, zone, former) = moored().await;
+    publish(&yard.engine, &quay).await;
+    let root = root_of(&yard);
+    let mut again = Quay::default();
+    let fresh = Yard::with(yard.registry.clone(), None);
+    fresh.add(&["app:1"]).await;
+    assert_eq!(root_of(&fresh), root);
+    again.add(&fresh.engine, "home", 2);
+    again.nodes.insert("home".into(), Arc::clone(&node));
+    again.zones.insert("home".into(), Arc::clone(&zone));
+    let imports = node.state().imports;
+    publish(&fresh.engine, &again).await;
+    assert_eq!(node.state().imports, imports, "it is all there");
+    fresh.put("app", "1", &index("three"));
+    fresh.add(&["app:1"]).await;
+    publish(&fresh.engine, &again).await;
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&fresh))]);
+    assert!(node.state().pins.contains_key(&former), "what the lost one pinned is not ours to unpin");
+}
+
+#[tokio::test]
+async fn nothing_is_published_of_what_is_not_there() {
+    let (yard, quay, ..) = moored().await;
+    let nowhere: Cid = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354".parse().unwrap();
+    let request = PublishRequest { root: Some(nowhere), ..PublishRequest::default() };
+    assert_eq!(plan_of(&yard.engine, &quay, &request).await.unwrap_err().kind(), Kind::NotFound);
+    let request = PublishRequest { targets: vec!["away".into()], ..PublishRequest::default() };
+    assert_eq!(plan_of(&yard.engine, &quay, &request).await.unwrap_err().kind(), Kind::NotFound);
+    let empty = Yard::new().await;
+    assert!(plan_of(&empty.engine, &Quay::default(), &PublishRequest::default()).await.is_err());
+}

@@ -1,0 +1,89 @@
+//! Layers of many blocks: several CARs, and nothing sent that is there.
+
+use std::collections::HashMap;
+
+use rand::{Rng as _, SeedableRng as _};
+
+use super::fake_node::Answer;
+use super::*;
+use crate::error::{Error, Kind};
+use crate::registry::memory::ImageBuilder;
+
+const MIB: usize = 1 << 20;
+
+/// An image with one layer of bytes that nothing compresses; the same seed begins alike.
+fn image(seed: u64, length: usize, differs_from: usize) -> crate::registry::memory::Image {
+    let mut bytes = vec![0; length];
+    rand::rngs::StdRng::seed_from_u64(1).fill(&mut bytes[..]);
+    rand::rngs::StdRng::seed_from_u64(seed).fill(&mut bytes[differs_from..]);
+    ImageBuilder::new("linux/amd64".parse().unwrap()).opaque_layer(bytes).build()
+}
+
+async fn moored(length: usize) -> (Yard, Quay, Arc<FakeNode>) {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, _) = quay.add(&yard.engine, "home", 3);
+    yard.put("app", "1", &image(2, length, length));
+    yard.add(&["app:1"]).await;
+    (yard, quay, node)
+}
+
+/// How often each block came.
+fn times(node: &FakeNode) -> HashMap<Cid, u32> {
+    let mut times = HashMap::new();
+    for cid in &node.state().imported {
+        *times.entry(*cid).or_default() += 1;
+    }
+    times
+}
+
+#[tokio::test]
+async fn several_cars_bring_each_block_once() {
+    let (yard, quay, node) = moored(7 * MIB + 1234).await;
+    let outcome = publish(&yard.engine, &quay).await;
+    assert!(node.state().imports > 2, "a CAR is bounded");
+    assert!(times(&node).values().all(|times| *times == 1));
+    let blocks: usize = node.state().blocks.values().map(bytes::Bytes::len).sum();
+    let sent = outcome.targets[0].sent as f64;
+    assert!(sent < 1.02 * blocks as f64, "{sent} of {blocks}");
+    assert_whole(&node, &root_of(&yard));
+}
+
+#[tokio::test]
+async fn a_layer_that_begins_like_another_is_sent_from_where_they_part() {
+    let (yard, quay, node) = moored(6 * MIB).await;
+    publish(&yard.engine, &quay).await;
+    let before = node.state().imported.len();
+    yard.put("app", "2", &image(3, 6 * MIB, 4 * MIB + 5));
+    yard.add(&["app:2"]).await;
+    publish(&yard.engine, &quay).await;
+    assert!(times(&node).values().all(|times| *times == 1));
+    let state = node.state();
+    let large = state.imported[before..].iter().filter(|cid| state.blocks[*cid].len() == MIB).count();
+    assert_eq!(large, 2);
+}
+
+#[tokio::test]
+async fn what_a_cut_hand_over_brought_is_not_sent_again_and_what_it_lost_is() {
+    let (yard, quay, node) = moored(9 * MIB).await;
+    let mut cars = 0;
+    node.intercept(move |name, _| {
+        cars += usize::from(name == "import");
+        if cars > 2 { Answer::Fail(Error::new(Kind::Network, "connection reset")) } else { Answer::Go }
+    });
+    let outcome = attempt(&yard.engine, &quay).await.unwrap();
+    assert!(outcome.targets[0].failure.is_some() && outcome.targets[0].blocks > 0);
+    node.behave();
+    // A collection of garbage takes some of it.
+    let lost: Cid = {
+        let mut state = node.state();
+        let lost = state.imported[1];
+        state.blocks.remove(&lost);
+        lost
+    };
+    publish(&yard.engine, &quay).await;
+    let times = times(&node);
+    assert_eq!(times[&lost], 2);
+    assert!(times.iter().all(|(cid, times)| *times == 1 || *cid == lost));
+    assert_whole(&node, &root_of(&yard));
+}

@@ -1,0 +1,337 @@
+//! What is said of a target when it is added or changed, and whether that makes sense.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
+use crate::error::{Error, Kind, Result};
+use crate::text::printable_within;
+
+/// How long a record may be kept if nothing else is said, in seconds.
+const TTL: u32 = 60;
+/// How many published roots stay pinned if nothing else is said.
+const KEEP: u32 = 5;
+/// More than this is a mistake.
+const MOST_KEPT: u32 = 10_000;
+/// Algorithms of TSIG keys (RFC 8945, section 6) that a server may be expected to take today.
+const ALGORITHMS: [&str; 3] = ["hmac-sha256", "hmac-sha384", "hmac-sha512"];
+
+/// Who changes the DNSLink record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ZoneKind {
+    /// A server that takes signed updates.
+    Rfc2136,
+    /// A hosted provider of this name.
+    Provider(String),
+    /// A person.
+    Manual,
+}
+
+impl std::str::FromStr for ZoneKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "rfc2136" => Ok(Self::Rfc2136),
+            "manual" => Ok(Self::Manual),
+            "" => Err(Error::new(Kind::Usage, "the name of a provider is empty")),
+            name if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
+                Ok(Self::Provider(name.to_ascii_lowercase()))
+            }
+            name => Err(Error::new(Kind::Usage, format!("`{}` is no provider", printable_within(name, 80)))
+                .hint("Write `rfc2136`, `manual`, or a provider: `cloudflare`, `digitalocean`, `desec`, `ovh` ….")),
+        }
+    }
+}
+
+/// Something that a target may have and shall have no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clear {
+    /// What its node wants to see.
+    Authorisation,
+    /// Its IPNS name.
+    Ipns,
+    /// Its DNSLink record.
+    Dnslink,
+    /// The gateways that are checked.
+    Gateways,
+}
+
+/// What is said of a target; what is not said stays, or has its default.
+#[derive(Debug, Clone, Default)]
+pub struct TargetChange {
+    /// URL of the node's RPC.
+    pub kubo: Option<String>,
+    /// What the node wants to see.
+    pub authorisation: Option<Secret>,
+    /// How many published roots stay pinned.
+    pub keep: Option<u32>,
+    /// The key of the IPNS name.
+    pub ipns: Option<String>,
+    /// The domain of the DNSLink record.
+    pub domain: Option<String>,
+    /// Who changes it.
+    pub zone: Option<ZoneKind>,
+    /// `HOST:PORT` of a server that takes updates.
+    pub server: Option<String>,
+    /// Name of the TSIG key.
+    pub key: Option<String>,
+    /// Its algorithm.
+    pub algorithm: Option<String>,
+    /// Where the TSIG key is.
+    pub key_secret: Option<PathBuf>,
+    /// Where a provider's token is.
+    pub token: Option<PathBuf>,
+    /// Time to live of the record in seconds.
+    pub ttl: Option<u32>,
+    /// Gateways to check; an empty list says nothing.
+    pub gateways: Vec<String>,
+    /// What goes first.
+    pub clear: Vec<Clear>,
+}
+
+fn wrong(message: impl Into<String>) -> Error {
+    Error::new(Kind::Usage, message)
+}
+
+/// A name that can stand on a command line, and is neither a root nor a word with a meaning of its own.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let sound = (1..=64).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if !sound {
+        return Err(wrong(format!("`{}` can't be the name of a target", printable_within(name, 100)))
+            .hint("Names have letters, digits, dots, dashes and underscores, and begin with a letter or a digit."));
+    }
+    if name == "now" || name == ".." || name.parse::<cid::Cid>().is_ok() {
+        return Err(wrong(format!("`{name}` can't be the name of a target: it stands for a root")));
+    }
+    Ok(())
+}
+
+impl TargetChange {
+    /// The settings of a target that is new.
+    pub(super) fn added(&self) -> Result<TargetSettings> {
+        let kubo = self.kubo.clone().ok_or_else(|| wrong("a target needs `--kubo URL`"))?;
+        let node = NodeSettings { kubo, authorisation: None };
+        self.changed(TargetSettings { node, keep: KEEP, ipns: None, dnslink: None, gateways: Vec::new() })
+    }
+
+    /// The settings of a target that had these.
+    pub(super) fn changed(&self, mut settings: TargetSettings) -> Result<TargetSettings> {
+        for clear in &self.clear {
+            match clear {
+                Clear::Authorisation => settings.node.authorisation = None,
+                Clear::Ipns => settings.ipns = None,
+                Clear::Dnslink => settings.dnslink = None,
+                Clear::Gateways => settings.gateways.clear(),
+            }
+        }
+        if let Some(kubo) = &self.kubo {
+            settings.node.kubo.clone_from(kubo);
+        }
+        settings.node.kubo = rpc_url(&settings.node.kubo)?;
+        if let Some(secret) = &self.authorisation {
+            settings.node.authorisation = Some(check_secret(secret.clone())?);
+        }
+        settings.keep = self.keep.unwrap_or(settings.keep);
+        if !(1..=MOST_KEPT).contains(&settings.keep) {
+            return Err(wrong(format!("`--keep` is {}, and can be 1 to {MOST_KEPT}", settings.keep))
+                .hint("It counts the published roots that stay pinned, the newest included."));
+        }
+        if let Some(key) = &self.ipns {
+            if key.is_empty() || key.len() > 128 || key.contains('/') || key.chars().any(char::is_control) {
+                return Err(wrong(format!("`{}` can't be the name of a key", printable_within(key, 80)))
+                    .hint("`ipfs key ls` on the node shows its keys; `self` is its own."));
+            }
+            settings.ipns = Some(key.clone());
+        }
+        settings.dnslink = self.dnslink(settings.dnslink)?;
+        if !self.gateways.is_empty() {
+            settings.gateways = self.gateways.iter().map(|url| web_url(url, "a gateway")).collect::<Result<_>>()?;
+        }
+        Ok(settings)
+    }
+
+    fn dnslink(&self, old: Option<DnslinkSettings>) -> Result<Option<DnslinkSettings>> {
+        let said = [
+            ("--dns", self.zone.is_some()),
+            ("--dns-server", self.server.is_some()),
+            ("--tsig-name", self.key.is_some()),
+            ("--tsig-algorithm", self.algorithm.is_some()),
+            ("--tsig-secret-file", self.key_secret.is_some()),
+            ("--dns-token-file", self.token.is_some()),
+            ("--ttl", self.ttl.is_some()),
+        ];
+        let Some(domain) = self.domain.clone().or_else(|| Some(old.as_ref()?.domain.clone())) else {
+            return match said.iter().find(|(_, said)| *said) {
+                Some((flag, _)) => Err(wrong(format!(
+                    "`{flag}` says something about a DNSLink record, and there is no `--dnslink DOMAIN`"
+                ))),
+                None => Ok(None),
+            };
+        };
+        let ttl = self.ttl.or(old.as_ref().map(|old| old.ttl)).unwrap_or(TTL);
+        if !(1..=604_800).contains(&ttl) {
+            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to 604800 seconds")));
+        }
+        let zone = self.zone_settings(old.map(|old| old.zone))?;
+        Ok(Some(DnslinkSettings { domain: check_domain(&domain)?, zone, ttl }))
+    }
+
+    fn zone_settings(&self, old: Option<ZoneSettings>) -> Result<ZoneSettings> {
+        let kind = match (&self.zone, &old) {
+            (Some(kind), _) => kind.clone(),
+            (None, Some(ZoneSettings::Rfc2136 { .. })) => ZoneKind::Rfc2136,
+            (None, Some(ZoneSettings::Provider { provider, .. })) => ZoneKind::Provider(provider.clone()),
+            (None, Some(ZoneSettings::Manual)) => ZoneKind::Manual,
+            (None, None) => {
+                return Err(wrong("`--dnslink` needs `--dns`, which says who changes the record").hint(
+                    "Write `--dns rfc2136` for a server that takes signed updates, the name of a provider, or `--dns manual`.",
+                ));
+            }
+        };
+        let of_tsig = [
+            ("--dns-server", self.server.is_some()),
+            ("--tsig-name", self.key.is_some()),
+            ("--tsig-algorithm", self.algorithm.is_some()),
+            ("--tsig-secret-file", self.key_secret.is_some()),
+        ];
+        let of_provider = [("--dns-token-file", self.token.is_some())];
+        let only = |flags: &[(&str, bool)], what: &str| match flags.iter().find(|(_, said)| *said) {
+            Some((flag, _)) => Err(wrong(format!("`{flag}` belongs to {what}"))),
+            None => Ok(()),
+        };
+        match kind {
+            ZoneKind::Manual => {
+                only(&of_tsig, "`--dns rfc2136`")?;
+                only(&of_provider, "a provider, as in `--dns cloudflare`")?;
+                Ok(ZoneSettings::Manual)
+            }
+            ZoneKind::Provider(provider) => {
+                only(&of_tsig, "`--dns rfc2136`")?;
+                let before = match old {
+                    Some(ZoneSettings::Provider { provider: before, token }) if before == provider => Some(token),
+                    _ => None,
+                };
+                let token = self.token.clone().map(Secret::File).or(before);
+                let token = token.ok_or_else(|| wrong(format!("`--dns {provider}` needs `--dns-token-file FILE`")))?;
+                Ok(ZoneSettings::Provider { provider, token: check_secret(token)? })
+            }
+            ZoneKind::Rfc2136 => {
+                only(&of_provider, "a provider, as in `--dns cloudflare`")?;
+                let (server, key, algorithm, secret) = match old {
+                    Some(ZoneSettings::Rfc2136 { server, key, algorithm, secret }) => {
+                        (Some(server), Some(key), Some(algorithm), Some(secret))
+                    }
+                    _ => (None, None, None, None),
+                };
+                let needs = |what: &str| wrong(format!("`--dns rfc2136` needs `{what}`"));
+                let server = self.server.clone().or(server).ok_or_else(|| needs("--dns-server HOST:PORT"))?;
+                let key = self.key.clone().or(key).ok_or_else(|| needs("--tsig-name KEY"))?;
+                let secret = self.key_secret.clone().map(Secret::File).or(secret);
+                let secret = secret.ok_or_else(|| needs("--tsig-secret-file FILE"))?;
+                Ok(ZoneSettings::Rfc2136 {
+                    server: check_server(&server)?,
+                    key: check_key(&key)?,
+                    algorithm: check_algorithm(self.algorithm.clone().or(algorithm).as_deref())?,
+                    secret: check_secret(secret)?,
+                })
+            }
+        }
+    }
+}
+
+/// A URL without credentials, query and fragment. What is wrong with it is said without it: it may hold a password.
+fn web_url(text: &str, of: &str) -> Result<String> {
+    let refused =
+        |why: &str| Err(wrong(format!("the URL of {of} {why}")).hint("Write it like `https://node.example.com:5001`."));
+    let Ok(url) = Url::parse(text.trim()) else { return refused("is no URL") };
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return refused("begins neither with http:// nor with https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(format!("the URL of {of} holds credentials"))
+            .hint("They would be kept with it. Put `basic:USER:PASSWORD` in a file and name it with `--auth-file`."));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refused("has a query or a fragment");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn rpc_url(text: &str) -> Result<String> {
+    let url = web_url(text, "the node")?;
+    // Whoever copies it from a manual has the end of it too.
+    Ok(url.strip_suffix("/api/v0").unwrap_or(&url).trim_end_matches('/').to_owned())
+}
+
+fn check_secret(secret: Secret) -> Result<Secret> {
+    match &secret {
+        Secret::File(path) if path.as_os_str().is_empty() => Err(wrong("the name of a file with a secret is empty")),
+        Secret::File(path) if path.to_str().is_none() => {
+            Err(wrong(format!("{} has a name that is not UTF-8", path.display())))
+        }
+        Secret::Variable(name) if name.is_empty() || name.contains(['=', '\0']) => {
+            Err(wrong(format!("`{}` can't be the name of a variable", printable_within(name, 80))))
+        }
+        _ => Ok(secret),
+    }
+}
+
+/// A domain in lower case, without what publishing adds to it.
+fn check_domain(text: &str) -> Result<String> {
+    let lower = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    let domain = lower.strip_prefix("_dnslink.").unwrap_or(&lower);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // The record's own name is longer by nine.
+    if domain.len() > 244 || !domain.split('.').all(label) {
+        return Err(wrong(format!("`{}` is no domain", printable_within(text, 100)))
+            .hint("Write it like `registry.example.com`; names with other letters in their ASCII form (`xn--…`)."));
+    }
+    Ok(domain.to_owned())
+}
+
+/// `HOST:PORT`, with 53 if no port is said.
+fn check_server(text: &str) -> Result<String> {
+    let refused = || {
+        wrong(format!("`{}` is no server", printable_within(text, 100)))
+            .hint("Write it like `ns1.example.com:53` or `[::1]:53`.")
+    };
+    let text = text.trim();
+    if let Ok(address) = text.parse::<std::net::IpAddr>() {
+        return Ok(std::net::SocketAddr::new(address, 53).to_string());
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(refused)?),
+        None => (text, 53),
+    };
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let sound = match bracketed {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => check_domain(host).is_ok(),
+    };
+    if sound { Ok(format!("{host}:{port}")) } else { Err(refused()) }
+}
+
+fn check_key(text: &str) -> Result<String> {
+    check_domain(text).map_err(|_| {
+        wrong(format!("`{}` can't be the name of a TSIG key", printable_within(text, 100)))
+            .hint("It is what the server's configuration calls the key.")
+    })
+}
+
+fn check_algorithm(text: Option<&str>) -> Result<String> {
+    let algorithm = text.unwrap_or(ALGORITHMS[0]).trim().trim_end_matches('.').to_ascii_lowercase();
+    if ALGORITHMS.contains(&algorithm.as_str()) {
+        return Ok(algorithm);
+    }
+    Err(wrong(format!("`{}` is no algorithm that is signed with here", printable_within(&algorithm, 80)))
+        .hint(format!("There are {}; a key has the one that it was made for.", ALGORITHMS.join(", "))))
+}

@@ -1,0 +1,187 @@
+//! Targets: adding, changing and removing them, trying whether they would take a publication, and whether they hold one whole.
+//!
+//! What is kept of a target never holds a secret; [`secrets`] reads one where it is needed, and nothing else does.
+
+mod adapters;
+mod change;
+mod peers;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod trial;
+mod walk;
+
+pub use adapters::Adapters;
+pub use change::{Clear, TargetChange, ZoneKind};
+pub use peers::{Connect, Internet, Peers};
+pub use secrets::{Found, Variables};
+pub use trial::{Check, Outcome, Part, Trial, World};
+pub use walk::Walked;
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use super::job::Job;
+use super::{Engine, now};
+use crate::catalog::publications::{self, State};
+use crate::catalog::state;
+use crate::catalog::targets::{self, Target, TargetSettings};
+use crate::error::{Error, Kind, Result};
+use crate::text::{nearest, printable_within};
+
+/// A target as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetView {
+    /// Its name.
+    pub name: String,
+    /// Its settings; secrets only as the place they are in.
+    #[serde(flatten)]
+    pub settings: TargetSettings,
+    /// When it was added (RFC 3339).
+    pub added: String,
+    /// The root that it gives out, as far as is known.
+    pub root: Option<String>,
+    /// When that was published (RFC 3339).
+    pub published: Option<String>,
+    /// The catalog stands for another root by now.
+    pub behind: bool,
+    /// A root whose publication goes on or was cut.
+    pub running: Option<String>,
+    /// How many roots it pins, as far as is known.
+    pub pinned: u64,
+}
+
+/// What removing a target means.
+#[derive(Debug, Clone, Serialize)]
+pub struct RemoveTargetPlan {
+    /// Its name.
+    pub name: String,
+    /// Its node, where pins stay as they are.
+    pub kubo: String,
+    /// The roots that it pins, as far as is known.
+    pub pinned: Vec<String>,
+    /// The record that stays as it is.
+    pub record: Option<String>,
+    /// Roots that this catalog keeps for this target only, and no longer.
+    pub released: Vec<String>,
+}
+
+/// Seconds since 1970 as RFC 3339.
+pub(super) fn time(at: i64) -> String {
+    jiff::Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// The target of this name, or an error that names the nearest.
+pub(super) fn find(connection: &Connection, name: &str) -> Result<Target> {
+    if let Some(target) = targets::by_name(connection, name)? {
+        return Ok(target);
+    }
+    let all = targets::all(connection)?;
+    let error = Error::new(Kind::NotFound, format!("there is no target `{}`", printable_within(name, 100)));
+    Err(match nearest(name, all.iter().map(|target| target.name.as_str())) {
+        Some(meant) => error.hint(format!("Did you mean `{meant}`?")),
+        None if all.is_empty() => error.hint("`roadstead target add NAME --kubo URL` adds one."),
+        None => error.hint("`roadstead target list` shows what there is."),
+    })
+}
+
+impl Engine {
+    /// All targets, by name.
+    pub fn targets(&self) -> Result<Vec<TargetView>> {
+        let reader = self.catalog.read()?;
+        targets::all(&reader)?.into_iter().map(|target| view(&reader, target)).collect()
+    }
+
+    /// The names of all targets.
+    pub fn target_names(&self) -> Result<Vec<String>> {
+        let reader = self.catalog.read()?;
+        Ok(targets::all(&reader)?.into_iter().map(|target| target.name).collect())
+    }
+
+    /// One target.
+    pub fn target(&self, name: &str) -> Result<TargetView> {
+        let reader = self.catalog.read()?;
+        view(&reader, find(&reader, name)?)
+    }
+
+    /// Adds a target, after checking that it makes sense by itself; nobody is asked.
+    pub fn add_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
+        change::check_name(name)?;
+        let settings = change.added()?;
+        self.catalog.write(|writer| {
+            if targets::by_name(writer, name)?.is_some() {
+                return Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
+                    .hint(format!("`roadstead target set {name} …` changes it.")));
+            }
+            targets::save(writer, name, &settings, now())?;
+            view(writer, find(writer, name)?)
+        })
+    }
+
+    /// Gives a target other settings.
+    pub fn set_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
+        self.catalog.write(|writer| {
+            let target = find(writer, name)?;
+            let settings = change.changed(target.settings)?;
+            targets::save(writer, name, &settings, now())?;
+            view(writer, find(writer, name)?)
+        })
+    }
+
+    /// Says what removing a target means.
+    pub fn plan_remove_target(&self, name: &str) -> Result<RemoveTargetPlan> {
+        let reader = self.catalog.read()?;
+        let target = find(&reader, name)?;
+        let pinned = publications::pinned_roots(&reader, target.id)?;
+        let kept = publications::kept_roots(&reader)?;
+        let others = publications::kept_roots_but(&reader, Some(target.id))?;
+        let now = state::root(&reader)?.map(|link| link.cid);
+        let released = kept
+            .iter()
+            .map(|link| link.cid)
+            .filter(|cid| Some(*cid) != now && !others.iter().any(|other| other.cid == *cid));
+        Ok(RemoveTargetPlan {
+            name: target.name.clone(),
+            pinned: pinned.iter().map(ToString::to_string).collect(),
+            record: target.settings.dnslink.as_ref().map(|dnslink| record_name(&dnslink.domain)),
+            released: released.map(|cid| cid.to_string()).collect(),
+            kubo: target.settings.node.kubo,
+        })
+    }
+
+    /// Removes a target. Its history stays, and so do its node's pins and its record.
+    pub async fn remove_target(self: &Arc<Self>, plan: &RemoveTargetPlan, job: &Job) -> Result<()> {
+        let _lock = self.lock(&format!("target remove {}", plan.name), job).await?;
+        job.check()?;
+        self.catalog.write(|writer| {
+            let target = find(writer, &plan.name)?;
+            // One that was cut has nobody left who would continue it.
+            if let Some(running) = publications::running(writer, target.id)? {
+                publications::finish(writer, running.id, State::Superseded, Some("its target was removed"), now())?;
+            }
+            targets::remove(writer, &plan.name).map(drop)
+        })
+    }
+}
+
+/// Where the DNSLink record of a domain is (dnslink.dev).
+pub(super) fn record_name(domain: &str) -> String {
+    format!("_dnslink.{domain}")
+}
+
+fn view(connection: &Connection, target: Target) -> Result<TargetView> {
+    let newest = publications::newest_published(connection, target.id)?;
+    let root = state::root(connection)?.map(|link| link.cid);
+    Ok(TargetView {
+        added: time(target.added_at),
+        behind: newest.as_ref().map(|newest| newest.root.cid) != root,
+        published: newest.as_ref().map(|newest| time(newest.ended_at.unwrap_or(newest.begun_at))),
+        root: newest.map(|newest| newest.root.cid.to_string()),
+        running: publications::running(connection, target.id)?.map(|running| running.root.cid.to_string()),
+        pinned: publications::pinned_roots(connection, target.id)?.len() as u64,
+        name: target.name,
+        settings: target.settings,
+    })
+}

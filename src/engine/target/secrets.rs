@@ -1,0 +1,129 @@
+//! Reading the secrets that targets refer to. They are read when they are needed, and go nowhere but to the other side.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::catalog::targets::Secret;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::text::printable_within;
+
+/// More than this is no secret.
+const MAX_SIZE: u64 = 64 << 10;
+
+/// How environment variables are read.
+#[derive(Clone)]
+pub struct Variables(Arc<Read>);
+
+type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+impl Variables {
+    /// Reads them so.
+    pub fn new(read: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// Reads those of the process.
+    pub fn of_process() -> Self {
+        Self::new(|name| std::env::var(name).ok())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Variables")
+    }
+}
+
+/// A secret that was found. It has no form that could be shown.
+pub struct Found {
+    value: String,
+    /// What is wrong with how it is kept, in a sentence.
+    pub warning: Option<String>,
+}
+
+impl Found {
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("warning", &self.warning).finish_non_exhaustive()
+    }
+}
+
+/// Where a secret is, for people.
+pub(super) fn place(secret: &Secret) -> String {
+    match secret {
+        Secret::File(path) => format!("the file {}", printable_within(&path.display().to_string(), 200)),
+        Secret::Variable(name) => format!("the variable {}", printable_within(name, 100)),
+    }
+}
+
+/// Reads a secret; white space around it does not belong to it.
+pub(super) fn read(secret: &Secret, variables: &Variables) -> Result<Found> {
+    let (text, warning) = match secret {
+        Secret::File(path) => read_file(path)?,
+        Secret::Variable(name) => {
+            let text = (variables.0)(name).ok_or_else(|| {
+                Error::new(Kind::Usage, format!("{} is not set", place(secret)))
+                    .hint("Set it where this runs, in a cron job too; or keep the secret in a file.")
+            })?;
+            (text, None)
+        }
+    };
+    let value = text.trim();
+    if value.is_empty() {
+        return Err(Error::new(Kind::Usage, format!("{} holds no secret: it is empty", place(secret))));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Error::new(Kind::Usage, format!("{} holds more than one line", place(secret)))
+            .hint("Nothing but the secret itself may be in it."));
+    }
+    Ok(Found { value: value.to_owned(), warning })
+}
+
+fn read_file(path: &Path) -> Result<(String, Option<String>)> {
+    let what = || format!("can't read the secret in {}", path.display());
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) => {
+            let kind = match error.kind() {
+                std::io::ErrorKind::NotFound => Kind::NotFound,
+                _ => Kind::Unexpected,
+            };
+            return Err(Error::new(kind, what())
+                .caused_by(error)
+                .hint("`roadstead target set` names another file; who runs this must be able to read it."));
+        }
+    };
+    let about = file.metadata().context(what)?;
+    if !about.is_file() {
+        return Err(Error::new(Kind::Usage, format!("{}: it is no file", what())));
+    }
+    let mut text = String::new();
+    file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(|_| {
+        // Its bytes may be the secret's.
+        Error::new(Kind::Usage, format!("{}: it is not text", what()))
+    })?;
+    if text.len() as u64 > MAX_SIZE {
+        return Err(Error::new(Kind::Usage, format!("{}: it is larger than 64 KiB", what())));
+    }
+    Ok((text, exposed(path, &about)))
+}
+
+#[cfg(unix)]
+fn exposed(path: &Path, about: &std::fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    (about.permissions().mode() & 0o007 != 0)
+        .then(|| format!("Everybody on this machine can read {}; `chmod 600` keeps it to its owner.", path.display()))
+}
+
+#[cfg(not(unix))]
+fn exposed(_: &Path, _: &std::fs::Metadata) -> Option<String> {
+    None
+}

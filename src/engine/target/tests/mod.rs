@@ -1,0 +1,342 @@
+//! Targets as they are said, tried, read and removed.
+
+mod fakes;
+
+use std::sync::Arc;
+
+use cid::Cid;
+
+use super::*;
+use crate::catalog::publications::NewPublication;
+use crate::catalog::targets::{Secret, ZoneSettings};
+use crate::engine::job::Job;
+use crate::engine::tests::Yard;
+use crate::naming::TxtSet;
+use fakes::{Harbour, Seeing};
+
+const CANARY: &str = "canary-7d1f";
+
+fn base() -> TargetChange {
+    TargetChange { kubo: Some("http://127.0.0.1:5001".into()), ..TargetChange::default() }
+}
+
+fn signed() -> TargetChange {
+    TargetChange {
+        domain: Some("_dnslink.Registry.Example.com.".into()),
+        zone: Some(ZoneKind::Rfc2136),
+        server: Some("ns1.example.com".into()),
+        key: Some("Roadstead.".into()),
+        key_secret: Some("/etc/tsig".into()),
+        ..base()
+    }
+}
+
+#[test]
+fn settings_are_brought_into_one_form() {
+    let settings = signed().added().unwrap();
+    let dnslink = settings.dnslink.unwrap();
+    assert_eq!((dnslink.domain.as_str(), dnslink.ttl, settings.keep), ("registry.example.com", 60, 5));
+    let expected = ZoneSettings::Rfc2136 {
+        server: "ns1.example.com:53".into(),
+        key: "roadstead".into(),
+        algorithm: "hmac-sha256".into(),
+        secret: Secret::File("/etc/tsig".into()),
+    };
+    assert_eq!(dnslink.zone, expected);
+    for (url, kept) in [
+        ("https://node.example.com/ipfs/api/v0/", "https://node.example.com/ipfs"),
+        ("http://[::1]:5001/", "http://[::1]:5001"),
+    ] {
+        let change = TargetChange { kubo: Some(url.into()), ..base() };
+        assert_eq!(change.added().unwrap().node.kubo, kept);
+    }
+    for (server, kept) in [("::1", "[::1]:53"), ("[::1]:5353", "[::1]:5353"), ("127.0.0.1:53", "127.0.0.1:53")] {
+        let change = TargetChange { server: Some(server.into()), ..signed() };
+        let zone = change.added().unwrap().dnslink.unwrap().zone;
+        assert!(matches!(zone, ZoneSettings::Rfc2136 { server, .. } if server == kept));
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_words_without_secrets() {
+    let with_password = format!("https://user:{CANARY}@node.example.com");
+    for (change, words) in [
+        (TargetChange::default(), "needs `--kubo URL`"),
+        (TargetChange { kubo: Some(with_password), ..base() }, "holds credentials"),
+        (TargetChange { kubo: Some(format!("https://node.test/?token={CANARY}")), ..base() }, "has a query"),
+        (TargetChange { kubo: Some(format!("ftp://{CANARY}")), ..base() }, "begins neither with"),
+        (TargetChange { keep: Some(0), ..base() }, "`--keep` is 0"),
+        (TargetChange { ipns: Some("a/b".into()), ..base() }, "can't be the name of a key"),
+        (TargetChange { ttl: Some(60), ..base() }, "there is no `--dnslink DOMAIN`"),
+        (TargetChange { domain: Some("a.test".into()), ..base() }, "`--dnslink` needs `--dns`"),
+        (TargetChange { domain: Some("a..test".into()), ..signed() }, "is no domain"),
+        (TargetChange { server: Some("ns1.test:99999".into()), ..signed() }, "is no server"),
+        (TargetChange { key: None, ..signed() }, "needs `--tsig-name KEY`"),
+        (TargetChange { algorithm: Some("hmac-md5".into()), ..signed() }, "is no algorithm"),
+        (TargetChange { ttl: Some(0), ..signed() }, "`--ttl` is 0"),
+        (TargetChange { token: Some("/t".into()), ..signed() }, "`--dns-token-file` belongs to"),
+        (TargetChange { zone: Some(ZoneKind::Manual), ..signed() }, "`--dns-server` belongs to `--dns rfc2136`"),
+        (
+            TargetChange { domain: Some("a.test".into()), zone: Some("cloudflare".parse().unwrap()), ..base() },
+            "`--dns cloudflare` needs `--dns-token-file FILE`",
+        ),
+        (TargetChange { gateways: vec!["gateway".into()], ..base() }, "the URL of a gateway"),
+    ] {
+        let error = change.added().unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage, "{error}");
+        assert!(error.to_string().contains(words), "{error} / {words}");
+        assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
+    }
+    for name in ["", "now", "..", "a b", "-x", "bafkqaaa", &"x".repeat(65), "\u{202e}"] {
+        assert!(change::check_name(name).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn what_is_not_said_stays() {
+    let settings = TargetChange { ipns: Some("self".into()), ..signed() }.added().unwrap();
+    let longer = TargetChange { ttl: Some(300), key_secret: Some("/other".into()), ..TargetChange::default() };
+    let changed = longer.changed(settings.clone()).unwrap();
+    let dnslink = changed.dnslink.clone().unwrap();
+    assert_eq!((dnslink.ttl, changed.ipns.as_deref(), &changed.node), (300, Some("self"), &settings.node));
+    assert!(
+        matches!(dnslink.zone, ZoneSettings::Rfc2136 { secret: Secret::File(file), .. } if file.as_os_str() == "/other")
+    );
+    let by_hand = TargetChange { zone: Some(ZoneKind::Manual), ..TargetChange::default() };
+    assert_eq!(by_hand.changed(changed.clone()).unwrap().dnslink.unwrap().zone, ZoneSettings::Manual);
+    let cleared = TargetChange { clear: vec![Clear::Dnslink, Clear::Ipns], ..TargetChange::default() };
+    let cleared = cleared.changed(changed).unwrap();
+    assert_eq!((cleared.dnslink, cleared.ipns), (None, None));
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_are_read_and_never_shown() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    let variables = Variables::new(|name| (name == "TOKEN").then(|| format!(" {CANARY}\n")));
+    let write = |text: &[u8], mode| {
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        secrets::read(&Secret::File(file.clone()), &variables)
+    };
+    let found = write(format!("\n {CANARY}\r\n").as_bytes(), 0o600).unwrap();
+    assert_eq!((found.expose(), &found.warning), (CANARY, &None));
+    assert!(!format!("{found:?}").contains(CANARY));
+    let open = write(CANARY.as_bytes(), 0o644).unwrap();
+    assert!(open.warning.unwrap().contains("chmod 600"));
+    for text in [b"".as_slice(), b" \n", b"canary-7d1f\nx", b"\xffcanary-7d1f", &vec![b'x'; 70_000]] {
+        let error = write(text, 0o600).unwrap_err();
+        assert!(!format!("{error:?}{error}").contains(CANARY), "{error:?}");
+    }
+    assert_eq!(secrets::read(&Secret::Variable("TOKEN".into()), &variables).unwrap().expose(), CANARY);
+    assert_eq!(secrets::read(&Secret::Variable("OTHER".into()), &variables).unwrap_err().kind(), Kind::Usage);
+    let missing = Secret::File(directory.path().join("missing"));
+    assert_eq!(secrets::read(&missing, &variables).unwrap_err().kind(), Kind::NotFound);
+    assert!(secrets::read(&Secret::File(directory.path().into()), &variables).is_err());
+}
+
+/// A target whose secret is in a variable, and the way to it.
+fn harbour(yard: &Yard) -> (Harbour, Peers) {
+    let change = TargetChange {
+        authorisation: Some(Secret::Variable("TOKEN".into())),
+        ipns: Some("self".into()),
+        domain: Some("registry.test".into()),
+        zone: Some(ZoneKind::Manual),
+        ..base()
+    };
+    yard.engine.add_target("home", &change).unwrap();
+    let harbour = Harbour::default();
+    "kubo/0.43.1/".clone_into(&mut harbour.node.agent.lock().unwrap());
+    let peers = Peers::new(Variables::new(|name| (name == "TOKEN").then(|| CANARY.to_owned())), harbour.clone());
+    (harbour, peers)
+}
+
+async fn tried(yard: &Yard, peers: &Peers, world: &Seeing) -> Trial {
+    let engine = &yard.engine;
+    let trial = Job::new()
+        .0
+        .run(async |job: &Job| engine.test_target("home", peers, world, peers.variables(), job).await)
+        .await
+        .unwrap();
+    let shown = format!("{trial:?}{}", serde_json::to_string(&trial).unwrap());
+    assert!(!shown.contains(CANARY), "{shown}");
+    trial
+}
+
+fn outcome(trial: &Trial, part: Part, what: &str) -> (Outcome, String) {
+    let check = trial.checks.iter().find(|check| check.part == part && check.what == what);
+    let check = check.unwrap_or_else(|| panic!("{what} was not tried: {trial:?}"));
+    let hinted = matches!(check.outcome, Outcome::Good | Outcome::Skipped) || !check.hints.is_empty();
+    assert!(hinted || what == "secret", "nothing is said what to do: {check:?}");
+    (check.outcome, check.detail.clone())
+}
+
+#[tokio::test]
+async fn a_trial_says_what_works_and_what_does_not() {
+    let yard = Yard::new().await;
+    let (harbour, peers) = harbour(&yard);
+    let none = Seeing::default();
+    let good = tried(&yard, &peers, &none).await;
+    assert_eq!(good.failure(), None, "{good:?}");
+    assert_eq!(harbour.asked.lock().unwrap()[0], ("http://127.0.0.1:5001".to_owned(), Some(CANARY.to_owned())));
+    for what in ["secret", "reachable", "version", "read blocks", "import", "pin", "room"] {
+        assert_eq!(outcome(&good, Part::Node, what).0, Outcome::Good, "{what}");
+    }
+    assert_eq!(outcome(&good, Part::Ipns, "key").1, "self: k51self");
+    assert_eq!(outcome(&good, Part::Dnslink, "seen by the world").1, "no record");
+
+    *harbour.node.forbidden.lock().unwrap() = Some("pin");
+    *harbour.node.storage_max.lock().unwrap() = Some(1001);
+    "kubo/0.30.0/".clone_into(&mut harbour.node.agent.lock().unwrap());
+    *harbour.zone.refuses.lock().unwrap() = true;
+    harbour.zone.set.lock().unwrap().values =
+        vec!["dnslink=/ipfs/a".into(), "dnslink=/ipfs/b".into(), "\u{1b}[31m".into()];
+    let seen = Seeing(TxtSet { values: vec!["dnslink=/ipfs/old".into()], ttl: Some(60) });
+    let gateway = TargetChange { gateways: vec!["https://gateway.test".into()], ..TargetChange::default() };
+    yard.engine.set_target("home", &gateway).unwrap();
+    let bad = tried(&yard, &peers, &seen).await;
+    assert_eq!(bad.failure(), Some(Kind::Auth));
+    assert_eq!(outcome(&bad, Part::Node, "version").0, Outcome::Doubtful);
+    assert_eq!(outcome(&bad, Part::Node, "pin").0, Outcome::Failed);
+    assert_eq!(outcome(&bad, Part::Node, "room").0, Outcome::Failed);
+    assert_eq!(outcome(&bad, Part::Dnslink, "authoritative servers").0, Outcome::Doubtful);
+    assert!(!outcome(&bad, Part::Dnslink, "authoritative servers").1.contains('\u{1b}'));
+    assert_eq!(outcome(&bad, Part::Dnslink, "change").0, Outcome::Failed);
+    assert_eq!(outcome(&bad, Part::Dnslink, "seen by the world").0, Outcome::Doubtful);
+    assert_eq!(outcome(&bad, Part::Gateway, "reachable").0, Outcome::Failed);
+
+    for kind in [Kind::Node, Kind::Auth] {
+        *harbour.node.down.lock().unwrap() = Some(kind);
+        let down = tried(&yard, &peers, &none).await;
+        assert_eq!(down.failure(), Some(kind));
+        assert_eq!(outcome(&down, Part::Node, "reachable").0, Outcome::Failed);
+        assert_eq!(outcome(&down, Part::Node, "rights").0, Outcome::Skipped);
+        assert_eq!(outcome(&down, Part::Ipns, "key").0, Outcome::Skipped);
+        assert_eq!(outcome(&down, Part::Dnslink, "change").0, Outcome::Failed, "the others are tried all the same");
+    }
+    let unset = Peers::new(Variables::new(|_| None), harbour.clone());
+    let without = tried(&yard, &unset, &none).await;
+    assert_eq!(outcome(&without, Part::Node, "secret").0, Outcome::Failed);
+    assert_eq!(outcome(&without, Part::Node, "reachable").0, Outcome::Skipped);
+}
+
+/// Every block of a root, from the engine's own CAR.
+async fn hand_over(yard: &Yard, harbour: &Harbour) -> Cid {
+    let file = yard.directory.path().join("all.car");
+    yard.engine.export_car(&file, false, None, &Job::new().0).await.unwrap();
+    let mut reader = crate::unixfs::car::Reader::new(std::fs::File::open(&file).unwrap()).unwrap();
+    let mut blocks = harbour.node.blocks.lock().unwrap();
+    while let Some(block) = reader.block().unwrap() {
+        blocks.insert(block.cid, block.bytes.into());
+    }
+    reader.roots()[0]
+}
+
+fn publish(engine: &Engine, name: &str) {
+    engine
+        .catalog
+        .write(|writer| {
+            let target = targets::by_name(writer, name)?.unwrap();
+            let root = state::root(writer)?.unwrap();
+            let new = NewPublication { target: &target, root, former: None, verb: "publish", summary: "1 tag added" };
+            let id = publications::begin(writer, &new, 1)?;
+            publications::set_pinned(writer, target.id, &root.cid, true)?;
+            publications::finish(writer, id, State::Published, None, 2)
+        })
+        .unwrap();
+}
+
+async fn walked(engine: &Arc<Engine>, peers: &Peers) -> Result<Walked> {
+    Job::new().0.run(async |job: &Job| engine.verify_target("home", peers, job).await).await
+}
+
+#[tokio::test]
+async fn every_block_of_the_newest_root_is_read() {
+    let yard = Yard::new().await;
+    let (harbour, peers) = harbour(&yard);
+    yard.put("app", "1", &crate::engine::tests::index("one"));
+    yard.add(&["app:1"]).await;
+    assert_eq!(walked(&yard.engine, &peers).await.unwrap_err().kind(), Kind::NotFound);
+    publish(&yard.engine, "home");
+    let root = hand_over(&yard, &harbour).await;
+    let all = harbour.node.blocks.lock().unwrap().len() as u64;
+    let not_pinned = walked(&yard.engine, &peers).await.unwrap();
+    assert!(!not_pinned.is_whole() && not_pinned.missing == 0);
+    harbour.node.pins.lock().unwrap().push(root);
+    let whole = walked(&yard.engine, &peers).await.unwrap();
+    assert!(whole.is_whole());
+    assert_eq!((whole.blocks, whole.root), (all, root.to_string()));
+    let mut cids: Vec<Cid> = harbour.node.blocks.lock().unwrap().keys().copied().filter(|cid| *cid != root).collect();
+    cids.retain(|cid| cid.codec() == crate::unixfs::RAW);
+    harbour.node.blocks.lock().unwrap().remove(&cids[0]);
+    harbour.node.blocks.lock().unwrap().insert(cids[1], bytes::Bytes::from_static(b"other"));
+    let broken = walked(&yard.engine, &peers).await.unwrap();
+    assert_eq!((broken.missing, broken.damaged, broken.blocks), (1, 1, all - 2));
+    assert_eq!(broken.named.len(), 2);
+    *harbour.node.down.lock().unwrap() = Some(Kind::Node);
+    assert_eq!(walked(&yard.engine, &peers).await.unwrap_err().kind(), Kind::Node);
+}
+
+#[tokio::test]
+async fn targets_come_change_and_go_and_their_history_stays() {
+    let yard = Yard::new().await;
+    let (_harbour, _peers) = harbour(&yard);
+    assert_eq!(yard.engine.add_target("home", &base()).unwrap_err().kind(), Kind::Usage);
+    let error = yard.engine.target("hme").unwrap_err();
+    assert_eq!((error.kind(), error.hints()), (Kind::NotFound, ["Did you mean `home`?".to_owned()].as_slice()));
+    yard.put("app", "1", &crate::engine::tests::index("one"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, "home");
+    let root = yard.root();
+    let view = yard.engine.target("home").unwrap();
+    assert_eq!((view.root.as_ref(), view.behind, view.pinned), (Some(&root), false, 1));
+    assert_eq!(yard.engine.root_named("home").unwrap().to_string(), root);
+    yard.remove("app:1").await;
+    assert!(yard.engine.target("home").unwrap().behind);
+
+    let plan = yard.engine.plan_remove_target("home").unwrap();
+    assert_eq!(
+        (plan.pinned.as_slice(), plan.released.as_slice()),
+        ([root.clone()].as_slice(), [root.clone()].as_slice())
+    );
+    assert_eq!(plan.record.as_deref(), Some("_dnslink.registry.test"));
+    yard.engine.add_target("away", &base()).unwrap();
+    yard.engine.remove_target(&plan, &Job::new().0).await.unwrap();
+    assert_eq!(yard.engine.target_names().unwrap(), ["away"]);
+    let rows = yard.engine.history(Some("home")).unwrap();
+    assert!(rows.len() == 1 && rows[0].target_removed && !rows[0].kept && !rows[0].pinned && !rows[0].current);
+    assert!(yard.engine.history(Some("nobody")).is_err());
+    let dump = std::fs::read(yard.directory.path().join("catalog.db")).unwrap();
+    assert!(!dump.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()));
+}
+
+#[tokio::test]
+async fn forgetting_is_planned_and_what_is_given_out_is_refused() {
+    let yard = Yard::new().await;
+    yard.engine.add_target("home", &base()).unwrap();
+    let mut roots: Vec<Cid> = Vec::new();
+    for content in ["one", "two"] {
+        yard.put("app", "1", &crate::engine::tests::index(content));
+        yard.add(&["app:1"]).await;
+        publish(&yard.engine, "home");
+        roots.push(yard.root().parse().unwrap());
+    }
+    assert_eq!(yard.engine.plan_forget(&roots).unwrap_err().kind(), Kind::Usage);
+    let unknown: Cid = "bafkqaaa".parse().unwrap();
+    assert_eq!(yard.engine.plan_forget(&[unknown]).unwrap_err().kind(), Kind::NotFound);
+    let plan = yard.engine.plan_forget(&[roots[0], roots[0]]).unwrap();
+    assert_eq!((plan.roots.len(), plan.roots[0].kept), (1, true));
+    assert_eq!(plan.roots[0].pinned_by, ["home"]);
+    let before = yard.engine.plan_gc().unwrap();
+    yard.engine.apply_forget(&plan, &Job::new().0).await.unwrap();
+    let after = yard.engine.plan_gc().unwrap();
+    let freed = |plan: &crate::engine::plan::GcPlan| plan.blob_bytes + plan.node_bytes;
+    assert_eq!(plan.frees, freed(&after) - freed(&before));
+    assert!(plan.frees > 0 && before.kept_roots == 1 && after.kept_roots == 0);
+    assert!(yard.engine.plan_forget(&roots[..1]).unwrap().is_empty());
+    let rows = yard.engine.history(None).unwrap();
+    assert_eq!(rows.iter().map(|row| (row.kept, row.current)).collect::<Vec<_>>(), [(true, true), (false, false)]);
+    assert_eq!(yard.engine.published_roots().unwrap(), [roots[1].to_string(), roots[0].to_string()]);
+}

@@ -1,0 +1,256 @@
+//! What commands do.
+
+use super::app::{App, Tab};
+use super::command::Command;
+use super::dialog::Dialog;
+use super::dialog::confirm::Confirm;
+use super::dialog::menu::{Item, Menu};
+use super::dialog::palette::Palette;
+use super::dialog::prompt::{Prompt, Purpose};
+use super::effect::Effect;
+use super::problem::Problem;
+use super::state::images::Level;
+use super::theme::{self, Theme};
+use super::work::{Plan, Request};
+use crate::engine::publish::plan::PublishRequest;
+use crate::engine::request::{AddRequest, Pick};
+use crate::error::{Error, Kind};
+use crate::text::nearest;
+
+/// Carries a command out.
+pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
+    let taken = match app.tab {
+        Tab::Images => app.images.command(command),
+        Tab::Jobs => app.jobs.command(command),
+        Tab::Publish => app.publish.command(command),
+        Tab::Stats => app.stats.command(command),
+        Tab::Log => app.log.command(command),
+    };
+    if taken {
+        return Vec::new();
+    }
+    match command {
+        Command::Images => open(app, Tab::Images),
+        Command::Jobs => open(app, Tab::Jobs),
+        Command::Publish => open(app, Tab::Publish),
+        Command::Stats => open(app, Tab::Stats),
+        Command::Log => open(app, Tab::Log),
+        Command::NextView => step(app, true),
+        Command::FormerView => step(app, false),
+        Command::Filter => filter(app),
+        Command::Add => {
+            app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Add, "")));
+            Vec::new()
+        }
+        Command::Remove => with_picks(app, Request::Remove),
+        Command::Update => with_picks(app, Request::Update),
+        Command::UpdateAll => app.plan(Request::Update(Vec::new())),
+        Command::Undo => app.plan(Request::Undo),
+        Command::Gc => app.plan(Request::Gc),
+        Command::PublishAll => app.plan(Request::Publish(PublishRequest::default())),
+        Command::Verify => ask(app, Plan::Verify { repair: false }),
+        Command::Allow => allow(app),
+        Command::Copy => copy(app),
+        Command::CopyMenu => copy_menu(app),
+        Command::Browse => browse(app),
+        Command::Cancel => app.jobs.current().map(|job| Effect::Cancel(job.id)).into_iter().collect(),
+        Command::Retry => match app.jobs.current().and_then(|job| job.request.clone()) {
+            Some(request) => app.plan(request),
+            None => Vec::new(),
+        },
+        Command::Mouse => {
+            app.mouse = !app.mouse;
+            app.say(if app.mouse {
+                "The mouse is on; hold Shift to select text"
+            } else {
+                "The mouse is off: the terminal selects text"
+            });
+            vec![Effect::Mouse(app.mouse)]
+        }
+        Command::Theme => next_theme(app),
+        Command::Palette | Command::Help => {
+            let palette = Palette::new(&app.keymap, app.contexts(), command == Command::Help);
+            app.dialogs.push(Dialog::Palette(palette));
+            Vec::new()
+        }
+        Command::Redraw => vec![Effect::Redraw],
+        Command::Suspend => vec![Effect::Suspend],
+        Command::Quit => {
+            if app.jobs.running().next().is_some() {
+                app.dialogs.push(Dialog::Leave);
+                return Vec::new();
+            }
+            vec![Effect::Quit { finish: false }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn open(app: &mut App, tab: Tab) -> Vec<Effect> {
+    app.open(tab);
+    Vec::new()
+}
+
+fn step(app: &mut App, forward: bool) -> Vec<Effect> {
+    app.step_tab(forward);
+    Vec::new()
+}
+
+fn ask(app: &mut App, plan: Plan) -> Vec<Effect> {
+    app.dialogs.push(Dialog::Confirm(Box::new(Confirm::new(Box::new(plan), None))));
+    Vec::new()
+}
+
+fn filter(app: &mut App) -> Vec<Effect> {
+    let text = match app.tab {
+        Tab::Images if app.images.level != Level::Details => app.images.filter().to_owned(),
+        Tab::Log => app.log.filter.clone(),
+        _ => return Vec::new(),
+    };
+    app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Filter, &text)));
+    Vec::new()
+}
+
+/// Shows only what contains this text.
+pub(super) fn set_filter(app: &mut App, text: &str) {
+    match app.tab {
+        Tab::Log => text.clone_into(&mut app.log.filter),
+        _ => app.images.set_filter(text),
+    }
+}
+
+fn picks(app: &App) -> Vec<Pick> {
+    app.images.chosen().iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+fn with_picks(app: &mut App, request: impl FnOnce(Vec<Pick>) -> Request) -> Vec<Effect> {
+    let picks = picks(app);
+    if picks.is_empty() || app.tab != Tab::Images { Vec::new() } else { app.plan(request(picks)) }
+}
+
+fn allow(app: &mut App) -> Vec<Effect> {
+    let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
+    if !row.private {
+        let words = format!("{} is not private: it is published already", row.name);
+        app.say(words);
+        return Vec::new();
+    }
+    let Ok(pick) = row.name.parse::<Pick>() else { return Vec::new() };
+    let allowed = !row.published;
+    ask(app, Plan::Allow { repositories: vec![pick], allowed })
+}
+
+/// The reference under which clients pull an image, and what else can be copied of it.
+fn copies(app: &App) -> Vec<Item> {
+    let host = app.overview.as_ref().and_then(|overview| overview.name.clone());
+    let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
+    let with_host = |name: &str| host.as_ref().map_or_else(|| name.to_owned(), |host| format!("{host}/{name}"));
+    if let Some(image) = app.images.image() {
+        let reference = with_host(&super::state::images::named(image));
+        return vec![
+            item('r', "reference", reference.clone()),
+            item('d', "digest", image.digest.to_string()),
+            item('c', "CID", image.cid.clone()),
+            item('i', "ipfs:// URL", format!("ipfs://{}", image.cid)),
+            item('p', "pull command", format!("podman pull {reference}")),
+        ];
+    }
+    let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
+    let mut items = vec![item('r', "reference", with_host(&row.name))];
+    items.extend(row.upstream.clone().map(|upstream| item('u', "upstream", upstream)));
+    if let Some(root) = app.overview.as_ref().and_then(|overview| overview.root.clone()) {
+        items.push(item('c', "CID of the registry's root", root.clone()));
+        items.push(item('i', "ipfs:// URL of the root", format!("ipfs://{root}")));
+    }
+    items
+}
+
+fn copy(app: &mut App) -> Vec<Effect> {
+    let Some(item) = copies(app).into_iter().next() else { return Vec::new() };
+    app.say(format!("Copied {}", item.value));
+    vec![Effect::Copy(item.value)]
+}
+
+fn copy_menu(app: &mut App) -> Vec<Effect> {
+    let items = copies(app);
+    if !items.is_empty() {
+        app.dialogs.push(Dialog::Menu(Menu { title: "Copy".to_owned(), items, cursor: 0 }));
+    }
+    Vec::new()
+}
+
+fn browse(app: &mut App) -> Vec<Effect> {
+    if app.tab == Tab::Log {
+        let lines = app.log.shown().iter().map(|line| format!("{} {}", line.at, line.text)).collect::<Vec<_>>();
+        return vec![Effect::Page(lines.join("\n"))];
+    }
+    match &app.images.details {
+        Some(details) if app.images.level != Level::Repositories => {
+            let text = serde_json::to_string_pretty(details).unwrap_or_default();
+            vec![Effect::Page(text)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn next_theme(app: &mut App) -> Vec<Effect> {
+    if !app.colour {
+        app.say("Colours are off: NO_COLOR is set, or the terminal has none");
+        return Vec::new();
+    }
+    let place = theme::NAMES.iter().position(|name| *name == app.theme).unwrap_or(0);
+    let name = theme::NAMES[(place + 1) % theme::NAMES.len()];
+    if let Some(theme) = Theme::named(name) {
+        (app.theme, app.look.theme) = (name, theme);
+    }
+    app.say(format!("Theme: {name}"));
+    Vec::new()
+}
+
+/// The images that a text names: separated by white space or in lines, comments left out.
+pub(super) fn requests(text: &str) -> Result<Request, Problem> {
+    let mut requests = Vec::new();
+    for word in text.split_whitespace() {
+        let source = word.parse().map_err(|error: Error| Problem::from(&error))?;
+        requests.push(AddRequest::new(source));
+    }
+    Ok(Request::Add(requests))
+}
+
+/// A verb of the command line that was typed into the palette.
+pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let picks = || rest.split_whitespace().map(str::parse).collect::<Result<Vec<Pick>, Error>>();
+    let request = match verb {
+        "add" => requests(rest),
+        "remove" => picks().map(Request::Remove).map_err(Problem::from),
+        "update" => picks().map(Request::Update).map_err(Problem::from),
+        "undo" => Ok(Request::Undo),
+        "gc" => Ok(Request::Gc),
+        "publish" => Ok(Request::Publish(PublishRequest {
+            targets: rest.split_whitespace().map(str::to_owned).collect(),
+            ..PublishRequest::default()
+        })),
+        "verify" => return ask(app, Plan::Verify { repair: rest.contains("--repair") }),
+        "quit" | "q" => return act(app, Command::Quit),
+        _ => {
+            let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
+            let verbs = ["add", "remove", "update", "undo", "gc", "publish", "verify", "quit"];
+            Err(match nearest(verb, verbs) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
+                None => {
+                    error.hint("Type add, remove, update, undo, gc, publish or verify, with what it is about.").into()
+                }
+            })
+        }
+    };
+    match request {
+        Ok(Request::Add(requests)) if requests.is_empty() => act(app, Command::Add),
+        Ok(Request::Remove(picks)) if picks.is_empty() => Vec::new(),
+        Ok(request) => app.plan(request),
+        Err(problem) => {
+            app.complain(problem);
+            Vec::new()
+        }
+    }
+}

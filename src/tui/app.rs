@@ -1,0 +1,266 @@
+//! Everything the interface knows. [`super::update`] changes it, [`super::view`] draws it; neither does anything else.
+
+use std::time::Duration;
+
+use super::command::{Command, Context};
+use super::dialog::Dialog;
+use super::effect::Effect;
+use super::glyphs::Glyphs;
+use super::keymap::Keymap;
+use super::problem::Problem;
+use super::state::images::Images;
+use super::state::jobs::Jobs;
+use super::state::log::{Level, Line, Log};
+use super::state::publish::Publish;
+use super::state::stats::Stats;
+use super::theme::Theme;
+use crate::engine::browse::Overview;
+
+/// How long what went well is said.
+const TOAST: Duration = Duration::from_secs(4);
+
+/// A view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tab {
+    /// Repositories, tags, one image.
+    #[default]
+    Images,
+    /// What runs and what ended.
+    Jobs,
+    /// Targets, and what was published.
+    Publish,
+    /// The registry in figures.
+    Stats,
+    /// What happened.
+    Log,
+}
+
+impl Tab {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [Self::Images, Self::Jobs, Self::Publish, Self::Stats, Self::Log];
+
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Images => "Images",
+            Self::Jobs => "Jobs",
+            Self::Publish => "Publish",
+            Self::Stats => "Stats",
+            Self::Log => "Log",
+        }
+    }
+
+    fn step(self, forward: bool) -> Self {
+        let place = Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0);
+        Self::ALL[(place + if forward { 1 } else { Self::ALL.len() - 1 }) % Self::ALL.len()]
+    }
+}
+
+/// How everything looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Roles to styles.
+    pub theme: Theme,
+    /// Signs.
+    pub glyphs: Glyphs,
+}
+
+/// What an interface begins with.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// How it looks.
+    pub look: Look,
+    /// The theme's name.
+    pub theme: &'static str,
+    /// Colour may be used.
+    pub colour: bool,
+    /// Which key is what.
+    pub keymap: Keymap,
+    /// The mouse is on.
+    pub mouse: bool,
+    /// The terminal's size.
+    pub size: (u16, u16),
+    /// The time of day.
+    pub wall: jiff::Timestamp,
+    /// Where that is.
+    pub zone: jiff::tz::TimeZone,
+}
+
+/// The interface.
+#[derive(Debug)]
+pub struct App {
+    /// The view that is open.
+    pub tab: Tab,
+    /// The views.
+    pub images: Images,
+    /// What runs and what ended.
+    pub jobs: Jobs,
+    /// Targets.
+    pub publish: Publish,
+    /// Figures.
+    pub stats: Stats,
+    /// What happened.
+    pub log: Log,
+    /// What lies over the view, the topmost last.
+    pub dialogs: Vec<Dialog>,
+    /// What went well, until when it is said.
+    pub toast: Option<(String, Duration)>,
+    /// What failed, until it is seen; the newest last.
+    pub problems: Vec<Problem>,
+    /// The registry in a line.
+    pub overview: Option<Overview>,
+    /// How it looks.
+    pub look: Look,
+    /// The theme's name.
+    pub theme: &'static str,
+    /// Colour may be used.
+    pub colour: bool,
+    /// Which key is what.
+    pub keymap: Keymap,
+    /// The mouse is on.
+    pub mouse: bool,
+    /// The terminal's size in columns and rows.
+    pub size: (u16, u16),
+    /// Time since the start.
+    pub now: Duration,
+    /// The time of day.
+    pub wall: jiff::Timestamp,
+    /// Where that is.
+    pub zone: jiff::tz::TimeZone,
+    /// Something has been asked of the catalog and is not answered.
+    pub(super) stale: bool,
+    /// The next number of a question, plan or job.
+    pub(super) next: u64,
+}
+
+impl App {
+    /// An interface that knows nothing yet.
+    pub fn new(beginning: Beginning) -> Self {
+        let mut app = Self {
+            tab: Tab::default(),
+            images: Images::default(),
+            jobs: Jobs::default(),
+            publish: Publish::default(),
+            stats: Stats::default(),
+            log: Log::default(),
+            dialogs: Vec::new(),
+            toast: None,
+            problems: Vec::new(),
+            overview: None,
+            look: beginning.look,
+            theme: beginning.theme,
+            colour: beginning.colour,
+            keymap: beginning.keymap,
+            mouse: beginning.mouse,
+            size: beginning.size,
+            now: Duration::ZERO,
+            wall: beginning.wall,
+            zone: beginning.zone,
+            stale: true,
+            next: 1,
+        };
+        app.resize(beginning.size);
+        app
+    }
+
+    /// Rows of a list on the screen: without frame, heads, strip and footer.
+    fn list_height(&self) -> u16 {
+        self.size.1.saturating_sub(6).max(1)
+    }
+
+    pub(super) fn resize(&mut self, size: (u16, u16)) {
+        self.size = size;
+        let height = self.list_height();
+        self.images.set_height(height);
+        self.jobs.height = usize::from(height);
+        self.log.height = usize::from(height);
+    }
+
+    /// Whether details are shown beside a list.
+    pub fn beside(&self) -> bool {
+        self.size.0 >= 120
+    }
+
+    /// Whether the terminal is too small for anything but saying so.
+    pub fn is_too_small(&self) -> bool {
+        self.size.0 < 60 || self.size.1 < 15
+    }
+
+    /// Whether something on the screen changes by itself.
+    pub fn is_moving(&self) -> bool {
+        self.toast.is_some()
+            || self.jobs.running().next().is_some()
+            || matches!(self.dialogs.last(), Some(Dialog::Planning { .. }))
+    }
+
+    /// Where the keys go: the contexts of the open view.
+    pub fn contexts(&self) -> &'static [Context] {
+        match self.tab {
+            Tab::Images => self.images.contexts(),
+            Tab::Jobs => &[Context::List, Context::Jobs],
+            Tab::Publish => &[Context::List, Context::Publish],
+            Tab::Stats => &[Context::Stats],
+            Tab::Log => &[Context::List, Context::Log],
+        }
+    }
+
+    /// The commands of the footer, in order.
+    pub fn footer(&self) -> Vec<(Command, String)> {
+        let mut commands: Vec<_> = self
+            .keymap
+            .applying(self.contexts())
+            .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
+            .collect();
+        commands.sort_by_key(|(entry, _)| entry.footer);
+        commands.iter().map(|(entry, keys)| (entry.command, keys[0].short())).collect()
+    }
+
+    /// Says for a moment what went well.
+    pub(super) fn say(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.note(Level::Info, None, text.clone());
+        self.toast = Some((text, self.now + TOAST));
+    }
+
+    /// Shows what failed until it is seen.
+    pub(super) fn complain(&mut self, problem: Problem) {
+        self.note(Level::Error, None, problem.message.clone());
+        self.problems.push(problem);
+    }
+
+    pub(super) fn note(&mut self, level: Level, job: Option<u64>, text: String) {
+        let at = self.wall.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string();
+        self.log.push(Line { at, level, job, text });
+    }
+
+    /// A number that no question, plan or job has had.
+    pub(super) fn ticket(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    pub(super) fn open(&mut self, tab: Tab) {
+        self.tab = tab;
+    }
+
+    pub(super) fn step_tab(&mut self, forward: bool) {
+        self.tab = self.tab.step(forward);
+    }
+
+    /// What the open view and the frame want to know, as effects.
+    pub(super) fn wants(&mut self) -> Vec<Effect> {
+        let mut questions = Vec::new();
+        if std::mem::take(&mut self.stale) {
+            questions.push(super::question::Question::Overview);
+        }
+        match self.tab {
+            Tab::Images => {
+                let beside = self.beside();
+                questions.extend(self.images.wants(beside));
+            }
+            Tab::Stats => questions.extend(self.stats.wants()),
+            Tab::Jobs | Tab::Publish | Tab::Log => {}
+        }
+        questions.into_iter().map(|question| Effect::Ask(self.ticket(), question)).collect()
+    }
+}

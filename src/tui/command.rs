@@ -1,0 +1,410 @@
+//! Everything that can be done, in one table: footer, help, palette, key bindings, manual and README are made of it.
+
+/// Where a command applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// In every view.
+    Everywhere,
+    /// In every list.
+    List,
+    /// In the list of repositories.
+    Repositories,
+    /// In a repository's list of tags.
+    Tags,
+    /// In the details of an image.
+    Details,
+    /// In the jobs.
+    Jobs,
+    /// In the targets and their history.
+    Publish,
+    /// In the figures.
+    Stats,
+    /// In the log.
+    Log,
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the table says what each is")]
+pub enum Command {
+    Up,
+    Down,
+    First,
+    Last,
+    PageUp,
+    PageDown,
+    HalfUp,
+    HalfDown,
+    Open,
+    Back,
+    NextView,
+    FormerView,
+    Images,
+    Jobs,
+    Publish,
+    Stats,
+    Log,
+    Filter,
+    Mark,
+    MarkAll,
+    SortNext,
+    SortFormer,
+    SortTurn,
+    Add,
+    Remove,
+    Undo,
+    Update,
+    UpdateAll,
+    Verify,
+    Gc,
+    Allow,
+    PublishAll,
+    Copy,
+    CopyMenu,
+    Browse,
+    Cancel,
+    Retry,
+    Clear,
+    TargetAdd,
+    TargetEdit,
+    TargetTest,
+    TargetRemove,
+    Rollback,
+    Compare,
+    Follow,
+    Level,
+    Serve,
+    Mouse,
+    Theme,
+    Palette,
+    Help,
+    Redraw,
+    Suspend,
+    Quit,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The command.
+    pub command: Command,
+    /// What the configuration and the palette call it.
+    pub id: &'static str,
+    /// Its keys, unless the configuration says others; the first one is shown.
+    pub keys: &'static [&'static str],
+    /// Short enough for the footer.
+    pub title: &'static str,
+    /// What it does, in one line.
+    pub explanation: &'static str,
+    /// Where it applies.
+    pub contexts: &'static [Context],
+    /// Whether it takes something away; it asks then.
+    pub destroys: bool,
+    /// Its place in the footer; 0: it is not there.
+    pub footer: u8,
+}
+
+use Context::{Details, Everywhere, Jobs, List, Log, Publish, Repositories, Stats, Tags};
+
+const fn entry(
+    command: Command,
+    id: &'static str,
+    keys: &'static [&'static str],
+    title: &'static str,
+    explanation: &'static str,
+    contexts: &'static [Context],
+    footer: u8,
+) -> Entry {
+    Entry { command, id, keys, title, explanation, contexts, destroys: false, footer }
+}
+
+const fn destroying(mut entry: Entry) -> Entry {
+    entry.destroys = true;
+    entry
+}
+
+const IMAGES: &[Context] = &[Repositories, Tags, Details];
+
+/// The table.
+pub const TABLE: &[Entry] = &[
+    entry(Command::Open, "open", &["enter", "l", "right"], "open", "Open what is under the cursor", &[List], 10),
+    entry(Command::Add, "add", &["a"], "add", "Mirror an image from a registry", &[Everywhere], 11),
+    entry(
+        Command::PublishAll,
+        "publish",
+        &["p"],
+        "publish",
+        "Publish the registry as it is now to all targets",
+        &[Everywhere],
+        12,
+    ),
+    entry(Command::Filter, "filter", &["/"], "filter", "Show only what contains a text", &[List], 13),
+    destroying(entry(
+        Command::Remove,
+        "remove",
+        &["d", "delete"],
+        "remove",
+        "Take the marked images, or the one under the cursor, out of the catalog",
+        IMAGES,
+        14,
+    )),
+    entry(
+        Command::Update,
+        "update",
+        &["r"],
+        "update",
+        "Bring the marked images, or the one under the cursor, up to date with upstream",
+        IMAGES,
+        15,
+    ),
+    entry(Command::Copy, "copy", &["y"], "copy", "Copy the reference under which clients pull it", IMAGES, 16),
+    entry(
+        Command::CopyMenu,
+        "copy-menu",
+        &["Y"],
+        "copy…",
+        "Choose what to copy: digest, CID, ipfs:// URL, pull command",
+        IMAGES,
+        0,
+    ),
+    entry(
+        Command::Mark,
+        "mark",
+        &["space"],
+        "mark",
+        "Mark the row, so that a command applies to all marked ones",
+        &[List],
+        17,
+    ),
+    entry(
+        Command::MarkAll,
+        "mark-all",
+        &["*"],
+        "mark all",
+        "Mark every row that the filter shows, or none",
+        &[List],
+        0,
+    ),
+    entry(Command::Undo, "undo", &["u"], "undo", "Take back the last change of images", &[Everywhere], 18),
+    entry(
+        Command::UpdateAll,
+        "update-all",
+        &["R"],
+        "update all",
+        "Bring every image up to date with upstream",
+        &[Everywhere],
+        0,
+    ),
+    entry(
+        Command::Allow,
+        "allow",
+        &["A"],
+        "allow",
+        "Let a private repository be published, or no longer",
+        &[Repositories],
+        0,
+    ),
+    entry(
+        Command::Browse,
+        "browse",
+        &["o"],
+        "browse",
+        "Open its page in a browser, or its text in the pager",
+        &[Tags, Details, Log],
+        0,
+    ),
+    entry(Command::Cancel, "cancel", &["x"], "cancel", "Cancel the job; what is verified is kept", &[Jobs], 10),
+    entry(Command::Retry, "retry", &["t"], "retry", "Start a job that failed or was cancelled again", &[Jobs], 11),
+    entry(Command::Clear, "clear", &["c"], "clear", "Forget jobs that have ended", &[Jobs], 12),
+    entry(Command::TargetAdd, "target-add", &["n"], "new target", "Set up a place to publish to", &[Publish], 10),
+    entry(Command::TargetEdit, "target-edit", &["e"], "edit", "Change the target", &[Publish], 11),
+    entry(
+        Command::TargetTest,
+        "target-test",
+        &["t"],
+        "test",
+        "Try every right that publishing to the target needs",
+        &[Publish],
+        12,
+    ),
+    entry(
+        Command::Rollback,
+        "rollback",
+        &["b"],
+        "roll back",
+        "Publish the root under the cursor again",
+        &[Publish],
+        13,
+    ),
+    entry(
+        Command::Compare,
+        "compare",
+        &["="],
+        "compare",
+        "Show what differs between the root under the cursor and the catalog",
+        &[Publish],
+        14,
+    ),
+    destroying(entry(
+        Command::TargetRemove,
+        "target-remove",
+        &["d", "delete"],
+        "remove",
+        "Forget the target; what is published stays where it is",
+        &[Publish],
+        0,
+    )),
+    entry(Command::Follow, "follow", &["f"], "follow", "Stay at the newest line", &[Log], 10),
+    entry(Command::Level, "level", &["v"], "level", "Show more or fewer levels", &[Log], 11),
+    entry(
+        Command::Verify,
+        "verify",
+        &["V"],
+        "verify",
+        "Check all that is stored against its digests, and the tree against its root",
+        &[Everywhere],
+        0,
+    ),
+    destroying(entry(
+        Command::Gc,
+        "gc",
+        &["C"],
+        "gc",
+        "Reclaim the disk space of what nothing needs any more",
+        &[Everywhere],
+        0,
+    )),
+    entry(
+        Command::Serve,
+        "serve",
+        &["S"],
+        "serve",
+        "Start or stop serving the registry on this machine",
+        &[Everywhere],
+        0,
+    ),
+    entry(Command::Images, "images", &["1"], "images", "Show the images", &[Everywhere], 0),
+    entry(Command::Jobs, "jobs", &["2"], "jobs", "Show what is running and what ended", &[Everywhere], 0),
+    entry(Command::Publish, "targets", &["3"], "publish", "Show the targets and what was published", &[Everywhere], 0),
+    entry(Command::Stats, "stats", &["4"], "stats", "Show the registry in figures", &[Everywhere], 0),
+    entry(Command::Log, "log", &["5"], "log", "Show what happened", &[Everywhere], 0),
+    entry(Command::NextView, "next-view", &["tab"], "next view", "Show the next view", &[Everywhere], 0),
+    entry(Command::FormerView, "former-view", &["shift-tab"], "former view", "Show the view before", &[Everywhere], 0),
+    entry(Command::Up, "up", &["up", "k"], "up", "One row up", &[List, Details, Stats], 0),
+    entry(Command::Down, "down", &["down", "j"], "down", "One row down", &[List, Details, Stats], 0),
+    entry(Command::PageUp, "page-up", &["page-up", "ctrl-b"], "page up", "One page up", &[List, Details, Stats], 0),
+    entry(
+        Command::PageDown,
+        "page-down",
+        &["page-down", "ctrl-f"],
+        "page down",
+        "One page down",
+        &[List, Details, Stats],
+        0,
+    ),
+    entry(Command::HalfUp, "half-up", &["ctrl-u"], "half up", "Half a page up", &[List, Details, Stats], 0),
+    entry(Command::HalfDown, "half-down", &["ctrl-d"], "half down", "Half a page down", &[List, Details, Stats], 0),
+    entry(Command::First, "first", &["home", "g"], "first", "The first row", &[List, Details, Stats], 0),
+    entry(Command::Last, "last", &["end", "G"], "last", "The last row", &[List, Details, Stats], 0),
+    entry(
+        Command::Back,
+        "back",
+        &["esc", "h", "left"],
+        "back",
+        "Clear the marks and the filter, then go back",
+        &[List, Details],
+        0,
+    ),
+    entry(Command::SortNext, "sort-next", &[">"], "sort by next", "Sort by the next column", &[Repositories, Tags], 0),
+    entry(
+        Command::SortFormer,
+        "sort-former",
+        &["<"],
+        "sort by former",
+        "Sort by the column before",
+        &[Repositories, Tags],
+        0,
+    ),
+    entry(Command::SortTurn, "sort-turn", &["s"], "turn order", "Turn the order around", &[Repositories, Tags], 0),
+    entry(
+        Command::Mouse,
+        "mouse",
+        &["M"],
+        "mouse",
+        "Turn the mouse on or off; off, the terminal selects text again",
+        &[Everywhere],
+        0,
+    ),
+    entry(Command::Theme, "theme", &["T"], "theme", "Use the next theme", &[Everywhere], 0),
+    entry(Command::Redraw, "redraw", &["ctrl-l"], "redraw", "Draw the whole screen again", &[Everywhere], 0),
+    entry(
+        Command::Suspend,
+        "suspend",
+        &["ctrl-z"],
+        "suspend",
+        "Stop the program until `fg`; jobs stop, too",
+        &[Everywhere],
+        0,
+    ),
+    entry(
+        Command::Palette,
+        "palette",
+        &[":"],
+        "commands",
+        "Find a command by its name, or type a verb of the command line",
+        &[Everywhere],
+        0,
+    ),
+    entry(Command::Help, "help", &["?", "f1"], "help", "Show what can be done here", &[Everywhere], 90),
+    entry(Command::Quit, "quit", &["q", "ctrl-c"], "quit", "Leave; asks if jobs are running", &[Everywhere], 91),
+];
+
+impl Command {
+    /// Its row of the table.
+    pub fn entry(self) -> &'static Entry {
+        // The table has every command: a test says so.
+        TABLE.iter().find(|entry| entry.command == self).unwrap_or(&TABLE[0])
+    }
+}
+
+impl Entry {
+    /// Whether it applies where these contexts are.
+    pub fn applies(&self, contexts: &[Context]) -> bool {
+        self.contexts.iter().any(|context| *context == Everywhere || contexts.contains(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_explanations_are_sentences_without_a_full_stop() {
+        let ids: BTreeSet<&str> = TABLE.iter().map(|entry| entry.id).collect();
+        assert_eq!(ids.len(), TABLE.len());
+        for entry in TABLE {
+            assert!(
+                !entry.explanation.ends_with('.') && entry.explanation.starts_with(char::is_uppercase),
+                "{}",
+                entry.id
+            );
+            assert!(entry.title.chars().count() <= 14, "{}", entry.id);
+            assert!(!entry.keys.is_empty(), "{} can't be reached", entry.id);
+            assert_eq!(entry.command.entry().id, entry.id);
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for (place, entry) in TABLE.iter().enumerate() {
+            for other in &TABLE[place + 1..] {
+                let meet = entry.applies(other.contexts) || other.applies(entry.contexts);
+                for key in entry.keys {
+                    assert!(!meet || !other.keys.contains(key), "{key} is {} and {}", entry.id, other.id);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
+
+use super::work::{Outcome, Plan};
+use crate::engine::plan::{AddPlan, Change, GcPlan, RemovePlan};
+use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishPlan};
+use crate::engine::undo::UndoPlan;
+use crate::text::{bytes, count};
+
+/// What a line of a dialog means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Ordinary.
+    Text,
+    /// Of less weight.
+    Dim,
+    /// A name.
+    Name,
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Takes something away, or failed.
+    Danger,
+}
+
+/// A line of a dialog.
+pub type Row = (Role, String);
+
+/// A plan in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// What is asked.
+    pub title: String,
+    /// What will happen.
+    pub rows: Vec<Row>,
+    /// The verb that does it.
+    pub verb: &'static str,
+    /// It takes something away: Enter keeps, only an explicit key goes on.
+    pub destroys: bool,
+    /// There is nothing to do, for this reason.
+    pub nothing: Option<String>,
+}
+
+fn row(role: Role, text: impl Into<String>) -> Row {
+    (role, text.into())
+}
+
+/// A plan in words.
+pub fn plan(plan: &Plan) -> Described {
+    match plan {
+        Plan::Add(plan) => add(plan, "Add", "add"),
+        Plan::Update(plan) => add(plan, "Update", "update"),
+        Plan::Remove(plan) => remove(plan),
+        Plan::Undo(plan) => undo(plan),
+        Plan::Gc(plan) => gc(plan),
+        Plan::Publish(plan) => publish(plan),
+        Plan::Verify { repair } => Described {
+            title: "Check all that is stored?".to_owned(),
+            rows: vec![row(
+                Role::Text,
+                if *repair {
+                    "Every blob is read and hashed; what is damaged is fetched again."
+                } else {
+                    "Every blob is read and hashed, and the tree is built again beside the recorded root."
+                },
+            )],
+            verb: "verify",
+            destroys: false,
+            nothing: None,
+        },
+        Plan::Allow { repositories, allowed } => {
+            let mut rows: Vec<Row> = repositories.iter().map(|pick| row(Role::Name, pick.to_string())).collect();
+            rows.push(row(
+                Role::Warning,
+                if *allowed {
+                    "Its upstream gives it only to those who log in. From the next publication on everyone can pull it here, and \
+                     what is published on IPFS can't be taken back."
+                } else {
+                    "It is left out of the tree from now on. What was published of it stays where others keep it."
+                },
+            ));
+            let title = if *allowed { "Let it be published?" } else { "Keep it out of what is published?" };
+            let verb = if *allowed { "allow" } else { "revoke" };
+            Described { title: title.to_owned(), rows, verb, destroys: *allowed, nothing: None }
+        }
+    }
+}
+
+fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
+    let mut rows = Vec::new();
+    let changing = plan.images.iter().filter(|image| image.change != Change::Unchanged);
+    for image in changing.clone() {
+        let what = match image.change {
+            Change::Added => "new",
+            Change::Moved { .. } => "moved",
+            Change::Extended => "more of it",
+            Change::Unchanged => "unchanged",
+        };
+        rows.push(row(Role::Name, image.shown()));
+        let new = if image.new_bytes == 0 {
+            "nothing to fetch".to_owned()
+        } else {
+            format!("{} to fetch", bytes(image.new_bytes))
+        };
+        let attached = match image.attached.len() {
+            0 => String::new(),
+            many => format!(", {} attached", many),
+        };
+        rows.push(row(
+            Role::Dim,
+            format!("  {what}, {}, {} of {new}{attached}", image.platforms.join(" "), bytes(image.logical)),
+        ));
+        if image.private {
+            rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));
+        }
+        for left in image.left_out.iter().take(4) {
+            let of = left.platform.as_deref().map(|platform| format!("{platform}: ")).unwrap_or_default();
+            rows.push(row(Role::Dim, format!("  left out: {of}{}", left.reason)));
+        }
+    }
+    for failed in &plan.failed {
+        rows.push(row(Role::Danger, format!("{}: {}", failed.request, failed.error)));
+        rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
+    }
+    let changed = changing.count();
+    rows.push(row(
+        Role::Text,
+        format!("{} to fetch, {} here already.", bytes(plan.new_bytes), bytes(plan.known_bytes)),
+    ));
+    let unchanged = plan.images.len() - changed;
+    let nothing = (changed == 0).then(|| {
+        if plan.failed.is_empty() {
+            format!(
+                "{} as upstream has {}.",
+                count(unchanged as u64, "image is", "images are"),
+                if unchanged == 1 { "it" } else { "them" }
+            )
+        } else {
+            String::new()
+        }
+    });
+    let title = format!("{title} {}?", count(changed as u64, "image", "images"));
+    Described { title, rows, verb, destroys: false, nothing }
+}
+
+fn remove(plan: &RemovePlan) -> Described {
+    let mut rows: Vec<Row> = plan
+        .images
+        .iter()
+        .map(|image| {
+            let note = if image.attached { ", attached" } else { "" };
+            row(Role::Name, format!("{}  {}{note}", image.image, bytes(image.logical)))
+        })
+        .collect();
+    rows.extend(plan.repositories.iter().map(|name| row(Role::Text, format!("and with it the repository {name}"))));
+    rows.push(row(
+        Role::Text,
+        match (plan.frees, plan.shared) {
+            (0, _) => "No disk space becomes free: others share all of it.".to_owned(),
+            (frees, 0) => format!("`gc` can free {} then.", bytes(frees)),
+            (frees, shared) => {
+                format!("`gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared))
+            }
+        },
+    ));
+    rows.push(row(Role::Dim, "It can be undone until `gc` runs."));
+    let title = format!("Remove {}?", count(plan.images.len() as u64, "image", "images"));
+    Described { title, rows, verb: "remove", destroys: true, nothing: None }
+}
+
+fn undo(plan: &UndoPlan) -> Described {
+    let returns = plan.returns.iter().map(|image| row(Role::Good, format!("{}  as before", image.image)));
+    let goes = plan.goes.iter().map(|image| row(Role::Danger, format!("{}  goes", image.image)));
+    Described {
+        title: format!("Undo `{} {}`?", plan.verb, plan.summary),
+        rows: returns.chain(goes).collect(),
+        verb: "undo",
+        destroys: !plan.goes.is_empty(),
+        nothing: None,
+    }
+}
+
+fn gc(plan: &GcPlan) -> Described {
+    let total = plan.blob_bytes + plan.partial_bytes + plan.node_bytes;
+    let mut rows = vec![row(
+        Role::Text,
+        format!("{} that nothing needs, {}", count(plan.blobs.len() as u64, "blob", "blobs"), bytes(plan.blob_bytes)),
+    )];
+    if plan.partial_files > 0 {
+        rows.push(row(
+            Role::Text,
+            format!(
+                "{}, {}",
+                count(plan.partial_files, "interrupted transfer", "interrupted transfers"),
+                bytes(plan.partial_bytes)
+            ),
+        ));
+    }
+    if plan.nodes > 0 {
+        rows.push(row(
+            Role::Text,
+            format!(
+                "{}, {}",
+                count(plan.nodes, "generated file or directory", "generated files and directories"),
+                bytes(plan.node_bytes)
+            ),
+        ));
+    }
+    rows.push(row(Role::Dim, "What is reclaimed can't be undone any more."));
+    let nothing = plan.is_empty().then(|| "There is nothing to reclaim.".to_owned());
+    Described { title: format!("Reclaim {}?", bytes(total)), rows, verb: "reclaim", destroys: true, nothing }
+}
+
+fn publish(plan: &PublishPlan) -> Described {
+    let mut rows = vec![row(Role::Name, format!("root {}", plan.root))];
+    for target in &plan.targets {
+        rows.push(row(Role::Text, String::new()));
+        target_rows(plan, target, &mut rows);
+    }
+    for failed in &plan.failed {
+        rows.push(row(Role::Text, String::new()));
+        rows.push(row(Role::Danger, format!("{}: {}", failed.name, failed.error)));
+        rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
+    }
+    if !plan.left_out.is_empty() {
+        rows.push(row(Role::Text, String::new()));
+        let names = plan.left_out.join(", ");
+        rows.push(row(
+            Role::Warning,
+            format!("Private, and left out: {names}. `A` in the list of repositories lets one in."),
+        ));
+    }
+    if !plan.first_time_private.is_empty() {
+        rows.push(row(Role::Text, String::new()));
+        let names = plan.first_time_private.join(", ");
+        rows.push(row(
+            Role::Danger,
+            format!("Private, and published for the first time: {names}. That can't be taken back."),
+        ));
+    }
+    let nothing = plan.is_done().then(|| {
+        if plan.targets.is_empty() {
+            "There is no target to publish to: `n` in the view Publish sets one up.".to_owned()
+        } else {
+            "Every target has it already.".to_owned()
+        }
+    });
+    let title = if plan.rollback { "Roll back?" } else { "Publish?" };
+    Described {
+        title: title.to_owned(),
+        rows,
+        verb: if plan.rollback { "roll back" } else { "publish" },
+        destroys: !plan.first_time_private.is_empty(),
+        nothing,
+    }
+}
+
+fn target_rows(plan: &PublishPlan, target: &PlannedTarget, rows: &mut Vec<Row>) {
+    rows.push(row(Role::Name, target.target.name.clone()));
+    if plan.is_done_at(target) {
+        rows.push(row(Role::Good, "  has it already"));
+        return;
+    }
+    let many = target.changes.len();
+    for change in target.changes.iter().take(8) {
+        let (role, sign) = match change.kind {
+            ChangeKind::Added => (Role::Good, "+"),
+            ChangeKind::Changed => (Role::Text, "~"),
+            ChangeKind::Removed => (Role::Danger, "-"),
+        };
+        let tags: Vec<&str> = change.tags.iter().take(6).map(|tag| tag.tag.as_str()).collect();
+        let more = if change.tags.len() > tags.len() { " …" } else { "" };
+        rows.push(row(role, format!("  {sign} {} {}{more}", change.repository, tags.join(" "))));
+    }
+    if many > 8 {
+        rows.push(row(Role::Dim, format!("  and {} more", count((many - 8) as u64, "repository", "repositories"))));
+    }
+    rows.push(row(
+        Role::Text,
+        format!("  hands over {}, {}", count(target.blocks, "block", "blocks"), bytes(target.bytes)),
+    ));
+    if let Some(record) = &target.dnslink
+        && record.before != record.after
+    {
+        rows.push(row(Role::Text, format!("  moves {}", record.name)));
+    }
+    if let Some(name) = &target.ipns {
+        rows.push(row(Role::Text, format!("  moves the IPNS name of the key {}", name.key)));
+    }
+    if !target.unpin.is_empty() {
+        rows.push(row(
+            Role::Text,
+            format!("  unpins {}", count(target.unpin.len() as u64, "older root", "older roots")),
+        ));
+    }
+    rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
+}
+
+/// An outcome in a line, and whether something of it failed.
+pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
+    match outcome {
+        Outcome::Added(added) => {
+            let failed: Vec<String> =
+                added.failed.iter().map(|failed| format!("{}: {}", failed.request, failed.error)).collect();
+            let recorded = count(added.recorded.len() as u64, "image", "images");
+            (format!("{recorded} recorded, {} fetched", bytes(added.fetched)), failed)
+        }
+        Outcome::Root(root) => (format!("the root is {root}"), Vec::new()),
+        Outcome::Freed(freed) => (format!("{} reclaimed", bytes(*freed)), Vec::new()),
+        Outcome::Verified(verified) => {
+            let mut failed: Vec<String> =
+                verified.damaged.iter().map(|damage| format!("{}: {}", damage.digest, damage.problem)).collect();
+            if !verified.root_matches {
+                failed.push("the tree is not what the recorded root says".to_owned());
+            }
+            let repaired = verified.repaired.len();
+            let repaired = if repaired == 0 { String::new() } else { format!(", {repaired} repaired") };
+            (format!("{} checked, {}{repaired}", count(verified.blobs, "file", "files"), bytes(verified.bytes)), failed)
+        }
+        Outcome::Published(published) => {
+            let failed: Vec<String> = published
+                .targets
+                .iter()
+                .filter_map(|target| target.failure.as_ref().map(|(_, error)| format!("{}: {error}", target.name)))
+                .collect();
+            let done = published.targets.len() - failed.len();
+            (format!("{} has {}", count(done as u64, "target", "targets"), published.root), failed)
+        }
+        Outcome::Allowed(names) => (names.join(", "), Vec::new()),
+    }
+}

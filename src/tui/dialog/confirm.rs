@@ -1,0 +1,67 @@
+//! A plan that asks whether it is to be run. The key that asked is not the key that answers where something is taken away.
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use super::super::describe::{self, Described};
+use super::super::work::{Plan, Request};
+
+/// The dialog.
+#[derive(Debug)]
+pub struct Confirm {
+    /// The plan.
+    pub plan: Box<Plan>,
+    /// What was asked for.
+    pub request: Option<Request>,
+    /// It in words.
+    pub described: Described,
+    /// How far it is scrolled.
+    pub scroll: u16,
+}
+
+/// What a key means to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Run it.
+    Yes,
+    /// Leave everything as it is.
+    No,
+    /// Nothing.
+    Stay,
+}
+
+impl Confirm {
+    /// A dialog about a plan.
+    pub fn new(plan: Box<Plan>, request: Option<Request>) -> Self {
+        let described = describe::plan(&plan);
+        Self { plan, request, described, scroll: 0 }
+    }
+
+    /// The keys and what they do, as they are shown.
+    pub fn keys(&self) -> [(&'static str, String); 2] {
+        if self.described.destroys {
+            [("y", self.described.verb.to_owned()), ("enter", "keep everything as it is".to_owned())]
+        } else {
+            [("enter", self.described.verb.to_owned()), ("esc", "not now".to_owned())]
+        }
+    }
+
+    /// What a key means.
+    pub fn key(&mut self, key: KeyEvent) -> Answer {
+        match key.code {
+            KeyCode::Enter if !self.described.destroys => Answer::Yes,
+            KeyCode::Char('y') => Answer::Yes,
+            KeyCode::Down | KeyCode::Char('j') => self.scrolled(1),
+            KeyCode::Up | KeyCode::Char('k') => self.scrolled(-1),
+            KeyCode::PageDown => self.scrolled(10),
+            KeyCode::PageUp => self.scrolled(-10),
+            KeyCode::Enter | KeyCode::Esc | KeyCode::Char('n' | 'q') => Answer::No,
+            _ => Answer::Stay,
+        }
+    }
+
+    fn scrolled(&mut self, rows: i32) -> Answer {
+        let last = u16::try_from(self.described.rows.len()).unwrap_or(u16::MAX);
+        self.scroll = u16::try_from(i32::from(self.scroll) + rows).unwrap_or(0).min(last);
+        Answer::Stay
+    }
+}

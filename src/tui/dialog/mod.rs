@@ -1,0 +1,45 @@
+//! Dialogs: what lies over a view and gets the keys first. A dialog is a value; the view of it is drawn elsewhere.
+
+pub mod confirm;
+pub mod menu;
+pub mod palette;
+pub mod prompt;
+
+use confirm::Confirm;
+use menu::Menu;
+use palette::Palette;
+use prompt::Prompt;
+
+use super::describe::Row;
+use super::work::Request;
+
+/// A dialog.
+#[derive(Debug)]
+pub enum Dialog {
+    /// A plan is being made.
+    Planning {
+        /// The request's number.
+        ticket: u64,
+        /// What is asked for.
+        request: Request,
+    },
+    /// A plan is shown, and asks whether to run it.
+    Confirm(Box<Confirm>),
+    /// A line of text is asked for.
+    Prompt(Prompt),
+    /// The commands, to choose one.
+    Palette(Palette),
+    /// Some things to choose from.
+    Menu(Menu),
+    /// Something to be read.
+    Message {
+        /// Its title.
+        title: String,
+        /// The text.
+        rows: Vec<Row>,
+        /// How far it is scrolled.
+        scroll: u16,
+    },
+    /// Leaving although jobs run: finish, cancel, stay.
+    Leave,
+}

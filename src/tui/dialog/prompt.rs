@@ -1,0 +1,68 @@
+//! A line of text that is asked for, with what was found for it so far.
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use super::super::text_field::TextField;
+
+/// What the text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// References of images to add.
+    Add,
+    /// The filter of the list that is shown: it applies while it is typed.
+    Filter,
+}
+
+/// The dialog.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What the text is for.
+    pub purpose: Purpose,
+    /// The text.
+    pub field: TextField,
+    /// Texts that would complete it.
+    pub completions: Vec<String>,
+    /// Which of them `Tab` takes next.
+    pub next: usize,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+/// What a key means to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// It is done, with this text.
+    Done(String),
+    /// It was given up.
+    Closed,
+    /// The text is another one.
+    Changed,
+    /// Nothing.
+    Stay,
+}
+
+impl Prompt {
+    /// Asks for a text, which is this at first.
+    pub fn new(purpose: Purpose, text: &str) -> Self {
+        Self { purpose, field: TextField::new(text), completions: Vec::new(), next: 0, problem: None }
+    }
+
+    /// What a key means.
+    pub fn key(&mut self, key: KeyEvent) -> Choice {
+        match key.code {
+            KeyCode::Enter => Choice::Done(self.field.value().trim().to_owned()),
+            KeyCode::Esc => Choice::Closed,
+            KeyCode::Tab => {
+                let Some(completion) = self.completions.get(self.next) else { return Choice::Stay };
+                self.field = TextField::new(completion);
+                self.next = (self.next + 1) % self.completions.len();
+                Choice::Stay
+            }
+            _ if self.field.key(key) => {
+                self.problem = None;
+                Choice::Changed
+            }
+            _ => Choice::Stay,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What keys mean to dialogs. A dialog that stays open is pushed back.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::act;
+use super::app::App;
+use super::dialog::confirm::Answer;
+use super::dialog::prompt::Purpose;
+use super::dialog::{Dialog, confirm, menu, palette, prompt};
+use super::effect::Effect;
+
+/// A key goes to the topmost dialog, which was taken off.
+pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
+    let interrupt = key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c');
+    if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('z') {
+        app.dialogs.push(dialog);
+        return vec![Effect::Suspend];
+    }
+    match dialog {
+        Dialog::Planning { ticket, request } => {
+            if interrupt || matches!(key.code, KeyCode::Esc | KeyCode::Char('q')) {
+                return vec![Effect::Forget(ticket)];
+            }
+            app.dialogs.push(Dialog::Planning { ticket, request });
+            Vec::new()
+        }
+        _ if interrupt => {
+            if let Dialog::Prompt(prompt) = dialog {
+                close_prompt(app, &prompt);
+            }
+            Vec::new()
+        }
+        Dialog::Confirm(confirm) => confirmed(app, confirm, key),
+        Dialog::Prompt(prompt) => prompted(app, prompt, key),
+        Dialog::Palette(mut palette) => match palette.key(key) {
+            palette::Choice::Closed => Vec::new(),
+            palette::Choice::Command(command) => act::act(app, command),
+            palette::Choice::Typed(text) => act::typed(app, &text),
+            palette::Choice::Stay => {
+                app.dialogs.push(Dialog::Palette(palette));
+                Vec::new()
+            }
+        },
+        Dialog::Menu(mut menu) => match menu.key(key) {
+            menu::Choice::Closed => Vec::new(),
+            menu::Choice::Chosen(item) => {
+                app.say(format!("Copied {}", item.value));
+                vec![Effect::Copy(item.value)]
+            }
+            menu::Choice::Stay => {
+                app.dialogs.push(Dialog::Menu(menu));
+                Vec::new()
+            }
+        },
+        Dialog::Message { title, rows, scroll } => {
+            let last = u16::try_from(rows.len().saturating_sub(1)).unwrap_or(u16::MAX);
+            let scroll = match key.code {
+                KeyCode::Down | KeyCode::Char('j') => scroll.saturating_add(1),
+                KeyCode::Up | KeyCode::Char('k') => scroll.saturating_sub(1),
+                KeyCode::PageDown => scroll.saturating_add(10),
+                KeyCode::PageUp => scroll.saturating_sub(10),
+                _ => return Vec::new(),
+            };
+            app.dialogs.push(Dialog::Message { title, rows, scroll: scroll.min(last) });
+            Vec::new()
+        }
+        Dialog::Leave => match key.code {
+            KeyCode::Char('f') => vec![Effect::Quit { finish: true }],
+            KeyCode::Char('c') => vec![Effect::Quit { finish: false }],
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('s' | 'n' | 'q') => Vec::new(),
+            _ => {
+                app.dialogs.push(Dialog::Leave);
+                Vec::new()
+            }
+        },
+    }
+}
+
+fn confirmed(app: &mut App, mut confirm: Box<confirm::Confirm>, key: KeyEvent) -> Vec<Effect> {
+    match confirm.key(key) {
+        Answer::Yes if confirm.described.nothing.is_some() => Vec::new(),
+        Answer::Yes => {
+            let confirm::Confirm { plan, request, .. } = *confirm;
+            app.start(plan, request)
+        }
+        Answer::No => Vec::new(),
+        Answer::Stay => {
+            app.dialogs.push(Dialog::Confirm(confirm));
+            Vec::new()
+        }
+    }
+}
+
+fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Effect> {
+    match prompt.key(key) {
+        prompt::Choice::Closed => {
+            close_prompt(app, &prompt);
+            Vec::new()
+        }
+        prompt::Choice::Done(text) => match prompt.purpose {
+            Purpose::Filter => Vec::new(),
+            Purpose::Add if text.is_empty() => Vec::new(),
+            Purpose::Add => match act::requests(&text) {
+                Ok(requests) => app.plan(requests),
+                Err(error) => {
+                    prompt.problem = Some(error.text());
+                    app.dialogs.push(Dialog::Prompt(prompt));
+                    Vec::new()
+                }
+            },
+        },
+        prompt::Choice::Changed => {
+            let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);
+            app.dialogs.push(Dialog::Prompt(prompt));
+            match purpose {
+                Purpose::Filter => act::set_filter(app, &text),
+                Purpose::Add => {
+                    let ticket = app.ticket();
+                    return vec![Effect::Ask(ticket, super::question::Question::Complete(text))];
+                }
+            }
+            Vec::new()
+        }
+        prompt::Choice::Stay => {
+            app.dialogs.push(Dialog::Prompt(prompt));
+            Vec::new()
+        }
+    }
+}
+
+/// A filter that is given up shows everything again.
+fn close_prompt(app: &mut App, prompt: &prompt::Prompt) {
+    if prompt.purpose == Purpose::Filter {
+        act::set_filter(app, "");
+    }
+}

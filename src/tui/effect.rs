@@ -1,0 +1,36 @@
+//! Everything the interface can ask of the outside world.
+
+use super::question::Question;
+use super::work::{JobId, Plan, Request};
+
+/// An effect.
+#[derive(Debug)]
+pub enum Effect {
+    /// Answer a question; an older one of the same kind that is not answered yet need not be.
+    Ask(u64, Question),
+    /// Make a plan.
+    Plan(u64, Request),
+    /// Give a plan up that is being made.
+    Forget(u64),
+    /// Run a plan as a job.
+    Start(JobId, Box<Plan>),
+    /// Cancel a job.
+    Cancel(JobId),
+    /// Copy a text through the terminal.
+    Copy(String),
+    /// Show a text in the user's pager.
+    Page(String),
+    /// Open a URL in the user's browser.
+    Browse(String),
+    /// Turn the mouse on or off.
+    Mouse(bool),
+    /// Draw the whole screen again.
+    Redraw,
+    /// Stop the process, as `^Z` does.
+    Suspend,
+    /// Leave: after the jobs that run, if they are to be finished.
+    Quit {
+        /// Wait for running jobs first; else they are cancelled.
+        finish: bool,
+    },
+}

@@ -1,0 +1,136 @@
+//! The few signs that are not letters: in Unicode, or in ASCII where the locale or the terminal wants that.
+
+/// A set of signs. Each is one column wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glyphs {
+    /// Something is done, or as it should be.
+    pub done: &'static str,
+    /// Something failed.
+    pub failed: &'static str,
+    /// Something comes down.
+    pub arriving: &'static str,
+    /// Something waits.
+    pub waiting: &'static str,
+    /// Something is new.
+    pub new: &'static str,
+    /// Something changed.
+    pub changed: &'static str,
+    /// Something is behind.
+    pub stale: &'static str,
+    /// Something is private.
+    pub private: &'static str,
+    /// A marked row.
+    pub marked: &'static str,
+    /// The row under the cursor.
+    pub cursor: &'static str,
+    /// Sorted upwards.
+    pub up: &'static str,
+    /// Sorted downwards.
+    pub down: &'static str,
+    /// Text that was cut.
+    pub ellipsis: &'static str,
+    /// Between parts of a line.
+    pub dot: &'static str,
+    /// From one to another.
+    pub arrow: &'static str,
+    /// Whole, and empty, cells of a bar.
+    pub bar: (&'static str, &'static str),
+    /// Whether lines are drawn with box characters.
+    pub boxes: bool,
+}
+
+/// Unicode without any special font.
+pub const UNICODE: Glyphs = Glyphs {
+    done: "✓",
+    failed: "✗",
+    arriving: "↓",
+    waiting: "…",
+    new: "+",
+    changed: "~",
+    stale: "!",
+    private: "*",
+    marked: "•",
+    cursor: "›",
+    up: "▴",
+    down: "▾",
+    ellipsis: "…",
+    dot: "·",
+    arrow: "→",
+    bar: ("━", "─"),
+    boxes: true,
+};
+
+/// ASCII alone.
+pub const ASCII: Glyphs = Glyphs {
+    done: "v",
+    failed: "x",
+    arriving: "v",
+    waiting: ".",
+    new: "+",
+    changed: "~",
+    stale: "!",
+    private: "*",
+    marked: "*",
+    cursor: ">",
+    up: "^",
+    down: "v",
+    ellipsis: "~",
+    dot: "-",
+    arrow: ">",
+    bar: ("=", "-"),
+    boxes: false,
+};
+
+impl Glyphs {
+    /// The set for this locale (the first that is set of `LC_ALL`, `LC_CTYPE`, `LANG`) and `TERM`.
+    pub fn for_terminal(locale: Option<&str>, term: Option<&str>) -> Self {
+        let utf8 = locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.ends_with("utf-8") || locale.ends_with("utf8")
+        });
+        // The Linux console has a font of 256 or 512 signs.
+        if utf8 && !matches!(term, Some("linux" | "dumb" | "vt100" | "vt220")) { UNICODE } else { ASCII }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    #[test]
+    fn every_sign_is_one_column_wide() {
+        for glyphs in [UNICODE, ASCII] {
+            for sign in [
+                glyphs.done,
+                glyphs.failed,
+                glyphs.arriving,
+                glyphs.waiting,
+                glyphs.new,
+                glyphs.changed,
+                glyphs.stale,
+                glyphs.private,
+                glyphs.marked,
+                glyphs.cursor,
+                glyphs.up,
+                glyphs.down,
+                glyphs.ellipsis,
+                glyphs.dot,
+                glyphs.arrow,
+                glyphs.bar.0,
+                glyphs.bar.1,
+            ] {
+                assert_eq!(sign.width(), 1, "{sign}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_locale_decides() {
+        assert_eq!(Glyphs::for_terminal(Some("de_DE.UTF-8"), Some("xterm")), UNICODE);
+        assert_eq!(Glyphs::for_terminal(Some("C"), Some("xterm")), ASCII);
+        assert_eq!(Glyphs::for_terminal(None, None), ASCII);
+        assert_eq!(Glyphs::for_terminal(Some("C.utf8"), Some("linux")), ASCII);
+    }
+}

@@ -1,0 +1,41 @@
+//! Everything that can happen to the interface.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use super::problem::Problem;
+use super::question::Answer;
+use super::work::{JobId, Outcome, Plan, Sample};
+use crate::engine::job::Event;
+
+/// A message.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// Text was pasted: never keys.
+    Paste(String),
+    /// The terminal has another size.
+    Resize(u16, u16),
+    /// SIGTERM, SIGHUP or a closed terminal.
+    Terminate,
+    /// Time passes: since the start, and of day. Comes with every other message, and while something on the screen moves.
+    Tick(Duration, jiff::Timestamp),
+    /// The catalog changed, here or in another process.
+    Changed,
+    /// A question was answered; the number is the question's.
+    Answer(u64, Box<Answer>),
+    /// A plan is ready, or can't be made; the number is the request's.
+    Planned(u64, Result<Box<Plan>, Problem>),
+    /// Something happened to a job.
+    Job(JobId, Event),
+    /// A job ended, with what came of it.
+    Ended(JobId, Result<Outcome, Problem>),
+    /// Counters of running jobs.
+    Samples(Vec<Sample>),
+    /// A line of the program's log.
+    Logged(super::state::log::Line),
+}

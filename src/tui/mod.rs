@@ -1,0 +1,128 @@
+//! The terminal interface: curate, watch, publish with one key.
+//!
+//! [`app::App`] is everything it knows; [`update`](app::App::update) changes it by one [`message::Msg`] and says what is to be
+//! done outside as [`effect::Effect`]s; [`view::draw`] makes a picture of it. Neither does I/O. `run` owns the terminal and
+//! the loop, `perform` runs questions, plans and jobs on the engine. What one can do is one table: [`command::TABLE`].
+//!
+//! To add
+//! - a **command**: a variant and a row in `command.rs`, an arm in `act.rs` or in the `command` function of a state;
+//! - something to **know**: a variant in `question.rs`, an arm in `perform.rs::answer`, what takes the answer in `update.rs`;
+//! - a **plan**: a variant in `work.rs`, arms in `perform.rs` (`plan`, `run`) and `describe.rs`;
+//! - a **dialog**: a file in `dialog/` with `key(…) -> Choice`, an arm in `dialog_keys.rs` and in `view/dialogs.rs`;
+//! - a **view**: a file in `state/` and one in `view/`, a `Tab`, its contexts in `app.rs`.
+
+pub mod app;
+pub mod command;
+pub mod describe;
+pub mod dialog;
+pub mod effect;
+pub mod glyphs;
+pub mod keymap;
+pub mod list;
+pub mod message;
+pub mod problem;
+pub mod question;
+pub mod state;
+pub mod text_field;
+pub mod theme;
+pub mod view;
+pub mod work;
+
+mod act;
+mod cells;
+mod dialog_keys;
+mod owner;
+mod perform;
+mod run;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crossterm::event::EventStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::engine::Engine;
+use crate::engine::publish::Places;
+use crate::error::{Context as _, Error, Kind, Result};
+use app::{App, Beginning, Look};
+use glyphs::Glyphs;
+use keymap::Keymap;
+use message::Msg;
+use run::Inputs;
+use theme::Theme;
+
+/// What the command line and the environment say of the interface.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Colour may be used.
+    pub colour: bool,
+    /// The theme's name.
+    pub theme: Option<String>,
+    /// The mouse is on.
+    pub mouse: bool,
+    /// Only ASCII, or not; nobody said so: the locale decides.
+    pub ascii: Option<bool>,
+    /// The locale.
+    pub locale: Option<String>,
+    /// `$TERM`.
+    pub term: Option<String>,
+    /// The pager.
+    pub pager: OsString,
+    /// Which key is what.
+    pub keymap: Keymap,
+}
+
+/// Opens the interface, and returns when it is left.
+pub fn open(engine: Arc<Engine>, places: Arc<dyn Places>, options: Options) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context(|| "can't start the threads of the interface")?;
+    let left = runtime.block_on(on_terminal(engine, places, options));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    left
+}
+
+async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Options) -> Result<()> {
+    let glyphs = match options.ascii {
+        Some(true) => glyphs::ASCII,
+        Some(false) => glyphs::UNICODE,
+        None => Glyphs::for_terminal(options.locale.as_deref(), options.term.as_deref()),
+    };
+    let asked = options.theme.as_deref().unwrap_or("terminal");
+    let name = theme::NAMES.iter().copied().find(|name| *name == asked).ok_or_else(|| {
+        Error::new(Kind::Usage, format!("there is no theme `{}`", crate::text::printable_within(asked, 40)))
+            .hint(format!("There are {}.", theme::NAMES.join(", ")))
+    })?;
+    let theme = if options.colour { Theme::named(name).unwrap_or_else(Theme::terminal) } else { Theme::mono() };
+    let (sender, messages) = unbounded_channel();
+    for kind in [SignalKind::terminate(), SignalKind::hangup()] {
+        let (mut signals, sender) = (signal(kind).context(|| "can't listen to signals")?, sender.clone());
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                let _ = sender.send(Msg::Terminate);
+            }
+        });
+    }
+    let words = || "can't take over the terminal";
+    let size = crossterm::terminal::size().context(words)?;
+    let app = App::new(Beginning {
+        look: Look { theme, glyphs },
+        theme: name,
+        colour: options.colour,
+        keymap: options.keymap,
+        mouse: options.mouse,
+        size,
+        wall: jiff::Timestamp::now(),
+        zone: jiff::tz::TimeZone::system(),
+    });
+    let screen = terminal::Screen::enter(options.mouse).context(words)?;
+    let mut owner = owner::Owner { screen, pager: options.pager };
+    run::run(app, &mut owner, Inputs { events: EventStream::new(), messages, sender }, engine, places).await
+}

@@ -1,0 +1,71 @@
+//! The terminal's owner: what the loop does on a real terminal.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use super::run::Face;
+use super::terminal::Screen;
+
+/// A real terminal.
+pub(super) struct Owner {
+    pub(super) screen: Screen,
+    /// The pager: `$PAGER`, or `less`.
+    pub(super) pager: OsString,
+}
+
+impl Face for Owner {
+    type Backend = CrosstermBackend<io::Stdout>;
+
+    fn terminal(&mut self) -> &mut Terminal<Self::Backend> {
+        &mut self.screen.terminal
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        Screen::copy(text)
+    }
+
+    fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        Screen::set_mouse(on)
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        self.screen.redraw()
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        // Raw mode made ^Z a key, so the signal has to come from here; STOP works for an orphaned process group, too.
+        self.screen
+            .lend(|| rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP))??;
+        Ok(())
+    }
+
+    fn page(&mut self, text: &str) -> io::Result<()> {
+        let pager = self.pager.clone();
+        self.screen.lend(|| {
+            // Words of it are arguments: `less -R`.
+            let words = pager.to_string_lossy().into_owned();
+            let mut words = words.split_whitespace();
+            let Some(program) = words.next() else { return Ok(()) };
+            let mut child = Command::new(program).args(words).stdin(Stdio::piped()).spawn()?;
+            if let Some(mut input) = child.stdin.take() {
+                // A pager that is left early closes its end.
+                let _ = input.write_all(crate::text::printable(text).replace("\\n", "\n").as_bytes());
+            }
+            child.wait().map(drop)
+        })?
+    }
+
+    fn browse(&mut self, url: &str) -> io::Result<()> {
+        Command::new("xdg-open")
+            .arg(url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(drop)
+    }
+}

@@ -1,0 +1,217 @@
+//! Performs what the interface asks of the engine: questions on blocking threads, plans and jobs as tasks. Answers come back
+//! as messages, so nothing here ever holds a key up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use super::message::Msg;
+use super::problem::Problem;
+use super::question::{Answer, Question};
+use super::work::{JobId, Outcome, Plan, Request, Sample};
+use crate::engine::Engine;
+use crate::engine::browse::Part;
+use crate::engine::job::{Job, Meter};
+use crate::engine::publish::Places;
+use crate::error::{Error, Kind, Result};
+
+/// A running job.
+struct Running {
+    cancel: CancellationToken,
+    meter: Arc<Meter>,
+    begun: Instant,
+}
+
+/// Performs effects.
+pub(super) struct Performer {
+    engine: Arc<Engine>,
+    places: Arc<dyn Places>,
+    messages: UnboundedSender<Msg>,
+    jobs: HashMap<JobId, Running>,
+    plans: HashMap<u64, CancellationToken>,
+    tasks: JoinSet<()>,
+    /// The newest question of each kind: answers to older ones are not wanted.
+    newest: HashMap<&'static str, tokio::task::AbortHandle>,
+}
+
+impl Performer {
+    pub(super) fn new(engine: Arc<Engine>, places: Arc<dyn Places>, messages: UnboundedSender<Msg>) -> Self {
+        Self {
+            engine,
+            places,
+            messages,
+            jobs: HashMap::new(),
+            plans: HashMap::new(),
+            tasks: JoinSet::new(),
+            newest: HashMap::new(),
+        }
+    }
+
+    /// Answers a question; an older one of its kind is given up.
+    pub(super) fn ask(&mut self, ticket: u64, question: Question) {
+        let kind = question.kind();
+        let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
+        let handle = self.tasks.spawn(async move {
+            let answered = spawn_blocking(move || answer(&engine, question)).await;
+            let answer = match answered {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(error)) => Answer::Failed(error.into()),
+                Err(_) => Answer::Failed(mistake()),
+            };
+            let _ = messages.send(Msg::Answer(ticket, Box::new(answer)));
+        });
+        if let Some(older) = self.newest.insert(kind, handle) {
+            older.abort();
+        }
+    }
+
+    /// Makes a plan.
+    pub(super) fn plan(&mut self, ticket: u64, request: Request) {
+        let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
+        let places = Arc::clone(&self.places);
+        let (job, watch) = Job::new();
+        self.plans.insert(ticket, watch.cancel);
+        // On a thread of its own, since not all of the engine's futures can move between threads.
+        let handle = Handle::current();
+        self.tasks.spawn_blocking(move || {
+            let planned = job.run(async |job: &Job| plan(&engine, &places, request, job).await);
+            let planned = handle.block_on(planned);
+            let _ = messages.send(Msg::Planned(ticket, planned.map(Box::new).map_err(Problem::from)));
+        });
+    }
+
+    /// Gives a plan up.
+    pub(super) fn forget(&mut self, ticket: u64) {
+        if let Some(cancel) = self.plans.remove(&ticket) {
+            cancel.cancel();
+        }
+    }
+
+    /// Runs a plan.
+    pub(super) fn start(&mut self, id: JobId, plan: Box<Plan>) {
+        let (job, mut watch) = Job::new();
+        self.jobs.insert(id, Running { cancel: watch.cancel, meter: watch.meter, begun: Instant::now() });
+        let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
+        let places = Arc::clone(&self.places);
+        let events = messages.clone();
+        let follow = tokio::spawn(async move {
+            while let Some(event) = watch.events.recv().await {
+                let _ = events.send(Msg::Job(id, event));
+            }
+        });
+        let handle = Handle::current();
+        self.tasks.spawn_blocking(move || {
+            let ended = job.run(async |job: &Job| run(&engine, &places, *plan, job).await);
+            let ended = handle.block_on(ended);
+            // Its last event comes before its end.
+            let _ = handle.block_on(follow);
+            let _ = messages.send(Msg::Ended(id, ended.map_err(Problem::from)));
+        });
+    }
+
+    /// A job ended.
+    pub(super) fn ended(&mut self, id: JobId) {
+        self.jobs.remove(&id);
+    }
+
+    /// Cancels a job.
+    pub(super) fn cancel(&self, id: JobId) {
+        if let Some(running) = self.jobs.get(&id) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Cancels everything.
+    pub(super) fn cancel_all(&self) {
+        self.jobs.values().for_each(|running| running.cancel.cancel());
+        self.plans.values().for_each(CancellationToken::cancel);
+    }
+
+    /// Whether no job runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// What the counters say now.
+    pub(super) fn sample(&self) -> Vec<Sample> {
+        let of = |(id, running): (&JobId, &Running)| Sample {
+            id: *id,
+            bytes: (running.meter.done(), running.meter.total()),
+            running: running.begun.elapsed(),
+        };
+        self.jobs.iter().map(of).collect()
+    }
+
+    /// Tasks that have ended are let go.
+    pub(super) fn reap(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// Waits until everything has ended.
+    pub(super) async fn finish(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn mistake() -> Problem {
+    Problem::from(Error::new(Kind::Unexpected, "a mistake of this program").hint("Please report it."))
+}
+
+fn answer(engine: &Engine, question: Question) -> Result<Answer> {
+    Ok(match question {
+        Question::Overview => Answer::Overview(engine.overview()?),
+        Question::Repositories { filter, order, descending, span } => {
+            let part = Part { filter: &filter, order, descending, offset: span.offset, limit: span.limit };
+            Answer::Repositories(span, engine.browse_repositories(&part)?)
+        }
+        Question::Images { repository, filter, order, descending, span } => {
+            let part = Part { filter: &filter, order, descending, offset: span.offset, limit: span.limit };
+            Answer::Images(span, engine.browse_images(&repository, &part)?)
+        }
+        Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
+        Question::Statistics => Answer::Statistics(Box::new(engine.statistics()?)),
+        Question::Complete(prefix) => Answer::Complete(engine.complete(&prefix)?),
+    })
+}
+
+async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, job: &Job) -> Result<Plan> {
+    Ok(match request {
+        Request::Add(requests) => Plan::Add(engine.plan_add(&requests, job).await?),
+        Request::Update(picks) => Plan::Update(engine.plan_update(&picks, job).await?),
+        Request::Remove(picks) => Plan::Remove(blocking(engine, move |engine| engine.plan_remove(&picks)).await?),
+        Request::Undo => Plan::Undo(blocking(engine, Engine::plan_undo).await?),
+        Request::Gc => Plan::Gc(blocking(engine, Engine::plan_gc).await?),
+        Request::Publish(request) => Plan::Publish(engine.plan_publish(&request, places.as_ref(), job).await?),
+    })
+}
+
+async fn blocking<T: Send + 'static>(
+    engine: &Arc<Engine>,
+    work: impl FnOnce(&Engine) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let engine = Arc::clone(engine);
+    spawn_blocking(move || work(&engine))
+        .await
+        .map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?
+}
+
+async fn run(engine: &Arc<Engine>, places: &Arc<dyn Places>, plan: Plan, job: &Job) -> Result<Outcome> {
+    Ok(match plan {
+        Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
+        Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
+        Plan::Remove(plan) => Outcome::Root(engine.apply_remove(&plan, job).await?.to_string()),
+        Plan::Undo(plan) => Outcome::Root(engine.apply_undo(&plan, job).await?.to_string()),
+        Plan::Gc(plan) => {
+            engine.apply_gc(&plan, job).await?;
+            Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)
+        }
+        Plan::Publish(plan) => Outcome::Published(engine.apply_publish(&plan, places.as_ref(), job).await?),
+        Plan::Verify { repair } => Outcome::Verified(engine.verify(repair, job).await?),
+        Plan::Allow { repositories, allowed } => Outcome::Allowed(engine.allow(&repositories, allowed, job).await?),
+    })
+}

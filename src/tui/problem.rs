@@ -1,0 +1,37 @@
+//! A failure as it is shown: what failed, and what to do next.
+
+use crate::error::{Error, Kind};
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What failed, on what, and why.
+    pub message: String,
+    /// What to do next, in sentences.
+    pub hints: Vec<String>,
+    /// Its sort.
+    pub kind: Kind,
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            message: error.to_string(),
+            hints: error.hints().iter().map(ToString::to_string).collect(),
+            kind: error.kind(),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl Problem {
+    /// Everything in one text.
+    pub fn text(&self) -> String {
+        self.hints.iter().fold(self.message.clone(), |text, hint| format!("{text}\n\n{hint}"))
+    }
+}

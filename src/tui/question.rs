@@ -1,0 +1,76 @@
+//! What the interface asks of the engine, and the answers. Questions only read, and run on a thread of their own.
+
+use super::list::Span;
+use super::problem::Problem;
+use crate::engine::browse::{ImageOrder, Overview, RepositoryOrder, Rows};
+use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow, Statistics};
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// The registry in a line.
+    Overview,
+    /// A part of the repositories.
+    Repositories {
+        /// Only names with this text.
+        filter: String,
+        /// Their order.
+        order: RepositoryOrder,
+        /// The order turned around.
+        descending: bool,
+        /// Which part.
+        span: Span,
+    },
+    /// A part of a repository's images.
+    Images {
+        /// The repository.
+        repository: String,
+        /// Only tags with this text.
+        filter: String,
+        /// Their order.
+        order: ImageOrder,
+        /// The order turned around.
+        descending: bool,
+        /// Which part.
+        span: Span,
+    },
+    /// Everything about an image: `name:tag` or `name@digest`.
+    Details(String),
+    /// The registry in figures.
+    Statistics,
+    /// References that begin like this.
+    Complete(String),
+}
+
+impl Question {
+    /// Questions of one kind supersede one another: only the newest answer counts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Repositories { .. } => "repositories",
+            Self::Images { .. } => "images",
+            Self::Details(_) => "details",
+            Self::Statistics => "statistics",
+            Self::Complete(_) => "complete",
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Question::Overview`].
+    Overview(Overview),
+    /// To [`Question::Repositories`].
+    Repositories(Span, Rows<RepositoryRow>),
+    /// To [`Question::Images`].
+    Images(Span, Rows<ImageRow>),
+    /// To [`Question::Details`].
+    Details(Box<ImageDetails>),
+    /// To [`Question::Statistics`].
+    Statistics(Box<Statistics>),
+    /// To [`Question::Complete`].
+    Complete(Vec<String>),
+    /// It could not be answered.
+    Failed(Problem),
+}

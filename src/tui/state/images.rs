@@ -1,0 +1,397 @@
+//! Images: repositories, the tags of one, and everything about one image.
+
+use std::collections::BTreeSet;
+
+use super::super::command::{Command, Context};
+use super::super::list::Window;
+use super::super::question::{Answer, Question};
+use crate::engine::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
+
+/// How deep the view is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// The repositories.
+    #[default]
+    Repositories,
+    /// The tags of one.
+    Tags,
+    /// One image.
+    Details,
+}
+
+/// A list with its filter and order.
+#[derive(Debug, Clone)]
+pub struct Listing<T, Order> {
+    /// The rows.
+    pub window: Window<T>,
+    /// Only what contains this.
+    pub filter: String,
+    /// The order.
+    pub order: Order,
+    /// The order turned around.
+    pub descending: bool,
+    /// Marked rows, by name.
+    pub marks: BTreeSet<String>,
+}
+
+impl<T, Order: Default> Default for Listing<T, Order> {
+    fn default() -> Self {
+        Self {
+            window: Window::default(),
+            filter: String::new(),
+            order: Order::default(),
+            descending: false,
+            marks: BTreeSet::new(),
+        }
+    }
+}
+
+impl<T, Order: Copy + PartialEq> Listing<T, Order> {
+    fn turn(&mut self) {
+        self.descending = !self.descending;
+        self.window.reset();
+    }
+
+    fn step(&mut self, orders: &[Order], forward: bool) {
+        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
+        let next = if forward { place + 1 } else { place + orders.len() - 1 };
+        self.order = orders[next % orders.len()];
+        self.descending = false;
+        self.window.reset();
+    }
+
+    fn set_filter(&mut self, filter: &str) {
+        filter.clone_into(&mut self.filter);
+        self.window.reset();
+    }
+
+    fn toggle(&mut self, name: Option<String>) {
+        if let Some(name) = name {
+            if !self.marks.remove(&name) {
+                self.marks.insert(name);
+            }
+            self.window.move_by(1);
+        }
+    }
+
+    fn toggle_all(&mut self, names: Vec<String>) {
+        if names.iter().all(|name| self.marks.contains(name)) {
+            self.marks.clear();
+        } else {
+            self.marks.extend(names);
+        }
+    }
+}
+
+const REPOSITORY_ORDERS: [RepositoryOrder; 4] =
+    [RepositoryOrder::Name, RepositoryOrder::Images, RepositoryOrder::Size, RepositoryOrder::Added];
+const IMAGE_ORDERS: [ImageOrder; 3] = [ImageOrder::Tag, ImageOrder::Size, ImageOrder::Added];
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Images {
+    /// How deep it is in.
+    pub level: Level,
+    /// The repositories.
+    pub repositories: Listing<RepositoryRow, RepositoryOrder>,
+    /// The repository whose tags these are.
+    pub repository: Option<String>,
+    /// Its tags.
+    pub tags: Listing<ImageRow, ImageOrder>,
+    /// What is shown of one image.
+    pub details: Option<Box<ImageDetails>>,
+    /// The image whose details are asked for.
+    pub asked: Option<String>,
+    /// How far the details are scrolled.
+    pub scroll: u16,
+    /// How far they can be: the view that draws them says so.
+    pub scroll_end: u16,
+}
+
+/// `name:tag` or `name@digest`.
+pub fn named(row: &ImageRow) -> String {
+    match &row.tag {
+        Some(tag) => format!("{}:{tag}", row.name),
+        None => format!("{}@{}", row.name, row.digest),
+    }
+}
+
+impl Images {
+    /// Where it is.
+    pub fn contexts(&self) -> &'static [Context] {
+        match self.level {
+            Level::Repositories => &[Context::List, Context::Repositories],
+            Level::Tags => &[Context::List, Context::Tags],
+            Level::Details => &[Context::Details],
+        }
+    }
+
+    /// The filter of the list that is shown.
+    pub fn filter(&self) -> &str {
+        if self.level == Level::Repositories { &self.repositories.filter } else { &self.tags.filter }
+    }
+
+    /// Filters the list that is shown.
+    pub fn set_filter(&mut self, filter: &str) {
+        match self.level {
+            Level::Repositories => self.repositories.set_filter(filter),
+            Level::Tags | Level::Details => self.tags.set_filter(filter),
+        }
+    }
+
+    /// How many rows the lists have on the screen.
+    pub fn set_height(&mut self, height: u16) {
+        self.repositories.window.set_height(height);
+        self.tags.window.set_height(height);
+    }
+
+    /// What a command is about: the marked ones, or the one under the cursor.
+    pub fn chosen(&self) -> Vec<String> {
+        match self.level {
+            Level::Repositories => {
+                let marked: Vec<String> = self.repositories.marks.iter().cloned().collect();
+                let current = self.repositories.window.current().map(|row| row.name.clone());
+                if marked.is_empty() { current.into_iter().collect() } else { marked }
+            }
+            Level::Tags => {
+                let marked: Vec<String> = self.tags.marks.iter().cloned().collect();
+                if marked.is_empty() { self.tags.window.current().map(named).into_iter().collect() } else { marked }
+            }
+            Level::Details => self.asked.iter().cloned().collect(),
+        }
+    }
+
+    /// The image that is looked at.
+    pub fn image(&self) -> Option<&ImageRow> {
+        match self.level {
+            Level::Repositories => None,
+            Level::Tags => self.tags.window.current(),
+            Level::Details => self.details.as_ref().map(|details| &details.row),
+        }
+    }
+
+    /// How many rows are marked.
+    pub fn marked(&self) -> usize {
+        match self.level {
+            Level::Repositories => self.repositories.marks.len(),
+            Level::Tags => self.tags.marks.len(),
+            Level::Details => 0,
+        }
+    }
+
+    /// Nothing is marked any more, since what was marked has been dealt with.
+    pub fn clear_marks(&mut self) {
+        self.repositories.marks.clear();
+        self.tags.marks.clear();
+    }
+
+    /// The catalog changed: what is shown is asked for again.
+    pub fn refresh(&mut self) {
+        self.repositories.window.refresh();
+        self.tags.window.refresh();
+        self.details = self.details.take().filter(|_| self.level != Level::Repositories);
+        if self.details.is_some() {
+            self.asked = None;
+        }
+    }
+
+    /// Scrolls what is shown.
+    pub fn scroll_list(&mut self, rows: i64) {
+        match self.level {
+            Level::Repositories => self.repositories.window.scroll_by(rows),
+            Level::Tags => self.tags.window.scroll_by(rows),
+            Level::Details => {
+                let scroll = i64::from(self.scroll) + rows;
+                self.scroll = u16::try_from(scroll.max(0)).unwrap_or(u16::MAX).min(self.scroll_end);
+            }
+        }
+    }
+
+    /// The row at this place of the screen was clicked; whether it was the one under the cursor already.
+    pub fn click(&mut self, place: u64) -> bool {
+        match self.level {
+            Level::Repositories => Self::click_in(&mut self.repositories.window, place),
+            Level::Tags => Self::click_in(&mut self.tags.window, place),
+            Level::Details => false,
+        }
+    }
+
+    fn click_in<T>(window: &mut Window<T>, place: u64) -> bool {
+        let row = window.top() + place;
+        if row >= window.total() {
+            return false;
+        }
+        let same = window.cursor() == row;
+        window.move_to(row);
+        same
+    }
+
+    /// Carries a command out, if it is one of this view's.
+    pub fn command(&mut self, command: Command) -> bool {
+        if self.level == Level::Details {
+            return self.command_in_details(command);
+        }
+        let page = self.repositories.window.page().max(1);
+        let rows = match command {
+            Command::Up => -1,
+            Command::Down => 1,
+            Command::PageUp => -page,
+            Command::PageDown => page,
+            Command::HalfUp => -(page / 2).max(1),
+            Command::HalfDown => (page / 2).max(1),
+            Command::First => i64::MIN,
+            Command::Last => i64::MAX,
+            _ => return self.command_in_list(command),
+        };
+        match self.level {
+            Level::Repositories => self.repositories.window.move_by(rows),
+            Level::Tags | Level::Details => self.tags.window.move_by(rows),
+        }
+        true
+    }
+
+    fn command_in_list(&mut self, command: Command) -> bool {
+        let of_repositories = self.level == Level::Repositories;
+        match command {
+            Command::Open => self.open(),
+            Command::Back => self.back(),
+            Command::Mark if of_repositories => {
+                let name = self.repositories.window.current().map(|row| row.name.clone());
+                self.repositories.toggle(name);
+            }
+            Command::Mark => {
+                let name = self.tags.window.current().map(named);
+                self.tags.toggle(name);
+            }
+            Command::MarkAll if of_repositories => {
+                let names = self.repositories.window.loaded().iter().map(|row| row.name.clone()).collect();
+                self.repositories.toggle_all(names);
+            }
+            Command::MarkAll => {
+                let names = self.tags.window.loaded().iter().map(named).collect();
+                self.tags.toggle_all(names);
+            }
+            Command::SortTurn if of_repositories => self.repositories.turn(),
+            Command::SortTurn => self.tags.turn(),
+            Command::SortNext | Command::SortFormer => {
+                let forward = command == Command::SortNext;
+                if of_repositories {
+                    self.repositories.step(&REPOSITORY_ORDERS, forward);
+                } else {
+                    self.tags.step(&IMAGE_ORDERS, forward);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn command_in_details(&mut self, command: Command) -> bool {
+        let page = u16::try_from(self.repositories.window.page()).unwrap_or(20);
+        let scroll = match command {
+            Command::Up => self.scroll.saturating_sub(1),
+            Command::Down => self.scroll.saturating_add(1),
+            Command::PageUp => self.scroll.saturating_sub(page),
+            Command::PageDown => self.scroll.saturating_add(page),
+            Command::HalfUp => self.scroll.saturating_sub(page / 2),
+            Command::HalfDown => self.scroll.saturating_add(page / 2),
+            Command::First => 0,
+            Command::Last => u16::MAX,
+            Command::Back => {
+                self.level = Level::Tags;
+                self.scroll = 0;
+                return true;
+            }
+            _ => return false,
+        };
+        self.scroll = scroll.min(self.scroll_end);
+        true
+    }
+
+    fn open(&mut self) {
+        match self.level {
+            Level::Repositories => {
+                let Some(row) = self.repositories.window.current() else { return };
+                if self.repository.as_deref() != Some(row.name.as_str()) {
+                    self.repository = Some(row.name.clone());
+                    self.tags = Listing { window: self.tags.window.clone(), ..Listing::default() };
+                    self.tags.window.reset();
+                    self.details = None;
+                }
+                self.level = Level::Tags;
+            }
+            Level::Tags => {
+                if self.tags.window.current().is_some() {
+                    self.level = Level::Details;
+                    self.scroll = 0;
+                }
+            }
+            Level::Details => {}
+        }
+    }
+
+    /// One thing at a time: marks, filter, level.
+    fn back(&mut self) {
+        let (marked, filtered) = match self.level {
+            Level::Repositories => (!self.repositories.marks.is_empty(), !self.repositories.filter.is_empty()),
+            _ => (!self.tags.marks.is_empty(), !self.tags.filter.is_empty()),
+        };
+        if marked {
+            self.clear_marks();
+        } else if filtered {
+            self.set_filter("");
+        } else if self.level == Level::Tags {
+            self.level = Level::Repositories;
+            self.details = None;
+            self.asked = None;
+        }
+    }
+
+    /// What it wants to know.
+    pub fn wants(&mut self, beside: bool) -> Vec<Question> {
+        let mut wanted = Vec::new();
+        if let Some(span) = self.repositories.window.wants() {
+            let list = &self.repositories;
+            let (order, descending) = (list.order, list.descending);
+            wanted.push(Question::Repositories { filter: list.filter.clone(), order, descending, span });
+        }
+        if beside && self.level == Level::Repositories {
+            let under = self.repositories.window.current().map(|row| row.name.clone());
+            if under != self.repository {
+                self.repository = under;
+                self.tags.window.reset();
+                self.tags.filter.clear();
+            }
+        }
+        if let Some(repository) = self.repository.clone().filter(|_| beside || self.level != Level::Repositories)
+            && let Some(span) = self.tags.window.wants()
+        {
+            let (filter, order, descending) = (self.tags.filter.clone(), self.tags.order, self.tags.descending);
+            wanted.push(Question::Images { repository, filter, order, descending, span });
+        }
+        if self.level == Level::Details || (self.level == Level::Tags && beside) {
+            let under = self.tags.window.current().map(named);
+            if under.is_some() && under != self.asked {
+                self.asked.clone_from(&under);
+                wanted.extend(under.map(Question::Details));
+            }
+        }
+        wanted
+    }
+
+    /// Takes an answer.
+    pub fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Repositories(span, rows) => self.repositories.window.fill(span, rows.total, rows.rows),
+            Answer::Images(span, rows) => self.tags.window.fill(span, rows.total, rows.rows),
+            Answer::Details(details) => {
+                if self.details.as_ref().is_none_or(|shown| named(&shown.row) != named(&details.row)) {
+                    self.scroll = 0;
+                }
+                self.details = Some(details);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The log: what happened, newest last.
+
+use std::collections::VecDeque;
+
+use super::super::command::Command;
+
+/// How many lines are remembered.
+const REMEMBERED: usize = 5000;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Said to whoever looks for it.
+    Debug,
+    /// Something happened.
+    #[default]
+    Info,
+    /// Something to look at.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// When, as `15:04:05`.
+    pub at: String,
+    /// How much it matters.
+    pub level: Level,
+    /// The job it belongs to.
+    pub job: Option<u64>,
+    /// What happened.
+    pub text: String,
+}
+
+/// The view.
+#[derive(Debug)]
+pub struct Log {
+    /// Oldest first.
+    pub lines: VecDeque<Line>,
+    /// The least level that is shown.
+    pub level: Level,
+    /// Only lines with this text.
+    pub filter: String,
+    /// The line under the cursor, among those that are shown.
+    pub cursor: usize,
+    /// Stay at the newest line.
+    pub follow: bool,
+    /// Rows on the screen.
+    pub height: usize,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { lines: VecDeque::new(), level: Level::Info, filter: String::new(), cursor: 0, follow: true, height: 20 }
+    }
+}
+
+impl Log {
+    /// Adds a line.
+    pub fn push(&mut self, line: Line) {
+        if self.lines.len() == REMEMBERED {
+            self.lines.pop_front();
+            self.cursor = self.cursor.saturating_sub(1);
+        }
+        self.lines.push_back(line);
+    }
+
+    /// The lines that are shown.
+    pub fn shown(&self) -> Vec<&Line> {
+        let filter = self.filter.to_lowercase();
+        self.lines
+            .iter()
+            .filter(|line| line.level >= self.level)
+            .filter(|line| filter.is_empty() || line.text.to_lowercase().contains(&filter))
+            .collect()
+    }
+
+    /// The line under the cursor.
+    pub fn current(&self) -> Option<&Line> {
+        let shown = self.shown();
+        let place = if self.follow { shown.len().checked_sub(1)? } else { self.cursor };
+        shown.get(place).copied()
+    }
+
+    /// Carries a command out, if it is one of this view's.
+    pub fn command(&mut self, command: Command) -> bool {
+        let last = self.shown().len().saturating_sub(1);
+        let here = if self.follow { last } else { self.cursor.min(last) };
+        let page = self.height.max(1);
+        let cursor = match command {
+            Command::Up => here.saturating_sub(1),
+            Command::Down => here + 1,
+            Command::PageUp => here.saturating_sub(page),
+            Command::PageDown => here + page,
+            Command::HalfUp => here.saturating_sub(page / 2),
+            Command::HalfDown => here + page / 2,
+            Command::First => 0,
+            Command::Last => last,
+            Command::Follow => {
+                self.follow = !self.follow;
+                self.cursor = last;
+                return true;
+            }
+            Command::Level => {
+                self.level = match self.level {
+                    Level::Debug => Level::Info,
+                    Level::Info => Level::Warning,
+                    Level::Warning => Level::Error,
+                    Level::Error => Level::Debug,
+                };
+                return true;
+            }
+            Command::Back => {
+                self.filter.clear();
+                return true;
+            }
+            _ => return false,
+        };
+        self.cursor = cursor.min(last);
+        self.follow = self.cursor == last;
+        true
+    }
+}

@@ -1,0 +1,8 @@
+//! What each view remembers, and how it answers commands. No view draws here, and none asks anything by itself: what it
+//! wants to know it says by `wants`.
+
+pub mod images;
+pub mod jobs;
+pub mod log;
+pub mod publish;
+pub mod stats;

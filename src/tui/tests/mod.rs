@@ -1,0 +1,4 @@
+//! The interface without a terminal: pictures of its views, and random messages.
+
+mod pictures;
+mod random;

@@ -1,0 +1,133 @@
+//! What a part of the screen means, and how that looks. Meaning never rests on colour alone.
+//!
+//! No theme sets a background: the terminal's own stays, light or dark.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// How each role looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// Ordinary text.
+    pub text: Style,
+    /// Text of less weight.
+    pub dim: Style,
+    /// Names of things.
+    pub name: Style,
+    /// Titles and heads of columns.
+    pub title: Style,
+    /// Keys that can be pressed.
+    pub key: Style,
+    /// The row under the cursor.
+    pub selected: Style,
+    /// As it should be.
+    pub good: Style,
+    /// Worth a look.
+    pub warning: Style,
+    /// Failed, or destroys something.
+    pub danger: Style,
+    /// Lines around things.
+    pub line: Style,
+    /// The tab that is open, and progress.
+    pub accent: Style,
+}
+
+/// The themes there are.
+pub const NAMES: [&str; 4] = ["terminal", "light", "dark", "mono"];
+
+impl Theme {
+    /// The theme of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "terminal" => Some(Self::terminal()),
+            "light" => Some(Self::light()),
+            "dark" => Some(Self::dark()),
+            "mono" => Some(Self::mono()),
+            _ => None,
+        }
+    }
+
+    /// The terminal's own sixteen colours.
+    pub fn terminal() -> Self {
+        let plain = Style::new();
+        Self {
+            text: plain,
+            dim: plain.add_modifier(Modifier::DIM),
+            name: plain.fg(Color::Cyan),
+            title: plain.add_modifier(Modifier::BOLD),
+            key: plain.fg(Color::Cyan).add_modifier(Modifier::BOLD),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            good: plain.fg(Color::Green),
+            warning: plain.fg(Color::Yellow),
+            danger: plain.fg(Color::Red).add_modifier(Modifier::BOLD),
+            line: plain.add_modifier(Modifier::DIM),
+            accent: plain.fg(Color::Blue).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// True colours for a light background.
+    pub fn light() -> Self {
+        let of = |r, g, b| Style::new().fg(Color::Rgb(r, g, b));
+        Self {
+            dim: of(0x6b, 0x72, 0x80),
+            name: of(0x0b, 0x5f, 0x8a),
+            key: of(0x0b, 0x5f, 0x8a).add_modifier(Modifier::BOLD),
+            good: of(0x1a, 0x7f, 0x37),
+            warning: of(0x8a, 0x5a, 0x00),
+            danger: of(0xb4, 0x23, 0x18).add_modifier(Modifier::BOLD),
+            line: of(0x9c, 0xa3, 0xaf),
+            accent: of(0x2f, 0x4f, 0xb5).add_modifier(Modifier::BOLD),
+            ..Self::terminal()
+        }
+    }
+
+    /// True colours for a dark background.
+    pub fn dark() -> Self {
+        let of = |r, g, b| Style::new().fg(Color::Rgb(r, g, b));
+        Self {
+            dim: of(0x8b, 0x94, 0xa5),
+            name: of(0x7c, 0xc7, 0xe8),
+            key: of(0x7c, 0xc7, 0xe8).add_modifier(Modifier::BOLD),
+            good: of(0x7e, 0xc6, 0x8a),
+            warning: of(0xe3, 0xb3, 0x5b),
+            danger: of(0xf0, 0x7b, 0x72).add_modifier(Modifier::BOLD),
+            line: of(0x5b, 0x64, 0x75),
+            accent: of(0x8f, 0xa8, 0xff).add_modifier(Modifier::BOLD),
+            ..Self::terminal()
+        }
+    }
+
+    /// No colour at all: `NO_COLOR`, `--color never`, a terminal without colours.
+    pub fn mono() -> Self {
+        let plain = Style::new();
+        Self {
+            text: plain,
+            dim: plain.add_modifier(Modifier::DIM),
+            name: plain,
+            title: plain.add_modifier(Modifier::BOLD),
+            key: plain.add_modifier(Modifier::BOLD),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            good: plain,
+            warning: plain.add_modifier(Modifier::BOLD),
+            danger: plain.add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
+            line: plain.add_modifier(Modifier::DIM),
+            accent: plain.add_modifier(Modifier::BOLD),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_theme_sets_a_background_and_the_selection_is_always_visible() {
+        for name in NAMES {
+            let theme = Theme::named(name).unwrap();
+            for style in [theme.text, theme.dim, theme.name, theme.selected, theme.danger, theme.line, theme.accent] {
+                assert_eq!(style.bg, None, "{name}");
+            }
+            assert!(theme.selected.add_modifier.contains(Modifier::REVERSED), "{name}");
+        }
+        assert_eq!(Theme::named("pink"), None);
+    }
+}

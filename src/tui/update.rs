@@ -1,0 +1,246 @@
+//! What a message changes, and what it makes the interface ask of the outside world. No I/O: every behaviour is a unit test.
+
+use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+
+use super::app::{App, Tab};
+use super::command::Command;
+use super::dialog::Dialog;
+use super::dialog::confirm::Confirm;
+use super::dialog::prompt::{Prompt, Purpose};
+use super::effect::Effect;
+use super::keymap::Key;
+use super::message::Msg;
+use super::problem::Problem;
+use super::question::Answer;
+use super::state::jobs::Standing;
+use super::state::log::Level;
+use super::work::{JobId, Outcome, Plan, Request};
+use super::{act, describe, dialog_keys};
+use crate::error::Kind;
+
+impl App {
+    /// Applies one message.
+    pub fn update(&mut self, message: Msg) -> Vec<Effect> {
+        let mut effects = self.apply(message);
+        effects.extend(self.wants());
+        effects
+    }
+
+    fn apply(&mut self, message: Msg) -> Vec<Effect> {
+        match message {
+            Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+            Msg::Key(key) => self.key(key),
+            Msg::Mouse(mouse) => self.mouse(mouse),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Resize(columns, rows) => {
+                self.resize((columns, rows));
+                Vec::new()
+            }
+            Msg::Terminate => vec![Effect::Quit { finish: false }],
+            Msg::Tick(now, wall) => {
+                (self.now, self.wall) = (now, wall);
+                self.toast = self.toast.take().filter(|(_, until)| *until > now);
+                Vec::new()
+            }
+            Msg::Changed => {
+                self.stale = true;
+                self.images.refresh();
+                self.stats.refresh();
+                Vec::new()
+            }
+            Msg::Answer(_, answer) => self.answer(*answer),
+            Msg::Planned(ticket, planned) => self.planned(ticket, planned),
+            Msg::Job(id, event) => {
+                if let Some(line) = self.jobs.event(id, event) {
+                    self.note(Level::Info, Some(id), line);
+                }
+                Vec::new()
+            }
+            Msg::Ended(id, ended) => self.ended(id, ended),
+            Msg::Samples(samples) => {
+                self.jobs.sample(samples);
+                Vec::new()
+            }
+            Msg::Logged(line) => {
+                self.log.push(line);
+                Vec::new()
+            }
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        // Too small to show what a key would do.
+        let command = self.keymap.command(Key::from(key), self.contexts());
+        if self.is_too_small() && !matches!(command, Some(Command::Quit | Command::Suspend | Command::Redraw)) {
+            return Vec::new();
+        }
+        if let Some(dialog) = self.dialogs.pop() {
+            return dialog_keys::key(self, dialog, key);
+        }
+        // A problem that was shown is seen now; the key does what it does all the same, but for those that close things.
+        if !self.problems.is_empty() {
+            self.problems.pop();
+            if matches!(command, Some(Command::Back | Command::Open)) {
+                return Vec::new();
+            }
+        }
+        match command {
+            Some(command) => act::act(self, command),
+            None => Vec::new(),
+        }
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        let room = !self.is_too_small();
+        match self.dialogs.last_mut() {
+            Some(Dialog::Prompt(prompt)) => {
+                prompt.field.insert(text);
+                if prompt.purpose == Purpose::Filter {
+                    let filter = prompt.field.value().to_owned();
+                    act::set_filter(self, &filter);
+                }
+            }
+            Some(Dialog::Palette(palette)) => palette.paste(text),
+            // An image reference that is pasted into a list is one to add; it is text, never keys.
+            None if !text.trim().is_empty() && room => {
+                let mut prompt = Prompt::new(Purpose::Add, "");
+                prompt.field.insert(text.trim());
+                self.dialogs.push(Dialog::Prompt(prompt));
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+        if self.is_too_small() || !self.dialogs.is_empty() {
+            return Vec::new();
+        }
+        let rows = match mouse.kind {
+            MouseEventKind::ScrollUp => -3,
+            MouseEventKind::ScrollDown => 3,
+            MouseEventKind::Down(MouseButton::Left) => return self.click(mouse.column, mouse.row),
+            _ => return Vec::new(),
+        };
+        match self.tab {
+            Tab::Images => self.images.scroll_list(rows),
+            _ => {
+                let command = if rows < 0 { Command::Up } else { Command::Down };
+                return act::act(self, command);
+            }
+        }
+        Vec::new()
+    }
+
+    fn click(&mut self, column: u16, row: u16) -> Vec<Effect> {
+        match super::view::frame::hit(self, column, row) {
+            Some(super::view::frame::Hit::Tab(tab)) => self.open(tab),
+            Some(super::view::frame::Hit::Command(command)) => return act::act(self, command),
+            Some(super::view::frame::Hit::Row(place)) => {
+                if self.images.click(place) {
+                    return act::act(self, Command::Open);
+                }
+            }
+            None => {}
+        }
+        Vec::new()
+    }
+
+    fn answer(&mut self, answer: Answer) -> Vec<Effect> {
+        match answer {
+            Answer::Overview(overview) => self.overview = Some(overview),
+            Answer::Statistics(statistics) => self.stats.answer(statistics),
+            Answer::Complete(found) => {
+                if let Some(Dialog::Prompt(prompt)) = self.dialogs.last_mut() {
+                    (prompt.completions, prompt.next) = (found, 0);
+                }
+            }
+            // What was shown may be gone since: the lists say so themselves.
+            Answer::Failed(problem) if problem.kind == Kind::NotFound => {
+                self.images.details = None;
+            }
+            Answer::Failed(problem) => {
+                if self.problems.last() != Some(&problem) {
+                    self.complain(problem);
+                }
+            }
+            answer => self.images.answer(answer),
+        }
+        Vec::new()
+    }
+
+    /// Asks for a plan; a dialog says so until it is there.
+    pub(super) fn plan(&mut self, request: Request) -> Vec<Effect> {
+        let ticket = self.ticket();
+        self.dialogs.push(Dialog::Planning { ticket, request: request.clone() });
+        vec![Effect::Plan(ticket, request)]
+    }
+
+    fn planned(&mut self, ticket: u64, planned: Result<Box<Plan>, Problem>) -> Vec<Effect> {
+        // Given up meanwhile.
+        let waiting = |dialog: &Dialog| matches!(dialog, Dialog::Planning { ticket: of, .. } if *of == ticket);
+        let Some(place) = self.dialogs.iter().position(waiting) else { return Vec::new() };
+        let Dialog::Planning { request, .. } = self.dialogs.remove(place) else { return Vec::new() };
+        match planned {
+            Err(problem) => self.complain(problem),
+            Ok(plan) => {
+                let confirm = Confirm::new(plan, Some(request));
+                match &confirm.described.nothing {
+                    // With failures there is something to read.
+                    Some(nothing) if !nothing.is_empty() => self.say(nothing.clone()),
+                    _ => self.dialogs.push(Dialog::Confirm(Box::new(confirm))),
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Runs a plan as a job.
+    pub(super) fn start(&mut self, plan: Box<Plan>, request: Option<Request>) -> Vec<Effect> {
+        let id = self.ticket();
+        let title = plan.title();
+        self.note(Level::Info, Some(id), format!("{title} begins"));
+        let request = request.or_else(|| plan.again());
+        self.jobs.begin(id, title, request);
+        self.images.clear_marks();
+        vec![Effect::Start(id, plan)]
+    }
+
+    fn ended(&mut self, id: JobId, ended: Result<Outcome, Problem>) -> Vec<Effect> {
+        let title = self.jobs.jobs.iter().find(|job| job.id == id).map(|job| job.title.clone()).unwrap_or_default();
+        let standing = match ended {
+            Ok(outcome) => {
+                let (words, failed) = describe::outcome(&outcome);
+                for line in &failed {
+                    self.note(Level::Error, Some(id), line.clone());
+                }
+                match failed.as_slice() {
+                    [] => {
+                        self.say(format!("{title}: {words}"));
+                        Standing::Done(words)
+                    }
+                    failed => {
+                        let problem = Problem {
+                            message: format!("{title}: {words}, but {}", failed.join("; ")),
+                            hints: Vec::new(),
+                            kind: Kind::Partial,
+                        };
+                        self.problems.push(problem.clone());
+                        Standing::Failed(problem)
+                    }
+                }
+            }
+            Err(problem) if problem.kind == Kind::Interrupted => {
+                self.say(format!("{title} was cancelled; what is verified is kept"));
+                Standing::Cancelled
+            }
+            Err(problem) => {
+                self.note(Level::Error, Some(id), format!("{title}: {}", problem.message));
+                self.problems.push(Problem { message: format!("{title}: {}", problem.message), ..problem.clone() });
+                Standing::Failed(problem)
+            }
+        };
+        self.jobs.end(id, standing);
+        self.apply(Msg::Changed)
+    }
+}

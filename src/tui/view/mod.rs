@@ -1,0 +1,48 @@
+//! Drawing: a picture of the [`App`], made of nothing else. Whatever came from outside passes `cells`.
+
+pub mod frame;
+
+mod details;
+mod dialogs;
+mod images;
+mod jobs;
+mod log;
+mod publish;
+mod stats;
+mod table;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::app::{App, Tab};
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if app.is_too_small() {
+        too_small(app, frame, area);
+        return;
+    }
+    let parts = frame::Parts::of(app);
+    frame::draw(app, frame, &parts);
+    match app.tab {
+        Tab::Images => images::draw(app, frame, parts.body),
+        Tab::Jobs => jobs::draw(app, frame, parts.body),
+        Tab::Publish => publish::draw(app, frame, parts.body),
+        Tab::Stats => stats::draw(app, frame, parts.body),
+        Tab::Log => log::draw(app, frame, parts.body),
+    }
+    dialogs::draw(app, frame, area);
+}
+
+fn too_small(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let words = format!("{}x{} is too small: 60x15 is needed", area.width, area.height);
+    let lines: Vec<Line<'_>> = super::cells::wrap(&words, usize::from(area.width).max(1))
+        .into_iter()
+        .take(usize::from(area.height))
+        .map(|line| Line::styled(line, app.look.theme.warning))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}

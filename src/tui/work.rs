@@ -1,0 +1,156 @@
+//! Plans and the jobs they become: the same plans as the command line's, shown, then exactly run.
+
+use std::time::Duration;
+
+use crate::engine::plan::{AddPlan, Added, GcPlan, RemovePlan};
+use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
+use crate::engine::request::{AddRequest, Pick};
+use crate::engine::undo::UndoPlan;
+use crate::engine::view::Verified;
+
+/// A job's number.
+pub type JobId = u64;
+
+/// What a plan is asked for.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Mirror images.
+    Add(Vec<AddRequest>),
+    /// Bring images up to date; none: all.
+    Update(Vec<Pick>),
+    /// Take images out.
+    Remove(Vec<Pick>),
+    /// Take the last change back.
+    Undo,
+    /// Reclaim disk space.
+    Gc,
+    /// Publish.
+    Publish(PublishRequest),
+}
+
+/// A plan.
+#[derive(Debug)]
+pub enum Plan {
+    /// Mirror images.
+    Add(AddPlan),
+    /// Bring images up to date.
+    Update(AddPlan),
+    /// Take images out.
+    Remove(RemovePlan),
+    /// Take the last change back.
+    Undo(UndoPlan),
+    /// Reclaim disk space.
+    Gc(GcPlan),
+    /// Publish.
+    Publish(PublishPlan),
+    /// Check all that is stored; needs no plan to be shown.
+    Verify {
+        /// Fetch what is damaged again.
+        repair: bool,
+    },
+    /// Let private repositories be published, or no longer.
+    Allow {
+        /// The repositories.
+        repositories: Vec<Pick>,
+        /// Whether they may.
+        allowed: bool,
+    },
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Images were added or brought up to date.
+    Added(Added),
+    /// The catalog has another root.
+    Root(String),
+    /// Disk space was reclaimed: bytes.
+    Freed(u64),
+    /// All that is stored was checked.
+    Verified(Verified),
+    /// It was published.
+    Published(PublishOutcome),
+    /// Repositories may be published, or no longer.
+    Allowed(Vec<String>),
+}
+
+/// Counters of a running job at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The job.
+    pub id: JobId,
+    /// Bytes that are done, and all.
+    pub bytes: (u64, u64),
+    /// How long it has been running.
+    pub running: Duration,
+}
+
+impl Request {
+    /// What it is called while it is planned.
+    pub fn title(&self) -> String {
+        let images = |number: usize| crate::text::count(number as u64, "image", "images");
+        match self {
+            Self::Add(requests) => match requests.as_slice() {
+                [one] => format!("add {}", one.source),
+                many => format!("add {}", images(many.len())),
+            },
+            Self::Update(picks) => match picks.as_slice() {
+                [] => "update all images".to_owned(),
+                [one] => format!("update {one}"),
+                many => format!("update {}", images(many.len())),
+            },
+            Self::Remove(picks) => match picks.as_slice() {
+                [one] => format!("remove {one}"),
+                many => format!("remove {}", images(many.len())),
+            },
+            Self::Undo => "undo".to_owned(),
+            Self::Gc => "gc".to_owned(),
+            Self::Publish(request) if request.root.is_some() => "roll back".to_owned(),
+            Self::Publish(_) => "publish".to_owned(),
+        }
+    }
+}
+
+impl Plan {
+    /// What its job is called.
+    pub fn title(&self) -> String {
+        let many = |number: usize| crate::text::count(number as u64, "image", "images");
+        match self {
+            Self::Add(plan) | Self::Update(plan) => {
+                let verb = if matches!(self, Self::Add(_)) { "add" } else { "update" };
+                match plan.images.as_slice() {
+                    [one] => format!("{verb} {}", one.shown()),
+                    images => format!("{verb} {}", many(images.len())),
+                }
+            }
+            Self::Remove(plan) => match plan.images.as_slice() {
+                [one] => format!("remove {}", one.image),
+                images => format!("remove {}", many(images.len())),
+            },
+            Self::Undo(plan) => format!("undo {} {}", plan.verb, plan.summary),
+            Self::Gc(_) => "gc".to_owned(),
+            Self::Publish(plan) if plan.rollback => format!("roll back to {}", plan.root),
+            Self::Publish(_) => "publish".to_owned(),
+            Self::Verify { repair: false } => "verify".to_owned(),
+            Self::Verify { repair: true } => "verify and repair".to_owned(),
+            Self::Allow { repositories, allowed } => {
+                let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
+                format!("{} {}", if *allowed { "allow" } else { "revoke" }, names.join(" "))
+            }
+        }
+    }
+
+    /// What is asked for to make the same plan again.
+    pub fn again(&self) -> Option<Request> {
+        match self {
+            Self::Update(_) => Some(Request::Update(Vec::new())),
+            Self::Gc(_) => Some(Request::Gc),
+            Self::Publish(plan) => Some(Request::Publish(PublishRequest {
+                targets: plan.targets.iter().map(|target| target.target.name.clone()).collect(),
+                root: plan.rollback.then_some(plan.root),
+                force: plan.force,
+            })),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The world that a publication moves: who is where, and how each is asked.
+
+use crate::cli::Roadstead;
+use crate::images::Layout;
+use crate::peers::dnsdist::Dnsdist;
+use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::knot::Knot;
+use crate::peers::kubo::{Kubo, Profile, Repository};
+use crate::peers::{wait_for, web};
+
+/// The name that people pull by.
+pub(super) const DOMAIN: &str = "registry.test";
+
+/// Everything but the clients.
+pub(super) struct World {
+    pub(super) registry: DockerRegistry,
+    pub(super) roadstead: Roadstead,
+    pub(super) knot: Knot,
+    pub(super) kubo: Kubo,
+    _doh: Dnsdist,
+}
+
+impl World {
+    /// An upstream registry, an empty catalog, and a target `home`: a node whose gateway finds names in the zone.
+    pub(super) fn new() -> Self {
+        let (registry, roadstead, knot) = (DockerRegistry::plain(), Roadstead::new(), Knot::start(DOMAIN));
+        let doh = Dnsdist::start(knot.port());
+        let repository = Repository::new(Profile::V1);
+        let resolvers = format!("{{\"test.\":\"{}\"}}", doh.url);
+        repository.run(&["config", "--json", "DNS.Resolvers", &resolvers]).success();
+        repository.run(&["config", "DNS.MaxCacheTTL", "0s"]).success();
+        let kubo = Kubo::from_repository(repository, &[]);
+        let world = Self { registry, roadstead, knot, kubo, _doh: doh };
+        world.add_target("home", &world.kubo, &["--keep", "3", "--ipns", "self"]);
+        world
+    }
+
+    /// Adds a target that moves the zone's record.
+    pub(super) fn add_target(&self, name: &str, kubo: &Kubo, more: &[&str]) {
+        let secret = self.roadstead.path("tsig.key");
+        std::fs::write(&secret, self.knot.secret()).unwrap();
+        let server = format!("127.0.0.1:{}", self.knot.port());
+        let mut words = vec!["target", "add", name, "--kubo", &kubo.api_url];
+        words.extend(["--dnslink", DOMAIN, "--dns", "rfc2136", "--dns-server", &server, "--ttl", "1"]);
+        words.extend(["--tsig-name", self.knot.key_name(), "--tsig-algorithm", "hmac-sha256"]);
+        words.extend(["--tsig-secret-file", secret.to_str().unwrap()]);
+        words.extend(more);
+        self.roadstead.ok(&words);
+    }
+
+    /// Puts an image with these words into the upstream registry, and mirrors it.
+    pub(super) fn mirror(&self, repository: &str, words: &str) -> String {
+        self.registry.push(&Layout::saying(words), "1", repository);
+        let reference = format!("{}/{repository}:1", self.registry.host());
+        self.roadstead.add(&reference);
+        self.roadstead.root()
+    }
+
+    /// Waits until the gateway gives out this root under the name.
+    pub(super) fn wait_for_gateway(&self, root: &str) {
+        let url = format!("{}/v2/", self.kubo.gateway_url);
+        wait_for(&format!("{DOMAIN} to give out {root}"), String::new, || {
+            let answer = web::send("GET", &url, &[("Host", DOMAIN)], Vec::new()).ok()?;
+            answer.header("x-ipfs-roots").starts_with(root).then_some(())
+        });
+    }
+
+    /// The name that podman pulls by.
+    pub(super) fn image(&self, repository: &str) -> String {
+        format!("{DOMAIN}:{}/{}/{repository}:1", self.kubo.gateway_port(), self.registry.published())
+    }
+
+    /// The record, as the authoritative server says it.
+    pub(super) fn record(&self) -> Vec<String> {
+        self.knot.txt(&format!("_dnslink.{DOMAIN}"))
+    }
+}
+
+/// What a node pins recursively, with names.
+pub(super) fn pins(kubo: &Kubo) -> String {
+    kubo.repository().run(&["pin", "ls", "--type=recursive", "--names"]).success()
+}
+
+/// Whether a node has everything below a root, without asking anybody.
+pub(super) fn is_whole(kubo: &Kubo, root: &str) -> bool {
+    kubo.repository().run(&["--offline", "dag", "stat", "--progress=false", root]).code == 0
+}
