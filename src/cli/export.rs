@@ -15,9 +15,9 @@ use crate::text::{bytes, count};
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead export /srv/www/registry  files for any web server
-  roadstead export registry.car       a CAR file for `ipfs dag import`
-  roadstead export --since bafy… new.car   what a registry with that root lacks, for `roadstead import new.car`";
+  roadstead export /srv/www/registry       files for any web server
+  roadstead export registry.car            a CAR file for `ipfs dag import`
+  roadstead export --since bafy… new.car   what changed since, for `roadstead import`";
 
 /// Where to.
 #[derive(Debug, Args)]

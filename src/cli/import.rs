@@ -16,7 +16,7 @@ use crate::text::count;
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead import new.car                              what `roadstead export --since ROOT new.car` wrote elsewhere
+  roadstead import new.car               what `roadstead export --since` wrote
   roadstead import --dry-run /media/stick/registry
   roadstead import bafybei… --from https://ipfs.io --replace";
 
@@ -75,7 +75,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     for line in returning::summary(&report, "imported") {
         output.message(&line);
     }
-    let done = returned.as_ref().map_or(0, |returned| returned.added.recorded.len()) + report.count("unchanged") as usize;
+    let done =
+        returned.as_ref().map_or(0, |returned| returned.added.recorded.len()) + report.count("unchanged") as usize;
     match report::failure(returning::all_failed(plan, returned), done) {
         Some(error) => Err(error),
         None => Ok(Exit::Done),

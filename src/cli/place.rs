@@ -31,8 +31,11 @@ impl std::str::FromStr for Whence {
         let name = text.strip_prefix("ipns://").or_else(|| text.strip_prefix("/ipns/"));
         if name.is_none() && (looks_like_path || Path::new(text).exists()) {
             if text.starts_with("http://") || text.starts_with("https://") {
-                return Err(Error::new(Kind::Usage, format!("`{}` is a place, and no root", printable_within(text, 200)))
-                    .hint("Name the root or the domain first, and the place with `--from`."));
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("`{}` is a place, and no root", printable_within(text, 200)),
+                )
+                .hint("Name the root or the domain first, and the place with `--from`."));
             }
             return text.parse().map(Self::Path);
         }
@@ -63,7 +66,10 @@ fn root_in(text: &str) -> Option<Cid> {
 /// A root on the command line.
 pub(super) fn parsed_root(text: &str) -> Result<Cid, String> {
     root_in(text).ok_or_else(|| {
-        format!("`{}` is no root\n\n  tip: `roadstead history` and `roadstead root` print them", printable_within(text, 200))
+        format!(
+            "`{}` is no root\n\n  tip: `roadstead history` and `roadstead root` print them",
+            printable_within(text, 200)
+        )
     })
 }
 

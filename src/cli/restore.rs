@@ -7,9 +7,9 @@ use super::arguments::parsed;
 use super::context::Context;
 use super::place::Whence;
 use super::returning::{self, ReturnReport};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::restore::{Place, Purpose};
-use crate::engine::Engine;
 use crate::error::{Context as _, Kind, Result};
 
 const EXAMPLES: &str = "\
@@ -70,7 +70,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     for line in returning::summary(&report, "restored") {
         output.message(&line);
     }
-    if !report.dry_run && let Some(words) = returning::not_carried(Purpose::Restore) {
+    if !report.dry_run
+        && let Some(words) = returning::not_carried(Purpose::Restore)
+    {
         output.message(words);
     }
     Ok(Exit::Done)

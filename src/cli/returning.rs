@@ -94,9 +94,7 @@ pub(super) async fn read(
         (Whence::Path(place), None) => (place.clone(), None),
         (Whence::Root(root), Some(place)) => (place.clone(), Some(*root)),
         (Whence::Root(root), None) => return Err(needed(&root.to_string())),
-        (Whence::Domain(domain), Some(place)) => {
-            (place.clone(), Some(job.or_cancelled(root_of(domain, place)).await?))
-        }
+        (Whence::Domain(domain), Some(place)) => (place.clone(), Some(job.or_cancelled(root_of(domain, place)).await?)),
         (Whence::Domain(domain), None) => return Err(needed(domain)),
     };
     let records = place.records(root, into, job).await?;
@@ -175,8 +173,7 @@ impl RepositoryReport {
 
 /// A row for each repository, and one for each image that moves.
 pub(super) fn table(report: &ReturnReport) -> Table {
-    let mut table =
-        Table::new(&[("", Column::Text), ("", Column::Text), ("", Column::Text), ("", Column::Fixed)]);
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Text), ("", Column::Text), ("", Column::Fixed)]);
     for repository in &report.repositories {
         let counts: Vec<String> = ["added", "moved", "extended", "unchanged"]
             .into_iter()

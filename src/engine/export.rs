@@ -147,7 +147,9 @@ impl Engine {
         job: &Job,
     ) -> Result<Exported> {
         let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
-        spawn_blocking(move || engine.write_car(&target, include_private, since.as_ref(), &job)).await.map_err(panicked)?
+        spawn_blocking(move || engine.write_car(&target, include_private, since.as_ref(), &job))
+            .await
+            .map_err(panicked)?
     }
 
     fn write_car(&self, target: &Path, include_private: bool, since: Option<&Cid>, job: &Job) -> Result<Exported> {

@@ -243,9 +243,10 @@ impl Engine {
                     recorded: None,
                 })
             }
-            Source::Tree(name) => {
-                Err(Error::new(Kind::Unexpected, format!("{name} is in a published tree, which is no registry by itself")))
-            }
+            Source::Tree(name) => Err(Error::new(
+                Kind::Unexpected,
+                format!("{name} is in a published tree, which is no registry by itself"),
+            )),
         }
     }
 

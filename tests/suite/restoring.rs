@@ -73,9 +73,9 @@ fn an_air_gapped_catalog_gets_the_difference_on_a_stick() {
     // Restored once, and no second time.
     inside.run(&["restore", car.to_str().unwrap()]).failure(2);
 
-    registry.push(&Layout::busybox(), "2", "busybox");
-    registry.push(&Layout::busybox(), "1", "other");
-    for name in ["busybox:2", "other:1"] {
+    registry.push(&Layout::busybox(), "1", "busybox/second");
+    registry.push(&Layout::multi_platform(), "1", "other");
+    for name in ["busybox/second:1", "other:1"] {
         outside.add(&format!("{}/{name}", registry.host()));
     }
     let stick = outside.path("stick.car");
@@ -92,7 +92,7 @@ fn an_air_gapped_catalog_gets_the_difference_on_a_stick() {
     outside.ok(&["update"]);
     outside.ok(&["export", "--since", &before, stick.to_str().unwrap()]);
     let refused = inside.run(&["import", stick.to_str().unwrap()]);
-    refused.failure(2);
+    refused.failure(9);
     assert_eq!(inside.root(), before);
     inside.ok(&["import", stick.to_str().unwrap(), "--replace", "--yes"]);
     assert_eq!(inside.root(), outside.root());

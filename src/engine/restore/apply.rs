@@ -99,7 +99,8 @@ impl Engine {
             let under_way = restoring::load(writer)?;
             check_free(under_way.as_deref(), &root, !repositories::list(writer, None, Some(1))?.is_empty())?;
             if current.profile != records.profile {
-                let words = format!("the catalog has the profile {}, and the root {}", current.profile, records.profile);
+                let words =
+                    format!("the catalog has the profile {}, and the root {}", current.profile, records.profile);
                 return Err(Error::new(Kind::Usage, words)
                     .hint("A profile is chosen once: restore into another directory with `--data-dir`."));
             }
@@ -118,8 +119,11 @@ impl Engine {
         if let Some(first) = returned.added.failed.first() {
             let others = returned.added.failed.len() - 1;
             let more = if others == 0 { String::new() } else { format!(", and {others} more") };
-            return Err(Error::new(first.error.kind(), format!("{} can't be restored: {}{more}", first.request, first.error))
-                .hint("What came is kept: the same command goes on from here, also with another `--from`."));
+            return Err(Error::new(
+                first.error.kind(),
+                format!("{} can't be restored: {}{more}", first.request, first.error),
+            )
+            .hint("What came is kept: the same command goes on from here, also with another `--from`."));
         }
         let here = state::root(&*self.catalog.read()?)?.map(|link| link.cid);
         if let (Some(wanted), Some(here)) = (plan.root, here)
@@ -157,8 +161,11 @@ impl Engine {
                         _ => true,
                     };
                     if !as_planned {
-                        return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", repository.shown(image)))
-                            .hint("Plan again: run the same command once more."));
+                        return Err(Error::new(
+                            Kind::Locked,
+                            format!("{} changed while this was planned", repository.shown(image)),
+                        )
+                        .hint("Plan again: run the same command once more."));
                     }
                     resolved.allowed = resolved.private && plan.purpose == Purpose::Restore;
                     Ok((resolved, source))
@@ -186,9 +193,11 @@ pub(super) fn check_free(under_way: Option<&str>, root: &str, has_images: bool) 
             format!("the catalog holds an unfinished restore of {}", crate::text::printable_within(other, 120)),
         )
         .hint("Finish that one first, or restore into another directory with `--data-dir`.")),
-        None if has_images => Err(Error::new(Kind::Usage, "the catalog is not empty, and a restore needs an empty one")
-            .hint("`roadstead import` merges a registry into this one; `--data-dir` restores into another directory.")),
+        None if has_images => {
+            Err(Error::new(Kind::Usage, "the catalog is not empty, and a restore needs an empty one").hint(
+                "`roadstead import` merges a registry into this one; `--data-dir` restores into another directory.",
+            ))
+        }
         _ => Ok(()),
     }
 }
-

@@ -110,13 +110,7 @@ impl Engine {
     }
 
     /// The block with this number of a file, if it is this one and published.
-    fn own_part(
-        &self,
-        reader: &rusqlite::Connection,
-        blob: &Blob,
-        number: usize,
-        cid: &Cid,
-    ) -> Result<Option<Bytes>> {
+    fn own_part(&self, reader: &rusqlite::Connection, blob: &Blob, number: usize, cid: &Cid) -> Result<Option<Bytes>> {
         if !repositories::may_name(reader, blob.id, None)? {
             return Ok(None);
         }

@@ -142,7 +142,8 @@ impl Engine {
             return Ok(Arc::clone(known));
         }
         let opened = handle.block_on(place.parse::<Place>()?.blocks(None))?;
-        let (source, _) = opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
+        let (source, _) =
+            opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
         sources.insert(place.to_owned(), Arc::clone(&source));
         Ok(source)
     }

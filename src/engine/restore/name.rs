@@ -51,14 +51,22 @@ pub async fn root_of(domain: &str, place: &Place) -> Result<Cid> {
         };
         let path = value.trim_end_matches('/');
         if let Some(root) = path.strip_prefix("/ipfs/") {
-            return root.parse().map_err(|_| unreadable().hint("Only a root itself can be restored, not a path below one."));
+            return root
+                .parse()
+                .map_err(|_| unreadable().hint("Only a root itself can be restored, not a path below one."));
         }
         let next = path.strip_prefix("/ipns/").filter(|next| !next.is_empty() && !next.contains('/'));
         name = next.ok_or_else(unreadable)?.to_owned();
         if !name.contains('.') && node.is_none() {
-            return Err(Error::new(Kind::Usage, format!("{record} points to the IPNS name {}", printable_within(&name, 100)))
-                .hint("Only a node can follow that: use one with `--from kubo:URL`, or name the root itself."));
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{record} points to the IPNS name {}", printable_within(&name, 100)),
+            )
+            .hint("Only a node can follow that: use one with `--from kubo:URL`, or name the root itself."));
         }
     }
-    Err(Error::new(Kind::Verification, format!("{} leads through more than {HOPS} names", printable_within(domain, 260))))
+    Err(Error::new(
+        Kind::Verification,
+        format!("{} leads through more than {HOPS} names", printable_within(domain, 260)),
+    ))
 }

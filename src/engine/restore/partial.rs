@@ -59,8 +59,9 @@ pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result
                 // Its own record has not changed, so it says what the catalog says.
                 let Some(known) = engine.known_record(vacant.key())? else {
                     let words = format!("the record of {} is missing", vacant.key());
-                    return Err(Error::new(Kind::NotFound, words)
-                        .hint("The file is a difference to a root that was never imported here: import that one first."));
+                    return Err(Error::new(Kind::NotFound, words).hint(
+                        "The file is a difference to a root that was never imported here: import that one first.",
+                    ));
                 };
                 vacant.insert(known)
             }
@@ -98,7 +99,8 @@ async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
                 continue;
             }
             let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty() && !name.contains('/'));
-            let name = name.ok_or_else(|| Error::new(Kind::Verification, "a directory of records has a name that is none"))?;
+            let name =
+                name.ok_or_else(|| Error::new(Kind::Verification, "a directory of records has a name that is none"))?;
             let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
             // Names of repositories have at most 255 characters.
             if below.len() <= 400 {

@@ -10,9 +10,9 @@ use tokio::task::spawn_blocking;
 use super::directory::Directory;
 use super::records::Records;
 use super::tree::{BlockTree, Tree};
-use crate::engine::{Engine, exported};
 use crate::engine::job::Job;
 use crate::engine::verify::panicked;
+use crate::engine::{Engine, exported};
 use crate::error::{Error, Kind, Result};
 use crate::node::source::{BlockSource, CarFile, HttpBlocks};
 use crate::text::printable_within;
@@ -85,7 +85,10 @@ impl Place {
     }
 
     /// Opens it for its blocks; nothing for a directory, which has none.
-    pub(super) async fn blocks(&self, authorization: Option<String>) -> Result<Option<(Arc<dyn BlockSource>, Vec<Cid>)>> {
+    pub(super) async fn blocks(
+        &self,
+        authorization: Option<String>,
+    ) -> Result<Option<(Arc<dyn BlockSource>, Vec<Cid>)>> {
         match self {
             Self::Gateway(address) => Ok(Some((Arc::new(HttpBlocks::gateway(address)?), Vec::new()))),
             Self::Kubo(address) => Ok(Some((Arc::new(HttpBlocks::kubo(address, authorization)?), Vec::new()))),

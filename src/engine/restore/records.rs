@@ -53,8 +53,7 @@ impl Records {
         let place = tree.source.place();
         let read = super::partial::read(&tree, engine, job).await;
         let repositories = read.context(|| format!("can't read the registry at {place}"))?;
-        let profile =
-            if tree.root.version() == cid::Version::V0 { Profile::V0_2015 } else { Profile::V1_2025 };
+        let profile = if tree.root.version() == cid::Version::V0 { Profile::V0_2015 } else { Profile::V1_2025 };
         let (root, tree) = (Some(tree.root), Tree::Blocks(tree));
         let default_platform = Platform::host();
         Ok(Self { root, profile, name: None, default_platform, partial: true, repositories, tree })
@@ -68,10 +67,8 @@ impl Records {
         })?;
         let catalog: CatalogRecord = records::read_catalog(&bytes)?;
         if catalog.site_version != SITE_VERSION {
-            let words = format!(
-                "its pages have version {}, and this program writes {SITE_VERSION}",
-                catalog.site_version
-            );
+            let words =
+                format!("its pages have version {}, and this program writes {SITE_VERSION}", catalog.site_version);
             return Err(Error::new(Kind::Verification, words).hint("Use the version of Roadstead that wrote it."));
         }
         let profile: Profile = catalog
@@ -94,8 +91,11 @@ impl Records {
             job.tell(Event::Progress { what: "records", done: repositories.len() as u64, total });
         }
         drop(reading);
-        let platforms: BTreeSet<&Platform> =
-            repositories.iter().flat_map(|record| &record.tags).filter_map(|tag| tag.default_platform.as_ref()).collect();
+        let platforms: BTreeSet<&Platform> = repositories
+            .iter()
+            .flat_map(|record| &record.tags)
+            .filter_map(|tag| tag.default_platform.as_ref())
+            .collect();
         if platforms.len() > 1 {
             return Err(Error::new(Kind::Verification, "its records name several default platforms"));
         }

@@ -69,7 +69,8 @@ impl TreeRegistry {
 #[async_trait]
 impl Registry for TreeRegistry {
     async fn head(&self, repository: &RepositoryName, target: &Target) -> Result<Head> {
-        let bytes = self.read(repository, target).await?.ok_or_else(|| self.missing(&format!("{repository} {target}")))?;
+        let bytes =
+            self.read(repository, target).await?.ok_or_else(|| self.missing(&format!("{repository} {target}")))?;
         Ok(Head { digest: Some(Digest::of(&bytes)), media_type: None, size: Some(bytes.len() as u64) })
     }
 

@@ -133,7 +133,8 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
         let name = yard.name("app");
         let layer = Digest::of(&vec![7_u8; (3 << 20) + 5]);
         let engine = Arc::clone(&restored.engine);
-        let given = tokio::task::spawn_blocking(move || engine.served_blob(&name, &layer, false)).await.unwrap().unwrap();
+        let given =
+            tokio::task::spawn_blocking(move || engine.served_blob(&name, &layer, false)).await.unwrap().unwrap();
         assert!(given.is_some());
         assert_eq!(stored(&restored.engine), before + 1);
         // Everything that an export reads.
@@ -153,7 +154,8 @@ async fn a_lazy_blob_whose_place_is_gone_is_an_error_in_words() {
     let from = yard.export("tree.car").await;
     let restored = restore(&from, None, true).await.unwrap();
     std::fs::remove_file(&from).unwrap();
-    let error = restored.engine.export_car(&from.with_extension("x.car"), false, None, &Job::new().0).await.unwrap_err();
+    let error =
+        restored.engine.export_car(&from.with_extension("x.car"), false, None, &Job::new().0).await.unwrap_err();
     assert!(error.to_string().contains("tree.car"), "{error}");
     // What upstream still has can be added again.
     let error = restore(&yard.export("tree").await, None, true).await.err().unwrap();
@@ -255,8 +257,7 @@ async fn an_import_merges_shows_collisions_and_takes_the_difference() {
         yard.put("app/below", "1", &image("linux/arm64", "moved"));
         yard.add(&["app:grown", "app/below:1"]).await;
         let difference = yard.directory.path().join("difference.car");
-        let exported =
-            yard.engine.export_car(&difference, false, Some(before), &Job::new().0).await.unwrap();
+        let exported = yard.engine.export_car(&difference, false, Some(before), &Job::new().0).await.unwrap();
         assert!(exported.bytes < 2 << 20, "{} bytes: eight of nine leaves are there", exported.bytes);
         if profile == others {
             let (plan, returned) = import(&difference, false).await.unwrap();

@@ -165,31 +165,91 @@ async fn lies_are_refused_in_words() {
     let size = blob.size;
     let cases: Vec<(&str, Lie, &str, Kind)> = vec![
         ("no registry", Box::new(|forged, _| forged.set("catalog.json", None)), "no `catalog.json`", Kind::NotFound),
-        ("newer", Box::new(|f, _| f.replace("catalog.json", "\"format\":1", "\"format\":9")), "format 9", Kind::Verification),
-        ("pages", Box::new(|f, _| f.replace("catalog.json", "\"site_version\":1", "\"site_version\":7")), "version 7", Kind::Verification),
-        ("profile", Box::new(|f, _| f.replace("catalog.json", "unixfs-v1-2025", "unixfs-v9")), "profile", Kind::Verification),
-        ("a part elsewhere", Box::new(|f, _| f.replace("catalog.json", "catalog/_repositories", "catalog/../../x/_repositories")), "part", Kind::Verification),
+        (
+            "newer",
+            Box::new(|f, _| f.replace("catalog.json", "\"format\":1", "\"format\":9")),
+            "format 9",
+            Kind::Verification,
+        ),
+        (
+            "pages",
+            Box::new(|f, _| f.replace("catalog.json", "\"site_version\":1", "\"site_version\":7")),
+            "version 7",
+            Kind::Verification,
+        ),
+        (
+            "profile",
+            Box::new(|f, _| f.replace("catalog.json", "unixfs-v1-2025", "unixfs-v9")),
+            "profile",
+            Kind::Verification,
+        ),
+        (
+            "a part elsewhere",
+            Box::new(|f, _| f.replace("catalog.json", "catalog/_repositories", "catalog/../../x/_repositories")),
+            "part",
+            Kind::Verification,
+        ),
         ("a record of another", in_record("\"name\":", "\"name\":\"other\",\"x\":"), "is about", Kind::Verification),
-        ("a record that is missing", { let record = record.clone(); Box::new(move |f: &mut Forged, _: &str| f.set(&record, None)) }, "missing", Kind::Verification),
-        ("another image", in_record("\"digest\":\"sha256:", "\"digest\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\",\"x\":\"sha256:"), "not in the tree", Kind::NotFound),
+        (
+            "a record that is missing",
+            {
+                let record = record.clone();
+                Box::new(move |f: &mut Forged, _: &str| f.set(&record, None))
+            },
+            "missing",
+            Kind::Verification,
+        ),
+        (
+            "another image",
+            in_record(
+                "\"digest\":\"sha256:",
+                "\"digest\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\",\"x\":\"sha256:",
+            ),
+            "not in the tree",
+            Kind::NotFound,
+        ),
         ("a blob that is missing", forge_blob(Box::new(|f| f.raw(b"short"))), "instead of", Kind::Verification),
         ("other bytes", forge_blob(Box::new(move |f| f.raw(&vec![9; size as usize]))), "sha256:", Kind::Verification),
-        ("a directory as a blob", forge_blob(Box::new(|f| f.link("oci/v2"))), "not a node of a file", Kind::Verification),
-        ("sizes that lie", forge_blob(Box::new(move |f| { let leaf = f.raw(b"tiny"); let node = file_node(&[(leaf, size)], size); f.node(node) })), "is said to have", Kind::Verification),
-        ("parts of nothing", forge_blob(Box::new(move |f| {
-            let leaf = f.raw(&vec![1; size as usize]);
-            let empty = f.raw(b"");
-            let node = file_node(&[(empty, 0), (leaf, size)], size);
-            f.node(node)
-        })), "without bytes", Kind::Verification),
-        ("endless depth", forge_blob(Box::new(move |f| {
-            let mut link = f.raw(&vec![1; size as usize]);
-            for _ in 0..40 {
-                let node = file_node(&[(link, size)], size);
-                link = f.node(node);
-            }
-            link
-        })), "deep", Kind::Verification),
+        (
+            "a directory as a blob",
+            forge_blob(Box::new(|f| f.link("oci/v2"))),
+            "not a node of a file",
+            Kind::Verification,
+        ),
+        (
+            "sizes that lie",
+            forge_blob(Box::new(move |f| {
+                let leaf = f.raw(b"tiny");
+                let node = file_node(&[(leaf, size)], size);
+                f.node(node)
+            })),
+            "is said to have",
+            Kind::Verification,
+        ),
+        (
+            "parts of nothing",
+            forge_blob(Box::new(move |f| {
+                let leaf = f.raw(&vec![1; size as usize]);
+                let empty = f.raw(b"");
+                let node = file_node(&[(empty, 0), (leaf, size)], size);
+                f.node(node)
+            })),
+            "without bytes",
+            Kind::Verification,
+        ),
+        (
+            "endless depth",
+            forge_blob(Box::new(move |f| {
+                let mut link = f.raw(&vec![1; size as usize]);
+                for _ in 0..40 {
+                    let node = file_node(&[(link, size)], size);
+                    link = f.node(node);
+                }
+                link
+            })),
+            "deep",
+            Kind::Verification,
+        ),
     ];
     for (what, lie, words, kind) in cases {
         let mut forged = Forged::read(&path);

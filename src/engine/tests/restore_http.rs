@@ -102,11 +102,8 @@ async fn a_gateway_and_a_node_give_the_same_root() {
     for profile in Profile::ALL {
         let (_yard, path, root) = exported(profile).await;
         let address = serve(&path, nothing()).await;
-        for from in [
-            format!("http://{address}"),
-            format!("kubo:http://{address}"),
-            format!("http://{address}/api/v0/"),
-        ] {
+        for from in [format!("http://{address}"), format!("kubo:http://{address}"), format!("http://{address}/api/v0/")]
+        {
             let (_directory, engine, _) = restore(&from, root).await.unwrap();
             assert_eq!(engine.root().unwrap(), Some(root), "{from}");
         }
@@ -132,8 +129,16 @@ async fn stumbling_is_waited_for_and_lies_are_not_taken() {
         (Box::new(|_, _| Some(StatusCode::NOT_FOUND.into_response())), Kind::NotFound, "is not at"),
         (Box::new(|_, _| Some((StatusCode::FORBIDDEN, "\u{1b}[31mno").into_response())), Kind::Auth, "403"),
         (Box::new(|_, _| Some((StatusCode::GONE, "blocked").into_response())), Kind::Network, "410"),
-        (Box::new(|_, _| Some((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "9999")]).into_response())), Kind::Network, "429"),
-        (Box::new(|_, path| Some((StatusCode::FOUND, [(header::LOCATION, path.to_owned())]).into_response())), Kind::Network, "could not be asked"),
+        (
+            Box::new(|_, _| Some((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "9999")]).into_response())),
+            Kind::Network,
+            "429",
+        ),
+        (
+            Box::new(|_, path| Some((StatusCode::FOUND, [(header::LOCATION, path.to_owned())]).into_response())),
+            Kind::Network,
+            "could not be asked",
+        ),
     ] {
         let address = serve(&path, wrong).await;
         let error = restore(&format!("http://{address}"), root).await.err().unwrap();

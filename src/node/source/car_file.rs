@@ -124,8 +124,6 @@ impl BlockSource for CarFile {
         }
         let (car, cid) = (self.clone(), *cid);
         let read = tokio::task::spawn_blocking(move || car.read(&cid));
-        read.await
-            .map_err(|error| Error::new(Kind::Unexpected, error.to_string()))?
-            .context(|| self.place())
+        read.await.map_err(|error| Error::new(Kind::Unexpected, error.to_string()))?.context(|| self.place())
     }
 }

@@ -68,7 +68,10 @@ impl HttpBlocks {
         let wrong = |why: &str| {
             // What stands before an `@` may be a password.
             let shown = address.rsplit('@').next().unwrap_or_default();
-            Error::new(Kind::Usage, format!("`{}` is no address of a gateway or node: {why}", printable_within(shown, 200)))
+            Error::new(
+                Kind::Usage,
+                format!("`{}` is no address of a gateway or node: {why}", printable_within(shown, 200)),
+            )
         };
         let base: Url = address.parse().map_err(|_| wrong("it is not a URL"))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -113,8 +116,8 @@ impl HttpBlocks {
         if status != StatusCode::OK {
             return Err(failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body)))));
         }
-        let resolved: Resolved =
-            serde_json::from_slice(&body).map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
+        let resolved: Resolved = serde_json::from_slice(&body)
+            .map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
         Ok(resolved.path)
     }
 
@@ -125,10 +128,9 @@ impl HttpBlocks {
 
     fn request(&self, cid: &Cid) -> Result<RequestBuilder> {
         let request = match self.dialect {
-            Dialect::Gateway => self
-                .client
-                .get(self.url(&format!("ipfs/{cid}?format=raw"))?)
-                .header(ACCEPT, "application/vnd.ipld.raw"),
+            Dialect::Gateway => {
+                self.client.get(self.url(&format!("ipfs/{cid}?format=raw"))?).header(ACCEPT, "application/vnd.ipld.raw")
+            }
             Dialect::Kubo => self.client.request(Method::POST, self.url(&format!("api/v0/block/get?arg={cid}"))?),
         };
         Ok(match &self.authorization {
@@ -143,7 +145,11 @@ impl HttpBlocks {
         let never = |error: Error| (error, None);
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
-            (Error::new(Kind::Network, format!("{} could not be asked for block {cid}", self.place())).caused_by(error), backoff)
+            (
+                Error::new(Kind::Network, format!("{} could not be asked for block {cid}", self.place()))
+                    .caused_by(error),
+                backoff,
+            )
         };
         let mut response = self.request(cid).map_err(never)?.send().await.map_err(failed)?;
         let status = response.status();
