@@ -16,5 +16,6 @@ mod nodes;
 mod peers;
 mod publishing;
 mod readme;
+mod restoring;
 mod story;
 mod zones;
