@@ -44,12 +44,15 @@ pub(super) struct Placed {
     pub(super) recorded: Option<Vec<(Digest, Option<Tag>, Digest)>>,
 }
 
+/// An image, and the registry and the repository there that its blobs are fetched from.
+pub(super) type Found = (PlannedImage, (Arc<dyn Registry>, RepositoryName));
+
 /// A request, and what came of asking for it.
 pub(super) struct Resolved {
     /// Its place among the requests.
     pub(super) index: usize,
     pub(super) request: String,
-    pub(super) outcome: Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))>,
+    pub(super) outcome: Result<Found>,
 }
 
 impl Engine {
@@ -250,21 +253,13 @@ impl Engine {
         }
     }
 
-    async fn resolve(
-        &self,
-        request: &AddRequest,
-        job: &Job,
-    ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
+    async fn resolve(&self, request: &AddRequest, job: &Job) -> Result<Found> {
         let placed = self.place(request).await?;
         self.resolve_placed(placed, job).await
     }
 
     /// Asks what a request whose place is worked out consists of.
-    pub(super) async fn resolve_placed(
-        &self,
-        placed: Placed,
-        job: &Job,
-    ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
+    pub(super) async fn resolve_placed(&self, placed: Placed, job: &Job) -> Result<Found> {
         let request = &placed.request;
         let (existing, expected) = self.look_up(&placed)?;
         // What came along was chosen by nobody.
