@@ -133,7 +133,8 @@ impl Authority {
         first.map(|(_, said)| said).ok_or_else(|| {
             let asked = count(servers.len() as u64, "authoritative server", "authoritative servers");
             let none = format!("none of {asked} of {} can be asked", shown(name));
-            let error = Error::new(Kind::Network, none).hint("Check that this machine may speak DNS over TCP (port 53).");
+            let error =
+                Error::new(Kind::Network, none).hint("Check that this machine may speak DNS over TCP (port 53).");
             match failed {
                 Some(cause) => error.caused_by(cause),
                 None => error,

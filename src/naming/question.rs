@@ -36,9 +36,8 @@ pub(super) enum Said {
 /// A name as a person writes it, made absolute.
 pub(super) fn name(text: &str) -> Result<Name> {
     let shown = printable_within(text, 260);
-    let mut name = Name::from_ascii(text).map_err(|error| {
-        Error::new(Kind::Usage, format!("`{shown}` is no name that DNS can have")).caused_by(error)
-    })?;
+    let mut name = Name::from_ascii(text)
+        .map_err(|error| Error::new(Kind::Usage, format!("`{shown}` is no name that DNS can have")).caused_by(error))?;
     name.set_fqdn(true);
     Ok(name)
 }
