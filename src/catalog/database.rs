@@ -61,8 +61,12 @@ impl Catalog {
                 .hint("Choose another data directory with `--data-dir`."));
         }
         if !file.try_exists().context(|| format!("can't look at {}", file.display()))? {
-            return Err(Error::new(Kind::NotFound, format!("there is no catalog in {}", file.display()))
-                .hint("`roadstead add REF` makes one; `--data-dir` says where."));
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("there is no catalog in the directory {}", directory.display()),
+            )
+            .hint("`roadstead add REF` mirrors an image and makes one there.")
+            .hint("If there is one elsewhere, name its directory with `--data-dir` or ROADSTEAD_DATA_DIR."));
         }
         let catalog = Self { file: file.to_owned(), read_only: true, idle: Mutex::default() };
         let connection = catalog.connect()?;

@@ -17,6 +17,7 @@ pub mod pages;
 pub mod publications;
 pub mod repositories;
 pub mod settings;
+mod soundness;
 pub mod state;
 pub mod statistics;
 pub mod targets;

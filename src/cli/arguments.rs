@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, diff, export, gc, history, list, man, outdated, publish, remove, rollback, root,
-    serve, show, target, undo, update, verify,
+    add, allow, client, completions, config, diff, doctor, export, gc, groups, history, list, man, outdated, publish,
+    remove, rollback, root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -137,11 +137,15 @@ pub(super) enum Verb {
     History(history::Arguments),
     /// Show what differs between two roots.
     Diff(diff::Arguments),
-    /// Check all that is stored against its digests, and the tree against its root.
+    /// Print or write what a client needs to pull from here.
+    Client(client::Arguments),
+    /// Check blobs against their digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Show all of it work on an image made on the spot, without network.
+    /// Check the machine: directory, catalog, configuration, credentials, terminal, network.
+    Doctor(doctor::Arguments),
+    /// See all of it work on an image made on the spot, without network.
     Demo,
-    /// Show the configuration, or write a first one.
+    /// Show or write the configuration, or print a web server's.
     Config(config::Arguments),
     /// Print the completion script of a shell.
     Completions(completions::Arguments),
@@ -151,7 +155,7 @@ pub(super) enum Verb {
 
 /// The whole tree.
 pub(super) fn command() -> Command {
-    Arguments::command()
+    groups::grouped(Arguments::command())
 }
 
 impl Global {

@@ -78,6 +78,12 @@ impl Context {
         self.open(None)
     }
 
+    /// Whether the usual data directory is meant and has nothing yet.
+    pub(super) fn is_new(&self) -> bool {
+        let usual = self.settings.data_dir.as_ref().filter(|data_dir| data_dir.origin == Origin::Default);
+        usual.is_some_and(|data_dir| !data_dir.value.join("catalog.db").exists())
+    }
+
     /// Opens the catalog to read, also where nothing can be written.
     pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
         Engine::open_read_only(self.options(None)?)

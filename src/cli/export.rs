@@ -67,9 +67,12 @@ fn summary(exported: &Exported, is_car: bool) -> String {
         .map(|(number, one, many)| count(number, one, many))
         .collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    let shared =
-        if exported.hard_links + exported.reflinks > 0 { ", of which links take no space of their own" } else { "" };
-    format!("{}{kinds}, {} in all{shared}", count(exported.files, "file", "files"), bytes(exported.bytes))
+    let written = match exported.written {
+        0 => "all were there already".to_owned(),
+        all if all == exported.files => format!("{} written, the rest links", bytes(exported.written_bytes)),
+        some => format!("{} new or changed, {} written", some, bytes(exported.written_bytes)),
+    };
+    format!("{}{kinds} of {} together; {written}", count(exported.files, "file", "files"), bytes(exported.bytes))
 }
 
 #[cfg(test)]
@@ -83,7 +86,9 @@ mod tests {
             bytes: 43 << 20,
             hard_links: 100,
             reflinks: 0,
-            copies: 1,
+            copies: 20,
+            written: 120,
+            written_bytes: 1 << 20,
             blocks: 7,
         }
     }
@@ -92,8 +97,10 @@ mod tests {
     fn what_a_person_reads() {
         assert_eq!(
             summary(&sample(), false),
-            "120 files (100 hard links, 1 copy), 43 MiB in all, of which links take no space of their own"
+            "120 files (100 hard links, 20 copies) of 43 MiB together; 1.0 MiB written, the rest links"
         );
+        assert!(summary(&Exported { written: 3, ..sample() }, false).ends_with("; 3 new or changed, 1.0 MiB written"));
+        assert!(summary(&Exported { written: 0, ..sample() }, false).ends_with("; all were there already"));
         assert_eq!(summary(&sample(), true), "7 blocks, 43 MiB");
     }
 

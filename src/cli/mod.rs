@@ -6,13 +6,16 @@
 mod add;
 mod allow;
 mod arguments;
+mod client;
 mod completions;
 mod config;
 mod context;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 mod gc;
+mod groups;
 mod history;
 mod interface;
 mod list;
@@ -108,6 +111,10 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Init(arguments) }) => {
             return config::init(arguments, &given, output);
         }
+        Verb::Config(config::Arguments { verb: config::ConfigVerb::Web(arguments) }) => {
+            return config::web(arguments, output);
+        }
+        Verb::Doctor(asked) => return doctor::run(asked, arguments.global.clone(), &given, output),
         _ => {}
     }
     let context = Context::new(arguments.global, &given, output.clone())?;
@@ -131,10 +138,11 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Target(arguments) => target::run(&arguments, &context),
         Verb::History(arguments) => history::run(&arguments, &context),
         Verb::Diff(arguments) => diff::run(&arguments, &context),
+        Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),
-        Verb::Completions(_) | Verb::Man(_) => Ok(Exit::Done),
+        Verb::Completions(_) | Verb::Man(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }
 }
 

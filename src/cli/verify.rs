@@ -65,8 +65,12 @@ fn summary(verified: &Verified) -> String {
         ),
     };
     format!(
-        "Read {}, {}: all are what their digests say, and the tree has its root.{published}{repaired}",
+        "Read {} of images{}, {}: all are what their digests say, and the tree has its root.{published}{repaired}",
         count(verified.blobs, "blob", "blobs"),
+        match verified.others {
+            0 => String::new(),
+            others => format!(" and {}", count(others, "generated file", "generated files")),
+        },
         bytes(verified.bytes)
     )
 }
@@ -108,6 +112,7 @@ mod tests {
     fn sample() -> Verified {
         Verified {
             blobs: 40,
+            others: 22,
             bytes: 700 << 20,
             damaged: vec![
                 Damage {

@@ -37,8 +37,35 @@ pub struct Exported {
     pub reflinks: u64,
     /// Files that are copies.
     pub copies: u64,
+    /// Files that this export wrote; the others were there from a former one.
+    pub written: u64,
+    /// Bytes of what it wrote that take room of their own: links don't.
+    pub written_bytes: u64,
     /// Blocks of a CAR.
     pub blocks: u64,
+}
+
+impl Exported {
+    /// Nothing yet.
+    fn of(root: Cid) -> Self {
+        Self {
+            root,
+            files: 0,
+            bytes: 0,
+            hard_links: 0,
+            reflinks: 0,
+            copies: 0,
+            written: 0,
+            written_bytes: 0,
+            blocks: 0,
+        }
+    }
+
+    /// Counts a file that was not there; `room` is what it takes.
+    fn wrote(&mut self, room: u64) {
+        self.written += 1;
+        self.written_bytes += room;
+    }
 }
 
 fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -69,8 +96,7 @@ impl Engine {
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
         let root = Self::root_to_export(&reader)?;
         super::exported::claim(target)?;
-        let mut exported =
-            Exported { root: root.cid, files: 0, bytes: 0, hard_links: 0, reflinks: 0, copies: 0, blocks: 0 };
+        let mut exported = Exported::of(root.cid);
         self.write_entries(&reader, &root, target, job, &mut exported)?;
         super::exported::finish(target, &root.cid.to_string())?;
         Ok(exported)
@@ -110,16 +136,21 @@ impl Engine {
             exported.files += 1;
             exported.bytes += blob.size;
             if blob.inline {
-                super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)?;
+                if super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)? {
+                    exported.wrote(blob.size);
+                }
                 exported.copies += 1;
             } else {
                 self.check_length(&blob)?;
-                super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
-                match self
+                let there = super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
+                let kind = self
                     .store
                     .link_out(&blob.digest, &path)
-                    .context(|| format!("can't export to {}", path.display()))?
-                {
+                    .context(|| format!("can't export to {}", path.display()))?;
+                if !there {
+                    exported.wrote(if kind == LinkKind::Copy { blob.size } else { 0 });
+                }
+                match kind {
                     LinkKind::HardLink => exported.hard_links += 1,
                     LinkKind::Reflink => exported.reflinks += 1,
                     LinkKind::Copy => exported.copies += 1,
@@ -156,13 +187,11 @@ impl Engine {
         finished.context(words)?;
         fs::rename(&temporary.path, target).context(words)?;
         Ok(Exported {
-            root: root.cid,
-            files: 0,
             bytes: out.bytes,
-            hard_links: 0,
-            reflinks: 0,
-            copies: 0,
+            written: 1,
+            written_bytes: out.bytes,
             blocks: out.blocks,
+            ..Exported::of(root.cid)
         })
     }
 

@@ -78,24 +78,28 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a small file, unless it is what it should be. A new file replaces an old one: it might be a hard link.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a small file, unless it is what it should be; whether it was written. A new file replaces an old one: it might be a
+/// hard link.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<bool> {
     let words = || format!("can't write {}", path.display());
     if let Ok(found) = fs::symlink_metadata(path) {
         if found.is_file() && found.len() == bytes.len() as u64 && fs::read(path).is_ok_and(|old| old == bytes) {
-            return Ok(());
+            return Ok(false);
         }
         clear(path).context(words)?;
     }
-    fs::write(path, bytes).context(words)
+    fs::write(path, bytes).context(words).map(|()| true)
 }
 
-/// Removes what is in the way of a link, unless it is that link.
-pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<()> {
+/// Removes what is in the way of a link, unless it is that link; whether it is.
+pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
     let same = fs::metadata(blob).is_ok_and(|blob| blob.ino() == found.ino() && blob.dev() == found.dev());
-    if same { Ok(()) } else { clear(path).context(|| format!("can't replace {}", path.display())) }
+    if !same {
+        clear(path).context(|| format!("can't replace {}", path.display()))?;
+    }
+    Ok(same)
 }
 
 fn clear(path: &Path) -> std::io::Result<()> {

@@ -214,7 +214,7 @@ pub struct Added {
 }
 
 /// What is to be removed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct RemovePlan {
     /// The images.
     pub images: Vec<RemovedImage>,
@@ -224,6 +224,10 @@ pub struct RemovePlan {
     pub frees: u64,
     /// Bytes that stay because other images share them.
     pub shared: u64,
+    /// Those images, the first few by how much they share.
+    pub shared_with: Vec<String>,
+    /// How many they are.
+    pub shared_by: u64,
     /// Bytes that stay because published roots that are kept need them.
     pub kept: u64,
 }

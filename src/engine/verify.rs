@@ -30,8 +30,7 @@ impl Engine {
         let total = all.len() as u64;
         for (done, blob) in all.into_iter().enumerate() {
             job.check()?;
-            verified.blobs += 1;
-            verified.bytes += blob.size;
+            verified.count(&blob, statistics::is_counted(&*self.catalog.read()?, blob.id)?);
             if let Some(problem) = self.check_blob(blob.clone(), job).await?
                 && self.is_still_needed(&blob.digest)?
             {
@@ -107,8 +106,7 @@ impl Engine {
         let mut damaged = Vec::new();
         blobs::each_inline(&reader, |blob| {
             let bytes = blobs::bytes(&reader, blob.id)?;
-            verified.blobs += 1;
-            verified.bytes += blob.size;
+            verified.count(&blob, statistics::is_counted(&reader, blob.id)?);
             if Digest::of(&bytes) != blob.digest || file::of_bytes(self.profile, &bytes).0 != blob.link {
                 damaged.push(blob);
             }
@@ -215,6 +213,14 @@ fn build_from_nothing(writer: &Writer<'_>) -> Result<cid::Cid> {
     let root = super::tree::update(writer, &settings, &touched)?;
     state::set_root(writer, &root)?;
     Ok(root.cid)
+}
+
+impl Verified {
+    /// Counts a file; `stats` counts only what images consist of, so that is told from the rest.
+    fn count(&mut self, blob: &Blob, of_an_image: bool) {
+        *if of_an_image { &mut self.blobs } else { &mut self.others } += 1;
+        self.bytes += blob.size;
+    }
 }
 
 /// A panic on another thread as an error.

@@ -6,7 +6,9 @@
 #![expect(clippy::print_stderr, reason = "the logs of the programs are shown when a test fails")]
 
 mod cli;
+mod clients;
 mod crash;
+mod doctor;
 mod faults;
 mod house;
 mod images;

@@ -16,6 +16,7 @@ impl Knot {
         let directory = Directory::new();
         let (port, path) = (dns::port(), directory.path().display().to_string());
         directory.make("run");
+        directory.make("db");
         let mut config = format!(
             "server:\n  rundir: {path}/run\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: {path}/db\n\
              log:\n  - target: stdout\n    any: info\n{keys}acl:\n  - id: record\n    key: {key}\n    action: update\n    \
