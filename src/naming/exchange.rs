@@ -68,13 +68,8 @@ impl Server {
         let addresses = match self {
             Self::At(address) => vec![*address],
             Self::Named(text) => {
-                let unknown =
-                    || Error::new(Kind::Network, format!("can't find the address of the DNS server {self}"));
-                lookup_host(text.as_str())
-                    .await
-                    .map_err(|error| unknown().caused_by(error))?
-                    .take(ADDRESSES)
-                    .collect()
+                let unknown = || Error::new(Kind::Network, format!("can't find the address of the DNS server {self}"));
+                lookup_host(text.as_str()).await.map_err(|error| unknown().caused_by(error))?.take(ADDRESSES).collect()
             }
         };
         let mut refused = None;

@@ -53,18 +53,14 @@ pub(super) fn refusal(asked: &Asked<'_>, answer: &Message) -> Option<Error> {
             Error::new(Kind::Usage, format!("{server} says that {name} is not in the zone {zone} ({code})"))
                 .hint("Check the domain, and where its zone is cut.")
         }
-        ResponseCode::NotImp => {
-            Error::new(Kind::Network, format!("{server} takes no updates at all ({code})"))
-                .hint("Name the zone's primary server, or use `--dns manual`.")
-        }
+        ResponseCode::NotImp => Error::new(Kind::Network, format!("{server} takes no updates at all ({code})"))
+            .hint("Name the zone's primary server, or use `--dns manual`."),
         ResponseCode::ServFail => {
             Error::new(Kind::Network, format!("{server} failed to change the zone {zone} ({code})"))
                 .hint("Its log says why: often it may not write the zone's file or journal.")
         }
-        ResponseCode::FormErr => {
-            Error::new(Kind::Network, format!("{server} does not understand the update ({code})"))
-                .hint("It may not know TSIG or RFC 2136; `--dns manual` works with every server.")
-        }
+        ResponseCode::FormErr => Error::new(Kind::Network, format!("{server} does not understand the update ({code})"))
+            .hint("It may not know TSIG or RFC 2136; `--dns manual` works with every server."),
         code => Error::new(Kind::Network, format!("{server} does not change {name}: it answers {code}")),
     })
 }
@@ -88,8 +84,10 @@ fn of_the_key(asked: &Asked<'_>, signature: &TSIG) -> Option<Error> {
             refused(skew(server, asked.time, theirs))
                 .hint("Set the clock of the machine that is wrong: signatures are good for five minutes.")
         }
-        TsigError::BadTrunc => refused(format!("{server} wants a longer signature than the key `{key}` makes (BADTRUNC)"))
-            .hint("Make the key anew with HMAC-SHA-512."),
+        TsigError::BadTrunc => {
+            refused(format!("{server} wants a longer signature than the key `{key}` makes (BADTRUNC)"))
+                .hint("Make the key anew with HMAC-SHA-512.")
+        }
         TsigError::Unknown(0) => return None,
         TsigError::Unknown(code) => refused(format!("{server} refuses the key `{key}` (TSIG error {code})")),
     })
@@ -111,13 +109,11 @@ fn skew(server: &str, ours: u64, theirs: Option<u64>) -> String {
                 words(theirs)
             )
         }
-        None => format!(
-            "this machine's clock and that of {server} are too far apart (BADTIME): it is {} here",
-            words(ours)
-        ),
+        None => {
+            format!("this machine's clock and that of {server} are too far apart (BADTIME): it is {} here", words(ours))
+        }
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -178,6 +174,8 @@ mod tests {
             assert_eq!(refused.kind(), Kind::Auth);
         }
         let both = refusal(&ASKED, &answer(ResponseCode::NotAuth, Some(TsigError::BadKey), &[])).unwrap();
-        assert!(both.hints()[0].contains("no key of this name") && both.hints()[0].contains("may not change this name"));
+        assert!(
+            both.hints()[0].contains("no key of this name") && both.hints()[0].contains("may not change this name")
+        );
     }
 }

@@ -61,8 +61,11 @@ impl Rfc2136 {
             "hmac-sha384" => TsigAlgorithm::HmacSha384,
             "hmac-sha512" => TsigAlgorithm::HmacSha512,
             _ => {
-                return Err(wrong(format!("`{}` is no algorithm that is signed with here", printable_within(algorithm, 80)))
-                    .hint("There are `hmac-sha256`, `hmac-sha384` and `hmac-sha512`."));
+                return Err(wrong(format!(
+                    "`{}` is no algorithm that is signed with here",
+                    printable_within(algorithm, 80)
+                ))
+                .hint("There are `hmac-sha256`, `hmac-sha384` and `hmac-sha512`."));
             }
         };
         // Never in a message: what can't be read may still be the secret.
@@ -209,8 +212,11 @@ impl Zone for Rfc2136 {
     async fn replace(&self, name: &str, expected: &TxtSet, wanted: &TxtSet) -> Result<()> {
         let change = self.look(name).await?;
         if !change.before.are(expected) {
-            return Err(Error::new(Kind::Locked, format!("another writer has changed {} meanwhile", shown(&change.at)))
-                .hint("Look at the record, then do it again: what is there now is taken into account."));
+            return Err(Error::new(
+                Kind::Locked,
+                format!("another writer has changed {} meanwhile", shown(&change.at)),
+            )
+            .hint("Look at the record, then do it again: what is there now is taken into account."));
         }
         match self.send(&change, swap(&change, wanted)).await {
             Ok(Sent::Taken) => Ok(()),

@@ -93,7 +93,8 @@ async fn a_record_is_made_moved_and_removed() {
 async fn what_others_have_at_the_name_stays_as_it_is() {
     for server in both() {
         let long = "x".repeat(250);
-        let foreign = ["\"v=spf1 \" \"-all\"".to_owned(), format!("\"{long}\" \"{long}\""), "\"\\255\\000\"".to_owned()];
+        let foreign =
+            ["\"v=spf1 \" \"-all\"".to_owned(), format!("\"{long}\" \"{long}\""), "\"\\255\\000\"".to_owned()];
         let mut records: Vec<&str> = foreign.iter().map(String::as_str).collect();
         records.push("\"dnslink=/ipfs/\" \"old\"");
         dns::set_raw_txt(server.port(), DOMAIN, NAME, &records);
@@ -190,9 +191,10 @@ async fn wrong_keys_are_named() {
 async fn a_zone_that_is_not_there_and_a_server_that_is_not() {
     for server in both() {
         let zone = server.zone();
-        for error in
-            [zone.read("_dnslink.example.org").await.unwrap_err(), zone.try_change("_dnslink.example.org").await.unwrap_err()]
-        {
+        for error in [
+            zone.read("_dnslink.example.org").await.unwrap_err(),
+            zone.try_change("_dnslink.example.org").await.unwrap_err(),
+        ] {
             assert_eq!(says(&error, &["does not serve the zone", "example.org"]), Kind::Network);
         }
         drop(server);
