@@ -15,6 +15,9 @@ mod refusal;
 pub mod rfc2136;
 pub mod world;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use async_trait::async_trait;
