@@ -11,7 +11,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-use crate::naming::exchange::Server;
 use crate::naming::records;
 
 pub(super) const ZONE: &str = "registry.test.";
@@ -80,10 +79,6 @@ impl Fake {
 
     pub(super) async fn with(values: &[&str]) -> Self {
         Self::on(1, 0, values).await
-    }
-
-    pub(super) fn server(&self) -> Server {
-        Server::At(self.address)
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut State)) {
