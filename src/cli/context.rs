@@ -92,6 +92,12 @@ impl Context {
         Engine::open_read_only(self.options(None)?)
     }
 
+    /// Opens the catalog to give its blobs out: it is only read, unless some of them have to be brought first.
+    pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {
+        let engine = self.open_to_read()?;
+        if engine.has_left_blobs()? { self.open(None) } else { Ok(engine) }
+    }
+
     /// The way to the nodes and zones that targets name.
     pub(super) fn peers(&self) -> Peers {
         let output = self.output.clone();

@@ -262,6 +262,8 @@ pub struct Verified {
     pub others: u64,
     /// Bytes of all of it.
     pub bytes: u64,
+    /// Blobs that a lazy restore left elsewhere until they are needed: nothing of them is here to be read.
+    pub left: u64,
     /// What was found to be wrong, in words.
     pub damaged: Vec<Damage>,
     /// Which of that was repaired.
