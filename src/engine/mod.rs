@@ -32,6 +32,7 @@ mod resolve;
 mod settle;
 pub mod shelf;
 mod show;
+pub mod standing;
 pub mod target;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,7 @@ pub struct Engine {
     store: Store,
     registries: Registries,
     notices: Arc<notices::Notices>,
+    kept_manifests: standing::KeptManifests,
     wait: Duration,
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
@@ -112,6 +114,7 @@ impl Engine {
             store,
             registries: Registries::new(options.registries),
             notices,
+            kept_manifests: standing::KeptManifests::default(),
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),
