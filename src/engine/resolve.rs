@@ -357,6 +357,14 @@ impl Engine {
         {
             return Ok(known);
         }
+        // A plan that is made again: what the tag means may have changed, what a digest means has not.
+        if matches!(placed.target, Target::Tag(_))
+            && self.kept_manifests.has_any(placed.upstream.as_ref())
+            && let Some(digest) = placed.registry.head(&placed.repository, &placed.target).await?.digest
+            && let Some(kept) = self.kept_manifests.get(placed.upstream.as_ref(), &digest)
+        {
+            return Ok(kept);
+        }
         self.fetch_manifest(placed, &placed.target).await
     }
 
@@ -374,10 +382,17 @@ impl Engine {
     }
 
     pub(super) async fn fetch_manifest(&self, placed: &Placed, target: &Target) -> Result<Arc<PlannedManifest>> {
+        if let Target::Digest(digest) = target
+            && let Some(kept) = self.kept_manifests.get(placed.upstream.as_ref(), digest)
+        {
+            return Ok(kept);
+        }
         let fetched = placed.registry.manifest(&placed.repository, target).await?;
         let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
             .context(|| format!("{} of {}", target, placed.request.source))?;
-        Ok(Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest }))
+        let planned = Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest });
+        self.kept_manifests.put(placed.upstream.as_ref(), &planned);
+        Ok(planned)
     }
 
     /// What a plan changes about an image that is there.
