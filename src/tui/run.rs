@@ -2,6 +2,7 @@
 //! it sleeps.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use super::app::App;
 use super::effect::Effect;
 use super::message::Msg;
-use super::perform::Performer;
+use super::perform::{Extras, Performer};
 use super::view;
 use crate::engine::Engine;
 use crate::engine::publish::Places;
@@ -54,6 +55,9 @@ pub(super) trait Face {
     /// Shows a text in a pager. Keys are the pager's meanwhile.
     fn page(&mut self, text: &str) -> io::Result<()>;
 
+    /// Shows a file in a pager. Keys are the pager's meanwhile.
+    fn page_file(&mut self, file: &Path) -> io::Result<()>;
+
     /// Shows a URL in a browser.
     fn browse(&mut self, url: &str) -> io::Result<()>;
 }
@@ -75,13 +79,14 @@ pub(super) async fn run<F, I>(
     mut inputs: Inputs<I>,
     engine: Arc<Engine>,
     places: Arc<dyn Places>,
+    extras: Extras,
 ) -> Result<()>
 where
     F: Face,
     I: Stream<Item = io::Result<TerminalEvent>> + Unpin,
     <F::Backend as Backend>::Error: Send + Sync + 'static,
 {
-    let mut performer = Performer::new(Arc::clone(&engine), places, inputs.sender.clone());
+    let mut performer = Performer::new(Arc::clone(&engine), places, inputs.sender.clone(), extras);
     let begun = Instant::now();
     let mut sample = interval(SAMPLE);
     sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -115,7 +120,7 @@ where
                 let now = engine.generation().ok();
                 if now == generation {
                     // A toast goes by itself.
-                    if !app.is_moving() {
+                    if !app.is_moving() && !app.is_due(begun.elapsed()) {
                         continue;
                     }
                     Msg::Tick(begun.elapsed(), jiff::Timestamp::now())
@@ -132,12 +137,14 @@ where
         }
         let mut effects = app.update(Msg::Tick(begun.elapsed(), jiff::Timestamp::now()));
         effects.extend(app.update(message));
+        super::log_feed::write(&app.take_unwritten());
         for effect in effects {
             if let Some(finish) = perform(&mut performer, face, effect)? {
                 break 'main finish;
             }
         }
     };
+    performer.stop_serving();
     if !finish {
         performer.cancel_all();
     }
@@ -177,6 +184,8 @@ fn perform<F: Face>(performer: &mut Performer, face: &mut F, effect: Effect) -> 
         Effect::Redraw => face.redraw().context(words)?,
         Effect::Suspend => face.suspend().context(words)?,
         Effect::Page(text) => face.page(&text).context(words)?,
+        Effect::PageFile(file) => face.page_file(&file).context(words)?,
+        Effect::Serve(on) => performer.serve(on),
         Effect::Browse(url) => face.browse(&url).context(words)?,
         Effect::Quit { finish } => return Ok(Some(finish)),
     }

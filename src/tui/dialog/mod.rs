@@ -1,11 +1,13 @@
 //! Dialogs: what lies over a view and gets the keys first. A dialog is a value; the view of it is drawn elsewhere.
 
 pub mod confirm;
+pub mod form;
 pub mod menu;
 pub mod palette;
 pub mod prompt;
 
 use confirm::Confirm;
+use form::Form;
 use menu::Menu;
 use palette::Palette;
 use prompt::Prompt;
@@ -27,6 +29,8 @@ pub enum Dialog {
     Confirm(Box<Confirm>),
     /// A line of text is asked for.
     Prompt(Prompt),
+    /// A target, field by field.
+    Form(Box<Form>),
     /// The commands, to choose one.
     Palette(Palette),
     /// Some things to choose from.

@@ -1,13 +1,13 @@
 //! Drawing: a picture of the [`App`], made of nothing else. Whatever came from outside passes `cells`.
 
 pub mod frame;
+pub(super) mod publish;
 
 mod details;
 mod dialogs;
 mod images;
 mod jobs;
 mod log;
-mod publish;
 mod stats;
 mod table;
 
