@@ -151,6 +151,17 @@ impl Shown {
                 line("max_parallel", json!(number));
             }
         }
+        let interface = &settings.interface;
+        let origin = |said: bool| if said { Origin::File } else { Origin::Default };
+        let theme = interface.theme.as_deref().unwrap_or("terminal");
+        line("interface.theme", json!(theme), origin(interface.theme.is_some()));
+        line("interface.mouse", json!(interface.mouse.unwrap_or(true)), origin(interface.mouse.is_some()));
+        if let Some(ascii) = interface.ascii {
+            line("interface.ascii", json!(ascii), Origin::File);
+        }
+        for (command, keys) in &interface.keys {
+            line(&format!("interface.keys.{command}"), json!(keys.join(" ")), Origin::File);
+        }
         Self { config_exists: settings.config_exists, settings: lines }
     }
 
@@ -175,7 +186,8 @@ mod tests {
     fn every_setting_says_where_it_comes_from() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
-        let text = "max_parallel = 5\n[registries.'docker.io']\nmirror = 'mirror.example.com'\nca_file = '/ca.pem'\n";
+        let text = "max_parallel = 5\n[registries.'docker.io']\nmirror = 'mirror.example.com'\nca_file = '/ca.pem'\n\
+                    [interface]\ntheme = 'dark'\n[interface.keys]\nadd = ['a', 'insert']\n";
         std::fs::write(&path, text).unwrap();
         let given = Given {
             config: Some(Setting::new(path, Origin::Environment)),
@@ -197,6 +209,9 @@ mod tests {
                 vec!["max_parallel", "5", "file"],
                 vec!["registries.\"docker.io\".mirror", "mirror.example.com", "file"],
                 vec!["registries.\"docker.io\".ca_file", "/ca.pem", "file"],
+                vec!["interface.theme", "dark", "file"],
+                vec!["interface.mouse", "true", "default"],
+                vec!["interface.keys.add", "a", "insert", "file"],
             ]
         );
     }

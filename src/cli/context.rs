@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -180,6 +181,17 @@ impl Context {
         if !self.is_logging() {
             return;
         }
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(self.output.message_paint.is_colour())
+            .with_target(false)
+            .with_filter(ours());
+        // A second call, in a test, changes nothing.
+        let _ = tracing_subscriber::registry().with(self.log_filter()).with(lines).try_init();
+    }
+
+    /// What is logged, as `-v` and `ROADSTEAD_LOG` say.
+    pub(super) fn log_filter(&self) -> EnvFilter {
         let level = match self.global.verbose {
             0 | 1 => "roadstead=info",
             2 => "roadstead=debug",
@@ -187,21 +199,10 @@ impl Context {
         };
         let asked = std::env::var("ROADSTEAD_LOG").ok().filter(|value| !value.is_empty());
         let filter = asked.as_deref().unwrap_or(level);
-        let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        EnvFilter::try_new(filter).unwrap_or_else(|error| {
             self.output.warning(&format!("ROADSTEAD_LOG is not understood: {error}"));
             EnvFilter::new(level)
-        });
-        // Libraries may log what we never would, such as headers; only their warnings are let through.
-        let ours = tracing_subscriber::filter::filter_fn(|meta| {
-            *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead")
-        });
-        let lines = tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(self.output.message_paint.is_colour())
-            .with_target(false)
-            .with_filter(ours);
-        // A second call, in a test, changes nothing.
-        let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+        })
     }
 }
 
@@ -217,6 +218,11 @@ fn by_hand(name: &str, wanted: &TxtSet) -> String {
     }
     lines.push("Waiting until the zone's servers say it; ^C stops.".to_owned());
     lines.join("\n")
+}
+
+/// Libraries may log what we never would, such as headers; only their warnings are let through.
+pub(super) fn ours() -> FilterFn {
+    FilterFn::new(|meta| *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead"))
 }
 
 fn is_yes(answer: &str) -> bool {

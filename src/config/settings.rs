@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use directories::ProjectDirs;
 
-use super::ConfigFile;
+use super::{ConfigFile, InterfaceSettings};
 use crate::error::{Error, Kind, Result};
 use crate::registry::RegistrySettings;
 
@@ -83,6 +83,8 @@ pub struct Settings {
     pub max_parallel: Setting<usize>,
     /// What the file says of registries.
     pub registries: BTreeMap<String, RegistrySettings>,
+    /// What the file says of the terminal interface.
+    pub interface: InterfaceSettings,
 }
 
 impl Settings {
@@ -122,6 +124,7 @@ impl Settings {
                 None => Setting::new(Self::MAX_PARALLEL, Origin::Default),
             },
             registries: file.registries,
+            interface: file.interface,
         })
     }
 
@@ -135,6 +138,7 @@ impl Settings {
             wait,
             max_parallel: Setting::new(Self::MAX_PARALLEL, Origin::Default),
             registries: BTreeMap::new(),
+            interface: super::file::InterfaceSettings::default(),
         }
     }
 

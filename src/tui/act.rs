@@ -1,7 +1,9 @@
 //! What commands do.
 
+use super::adding;
 use super::app::{App, Tab};
 use super::command::Command;
+use super::describe::Role;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
 use super::dialog::menu::{Item, Menu};
@@ -11,8 +13,8 @@ use super::effect::Effect;
 use super::problem::Problem;
 use super::state::images::Level;
 use super::theme::{self, Theme};
-use super::adding;
 use super::work::{Plan, Request};
+use super::{publishing, serving};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
 use crate::error::{Error, Kind};
@@ -65,7 +67,16 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::UpdateAll => app.plan(Request::Update(Vec::new())),
         Command::Undo => app.plan(Request::Undo),
         Command::Gc => app.plan(Request::Gc),
-        Command::PublishAll => app.plan(Request::Publish(PublishRequest::default())),
+        Command::PublishAll => publishing::publish(app),
+        Command::TargetAdd
+        | Command::TargetEdit
+        | Command::TargetTest
+        | Command::TargetRemove
+        | Command::Rollback
+        | Command::Compare => publishing::act(app, command),
+        Command::Open if app.tab == Tab::Publish => publishing::act(app, command),
+        Command::Open if app.tab == Tab::Log => read(app),
+        Command::Serve => serving::turn(app),
         Command::Verify => ask(app, Plan::Verify { repair: false }),
         Command::Allow => allow(app),
         Command::Copy => copy(app),
@@ -160,6 +171,13 @@ fn allow(app: &mut App) -> Vec<Effect> {
 
 /// The reference under which clients pull an image, and what else can be copied of it.
 fn copies(app: &App) -> Vec<Item> {
+    if app.tab == Tab::Publish {
+        return publishing::copies(app);
+    }
+    if app.tab == Tab::Log {
+        let line = app.log.current().map(super::state::log::Line::text_with_job);
+        return line.map(|value| Item { key: 'l', title: "line".to_owned(), value }).into_iter().collect();
+    }
     let host = app.overview.as_ref().and_then(|overview| overview.name.clone());
     let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
     let with_host = |name: &str| host.as_ref().map_or_else(|| name.to_owned(), |host| format!("{host}/{name}"));
@@ -199,6 +217,9 @@ fn copy_menu(app: &mut App) -> Vec<Effect> {
 
 fn browse(app: &mut App) -> Vec<Effect> {
     if app.tab == Tab::Log {
+        if let Some(file) = &app.log_file {
+            return vec![Effect::PageFile(file.clone())];
+        }
         let lines = app.log.shown().iter().map(|line| format!("{} {}", line.at, line.text)).collect::<Vec<_>>();
         return vec![Effect::Page(lines.join("\n"))];
     }
@@ -209,6 +230,18 @@ fn browse(app: &mut App) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The whole line of the log that is under the cursor.
+fn read(app: &mut App) -> Vec<Effect> {
+    let Some(line) = app.log.current() else { return Vec::new() };
+    let rows = vec![
+        (Role::Dim, format!("{} {}", line.at, line.level.word())),
+        (Role::Text, String::new()),
+        (Role::Text, line.text_with_job()),
+    ];
+    app.dialogs.push(Dialog::Message { title: "Log".to_owned(), rows, scroll: 0 });
+    Vec::new()
 }
 
 fn next_theme(app: &mut App) -> Vec<Effect> {
@@ -260,9 +293,9 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             let verbs = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
             Err(match nearest(verb, verbs) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => {
-                    error.hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.").into()
-                }
+                None => error
+                    .hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.")
+                    .into(),
             })
         }
     };

@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::app::App;
 use super::dialog::confirm::Answer;
 use super::dialog::prompt::Purpose;
-use super::dialog::{Dialog, confirm, menu, palette, prompt};
+use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
 use super::effect::Effect;
 use super::{act, adding};
 
@@ -24,9 +24,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             app.dialogs.push(Dialog::Planning { ticket, request, because });
             Vec::new()
         }
-        Dialog::Add(add) if interrupt => {
-            adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE))
-        }
+        Dialog::Add(add) if interrupt => adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
         _ if interrupt => {
             if let Dialog::Prompt(prompt) = dialog {
                 close_prompt(app, &prompt);
@@ -50,6 +48,14 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             palette::Choice::Typed(text) => act::typed(app, &text),
             palette::Choice::Stay => {
                 app.dialogs.push(Dialog::Palette(palette));
+                Vec::new()
+            }
+        },
+        Dialog::Form(mut form) => match form.key(key) {
+            form::Choice::Closed => Vec::new(),
+            form::Choice::Save(draft) => super::publishing::save(app, *draft),
+            form::Choice::Stay => {
+                app.dialogs.push(Dialog::Form(form));
                 Vec::new()
             }
         },

@@ -1,15 +1,15 @@
 //! Drawing: a picture of the [`App`], made of nothing else. Whatever came from outside passes `cells`.
 
 pub mod frame;
+pub(super) mod publish;
 
 mod add;
 mod details;
-mod first;
 mod dialogs;
+mod first;
 mod images;
 mod jobs;
 mod log;
-mod publish;
 mod stats;
 mod table;
 

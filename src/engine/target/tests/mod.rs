@@ -82,7 +82,7 @@ fn what_makes_no_sense_is_refused_in_words_without_secrets() {
         ),
         (TargetChange { gateways: vec!["gateway".into()], ..base() }, "the URL of a gateway"),
     ] {
-        let error = change.added().unwrap_err();
+        let error = change.added().unwrap_err().error;
         assert_eq!(error.kind(), Kind::Usage, "{error}");
         assert!(error.to_string().contains(words), "{error} / {words}");
         assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
