@@ -34,6 +34,7 @@ mod settle;
 pub mod shelf;
 mod show;
 mod since;
+pub mod standing;
 pub mod target;
 #[cfg(test)]
 mod tests;
@@ -83,6 +84,7 @@ pub struct Engine {
     store: Store,
     registries: Registries,
     notices: Arc<notices::Notices>,
+    kept_manifests: standing::KeptManifests,
     wait: Duration,
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
@@ -117,6 +119,7 @@ impl Engine {
             store,
             registries: Registries::new(options.registries),
             notices,
+            kept_manifests: standing::KeptManifests::default(),
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),

@@ -44,12 +44,15 @@ pub(super) struct Placed {
     pub(super) recorded: Option<Vec<(Digest, Option<Tag>, Digest)>>,
 }
 
+/// An image, and the registry and the repository there that its blobs are fetched from.
+pub(super) type Found = (PlannedImage, (Arc<dyn Registry>, RepositoryName));
+
 /// A request, and what came of asking for it.
 pub(super) struct Resolved {
     /// Its place among the requests.
     pub(super) index: usize,
     pub(super) request: String,
-    pub(super) outcome: Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))>,
+    pub(super) outcome: Result<Found>,
 }
 
 impl Engine {
@@ -250,21 +253,13 @@ impl Engine {
         }
     }
 
-    async fn resolve(
-        &self,
-        request: &AddRequest,
-        job: &Job,
-    ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
+    async fn resolve(&self, request: &AddRequest, job: &Job) -> Result<Found> {
         let placed = self.place(request).await?;
         self.resolve_placed(placed, job).await
     }
 
     /// Asks what a request whose place is worked out consists of.
-    pub(super) async fn resolve_placed(
-        &self,
-        placed: Placed,
-        job: &Job,
-    ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
+    pub(super) async fn resolve_placed(&self, placed: Placed, job: &Job) -> Result<Found> {
         let request = &placed.request;
         let (existing, expected) = self.look_up(&placed)?;
         // What came along was chosen by nobody.
@@ -362,6 +357,14 @@ impl Engine {
         {
             return Ok(known);
         }
+        // A plan that is made again: what the tag means may have changed, what a digest means has not.
+        if matches!(placed.target, Target::Tag(_))
+            && self.kept_manifests.has_any(placed.upstream.as_ref())
+            && let Some(digest) = placed.registry.head(&placed.repository, &placed.target).await?.digest
+            && let Some(kept) = self.kept_manifests.get(placed.upstream.as_ref(), &digest)
+        {
+            return Ok(kept);
+        }
         self.fetch_manifest(placed, &placed.target).await
     }
 
@@ -379,10 +382,17 @@ impl Engine {
     }
 
     pub(super) async fn fetch_manifest(&self, placed: &Placed, target: &Target) -> Result<Arc<PlannedManifest>> {
+        if let Target::Digest(digest) = target
+            && let Some(kept) = self.kept_manifests.get(placed.upstream.as_ref(), digest)
+        {
+            return Ok(kept);
+        }
         let fetched = placed.registry.manifest(&placed.repository, target).await?;
         let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
             .context(|| format!("{} of {}", target, placed.request.source))?;
-        Ok(Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest }))
+        let planned = Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest });
+        self.kept_manifests.put(placed.upstream.as_ref(), &planned);
+        Ok(planned)
     }
 
     /// What a plan changes about an image that is there.

@@ -21,6 +21,9 @@ pub struct RepositoryRow {
     pub published: bool,
     /// Tags, and manifests pinned by digest.
     pub images: u64,
+    /// How many of them upstream had otherwise when it was asked last.
+    #[serde(skip)]
+    pub stale: u64,
     /// Dedup figures in bytes.
     #[serde(flatten)]
     pub figures: Figures,

@@ -4,7 +4,7 @@ use cid::Cid;
 
 use super::place::Place;
 use crate::error::{Error, Kind, Result};
-use crate::naming::world;
+use crate::naming::{TxtSet, world};
 use crate::node::source::HttpBlocks;
 use crate::text::printable_within;
 
@@ -23,11 +23,11 @@ pub async fn root_of(domain: &str, place: &Place) -> Result<Cid> {
     let mut name = domain.to_owned();
     for _ in 0..HOPS {
         let record = format!("_dnslink.{name}");
-        let found = if name.contains('.') { world::txt(&record).await } else { Ok(Default::default()) };
+        let found = if name.contains('.') { world::txt(&record).await } else { Ok(TxtSet::default()) };
         let found = match (found, &node) {
             (Ok(found), _) => found,
             // It may know what this machine's resolver does not.
-            (Err(_), Some(_)) => Default::default(),
+            (Err(_), Some(_)) => TxtSet::default(),
             (Err(error), None) => return Err(error),
         };
         let mut values: Vec<&str> =

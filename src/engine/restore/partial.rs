@@ -35,7 +35,8 @@ pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result
         let Some((name, file)) = path.rsplit_once('/') else { continue };
         let Ok(name) = name.parse::<RepositoryName>() else { continue };
         let is_record = path.ends_with("/_repository.json");
-        if !is_record && !(file.starts_with("_tags-") && file.ends_with(".json")) {
+        let is_part = file.strip_prefix("_tags-").is_some_and(|key| key.strip_suffix(".json").is_some());
+        if !is_record && !is_part {
             continue;
         }
         let bytes = FileStream::open(std::sync::Arc::clone(&tree.source), &cid, 0).await?;

@@ -1,6 +1,6 @@
 //! What coming back will do: a value that both faces show before exactly it is run.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use cid::Cid;
@@ -318,13 +318,10 @@ fn same_choice(existing: &Image, image: &ReturningImage, placed: &Placed, purpos
 
 /// Images by their repositories' place in the plan, those that change alone.
 pub(super) fn changing(plan: &ReturnPlan) -> Vec<(usize, usize)> {
-    let mut all = BTreeMap::new();
+    let mut all = Vec::new();
     for (of, repository) in plan.repositories.iter().enumerate() {
-        for (at, image) in repository.images.iter().enumerate() {
-            if image.change != Change::Unchanged {
-                all.insert((of, at), ());
-            }
-        }
+        let images = repository.images.iter().enumerate().filter(|(_, image)| image.change != Change::Unchanged);
+        all.extend(images.map(|(at, _)| (of, at)));
     }
-    all.into_keys().collect()
+    all
 }

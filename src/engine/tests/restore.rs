@@ -61,7 +61,7 @@ impl Yard {
 
     async fn export(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(name);
-        if name.ends_with(".car") {
+        if Path::new(name).extension().is_some() {
             self.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
         } else {
             self.engine.export_directory(&path, false, &Job::new().0).await.unwrap();
@@ -72,7 +72,7 @@ impl Yard {
 
 /// A data directory that something is restored into.
 pub(super) struct Restored {
-    pub(super) _directory: tempfile::TempDir,
+    pub(super) directory: tempfile::TempDir,
     pub(super) engine: Arc<Engine>,
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn restore(from: &Path, root: Option<Cid>, lazy: bool) -> Resul
     let engine = Engine::open(options(directory.path(), Some(records.profile))).unwrap();
     let plan = plan(&engine, &records, Purpose::Restore).await?;
     apply(&engine, &plan, lazy.then(|| from.to_str().unwrap())).await?;
-    Ok(Restored { _directory: directory, engine })
+    Ok(Restored { directory, engine })
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
         assert!(given.is_some());
         assert_eq!(stored(&restored.engine), before + 1);
         // Everything that an export reads.
-        let again = restored._directory.path().join("again.car");
+        let again = restored.directory.path().join("again.car");
         restored.engine.export_car(&again, false, None, &Job::new().0).await.unwrap();
         assert_eq!(std::fs::metadata(&again).unwrap().len(), std::fs::metadata(&from).unwrap().len());
         assert!(!restored.engine.has_left_blobs().unwrap());

@@ -312,7 +312,7 @@ async fn damaged_files_and_links_out_of_a_directory_are_refused() {
 
 #[tokio::test]
 async fn names_that_are_paths_are_refused() {
-    let (_yard, path, mut forged) = forged().await;
+    let (yard, path, mut forged) = forged().await;
     // A directory whose entry is called `../x`, made by hand.
     let leaf = forged.raw(b"x");
     let mut node = Vec::new();
@@ -329,7 +329,7 @@ async fn names_that_are_paths_are_refused() {
     node.extend([0x0a, 0x02, 0x08, 0x01]);
     let bad = forged.node(node);
     assert!(directory::list(&mut forged, &bad, &mut |_, _| Ok(())).is_err());
-    let blobs = format!("oci/v2/{}/blobs", _yard.name("app"));
+    let blobs = format!("oci/v2/{}/blobs", yard.name("app"));
     forged.set(&blobs, Some(bad));
     let target = path.with_extension("forged.car");
     forged.write(&target);

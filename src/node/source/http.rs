@@ -21,7 +21,7 @@ const TRIES: u32 = 4;
 /// The first pause before it is asked for again; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(300);
 /// The longest pause that is waited when the other side asks for one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long nothing may come while a block is waited for: gateways search the network for up to a minute.
 const SILENCE: Duration = Duration::from_secs(90);
 /// Most bytes that are read of an answer that says why there is no block.

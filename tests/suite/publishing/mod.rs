@@ -2,7 +2,10 @@
 //!
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
+mod broken;
 mod nodes;
+mod story;
+mod world;
 
 use crate::peers::kubo::Kubo;
 

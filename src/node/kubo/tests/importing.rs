@@ -19,7 +19,8 @@ fn car(pieces: &'static [&'static str]) -> CarStream {
 
 /// Pieces without end, each of 64 KiB.
 fn endless() -> CarStream {
-    stream::repeat_with(|| Ok(Bytes::from_static(&[7; 64 << 10]))).boxed()
+    let piece = Bytes::from(vec![7; 64 << 10]);
+    stream::repeat_with(move || Ok(piece.clone())).boxed()
 }
 
 #[tokio::test]
