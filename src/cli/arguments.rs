@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, client, completions, config, diff, doctor, export, gc, groups, history, list, man, outdated, publish,
-    remove, rollback, root, serve, show, target, undo, update, verify,
+    add, allow, client, completions, config, diff, doctor, export, gc, groups, history, import, list, man, outdated,
+    publish, remove, restore, rollback, root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -125,6 +125,10 @@ pub(super) enum Verb {
     Root(root::Arguments),
     /// Write the registry as files or as a CAR file.
     Export(export::Arguments),
+    /// Rebuild a lost catalog from a published root.
+    Restore(restore::Arguments),
+    /// Merge a published registry into this one.
+    Import(import::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
     /// Hand the registry to its targets, and move the names that point to it.
@@ -141,7 +145,7 @@ pub(super) enum Verb {
     Client(client::Arguments),
     /// Check blobs against their digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Check the machine: directory, catalog, configuration, credentials, terminal, network.
+    /// Check this machine, and say what to do about what it lacks.
     Doctor(doctor::Arguments),
     /// See all of it work on an image made on the spot, without network.
     Demo,

@@ -155,6 +155,7 @@ pub(super) mod tests {
                 private: true,
                 published: false,
                 images: 1,
+                stale: 0,
                 figures: figures(612 << 20, 612 << 20, 574 << 20),
             },
             RepositoryRow {
@@ -164,6 +165,7 @@ pub(super) mod tests {
                 private: false,
                 published: true,
                 images: 12,
+                stale: 0,
                 figures: figures(492 << 20, 88 << 20, 3 << 20),
             },
         ]

@@ -17,12 +17,14 @@ mod export;
 mod gc;
 mod groups;
 mod history;
+mod import;
 mod interface;
 mod list;
 mod man;
 mod mistakes;
 mod outdated;
 mod output;
+mod place;
 mod progress;
 mod publish;
 mod publish_plan;
@@ -30,6 +32,8 @@ mod publish_report;
 mod references;
 mod remove;
 mod report;
+mod restore;
+mod returning;
 mod rollback;
 mod root;
 mod serve;
@@ -132,6 +136,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Stats => stats::run(&context),
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
+        Verb::Restore(arguments) => restore::run(&arguments, &context),
+        Verb::Import(arguments) => import::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
         Verb::Publish(arguments) => publish::run(&arguments, &context),
         Verb::Rollback(arguments) => rollback::run(&arguments, &context),

@@ -80,7 +80,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until it is stopped by ^C or SIGTERM.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = context.open_to_read()?;
+    let engine = context.open_to_give()?;
     let name = engine.settings()?.name;
     let unnamed = name.is_none();
     let options = arguments.options(name);

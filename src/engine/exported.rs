@@ -47,6 +47,15 @@ fn mark(target: &Path, text: &str) -> Result<()> {
     fs::rename(&new, target.join(MARK)).context(words)
 }
 
+/// The root that a complete export is marked with; none if it is not complete, or no export.
+pub(super) fn root_of(target: &Path) -> Result<Option<cid::Cid>> {
+    use std::io::Read as _;
+    let Ok(file) = File::open(target.join(MARK)) else { return Ok(None) };
+    let mut text = String::new();
+    file.take(200).read_to_string(&mut text).context(|| format!("can't read {}", target.join(MARK).display()))?;
+    Ok(text.trim().parse().ok())
+}
+
 /// Says that the export is complete.
 pub(super) fn finish(target: &Path, root: &str) -> Result<()> {
     mark(target, &format!("{root}\n"))

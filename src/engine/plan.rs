@@ -53,6 +53,8 @@ pub struct PlannedImage {
     pub platforms: Vec<String>,
     /// Upstream gives it only to those who log in.
     pub private: bool,
+    /// It was published although it is private, and stays so: it comes back from there.
+    pub(super) allowed: bool,
     /// Upstream speaks plain HTTP.
     pub insecure: bool,
     /// Bytes of everything it consists of.

@@ -11,7 +11,7 @@ use super::plan::PlannedBlob;
 use super::touched::{Touched, TouchedRepository};
 use super::view::{Damage, Verified};
 use crate::catalog::blobs::Blob;
-use crate::catalog::{Catalog, Writer, blobs, images, repositories, settings, state, statistics};
+use crate::catalog::{Catalog, Writer, blobs, images, left_blobs, repositories, settings, state, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::store::Verdict;
@@ -30,6 +30,10 @@ impl Engine {
         let total = all.len() as u64;
         for (done, blob) in all.into_iter().enumerate() {
             job.check()?;
+            if self.is_left(&blob)? {
+                verified.left += 1;
+                continue;
+            }
             verified.count(&blob, statistics::is_counted(&*self.catalog.read()?, blob.id)?);
             if let Some(problem) = self.check_blob(blob.clone(), job).await?
                 && self.is_still_needed(&blob.digest)?
@@ -60,6 +64,11 @@ impl Engine {
             Ok(())
         })?;
         Ok(all)
+    }
+
+    /// Whether it is not here because it was left elsewhere.
+    fn is_left(&self, blob: &Blob) -> Result<bool> {
+        Ok(self.store.size(&blob.digest)?.is_none() && left_blobs::place(&*self.catalog.read()?, blob.id)?.is_some())
     }
 
     /// Whether it was not removed and reclaimed while it was being checked.

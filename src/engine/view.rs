@@ -21,6 +21,9 @@ pub struct RepositoryRow {
     pub published: bool,
     /// Tags, and manifests pinned by digest.
     pub images: u64,
+    /// How many of them upstream had otherwise when it was asked last.
+    #[serde(skip)]
+    pub stale: u64,
     /// Dedup figures in bytes.
     #[serde(flatten)]
     pub figures: Figures,
@@ -262,6 +265,8 @@ pub struct Verified {
     pub others: u64,
     /// Bytes of all of it.
     pub bytes: u64,
+    /// Blobs that a lazy restore left elsewhere until they are needed: nothing of them is here to be read.
+    pub left: u64,
     /// What was found to be wrong, in words.
     pub damaged: Vec<Damage>,
     /// Which of that was repaired.

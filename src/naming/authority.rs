@@ -3,11 +3,11 @@
 //! They are found through the machine's resolver, or through one of them. Knows how a zone is spread; must not know how it is
 //! changed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::future::join_all;
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::net::lookup_host;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -42,7 +42,8 @@ pub(super) enum Authority {
         /// The port of the others.
         port: u16,
     },
-    /// These and no others.
+    /// These and no others; for tests.
+    #[cfg(test)]
     Fixed(Vec<SocketAddr>),
 }
 
@@ -59,6 +60,17 @@ impl Authority {
     /// Through a server whose zone is known to have its other servers on the usual port.
     pub(super) fn through(server: Server) -> Self {
         Self::Through { server, port: PORT }
+    }
+
+    /// The zone that a name is in.
+    pub(super) async fn zone(&self, name: &Name) -> Result<Name> {
+        match self {
+            Self::Delegated => Ok(delegated(name).await?.0),
+            _ => match self.servers(name).await?.first() {
+                Some(server) => question::zone(server, name).await,
+                None => Err(no_zone(name)),
+            },
+        }
     }
 
     /// The set at a name, as all servers that can be reached say it.
@@ -144,6 +156,7 @@ impl Authority {
 
     async fn servers(&self, name: &Name) -> Result<Vec<Server>> {
         match self {
+            #[cfg(test)]
             Self::Fixed(addresses) => Ok(addresses.iter().map(|address| Server::At(*address)).collect()),
             Self::Through { server, port } => {
                 let mut all = vec![server.clone()];
@@ -160,7 +173,11 @@ impl Authority {
                 all.truncate(SERVERS * 2);
                 Ok(all)
             }
-            Self::Delegated => delegated(name).await,
+            Self::Delegated => {
+                let (_, names) = delegated(name).await?;
+                let found = join_all(names.iter().map(|name| addresses(name, &[], PORT))).await;
+                Ok(found.into_iter().flatten().map(Server::At).collect())
+            }
         }
     }
 }
@@ -182,7 +199,7 @@ async fn own_addresses(server: &Server) -> Vec<SocketAddr> {
     }
 }
 
-async fn addresses(name: &Name, known: &[std::net::IpAddr], port: u16) -> Vec<SocketAddr> {
+async fn addresses(name: &Name, known: &[IpAddr], port: u16) -> Vec<SocketAddr> {
     if !known.is_empty() {
         return known.iter().map(|address| SocketAddr::new(*address, port)).collect();
     }
@@ -192,8 +209,8 @@ async fn addresses(name: &Name, known: &[std::net::IpAddr], port: u16) -> Vec<So
     found.ok().and_then(Result::ok).map(|found| found.take(1).collect()).unwrap_or_default()
 }
 
-/// The servers of the nearest zone above a name, as the resolver knows them.
-async fn delegated(name: &Name) -> Result<Vec<Server>> {
+/// The nearest zone above a name, and its servers' names, as the resolver knows them.
+async fn delegated(name: &Name) -> Result<(Name, Vec<Name>)> {
     let resolver = world::resolver().map_err(|error| error.context("can't find the zone's servers"))?;
     let mut zone = name.clone();
     while !zone.is_root() {
@@ -213,7 +230,7 @@ async fn delegated(name: &Name) -> Result<Vec<Server>> {
             .iter()
             .filter(|record| record.name == zone)
             .filter_map(|record| match &record.data {
-                hickory_proto::rr::RData::NS(name) => Some(name.0.clone()),
+                RData::NS(name) => Some(name.0.clone()),
                 _ => None,
             })
             .take(SERVERS)
@@ -222,11 +239,14 @@ async fn delegated(name: &Name) -> Result<Vec<Server>> {
             zone = zone.base_name();
             continue;
         }
-        let found = join_all(names.iter().map(|name| addresses(name, &[], PORT))).await;
-        return Ok(found.into_iter().flatten().map(Server::At).collect());
+        return Ok((zone, names));
     }
-    Err(Error::new(Kind::NotFound, format!("no zone has {}", shown(name)))
-        .hint("Check the domain's name, and that its registrar points to its name servers."))
+    Err(no_zone(name))
+}
+
+fn no_zone(name: &Name) -> Error {
+    Error::new(Kind::NotFound, format!("no zone has {}", shown(name)))
+        .hint("Check the domain's name, and that its registrar points to its name servers.")
 }
 
 fn same(one: &Said, other: &Said) -> bool {

@@ -4,12 +4,19 @@
 //! DNS; must not know nodes, nor the catalog. What a server says is untrusted.
 
 mod authority;
+pub mod dnslink;
 mod exchange;
+mod hosts;
+pub mod manual;
+pub mod provider;
 mod question;
 mod records;
 mod refusal;
 pub mod rfc2136;
 pub mod world;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! Only answers that the server gives with authority count. Knows questions; must not know who else is asked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -137,9 +137,4 @@ pub(super) async fn servers(server: &Server, zone: &Name) -> Result<Vec<(Name, V
         of_it.filter_map(|record| record.data.ip_addr()).take(2).collect::<Vec<_>>()
     };
     Ok(names.take(SERVERS).map(|name| (name.clone(), known(&name))).collect())
-}
-
-/// A server at an address, on the port of all DNS servers or on another one.
-pub(super) fn at(address: IpAddr, port: u16) -> Server {
-    Server::At(SocketAddr::new(address, port))
 }

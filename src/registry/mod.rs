@@ -35,7 +35,7 @@ use bytes::Bytes;
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Tag, Target};
 
-pub use blob::BlobBody;
+pub use blob::{BlobBody, BlobStream};
 pub use layout::{Layout, LayoutKind, LocalSource};
 pub use observer::{Observer, Quota, Silent};
 pub use options::{Options, RegistrySettings, Timeouts};

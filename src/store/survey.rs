@@ -25,7 +25,7 @@ impl Survey {
         let trial = tempfile::Builder::new().prefix(".roadstead-doctor-").tempdir_in(directory)?;
         let at = |name: &str| trial.path().join(name);
         let mut file = File::create_new(at("file"))?;
-        file.write_all(&[0x5a; 64 << 10])?;
+        file.write_all(&[0x5a; 8 << 10])?;
         file.sync_all()?;
         let hard_links = fs::hard_link(at("file"), at("link")).is_ok();
         let reflinks = disk::share_extents(&File::open(at("file"))?, &File::create_new(at("copy"))?).is_ok();

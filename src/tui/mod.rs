@@ -29,14 +29,18 @@ pub mod view;
 pub mod work;
 
 mod act;
+mod adding;
 mod cells;
 mod dialog_keys;
+mod environment;
+mod fault;
 mod owner;
 mod perform;
 mod run;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod update;
 
 use std::ffi::OsString;
@@ -110,6 +114,7 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
             }
         });
     }
+    engine.keep_manifests();
     let words = || "can't take over the terminal";
     let size = crossterm::terminal::size().context(words)?;
     let app = App::new(Beginning {

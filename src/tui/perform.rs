@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,10 +15,13 @@ use super::problem::Problem;
 use super::question::{Answer, Question};
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::engine::Engine;
-use crate::engine::browse::Part;
+use crate::engine::browse::{ImageOrder, Part, RepositoryOrder};
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
 use crate::error::{Error, Kind, Result};
+
+/// How long typing rests before what is typed is looked up.
+const REST: Duration = Duration::from_millis(600);
 
 /// A running job.
 struct Running {
@@ -74,8 +77,14 @@ impl Performer {
     pub(super) fn plan(&mut self, ticket: u64, request: Request) {
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
         let places = Arc::clone(&self.places);
-        let (job, watch) = Job::new();
-        self.plans.insert(ticket, watch.cancel);
+        let (job, mut watch) = Job::new();
+        self.plans.insert(ticket, watch.cancel.clone());
+        let events = messages.clone();
+        tokio::spawn(async move {
+            while let Some(event) = watch.events.recv().await {
+                let _ = events.send(Msg::Job(ticket, event));
+            }
+        });
         // On a thread of its own, since not all of the engine's futures can move between threads.
         let handle = Handle::current();
         self.tasks.spawn_blocking(move || {
@@ -89,6 +98,23 @@ impl Performer {
     pub(super) fn forget(&mut self, ticket: u64) {
         if let Some(cancel) = self.plans.remove(&ticket) {
             cancel.cancel();
+        }
+    }
+
+    /// A plan is made, or can't be.
+    pub(super) fn planned(&mut self, ticket: u64) {
+        self.plans.remove(&ticket);
+    }
+
+    /// Says when typing has rested.
+    pub(super) fn rest(&mut self, number: u64) {
+        let messages = self.messages.clone();
+        let resting = self.tasks.spawn(async move {
+            tokio::time::sleep(REST).await;
+            let _ = messages.send(Msg::Rested(number));
+        });
+        if let Some(older) = self.newest.insert("rest", resting) {
+            older.abort();
         }
     }
 
@@ -176,6 +202,24 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
         Question::Statistics => Answer::Statistics(Box::new(engine.statistics()?)),
         Question::Complete(prefix) => Answer::Complete(engine.complete(&prefix)?),
+        Question::Standings => Answer::Standings(engine.standings()?),
+        Question::Rows { repository: None, filter } => {
+            let (order, limit) = (RepositoryOrder::Name, u64::MAX);
+            let part = Part { filter: &filter, order, descending: false, offset: 0, limit };
+            let rows = engine.browse_repositories(&part)?.rows;
+            Answer::Rows(None, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
+        }
+        Question::Rows { repository: Some(name), filter } => {
+            let (order, limit) = (ImageOrder::Tag, u64::MAX);
+            let part = Part { filter: &filter, order, descending: false, offset: 0, limit };
+            let rows = engine.browse_images(&name, &part)?.rows;
+            Answer::Rows(Some(name), rows.iter().map(|row| (super::state::images::named(row), row.logical)).collect())
+        }
+        Question::Tags(text) => {
+            let tags = text.parse().and_then(|reference| Handle::current().block_on(engine.upstream_tags(&reference)));
+            Answer::Tags(text, tags.map_err(|error| error.to_string()))
+        }
+        Question::Environment => Answer::Environment(super::environment::look(engine)),
     })
 }
 
@@ -201,6 +245,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 async fn run(engine: &Arc<Engine>, places: &Arc<dyn Places>, plan: Plan, job: &Job) -> Result<Outcome> {
+    super::fault::inject(super::fault::Place::Worker);
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
@@ -211,6 +256,7 @@ async fn run(engine: &Arc<Engine>, places: &Arc<dyn Places>, plan: Plan, job: &J
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)
         }
         Plan::Publish(plan) => Outcome::Published(engine.apply_publish(&plan, places.as_ref(), job).await?),
+        Plan::Check(picks) => Outcome::Checked(engine.outdated(&picks, job).await?),
         Plan::Verify { repair } => Outcome::Verified(engine.verify(repair, job).await?),
         Plan::Allow { repositories, allowed } => Outcome::Allowed(engine.allow(&repositories, allowed, job).await?),
     })

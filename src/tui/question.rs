@@ -3,6 +3,7 @@
 use super::list::Span;
 use super::problem::Problem;
 use crate::engine::browse::{ImageOrder, Overview, RepositoryOrder, Rows};
+use crate::engine::standing::TargetStanding;
 use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow, Statistics};
 
 /// A question.
@@ -40,6 +41,19 @@ pub enum Question {
     Statistics,
     /// References that begin like this.
     Complete(String),
+    /// How the catalog stands to what the targets give out.
+    Standings,
+    /// Every row of a list, by name and with its bytes: to mark all of them.
+    Rows {
+        /// The repository; none: the repositories themselves.
+        repository: Option<String>,
+        /// Only names with this text.
+        filter: String,
+    },
+    /// The tags that upstream has of this reference's repository.
+    Tags(String),
+    /// What a first run should know of this machine.
+    Environment,
 }
 
 impl Question {
@@ -52,6 +66,10 @@ impl Question {
             Self::Details(_) => "details",
             Self::Statistics => "statistics",
             Self::Complete(_) => "complete",
+            Self::Standings => "standings",
+            Self::Rows { .. } => "rows",
+            Self::Tags(_) => "tags",
+            Self::Environment => "environment",
         }
     }
 }
@@ -71,6 +89,23 @@ pub enum Answer {
     Statistics(Box<Statistics>),
     /// To [`Question::Complete`].
     Complete(Vec<String>),
+    /// To [`Question::Standings`].
+    Standings(Vec<TargetStanding>),
+    /// To [`Question::Rows`]: of which repository.
+    Rows(Option<String>, Vec<(String, u64)>),
+    /// To [`Question::Tags`]: of which reference; or why they can't be had.
+    Tags(String, Result<Vec<String>, String>),
+    /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
+    Environment(Vec<Check>),
     /// It could not be answered.
     Failed(Problem),
+}
+
+/// Something that was looked at before a first run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// It is as it should be; none: it need not be.
+    pub good: Option<bool>,
+    /// What was found.
+    pub text: String,
 }

@@ -6,7 +6,7 @@ use crate::engine::plan::{AddPlan, Added, GcPlan, RemovePlan};
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::request::{AddRequest, Pick};
 use crate::engine::undo::UndoPlan;
-use crate::engine::view::Verified;
+use crate::engine::view::{Currency, Verified};
 
 /// A job's number.
 pub type JobId = u64;
@@ -48,6 +48,8 @@ pub enum Plan {
         /// Fetch what is damaged again.
         repair: bool,
     },
+    /// Ask upstream what it has; changes nothing but what is known of it, so it needs no plan to be shown.
+    Check(Vec<Pick>),
     /// Let private repositories be published, or no longer.
     Allow {
         /// The repositories.
@@ -68,6 +70,8 @@ pub enum Outcome {
     Freed(u64),
     /// All that is stored was checked.
     Verified(Verified),
+    /// Upstream was asked.
+    Checked(Vec<Currency>),
     /// It was published.
     Published(PublishOutcome),
     /// Repositories may be published, or no longer.
@@ -133,6 +137,11 @@ impl Plan {
             Self::Publish(_) => "publish".to_owned(),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),
+            Self::Check(picks) => match picks.as_slice() {
+                [] => "check all images".to_owned(),
+                [one] => format!("check {one}"),
+                picks => format!("check {}", many(picks.len())),
+            },
             Self::Allow { repositories, allowed } => {
                 let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
                 format!("{} {}", if *allowed { "allow" } else { "revoke" }, names.join(" "))

@@ -193,8 +193,11 @@ fn print(recipe: &Recipe, context: &Context) -> Result<()> {
     for (index, file) in recipe.files.iter().enumerate() {
         let gap = if index > 0 { "\n" } else { "" };
         // JSON has no comments.
-        let comment =
-            if file.path.ends_with(".json") { String::new() } else { format!("# {}/{}\n", recipe.place, file.path) };
+        let comment = if file.kept == recipe::Kept::Settings {
+            String::new()
+        } else {
+            format!("# {}/{}\n", recipe.place, file.path)
+        };
         output.data(&format!("{gap}{comment}{}", file.text))?;
     }
     output.finish()?;

@@ -38,7 +38,10 @@ fn shown(made: Result<Recipe, Error>) -> String {
     if !recipe.usable {
         text.push_str("not usable\n");
     }
-    let _ = writeln!(text, "{}", recipe.notes.iter().map(|note| format!("- {note}\n")).collect::<String>());
+    for note in &recipe.notes {
+        let _ = writeln!(text, "- {note}");
+    }
+    text.push('\n');
     for command in recipe.reload.iter().chain(&recipe.pull) {
         let _ = writeln!(text, "$ {command}");
     }
@@ -93,7 +96,7 @@ fn files_are_what_their_names_say() {
                 match path.extension().and_then(|extension| extension.to_str()) {
                     Some("toml" | "conf") => drop(file.text.parse::<toml::Table>().unwrap()),
                     Some("json") => drop(serde_json::from_str::<serde_json::Value>(&file.text).unwrap()),
-                    _ => assert!(file.path.ends_with(".yaml"), "{}", file.path),
+                    other => assert_eq!(other, Some("yaml"), "{}", file.path),
                 }
             }
         }

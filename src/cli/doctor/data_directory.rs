@@ -64,10 +64,12 @@ fn described(directory: &Path, survey: Survey) -> Vec<Finding> {
     if survey.free != u64::MAX {
         let free = format!("{} free at {}", bytes(survey.free), directory.display());
         let advice = "Make room there, or name another directory with `--data-dir`; `roadstead gc` reclaims what no image needs.";
-        findings.push(match survey.free {
-            ..TOO_LITTLE => Finding::fail(SUBJECT, free, advice),
-            ..LITTLE => Finding::warn(SUBJECT, free, advice),
-            _ => Finding::ok(SUBJECT, free),
+        findings.push(if survey.free < TOO_LITTLE {
+            Finding::fail(SUBJECT, free, advice)
+        } else if survey.free < LITTLE {
+            Finding::warn(SUBJECT, free, advice)
+        } else {
+            Finding::ok(SUBJECT, free)
         });
     }
     findings.push(match (survey.hard_links, survey.reflinks) {

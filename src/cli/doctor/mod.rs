@@ -9,6 +9,8 @@ mod data_directory;
 mod network;
 mod terminal;
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use clap::Args;
 use serde::Serialize;
@@ -141,7 +143,8 @@ fn shown(finding: &Finding, output: &Output) -> String {
     let mut text =
         format!("{}  {:<14}  {}\n", output.paint.tone(tone, word), finding.subject, printable(&finding.message));
     for advice in &finding.advice {
-        text.push_str(&format!("{:22}{}\n", "", output.paint.tone(Tone::Dim, &printable(advice))));
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{:22}{}", "", output.paint.tone(Tone::Dim, &printable(advice)));
     }
     text
 }

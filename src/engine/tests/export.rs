@@ -68,7 +68,7 @@ async fn a_car_has_every_block_once() {
         yard.put("app/below", "1", &index("one"));
         yard.add(&["app:1", "app/below:1"]).await;
         let path = yard.directory.path().join("tree.car");
-        let exported = yard.engine.export_car(&path, false, &Job::new().0).await.unwrap();
+        let exported = yard.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
         let (blocks, count) = blocks(&path);
         assert_eq!(exported.blocks, count as u64);
         let (mut todo, mut seen) = (vec![exported.root], BTreeSet::new());

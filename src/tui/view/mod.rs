@@ -2,7 +2,9 @@
 
 pub mod frame;
 
+mod add;
 mod details;
+mod first;
 mod dialogs;
 mod images;
 mod jobs;
@@ -17,6 +19,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
+pub(super) use details::end as details_end;
 
 /// Draws everything.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
