@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, diff, export, gc, history, list, man, outdated, publish, remove, rollback, root,
-    serve, show, target, undo, update, verify,
+    add, allow, completions, config, demo, diff, export, gc, history, list, man, outdated, publish, remove, rollback,
+    root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -140,7 +140,7 @@ pub(super) enum Verb {
     /// Check all that is stored against its digests, and the tree against its root.
     Verify(verify::Arguments),
     /// Show all of it work on an image made on the spot, without network.
-    Demo,
+    Demo(demo::Arguments),
     /// Show the configuration, or write a first one.
     Config(config::Arguments),
     /// Print the completion script of a shell.

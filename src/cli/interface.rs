@@ -6,11 +6,17 @@ use std::sync::Arc;
 use super::Exit;
 use super::context::Context;
 use super::output::Colour;
+use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::tui::{self, keymap::Keymap};
 
 /// Opens the interface on the catalog, which is made if it is not there.
 pub(super) fn run(context: &Context) -> Result<Exit> {
+    on(context, || context.open(None))
+}
+
+/// Opens the interface on what is opened here, once it is clear that there is a terminal for it.
+pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>) -> Result<Exit> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Error::new(Kind::Usage, "the interface needs a terminal")
             .hint("Name a verb: `roadstead --help` lists them."));
@@ -35,7 +41,7 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         pager: std::env::var_os("PAGER").filter(|pager| !pager.is_empty()).unwrap_or_else(|| "less".into()),
         keymap: Keymap::default(),
     };
-    let engine = context.open(None)?;
+    let engine = engine()?;
     tui::open(engine, Arc::new(context.peers()), options)?;
     Ok(Exit::Done)
 }

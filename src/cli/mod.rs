@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod demo_catalog;
 mod diff;
 mod export;
 mod gc;
@@ -132,7 +133,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::History(arguments) => history::run(&arguments, &context),
         Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
-        Verb::Demo => demo::run(&context),
+        Verb::Demo(arguments) => demo::run(&arguments, &context),
         Verb::Config(_) => config::show(&context),
         Verb::Completions(_) | Verb::Man(_) => Ok(Exit::Done),
     }

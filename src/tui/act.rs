@@ -1,5 +1,6 @@
 //! What commands do.
 
+use super::adding;
 use super::app::{App, Tab};
 use super::command::Command;
 use super::dialog::Dialog;
@@ -11,7 +12,6 @@ use super::effect::Effect;
 use super::problem::Problem;
 use super::state::images::Level;
 use super::theme::{self, Theme};
-use super::adding;
 use super::work::{Plan, Request};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
@@ -260,9 +260,9 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             let verbs = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
             Err(match nearest(verb, verbs) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => {
-                    error.hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.").into()
-                }
+                None => error
+                    .hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.")
+                    .into(),
             })
         }
     };

@@ -136,9 +136,7 @@ pub(super) fn planned(
     ticket: u64,
     planned: Result<Box<Plan>, Problem>,
 ) -> Option<Result<Box<Plan>, Problem>> {
-    let asking = |dialog: &&mut Dialog| {
-        matches!(dialog, Dialog::Add(add) if matches!(add.known, Known::Asking(of) if of == ticket))
-    };
+    let asking = |dialog: &&mut Dialog| matches!(dialog, Dialog::Add(add) if matches!(add.known, Known::Asking(of) if of == ticket));
     match app.dialogs.iter_mut().find(asking) {
         Some(Dialog::Add(add)) => {
             add.take_plan(planned);

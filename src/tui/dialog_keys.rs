@@ -24,9 +24,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             app.dialogs.push(Dialog::Planning { ticket, request, because });
             Vec::new()
         }
-        Dialog::Add(add) if interrupt => {
-            adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE))
-        }
+        Dialog::Add(add) if interrupt => adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
         _ if interrupt => {
             if let Dialog::Prompt(prompt) = dialog {
                 close_prompt(app, &prompt);

@@ -34,9 +34,7 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
         }
     };
     let targets = match engine.target_names() {
-        Ok(names) if names.is_empty() => {
-            Check { good: None, text: "no target to publish to yet".to_owned() }
-        }
+        Ok(names) if names.is_empty() => Check { good: None, text: "no target to publish to yet".to_owned() },
         Ok(names) => Check {
             good: Some(true),
             text: format!("{}: {}", count(names.len() as u64, "target", "targets"), names.join(", ")),

@@ -175,9 +175,7 @@ where
 {
     match face.terminal().draw(|frame| view::draw(app, frame)) {
         Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Error::new(Kind::Unexpected, "can't draw on the terminal").caused_by(error))
-        }
+        Err(error) => Err(Error::new(Kind::Unexpected, "can't draw on the terminal").caused_by(error)),
     }
 }
 

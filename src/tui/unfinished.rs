@@ -114,7 +114,9 @@ fn write(request: &Request) -> Vec<Written> {
             .collect(),
         Request::Update(picks) => vec![Written::Update { images: picks.iter().map(ToString::to_string).collect() }],
         // Rolling back is for a moment that has passed.
-        Request::Publish(request) if request.root.is_none() => vec![Written::Publish { targets: request.targets.clone() }],
+        Request::Publish(request) if request.root.is_none() => {
+            vec![Written::Publish { targets: request.targets.clone() }]
+        }
         Request::Publish(_) | Request::Remove(_) | Request::Undo | Request::Gc => Vec::new(),
     }
 }

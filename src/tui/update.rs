@@ -14,9 +14,9 @@ use super::problem::Problem;
 use super::question::Answer;
 use super::state::jobs::Standing;
 use super::state::log::Level;
-use crate::engine::job::Event;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys};
+use crate::engine::job::Event;
 use crate::error::Kind;
 
 impl App {

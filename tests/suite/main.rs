@@ -14,3 +14,4 @@ mod peers;
 // mod publishing;
 mod readme;
 mod story;
+mod terminal;

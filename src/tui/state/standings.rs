@@ -64,10 +64,7 @@ impl Standings {
                     let by_tag = |change: &crate::engine::publish::plan::RepositoryChange| {
                         change.tags.iter().map(|tag| (tag.tag.clone(), tag.kind)).collect()
                     };
-                    changes
-                        .iter()
-                        .map(|change| (change.repository.clone(), (change.kind, by_tag(change))))
-                        .collect()
+                    changes.iter().map(|change| (change.repository.clone(), (change.kind, by_tag(change)))).collect()
                 }),
             })
             .collect();
@@ -87,9 +84,7 @@ impl Standings {
     pub fn of_tag(&self, repository: &str, tag: &str) -> Vec<(&str, Option<&str>, bool, Option<Standing>)> {
         self.targets
             .iter()
-            .map(|target| {
-                (target.name.as_str(), target.root.as_deref(), target.pinned, target.tag(repository, tag))
-            })
+            .map(|target| (target.name.as_str(), target.root.as_deref(), target.pinned, target.tag(repository, tag)))
             .collect()
     }
 }

@@ -7,10 +7,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::{App, Look};
+use super::super::cells::{cut, cut_middle, wrap};
 use super::super::command::Command;
 use super::super::state::images::named;
 use super::super::state::standings::Standing;
-use super::super::cells::{cut, cut_middle, wrap};
 use super::frame::pane;
 use crate::engine::view::{ImageDetails, LayerDetails, ManifestDetails};
 use crate::text::{bytes, printable};

@@ -20,19 +20,14 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 let mut rows = Vec::new();
                 rows.extend(because.iter().map(|because| (Role::Warning, because.clone())));
                 rows.push((Role::Text, format!("{} {}", request.title(), app.look.glyphs.waiting)));
-                rows.extend(
-                    app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Dim, why.clone())),
-                );
+                rows.extend(app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Dim, why.clone())));
                 text(app, frame, area, "Asking", &rows, 0, &[("esc", "give up")]);
             }
             Dialog::Add(add) => super::add::draw(app, frame, area, add),
             Dialog::Cut(requests) => {
                 let mut rows = vec![(Role::Text, "These were cut when the program ended the last time:".to_owned())];
                 rows.extend(requests.iter().map(|request| (Role::Name, format!("  {}", request.title()))));
-                rows.push((
-                    Role::Dim,
-                    "What was verified of them is here. Going on shows each plan first.".to_owned(),
-                ));
+                rows.push((Role::Dim, "What was verified of them is here. Going on shows each plan first.".to_owned()));
                 text(app, frame, area, "Go on?", &rows, 0, &[("enter", "go on"), ("esc", "forget them")]);
             }
             Dialog::Confirm(confirm) => {
@@ -147,7 +142,13 @@ fn text(app: &App, frame: &mut Frame<'_>, area: Rect, title: &str, rows: &[Row],
 }
 
 /// Draws a field, and puts the cursor into it.
-pub(super) fn field(look: &Look, frame: &mut Frame<'_>, area: Rect, label: &str, field: &super::super::text_field::TextField) {
+pub(super) fn field(
+    look: &Look,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    label: &str,
+    field: &super::super::text_field::TextField,
+) {
     let columns = usize::from(area.width).saturating_sub(width(label) + 1);
     let skipped = field.skipped(columns);
     let value = crate::text::printable(field.value());

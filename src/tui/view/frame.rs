@@ -130,8 +130,8 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let saved = if figures.logical > 0 { figures.saved() * 100 / figures.logical } else { 0 };
         let dot = app.look.glyphs.dot;
         let full = format!(
-            "{} images {dot} {} {} {} stored ({saved} % saved) ",
-            overview.counts.images,
+            "{} {dot} {} {} {} stored ({saved} % saved) ",
+            crate::text::count(overview.counts.images, "image", "images"),
             bytes(figures.logical),
             app.look.glyphs.arrow,
             bytes(figures.stored)

@@ -84,14 +84,8 @@ pub(super) fn hit(app: &App, area: Rect, column: u16, row: u16) -> Option<Hit> {
 }
 
 /// What each column is sorted by.
-const REPOSITORY_ORDERS: [Option<RepositoryOrder>; 6] = [
-    Some(RepositoryOrder::Name),
-    Some(RepositoryOrder::Images),
-    Some(RepositoryOrder::Size),
-    None,
-    None,
-    None,
-];
+const REPOSITORY_ORDERS: [Option<RepositoryOrder>; 6] =
+    [Some(RepositoryOrder::Name), Some(RepositoryOrder::Images), Some(RepositoryOrder::Size), None, None, None];
 const TAG_ORDERS: [Option<ImageOrder>; 5] =
     [Some(ImageOrder::Tag), None, Some(ImageOrder::Size), Some(ImageOrder::Added), None];
 

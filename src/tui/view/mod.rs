@@ -4,8 +4,8 @@ pub mod frame;
 
 mod add;
 mod details;
-mod first;
 mod dialogs;
+mod first;
 mod images;
 mod jobs;
 mod log;
