@@ -38,7 +38,7 @@ const UPSTREAM_ONLY: [(&str, &str, &str); 3] = [
 /// It moves upstream once it is mirrored.
 const MOVES: (&str, &str, &str) = ("tools/report", "nightly", "report of today");
 /// What everything is built on.
-const BASE: usize = 3 << 20;
+const BASE: usize = 512 << 10;
 
 /// Makes the catalog and opens the interface on it.
 pub(super) fn run(context: &Context) -> Result<Exit> {

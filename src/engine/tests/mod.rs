@@ -11,6 +11,7 @@ mod names;
 mod purity;
 mod remove;
 mod retention;
+mod standing;
 mod undo;
 
 use std::path::Path;

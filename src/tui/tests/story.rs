@@ -34,6 +34,15 @@ fn all_of_a_long_list_can_be_marked() {
 }
 
 #[test]
+fn a_range_reaches_beyond_what_is_loaded() {
+    let mut app = settled((80, 24), UNICODE, Content::Huge);
+    press(&mut app, Content::Huge, "j j space end v");
+    assert_eq!(app.images.marked().0, 4998);
+    press(&mut app, Content::Huge, "esc");
+    assert_eq!(app.images.marked().0, 0);
+}
+
+#[test]
 fn two_clicks_open_one_selects_and_heads_sort() {
     let mut app = settled((80, 24), UNICODE, Content::Small);
     click(&mut app, 5, 4, 0);

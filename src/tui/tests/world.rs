@@ -331,21 +331,25 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
                 changes: Some(std::sync::Arc::new(changes)),
             }])
         }
-        Question::Rows { repository: None, filter } => Answer::Rows(
-            None,
-            all.into_iter().filter(|name| name.contains(&filter)).map(|name| (name, 1 << 20)).collect(),
-        ),
-        Question::Rows { repository: Some(name), filter } => {
-            let found = tags(content, &name).into_iter().filter(|tag| tag.contains(&filter));
-            let rows = found.map(|tag| (format!("{name}:{tag}"), 1 << 20)).collect();
-            Answer::Rows(Some(name), rows)
+        Question::Rows(list) => {
+            let of = match list.as_ref() {
+                Question::Images { repository, .. } => Some(repository.clone()),
+                _ => None,
+            };
+            match answer(content, *list) {
+                Answer::Repositories(span, Rows { rows, .. }) => {
+                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, 1 << 20)).collect())
+                }
+                Answer::Images(span, Rows { rows, .. }) => {
+                    let name = |row: &ImageRow| format!("{}:{}", row.name, row.tag.clone().unwrap_or_default());
+                    Answer::Rows(of, span, rows.iter().map(|row| (name(row), 1 << 20)).collect())
+                }
+                other => other,
+            }
         }
         Question::Environment => Answer::Environment(vec![
             Check { good: Some(true), text: "images go to /home/me/.local/share/roadstead, 41 GiB free".to_owned() },
-            Check {
-                good: None,
-                text: "no IPFS node on 127.0.0.1:5001; mirroring and serving need none, publishing does".to_owned(),
-            },
+            Check { good: None, text: "no IPFS node on 127.0.0.1:5001; only publishing needs one".to_owned() },
             Check { good: None, text: "no target to publish to yet".to_owned() },
         ]),
     }

@@ -152,6 +152,9 @@ pub(super) fn job_line(job: &Job, look: &Look, columns: usize) -> String {
     let mut parts = vec![job.title.clone()];
     if let Some((why, pause)) = &job.waiting {
         parts.push(format!("{why} ({} s)", pause.as_secs_f64().ceil()));
+    } else if let Some((image, seconds)) = job.stalled() {
+        parts.extend(job.percent().map(|percent| format!("{percent} %")));
+        parts.push(format!("waiting for the registry of {image} ({seconds} s)"));
     } else if let Some(percent) = job.percent() {
         parts.push(format!("{percent} %"));
         parts.push(format!("{} of {}", bytes(job.bytes.0), bytes(job.bytes.1)));

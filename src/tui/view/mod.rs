@@ -10,6 +10,7 @@ mod images;
 mod jobs;
 mod log;
 mod publish;
+mod side;
 mod stats;
 mod table;
 

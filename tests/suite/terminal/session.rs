@@ -104,9 +104,9 @@ impl Session {
     pub(super) fn see_selected(&self, text: &str) {
         self.wait(&format!("{text} selected"), |screen| {
             let (rows, columns) = screen.size();
-            (0..rows).any(|row| {
+            (0..rows.get()).any(|row| {
                 let line: String =
-                    (0..columns).filter_map(|at| screen.cell(row, at)).map(vt100::Cell::contents).collect();
+                    (0..columns.get()).filter_map(|at| screen.cell(row, at)).map(vt100::Cell::contents).collect();
                 line.contains(text) && screen.cell(row, 3).is_some_and(vt100::Cell::inverse)
             })
         });
