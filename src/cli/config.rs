@@ -1,4 +1,4 @@
-//! `config`: the settings in force and where they come from; a file to begin with.
+//! `config`: the settings in force and where they come from; files to begin with, for this program and for web servers.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -27,6 +27,47 @@ pub(super) enum ConfigVerb {
     Show,
     /// Write a configuration file with every default in it, commented out.
     Init(InitArguments),
+    /// Print the configuration with which a web server gives out what `export DIR` wrote.
+    Web(WebArguments),
+}
+
+const WEB_EXAMPLES: &str = "\
+Examples:
+  roadstead config web nginx > /etc/nginx/conf.d/roadstead.conf
+  roadstead config web caddy > /etc/caddy/Caddyfile
+
+None of them names an image: they need not change when images do. What is to be set is said at their beginning.";
+
+/// Which web server.
+#[derive(Debug, Args)]
+#[command(after_help = WEB_EXAMPLES)]
+pub(super) struct WebArguments {
+    /// The server.
+    #[arg(value_enum, value_name = "SERVER")]
+    server: WebServer,
+}
+
+/// Web servers that are known to serve the tree as a registry.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum WebServer {
+    /// nginx over the exported files.
+    Nginx,
+    /// nginx in front of an IPFS gateway.
+    NginxGateway,
+    /// Caddy over the exported files.
+    Caddy,
+}
+
+/// Prints a web server's configuration. JSON: `{"text":…}`.
+pub(super) fn web(arguments: &WebArguments, output: &Output) -> Result<Exit> {
+    let text = match arguments.server {
+        WebServer::Nginx => include_str!("../../assets/nginx.conf"),
+        WebServer::NginxGateway => include_str!("../../assets/nginx-gateway.conf"),
+        WebServer::Caddy => include_str!("../../assets/Caddyfile"),
+    };
+    output.json(&json!({ "text": text }))?;
+    output.data(text)?;
+    Ok(Exit::Done)
 }
 
 /// How to begin.
@@ -110,6 +151,17 @@ impl Shown {
                 line("max_parallel", json!(number));
             }
         }
+        let interface = &settings.interface;
+        let origin = |said: bool| if said { Origin::File } else { Origin::Default };
+        let theme = interface.theme.as_deref().unwrap_or("terminal");
+        line("interface.theme", json!(theme), origin(interface.theme.is_some()));
+        line("interface.mouse", json!(interface.mouse.unwrap_or(true)), origin(interface.mouse.is_some()));
+        if let Some(ascii) = interface.ascii {
+            line("interface.ascii", json!(ascii), Origin::File);
+        }
+        for (command, keys) in &interface.keys {
+            line(&format!("interface.keys.{command}"), json!(keys.join(" ")), Origin::File);
+        }
         Self { config_exists: settings.config_exists, settings: lines }
     }
 
@@ -134,7 +186,8 @@ mod tests {
     fn every_setting_says_where_it_comes_from() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
-        let text = "max_parallel = 5\n[registries.'docker.io']\nmirror = 'mirror.example.com'\nca_file = '/ca.pem'\n";
+        let text = "max_parallel = 5\n[registries.'docker.io']\nmirror = 'mirror.example.com'\nca_file = '/ca.pem'\n\
+                    [interface]\ntheme = 'dark'\n[interface.keys]\nadd = ['a', 'insert']\n";
         std::fs::write(&path, text).unwrap();
         let given = Given {
             config: Some(Setting::new(path, Origin::Environment)),
@@ -156,6 +209,9 @@ mod tests {
                 vec!["max_parallel", "5", "file"],
                 vec!["registries.\"docker.io\".mirror", "mirror.example.com", "file"],
                 vec!["registries.\"docker.io\".ca_file", "/ca.pem", "file"],
+                vec!["interface.theme", "dark", "file"],
+                vec!["interface.mouse", "true", "default"],
+                vec!["interface.keys.add", "a", "insert", "file"],
             ]
         );
     }

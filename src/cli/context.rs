@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -17,7 +18,10 @@ use crate::engine::job::Job;
 use crate::engine::target::{Adapters, Peers, Variables};
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::naming::TxtSet;
+use crate::naming::dnslink::PREFIX;
 use crate::registry;
+use crate::text::count;
 use crate::unixfs::Profile;
 
 /// How long blocking work of a job that has ended may still take. Short, since nobody hears ^C then, and a name that is
@@ -78,15 +82,34 @@ impl Context {
         self.open(None)
     }
 
+    /// Whether the usual data directory is meant and has nothing yet.
+    pub(super) fn is_new(&self) -> bool {
+        let usual = self.settings.data_dir.as_ref().filter(|data_dir| data_dir.origin == Origin::Default);
+        usual.is_some_and(|data_dir| !data_dir.value.join("catalog.db").exists())
+    }
+
     /// Opens the catalog to read, also where nothing can be written.
     pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
         Engine::open_read_only(self.options(None)?)
     }
 
+    /// Opens the catalog to give its blobs out: it is only read, unless some of them have to be brought first.
+    pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {
+        let engine = self.open_to_read()?;
+        if engine.has_left_blobs()? { self.open(None) } else { Ok(engine) }
+    }
+
     /// The way to the nodes and zones that targets name.
-    #[expect(clippy::unused_self, reason = "every way out of the program leads through its context")]
     pub(super) fn peers(&self) -> Peers {
-        Peers::new(Variables::of_process(), Adapters)
+        let output = self.output.clone();
+        let prompt = move |name: &str, wanted: &TxtSet| {
+            if output.is_json() {
+                output.json_line(&serde_json::json!({ "set_record": { "name": name, "type": "TXT", "set": wanted } }));
+            } else {
+                output.announce(&by_hand(name, wanted));
+            }
+        };
+        Peers::new(Variables::of_process(), Adapters::new(prompt))
     }
 
     /// Runs a job with progress; ^C and SIGTERM cancel it.
@@ -158,6 +181,17 @@ impl Context {
         if !self.is_logging() {
             return;
         }
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(self.output.message_paint.is_colour())
+            .with_target(false)
+            .with_filter(ours());
+        // A second call, in a test, changes nothing.
+        let _ = tracing_subscriber::registry().with(self.log_filter()).with(lines).try_init();
+    }
+
+    /// What is logged, as `-v` and `ROADSTEAD_LOG` say.
+    pub(super) fn log_filter(&self) -> EnvFilter {
         let level = match self.global.verbose {
             0 | 1 => "roadstead=info",
             2 => "roadstead=debug",
@@ -165,22 +199,30 @@ impl Context {
         };
         let asked = std::env::var("ROADSTEAD_LOG").ok().filter(|value| !value.is_empty());
         let filter = asked.as_deref().unwrap_or(level);
-        let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        EnvFilter::try_new(filter).unwrap_or_else(|error| {
             self.output.warning(&format!("ROADSTEAD_LOG is not understood: {error}"));
             EnvFilter::new(level)
-        });
-        // Libraries may log what we never would, such as headers; only their warnings are let through.
-        let ours = tracing_subscriber::filter::filter_fn(|meta| {
-            *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead")
-        });
-        let lines = tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(self.output.message_paint.is_colour())
-            .with_target(false)
-            .with_filter(ours);
-        // A second call, in a test, changes nothing.
-        let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+        })
     }
+}
+
+/// What a person has to do where no program changes the record.
+fn by_hand(name: &str, wanted: &TxtSet) -> String {
+    let (ours, others): (Vec<_>, Vec<_>) = wanted.values.iter().partition(|value| value.starts_with(PREFIX));
+    let ttl = wanted.ttl.map_or_else(String::new, |ttl| format!(" {ttl}"));
+    let mut lines =
+        vec!["Set this record at your DNS provider, in the place of any other `dnslink=` value:".to_owned()];
+    lines.extend(ours.iter().map(|value| format!("  {name}.{ttl} IN TXT \"{value}\"")));
+    if !others.is_empty() {
+        lines.push(format!("Leave the other {} there as they are.", count(others.len() as u64, "value", "values")));
+    }
+    lines.push("Waiting until the zone's servers say it; ^C stops.".to_owned());
+    lines.join("\n")
+}
+
+/// Libraries may log what we never would, such as headers; only their warnings are let through.
+pub(super) fn ours() -> FilterFn {
+    FilterFn::new(|meta| *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead"))
 }
 
 fn is_yes(answer: &str) -> bool {
@@ -190,6 +232,14 @@ fn is_yes(answer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_record_to_set_is_written_as_in_a_zone() {
+        let values = ["dnslink=/ipfs/new", "v=spf1 -all"].map(str::to_owned).to_vec();
+        let text = by_hand("_dnslink.registry.test", &TxtSet { values, ttl: Some(60) });
+        assert!(text.contains("\n  _dnslink.registry.test. 60 IN TXT \"dnslink=/ipfs/new\"\n"), "{text}");
+        assert!(text.contains("the other 1 value there") && !text.contains("spf1"), "{text}");
+    }
 
     #[test]
     fn only_yes_is_yes() {

@@ -12,6 +12,7 @@ use super::output::Output;
 use super::{Exit, arguments};
 use crate::error::{Context as _, Kind, Result};
 use crate::text::count;
+use crate::tui::key_list;
 
 /// Where to.
 #[derive(Debug, Args)]
@@ -61,6 +62,9 @@ const ENVIRONMENT: [(&str, &str); 7] = [
 const OUTPUT: &str = "Data go to standard output, messages and progress to standard error. With --json standard output holds one \
     JSON document; warnings and errors are JSON objects, one a line, on standard error, and so is progress with --progress json. \
     ^C stops cleanly: what is verified is kept, and the same command goes on from there. A second ^C stops at once.";
+
+const KEYS: &str = "Without a verb, roadstead opens its terminal interface. These are its keys; the name in parentheses is \
+    what the section [interface.keys] of the configuration calls the command.";
 
 /// Prints the main page, or writes all of them. JSON: `{"page":…}` or `{"files":[…]}`.
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit> {
@@ -141,6 +145,16 @@ fn page(command: &Command, is_main: bool) -> Result<String> {
             term(&mut rest, name, meaning);
         }
     }
+    if is_main {
+        rest.control("SH", ["KEYS"]);
+        rest.text([roman(KEYS)]);
+        for (heading, entries) in key_list::parts() {
+            rest.control("SS", [heading]);
+            for entry in entries {
+                term(&mut rest, &entry.keys.join(", "), &format!("{} ({}).", entry.explanation, entry.id));
+            }
+        }
+    }
     if let Some(text) = command.get_after_help() {
         let text = text.to_string();
         // `Examples:` is a heading; a sentence is not.
@@ -187,7 +201,7 @@ mod tests {
             names.contains(&"roadstead.1".to_owned()) && names.contains(&"roadstead-config-show.1".to_owned()),
             "{names:?}"
         );
-        let inner = 2 + 7;
+        let inner = 3 + 7;
         assert_eq!(names.len(), inner + arguments::command().get_subcommands().count() + 1, "{names:?}");
         assert!(err.text().starts_with(&format!("Wrote {} pages to ", names.len())), "{}", err.text());
         let add = fs::read_to_string(directory.path().join("roadstead-add.1")).unwrap();
@@ -203,6 +217,10 @@ mod tests {
             ["EXIT STATUS", "130", "FILES", "config.toml", "ENVIRONMENT", "ROADSTEAD\\_LOG", "EXAMPLES", "OUTPUT"]
         {
             assert!(page.contains(expected) || page.contains(&expected.replace('\\', "")), "{expected}: {page}");
+        }
+        for entry in crate::tui::command::TABLE {
+            let name = entry.id.replace('-', "\\-");
+            assert!(page.contains(&format!("({name})")), "{name}: {page}");
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn carry_out(
         return Err(error);
     }
     let asks_gateways = plan.targets.iter().any(|planned| !planned.target.settings.gateways.is_empty());
-    if plan.is_done() && !(asks_gateways && !dry_run) {
+    if plan.is_done() && (dry_run || !asks_gateways) {
         output.json(&PublishReport::of(&plan, None, dry_run))?;
         output.message(&format!(
             "There is nothing to publish: {} {} {}.",

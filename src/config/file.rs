@@ -31,6 +31,31 @@ pub struct ConfigFile {
     pub max_parallel: Option<usize>,
     /// By registry name.
     pub registries: BTreeMap<String, RegistrySettings>,
+    /// How the terminal interface looks and listens.
+    pub interface: InterfaceSettings,
+}
+
+/// What the file says of the terminal interface. What it means, the interface says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InterfaceSettings {
+    /// The name of a theme.
+    pub theme: Option<String>,
+    /// Whether it listens to the mouse.
+    pub mouse: Option<bool>,
+    /// Whether it draws with ASCII alone.
+    pub ascii: Option<bool>,
+    /// Keys by the name of their command.
+    pub keys: BTreeMap<String, Vec<String>>,
+}
+
+/// Says where in the configuration file a value stands that makes no sense to whoever uses it.
+pub fn misplaced(path: &Path, section: &str, key: &str, error: &Error) -> Error {
+    // It was read a moment ago.
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let place = Place::of_key(&text, Some(section), key);
+    let made = Error::new(Kind::Usage, format!("{}: {error}", place.named(path)));
+    error.hints().iter().fold(made, |made, hint| made.hint(hint.clone()))
 }
 
 impl ConfigFile {
@@ -60,7 +85,8 @@ impl ConfigFile {
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let config: Self = toml::from_str(text).map_err(|error| explain(&error, text, path))?;
         config.check().map_err(|wrong| {
-            let place = Place::of_key(text, wrong.section.as_deref(), wrong.key);
+            let section = wrong.section.map(|name| format!("registries.\"{name}\""));
+            let place = Place::of_key(text, section.as_deref(), wrong.key);
             let made = Error::new(Kind::Usage, format!("{}: {}", place.named(path), wrong.problem));
             wrong.hint.into_iter().fold(made, Error::hint)
         })?;
@@ -184,7 +210,7 @@ impl Place {
 
     /// The line where a key of a section is set, as far as it is written the usual way.
     fn of_key(text: &str, section: Option<&str>, key: &str) -> Self {
-        let header = section.map(|name| format!("registries.\"{name}\""));
+        let header = section.map(str::to_owned);
         let mut current: Option<String> = None;
         let mut found = None;
         for (number, line) in text.lines().enumerate() {
@@ -282,6 +308,7 @@ mod tests {
         let lines: Vec<&str> = DEFAULT_TEXT.lines().filter(is_setting).map(|line| &line[1..]).collect();
         let config = parse(&lines.join("\n")).unwrap();
         assert_eq!((config.wait, config.max_parallel), (Some(60), Some(3)));
+        assert_eq!((config.interface.mouse, config.interface.keys.len()), (Some(true), 1));
         let registry = &config.registries["registry.example.com:5000"];
         assert!(registry.mirror.is_some() && registry.ca_file.is_some() && registry.max_parallel.is_some());
     }
@@ -320,7 +347,7 @@ mod tests {
             ),
             (
                 "password = 'hunter2'",
-                "/etc/config.toml, line 1, `password`: there is no such setting [The settings here are `data_dir`, `wait`, `max_parallel`, `registries`.]",
+                "/etc/config.toml, line 1, `password`: there is no such setting [The settings here are `data_dir`, `wait`, `max_parallel`, `registries`, `interface`.]",
             ),
             ("wait = \"hunter2\"", "/etc/config.toml, line 1, `wait`: invalid type, expected a whole number"),
             ("wait = -1", "/etc/config.toml, line 1, `wait`: invalid value, expected a whole number"),
@@ -346,6 +373,24 @@ mod tests {
             assert!(shown.starts_with("/etc/config.toml, line "), "{shown}");
             assert!(!shown.contains('\u{1b}') && !shown.contains("hunter2"), "{shown}");
         }
+    }
+
+    #[test]
+    fn what_the_interface_does_not_understand_is_shown_where_it_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        fs::write(&path, "[interface]\ntheme = 'pink'\n[interface.keys]\nadd = ['d']\n").unwrap();
+        let shown = |section, key| {
+            let error = misplaced(&path, section, key, &Error::new(Kind::Usage, "no").hint("Do."));
+            assert_eq!(error.hints(), ["Do."]);
+            error.to_string().replace(&path.display().to_string(), "FILE")
+        };
+        assert_eq!(shown("interface", "theme"), "FILE, line 2, `interface.theme`: no");
+        assert_eq!(shown("interface.keys", "add"), "FILE, line 4, `interface.keys.add`: no");
+        assert!(
+            refused("[interface]\nmouse = 'on'").contains("line 2, `interface.mouse`: invalid type, expected `true`")
+        );
+        assert!(refused("[interface]\ncolour = 1").contains("there is no such setting"));
     }
 
     #[test]

@@ -6,5 +6,5 @@
 mod file;
 mod settings;
 
-pub use file::{ConfigFile, DEFAULT_TEXT, write_default};
+pub use file::{ConfigFile, DEFAULT_TEXT, InterfaceSettings, misplaced, write_default};
 pub use settings::{Given, Origin, Setting, Settings};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use directories::ProjectDirs;
 
-use super::ConfigFile;
+use super::{ConfigFile, InterfaceSettings};
 use crate::error::{Error, Kind, Result};
 use crate::registry::RegistrySettings;
 
@@ -83,6 +83,8 @@ pub struct Settings {
     pub max_parallel: Setting<usize>,
     /// What the file says of registries.
     pub registries: BTreeMap<String, RegistrySettings>,
+    /// What the file says of the terminal interface.
+    pub interface: InterfaceSettings,
 }
 
 impl Settings {
@@ -122,7 +124,22 @@ impl Settings {
                 None => Setting::new(Self::MAX_PARALLEL, Origin::Default),
             },
             registries: file.registries,
+            interface: file.interface,
         })
+    }
+
+    /// What is in force without a configuration file.
+    pub fn without_file(given: &Given) -> Self {
+        let wait = given.wait.clone().unwrap_or(Setting::new(Self::WAIT, Origin::Default));
+        Self {
+            config: Self::locate(given),
+            config_exists: false,
+            data_dir: Setting::layered(given.data_dir.clone(), None, || Some(directories()?.data_dir().to_owned())),
+            wait,
+            max_parallel: Setting::new(Self::MAX_PARALLEL, Origin::Default),
+            registries: BTreeMap::new(),
+            interface: super::file::InterfaceSettings::default(),
+        }
     }
 
     /// The data directory, or an error that says how to name one.

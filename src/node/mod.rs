@@ -4,6 +4,9 @@
 //! a pinning service) must need no change above this room. Knows blocks, pins and names by CID; must not know what the
 //! blocks mean, nor the catalog. Everything that a node says is untrusted: answers are capped, blocks are verified.
 
+pub mod kubo;
+pub mod source;
+
 use std::fmt;
 use std::io;
 

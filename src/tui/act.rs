@@ -3,6 +3,7 @@
 use super::adding;
 use super::app::{App, Tab};
 use super::command::Command;
+use super::describe::Role;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
 use super::dialog::menu::{Item, Menu};
@@ -13,6 +14,7 @@ use super::problem::Problem;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
+use super::{publishing, serving};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
 use crate::error::{Error, Kind};
@@ -65,7 +67,16 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::UpdateAll => app.plan(Request::Update(Vec::new())),
         Command::Undo => app.plan(Request::Undo),
         Command::Gc => app.plan(Request::Gc),
-        Command::PublishAll => app.plan(Request::Publish(PublishRequest::default())),
+        Command::PublishAll => publishing::publish(app),
+        Command::TargetAdd
+        | Command::TargetEdit
+        | Command::TargetTest
+        | Command::TargetRemove
+        | Command::Rollback
+        | Command::Compare => publishing::act(app, command),
+        Command::Open if app.tab == Tab::Publish => publishing::act(app, command),
+        Command::Open if app.tab == Tab::Log => read(app),
+        Command::Serve => serving::turn(app),
         Command::Verify => ask(app, Plan::Verify { repair: false }),
         Command::Allow => allow(app),
         Command::Copy => copy(app),
@@ -160,6 +171,13 @@ fn allow(app: &mut App) -> Vec<Effect> {
 
 /// The reference under which clients pull an image, and what else can be copied of it.
 fn copies(app: &App) -> Vec<Item> {
+    if app.tab == Tab::Publish {
+        return publishing::copies(app);
+    }
+    if app.tab == Tab::Log {
+        let line = app.log.current().map(super::state::log::Line::text_with_job);
+        return line.map(|value| Item { key: 'l', title: "line".to_owned(), value }).into_iter().collect();
+    }
     let host = app.overview.as_ref().and_then(|overview| overview.name.clone());
     let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
     let with_host = |name: &str| host.as_ref().map_or_else(|| name.to_owned(), |host| format!("{host}/{name}"));
@@ -199,6 +217,9 @@ fn copy_menu(app: &mut App) -> Vec<Effect> {
 
 fn browse(app: &mut App) -> Vec<Effect> {
     if app.tab == Tab::Log {
+        if let Some(file) = &app.log_file {
+            return vec![Effect::PageFile(file.clone())];
+        }
         let lines = app.log.shown().iter().map(|line| format!("{} {}", line.at, line.text)).collect::<Vec<_>>();
         return vec![Effect::Page(lines.join("\n"))];
     }
@@ -209,6 +230,18 @@ fn browse(app: &mut App) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The whole line of the log that is under the cursor.
+fn read(app: &mut App) -> Vec<Effect> {
+    let Some(line) = app.log.current() else { return Vec::new() };
+    let rows = vec![
+        (Role::Dim, format!("{} {}", line.at, line.level.word())),
+        (Role::Text, String::new()),
+        (Role::Text, line.text_with_job()),
+    ];
+    app.dialogs.push(Dialog::Message { title: "Log".to_owned(), rows, scroll: 0 });
+    Vec::new()
 }
 
 fn next_theme(app: &mut App) -> Vec<Effect> {
@@ -225,12 +258,38 @@ fn next_theme(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The images that a text names: separated by white space or in lines, comments left out.
+/// The images that a text names, separated by white space. An image may be followed by what `add` takes: `--as NAME[:TAG]`,
+/// `--platform LIST`, `--all-manifests`, `--insecure`.
 pub(super) fn requests(text: &str) -> Result<Request, Problem> {
-    let mut requests = Vec::new();
-    for word in text.split_whitespace() {
-        let source = word.parse().map_err(|error: Error| Problem::from(&error))?;
-        requests.push(AddRequest::new(source));
+    let mut requests: Vec<AddRequest> = Vec::new();
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        if !word.starts_with("--") {
+            requests.push(AddRequest::new(word.parse().map_err(|error: Error| Problem::from(&error))?));
+            continue;
+        }
+        let (flag, given) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
+        let wrong = |why: &str| {
+            let flag = crate::text::printable_within(flag, 40);
+            let error = Error::new(Kind::Usage, format!("`{flag}` {why}"));
+            Problem::from(
+                error.hint("An image may be followed by --as NAME, --platform LIST, --all-manifests, --insecure."),
+            )
+        };
+        let Some(request) = requests.last_mut() else { return Err(wrong("follows no image")) };
+        match flag {
+            "--all-manifests" => request.all_manifests = true,
+            "--insecure" => request.insecure = true,
+            "--as" | "--platform" => {
+                let value = given.or_else(|| words.next()).ok_or_else(|| wrong("needs a value"))?;
+                if flag == "--as" {
+                    request.name = Some(value.parse().map_err(|error: Error| Problem::from(&error))?);
+                } else {
+                    request.selection = Some(value.parse().map_err(|error: Error| Problem::from(&error))?);
+                }
+            }
+            _ => return Err(wrong("is nothing that can be said of an image here")),
+        }
     }
     Ok(Request::Add(requests))
 }

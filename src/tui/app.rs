@@ -1,5 +1,6 @@
 //! Everything the interface knows. [`super::update`] changes it, [`super::view`] draws it; neither does anything else.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::command::{Command, Context};
@@ -9,6 +10,7 @@ use super::glyphs::Glyphs;
 use super::keymap::Keymap;
 use super::problem::Problem;
 use super::question::{Check, Question};
+use super::serving::Serving;
 use super::state::images::Images;
 use super::state::jobs::Jobs;
 use super::state::log::{Level, Line, Log};
@@ -135,10 +137,18 @@ pub struct App {
     pub wall: jiff::Timestamp,
     /// Where that is.
     pub zone: jiff::tz::TimeZone,
+    /// The file of the program's log.
+    pub log_file: Option<PathBuf>,
+    /// Serving is possible.
+    pub can_serve: bool,
+    /// Whether the registry is served on this machine.
+    pub serving: Serving,
+    /// Lines that are not in the file of the log yet.
+    pub(super) unwritten: Vec<Line>,
     /// Something has been asked of the catalog and is not answered.
     pub(super) stale: bool,
     /// This machine was looked at, or is being.
-    looked: bool,
+    pub(super) looked: bool,
     /// How many requests are remembered outside as running.
     pub(super) remembered: usize,
     /// The next number of a question, plan or job.
@@ -173,6 +183,10 @@ impl App {
             now: Duration::ZERO,
             wall: beginning.wall,
             zone: beginning.zone,
+            log_file: None,
+            can_serve: false,
+            serving: Serving::Off,
+            unwritten: Vec::new(),
             stale: true,
             next: 1,
         };
@@ -191,6 +205,8 @@ impl App {
         let height = super::view::frame::Parts::of(self).body.height.saturating_sub(3).max(1);
         self.images.set_height(height);
         self.jobs.height = usize::from(height);
+        self.stats.height = height;
+        self.publish.height = usize::from(height / 2);
         self.log.height = usize::from(height);
     }
 
@@ -254,7 +270,19 @@ impl App {
 
     pub(super) fn note(&mut self, level: Level, job: Option<u64>, text: String) {
         let at = self.wall.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string();
-        self.log.push(Line { at, level, job, text });
+        let line = Line { at, level, job, text };
+        self.unwritten.push(line.clone());
+        self.log.push(line);
+    }
+
+    /// The lines that are not in the file of the log yet.
+    pub(super) fn take_unwritten(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.unwritten)
+    }
+
+    /// Whether something is to be asked by now, although nothing happened.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.tab == Tab::Publish && self.publish.is_due(now)
     }
 
     /// A number that no question, plan or job has had.
@@ -277,6 +305,7 @@ impl App {
         if std::mem::take(&mut self.stale) {
             questions.push(Question::Overview);
         }
+        questions.extend(self.publish.wants_always());
         match self.tab {
             Tab::Images => {
                 let beside = self.beside();
@@ -287,7 +316,11 @@ impl App {
                 }
             }
             Tab::Stats => questions.extend(self.stats.wants()),
-            Tab::Jobs | Tab::Publish | Tab::Log => {}
+            Tab::Publish => {
+                let root = self.overview.as_ref().and_then(|overview| overview.root.as_deref());
+                questions.extend(self.publish.wants(self.now, root));
+            }
+            Tab::Jobs | Tab::Log => {}
         }
         questions.into_iter().map(|question| Effect::Ask(self.ticket(), question)).collect()
     }

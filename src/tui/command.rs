@@ -129,6 +129,7 @@ const fn destroying(mut entry: Entry) -> Entry {
 }
 
 const IMAGES: &[Context] = &[Repositories, Tags, Details];
+const COPIED: &[Context] = &[Repositories, Tags, Details, Publish, Log];
 
 /// The table.
 pub const TABLE: &[Entry] = &[
@@ -162,14 +163,22 @@ pub const TABLE: &[Entry] = &[
         IMAGES,
         15,
     ),
-    entry(Command::Copy, "copy", &["y"], "copy", "Copy the reference under which clients pull it", IMAGES, 16),
+    entry(
+        Command::Copy,
+        "copy",
+        &["y"],
+        "copy",
+        "Copy what is under the cursor: the reference that clients pull, a CID, a line",
+        COPIED,
+        16,
+    ),
     entry(
         Command::CopyMenu,
         "copy-menu",
         &["Y"],
         "copy…",
         "Choose what to copy: digest, CID, ipfs:// URL, pull command",
-        IMAGES,
+        COPIED,
         0,
     ),
     entry(
@@ -291,7 +300,7 @@ pub const TABLE: &[Entry] = &[
         "compare",
         &["="],
         "compare",
-        "Show what differs between the root under the cursor and the catalog",
+        "Show what differs from the root under the cursor to the catalog",
         &[Publish],
         14,
     ),
@@ -300,7 +309,7 @@ pub const TABLE: &[Entry] = &[
         "target-remove",
         &["d", "delete"],
         "remove",
-        "Forget the target; what is published stays where it is",
+        "Forget the target, or the older root; what is published stays where it is",
         &[Publish],
         0,
     )),

@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::app::App;
 use super::dialog::confirm::Answer;
 use super::dialog::prompt::Purpose;
-use super::dialog::{Dialog, confirm, menu, palette, prompt};
+use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
 use super::effect::Effect;
 use super::{act, adding};
 
@@ -48,6 +48,14 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             palette::Choice::Typed(text) => act::typed(app, &text),
             palette::Choice::Stay => {
                 app.dialogs.push(Dialog::Palette(palette));
+                Vec::new()
+            }
+        },
+        Dialog::Form(mut form) => match form.key(key) {
+            form::Choice::Closed => Vec::new(),
+            form::Choice::Save(draft) => super::publishing::save(app, *draft),
+            form::Choice::Stay => {
+                app.dialogs.push(Dialog::Form(form));
                 Vec::new()
             }
         },

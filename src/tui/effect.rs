@@ -1,5 +1,7 @@
 //! Everything the interface can ask of the outside world.
 
+use std::path::PathBuf;
+
 use super::question::Question;
 use super::work::{JobId, Plan, Request};
 
@@ -24,6 +26,10 @@ pub enum Effect {
     Copy(String),
     /// Show a text in the user's pager.
     Page(String),
+    /// Show a file in the user's pager.
+    PageFile(PathBuf),
+    /// Start serving on this machine, or stop.
+    Serve(bool),
     /// Open a URL in the user's browser.
     Browse(String),
     /// Turn the mouse on or off.

@@ -42,4 +42,8 @@ pub enum Msg {
     Samples(Vec<Sample>),
     /// A line of the program's log.
     Logged(super::state::log::Line),
+    /// The registry is served under this URL.
+    Serving(String),
+    /// It is served no longer.
+    Served(Result<(), Problem>),
 }

@@ -17,11 +17,14 @@ pub mod describe;
 pub mod dialog;
 pub mod effect;
 pub mod glyphs;
+pub mod key_list;
 pub mod keymap;
 pub mod list;
+pub mod log_feed;
 pub mod message;
 pub mod problem;
 pub mod question;
+pub mod serving;
 pub mod state;
 pub mod text_field;
 pub mod theme;
@@ -36,6 +39,7 @@ mod environment;
 mod fault;
 mod owner;
 mod perform;
+mod publishing;
 mod run;
 mod terminal;
 #[cfg(test)]
@@ -44,6 +48,7 @@ mod unfinished;
 mod update;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossterm::event::EventStream;
@@ -52,16 +57,19 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::engine::Engine;
 use crate::engine::publish::Places;
+use crate::engine::target::Variables;
 use crate::error::{Context as _, Error, Kind, Result};
 use app::{App, Beginning, Look};
 use glyphs::Glyphs;
 use keymap::Keymap;
+use log_feed::Lines;
 use message::Msg;
 use run::Inputs;
+use serving::Server;
 use theme::Theme;
 
 /// What the command line and the environment say of the interface.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Options {
     /// Colour may be used.
     pub colour: bool,
@@ -79,6 +87,12 @@ pub struct Options {
     pub pager: OsString,
     /// Which key is what.
     pub keymap: Keymap,
+    /// How the secrets of targets that are tried are read from the environment.
+    pub variables: Variables,
+    /// What serves the registry on this machine.
+    pub server: Option<Arc<dyn Server>>,
+    /// Lines of the program's log, and the file they are in.
+    pub log: Option<(Lines, PathBuf)>,
 }
 
 /// Opens the interface, and returns when it is left.
@@ -115,6 +129,15 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         });
     }
     engine.keep_manifests();
+    let (lines, log_file) = options.log.unzip();
+    if let Some(mut lines) = lines {
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while let Some(line) = lines.next().await {
+                let _ = sender.send(Msg::Logged(line));
+            }
+        });
+    }
     let words = || "can't take over the terminal";
     let size = crossterm::terminal::size().context(words)?;
     let app = App::new(Beginning {
@@ -127,7 +150,10 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         wall: jiff::Timestamp::now(),
         zone: jiff::tz::TimeZone::system(),
     });
+    let app = App { log_file, can_serve: options.server.is_some(), ..app };
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };
-    run::run(app, &mut owner, Inputs { events: EventStream::new(), messages, sender }, engine, places).await
+    let inputs = Inputs { events: EventStream::new(), messages, sender };
+    let extras = perform::Extras { variables: options.variables, server: options.server };
+    run::run(app, &mut owner, inputs, engine, places, extras).await
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ratatui::Terminal;
@@ -56,6 +57,16 @@ impl Face for Owner {
                 let _ = input.write_all(crate::text::printable(text).replace("\\n", "\n").as_bytes());
             }
             child.wait().map(drop)
+        })?
+    }
+
+    fn page_file(&mut self, file: &Path) -> io::Result<()> {
+        let pager = self.pager.clone();
+        self.screen.lend(|| {
+            let words = pager.to_string_lossy().into_owned();
+            let mut words = words.split_whitespace();
+            let Some(program) = words.next() else { return Ok(()) };
+            Command::new(program).args(words).arg(file).status().map(drop)
         })?
     }
 

@@ -1,7 +1,9 @@
 //! Performs what the interface asks of the engine: questions on blocking threads, plans and jobs as tasks. Answers come back
 //! as messages, so nothing here ever holds a key up.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,15 +12,19 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
+use super::dialog::form::Draft;
 use super::message::Msg;
 use super::problem::Problem;
 use super::question::{Answer, Question};
+use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
+use crate::catalog::targets::Secret;
 use crate::engine::Engine;
 use crate::engine::browse::{Part, Rows};
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
-use crate::error::{Error, Kind, Result};
+use crate::engine::target::{Internet, TargetChange, Variables};
+use crate::error::{Context as _, Error, Kind, Result};
 
 /// How long typing rests before what is typed is looked up.
 const REST: Duration = Duration::from_millis(600);
@@ -39,11 +45,34 @@ pub(super) struct Performer {
     plans: HashMap<u64, CancellationToken>,
     tasks: JoinSet<()>,
     /// The newest question of each kind: answers to older ones are not wanted.
-    newest: HashMap<&'static str, tokio::task::AbortHandle>,
+    newest: HashMap<Cow<'static, str>, tokio::task::AbortHandle>,
+    extras: Extras,
+    serving: Option<CancellationToken>,
+}
+
+/// What is needed beside the engine.
+#[derive(Debug)]
+pub(super) struct Extras {
+    /// How secrets are read from the environment.
+    pub(super) variables: Variables,
+    /// What serves the registry on this machine.
+    pub(super) server: Option<Arc<dyn Server>>,
+}
+
+/// What plans are run with.
+struct Tools {
+    engine: Arc<Engine>,
+    places: Arc<dyn Places>,
+    variables: Variables,
 }
 
 impl Performer {
-    pub(super) fn new(engine: Arc<Engine>, places: Arc<dyn Places>, messages: UnboundedSender<Msg>) -> Self {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        places: Arc<dyn Places>,
+        messages: UnboundedSender<Msg>,
+        extras: Extras,
+    ) -> Self {
         Self {
             engine,
             places,
@@ -52,6 +81,8 @@ impl Performer {
             plans: HashMap::new(),
             tasks: JoinSet::new(),
             newest: HashMap::new(),
+            extras,
+            serving: None,
         }
     }
 
@@ -59,7 +90,14 @@ impl Performer {
     pub(super) fn ask(&mut self, ticket: u64, question: Question) {
         let kind = question.kind();
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
+        let places = Arc::clone(&self.places);
         let handle = self.tasks.spawn(async move {
+            if let Question::Sight(name) = question {
+                let seen = engine.look_at_target(&name, places.as_ref(), &Internet).await;
+                let answer = Answer::Sight(name, seen.map(Box::new).map_err(Problem::from));
+                let _ = messages.send(Msg::Answer(ticket, Box::new(answer)));
+                return;
+            }
             let answered = spawn_blocking(move || answer(&engine, question)).await;
             let answer = match answered {
                 Ok(Ok(answer)) => answer,
@@ -113,7 +151,7 @@ impl Performer {
             tokio::time::sleep(REST).await;
             let _ = messages.send(Msg::Rested(number));
         });
-        if let Some(older) = self.newest.insert("rest", resting) {
+        if let Some(older) = self.newest.insert(Cow::Borrowed("rest"), resting) {
             older.abort();
         }
     }
@@ -122,8 +160,12 @@ impl Performer {
     pub(super) fn start(&mut self, id: JobId, plan: Box<Plan>) {
         let (job, mut watch) = Job::new();
         self.jobs.insert(id, Running { cancel: watch.cancel, meter: watch.meter, begun: Instant::now() });
-        let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
-        let places = Arc::clone(&self.places);
+        let messages = self.messages.clone();
+        let tools = Tools {
+            engine: Arc::clone(&self.engine),
+            places: Arc::clone(&self.places),
+            variables: self.extras.variables.clone(),
+        };
         let events = messages.clone();
         let follow = tokio::spawn(async move {
             while let Some(event) = watch.events.recv().await {
@@ -132,12 +174,36 @@ impl Performer {
         });
         let handle = Handle::current();
         self.tasks.spawn_blocking(move || {
-            let ended = job.run(async |job: &Job| run(&engine, &places, *plan, job).await);
+            let ended = job.run(async |job: &Job| run(&tools, *plan, job).await);
             let ended = handle.block_on(ended);
             // Its last event comes before its end.
             let _ = handle.block_on(follow);
             let _ = messages.send(Msg::Ended(id, ended.map_err(Problem::from)));
         });
+    }
+
+    /// Starts serving, or stops it.
+    pub(super) fn serve(&mut self, on: bool) {
+        if !on {
+            self.stop_serving();
+            return;
+        }
+        let Some(server) = self.extras.server.clone() else { return };
+        let (stop, messages) = (CancellationToken::new(), self.messages.clone());
+        self.serving = Some(stop.clone());
+        let handle = Handle::current();
+        self.tasks.spawn_blocking(move || {
+            let started = messages.clone();
+            let served = server.serve(&handle, stop, Box::new(move |url| drop(started.send(Msg::Serving(url)))));
+            let _ = messages.send(Msg::Served(served.map_err(Problem::from)));
+        });
+    }
+
+    /// Stops serving, if it does.
+    pub(super) fn stop_serving(&mut self) {
+        if let Some(stop) = self.serving.take() {
+            stop.cancel();
+        }
     }
 
     /// A job ended.
@@ -176,6 +242,7 @@ impl Performer {
     /// Tasks that have ended are let go.
     pub(super) fn reap(&mut self) {
         while self.tasks.try_join_next().is_some() {}
+        self.newest.retain(|_, task| !task.is_finished());
     }
 
     /// Waits until everything has ended.
@@ -200,7 +267,15 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             Answer::Images(span, engine.browse_images(&repository, &part)?)
         }
         Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
-        Question::Statistics => Answer::Statistics(Box::new(engine.statistics()?)),
+        Question::Statistics => Answer::Statistics(Box::new(engine.insight()?)),
+        Question::Targets => Answer::Targets(engine.targets()?, engine.history(None)?),
+        Question::Difference(sides) => {
+            let differs = || engine.diff(&engine.root_named(&sides.0)?, &engine.root_named(&sides.1)?);
+            let differs = differs().map(Box::new).map_err(Problem::from);
+            Answer::Difference(sides, differs)
+        }
+        // Answered before: it needs no thread of its own.
+        Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
         Question::Complete(prefix) => Answer::Complete(engine.complete(&prefix)?),
         Question::Standings => Answer::Standings(engine.standings()?),
         Question::Rows(list) => {
@@ -234,6 +309,10 @@ async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, 
         Request::Remove(picks) => Plan::Remove(blocking(engine, move |engine| engine.plan_remove(&picks)).await?),
         Request::Undo => Plan::Undo(blocking(engine, Engine::plan_undo).await?),
         Request::Gc => Plan::Gc(blocking(engine, Engine::plan_gc).await?),
+        Request::Forget(roots) => Plan::Forget(blocking(engine, move |engine| engine.plan_forget(&roots)).await?),
+        Request::RemoveTarget(name) => {
+            Plan::RemoveTarget(blocking(engine, move |engine| engine.plan_remove_target(&name)).await?)
+        }
         Request::Publish(request) => Plan::Publish(engine.plan_publish(&request, places.as_ref(), job).await?),
     })
 }
@@ -248,8 +327,9 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?
 }
 
-async fn run(engine: &Arc<Engine>, places: &Arc<dyn Places>, plan: Plan, job: &Job) -> Result<Outcome> {
+async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
     super::fault::inject(super::fault::Place::Worker);
+    let Tools { engine, places, variables } = tools;
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
@@ -263,5 +343,41 @@ async fn run(engine: &Arc<Engine>, places: &Arc<dyn Places>, plan: Plan, job: &J
         Plan::Check(picks) => Outcome::Checked(engine.outdated(&picks, job).await?),
         Plan::Verify { repair } => Outcome::Verified(engine.verify(repair, job).await?),
         Plan::Allow { repositories, allowed } => Outcome::Allowed(engine.allow(&repositories, allowed, job).await?),
+        Plan::Forget(plan) => {
+            engine.apply_forget(&plan, job).await?;
+            Outcome::Forgotten(plan.roots.len() as u64)
+        }
+        Plan::RemoveTarget(plan) => {
+            engine.remove_target(&plan, job).await?;
+            Outcome::TargetRemoved(plan.name)
+        }
+        Plan::SaveTarget(draft) => {
+            let Draft { name, change, new } = *draft;
+            let change = at_home(change)?;
+            let save = move |engine: &Engine| match new {
+                true => engine.add_target(&name, &change),
+                false => engine.set_target(&name, &change),
+            };
+            Outcome::TargetSaved(blocking(engine, save).await?.name)
+        }
+        Plan::TestTarget(name) => {
+            Outcome::Tested(engine.test_target(&name, places.as_ref(), &Internet, variables, job).await?)
+        }
     })
+}
+
+/// Files keep their meaning in another directory; `~/` is what it is in a shell.
+fn at_home(mut change: TargetChange) -> Result<TargetChange> {
+    let absolute = |path: &Path| -> Result<PathBuf> {
+        let home = path.strip_prefix("~").ok().and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+        let path = home.unwrap_or_else(|| path.to_owned());
+        std::path::absolute(path).context(|| "can't tell which file is meant")
+    };
+    if let Some(Secret::File(path)) = &mut change.authorisation {
+        *path = absolute(path)?;
+    }
+    for path in [&mut change.key_secret, &mut change.token].into_iter().flatten() {
+        *path = absolute(path)?;
+    }
+    Ok(change)
 }

@@ -30,6 +30,16 @@ impl From<Error> for Problem {
 }
 
 impl Problem {
+    /// Stands where an answer is awaited.
+    pub fn waiting() -> Self {
+        Self { message: "not known yet".to_owned(), hints: Vec::new(), kind: Kind::Unchanged }
+    }
+
+    /// Whether it only stands for an answer that is awaited.
+    pub fn is_waiting(&self) -> bool {
+        self.kind == Kind::Unchanged
+    }
+
     /// Everything in one text.
     pub fn text(&self) -> String {
         self.hints.iter().fold(self.message.clone(), |text, hint| format!("{text}\n\n{hint}"))

@@ -1,10 +1,16 @@
 //! What the interface asks of the engine, and the answers. Questions only read, and run on a thread of their own.
 
+use std::borrow::Cow;
+
 use super::list::Span;
 use super::problem::Problem;
-use crate::engine::browse::{ImageOrder, Overview, RepositoryOrder, Rows};
+use super::state::publish::Sides;
+use crate::engine::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows};
+use crate::engine::diff::Difference;
+use crate::engine::history::PublicationView;
 use crate::engine::standing::TargetStanding;
-use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow, Statistics};
+use crate::engine::target::{Sight, TargetView};
+use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +55,18 @@ pub enum Question {
     Tags(String),
     /// What a first run should know of this machine.
     Environment,
+    /// Targets and what was published, as the catalog knows them.
+    Targets,
+    /// How a target looks from outside.
+    Sight(String),
+    /// What differs between two roots.
+    Difference(Sides),
 }
 
 impl Question {
     /// Questions of one kind supersede one another: only the newest answer counts.
-    pub fn kind(&self) -> &'static str {
-        match self {
+    pub fn kind(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Overview => "overview",
             Self::Repositories { .. } => "repositories",
             Self::Images { .. } => "images",
@@ -65,7 +77,10 @@ impl Question {
             Self::Rows(_) => "rows",
             Self::Tags(_) => "tags",
             Self::Environment => "environment",
-        }
+            Self::Targets => "targets",
+            Self::Sight(target) => return Cow::Owned(format!("sight {target}")),
+            Self::Difference((before, after)) => return Cow::Owned(format!("difference {before} {after}")),
+        })
     }
 }
 
@@ -81,7 +96,7 @@ pub enum Answer {
     /// To [`Question::Details`].
     Details(Box<ImageDetails>),
     /// To [`Question::Statistics`].
-    Statistics(Box<Statistics>),
+    Statistics(Box<Insight>),
     /// To [`Question::Complete`].
     Complete(Vec<String>),
     /// To [`Question::Standings`].
@@ -92,6 +107,12 @@ pub enum Answer {
     Tags(String, Result<Vec<String>, String>),
     /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
     Environment(Vec<Check>),
+    /// To [`Question::Targets`].
+    Targets(Vec<TargetView>, Vec<PublicationView>),
+    /// To [`Question::Sight`]: a node that is lost is an answer, too.
+    Sight(String, Result<Box<Sight>, Problem>),
+    /// To [`Question::Difference`].
+    Difference(Sides, Result<Box<Difference>, Problem>),
     /// It could not be answered.
     Failed(Problem),
 }

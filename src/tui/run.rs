@@ -2,6 +2,7 @@
 //! it sleeps.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use super::app::App;
 use super::effect::Effect;
 use super::message::Msg;
-use super::perform::Performer;
+use super::perform::{Extras, Performer};
 use super::unfinished::Unfinished;
 use super::view;
 use crate::engine::Engine;
@@ -55,6 +56,9 @@ pub(super) trait Face {
     /// Shows a text in a pager. Keys are the pager's meanwhile.
     fn page(&mut self, text: &str) -> io::Result<()>;
 
+    /// Shows a file in a pager. Keys are the pager's meanwhile.
+    fn page_file(&mut self, file: &Path) -> io::Result<()>;
+
     /// Shows a URL in a browser.
     fn browse(&mut self, url: &str) -> io::Result<()>;
 }
@@ -76,13 +80,14 @@ pub(super) async fn run<F, I>(
     mut inputs: Inputs<I>,
     engine: Arc<Engine>,
     places: Arc<dyn Places>,
+    extras: Extras,
 ) -> Result<()>
 where
     F: Face,
     I: Stream<Item = io::Result<TerminalEvent>> + Unpin,
     <F::Backend as Backend>::Error: Send + Sync + 'static,
 {
-    let mut performer = Performer::new(Arc::clone(&engine), places, inputs.sender.clone());
+    let mut performer = Performer::new(Arc::clone(&engine), places, inputs.sender.clone(), extras);
     let begun = Instant::now();
     let mut sample = interval(SAMPLE);
     sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -118,7 +123,7 @@ where
                 let now = engine.generation().ok();
                 if now == generation {
                     // A toast goes by itself.
-                    if !app.is_moving() {
+                    if !app.is_moving() && !app.is_due(begun.elapsed()) {
                         continue;
                     }
                     Msg::Tick(begun.elapsed(), jiff::Timestamp::now())
@@ -139,6 +144,7 @@ where
         }
         let mut effects = app.update(Msg::Tick(begun.elapsed(), jiff::Timestamp::now()));
         effects.extend(app.update(message));
+        super::log_feed::write(&app.take_unwritten());
         for effect in effects {
             if let Some(finish) = perform(&mut performer, face, &mut unfinished, effect)? {
                 break 'main finish;
@@ -146,6 +152,7 @@ where
         }
     };
     let cut = app.remembered;
+    performer.stop_serving();
     if !finish {
         performer.cancel_all();
     }
@@ -200,6 +207,8 @@ fn perform<F: Face>(
         Effect::Redraw => face.redraw().context(words)?,
         Effect::Suspend => face.suspend().context(words)?,
         Effect::Page(text) => face.page(&text).context(words)?,
+        Effect::PageFile(file) => face.page_file(&file).context(words)?,
+        Effect::Serve(on) => performer.serve(on),
         Effect::Browse(url) => face.browse(&url).context(words)?,
         Effect::Quit { finish } => return Ok(Some(finish)),
     }

@@ -104,7 +104,8 @@ fn install_panic_hook() {
             previous(info);
         } else {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!("a worker panicked at {place}");
+            let why = crate::text::printable_within(info.payload_as_str().unwrap_or("no reason"), 300);
+            tracing::error!("a worker panicked at {place}: {why}");
         }
     }));
 }

@@ -117,7 +117,12 @@ fn write(request: &Request) -> Vec<Written> {
         Request::Publish(request) if request.root.is_none() => {
             vec![Written::Publish { targets: request.targets.clone() }]
         }
-        Request::Publish(_) | Request::Remove(_) | Request::Undo | Request::Gc => Vec::new(),
+        Request::Publish(_)
+        | Request::Remove(_)
+        | Request::Undo
+        | Request::Gc
+        | Request::Forget(_)
+        | Request::RemoveTarget(_) => Vec::new(),
     }
 }
 

@@ -15,8 +15,9 @@ use super::question::Answer;
 use super::state::jobs::Standing;
 use super::state::log::Level;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, adding, describe, dialog_keys};
+use super::{act, adding, describe, dialog_keys, publishing, serving};
 use crate::engine::job::Event;
+use crate::engine::target::Trial;
 use crate::error::Kind;
 
 impl App {
@@ -55,6 +56,7 @@ impl App {
                 self.images.refresh();
                 self.standings.refresh();
                 self.stats.refresh();
+                self.publish.refresh();
                 Vec::new()
             }
             Msg::Answer(_, answer) => self.answer(*answer),
@@ -80,6 +82,14 @@ impl App {
             }
             Msg::Logged(line) => {
                 self.log.push(line);
+                Vec::new()
+            }
+            Msg::Serving(url) => {
+                serving::began(self, url);
+                Vec::new()
+            }
+            Msg::Served(ended) => {
+                serving::ended(self, ended);
                 Vec::new()
             }
         }
@@ -119,6 +129,7 @@ impl App {
             }
             Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
+            Some(Dialog::Form(form)) => form.paste(text),
             // An image reference that is pasted into a list is one to add; it is text, never keys.
             None if !text.trim().is_empty() && room => {
                 return adding::open(self, text.trim());
@@ -174,6 +185,17 @@ impl App {
             Answer::Tags(repository, tags) => adding::tags(self, &repository, tags),
             Answer::Standings(standings) => self.standings.answer(standings),
             Answer::Environment(found) => self.environment = Some(found),
+            Answer::Targets(targets, history) => self.publish.answer(targets, history),
+            Answer::Sight(target, sight) => self.publish.seen(target, self.now, sight),
+            Answer::Difference(sides, differs) => {
+                self.publish.differences.insert(sides.clone(), differs);
+                if self.publish.comparing.take_if(|comparing| *comparing == sides).is_some()
+                    && self.tab == Tab::Publish
+                    && self.dialogs.is_empty()
+                {
+                    publishing::show(self, &sides);
+                }
+            }
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;
@@ -262,6 +284,28 @@ impl App {
         }
     }
 
+    /// What was tried of a target is shown whole, where somebody waits for it.
+    fn tested(&mut self, id: JobId, trial: &Trial, words: String, failed: &[String]) -> Vec<Effect> {
+        let rows = describe::trial(trial);
+        self.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
+        for line in failed {
+            self.note(Level::Error, Some(id), line.clone());
+        }
+        let standing = if failed.is_empty() {
+            Standing::Done(words.clone())
+        } else {
+            Standing::Failed(Problem { message: words.clone(), hints: Vec::new(), kind: Kind::Node })
+        };
+        self.jobs.end(id, standing);
+        if self.tab == Tab::Publish && self.dialogs.is_empty() {
+            self.dialogs.push(Dialog::Message { title: words, rows, scroll: 0 });
+        } else {
+            self.say(words);
+        }
+        self.publish.look_again();
+        Vec::new()
+    }
+
     fn ended(&mut self, id: JobId, ended: Result<Outcome, Problem>) -> Vec<Effect> {
         let title = self.jobs.jobs.iter().find(|job| job.id == id).map(|job| job.title.clone()).unwrap_or_default();
         let request = self.jobs.jobs.iter().find(|job| job.id == id).and_then(|job| job.request.clone());
@@ -285,6 +329,12 @@ impl App {
                     self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
                 }
                 let (words, failed) = describe::outcome(&outcome);
+                if matches!(outcome, Outcome::Published(_) | Outcome::TargetSaved(_)) {
+                    self.publish.look_again();
+                }
+                if let Outcome::Tested(trial) = &outcome {
+                    return self.tested(id, trial, words, &failed);
+                }
                 for line in &failed {
                     self.note(Level::Error, Some(id), line.clone());
                 }

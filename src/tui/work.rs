@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use cid::Cid;
+
+use super::dialog::form::Draft;
+use crate::engine::history::ForgetPlan;
 use crate::engine::plan::{AddPlan, Added, GcPlan, RemovePlan};
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::request::{AddRequest, Pick};
+use crate::engine::target::{RemoveTargetPlan, Trial};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::{Currency, Verified};
 
@@ -26,6 +31,10 @@ pub enum Request {
     Gc,
     /// Publish.
     Publish(PublishRequest),
+    /// Keep older roots no longer.
+    Forget(Vec<Cid>),
+    /// Forget a target.
+    RemoveTarget(String),
 }
 
 /// A plan.
@@ -57,6 +66,14 @@ pub enum Plan {
         /// Whether they may.
         allowed: bool,
     },
+    /// Keep older roots no longer.
+    Forget(ForgetPlan),
+    /// Forget a target.
+    RemoveTarget(RemoveTargetPlan),
+    /// Add a target, or change one.
+    SaveTarget(Box<Draft>),
+    /// Try what publishing to a target needs.
+    TestTarget(String),
 }
 
 /// What came of a job.
@@ -76,6 +93,14 @@ pub enum Outcome {
     Published(PublishOutcome),
     /// Repositories may be published, or no longer.
     Allowed(Vec<String>),
+    /// So many older roots are kept no longer.
+    Forgotten(u64),
+    /// A target is not there any more.
+    TargetRemoved(String),
+    /// A target was saved.
+    TargetSaved(String),
+    /// A target was tried.
+    Tested(Trial),
 }
 
 /// Counters of a running job at one moment.
@@ -111,6 +136,8 @@ impl Request {
             Self::Gc => "gc".to_owned(),
             Self::Publish(request) if request.root.is_some() => "roll back".to_owned(),
             Self::Publish(_) => "publish".to_owned(),
+            Self::Forget(_) => "forget an older root".to_owned(),
+            Self::RemoveTarget(name) => format!("remove the target {name}"),
         }
     }
 }
@@ -135,6 +162,15 @@ impl Plan {
             Self::Gc(_) => "gc".to_owned(),
             Self::Publish(plan) if plan.rollback => format!("roll back to {}", plan.root),
             Self::Publish(_) => "publish".to_owned(),
+            Self::Forget(plan) => match plan.roots.as_slice() {
+                [one] => format!("forget {}", one.root),
+                roots => format!("forget {}", crate::text::count(roots.len() as u64, "root", "roots")),
+            },
+            Self::RemoveTarget(plan) => format!("remove the target {}", plan.name),
+            Self::SaveTarget(draft) => {
+                format!("{} the target {}", if draft.new { "add" } else { "change" }, draft.name)
+            }
+            Self::TestTarget(name) => format!("test the target {name}"),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),
             Self::Check(picks) => match picks.as_slice() {

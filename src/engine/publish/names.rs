@@ -7,21 +7,29 @@ use std::time::Duration;
 
 use cid::Cid;
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use super::plan::{PlannedName, PlannedRecord};
 use crate::catalog::targets::{DnslinkSettings, Target};
 use crate::catalog::unfinished;
-use crate::engine::job::Job;
+use crate::engine::job::{Event, Job};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::naming::{TxtSet, Zone};
+use crate::naming::{Atomicity, TxtSet, Zone};
 use crate::node::Node;
 use crate::text::printable_within;
 
 /// What a value of DNSLink begins with.
 const DNSLINK: &str = "dnslink=";
-/// How often the zone's servers are asked whether they say it, and how long between.
-const READ_BACK: u32 = 20;
-const BETWEEN: Duration = Duration::from_millis(500);
+/// How long a zone's servers may take to say what was set, and how often they are asked: a server that takes updates says it at
+/// once, a hosted provider brings it to its servers, a person has to find the form first.
+fn patience(atomicity: Atomicity) -> (Duration, Duration) {
+    match atomicity {
+        Atomicity::Atomic => (Duration::from_secs(10), Duration::from_millis(250)),
+        Atomicity::NotAtomic => (Duration::from_mins(3), Duration::from_secs(2)),
+        Atomicity::ByHand => (Duration::from_hours(1), Duration::from_secs(5)),
+    }
+}
+
 /// How long a node may take to publish an IPNS name: on a public network it asks many others.
 const IPNS: Duration = Duration::from_mins(3);
 
@@ -66,23 +74,26 @@ pub(super) fn check_writer(connection: &Connection, name: &str, before: &TxtSet)
 
 /// Moves the record, and waits until the zone's servers say it.
 pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &Job) -> Result<()> {
+    if record.atomicity == Atomicity::ByHand {
+        job.tell(Event::Note(by_hand(record)));
+    }
     job.or_cancelled(zone.replace(&record.name, &record.before, &record.after)).await?;
-    let mut seen = Ok(TxtSet::default());
-    for turn in 0..READ_BACK {
-        if turn > 0 {
-            let pause = async {
-                tokio::time::sleep(BETWEEN).await;
-                Ok(())
-            };
-            job.or_cancelled(pause).await?;
-        }
-        seen = job.or_cancelled(zone.read(&record.name)).await;
+    let (patience, between) = patience(record.atomicity);
+    let begun = Instant::now();
+    let seen = loop {
+        let seen = job.or_cancelled(zone.read(&record.name)).await;
         match &seen {
             Ok(set) if set.values == record.after.values => return Ok(()),
-            Err(error) if error.kind() == Kind::Interrupted => break,
+            Err(error) if error.kind() == Kind::Interrupted => break seen,
+            _ if begun.elapsed() >= patience => break seen,
             _ => {}
         }
-    }
+        let pause = async {
+            tokio::time::sleep(between).await;
+            Ok(())
+        };
+        job.or_cancelled(pause).await?;
+    };
     let seen = seen.context(|| format!("{} took the record, and can't be asked for it", zone.place()))?;
     let values: Vec<String> = seen.values.iter().map(|value| printable_within(value, 200)).collect();
     let says = if values.is_empty() { "nothing".to_owned() } else { values.join(", ") };
@@ -92,11 +103,25 @@ pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &J
         ))
 }
 
-/// How the target's IPNS name will move; a reason if that can't be said.
+/// What a person has to do.
+fn by_hand(record: &PlannedRecord) -> String {
+    let quoted = |values: Vec<&String>| {
+        values.iter().map(|value| format!("`{}`", printable_within(value, 200))).collect::<Vec<_>>().join(" and ")
+    };
+    let set = quoted(record.after.values.iter().filter(|value| !record.before.values.contains(value)).collect());
+    let old = quoted(record.before.values.iter().filter(|value| !record.after.values.contains(value)).collect());
+    let ttl = record.after.ttl.map(|ttl| format!(", time to live {ttl} s")).unwrap_or_default();
+    let instead = if old.is_empty() { String::new() } else { format!(" instead of {old}") };
+    format!("Set the TXT record {} to {set}{ttl}{instead}. Waiting until its servers say so.", record.name)
+}
+
+/// How the target's IPNS name will move; a reason if that can't be said. `last` is where it was moved to from here: a node
+/// without routing publishes its name and can't say what it points to.
 pub(super) async fn plan_name(
     node: &dyn Node,
     target: &Target,
     root: &Cid,
+    last: Option<&Cid>,
 ) -> Option<std::result::Result<PlannedName, Error>> {
     let key = target.settings.ipns.clone()?;
     let after = format!("/ipfs/{root}");
@@ -108,6 +133,7 @@ pub(super) async fn plan_name(
                 .hint(format!("`ipfs key gen {}` makes it on that node.", printable_within(&key, 100)))
         })?;
         let before = node.resolve_name(&name).await.unwrap_or_default();
+        let before = before.or_else(|| last.map(|root| format!("/ipfs/{root}")));
         Ok(PlannedName { key, name, before, after })
     };
     Some(found.await)

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
+use crate::naming::Atomicity;
 use crate::text::printable_within;
 use crate::unixfs::Link;
 use crate::unixfs::directory::NodeStore as _;
@@ -128,8 +129,17 @@ impl Engine {
         if survey.served.is_some() && survey.former.is_none() {
             notes.push("The node does not pin any earlier root any more, so it is asked for everything.".to_owned());
         }
+        if survey
+            .record
+            .as_ref()
+            .is_some_and(|record| record.atomicity == Atomicity::NotAtomic && record.before != record.after)
+        {
+            notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
+        }
+        let last = survey.served.as_ref().filter(|_| survey.named);
         let ipns =
-            match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid).await) }).await? {
+            match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?
+            {
                 None => None,
                 Some(Ok(planned)) => Some(planned),
                 Some(Err(error)) => {

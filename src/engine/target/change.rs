@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::setting::{At as _, Setting, Wrong};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
 use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
@@ -96,7 +97,7 @@ fn wrong(message: impl Into<String>) -> Error {
 }
 
 /// A name that can stand on a command line, and is neither a root nor a word with a meaning of its own.
-pub(super) fn check_name(name: &str) -> Result<()> {
+pub fn check_name(name: &str) -> Result<()> {
     let sound = (1..=64).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
@@ -111,15 +112,15 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 }
 
 impl TargetChange {
-    /// The settings of a target that is new.
-    pub(super) fn added(&self) -> Result<TargetSettings> {
-        let kubo = self.kubo.clone().ok_or_else(|| wrong("a target needs `--kubo URL`"))?;
+    /// The settings of a target that is new, or the first mistake in what is said. Nobody is asked.
+    pub fn added(&self) -> Result<TargetSettings, Wrong> {
+        let kubo = self.kubo.clone().ok_or_else(|| wrong("a target needs `--kubo URL`")).at(Setting::Kubo)?;
         let node = NodeSettings { kubo, authorisation: None };
         self.changed(TargetSettings { node, keep: KEEP, ipns: None, dnslink: None, gateways: Vec::new() })
     }
 
-    /// The settings of a target that had these.
-    pub(super) fn changed(&self, mut settings: TargetSettings) -> Result<TargetSettings> {
+    /// The settings of a target that had these, or the first mistake in what is said. Nobody is asked.
+    pub fn changed(&self, mut settings: TargetSettings) -> Result<TargetSettings, Wrong> {
         for clear in &self.clear {
             match clear {
                 Clear::Authorisation => settings.node.authorisation = None,
@@ -131,56 +132,66 @@ impl TargetChange {
         if let Some(kubo) = &self.kubo {
             settings.node.kubo.clone_from(kubo);
         }
-        settings.node.kubo = rpc_url(&settings.node.kubo)?;
+        settings.node.kubo = rpc_url(&settings.node.kubo).at(Setting::Kubo)?;
         if let Some(secret) = &self.authorisation {
-            settings.node.authorisation = Some(check_secret(secret.clone())?);
+            let place = if matches!(secret, Secret::File(_)) { Setting::AuthFile } else { Setting::AuthVariable };
+            settings.node.authorisation = Some(check_secret(secret.clone()).at(place)?);
         }
         settings.keep = self.keep.unwrap_or(settings.keep);
         if !(1..=MOST_KEPT).contains(&settings.keep) {
             return Err(wrong(format!("`--keep` is {}, and can be 1 to {MOST_KEPT}", settings.keep))
-                .hint("It counts the published roots that stay pinned, the newest included."));
+                .hint("It counts the published roots that stay pinned, the newest included."))
+            .at(Setting::Keep);
         }
         if let Some(key) = &self.ipns {
             if key.is_empty() || key.len() > 128 || key.contains('/') || key.chars().any(char::is_control) {
                 return Err(wrong(format!("`{}` can't be the name of a key", printable_within(key, 80)))
-                    .hint("`ipfs key ls` on the node shows its keys; `self` is its own."));
+                    .hint("`ipfs key ls` on the node shows its keys; `self` is its own."))
+                .at(Setting::Ipns);
             }
             settings.ipns = Some(key.clone());
         }
         settings.dnslink = self.dnslink(settings.dnslink)?;
         if !self.gateways.is_empty() {
-            settings.gateways = self.gateways.iter().map(|url| web_url(url, "a gateway")).collect::<Result<_>>()?;
+            let gateways = self.gateways.iter().map(|url| web_url(url, "a gateway")).collect::<Result<_>>();
+            settings.gateways = gateways.at(Setting::Gateways)?;
         }
         Ok(settings)
     }
 
-    fn dnslink(&self, old: Option<DnslinkSettings>) -> Result<Option<DnslinkSettings>> {
-        let said = [
-            ("--dns", self.zone.is_some()),
-            ("--dns-server", self.server.is_some()),
-            ("--tsig-name", self.key.is_some()),
-            ("--tsig-algorithm", self.algorithm.is_some()),
-            ("--tsig-secret-file", self.key_secret.is_some()),
-            ("--dns-token-file", self.token.is_some()),
-            ("--ttl", self.ttl.is_some()),
-        ];
+    /// What is said of how a record is changed by a server that takes updates.
+    fn of_tsig(&self) -> [(Setting, bool); 4] {
+        [
+            (Setting::Server, self.server.is_some()),
+            (Setting::Key, self.key.is_some()),
+            (Setting::Algorithm, self.algorithm.is_some()),
+            (Setting::KeyFile, self.key_secret.is_some()),
+        ]
+    }
+
+    fn dnslink(&self, old: Option<DnslinkSettings>) -> Result<Option<DnslinkSettings>, Wrong> {
         let Some(domain) = self.domain.clone().or_else(|| Some(old.as_ref()?.domain.clone())) else {
+            let mut said = vec![(Setting::Dns, self.zone.is_some())];
+            said.extend(self.of_tsig());
+            said.extend([(Setting::TokenFile, self.token.is_some()), (Setting::Ttl, self.ttl.is_some())]);
             return match said.iter().find(|(_, said)| *said) {
-                Some((flag, _)) => Err(wrong(format!(
-                    "`{flag}` says something about a DNSLink record, and there is no `--dnslink DOMAIN`"
-                ))),
+                Some((setting, _)) => Err(wrong(format!(
+                    "`{}` says something about a DNSLink record, and there is no `--dnslink DOMAIN`",
+                    setting.flag()
+                )))
+                .at(*setting),
                 None => Ok(None),
             };
         };
         let ttl = self.ttl.or(old.as_ref().map(|old| old.ttl)).unwrap_or(TTL);
         if !(1..=604_800).contains(&ttl) {
-            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to 604800 seconds")));
+            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to 604800 seconds"))).at(Setting::Ttl);
         }
         let zone = self.zone_settings(old.map(|old| old.zone))?;
-        Ok(Some(DnslinkSettings { domain: check_domain(&domain)?, zone, ttl }))
+        Ok(Some(DnslinkSettings { domain: check_domain(&domain).at(Setting::Domain)?, zone, ttl }))
     }
 
-    fn zone_settings(&self, old: Option<ZoneSettings>) -> Result<ZoneSettings> {
+    fn zone_settings(&self, old: Option<ZoneSettings>) -> Result<ZoneSettings, Wrong> {
         let kind = match (&self.zone, &old) {
             (Some(kind), _) => kind.clone(),
             (None, Some(ZoneSettings::Rfc2136 { .. })) => ZoneKind::Rfc2136,
@@ -189,35 +200,31 @@ impl TargetChange {
             (None, None) => {
                 return Err(wrong("`--dnslink` needs `--dns`, which says who changes the record").hint(
                     "Write `--dns rfc2136` for a server that takes signed updates, the name of a provider, or `--dns manual`.",
-                ));
+                ))
+                .at(Setting::Dns);
             }
         };
-        let of_tsig = [
-            ("--dns-server", self.server.is_some()),
-            ("--tsig-name", self.key.is_some()),
-            ("--tsig-algorithm", self.algorithm.is_some()),
-            ("--tsig-secret-file", self.key_secret.is_some()),
-        ];
-        let of_provider = [("--dns-token-file", self.token.is_some())];
-        let only = |flags: &[(&str, bool)], what: &str| match flags.iter().find(|(_, said)| *said) {
-            Some((flag, _)) => Err(wrong(format!("`{flag}` belongs to {what}"))),
+        let of_provider = [(Setting::TokenFile, self.token.is_some())];
+        let only = |said: &[(Setting, bool)], what: &str| match said.iter().find(|(_, said)| *said) {
+            Some((setting, _)) => Err(wrong(format!("`{}` belongs to {what}", setting.flag()))).at(*setting),
             None => Ok(()),
         };
         match kind {
             ZoneKind::Manual => {
-                only(&of_tsig, "`--dns rfc2136`")?;
+                only(&self.of_tsig(), "`--dns rfc2136`")?;
                 only(&of_provider, "a provider, as in `--dns cloudflare`")?;
                 Ok(ZoneSettings::Manual)
             }
             ZoneKind::Provider(provider) => {
-                only(&of_tsig, "`--dns rfc2136`")?;
+                only(&self.of_tsig(), "`--dns rfc2136`")?;
                 let before = match old {
                     Some(ZoneSettings::Provider { provider: before, token }) if before == provider => Some(token),
                     _ => None,
                 };
                 let token = self.token.clone().map(Secret::File).or(before);
-                let token = token.ok_or_else(|| wrong(format!("`--dns {provider}` needs `--dns-token-file FILE`")))?;
-                Ok(ZoneSettings::Provider { provider, token: check_secret(token)? })
+                let token = token.ok_or_else(|| wrong(format!("`--dns {provider}` needs `--dns-token-file FILE`")));
+                let token = token.and_then(check_secret).at(Setting::TokenFile)?;
+                Ok(ZoneSettings::Provider { provider, token })
             }
             ZoneKind::Rfc2136 => {
                 only(&of_provider, "a provider, as in `--dns cloudflare`")?;
@@ -228,15 +235,18 @@ impl TargetChange {
                     _ => (None, None, None, None),
                 };
                 let needs = |what: &str| wrong(format!("`--dns rfc2136` needs `{what}`"));
-                let server = self.server.clone().or(server).ok_or_else(|| needs("--dns-server HOST:PORT"))?;
-                let key = self.key.clone().or(key).ok_or_else(|| needs("--tsig-name KEY"))?;
+                let server = self.server.clone().or(server).ok_or_else(|| needs("--dns-server HOST:PORT"));
+                let key = self.key.clone().or(key).ok_or_else(|| needs("--tsig-name KEY"));
                 let secret = self.key_secret.clone().map(Secret::File).or(secret);
-                let secret = secret.ok_or_else(|| needs("--tsig-secret-file FILE"))?;
+                let secret = secret.ok_or_else(|| needs("--tsig-secret-file FILE"));
+                let (server, key) = (server.at(Setting::Server)?, key.at(Setting::Key)?);
+                let secret = secret.at(Setting::KeyFile)?;
+                let algorithm = self.algorithm.clone().or(algorithm);
                 Ok(ZoneSettings::Rfc2136 {
-                    server: check_server(&server)?,
-                    key: check_key(&key)?,
-                    algorithm: check_algorithm(self.algorithm.clone().or(algorithm).as_deref())?,
-                    secret: check_secret(secret)?,
+                    server: check_server(&server).at(Setting::Server)?,
+                    key: check_key(&key).at(Setting::Key)?,
+                    algorithm: check_algorithm(algorithm.as_deref()).at(Setting::Algorithm)?,
+                    secret: check_secret(secret).at(Setting::KeyFile)?,
                 })
             }
         }

@@ -4,17 +4,21 @@
 
 mod adapters;
 mod change;
+mod look;
 mod peers;
 mod secrets;
+mod setting;
 #[cfg(test)]
 mod tests;
 mod trial;
 mod walk;
 
 pub use adapters::Adapters;
-pub use change::{Clear, TargetChange, ZoneKind};
+pub use change::{Clear, TargetChange, ZoneKind, check_name};
+pub use look::Sight;
 pub use peers::{Connect, Internet, Peers};
 pub use secrets::{Found, Variables};
+pub use setting::{Setting, Wrong};
 pub use trial::{Check, Outcome, Part, Trial, World};
 pub use walk::Walked;
 

@@ -2,12 +2,14 @@
 
 pub mod add;
 pub mod confirm;
+pub mod form;
 pub mod menu;
 pub mod palette;
 pub mod prompt;
 
 use add::Add;
 use confirm::Confirm;
+use form::Form;
 use menu::Menu;
 use palette::Palette;
 use prompt::Prompt;
@@ -35,6 +37,8 @@ pub enum Dialog {
     Confirm(Box<Confirm>),
     /// A line of text is asked for.
     Prompt(Prompt),
+    /// A target, field by field.
+    Form(Box<Form>),
     /// The commands, to choose one.
     Palette(Palette),
     /// Some things to choose from.

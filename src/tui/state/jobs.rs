@@ -161,6 +161,13 @@ impl Jobs {
         job.event(event)
     }
 
+    /// A job has this to say.
+    pub fn note(&mut self, id: JobId, notes: impl IntoIterator<Item = String>) {
+        if let Some(job) = self.job(id) {
+            job.notes.extend(notes);
+        }
+    }
+
     /// A job ended.
     pub fn end(&mut self, id: JobId, standing: Standing) {
         if let Some(job) = self.job(id) {

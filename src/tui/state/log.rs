@@ -21,6 +21,18 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -32,6 +44,21 @@ pub struct Line {
     pub job: Option<u64>,
     /// What happened.
     pub text: String,
+}
+
+impl Line {
+    /// The text, with the job it belongs to.
+    pub fn text_with_job(&self) -> String {
+        match self.job {
+            Some(job) => format!("#{job} {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+
+    /// Whether it has this text, in small letters, in its time, its job or its words.
+    fn contains(&self, filter: &str) -> bool {
+        filter.is_empty() || format!("{} {}", self.at, self.text_with_job()).to_lowercase().contains(filter)
+    }
 }
 
 /// The view.
@@ -70,11 +97,7 @@ impl Log {
     /// The lines that are shown.
     pub fn shown(&self) -> Vec<&Line> {
         let filter = self.filter.to_lowercase();
-        self.lines
-            .iter()
-            .filter(|line| line.level >= self.level)
-            .filter(|line| filter.is_empty() || line.text.to_lowercase().contains(&filter))
-            .collect()
+        self.lines.iter().filter(|line| line.level >= self.level).filter(|line| line.contains(&filter)).collect()
     }
 
     /// The line under the cursor.

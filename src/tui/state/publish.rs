@@ -1,17 +1,184 @@
-//! Targets, and what was published.
+//! Targets as they are here and as they look from outside, and what was published. One cursor goes through both lists.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::command::Command;
+use super::super::problem::Problem;
+use super::super::question::Question;
+use crate::engine::diff::Difference;
+use crate::engine::history::PublicationView;
+use crate::engine::target::{Sight, TargetView};
+
+/// How often targets are looked at while the view is open.
+const AGAIN: Duration = Duration::from_secs(30);
+/// How many publications are shown.
+const REMEMBERED: usize = 500;
+
+/// What is under the cursor.
+#[derive(Debug, Clone, Copy)]
+pub enum Row<'a> {
+    /// A target.
+    Target(&'a TargetView),
+    /// A publication.
+    Publication(&'a PublicationView),
+}
+
+/// Two roots that are compared.
+pub type Sides = (String, String);
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Publish {
-    /// The row under the cursor.
+    /// By name.
+    pub targets: Vec<TargetView>,
+    /// Newest first.
+    pub history: Vec<PublicationView>,
+    /// Whether targets and history were ever read.
+    pub known: bool,
+    /// The row under the cursor: targets first, then publications.
     pub cursor: usize,
+    /// Rows of a page.
+    pub height: usize,
+    /// How far the details are scrolled.
+    pub scroll: u16,
+    /// How the targets look from outside, and since when that is known.
+    pub sights: BTreeMap<String, (Duration, Result<Box<Sight>, Problem>)>,
+    /// What differs between two roots.
+    pub differences: BTreeMap<Sides, Result<Box<Difference>, Problem>>,
+    /// Two roots whose difference is to be shown as soon as it is known.
+    pub comparing: Option<Sides>,
+    asked: bool,
+    /// When each target was asked for that has not been seen since.
+    looking: BTreeMap<String, Duration>,
+    /// Everything that is known from outside is out of date.
+    changed: bool,
 }
 
 impl Publish {
+    /// The catalog changed.
+    pub fn refresh(&mut self) {
+        self.asked = false;
+    }
+
+    /// Something was published, or a target changed: they look different now.
+    pub fn look_again(&mut self) {
+        self.changed = true;
+    }
+
+    /// The row under the cursor.
+    pub fn current(&self) -> Option<Row<'_>> {
+        match self.cursor.checked_sub(self.targets.len()) {
+            None => self.targets.get(self.cursor).map(Row::Target),
+            Some(place) => self.history.get(place).map(Row::Publication),
+        }
+    }
+
+    /// The target under the cursor, or that of the publication under it.
+    pub fn target(&self) -> Option<&TargetView> {
+        match self.current()? {
+            Row::Target(target) => Some(target),
+            Row::Publication(publication) => {
+                self.targets.iter().find(|target| !publication.target_removed && target.name == publication.target)
+            }
+        }
+    }
+
+    /// Takes what the catalog knows.
+    pub fn answer(&mut self, targets: Vec<TargetView>, mut history: Vec<PublicationView>) {
+        history.truncate(REMEMBERED);
+        (self.targets, self.history, self.known) = (targets, history, true);
+        let names: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        self.sights.retain(|name, _| names.contains(&name.as_str()));
+        self.looking.retain(|name, _| names.contains(&name.as_str()));
+        self.cursor = self.cursor.min(self.rows().saturating_sub(1));
+    }
+
+    /// Takes how a target looks.
+    pub fn seen(&mut self, target: String, now: Duration, sight: Result<Box<Sight>, Problem>) {
+        self.looking.remove(&target);
+        self.sights.insert(target, (now, sight));
+    }
+
+    /// Whether a target is being looked at.
+    pub fn is_looking(&self, target: &str) -> bool {
+        self.looking.contains_key(target)
+    }
+
+    /// Whether a target is to be looked at again by now.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.targets.iter().any(|target| self.is_due_at(&target.name, now))
+    }
+
+    fn is_due_at(&self, target: &str, now: Duration) -> bool {
+        if let Some(since) = self.looking.get(target) {
+            // Its answer has got lost.
+            return now.saturating_sub(*since) > AGAIN * 2;
+        }
+        self.changed || self.sights.get(target).is_none_or(|(at, _)| now.saturating_sub(*at) >= AGAIN)
+    }
+
+    fn rows(&self) -> usize {
+        self.targets.len() + self.history.len()
+    }
+
+    /// What is known of a target's root against the catalog's.
+    pub fn difference(&self, before: &str, after: &str) -> Option<&Result<Box<Difference>, Problem>> {
+        self.differences.get(&(before.to_owned(), after.to_owned()))
+    }
+
+    /// What of the catalog it wants to know, whether the view is open or not.
+    pub fn wants_always(&mut self) -> Option<Question> {
+        if std::mem::replace(&mut self.asked, true) { None } else { Some(Question::Targets) }
+    }
+
+    /// What it wants to know while it is open; `root` is what the catalog stands for.
+    pub fn wants(&mut self, now: Duration, root: Option<&str>) -> Vec<Question> {
+        let mut wanted = Vec::new();
+        for target in &self.targets {
+            if self.is_due_at(&target.name, now) {
+                wanted.push(Question::Sight(target.name.clone()));
+            }
+        }
+        self.changed = false;
+        for question in &wanted {
+            if let Question::Sight(name) = question {
+                self.looking.insert(name.clone(), now);
+            }
+        }
+        if self.differences.len() > 64 {
+            self.differences.clear();
+        }
+        if let Some(root) = root {
+            for before in self.targets.iter().filter_map(|target| target.root.as_deref()) {
+                let sides = (before.to_owned(), root.to_owned());
+                if before != root && !self.differences.contains_key(&sides) {
+                    // Asked once; the answer takes this place.
+                    self.differences.insert(sides.clone(), Err(Problem::waiting()));
+                    wanted.push(Question::Difference(sides));
+                }
+            }
+        }
+        wanted
+    }
+
     /// Carries a command out, if it is one of this view's.
-    pub fn command(&mut self, _command: Command) -> bool {
-        false
+    pub fn command(&mut self, command: Command) -> bool {
+        let last = self.rows().saturating_sub(1);
+        let page = self.height.max(1);
+        let cursor = match command {
+            Command::Up => self.cursor.saturating_sub(1),
+            Command::Down => self.cursor + 1,
+            Command::PageUp => self.cursor.saturating_sub(page),
+            Command::PageDown => self.cursor + page,
+            Command::HalfUp => self.cursor.saturating_sub((page / 2).max(1)),
+            Command::HalfDown => self.cursor + (page / 2).max(1),
+            Command::First => 0,
+            Command::Last => last,
+            _ => return false,
+        };
+        self.cursor = cursor.min(last);
+        self.scroll = 0;
+        true
     }
 }

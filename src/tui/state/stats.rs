@@ -2,19 +2,19 @@
 
 use super::super::command::Command;
 use super::super::question::Question;
-use crate::engine::view::Statistics;
+use crate::engine::browse::Insight;
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// The figures, once they are known.
-    pub statistics: Option<Box<Statistics>>,
+    pub insight: Option<Box<Insight>>,
     /// Whether they are asked for.
     asked: bool,
     /// How far it is scrolled.
     pub scroll: u16,
-    /// How far it can be: the view says so.
-    pub scroll_end: u16,
+    /// Rows on the screen.
+    pub height: u16,
 }
 
 impl Stats {
@@ -23,14 +23,23 @@ impl Stats {
         self.asked = false;
     }
 
+    /// Rows of everything, below each other: figures, chart, lists and their heads.
+    fn rows(&self) -> u16 {
+        let Some(insight) = &self.insight else { return 0 };
+        let lists =
+            [insight.largest.len(), insight.statistics.repositories.len(), insight.statistics.most_shared.len()];
+        let rows = 24 + lists.iter().map(|rows| (*rows).max(1)).sum::<usize>();
+        u16::try_from(rows).unwrap_or(u16::MAX)
+    }
+
     /// What it wants to know.
     pub fn wants(&mut self) -> Option<Question> {
         if std::mem::replace(&mut self.asked, true) { None } else { Some(Question::Statistics) }
     }
 
     /// Takes the figures.
-    pub fn answer(&mut self, statistics: Box<Statistics>) {
-        self.statistics = Some(statistics);
+    pub fn answer(&mut self, insight: Box<Insight>) {
+        self.insight = Some(insight);
     }
 
     /// Carries a command out, if it is one of this view's.
@@ -44,7 +53,7 @@ impl Stats {
             Command::Last => u16::MAX,
             _ => return false,
         }
-        .min(self.scroll_end);
+        .min(self.rows().saturating_sub(self.height));
         true
     }
 }

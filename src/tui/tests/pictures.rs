@@ -78,6 +78,10 @@ fn copy_menu() {
 #[test]
 fn other_views_while_nothing_runs() {
     at_every_size("jobs-empty", Content::Small, "2");
+    at_every_size("publish-empty", Content::Small, "3");
+    at_every_size("stats", Content::Small, "4");
+    at_every_size("stats-empty", Content::Empty, "4");
+    at_every_size("log-empty", Content::Small, "5");
 }
 
 /// An interface with a job that runs, one that waits, one that failed.
@@ -161,6 +165,8 @@ fn plans() {
         frees: 88 << 20,
         shared: 120 << 20,
         kept: 3 << 20,
+        shared_with: vec!["library/redis:7".to_owned()],
+        shared_by: 1,
     };
     let mut gc = GcPlan::default();
     (gc.partial_files, gc.partial_bytes, gc.kept_roots, gc.kept_bytes) = (2, 12 << 20, 2, 5 << 20);

@@ -15,12 +15,12 @@ use super::super::question::{Answer, Check, Question};
 use super::super::theme::Theme;
 use super::super::view;
 use crate::catalog::statistics::{Counts, Figures};
-use crate::engine::browse::{Overview, Rows};
+use crate::engine::browse::{Insight, Overview, Room, Rows};
 use crate::engine::publish::plan::{ChangeKind, RepositoryChange, TagChange};
 use crate::engine::standing::TargetStanding;
 use crate::engine::view::{
     AttachedDetails, ConfigDetails, GatewayDetails, ImageDetails, ImageRow, LayerDetails, ManifestDetails,
-    RepositoryRow, Statistics,
+    RepositoryRow, SharedRow, Statistics,
 };
 use crate::image::Digest;
 
@@ -143,6 +143,14 @@ pub(super) fn every_size() -> [((u16, u16), Glyphs, &'static str); 6] {
         ((120, 40), ascii, "120x40-ascii"),
         ((200, 60), ascii, "200x60-ascii"),
     ]
+}
+
+fn lost() -> super::super::problem::Problem {
+    super::super::problem::Problem {
+        message: "the node is lost".to_owned(),
+        hints: Vec::new(),
+        kind: crate::error::Kind::Node,
+    }
 }
 
 fn digest(text: &str) -> Digest {
@@ -297,14 +305,27 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             Answer::Images(span, Rows { total: found.len() as u64, rows: part(rows, span) })
         }
         Question::Details(pick) => Answer::Details(Box::new(details(content, &pick))),
-        Question::Statistics => Answer::Statistics(Box::new(Statistics {
-            counts: Counts::default(),
-            logical: 18 << 30,
-            stored: 9 << 30,
-            saved: 9 << 30,
-            repositories: all.iter().take(10).enumerate().map(|(n, name)| repository_row(n, name)).collect(),
-            most_shared: Vec::new(),
+        Question::Statistics => Answer::Statistics(Box::new(Insight {
+            statistics: Statistics {
+                counts: Counts { repositories: all.len() as u64, images: 2 * all.len() as u64, blobs: 12 },
+                logical: 18 << 30,
+                stored: 9 << 30,
+                saved: 9 << 30,
+                repositories: all.iter().take(10).enumerate().map(|(n, name)| repository_row(n, name)).collect(),
+                most_shared: all
+                    .iter()
+                    .take(3)
+                    .map(|name| SharedRow { digest: digest(name), size: 29 << 20, images: 4, of: vec![name.clone()] })
+                    .collect(),
+            },
+            largest: all.iter().take(10).enumerate().map(|(n, name)| repository_row(n, name)).collect(),
+            growth: (0..20).map(|day| (1_790_000_000 + day * 86_400, (day as u64 + 1) << 28)).collect(),
+            room: Some(Room { free: 41 << 30, total: 100 << 30 }),
         })),
+        // Targets are the targets' own pictures.
+        Question::Targets => Answer::Targets(Vec::new(), Vec::new()),
+        Question::Sight(target) => Answer::Sight(target, Err(lost())),
+        Question::Difference(sides) => Answer::Difference(sides, Err(lost())),
         Question::Complete(prefix) => {
             Answer::Complete(all.into_iter().filter(|name| name.starts_with(&prefix)).collect())
         }

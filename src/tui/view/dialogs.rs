@@ -10,6 +10,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{cut, left, width, wrap};
 use super::super::describe::{Role, Row};
 use super::super::dialog::Dialog;
+use super::super::dialog::form::{self, Form};
 use super::super::dialog::palette::Palette;
 use super::frame::pane;
 
@@ -39,6 +40,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             }
             // It is in the footer.
             Dialog::Prompt(_) => {}
+            Dialog::Form(filled) => form(app, frame, area, filled),
             Dialog::Palette(palette) => commands(app, frame, area, palette),
             Dialog::Menu(menu) => {
                 let rows: Vec<Row> = menu
@@ -168,6 +170,67 @@ pub(super) fn field(
     frame.render_widget(Paragraph::new(line), area);
     let column = width(label) + field.column().saturating_sub(skipped);
     frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)), area.y));
+}
+
+/// Columns of the labels of a form.
+const LABELS: usize = 15;
+
+fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
+    let look = &app.look;
+    let shown: Vec<(usize, &form::Field)> = filled.shown().collect();
+    let columns = usize::from(middle(area, 0).width).saturating_sub(4);
+    let here = filled.fields.get(filled.focus).map(|field| field.setting);
+    let below: Vec<Line<'_>> = match (&filled.mistake, here) {
+        (Some(mistake), _) => {
+            let text = format!("{}: {}", form::label(mistake.setting), mistake.text);
+            wrap(&text, columns).into_iter().map(|row| Line::styled(row, look.theme.danger)).collect()
+        }
+        (None, Some(setting)) => {
+            wrap(form::hint(setting), columns).into_iter().map(|row| Line::styled(row, look.theme.dim)).collect()
+        }
+        (None, None) => Vec::new(),
+    };
+    // Room for what is wrong, so that the form does not jump.
+    let room = below.len().max(3);
+    let place = middle(area, shown.len() + room);
+    frame.render_widget(Clear, place);
+    let title = filled.target.as_ref().map_or_else(|| " New target ".to_owned(), |name| format!(" Target {name} "));
+    let block =
+        pane(look, Line::styled(cut(&title, columns, &look.glyphs), look.theme.title)).border_style(look.theme.accent);
+    let inside = block.inner(place);
+    frame.render_widget(block, place);
+    let height = usize::from(inside.height).saturating_sub(room + 1).max(1);
+    let cursor = shown.iter().position(|(place, _)| *place == filled.focus).unwrap_or(0);
+    let top = cursor.saturating_sub(height - 1);
+    let row = |y: usize| Rect {
+        x: inside.x + 1,
+        y: inside.y + u16::try_from(y).unwrap_or(0),
+        width: inside.width.saturating_sub(2),
+        height: 1,
+    };
+    let mut focused = None;
+    for (line, (place, of)) in shown.iter().skip(top).take(height).enumerate() {
+        let name = left(form::label(of.setting), LABELS, &look.glyphs);
+        if *place == filled.focus {
+            focused = Some((row(line), name, &of.text));
+            continue;
+        }
+        let wrong = filled.mistake.as_ref().is_some_and(|mistake| mistake.setting == of.setting);
+        let style = if wrong { look.theme.danger } else { look.theme.dim };
+        let value = cut(of.text.value(), columns.saturating_sub(LABELS), &look.glyphs);
+        frame.render_widget(Paragraph::new(Line::from(vec![Span::styled(name, style), Span::raw(value)])), row(line));
+    }
+    // Last, since it places the cursor.
+    if let Some((area, name, text)) = focused {
+        field(look, frame, area, &name, text);
+    }
+    let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
+    let rows = u16::try_from(room).unwrap_or(0).min(inside.height.saturating_sub(1));
+    let words =
+        Rect { x: inside.x + 1, y: foot.y.saturating_sub(rows), width: inside.width.saturating_sub(2), height: rows };
+    frame.render_widget(Paragraph::new(below), words);
+    let keys = [("enter", "save"), ("tab", "next field"), ("esc", "close")];
+    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
 }
 
 fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {

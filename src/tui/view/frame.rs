@@ -12,6 +12,7 @@ use super::super::cells::{cut, width};
 use super::super::command::Command;
 use super::super::dialog::Dialog;
 use super::super::dialog::prompt::Purpose;
+use super::super::serving::Serving;
 use super::super::state::jobs::Job;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::text::bytes;
@@ -201,7 +202,16 @@ fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let text = root.map(|root| format!("root {root}")).unwrap_or_default();
         line(" ", theme.dim, cut(&text, columns, glyphs))
     };
-    frame.render_widget(Paragraph::new(text), area);
+    let serving = match &app.serving {
+        Serving::Off => String::new(),
+        Serving::Starting => " serving ... ".to_owned(),
+        Serving::At(url) => format!(" serving {} ", crate::text::printable_within(url, 60)),
+        Serving::Stopping => " stopping ... ".to_owned(),
+    };
+    let taken = u16::try_from(width(&serving)).unwrap_or(0).min(area.width);
+    frame.render_widget(Paragraph::new(text), Rect { width: area.width - taken, ..area });
+    let place = Rect { x: area.right() - taken, width: taken, ..area };
+    frame.render_widget(Paragraph::new(Span::styled(serving, theme.accent)), place);
 }
 
 /// What is said of marked rows.

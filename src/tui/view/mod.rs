@@ -1,6 +1,7 @@
 //! Drawing: a picture of the [`App`], made of nothing else. Whatever came from outside passes `cells`.
 
 pub mod frame;
+pub(super) mod publish;
 
 mod add;
 mod details;
@@ -9,7 +10,6 @@ mod first;
 mod images;
 mod jobs;
 mod log;
-mod publish;
 mod side;
 mod stats;
 mod table;

@@ -5,69 +5,185 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::super::app::App;
+use super::super::app::{App, Look};
 use super::super::cells::{cut, cut_middle, left, right};
 use super::frame::pane;
+use crate::engine::browse::Insight;
+use crate::engine::view::RepositoryRow;
 use crate::text::bytes;
+
+/// Columns of the bars.
+const BAR: usize = 30;
+/// Rows of the chart.
+const CHART: usize = 5;
+/// Heights of a column of the chart, from nothing to full.
+const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, theme) = (&app.look, &app.look.theme);
     let block = pane(look, Line::styled(" Stats ", theme.title));
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    let Some(statistics) = &app.stats.statistics else {
-        frame.render_widget(Paragraph::new(Line::styled("  counting …", theme.dim)), inside);
+    let Some(insight) = &app.stats.insight else {
+        frame.render_widget(Paragraph::new(Line::styled("  counting ...", theme.dim)), inside);
         return;
     };
-    let columns = usize::from(inside.width).saturating_sub(2);
+    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    if app.beside() {
+        let half = text.width / 2;
+        let first = Rect { width: half.saturating_sub(2), ..text };
+        let second = Rect { x: text.x + half, width: text.width - half, ..text };
+        let columns = usize::from(first.width);
+        let mut lines = figures(insight, look, columns);
+        lines.extend(growth(app, insight, columns));
+        lines.extend(rest(app, columns));
+        scrolled(app, frame, first, lines);
+        let columns = usize::from(second.width);
+        let mut lines = repositories(insight, look, columns);
+        lines.extend(shared(insight, look, columns));
+        scrolled(app, frame, second, lines);
+        return;
+    }
+    let columns = usize::from(text.width);
+    let mut lines = figures(insight, look, columns);
+    lines.extend(growth(app, insight, columns));
+    lines.extend(repositories(insight, look, columns));
+    lines.extend(shared(insight, look, columns));
+    lines.extend(rest(app, columns));
+    scrolled(app, frame, text, lines);
+}
+
+fn scrolled(app: &App, frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
+    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(area.height);
+    frame.render_widget(Paragraph::new(lines).scroll((app.stats.scroll.min(end), 0)), area);
+}
+
+fn bar(value: u64, of: u64, look: &Look) -> String {
+    let full = if of == 0 { 0 } else { (u128::from(value.min(of)) * BAR as u128 / u128::from(of)) as usize };
+    format!("{}{}", look.glyphs.bar.0.repeat(full), look.glyphs.bar.1.repeat(BAR - full))
+}
+
+fn figures(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
+    let (statistics, theme) = (&insight.statistics, &look.theme);
     let mut lines = Vec::new();
-    let mut figure = |label: &str, value: u64| {
-        let full = if statistics.logical == 0 {
-            0
-        } else {
-            (u128::from(value) * 30 / u128::from(statistics.logical)) as usize
+    for (label, value) in [("logical", statistics.logical), ("stored", statistics.stored), ("saved", statistics.saved)]
+    {
+        let percent = match statistics.logical {
+            0 => String::new(),
+            all => format!(" {} %", u128::from(value) * 100 / u128::from(all)),
         };
         lines.push(Line::from(vec![
-            Span::styled(left(label, 10, &look.glyphs), theme.dim),
+            Span::styled(left(label, 8, &look.glyphs), theme.dim),
             Span::raw(format!("{} ", right(&bytes(value), 9, &look.glyphs))),
-            Span::styled(look.glyphs.bar.0.repeat(full.min(30)), theme.accent),
-        ]));
-    };
-    figure("logical", statistics.logical);
-    figure("stored", statistics.stored);
-    figure("saved", statistics.saved);
-    let counts = &statistics.counts;
-    lines.push(Line::styled(
-        format!("{} repositories, {} images, {} blobs", counts.repositories, counts.images, counts.blobs),
-        theme.dim,
-    ));
-    lines.push(Line::raw(""));
-    lines.push(Line::styled("Repositories by what they alone cost", theme.title));
-    for row in &statistics.repositories {
-        lines.push(Line::from(vec![
-            Span::raw(format!("{} ", right(&bytes(row.figures.unique), 9, &look.glyphs))),
-            Span::styled(format!("of {} ", right(&bytes(row.figures.logical), 9, &look.glyphs)), theme.dim),
-            Span::styled(cut_middle(&row.name, columns.saturating_sub(24), &look.glyphs), theme.name),
+            Span::styled(bar(value, statistics.logical, look), theme.accent),
+            Span::styled(percent, theme.dim),
         ]));
     }
-    lines.push(Line::raw(""));
-    lines.push(Line::styled("Blobs that save most by being shared", theme.title));
-    for row in &statistics.most_shared {
-        let text = format!("in {} images: {}", row.images, row.of.join(", "));
+    let counts = &statistics.counts;
+    let words = format!("{} repositories, {} images, {} blobs", counts.repositories, counts.images, counts.blobs);
+    lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
+    if let Some(room) = insight.room {
+        let words = format!("{} free of {} on the disk of the data directory", bytes(room.free), bytes(room.total));
+        lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
+    }
+    lines
+}
+
+fn headed(title: &str, look: &Look) -> Vec<Line<'static>> {
+    vec![Line::raw(""), Line::styled(title.to_owned(), look.theme.title)]
+}
+
+/// What was published, a column each, the newest at the right.
+fn growth(app: &App, insight: &Insight, columns: usize) -> Vec<Line<'static>> {
+    let (look, theme) = (&app.look, &app.look.theme);
+    let mut lines = headed("Growth by published root", look);
+    let wide = columns.saturating_sub(10).clamp(1, 100);
+    let shown = &insight.growth[insight.growth.len().saturating_sub(wide)..];
+    let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
+        lines.push(Line::styled(cut("Nothing was published yet.", columns, &look.glyphs), theme.dim));
+        return lines;
+    };
+    // Few publications get broad columns.
+    let broad = (wide / shown.len()).clamp(1, 4);
+    let most = shown.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1);
+    for row in (0..CHART).rev() {
+        let mut text = String::new();
+        for (_, size) in shown {
+            let eighths = (u128::from(*size) * (CHART * 8) as u128).div_ceil(u128::from(most)) as usize;
+            let here = eighths.saturating_sub(row * 8).min(8);
+            let cell = match (look.glyphs.boxes, here) {
+                (true, here) => EIGHTHS[here],
+                (false, 0) => " ",
+                (false, 1..=4) => "_",
+                (false, _) => "#",
+            };
+            text.push_str(&cell.repeat(broad));
+        }
+        let label = if row == CHART - 1 { bytes(most) } else { String::new() };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{} ", right(&label, 9, &look.glyphs)), theme.dim),
+            Span::styled(text, theme.accent),
+        ]));
+    }
+    let ago = |at: i64| super::super::cells::age(app.wall.as_second() - at);
+    let words = format!("{} roots, the first {} ago, the last {} ago", shown.len(), ago(first.0), ago(last.0));
+    lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
+    lines
+}
+
+fn repositories(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
+    let theme = &look.theme;
+    let mut lines = Vec::new();
+    let mut part = |title: &str, rows: &[RepositoryRow], first: fn(&RepositoryRow) -> u64, word: &str| {
+        lines.extend(headed(title, look));
+        let most = rows.first().map_or(0, first);
+        for row in rows {
+            let other = if word == "alone" { row.figures.unique } else { row.figures.logical };
+            let bar: String = bar(first(row), most, look).chars().take(BAR).step_by(3).collect();
+            let note = format!("{word} {} ", right(&bytes(other), 9, &look.glyphs));
+            lines.push(Line::from(vec![
+                Span::raw(format!("{} ", right(&bytes(first(row)), 9, &look.glyphs))),
+                Span::styled(format!("{bar} "), theme.accent),
+                Span::styled(note, theme.dim),
+                Span::styled(cut_middle(&row.name, columns.saturating_sub(38), &look.glyphs), theme.name),
+            ]));
+        }
+        if rows.is_empty() {
+            lines.push(Line::styled("There is none yet.", theme.dim));
+        }
+    };
+    part("Repositories by size", &insight.largest, |row| row.figures.logical, "alone");
+    part("Repositories by what they alone cost", &insight.statistics.repositories, |row| row.figures.unique, "of all");
+    lines
+}
+
+fn shared(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
+    let theme = &look.theme;
+    let mut lines = headed("Layers that save most by being shared", look);
+    if insight.statistics.most_shared.is_empty() {
+        lines.push(Line::styled("No two images share a layer yet.", theme.dim));
+    }
+    for row in &insight.statistics.most_shared {
+        let text = format!("{} images: {}", row.images, row.of.join(", "));
         lines.push(Line::from(vec![
             Span::raw(format!("{} ", right(&bytes(row.size), 9, &look.glyphs))),
-            Span::styled(format!("{} ", cut_middle(&row.digest.to_string(), 24, &look.glyphs)), theme.name),
-            Span::styled(cut(&text, columns.saturating_sub(36), &look.glyphs), theme.dim),
+            Span::styled(format!("{} ", cut_middle(&row.digest.to_string(), 18, &look.glyphs)), theme.name),
+            Span::styled(cut(&text, columns.saturating_sub(29), &look.glyphs), theme.dim),
         ]));
     }
-    if !app.jobs.quotas.is_empty() {
-        lines.push(Line::raw(""));
-        lines.push(Line::styled("Pulls left", theme.title));
-        for (registry, (remaining, of)) in &app.jobs.quotas {
-            lines.push(Line::raw(cut(&format!("{registry}: {remaining} of {of}"), columns, &look.glyphs)));
-        }
+    lines
+}
+
+fn rest(app: &App, columns: usize) -> Vec<Line<'static>> {
+    let (look, theme) = (&app.look, &app.look.theme);
+    let mut lines = headed("Pulls left", look);
+    if app.jobs.quotas.is_empty() {
+        let words = "No registry has said how many yet; Docker Hub does with every pull.";
+        lines.push(Line::styled(cut(words, columns, &look.glyphs), theme.dim));
     }
-    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(inside.height);
-    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
-    frame.render_widget(Paragraph::new(lines).scroll((app.stats.scroll.min(end), 0)), text);
+    for (registry, (remaining, of)) in &app.jobs.quotas {
+        let style = if remaining * 10 < *of { theme.warning } else { theme.text };
+        lines.push(Line::styled(cut(&format!("{registry}: {remaining} of {of}"), columns, &look.glyphs), style));
+    }
+    lines
 }

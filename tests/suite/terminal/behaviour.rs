@@ -40,10 +40,11 @@ fn the_selection_is_visible_without_colour() {
     session.type_in("j");
     session.see_selected("team/second");
     let raw = session.raw();
-    assert!(
-        !raw.contains("\x1b[38;") && !raw.contains("\x1b[3") && !raw.contains("\x1b[;m"),
-        "colour, or a stray reset"
-    );
+    // What is set back to the terminal's own colour (39, 49) is no colour.
+    let colours = (0..8)
+        .flat_map(|colour| [format!("\x1b[3{colour}m"), format!("\x1b[9{colour}m"), format!("\x1b[38;5;{colour}m")]);
+    let found: Vec<String> = colours.chain(["\x1b[;m".to_owned()]).filter(|bytes| raw.contains(bytes)).collect();
+    assert!(found.is_empty(), "colour, or a stray reset: {found:?}");
     session.type_in("q");
     assert_eq!(session.end(), 0);
 }
@@ -178,6 +179,8 @@ fn an_image_is_added_with_its_plan_in_sight() {
     let mut session = open(&roadstead, USUAL, &[]);
     session.see("There is no image here yet.");
     session.type_in(&format!("aoci:{}:1", layout.path().display()));
+    session.see("does not");
+    session.type_in(" --as team/app:1");
     session.see("to fetch");
     session.type_in("\r");
     session.see("1 image recorded");

@@ -3,7 +3,7 @@
 //! What goes wrong on terminals goes wrong here: modes that stay on, a screen that is pulled away, queries nobody answers.
 
 mod behaviour;
-mod session;
+pub(crate) mod session;
 
 use crate::cli::Roadstead;
 use crate::peers::Directory;

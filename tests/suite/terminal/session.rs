@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::peers::wait_for;
 
 /// A terminal with the program on it.
-pub(super) struct Session {
+pub(crate) struct Session {
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
     input: Box<dyn Write + Send>,
@@ -24,7 +24,7 @@ fn pty_size((columns, rows): (u16, u16)) -> PtySize {
 
 impl Session {
     /// Starts the command on a terminal of so many columns and rows.
-    pub(super) fn start(command: &Command, size: (u16, u16)) -> Self {
+    pub(crate) fn start(command: &Command, size: (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(pty_size(size)).expect("a terminal");
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
@@ -53,12 +53,12 @@ impl Session {
         Self { master: pair.master, child, input, screen, raw }
     }
 
-    pub(super) fn type_in(&mut self, text: &str) {
+    pub(crate) fn type_in(&mut self, text: &str) {
         self.input.write_all(text.as_bytes()).and_then(|()| self.input.flush()).expect("a terminal");
     }
 
     /// Pastes as a terminal does: in brackets only where the program asked for them.
-    pub(super) fn paste(&mut self, text: &str) {
+    pub(crate) fn paste(&mut self, text: &str) {
         let bracketed = self.screen.lock().expect("a lock").screen().bracketed_paste();
         if bracketed {
             self.type_in(&format!("\x1b[200~{text}\x1b[201~"));
@@ -68,40 +68,40 @@ impl Session {
     }
 
     /// What is on the screen.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.screen.lock().expect("a lock").screen().contents()
     }
 
     /// Everything that was ever sent to the terminal.
-    pub(super) fn raw(&self) -> String {
+    pub(crate) fn raw(&self) -> String {
         String::from_utf8_lossy(&self.raw.lock().expect("a lock")).into_owned()
     }
 
     /// Looks at the screen.
-    pub(super) fn look<T>(&self, at: impl Fn(&vt100::Screen) -> T) -> T {
+    pub(crate) fn look<T>(&self, at: impl Fn(&vt100::Screen) -> T) -> T {
         at(self.screen.lock().expect("a lock").screen())
     }
 
     #[track_caller]
-    pub(super) fn wait(&self, what: &str, done: impl Fn(&vt100::Screen) -> bool) {
+    pub(crate) fn wait(&self, what: &str, done: impl Fn(&vt100::Screen) -> bool) {
         wait_for(what, || self.text(), || self.look(&done).then_some(()));
     }
 
     /// Waits until this is on the screen.
     #[track_caller]
-    pub(super) fn see(&self, text: &str) {
+    pub(crate) fn see(&self, text: &str) {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
     /// Waits until this is not on the screen.
     #[track_caller]
-    pub(super) fn see_no(&self, text: &str) {
+    pub(crate) fn see_no(&self, text: &str) {
         self.wait(&format!("no {text}"), |screen| !screen.contents().contains(text));
     }
 
     /// Waits until a row with this text is under the cursor.
     #[track_caller]
-    pub(super) fn see_selected(&self, text: &str) {
+    pub(crate) fn see_selected(&self, text: &str) {
         self.wait(&format!("{text} selected"), |screen| {
             let (rows, columns) = screen.size();
             (0..rows.get()).any(|row| {
@@ -114,7 +114,7 @@ impl Session {
 
     /// The terminal is as it was: main screen, cursor shown, no modes left on.
     #[track_caller]
-    pub(super) fn is_given_back(&self) {
+    pub(crate) fn is_given_back(&self) {
         self.wait("the main screen", |screen| {
             !screen.alternate_screen()
                 && !screen.hide_cursor()
@@ -123,19 +123,19 @@ impl Session {
         });
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.process_id().expect("an id")).expect("an id");
         kill_process(Pid::from_raw(pid).expect("an id"), signal).expect("a process");
     }
 
     /// Whether it is stopped.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         let pid = self.child.process_id().expect("an id");
         let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         state.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
     }
 
-    pub(super) fn resize(&self, size: (u16, u16)) {
+    pub(crate) fn resize(&self, size: (u16, u16)) {
         self.master.resize(pty_size(size)).expect("a terminal");
         let cells = |number| NonZero::new(number).expect("a size");
         self.screen.lock().expect("a lock").screen_mut().set_size(cells(size.1), cells(size.0));
@@ -143,7 +143,7 @@ impl Session {
 
     /// Waits for its end; gives the exit code.
     #[track_caller]
-    pub(super) fn end(&mut self) -> u32 {
+    pub(crate) fn end(&mut self) -> u32 {
         let (child, screen) = (&mut self.child, Arc::clone(&self.screen));
         let log = || screen.lock().expect("a lock").screen().contents();
         wait_for("its end", log, || child.try_wait().expect("a child")).exit_code()

@@ -203,6 +203,31 @@ async fn a_zone_that_accepts_and_does_not_serve_is_said() {
 }
 
 #[tokio::test]
+async fn a_person_is_told_what_to_set_and_waited_for() {
+    let (yard, quay, _, zone, former) = moored().await;
+    let root = root_of(&yard);
+    zone.leave_to_a_person();
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let mut reads = 0;
+    zone.intercept(move |name, set| {
+        reads += usize::from(name == "read");
+        if reads > 9 {
+            set.values = vec![format!("dnslink=/ipfs/{root}")];
+        }
+        Answer::Go
+    });
+    let (job, mut watch) = Job::new();
+    tokio::time::pause();
+    let outcome = job.run(async |job: &Job| yard.engine.apply_publish(&plan, &quay, job).await).await.unwrap();
+    tokio::time::resume();
+    assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
+    let told: Vec<String> = std::iter::from_fn(|| watch.events.try_recv().ok())
+        .filter_map(|event| if let crate::engine::job::Event::Note(text) = event { Some(text) } else { None })
+        .collect();
+    assert!(told[0].contains(&root.to_string()) && told[0].contains(&format!("instead of `dnslink=/ipfs/{former}`")));
+}
+
+#[tokio::test]
 async fn two_records_become_one() {
     let (yard, quay, _, zone, former) = moored().await;
     zone.set().values = vec![format!("dnslink=/ipfs/{former}"), format!("dnslink=/ipfs/{former}/")];

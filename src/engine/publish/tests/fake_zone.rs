@@ -14,6 +14,7 @@ pub(super) struct FakeZone {
     set: Mutex<TxtSet>,
     hook: Mutex<Option<Hook>>,
     hung: tokio::sync::Notify,
+    by_hand: std::sync::atomic::AtomicBool,
     /// What it says whatever it took.
     stuck: Mutex<Option<TxtSet>>,
 }
@@ -31,11 +32,17 @@ impl FakeZone {
             hook: Mutex::new(None),
             hung: tokio::sync::Notify::new(),
             stuck: Mutex::default(),
+            by_hand: false.into(),
         })
     }
 
     pub(super) fn set(&self) -> MutexGuard<'_, TxtSet> {
         self.set.lock().unwrap()
+    }
+
+    /// From now on a person changes it, whom `intercept` plays.
+    pub(super) fn leave_to_a_person(&self) {
+        self.by_hand.store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
     pub(super) fn stick(&self, set: Option<TxtSet>) {
@@ -78,7 +85,7 @@ impl Zone for FakeZone {
     }
 
     fn atomicity(&self) -> Atomicity {
-        Atomicity::Atomic
+        if self.by_hand.load(std::sync::atomic::Ordering::SeqCst) { Atomicity::ByHand } else { Atomicity::Atomic }
     }
 
     async fn read(&self, _: &str) -> Result<TxtSet> {
@@ -88,6 +95,9 @@ impl Zone for FakeZone {
 
     async fn replace(&self, _: &str, expected: &TxtSet, wanted: &TxtSet) -> Result<()> {
         self.call("replace").await?;
+        if self.atomicity() == Atomicity::ByHand {
+            return Ok(());
+        }
         {
             let mut set = self.set();
             if set.values != expected.values {

@@ -7,6 +7,10 @@ use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
 use crate::text::{bytes, count};
 
+mod publication;
+
+pub use publication::{difference, summary, trial};
+
 /// What a line of a dialog means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -91,6 +95,12 @@ pub fn plan(plan: &Plan) -> Described {
             let title = if *allowed { "Let it be published?" } else { "Keep it out of what is published?" };
             let verb = if *allowed { "allow" } else { "revoke" };
             Described { title: title.to_owned(), rows, verb, destroys: *allowed, nothing: None }
+        }
+        Plan::Forget(plan) => publication::forget(plan),
+        Plan::RemoveTarget(plan) => publication::remove_target(plan),
+        // They are begun without a dialog: a form or a key has asked for exactly that.
+        Plan::SaveTarget(_) | Plan::TestTarget(_) => {
+            Described { title: plan.title(), rows: Vec::new(), verb: "go on", destroys: false, nothing: None }
         }
     }
 }
@@ -262,9 +272,11 @@ fn publish(plan: &PublishPlan) -> Described {
     }
     let nothing = plan.is_done().then(|| {
         if plan.targets.is_empty() {
-            "There is no target to publish to: `n` in the view Publish sets one up.".to_owned()
+            "There is no target to publish to: `n` in the view Publish sets one up".to_owned()
+        } else if let [only] = plan.targets.as_slice() {
+            format!("Nothing to publish: {} has this root, and its names point to it", only.target.name)
         } else {
-            "Every target has it already.".to_owned()
+            "Nothing to publish: every target has this root, and its names point to it".to_owned()
         }
     });
     let title = if plan.rollback { "Roll back?" } else { "Publish?" };
@@ -362,5 +374,25 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             (format!("{} has {}", count(done as u64, "target", "targets"), published.root), failed)
         }
         Outcome::Allowed(names) => (names.join(", "), Vec::new()),
+        Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
+        Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),
+        Outcome::TargetSaved(name) => {
+            (format!("{name} is saved; `t` tries whether it would take a publication"), Vec::new())
+        }
+        Outcome::Tested(trial) => {
+            let failed: Vec<String> = trial
+                .checks
+                .iter()
+                .filter(|check| check.outcome == crate::engine::target::Outcome::Failed)
+                .map(|check| format!("{}: {}", check.what, check.detail))
+                .collect();
+            let words = match failed.len() as u64 {
+                0 => format!("{} would take a publication", trial.target),
+                failed => {
+                    format!("publishing to {} would fail: {} failed", trial.target, count(failed, "check", "checks"))
+                }
+            };
+            (words, failed)
+        }
     }
 }

@@ -1,0 +1,89 @@
+//! A target as it looks from outside: what its node says, and its names as anybody sees them. Nothing is tried or changed, each
+//! part may fail alone, and nobody waits longer than a few seconds for any of them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::trial::World;
+use super::{find, record_name};
+use crate::catalog::publications;
+use crate::catalog::targets::Target;
+use crate::engine::Engine;
+use crate::engine::publish::Places;
+use crate::error::{Error, Kind, Result};
+use crate::naming::TxtSet;
+use crate::node::{Node, Status};
+
+/// How long each part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// A target as it looks from outside.
+#[derive(Debug)]
+pub struct Sight {
+    /// Its name.
+    pub target: String,
+    /// What its node says of itself.
+    pub node: Result<Status>,
+    /// Whether the node pins the root that was published last; unknown where nothing was, or where the node does not say.
+    pub pinned: Option<bool>,
+    /// The record as this machine's resolver has it; none where the target has no record.
+    pub record: Option<Result<TxtSet>>,
+    /// What the IPNS name points to, as the node sees it; none where the target has no such name.
+    pub ipns: Option<Result<Option<String>>>,
+}
+
+impl Engine {
+    /// Looks at a target. Fails only if there is none of this name.
+    pub async fn look_at_target(self: &Arc<Self>, name: &str, places: &dyn Places, world: &dyn World) -> Result<Sight> {
+        let (engine, wanted) = (Arc::clone(self), name.to_owned());
+        let read = spawn_blocking(move || {
+            let reader = engine.catalog.read()?;
+            let target = find(&reader, &wanted)?;
+            let newest = publications::newest_published(&reader, target.id)?.map(|newest| newest.root.cid);
+            Ok::<_, Error>((target, newest))
+        });
+        let (target, newest) = read.await.map_err(crate::engine::verify::panicked)??;
+        let of_node = async {
+            let node = places.node(&target)?;
+            let status = within(&node.place(), node.status()).await?;
+            let pinned = match newest {
+                Some(root) => within(&node.place(), node.pin(&root)).await.ok().map(|pin| pin.is_some()),
+                None => None,
+            };
+            let ipns = match &target.settings.ipns {
+                Some(key) => Some(within(&node.place(), resolve(&*node, key)).await),
+                None => None,
+            };
+            Ok((status, pinned, ipns))
+        };
+        let (of_node, record) = futures::join!(of_node, record(&target, world));
+        let (node, pinned, ipns) = match of_node {
+            Ok((status, pinned, ipns)) => (Ok(status), pinned, ipns),
+            Err(error) => (Err(error), None, None),
+        };
+        Ok(Sight { target: target.name, node, pinned, record, ipns })
+    }
+}
+
+async fn record(target: &Target, world: &dyn World) -> Option<Result<TxtSet>> {
+    let dnslink = target.settings.dnslink.as_ref()?;
+    let name = record_name(&dnslink.domain);
+    Some(within("the resolver", world.txt(&name)).await)
+}
+
+async fn resolve(node: &dyn Node, key: &str) -> Result<Option<String>> {
+    match node.keys().await?.into_iter().find(|found| found.name == *key) {
+        Some(found) => node.resolve_name(&found.id).await,
+        None => Err(Error::new(Kind::NotFound, format!("the node has no key `{key}`"))),
+    }
+}
+
+async fn within<T>(who: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+        Err(Error::new(Kind::Network, format!("{who} does not answer within {} s", PATIENCE.as_secs())))
+    })
+}

@@ -1,0 +1,119 @@
+//! Hands a Kubo the blocks of a CAR: `dag/import`.
+//!
+//! Kubo says what it took in the last line of its answer, and that alone is a success: a stream that is cut, by the node or
+//! on the way, has no such line. Knows the upload; must not know what is in it.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, stream};
+use reqwest::multipart::{Form, Part};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::failure;
+use super::reply::Failed;
+use super::rpc::{Call, Rpc};
+use crate::error::{Error, Kind, Result};
+use crate::node::{CarStream, Imported};
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "Stats")]
+    stats: Option<Stats>,
+}
+
+#[derive(Deserialize)]
+struct Stats {
+    #[serde(rename = "BlockCount")]
+    blocks: u64,
+    #[serde(rename = "BlockBytesCount")]
+    bytes: u64,
+}
+
+/// Who is waited for.
+#[derive(Debug)]
+enum Waiting {
+    /// The blob files.
+    Source,
+    /// The node, which has not taken more since then.
+    Node(Instant),
+    /// Nobody any more: what was to be sent could not be read.
+    Nobody(String),
+}
+
+type Progress = Arc<Mutex<Waiting>>;
+
+/// What `dag/import` took of a CAR.
+pub(super) async fn import(rpc: &Rpc, car: CarStream) -> Result<Imported> {
+    let call = Call {
+        command: "dag/import",
+        // The root is announced when it is pinned, not with every CAR that has a part of it.
+        query: &[("pin-roots", "false"), ("stats", "true"), ("fast-provide-root", "false")],
+        doing: "can't hand over blocks",
+    };
+    let progress: Progress = Arc::new(Mutex::new(Waiting::Node(Instant::now())));
+    let body = reqwest::Body::wrap_stream(watched(car, Arc::clone(&progress)));
+    let part = Part::stream(body)
+        .file_name("registry.car")
+        .mime_str("application/octet-stream")
+        .map_err(|error| Error::new(Kind::Unexpected, call.doing).caused_by(error))?;
+    let request = rpc.request(&call).multipart(Form::new().part("file", part));
+    let sending = async {
+        // The upload is watched below; then the node may take its time to write.
+        let mut reply = rpc.send(request, call.doing, Duration::MAX).await?;
+        let mut stats = None;
+        while let Some(line) = reply.document::<Line>(rpc.timeouts.stall).await? {
+            stats = line.stats.or(stats);
+        }
+        Ok(stats)
+    };
+    let answer = tokio::select! {
+        answer = sending => answer,
+        () = stall(&progress, rpc.timeouts.stall) => {
+            Err(Failed::Broken(failure::stalled(&rpc.place, call.doing, rpc.timeouts.stall.as_secs())))
+        }
+    };
+    if let Waiting::Nobody(why) = &*progress.lock().unwrap_or_else(PoisonError::into_inner) {
+        return Err(Error::new(Kind::Unexpected, format!("{}: what was to be sent can't be read: {why}", call.doing)));
+    }
+    match answer.map_err(|failed| failed.into_error(&rpc.place, call.doing))? {
+        Some(Stats { blocks, bytes }) => Ok(Imported { blocks, bytes }),
+        None => Err(failure::cut(&rpc.place, call.doing, "it does not say what it took")),
+    }
+}
+
+/// The same stream, which notes who is waited for.
+fn watched(car: CarStream, progress: Progress) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let note = |progress: &Progress, waiting| *progress.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    stream::unfold(Some(car), move |car| {
+        let progress = Arc::clone(&progress);
+        async move {
+            let mut car = car?;
+            note(&progress, Waiting::Source);
+            let piece = car.next().await;
+            match &piece {
+                Some(Err(error)) => note(&progress, Waiting::Nobody(error.to_string())),
+                _ => note(&progress, Waiting::Node(Instant::now())),
+            }
+            let rest = matches!(piece, Some(Ok(_))).then_some(car);
+            piece.map(|piece| (piece, rest))
+        }
+    })
+}
+
+/// Ends once the node was waited for that long.
+async fn stall(progress: &Progress, limit: Duration) {
+    loop {
+        let until = match &*progress.lock().unwrap_or_else(PoisonError::into_inner) {
+            Waiting::Node(since) => *since + limit,
+            Waiting::Source | Waiting::Nobody(_) => Instant::now() + limit,
+        };
+        if until <= Instant::now() {
+            return;
+        }
+        sleep_until(until).await;
+    }
+}

@@ -1,0 +1,132 @@
+//! Kubo, the IPFS node that most people run, by its RPC (docs.ipfs.tech/reference/kubo/rpc).
+//!
+//! What is large or long goes over our own HTTP client, which sees the trailers in which Kubo says late errors; the small
+//! questions to a node on this machine go through `ipfs-api-backend-hyper`. Knows Kubo's commands and its words; must not
+//! know what the blocks mean.
+
+mod blocks;
+mod control;
+mod failure;
+mod import;
+mod options;
+mod pins;
+mod reply;
+mod rights;
+mod rpc;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cid::Cid;
+
+pub use self::options::{KuboOptions, Timeouts};
+
+use self::control::Control;
+use self::options::Authorisation;
+use self::rpc::Rpc;
+use super::{CarStream, Imported, Key, Node, Pin, Status, Tried};
+use crate::error::Result;
+
+/// A Kubo.
+#[derive(Clone)]
+pub struct Kubo {
+    rpc: Rpc,
+    control: Control,
+}
+
+impl Kubo {
+    /// Checks the options, and connects to nothing yet.
+    pub fn new(options: &KuboOptions) -> Result<Self> {
+        let authorisation = options.authorisation.as_deref().map(Authorisation::parse).transpose()?;
+        let rpc = Rpc::new(options, authorisation.clone())?;
+        let control = Control::new(rpc.clone(), options, authorisation.as_ref());
+        Ok(Self { rpc, control })
+    }
+
+    /// Whether it is asked through the library for nodes on this machine.
+    pub fn is_local(&self) -> bool {
+        self.control.is_local()
+    }
+
+    /// Its version: `0.43.1`.
+    pub async fn version(&self) -> Result<String> {
+        self.control.version().await
+    }
+
+    /// Makes a key with which it can publish an IPNS name.
+    pub async fn generate_key(&self, name: &str) -> Result<Key> {
+        self.control.generate_key(name).await
+    }
+}
+
+impl fmt::Debug for Kubo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kubo")
+            .field("place", &self.rpc.place)
+            .field("is_local", &self.control.is_local())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Node for Kubo {
+    fn place(&self) -> String {
+        self.rpc.place.clone()
+    }
+
+    async fn status(&self) -> Result<Status> {
+        self.control.status().await
+    }
+
+    async fn try_rights(&self) -> Vec<Tried> {
+        rights::all(&self.rpc, &self.control).await
+    }
+
+    async fn holds(&self, cid: &Cid) -> Result<bool> {
+        blocks::holds(&self.rpc, cid).await
+    }
+
+    async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
+        blocks::get(&self.rpc, cid).await
+    }
+
+    async fn import(&self, car: CarStream) -> Result<Imported> {
+        import::import(&self.rpc, car).await
+    }
+
+    async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
+        pins::one(&self.rpc, cid).await
+    }
+
+    async fn pins(&self, name: &str) -> Result<Vec<Pin>> {
+        pins::named(&self.rpc, name).await
+    }
+
+    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+        pins::add(&self.rpc, cid, name, progress).await
+    }
+
+    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
+        pins::update(&self.rpc, from, to).await
+    }
+
+    async fn unpin(&self, cid: &Cid) -> Result<()> {
+        pins::remove(&self.rpc, cid).await
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>> {
+        self.control.keys().await
+    }
+
+    async fn publish_name(&self, key: &str, root: &Cid) -> Result<String> {
+        self.control.publish_name(key, &format!("/ipfs/{root}")).await
+    }
+
+    async fn resolve_name(&self, name: &str) -> Result<Option<String>> {
+        self.control.resolve_name(name).await
+    }
+}

@@ -1,0 +1,150 @@
+//! Pins of a Kubo: `pin/add`, `pin/update`, `pin/rm`, `pin/ls`.
+//!
+//! Knows how Kubo answers about pins. Everything is asked offline: a pin of what isn't there fails, and searches nothing.
+
+use cid::Cid;
+use serde::Deserialize;
+
+use super::failure;
+use super::reply::Failed;
+use super::rpc::{Call, Rpc};
+use crate::error::{Error, Kind, Result};
+use crate::node::Pin;
+use crate::text::printable_within;
+
+/// The most pins of one name.
+const PINS: usize = 100_000;
+/// The most bytes that Kubo lets a pin's name have (boxo pinning).
+const NAME: usize = 255;
+
+#[derive(Deserialize)]
+struct Added {
+    #[serde(rename = "Pins", default)]
+    pins: Option<Vec<String>>,
+    #[serde(rename = "Progress", default)]
+    progress: u64,
+}
+
+#[derive(Deserialize)]
+struct Done {
+    #[serde(rename = "Pins")]
+    pins: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(rename = "Cid")]
+    cid: String,
+    #[serde(rename = "Name", default)]
+    name: String,
+    #[serde(rename = "Type")]
+    kind: String,
+}
+
+/// See [`crate::node::Node::pin_add`].
+pub(super) async fn add(rpc: &Rpc, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+    if name.len() > NAME {
+        return Err(Error::new(Kind::Usage, format!("a pin's name has at most {NAME} bytes, not {}", name.len())));
+    }
+    let (arg, doing) = (cid.to_string(), format!("can't pin {cid}"));
+    let query = [("arg", &*arg), ("name", name), ("recursive", "true"), ("offline", "true"), ("progress", "true")];
+    let call = Call { command: "pin/add", query: &query, doing: &doing };
+    let added = async {
+        let mut reply = rpc.call(&call, rpc.timeouts.stall).await?;
+        let mut is_done = false;
+        while let Some(line) = reply.document::<Added>(rpc.timeouts.stall).await? {
+            if line.progress > 0 {
+                progress(line.progress);
+            }
+            is_done |= line.pins.is_some_and(|pins| names(&pins, cid));
+        }
+        Ok(is_done)
+    };
+    confirmed(rpc, added.await, &doing)
+}
+
+/// See [`crate::node::Node::pin_update`].
+pub(super) async fn update(rpc: &Rpc, from: &Cid, to: &Cid) -> Result<()> {
+    let (from, arg, doing) = (from.to_string(), to.to_string(), format!("can't pin {to} by its difference to {from}"));
+    let query = [("arg", &*from), ("arg", &*arg), ("unpin", "false"), ("offline", "true")];
+    let call = Call { command: "pin/update", query: &query, doing: &doing };
+    match changed(rpc, &call, to).await {
+        Err(Failed::Refused(answer)) if answer.is_pinned_already() => Ok(()),
+        // Kubo looks at the former pin first.
+        Err(Failed::Refused(answer)) if answer.lacks_former_pin() => match one(rpc, to).await? {
+            Some(_) => Ok(()),
+            None => Err(answer.into_error(&rpc.place, &doing)),
+        },
+        answer => confirmed(rpc, answer, &doing),
+    }
+}
+
+/// See [`crate::node::Node::unpin`].
+pub(super) async fn remove(rpc: &Rpc, cid: &Cid) -> Result<()> {
+    let (arg, doing) = (cid.to_string(), format!("can't unpin {cid}"));
+    let query = [("arg", &*arg), ("recursive", "true"), ("offline", "true")];
+    match changed(rpc, &Call { command: "pin/rm", query: &query, doing: &doing }, cid).await {
+        Err(Failed::Refused(answer)) if answer.is_missing_pin() => Ok(()),
+        answer => confirmed(rpc, answer, &doing),
+    }
+}
+
+/// The recursive pin of a root.
+pub(super) async fn one(rpc: &Rpc, cid: &Cid) -> Result<Option<Pin>> {
+    let (arg, doing) = (cid.to_string(), format!("can't see whether {cid} is pinned"));
+    let query = [("arg", &*arg), ("type", "recursive"), ("names", "true"), ("stream", "true"), ("offline", "true")];
+    let found = list(rpc, &Call { command: "pin/ls", query: &query, doing: &doing }, |pin| pin.cid == *cid).await;
+    match found {
+        Ok(pins) => Ok(pins.into_iter().next()),
+        Err(Failed::Refused(answer)) if answer.is_missing_pin() => Ok(None),
+        Err(failed) => Err(failed.into_error(&rpc.place, &doing)),
+    }
+}
+
+/// All recursive pins of exactly this name.
+pub(super) async fn named(rpc: &Rpc, name: &str) -> Result<Vec<Pin>> {
+    let doing = format!("can't list the pins of {}", printable_within(name, 100));
+    // Kubo gives all pins whose name has this in it.
+    let query = [("type", "recursive"), ("names", "true"), ("name", name), ("stream", "true")];
+    let call = Call { command: "pin/ls", query: &query, doing: &doing };
+    let found = list(rpc, &call, |pin| pin.name.as_deref() == Some(name)).await;
+    found.map_err(|failed| failed.into_error(&rpc.place, &doing))
+}
+
+async fn list(rpc: &Rpc, call: &Call<'_>, wanted: impl Fn(&Pin) -> bool) -> Result<Vec<Pin>, Failed> {
+    let nonsense = |why: &str| Failed::Broken(failure::nonsense(&rpc.place, call.doing, why));
+    let mut reply = rpc.call(call, rpc.timeouts.stall).await?;
+    let mut found = Vec::new();
+    while let Some(line) = reply.document::<Listed>(rpc.timeouts.stall).await? {
+        if line.kind != "recursive" {
+            continue;
+        }
+        let cid = line.cid.parse::<Cid>().map_err(|error| nonsense(&format!("a pin of no CID: {error}")))?;
+        let pin = Pin { cid, name: Some(line.name).filter(|name| !name.is_empty()) };
+        if wanted(&pin) {
+            found.push(pin);
+        }
+        if found.len() > PINS {
+            return Err(nonsense("more pins than there could be"));
+        }
+    }
+    Ok(found)
+}
+
+/// Makes a call that answers with the pins it changed; whether `cid` is among them.
+async fn changed(rpc: &Rpc, call: &Call<'_>, cid: &Cid) -> Result<bool, Failed> {
+    let done: Done = rpc.call(call, rpc.timeouts.walk).await?.only(64 << 10, rpc.timeouts.answer).await?;
+    Ok(names(&done.pins, cid))
+}
+
+fn names(pins: &[String], cid: &Cid) -> bool {
+    pins.iter().any(|pin| pin.parse::<Cid>().is_ok_and(|pin| pin.hash() == cid.hash() && pin.codec() == cid.codec()))
+}
+
+fn confirmed(rpc: &Rpc, answer: Result<bool, Failed>, doing: &str) -> Result<()> {
+    match answer {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failure::cut(&rpc.place, doing, "it does not say that it is done")),
+        Err(failed) => Err(failed.into_error(&rpc.place, doing)),
+    }
+}

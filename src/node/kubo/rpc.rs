@@ -1,0 +1,133 @@
+//! Kubo's RPC over http and https: the way that serves every node, and all that is large.
+//!
+//! Knows URLs, headers and time limits of a call. Must not know what the commands do.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
+use reqwest::{Client, RequestBuilder};
+use tokio::time::timeout;
+use url::Url;
+
+use super::failure;
+use super::options::{self, Authorisation, KuboOptions, Timeouts};
+use super::reply::{Failed, Reply};
+use crate::error::{Error, Kind, Result};
+
+/// How this program names itself. A name with `/kubo/` or `/go-ipfs/` in it would have to be of the node's own version.
+const USER_AGENT: &str = concat!("roadstead/", env!("CARGO_PKG_VERSION"));
+
+/// A command, its arguments and options, and what can't be done if it fails: `can't pin X`.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    /// `pin/add`.
+    pub(super) command: &'a str,
+    /// `arg`, and options by their names.
+    pub(super) query: &'a [(&'a str, &'a str)],
+    /// A fragment for errors.
+    pub(super) doing: &'a str,
+}
+
+/// A Kubo's RPC.
+#[derive(Clone)]
+pub(super) struct Rpc {
+    client: Client,
+    base: Url,
+    authorisation: Option<Authorisation>,
+    /// Where it is, for people.
+    pub(super) place: String,
+    /// Whether it is on this machine.
+    pub(super) is_local: bool,
+    pub(super) timeouts: Timeouts,
+}
+
+impl Rpc {
+    /// Checks the options, and connects to nothing yet.
+    pub(super) fn new(options: &KuboOptions, authorisation: Option<Authorisation>) -> Result<Self> {
+        let is_local = options::is_loopback(&options.url);
+        let mut client = Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(options.timeouts.connect)
+            .tcp_nodelay(true)
+            // What is decompressed on the way has lost its trailers.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            // Credentials belong to this URL alone.
+            .redirect(reqwest::redirect::Policy::none());
+        if is_local {
+            client = client.no_proxy();
+        }
+        let client = client
+            .build()
+            .map_err(|error| Error::new(Kind::Unexpected, "can't prepare the way to the node").caused_by(error))?;
+        Ok(Self {
+            client,
+            base: options::base(&options.url)?,
+            authorisation,
+            place: format!("the node at {}", options::shown(&options.url)),
+            is_local,
+            timeouts: options.timeouts,
+        })
+    }
+
+    /// Whether its commands are right below `/api/v0`.
+    pub(super) fn has_no_prefix(&self) -> bool {
+        self.base.path() == "/api/v0/"
+    }
+
+    /// The call as a request without a body.
+    pub(super) fn request(&self, call: &Call<'_>) -> RequestBuilder {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path(), call.command));
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        let request = self.client.post(url);
+        match &self.authorisation {
+            Some(authorisation) => request.header(AUTHORIZATION, authorisation.header.clone()),
+            None => request,
+        }
+    }
+
+    /// Sends a request, and has its answer once that begins, which may take `limit`.
+    pub(super) async fn send(&self, request: RequestBuilder, doing: &str, limit: Duration) -> Result<Reply, Failed> {
+        let response = match timeout(limit, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(Failed::Broken(self.broken(error, doing))),
+            Err(_) => return Err(Failed::Broken(failure::stalled(&self.place, doing, limit.as_secs()))),
+        };
+        let status = response.status();
+        let reply = Reply::new(response, &self.place, doing);
+        if status.as_u16() == 200 {
+            Ok(reply)
+        } else {
+            Err(Failed::Refused(reply.refusal(status.as_u16(), self.timeouts.answer).await))
+        }
+    }
+
+    /// Makes a call without a body.
+    pub(super) async fn call(&self, call: &Call<'_>, limit: Duration) -> Result<Reply, Failed> {
+        let request = self.request(call).header(CONTENT_LENGTH, 0);
+        self.send(request, call.doing, limit).await
+    }
+
+    fn broken(&self, error: reqwest::Error, doing: &str) -> Error {
+        if error.is_connect() || error.is_timeout() {
+            failure::unreachable(&self.place, doing, &why(error), self.is_local)
+        } else {
+            failure::cut(&self.place, doing, &why(error))
+        }
+    }
+}
+
+/// The innermost cause, which is what a person can use; never the URL.
+pub(super) fn why(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,389 @@
+//! A target as a form: what `target add` and `target set` take, and the same mistakes, told at the field they were made in.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::super::text_field::TextField;
+use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
+use crate::engine::target::{Clear, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name};
+use crate::error::{Error, Kind};
+
+/// A field.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// What it says.
+    pub setting: Setting,
+    /// The text.
+    pub text: TextField,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where.
+    pub setting: Setting,
+    /// What is wrong, and what to do.
+    pub text: String,
+}
+
+/// A target that is to be saved.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Its name.
+    pub name: String,
+    /// What is said of it.
+    pub change: TargetChange,
+    /// It is new.
+    pub new: bool,
+}
+
+/// The dialog.
+#[derive(Debug)]
+pub struct Form {
+    /// The target that is changed; none: a new one.
+    pub target: Option<String>,
+    /// All fields; some are only shown if others say so.
+    pub fields: Vec<Field>,
+    /// Which of `fields` has the cursor.
+    pub focus: usize,
+    /// What is wrong.
+    pub mistake: Option<Mistake>,
+    old: Option<TargetSettings>,
+    /// Names that are taken.
+    taken: Vec<String>,
+}
+
+/// What a key means to it.
+#[derive(Debug)]
+pub enum Choice {
+    /// Save this.
+    Save(Box<Draft>),
+    /// It was given up.
+    Closed,
+    /// Nothing yet.
+    Stay,
+}
+
+/// What a field is called.
+pub fn label(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Name => "Name",
+        Setting::Kubo => "Node",
+        Setting::AuthFile => "Auth file",
+        Setting::AuthVariable => "Auth variable",
+        Setting::Keep => "Keep",
+        Setting::Ipns => "IPNS key",
+        Setting::Domain => "DNSLink",
+        Setting::Dns => "DNS by",
+        Setting::Server => "DNS server",
+        Setting::Key => "TSIG key",
+        Setting::Algorithm => "Algorithm",
+        Setting::KeyFile => "TSIG file",
+        Setting::TokenFile => "Token file",
+        Setting::Ttl => "TTL",
+        Setting::Gateways => "Gateways",
+    }
+}
+
+/// What belongs into a field.
+pub fn hint(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Name => "what it is called here, like `home`",
+        Setting::Kubo => "URL of the RPC of its Kubo node, like http://127.0.0.1:5001",
+        Setting::AuthFile => "file with bearer:TOKEN or basic:USER:PASSWORD; empty: the node wants nothing",
+        Setting::AuthVariable => "environment variable with the same, instead of a file",
+        Setting::Keep => "how many published roots stay pinned; empty: 5",
+        Setting::Ipns => "the node's key whose IPNS name points to the newest root; `self` is its own; empty: none",
+        Setting::Domain => "domain whose record points to the newest root, like registry.example.com; empty: none",
+        Setting::Dns => "rfc2136 (signed updates), manual, or a provider: cloudflare, digitalocean, desec, ovh",
+        Setting::Server => "server that takes updates, like ns1.example.com:53",
+        Setting::Key => "what the server calls its TSIG key",
+        Setting::Algorithm => "hmac-sha256, hmac-sha384 or hmac-sha512; empty: hmac-sha256",
+        Setting::KeyFile => "file with the key in base64",
+        Setting::TokenFile => "file with the provider's token",
+        Setting::Ttl => "seconds that resolvers may keep the record; empty: 60",
+        Setting::Gateways => "URLs that are asked for the new root afterwards, separated by spaces",
+    }
+}
+
+fn said(settings: &TargetSettings, setting: Setting) -> String {
+    let file = |secret: &Secret| match secret {
+        Secret::File(path) => path.display().to_string(),
+        Secret::Variable(_) => String::new(),
+    };
+    let zone = settings.dnslink.as_ref().map(|dnslink| &dnslink.zone);
+    match (setting, zone) {
+        (Setting::Kubo, _) => settings.node.kubo.clone(),
+        (Setting::AuthFile, _) => settings.node.authorisation.as_ref().map(file).unwrap_or_default(),
+        (Setting::AuthVariable, _) => match &settings.node.authorisation {
+            Some(Secret::Variable(name)) => name.clone(),
+            _ => String::new(),
+        },
+        (Setting::Keep, _) => settings.keep.to_string(),
+        (Setting::Ipns, _) => settings.ipns.clone().unwrap_or_default(),
+        (Setting::Domain, _) => settings.dnslink.as_ref().map(|dnslink| dnslink.domain.clone()).unwrap_or_default(),
+        (Setting::Ttl, _) => settings.dnslink.as_ref().map(|dnslink| dnslink.ttl.to_string()).unwrap_or_default(),
+        (Setting::Dns, Some(ZoneSettings::Rfc2136 { .. })) => "rfc2136".to_owned(),
+        (Setting::Dns, Some(ZoneSettings::Manual)) => "manual".to_owned(),
+        (Setting::Dns, Some(ZoneSettings::Provider { provider, .. })) => provider.clone(),
+        (Setting::Server, Some(ZoneSettings::Rfc2136 { server, .. })) => server.clone(),
+        (Setting::Key, Some(ZoneSettings::Rfc2136 { key, .. })) => key.clone(),
+        (Setting::Algorithm, Some(ZoneSettings::Rfc2136 { algorithm, .. })) => algorithm.clone(),
+        (Setting::KeyFile, Some(ZoneSettings::Rfc2136 { secret, .. })) => file(secret),
+        (Setting::TokenFile, Some(ZoneSettings::Provider { token, .. })) => file(token),
+        (Setting::Gateways, _) => settings.gateways.join(" "),
+        _ => String::new(),
+    }
+}
+
+impl Form {
+    /// A form for a new target, or for this one; `taken` are the names of all.
+    pub fn new(target: Option<&TargetView>, taken: Vec<String>) -> Self {
+        let field = |setting| {
+            let text = match (setting, target) {
+                (Setting::Name, Some(target)) => target.name.clone(),
+                (Setting::Kubo, None) => "http://127.0.0.1:5001".to_owned(),
+                (_, Some(target)) => said(&target.settings, setting),
+                (_, None) => String::new(),
+            };
+            Field { setting, text: TextField::new(&text) }
+        };
+        Self {
+            target: target.map(|target| target.name.clone()),
+            fields: Setting::ALL.into_iter().map(field).collect(),
+            focus: usize::from(target.is_some()),
+            mistake: None,
+            old: target.map(|target| target.settings.clone()),
+            taken,
+        }
+    }
+
+    fn text(&self, setting: Setting) -> &str {
+        self.fields.iter().find(|field| field.setting == setting).map_or("", |field| field.text.value().trim())
+    }
+
+    /// Whether a field means something with what the others say; the name of a target that is there stays.
+    pub fn shows(&self, setting: Setting) -> bool {
+        let by = self.text(Setting::Dns);
+        let has_domain = !self.text(Setting::Domain).is_empty();
+        match setting {
+            Setting::Name => self.target.is_none(),
+            Setting::Dns | Setting::Ttl => has_domain,
+            Setting::Server | Setting::Key | Setting::Algorithm | Setting::KeyFile => has_domain && by == "rfc2136",
+            Setting::TokenFile => has_domain && !matches!(by, "" | "rfc2136" | "manual"),
+            _ => true,
+        }
+    }
+
+    /// The fields that are shown.
+    pub fn shown(&self) -> impl Iterator<Item = (usize, &Field)> {
+        self.fields.iter().enumerate().filter(|(_, field)| self.shows(field.setting))
+    }
+
+    /// What a key means.
+    pub fn key(&mut self, key: KeyEvent) -> Choice {
+        match key.code {
+            KeyCode::Esc => return Choice::Closed,
+            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => self.step(false),
+            KeyCode::Tab | KeyCode::Down => self.step(true),
+            KeyCode::BackTab | KeyCode::Up => self.step(false),
+            KeyCode::Enter => match self.draft() {
+                Ok(draft) => return Choice::Save(Box::new(draft)),
+                Err(mistake) => {
+                    if let Some(place) = self.fields.iter().position(|field| field.setting == mistake.setting) {
+                        self.focus = place;
+                    }
+                    self.mistake = Some(mistake);
+                }
+            },
+            _ => {
+                if let Some(field) = self.fields.get_mut(self.focus)
+                    && field.text.key(key)
+                {
+                    self.mistake = None;
+                }
+            }
+        }
+        Choice::Stay
+    }
+
+    /// Text was pasted into the field with the cursor.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(field) = self.fields.get_mut(self.focus) {
+            field.text.insert(text.trim());
+            self.mistake = None;
+        }
+    }
+
+    fn step(&mut self, forward: bool) {
+        let shown: Vec<usize> = self.shown().map(|(place, _)| place).collect();
+        let here = shown.iter().position(|place| *place == self.focus).unwrap_or(0);
+        let next = if forward { here + 1 } else { here + shown.len().saturating_sub(1) };
+        if let Some(place) = shown.get(next % shown.len().max(1)) {
+            self.focus = *place;
+        }
+    }
+
+    /// What it says, or the first mistake in it.
+    fn draft(&self) -> Result<Draft, Mistake> {
+        let change = self.change()?;
+        let name = self.target.clone().unwrap_or_else(|| self.text(Setting::Name).to_owned());
+        let at_name = |error: Error| self.mistake(&Wrong { setting: Setting::Name, error });
+        if self.target.is_none() {
+            if name.is_empty() {
+                return Err(at_name(Error::new(Kind::Usage, "a target needs a name")));
+            }
+            check_name(&name).map_err(at_name)?;
+            if self.taken.contains(&name) {
+                return Err(at_name(Error::new(Kind::Usage, format!("there is a target `{name}` already"))));
+            }
+        }
+        match &self.old {
+            Some(old) => change.changed(old.clone()),
+            None => change.added(),
+        }
+        .map_err(|wrong| self.mistake(&wrong))?;
+        Ok(Draft { name, change, new: self.target.is_none() })
+    }
+
+    fn change(&self) -> Result<TargetChange, Mistake> {
+        let text = |setting| Some(self.text(setting)).filter(|text| !text.is_empty() && self.shows(setting));
+        let owned = |setting| text(setting).map(str::to_owned);
+        let number = |setting| {
+            let read = text(setting).map(str::parse::<u32>).transpose();
+            read.map_err(|_| Mistake { setting, text: "It is no whole number.".to_owned() })
+        };
+        if text(Setting::AuthFile).is_some() && text(Setting::AuthVariable).is_some() {
+            let text = "Name the file or the variable, not both.".to_owned();
+            return Err(Mistake { setting: Setting::AuthVariable, text });
+        }
+        let zone = text(Setting::Dns).map(str::parse::<ZoneKind>).transpose();
+        let zone = zone.map_err(|error| self.mistake(&Wrong { setting: Setting::Dns, error }))?;
+        let file = text(Setting::AuthFile).map(|path| Secret::File(path.into()));
+        let authorisation = file.or_else(|| owned(Setting::AuthVariable).map(Secret::Variable));
+        let gateways: Vec<String> =
+            text(Setting::Gateways).unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        // What an emptied field said goes.
+        let clear = [
+            (authorisation.is_none(), Clear::Authorisation),
+            (text(Setting::Ipns).is_none(), Clear::Ipns),
+            (text(Setting::Domain).is_none(), Clear::Dnslink),
+            (gateways.is_empty(), Clear::Gateways),
+        ];
+        Ok(TargetChange {
+            kubo: owned(Setting::Kubo),
+            authorisation,
+            keep: number(Setting::Keep)?,
+            ipns: owned(Setting::Ipns),
+            domain: owned(Setting::Domain),
+            zone,
+            server: owned(Setting::Server),
+            key: owned(Setting::Key),
+            algorithm: owned(Setting::Algorithm),
+            key_secret: text(Setting::KeyFile).map(Into::into),
+            token: text(Setting::TokenFile).map(Into::into),
+            ttl: number(Setting::Ttl)?,
+            gateways,
+            clear: clear.into_iter().filter_map(|(empty, clear)| empty.then_some(clear)).collect(),
+        })
+    }
+
+    /// A mistake in the words of the form instead of the command line's.
+    #[expect(clippy::unused_self, reason = "a mistake belongs to its form")]
+    fn mistake(&self, wrong: &Wrong) -> Mistake {
+        let mut text = wrong.error.to_string();
+        for hint in wrong.error.hints() {
+            text = format!("{text}. {hint}");
+        }
+        let mut flags = Setting::ALL;
+        // `--dns-server` before `--dns`, which it begins with.
+        flags.sort_by_key(|setting| std::cmp::Reverse(setting.flag().len()));
+        for setting in flags.into_iter().filter(|setting| *setting != Setting::Name) {
+            text = text.replace(setting.flag(), label(setting));
+        }
+        let mut letters = text.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+        Mistake { setting: wrong.setting, text: format!("{first}{}", letters.as_str()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(form: &mut Form, code: KeyCode) -> Choice {
+        form.key(KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    fn type_in(form: &mut Form, text: &str) {
+        for letter in text.chars() {
+            press(form, KeyCode::Char(letter));
+        }
+    }
+
+    fn wrong(form: &mut Form) -> Mistake {
+        assert!(matches!(press(form, KeyCode::Enter), Choice::Stay));
+        form.mistake.clone().unwrap()
+    }
+
+    #[test]
+    fn a_mistake_is_told_where_it_was_made_and_in_the_words_of_the_form() {
+        let mut form = Form::new(None, vec!["home".into()]);
+        assert_eq!(wrong(&mut form).setting, Setting::Name);
+        type_in(&mut form, "home");
+        assert_eq!(wrong(&mut form).text, "There is a target `home` already");
+        type_in(&mut form, "2");
+        let fields_before = form.shown().count();
+        while form.fields[form.focus].setting != Setting::Domain {
+            press(&mut form, KeyCode::Tab);
+        }
+        type_in(&mut form, "registry.example.com");
+        assert_eq!(form.shown().count(), fields_before + 2, "who changes the record, and how long it lives");
+        let mistake = wrong(&mut form);
+        assert_eq!(mistake.setting, Setting::Dns);
+        assert!(mistake.text.starts_with("`DNSLink` needs `DNS by`"), "{}", mistake.text);
+        type_in(&mut form, "rfc2136");
+        let mistake = wrong(&mut form);
+        assert_eq!((mistake.setting, form.fields[form.focus].setting), (Setting::Server, Setting::Server));
+        assert!(mistake.text.contains("`DNS server HOST:PORT`"), "{}", mistake.text);
+        type_in(&mut form, "ns1.example.com");
+        wrong(&mut form);
+        type_in(&mut form, "key");
+        wrong(&mut form);
+        type_in(&mut form, "/etc/tsig");
+        let Choice::Save(draft) = press(&mut form, KeyCode::Enter) else { panic!("{:?}", form.mistake) };
+        assert!(draft.new && draft.name == "home2");
+        assert_eq!(draft.change.added().unwrap().dnslink.unwrap().domain, "registry.example.com");
+    }
+
+    #[test]
+    fn an_emptied_field_takes_it_away_and_what_is_not_shown_stays() {
+        let settings = TargetSettings {
+            node: crate::catalog::targets::NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
+            keep: 3,
+            ipns: Some("self".into()),
+            dnslink: None,
+            gateways: vec!["https://ipfs.example.com".into()],
+        };
+        let view = TargetView {
+            name: "home".into(),
+            settings: settings.clone(),
+            added: String::new(),
+            root: None,
+            published: None,
+            behind: true,
+            running: None,
+            pinned: 0,
+        };
+        let mut form = Form::new(Some(&view), vec!["home".into()]);
+        while form.fields[form.focus].setting != Setting::Ipns {
+            press(&mut form, KeyCode::Down);
+        }
+        for _ in 0..4 {
+            press(&mut form, KeyCode::Backspace);
+        }
+        let Choice::Save(draft) = press(&mut form, KeyCode::Enter) else { panic!("{:?}", form.mistake) };
+        let changed = draft.change.changed(settings.clone()).unwrap();
+        assert_eq!(changed, TargetSettings { ipns: None, ..settings });
+        assert!(!draft.new);
+    }
+}

@@ -1,0 +1,154 @@
+//! What the commands of the view Publish do: targets and older roots.
+
+use super::app::App;
+use super::command::Command;
+use super::describe::{self, Role};
+use super::dialog::Dialog;
+use super::dialog::form::{Draft, Form};
+use super::dialog::menu::Item;
+use super::effect::Effect;
+use super::question::Question;
+use super::state::publish::{Row, Sides};
+use super::work::{Plan, Request};
+use crate::engine::publish::plan::PublishRequest;
+
+/// Carries one out.
+pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
+    match command {
+        Command::TargetAdd => form(app, false),
+        Command::TargetEdit => form(app, true),
+        Command::TargetTest => match app.publish.target().map(|target| target.name.clone()) {
+            Some(name) => app.start(Box::new(Plan::TestTarget(name)), None),
+            None => missing(app),
+        },
+        Command::TargetRemove => match app.publish.current() {
+            Some(Row::Target(target)) => {
+                let request = Request::RemoveTarget(target.name.clone());
+                app.plan(request)
+            }
+            Some(Row::Publication(publication)) => match publication.root.parse() {
+                Ok(root) => app.plan(Request::Forget(vec![root])),
+                Err(_) => Vec::new(),
+            },
+            None => missing(app),
+        },
+        Command::Rollback => rollback(app),
+        Command::Compare => compare(app),
+        Command::Open => open(app),
+        _ => Vec::new(),
+    }
+}
+
+/// Publishes; where there is no target yet, shows where one is set up.
+pub(super) fn publish(app: &mut App) -> Vec<Effect> {
+    if app.publish.known && app.publish.targets.is_empty() {
+        app.open(super::app::Tab::Publish);
+        app.say("There is no target to publish to yet: set one up here");
+        return Vec::new();
+    }
+    app.plan(Request::Publish(PublishRequest::default()))
+}
+
+fn missing(app: &mut App) -> Vec<Effect> {
+    let key = app.keymap.key(Command::TargetAdd).map(|key| key.short()).unwrap_or_default();
+    app.say(format!("There is no target here: {key} sets one up"));
+    Vec::new()
+}
+
+fn form(app: &mut App, edit: bool) -> Vec<Effect> {
+    let target = if edit { app.publish.target() } else { None };
+    if edit && target.is_none() {
+        return missing(app);
+    }
+    let taken = app.publish.targets.iter().map(|target| target.name.clone()).collect();
+    let form = Form::new(target, taken);
+    app.dialogs.push(Dialog::Form(Box::new(form)));
+    Vec::new()
+}
+
+/// Saves what a form says.
+pub(super) fn save(app: &mut App, draft: Draft) -> Vec<Effect> {
+    app.start(Box::new(Plan::SaveTarget(Box::new(draft))), None)
+}
+
+fn rollback(app: &mut App) -> Vec<Effect> {
+    let Some(Row::Publication(publication)) = app.publish.current() else {
+        app.say("Move to a root in the history below to publish it again");
+        return Vec::new();
+    };
+    let Ok(root) = publication.root.parse() else { return Vec::new() };
+    let targets = if publication.target_removed { Vec::new() } else { vec![publication.target.clone()] };
+    app.plan(Request::Publish(PublishRequest { targets, root: Some(root), force: false }))
+}
+
+/// The root under the cursor, and what the catalog stands for.
+fn sides(app: &App) -> Option<Sides> {
+    let now = app.overview.as_ref()?.root.clone()?;
+    let before = match app.publish.current()? {
+        Row::Target(target) => target.root.clone()?,
+        Row::Publication(publication) => publication.root.clone(),
+    };
+    Some((before, now))
+}
+
+fn compare(app: &mut App) -> Vec<Effect> {
+    let Some(sides) = sides(app) else {
+        app.say("Nothing was published there yet: everything in the catalog is new to it");
+        return Vec::new();
+    };
+    if sides.0 == sides.1 {
+        app.say("It is what the catalog stands for: nothing differs");
+        return Vec::new();
+    }
+    let known = app.publish.differences.get(&sides).is_some_and(|known| !matches!(known, Err(why) if why.is_waiting()));
+    if known {
+        show(app, &sides);
+        return Vec::new();
+    }
+    app.publish.comparing = Some(sides.clone());
+    let ticket = app.ticket();
+    vec![Effect::Ask(ticket, Question::Difference(sides))]
+}
+
+/// Shows what differs, once it is known.
+pub(super) fn show(app: &mut App, sides: &Sides) {
+    let rows = match app.publish.differences.get(sides) {
+        Some(Ok(difference)) => describe::difference(difference),
+        Some(Err(problem)) => vec![(Role::Danger, problem.text())],
+        None => return,
+    };
+    let title = "From this root to the catalog".to_owned();
+    app.dialogs.push(Dialog::Message { title, rows, scroll: 0 });
+}
+
+fn open(app: &mut App) -> Vec<Effect> {
+    let rows = match app.publish.current() {
+        Some(Row::Target(_)) => return form(app, true),
+        Some(Row::Publication(publication)) => super::view::publish::publication_rows(app, publication),
+        None => return form(app, false),
+    };
+    app.dialogs.push(Dialog::Message { title: "Publication".to_owned(), rows, scroll: 0 });
+    Vec::new()
+}
+
+/// What can be copied of what is under the cursor.
+pub(super) fn copies(app: &App) -> Vec<Item> {
+    let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
+    match app.publish.current() {
+        None => Vec::new(),
+        Some(Row::Publication(publication)) => vec![
+            item('c', "CID", publication.root.clone()),
+            item('i', "ipfs:// URL", format!("ipfs://{}", publication.root)),
+        ],
+        Some(Row::Target(target)) => {
+            let mut items = Vec::new();
+            if let Some(root) = &target.root {
+                items.push(item('c', "CID of its root", root.clone()));
+                items.push(item('i', "ipfs:// URL of its root", format!("ipfs://{root}")));
+            }
+            items.extend(target.settings.dnslink.as_ref().map(|dnslink| item('d', "domain", dnslink.domain.clone())));
+            items.push(item('n', "URL of its node", target.settings.node.kubo.clone()));
+            items
+        }
+    }
+}
