@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, client, completions, config, diff, doctor, export, gc, groups, history, import, list, man, outdated,
-    publish, remove, restore, rollback, root, serve, show, target, undo, update, verify,
+    add, allow, client, completions, config, demo, diff, doctor, export, gc, groups, history, import, list, man,
+    outdated, publish, remove, restore, rollback, root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -148,7 +148,7 @@ pub(super) enum Verb {
     /// Check this machine, and say what to do about what it lacks.
     Doctor(doctor::Arguments),
     /// See all of it work on an image made on the spot, without network.
-    Demo,
+    Demo(demo::Arguments),
     /// Show or write the configuration, or print a web server's.
     Config(config::Arguments),
     /// Print the completion script of a shell.

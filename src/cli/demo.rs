@@ -10,11 +10,11 @@ use reqwest::header::ACCEPT;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
 use super::context::Context;
 use super::output::Output;
 use super::report::shown;
 use super::style::Tone;
+use super::{Exit, demo_catalog};
 use crate::engine::job::Job;
 use crate::engine::plan::AddPlan;
 use crate::engine::request::{AddRequest, PublishedAs, Source};
@@ -50,8 +50,19 @@ struct Found {
     variant_root: String,
 }
 
+/// The arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Open the terminal interface on a catalog made on the spot.
+    #[arg(long)]
+    tui: bool,
+}
+
 /// Runs the demo.
-pub(super) fn run(context: &Context) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    if arguments.tui {
+        return demo_catalog::run(context);
+    }
     let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
     let output = &context.output;
     let found = context.run_quietly("Stopping.", async |job: &Job| show(directory.path(), output, job).await)?;
@@ -173,7 +184,7 @@ fn image(version: &[u8]) -> Image {
 }
 
 /// Bytes that can't be compressed and are always the same.
-fn noise(seed: &str, length: usize) -> Vec<u8> {
+pub(super) fn noise(seed: &str, length: usize) -> Vec<u8> {
     let mut block = Digest::of(seed.as_bytes());
     let mut noise = Vec::with_capacity(length + 32);
     while noise.len() < length {

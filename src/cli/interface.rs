@@ -33,6 +33,12 @@ const LOG_SIZE: u64 = 5 << 20;
 
 /// Opens the interface on the catalog, which is made if it is not there.
 pub(super) fn run(context: &Context) -> Result<Exit> {
+    // Where nothing can be written, there is still much to look at.
+    on(context, || context.open(None).or_else(|error| context.open_to_read().map_err(|_| error)))
+}
+
+/// Opens the interface on what is opened here, once it is clear that there is a terminal for it.
+pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>) -> Result<Exit> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Error::new(Kind::Usage, "the interface needs a terminal")
             .hint("Name a verb: `roadstead --help` lists them."));
@@ -50,7 +56,7 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
     let settings = &context.settings.interface;
     let config = context.settings.config.as_ref().map(|config| config.value.as_path());
     let keymap = understood(settings, config)?;
-    let engine = context.open(None)?;
+    let engine = engine()?;
     let options = tui::Options {
         colour,
         theme: settings.theme.clone(),

@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod demo_catalog;
 mod diff;
 mod doctor;
 mod export;
@@ -146,7 +147,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
-        Verb::Demo => demo::run(&context),
+        Verb::Demo(arguments) => demo::run(&arguments, &context),
         Verb::Config(_) => config::show(&context),
         Verb::Completions(_) | Verb::Man(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }

@@ -258,12 +258,38 @@ fn next_theme(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The images that a text names: separated by white space or in lines, comments left out.
+/// The images that a text names, separated by white space. An image may be followed by what `add` takes: `--as NAME[:TAG]`,
+/// `--platform LIST`, `--all-manifests`, `--insecure`.
 pub(super) fn requests(text: &str) -> Result<Request, Problem> {
-    let mut requests = Vec::new();
-    for word in text.split_whitespace() {
-        let source = word.parse().map_err(|error: Error| Problem::from(&error))?;
-        requests.push(AddRequest::new(source));
+    let mut requests: Vec<AddRequest> = Vec::new();
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        if !word.starts_with("--") {
+            requests.push(AddRequest::new(word.parse().map_err(|error: Error| Problem::from(&error))?));
+            continue;
+        }
+        let (flag, given) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
+        let wrong = |why: &str| {
+            let flag = crate::text::printable_within(flag, 40);
+            let error = Error::new(Kind::Usage, format!("`{flag}` {why}"));
+            Problem::from(
+                error.hint("An image may be followed by --as NAME, --platform LIST, --all-manifests, --insecure."),
+            )
+        };
+        let Some(request) = requests.last_mut() else { return Err(wrong("follows no image")) };
+        match flag {
+            "--all-manifests" => request.all_manifests = true,
+            "--insecure" => request.insecure = true,
+            "--as" | "--platform" => {
+                let value = given.or_else(|| words.next()).ok_or_else(|| wrong("needs a value"))?;
+                if flag == "--as" {
+                    request.name = Some(value.parse().map_err(|error: Error| Problem::from(&error))?);
+                } else {
+                    request.selection = Some(value.parse().map_err(|error: Error| Problem::from(&error))?);
+                }
+            }
+            _ => return Err(wrong("is nothing that can be said of an image here")),
+        }
     }
     Ok(Request::Add(requests))
 }

@@ -28,10 +28,7 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
     let node = if answers {
         Check { good: Some(true), text: "an IPFS node answers on 127.0.0.1:5001".to_owned() }
     } else {
-        Check {
-            good: None,
-            text: "no IPFS node on 127.0.0.1:5001; mirroring and serving need none, publishing does".to_owned(),
-        }
+        Check { good: None, text: "no IPFS node on 127.0.0.1:5001; only publishing needs one".to_owned() }
     };
     let targets = match engine.target_names() {
         Ok(names) if names.is_empty() => Check { good: None, text: "no target to publish to yet".to_owned() },

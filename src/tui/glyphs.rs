@@ -35,6 +35,8 @@ pub struct Glyphs {
     pub arrow: &'static str,
     /// Whole, and empty, cells of a bar.
     pub bar: (&'static str, &'static str),
+    /// Small, growing columns.
+    pub levels: &'static [&'static str],
     /// Whether lines are drawn with box characters.
     pub boxes: bool,
 }
@@ -57,6 +59,7 @@ pub const UNICODE: Glyphs = Glyphs {
     dot: "·",
     arrow: "→",
     bar: ("━", "─"),
+    levels: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     boxes: true,
 };
 
@@ -78,6 +81,7 @@ pub const ASCII: Glyphs = Glyphs {
     dot: "-",
     arrow: ">",
     bar: ("=", "-"),
+    levels: &["_", ".", "-", "=", "+", "*", "#"],
     boxes: false,
 };
 
@@ -123,6 +127,7 @@ mod tests {
             ] {
                 assert_eq!(sign.width(), 1, "{sign}");
             }
+            assert!(glyphs.levels.iter().all(|sign| sign.width() == 1));
         }
     }
 

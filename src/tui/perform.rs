@@ -20,7 +20,7 @@ use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::catalog::targets::Secret;
 use crate::engine::Engine;
-use crate::engine::browse::{ImageOrder, Part, RepositoryOrder};
+use crate::engine::browse::{Part, Rows};
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
 use crate::engine::target::{Internet, TargetChange, Variables};
@@ -278,17 +278,21 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
         Question::Complete(prefix) => Answer::Complete(engine.complete(&prefix)?),
         Question::Standings => Answer::Standings(engine.standings()?),
-        Question::Rows { repository: None, filter } => {
-            let (order, limit) = (RepositoryOrder::Name, u64::MAX);
-            let part = Part { filter: &filter, order, descending: false, offset: 0, limit };
-            let rows = engine.browse_repositories(&part)?.rows;
-            Answer::Rows(None, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
-        }
-        Question::Rows { repository: Some(name), filter } => {
-            let (order, limit) = (ImageOrder::Tag, u64::MAX);
-            let part = Part { filter: &filter, order, descending: false, offset: 0, limit };
-            let rows = engine.browse_images(&name, &part)?.rows;
-            Answer::Rows(Some(name), rows.iter().map(|row| (super::state::images::named(row), row.logical)).collect())
+        Question::Rows(list) => {
+            let of = match list.as_ref() {
+                Question::Images { repository, .. } => Some(repository.clone()),
+                _ => None,
+            };
+            match answer(engine, *list)? {
+                Answer::Repositories(span, Rows { rows, .. }) => {
+                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
+                }
+                Answer::Images(span, Rows { rows, .. }) => {
+                    let rows = rows.iter().map(|row| (super::state::images::named(row), row.logical));
+                    Answer::Rows(of, span, rows.collect())
+                }
+                other => other,
+            }
         }
         Question::Tags(text) => {
             let tags = text.parse().and_then(|reference| Handle::current().block_on(engine.upstream_tags(&reference)));

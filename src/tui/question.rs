@@ -49,13 +49,8 @@ pub enum Question {
     Complete(String),
     /// How the catalog stands to what the targets give out.
     Standings,
-    /// Every row of a list, by name and with its bytes: to mark all of them.
-    Rows {
-        /// The repository; none: the repositories themselves.
-        repository: Option<String>,
-        /// Only names with this text.
-        filter: String,
-    },
+    /// Rows of a list by name and with their bytes, to mark them: those of this question, which is for a list.
+    Rows(Box<Question>),
     /// The tags that upstream has of this reference's repository.
     Tags(String),
     /// What a first run should know of this machine.
@@ -79,7 +74,7 @@ impl Question {
             Self::Statistics => "statistics",
             Self::Complete(_) => "complete",
             Self::Standings => "standings",
-            Self::Rows { .. } => "rows",
+            Self::Rows(_) => "rows",
             Self::Tags(_) => "tags",
             Self::Environment => "environment",
             Self::Targets => "targets",
@@ -106,8 +101,8 @@ pub enum Answer {
     Complete(Vec<String>),
     /// To [`Question::Standings`].
     Standings(Vec<TargetStanding>),
-    /// To [`Question::Rows`]: of which repository.
-    Rows(Option<String>, Vec<(String, u64)>),
+    /// To [`Question::Rows`]: of which repository, and which part.
+    Rows(Option<String>, Span, Vec<(String, u64)>),
     /// To [`Question::Tags`]: of which reference; or why they can't be had.
     Tags(String, Result<Vec<String>, String>),
     /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.

@@ -18,4 +18,5 @@ mod publishing;
 mod readme;
 mod restoring;
 mod story;
+mod terminal;
 mod zones;

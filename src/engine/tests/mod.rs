@@ -14,6 +14,7 @@ mod restore;
 mod restore_hostile;
 mod restore_http;
 mod retention;
+mod standing;
 mod undo;
 
 use std::path::Path;

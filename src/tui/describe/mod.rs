@@ -60,7 +60,8 @@ pub fn plan(plan: &Plan) -> Described {
         Plan::Gc(plan) => gc(plan),
         Plan::Publish(plan) => publish(plan),
         Plan::Verify { repair } => Described {
-            title: "Check all that is stored?".to_owned(),
+            title: if *repair { "Check all, and fetch what is damaged again?" } else { "Check all that is stored?" }
+                .to_owned(),
             rows: vec![row(
                 Role::Text,
                 if *repair {
@@ -69,7 +70,7 @@ pub fn plan(plan: &Plan) -> Described {
                     "Every blob is read and hashed, and the tree is built again beside the recorded root."
                 },
             )],
-            verb: "verify",
+            verb: if *repair { "repair" } else { "verify" },
             destroys: false,
             nothing: None,
         },
@@ -116,17 +117,18 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
         };
         rows.push(row(Role::Name, image.shown()));
         let new = if image.new_bytes == 0 {
-            "nothing to fetch".to_owned()
+            "nothing of it to fetch".to_owned()
         } else {
-            format!("{} to fetch", bytes(image.new_bytes))
+            format!("{} of it to fetch", bytes(image.new_bytes))
         };
+        let private = if image.private || image.upstream.is_none() { "" } else { ", public upstream" };
         let attached = match image.attached.len() {
             0 => String::new(),
             many => format!(", {} attached", many),
         };
         rows.push(row(
             Role::Dim,
-            format!("  {what}, {}, {} of {new}{attached}", image.platforms.join(" "), bytes(image.logical)),
+            format!("  {what}, {}, {}, {new}{attached}{private}", image.platforms.join(" "), bytes(image.logical)),
         ));
         if image.private {
             rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));

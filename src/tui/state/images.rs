@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::command::{Command, Context};
-use super::super::list::Window;
+use super::super::list::{Span, Window};
 use super::super::question::{Answer, Question};
 use super::marks::Marks;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
@@ -34,8 +34,10 @@ pub struct Listing<T, Order> {
     pub descending: bool,
     /// Marked rows.
     pub marks: Marks,
-    /// All rows are to be marked, also those that are not loaded: their names are to be asked for.
-    pub marking_all: bool,
+    /// These rows are to be marked, also those that are not loaded: their names are to be asked for.
+    pub marking: Option<Span>,
+    /// The row that was marked last: a range begins there.
+    anchor: u64,
 }
 
 impl<T, Order: Default> Default for Listing<T, Order> {
@@ -46,7 +48,8 @@ impl<T, Order: Default> Default for Listing<T, Order> {
             order: Order::default(),
             descending: false,
             marks: Marks::default(),
-            marking_all: false,
+            marking: None,
+            anchor: 0,
         }
     }
 }
@@ -83,7 +86,24 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
     fn toggle(&mut self, row: Option<(String, u64)>) {
         if let Some((name, bytes)) = row {
             self.marks.toggle(name, bytes);
+            self.anchor = self.window.cursor();
             self.window.move_by(1);
+        }
+    }
+
+    /// Marks the rows from the one that was marked last to the one under the cursor.
+    fn mark_range(&mut self) {
+        let (from, to) = (self.anchor.min(self.window.cursor()), self.anchor.max(self.window.cursor()));
+        self.marking = Some(Span { offset: from, limit: to - from + 1 });
+        self.anchor = self.window.cursor();
+    }
+
+    /// Takes rows that were asked for to be marked.
+    fn mark(&mut self, span: Span, rows: Vec<(String, u64)>) {
+        if span == ALL {
+            self.marks.toggle_all(rows);
+        } else {
+            self.marks.add(rows);
         }
     }
 
@@ -94,7 +114,7 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
         } else if self.marks.len() as u64 == self.window.total() {
             self.marks.clear();
         } else {
-            self.marking_all = true;
+            self.marking = Some(ALL);
         }
     }
 }
@@ -102,6 +122,9 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
 const REPOSITORY_ORDERS: [RepositoryOrder; 4] =
     [RepositoryOrder::Name, RepositoryOrder::Images, RepositoryOrder::Size, RepositoryOrder::Added];
 const IMAGE_ORDERS: [ImageOrder; 3] = [ImageOrder::Tag, ImageOrder::Size, ImageOrder::Added];
+
+/// Every row there is.
+const ALL: Span = Span { offset: 0, limit: u64::MAX };
 
 /// The view.
 #[derive(Debug, Default)]
@@ -333,6 +356,8 @@ impl Images {
                 let loaded = self.tags.window.loaded().iter().map(|row| (named(row), row.logical)).collect();
                 self.tags.toggle_all(loaded);
             }
+            Command::MarkRange if of_repositories => self.repositories.mark_range(),
+            Command::MarkRange => self.tags.mark_range(),
             Command::SortTurn if of_repositories => self.repositories.turn(),
             Command::SortTurn => self.tags.turn(),
             Command::SortNext | Command::SortFormer => {
@@ -431,11 +456,15 @@ impl Images {
             let (filter, order, descending) = (self.tags.filter.clone(), self.tags.order, self.tags.descending);
             wanted.push(Question::Images { repository, filter, order, descending, span });
         }
-        if std::mem::take(&mut self.repositories.marking_all) {
-            wanted.push(Question::Rows { repository: None, filter: self.repositories.filter.clone() });
+        if let Some(span) = self.repositories.marking.take() {
+            let list = &self.repositories;
+            let (filter, order, descending) = (list.filter.clone(), list.order, list.descending);
+            wanted.push(Question::Rows(Box::new(Question::Repositories { filter, order, descending, span })));
         }
-        if std::mem::take(&mut self.tags.marking_all) && self.repository.is_some() {
-            wanted.push(Question::Rows { repository: self.repository.clone(), filter: self.tags.filter.clone() });
+        if let (Some(span), Some(repository)) = (self.tags.marking.take(), self.repository.clone()) {
+            let (filter, order, descending) = (self.tags.filter.clone(), self.tags.order, self.tags.descending);
+            let list = Question::Images { repository, filter, order, descending, span };
+            wanted.push(Question::Rows(Box::new(list)));
         }
         if self.level == Level::Details || (self.level == Level::Tags && beside) {
             let under = self.tags.window.current().map(named);
@@ -452,13 +481,8 @@ impl Images {
         match answer {
             Answer::Repositories(span, rows) => self.repositories.window.fill(span, rows.total, rows.rows),
             Answer::Images(span, rows) => self.tags.window.fill(span, rows.total, rows.rows),
-            Answer::Rows(repository, rows) => {
-                if repository.is_none() {
-                    self.repositories.marks.toggle_all(rows);
-                } else if repository == self.repository {
-                    self.tags.marks.toggle_all(rows);
-                }
-            }
+            Answer::Rows(None, span, rows) => self.repositories.mark(span, rows),
+            Answer::Rows(repository, span, rows) if repository == self.repository => self.tags.mark(span, rows),
             Answer::Details(details) => {
                 if self.details.as_ref().is_none_or(|shown| named(&shown.row) != named(&details.row)) {
                     self.scroll = 0;

@@ -15,6 +15,12 @@ use crate::image::Digest;
 /// How many jobs that have ended are remembered.
 const REMEMBERED: usize = 200;
 
+/// How many rates of a job are remembered.
+const RATES: usize = 60;
+
+/// How long no byte may come before that is said.
+const STALLED: Duration = Duration::from_secs(10);
+
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -77,6 +83,10 @@ pub struct Job {
     pub steps: BTreeMap<String, Vec<(Step, StepState)>>,
     /// What it had to say, newest last.
     pub notes: Vec<String>,
+    /// When the last byte came, in running time.
+    moved: Duration,
+    /// Bytes a second, one figure a second, newest last.
+    pub rates: std::collections::VecDeque<u64>,
     /// Its samples of the last seconds: when, and bytes.
     samples: Vec<(Duration, u64)>,
 }
@@ -123,6 +133,8 @@ impl Jobs {
                 waiting: None,
                 steps: BTreeMap::new(),
                 notes: Vec::new(),
+                moved: Duration::ZERO,
+                rates: std::collections::VecDeque::new(),
                 samples: Vec::new(),
             },
         );
@@ -251,6 +263,18 @@ impl Job {
     }
 
     fn sample(&mut self, sample: &Sample) {
+        let (before, bytes_before) = self.samples.last().copied().unwrap_or_default();
+        if sample.running.as_secs() > before.as_secs() {
+            let passed = sample.running.saturating_sub(before).as_secs_f64().max(0.1);
+            let rate = sample.bytes.0.saturating_sub(bytes_before) as f64 / passed;
+            self.rates.push_back(rate as u64);
+            if self.rates.len() > RATES {
+                self.rates.pop_front();
+            }
+        }
+        if sample.bytes.0 != self.bytes.0 || self.fetching.is_empty() {
+            self.moved = sample.running;
+        }
         self.bytes = sample.bytes;
         self.running = sample.running;
         self.samples.push((sample.running, sample.bytes.0));
@@ -260,6 +284,13 @@ impl Job {
             let passed = sample.running.saturating_sub(*at).as_secs_f64();
             (passed >= 0.5).then(|| (sample.bytes.0.saturating_sub(*bytes) as f64 / passed) as u64)
         });
+    }
+
+    /// How long no byte has come, if that is long enough to say so, and of which image.
+    pub fn stalled(&self) -> Option<(&str, u64)> {
+        let silent = self.running.saturating_sub(self.moved);
+        let image = self.fetching.first().map(|blob| blob.image.as_str())?;
+        (silent >= STALLED).then_some((image, silent.as_secs()))
     }
 
     /// Whole percent of the bytes; 100 only when all of them are there.

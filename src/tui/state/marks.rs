@@ -41,6 +41,11 @@ impl Marks {
         }
     }
 
+    /// Marks these, too.
+    pub fn add(&mut self, rows: Vec<(String, u64)>) {
+        self.marked.extend(rows);
+    }
+
     /// Marks all of these, or none if all of them are.
     pub fn toggle_all(&mut self, rows: Vec<(String, u64)>) {
         if rows.iter().all(|(name, _)| self.contains(name)) {

@@ -2,3 +2,5 @@
 
 mod pictures;
 mod random;
+mod story;
+mod world;

@@ -1,1 +1,220 @@
-//! Pictures.
+//! Pictures of every view and dialog, at the sizes that people have, with and without Unicode.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use super::super::app::App;
+use super::super::glyphs::{ASCII, UNICODE};
+use super::super::message::Msg;
+use super::super::problem::Problem;
+use super::super::work::{Outcome, Plan, Request, Sample};
+use super::world::{self, Content, picture, press, settle, settled};
+use crate::engine::job::Event;
+use crate::engine::plan::{AddPlan, GcPlan, RemovePlan};
+use crate::engine::view::Verified;
+use crate::error::Kind;
+use crate::image::Digest;
+
+/// Pictures of one state at every size.
+fn at_every_size(name: &str, content: Content, keys: &str) {
+    for (size, glyphs, of) in world::every_size() {
+        let mut app = settled(size, glyphs, content);
+        if !keys.is_empty() {
+            press(&mut app, content, keys);
+        }
+        insta::assert_snapshot!(format!("{name}-{of}"), picture(&app));
+    }
+}
+
+#[test]
+fn first_run() {
+    at_every_size("first-run", Content::Empty, "");
+}
+
+#[test]
+fn repositories() {
+    at_every_size("repositories", Content::Small, "space j");
+}
+
+#[test]
+fn tags() {
+    at_every_size("tags", Content::Small, "j enter");
+}
+
+#[test]
+fn details() {
+    at_every_size("details", Content::Small, "j enter j enter");
+}
+
+#[test]
+fn hostile_text() {
+    at_every_size("hostile", Content::Hostile, "");
+    at_every_size("hostile-details", Content::Hostile, "enter enter");
+}
+
+#[test]
+fn a_long_list_is_a_window() {
+    at_every_size("huge", Content::Huge, "end *");
+}
+
+#[test]
+fn a_filter() {
+    at_every_size("filter", Content::Small, "/ n g");
+    at_every_size("filter-nothing", Content::Small, "/ x x enter");
+}
+
+#[test]
+fn help_and_palette() {
+    at_every_size("help", Content::Small, "?");
+    at_every_size("palette", Content::Small, ": p u b");
+}
+
+#[test]
+fn copy_menu() {
+    at_every_size("copy-menu", Content::Small, "j enter Y");
+}
+
+#[test]
+fn other_views_while_nothing_runs() {
+    at_every_size("jobs-empty", Content::Small, "2");
+    at_every_size("publish-empty", Content::Small, "3");
+    at_every_size("stats", Content::Small, "4");
+    at_every_size("stats-empty", Content::Empty, "4");
+    at_every_size("log-empty", Content::Small, "5");
+}
+
+/// An interface with a job that runs, one that waits, one that failed.
+fn working(size: (u16, u16), glyphs: super::super::glyphs::Glyphs) -> App {
+    let mut app = settled(size, glyphs, Content::Small);
+    let plan = || {
+        Box::new(Plan::Add(AddPlan {
+            images: Vec::new(),
+            failed: Vec::new(),
+            fetch: Vec::new(),
+            new_bytes: 0,
+            known_bytes: 0,
+        }))
+    };
+    let (first, second) = (app.next + 1, app.next + 2);
+    app.start(plan(), Some(Request::Gc));
+    app.start(Box::new(Plan::Verify { repair: false }), None);
+    let blob = Event::BlobStarted {
+        digest: Digest::of(b"layer"),
+        image: "library/nginx:1.27".to_owned(),
+        size: 88 << 20,
+        done: Arc::new(AtomicU64::new(38 << 20)),
+    };
+    app.update(Msg::Job(first, Event::Fetching { blobs: 3, bytes: 204 << 20 }));
+    app.update(Msg::Job(first, blob));
+    for (seconds, bytes) in [(10, 80 << 20), (12, 88 << 20)] {
+        let running = Duration::from_secs(seconds);
+        app.update(Msg::Samples(vec![Sample { id: first, bytes: (bytes, 204 << 20), running }]));
+    }
+    app.update(Msg::Job(
+        second,
+        Event::Waiting {
+            registry: "docker.io".to_owned(),
+            pause: Duration::from_secs(34),
+            reason: "too many requests".to_owned(),
+            asked: true,
+        },
+    ));
+    app
+}
+
+fn problem() -> Problem {
+    Problem {
+        message: "add ghcr.io/org/app:1: ghcr.io wants credentials".to_owned(),
+        hints: vec!["Log in with `podman login ghcr.io`.".to_owned()],
+        kind: Kind::Auth,
+    }
+}
+
+#[test]
+fn jobs_and_the_strip() {
+    for (size, glyphs, of) in world::every_size() {
+        let mut app = working(size, glyphs);
+        insta::assert_snapshot!(format!("strip-{of}"), picture(&app));
+        press(&mut app, Content::Small, "2 j");
+        insta::assert_snapshot!(format!("jobs-{of}"), picture(&app));
+        press(&mut app, Content::Small, "q");
+        insta::assert_snapshot!(format!("leave-{of}"), picture(&app));
+    }
+}
+
+#[test]
+fn a_problem_stays_and_the_list_makes_room_for_it() {
+    for (size, glyphs, of) in world::every_size() {
+        let mut app = settled(size, glyphs, Content::Huge);
+        press(&mut app, Content::Huge, "end");
+        app.complain(problem());
+        let effects = app.update(Msg::Changed);
+        settle(&mut app, Content::Huge, effects);
+        let shown = picture(&app);
+        assert!(shown.contains("project-04999"), "the row under the cursor is hidden:\n{shown}");
+        insta::assert_snapshot!(format!("problem-{of}"), shown);
+    }
+}
+
+#[test]
+fn plans() {
+    let remove = RemovePlan {
+        images: Vec::new(),
+        repositories: vec!["library/nginx".to_owned()],
+        frees: 88 << 20,
+        shared: 120 << 20,
+        kept: 3 << 20,
+        shared_with: vec!["library/redis:7".to_owned()],
+        shared_by: 1,
+    };
+    let mut gc = GcPlan::default();
+    (gc.partial_files, gc.partial_bytes, gc.kept_roots, gc.kept_bytes) = (2, 12 << 20, 2, 5 << 20);
+    for (size, glyphs, of) in world::every_size() {
+        for (name, plan) in [("remove", Plan::Remove(remove.clone())), ("gc", Plan::Gc(gc.clone()))] {
+            let mut app = settled(size, glyphs, Content::Small);
+            app.plan(Request::Gc);
+            insta::assert_snapshot!(format!("planning-{of}"), picture(&app));
+            let ticket = app.next;
+            app.update(Msg::Planned(ticket, Ok(Box::new(plan))));
+            insta::assert_snapshot!(format!("plan-{name}-{of}"), picture(&app));
+        }
+    }
+}
+
+#[test]
+fn adding() {
+    for (size, glyphs, of) in world::every_size() {
+        let mut app = settled(size, glyphs, Content::Small);
+        press(&mut app, Content::Small, "a");
+        insta::assert_snapshot!(format!("add-{of}"), picture(&app));
+        press(&mut app, Content::Small, "l i b r a r y / n g i n x : 1 enter");
+        insta::assert_snapshot!(format!("add-asking-{of}"), picture(&app));
+    }
+}
+
+#[test]
+fn damage_offers_to_repair_and_cut_jobs_are_offered() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    app.start(Box::new(Plan::Verify { repair: false }), None);
+    let damage = crate::engine::view::Damage {
+        digest: Digest::of(b"x"),
+        problem: "it has other bytes".to_owned(),
+        images: Vec::new(),
+    };
+    let verified =
+        Verified { blobs: 3, bytes: 1 << 20, damaged: vec![damage], root_matches: true, ..Verified::default() };
+    let job = app.next;
+    app.update(Msg::Ended(job, Ok(Outcome::Verified(verified))));
+    app.problems.clear();
+    insta::assert_snapshot!("repair-80x24", picture(&app));
+
+    let mut app = settled((80, 24), ASCII, Content::Small);
+    app.update(Msg::Cut(vec![Request::Update(Vec::new())]));
+    insta::assert_snapshot!("cut-80x24-ascii", picture(&app));
+}
+
+#[test]
+fn too_small_says_so() {
+    insta::assert_snapshot!("too-small", picture(&settled((40, 10), UNICODE, Content::Small)));
+}

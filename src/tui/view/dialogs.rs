@@ -244,7 +244,8 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     let row =
         |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
     field(look, frame, row(0, 1), ": ", &palette.field);
-    let height = usize::from(inside.height.saturating_sub(3));
+    // The last lines say in full what the one under the cursor does.
+    let height = usize::from(inside.height.saturating_sub(6));
     let top = palette.cursor.saturating_sub(height.saturating_sub(1));
     let columns = usize::from(inside.width).saturating_sub(2);
     let lines: Vec<Line<'_>> = palette
@@ -258,11 +259,19 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
             let line = Line::from(vec![
                 Span::styled(left(keys, 14, &look.glyphs), look.theme.key),
                 Span::styled(left(entry.title, 15, &look.glyphs), title_style),
-                Span::styled(left(entry.explanation, columns.saturating_sub(29), &look.glyphs), look.theme.text),
+                Span::styled(cut(entry.explanation, columns.saturating_sub(29), &look.glyphs), look.theme.text),
             ]);
             if place == palette.cursor { line.style(look.theme.selected) } else { line }
         })
         .collect();
+    if let Some((entry, _)) = palette.found.get(palette.cursor) {
+        let all: Vec<Line<'_>> = wrap(&format!("{}: {}", entry.id, entry.explanation), columns)
+            .into_iter()
+            .map(|row| Line::styled(row, look.theme.dim))
+            .collect();
+        let at = u16::try_from(height).unwrap_or(0) + 2;
+        frame.render_widget(Paragraph::new(all), row(at, 2));
+    }
     if lines.is_empty() {
         let words = "No command is called so. With a space in it, it is read as a verb: `add nginx:alpine`.";
         frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), row(2, 1));

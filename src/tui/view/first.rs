@@ -32,15 +32,15 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let key = app.keymap.key(command).map(|key| key.short()).unwrap_or_default();
         lines.push(Line::from(vec![
             Span::styled(format!("  {key:>3}  "), theme.key),
-            Span::styled(cut(words, columns, glyphs), theme.text),
+            Span::styled(cut(words, columns.saturating_sub(1), glyphs), theme.text),
         ]));
     };
-    key(Command::Add, "mirrors an image: nginx:alpine, ghcr.io/org/app:1.2; pasting a reference does it, too");
+    key(Command::Add, "mirrors an image, like nginx:alpine; pasting a reference does, too");
     key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
-    key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and a name for it if you have one");
+    key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and perhaps a name");
     key(Command::Help, "shows everything that can be done");
     lines.push(Line::raw(""));
-    let words = "`roadstead demo --tui` opens all of this on images made on the spot, without network.";
+    let words = "`roadstead demo --tui` shows it all on images made on the spot.";
     lines.push(Line::styled(format!("  {}", cut(words, columns, glyphs)), theme.dim));
     frame.render_widget(Paragraph::new(lines), area);
 }

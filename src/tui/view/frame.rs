@@ -131,8 +131,8 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let saved = if figures.logical > 0 { figures.saved() * 100 / figures.logical } else { 0 };
         let dot = app.look.glyphs.dot;
         let full = format!(
-            "{} images {dot} {} {} {} stored ({saved} % saved) ",
-            overview.counts.images,
+            "{} {dot} {} {} {} stored ({saved} % saved) ",
+            crate::text::count(overview.counts.images, "image", "images"),
             bytes(figures.logical),
             app.look.glyphs.arrow,
             bytes(figures.stored)
@@ -153,6 +153,9 @@ pub(super) fn job_line(job: &Job, look: &Look, columns: usize) -> String {
     let mut parts = vec![job.title.clone()];
     if let Some((why, pause)) = &job.waiting {
         parts.push(format!("{why} ({} s)", pause.as_secs_f64().ceil()));
+    } else if let Some((image, seconds)) = job.stalled() {
+        parts.extend(job.percent().map(|percent| format!("{percent} %")));
+        parts.push(format!("waiting for the registry of {image} ({seconds} s)"));
     } else if let Some(percent) = job.percent() {
         parts.push(format!("{percent} %"));
         parts.push(format!("{} of {}", bytes(job.bytes.0), bytes(job.bytes.1)));

@@ -23,8 +23,16 @@ fn halves(app: &App, area: Rect) -> (Rect, Option<Rect>) {
     if !app.beside() {
         return (area, None);
     }
+    let area = Rect { width: area.width - side(app, area).map_or(0, |side| side.width), ..area };
     let left = Rect { width: area.width / 2, ..area };
     (left, Some(Rect { x: area.x + left.width, width: area.width - left.width, ..area }))
+}
+
+/// Where what goes on is shown beside everything, on a large screen.
+fn side(app: &App, area: Rect) -> Option<Rect> {
+    const COLUMNS: u16 = 44;
+    let fits = app.size.0 >= 160 && app.size.1 >= 45 && !app.is_empty();
+    fits.then(|| Rect { x: area.right().saturating_sub(COLUMNS), width: COLUMNS.min(area.width), ..area })
 }
 
 /// Where the details of an image are, if they are shown.
@@ -38,6 +46,9 @@ pub(super) fn details_area(app: &App, area: Rect) -> Option<Rect> {
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let level = app.images.level;
+    if let Some(side) = side(app, area) {
+        super::side::draw(app, frame, side);
+    }
     match (halves(app, area), level) {
         ((list, beside), Level::Repositories) => {
             let beside = beside.filter(|_| !app.is_empty());
@@ -96,7 +107,7 @@ fn repository_columns(app: &App) -> [Column; 5] {
         Column::new("REPOSITORY", 0).sorted(sorted(RepositoryOrder::Name)),
         Column::new("IMAGES", 8).right().sorted(sorted(RepositoryOrder::Images)),
         Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
-        Column::new("ALONE", 9).right().from(56),
+        Column::new("ALONE", 9).right().from(70),
         Column::new("STATE", 12),
     ]
 }

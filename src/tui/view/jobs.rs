@@ -25,7 +25,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     one(app, frame, details);
 }
 
-fn standing(job: &Job, look: &Look) -> (String, Style) {
+pub(super) fn standing(job: &Job, look: &Look) -> (String, Style) {
     let (theme, glyphs) = (&look.theme, &look.glyphs);
     match &job.standing {
         Standing::Running if job.waiting.is_some() => (format!("{} waits", glyphs.waiting), theme.warning),
@@ -86,7 +86,7 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// A bar of so many columns.
-fn bar(done: u64, total: u64, columns: usize, look: &Look) -> String {
+pub(super) fn bar(done: u64, total: u64, columns: usize, look: &Look) -> String {
     let full =
         if total == 0 { 0 } else { (u128::from(done.min(total)) * columns as u128 / u128::from(total)) as usize };
     format!("{}{}", look.glyphs.bar.0.repeat(full), look.glyphs.bar.1.repeat(columns - full))

@@ -10,6 +10,7 @@ mod first;
 mod images;
 mod jobs;
 mod log;
+mod side;
 mod stats;
 mod table;
 

@@ -6,6 +6,7 @@
 mod asking;
 mod damage;
 mod full_disk;
+mod interface;
 mod kills;
 mod local;
 mod moment;

@@ -1,0 +1,139 @@
+//! What messages make of the interface, without a picture.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+use super::super::app::{App, Tab};
+use super::super::dialog::Dialog;
+use super::super::effect::Effect;
+use super::super::glyphs::UNICODE;
+use super::super::message::Msg;
+use super::super::problem::Problem;
+use super::super::state::images::Level;
+use super::super::work::{Plan, Request};
+use super::world::{Content, picture, press, settle, settled};
+use crate::engine::browse::RepositoryOrder;
+use crate::error::Kind;
+
+fn click(app: &mut App, column: u16, row: u16, at: u64) {
+    app.update(Msg::Tick(Duration::from_millis(at), app.wall));
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    let effects = app.update(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    settle(app, Content::Small, effects);
+}
+
+#[test]
+fn all_of_a_long_list_can_be_marked() {
+    let mut app = settled((80, 24), UNICODE, Content::Huge);
+    press(&mut app, Content::Huge, "*");
+    assert_eq!(app.images.marked(), (5000, 5000 << 20));
+    assert!(picture(&app).contains("5000 marked, 4.9 GiB"));
+    press(&mut app, Content::Huge, "*");
+    assert_eq!(app.images.marked().0, 0);
+}
+
+#[test]
+fn a_range_reaches_beyond_what_is_loaded() {
+    let mut app = settled((80, 24), UNICODE, Content::Huge);
+    press(&mut app, Content::Huge, "j j space end v");
+    assert_eq!(app.images.marked().0, 4998);
+    press(&mut app, Content::Huge, "esc");
+    assert_eq!(app.images.marked().0, 0);
+}
+
+#[test]
+fn two_clicks_open_one_selects_and_heads_sort() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    click(&mut app, 5, 4, 0);
+    assert_eq!((app.images.repositories.window.cursor(), app.images.level), (1, Level::Repositories));
+    click(&mut app, 5, 4, 2000);
+    assert_eq!(app.images.level, Level::Repositories, "slow clicks are two single ones");
+    click(&mut app, 5, 4, 2100);
+    assert_eq!(app.images.level, Level::Tags);
+    press(&mut app, Content::Small, "esc");
+    let heads = picture(&app).lines().nth(2).unwrap().to_owned();
+    let column = heads.chars().position(|letter| letter == 'Z').unwrap();
+    click(&mut app, u16::try_from(column).unwrap(), 2, 3000);
+    assert_eq!(app.images.repositories.order, RepositoryOrder::Size);
+    click(&mut app, u16::try_from(column).unwrap(), 2, 4000);
+    assert!(app.images.repositories.descending);
+}
+
+#[test]
+fn details_scroll_to_their_end_and_no_further() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    press(&mut app, Content::Small, "enter enter G");
+    assert!(app.images.scroll > 5);
+    assert_eq!(app.images.scroll, app.images.scroll_end);
+    assert!(picture(&app).contains("In the gateway view"));
+    app.update(Msg::Resize(200, 200));
+    assert_eq!(app.images.scroll, 0, "everything fits now");
+}
+
+#[test]
+fn typing_rests_before_registries_are_asked_and_enter_runs_what_is_shown() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let effects = press(&mut app, Content::Small, "a n g i n x");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Plan(..))), "{effects:?}");
+    let rests: Vec<u64> =
+        effects.iter().filter_map(|e| if let Effect::Rest(n) = e { Some(*n) } else { None }).collect();
+    assert_eq!(rests.len(), 5);
+    assert!(app.update(Msg::Rested(rests[3])).is_empty(), "an older rest");
+    let effects = app.update(Msg::Rested(rests[4]));
+    let planned: Vec<u64> =
+        effects.iter().filter_map(|e| if let Effect::Plan(n, _) = e { Some(*n) } else { None }).collect();
+    assert_eq!(planned.len(), 1, "{effects:?}");
+    // Nothing is run that was not shown.
+    assert!(press(&mut app, Content::Small, "enter").is_empty());
+    // What was typed since makes it another one.
+    let effects = press(&mut app, Content::Small, ": 1");
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Forget(ticket) if *ticket == planned[0])),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_paste_is_text_and_many_lines_are_many_images() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    app.update(Msg::Paste("qqq\nredis:7\nq".to_owned()));
+    let effects = press(&mut app, Content::Small, "enter");
+    let Some(Effect::Plan(_, Request::Add(requests))) = effects.iter().find(|e| matches!(e, Effect::Plan(..))) else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(requests.len(), 3);
+    assert_eq!(app.tab, Tab::Images);
+}
+
+#[test]
+fn a_plan_that_is_out_of_date_is_made_again() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let effects = app.start(Box::new(Plan::Verify { repair: false }), Some(Request::Gc));
+    assert!(matches!(effects.as_slice(), [Effect::Start(..), Effect::Remember(_)]), "{effects:?}");
+    let problem = Problem { message: "the catalog changed".to_owned(), hints: Vec::new(), kind: Kind::Locked };
+    let job = app.next;
+    let effects = app.update(Msg::Ended(job, Err(problem)));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Plan(_, Request::Gc))), "{effects:?}");
+    assert!(matches!(app.dialogs.last(), Some(Dialog::Planning { because: Some(_), .. })));
+}
+
+#[test]
+fn what_runs_is_remembered_and_what_ended_is_not() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    app.start(Box::new(Plan::Verify { repair: false }), Some(Request::Update(Vec::new())));
+    let job = app.next;
+    let cancelled = Problem { message: "interrupted".to_owned(), hints: Vec::new(), kind: Kind::Interrupted };
+    let effects = app.update(Msg::Ended(job, Err(cancelled)));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Remember(requests) if requests.is_empty())), "{effects:?}");
+}
+
+#[test]
+fn leaving_asks_only_while_something_runs() {
+    let mut app = settled((80, 24), UNICODE, Content::Small);
+    assert!(matches!(press(&mut app, Content::Small, "q").as_slice(), [Effect::Quit { finish: false }]));
+    app.start(Box::new(Plan::Verify { repair: false }), None);
+    assert!(press(&mut app, Content::Small, "q").is_empty());
+    assert!(matches!(app.dialogs.last(), Some(Dialog::Leave)));
+    assert!(matches!(press(&mut app, Content::Small, "f").as_slice(), [Effect::Quit { finish: true }]));
+}

@@ -1,0 +1,377 @@
+//! An interface with something to show, and a catalog that answers its questions from memory.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::super::app::{App, Beginning, Look};
+use super::super::effect::Effect;
+use super::super::glyphs::{self, Glyphs};
+use super::super::keymap::{Key, Keymap};
+use super::super::message::Msg;
+use super::super::question::{Answer, Check, Question};
+use super::super::theme::Theme;
+use super::super::view;
+use crate::catalog::statistics::{Counts, Figures};
+use crate::engine::browse::{Insight, Overview, Room, Rows};
+use crate::engine::publish::plan::{ChangeKind, RepositoryChange, TagChange};
+use crate::engine::standing::TargetStanding;
+use crate::engine::view::{
+    AttachedDetails, ConfigDetails, GatewayDetails, ImageDetails, ImageRow, LayerDetails, ManifestDetails,
+    RepositoryRow, SharedRow, Statistics,
+};
+use crate::image::Digest;
+
+/// What the catalog has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Nothing.
+    Empty,
+    /// A few repositories.
+    Small,
+    /// Text that would do harm if it reached a terminal raw.
+    Hostile,
+    /// More than fits.
+    Huge,
+}
+
+pub(super) const CID: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
+
+/// Control sequences, wide and combining letters, both directions, nothing at all.
+const HOSTILE: [&str; 6] = [
+    "evil\u{1b}[2J\u{1b}]52;c;AAAA\u{7}",
+    "日本語のイメージ名前がとても長い",
+    "e\u{301}e\u{301}\u{200d}👩\u{200d}👩\u{200d}👧",
+    "\u{202e}gnp.exe שלום עולם",
+    "\u{200b}\u{feff}",
+    "a\r\nb\tc\0d",
+];
+
+pub(super) fn app(size: (u16, u16), glyphs: Glyphs) -> App {
+    App::new(Beginning {
+        look: Look { theme: Theme::terminal(), glyphs },
+        theme: "terminal",
+        colour: true,
+        keymap: Keymap::default(),
+        mouse: true,
+        size,
+        wall: "2026-11-20T12:00:00Z".parse().unwrap(),
+        zone: jiff::tz::TimeZone::UTC,
+    })
+}
+
+/// An interface that has had its questions answered.
+pub(super) fn settled(size: (u16, u16), glyphs: Glyphs, content: Content) -> App {
+    let mut app = app(size, glyphs);
+    let effects = app.update(Msg::Tick(Duration::ZERO, app.wall));
+    settle(&mut app, content, effects);
+    app
+}
+
+/// Answers questions until there are none; other effects are given back.
+pub(super) fn settle(app: &mut App, content: Content, effects: Vec<Effect>) -> Vec<Effect> {
+    let (mut todo, mut others) = (effects, Vec::new());
+    while let Some(effect) = todo.pop() {
+        match effect {
+            Effect::Ask(ticket, question) => {
+                todo.extend(app.update(Msg::Answer(ticket, Box::new(answer(content, question)))));
+            }
+            other => others.push(other),
+        }
+    }
+    others
+}
+
+/// Presses keys, each as the configuration writes it, and answers what follows.
+pub(super) fn press(app: &mut App, content: Content, keys: &str) -> Vec<Effect> {
+    let mut others = Vec::new();
+    for key in keys.split(' ') {
+        let effects = app.update(Msg::Key(event(key)));
+        others.extend(settle(app, content, effects));
+    }
+    others
+}
+
+fn event(key: &str) -> KeyEvent {
+    let code = match key {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "space" => KeyCode::Char(' '),
+        "end" => KeyCode::End,
+        letter => KeyCode::Char(letter.chars().next().unwrap()),
+    };
+    let event = KeyEvent::new(code, KeyModifiers::NONE);
+    assert!(key.len() == 1 || Key::from(event).to_string() == key);
+    event
+}
+
+/// What is on the screen.
+pub(super) fn picture(app: &App) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).unwrap();
+    terminal.draw(|frame| view::draw(app, frame)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let mut lines = Vec::new();
+    for y in 0..buffer.area.height {
+        let (mut line, mut skip) = (String::new(), 0);
+        for x in 0..buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            assert!(!symbol.chars().any(char::is_control), "a raw control character at {x},{y}: {symbol:?}");
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}
+
+pub(super) fn every_size() -> [((u16, u16), Glyphs, &'static str); 6] {
+    let (unicode, ascii) = (glyphs::UNICODE, glyphs::ASCII);
+    [
+        ((80, 24), unicode, "80x24"),
+        ((120, 40), unicode, "120x40"),
+        ((200, 60), unicode, "200x60"),
+        ((80, 24), ascii, "80x24-ascii"),
+        ((120, 40), ascii, "120x40-ascii"),
+        ((200, 60), ascii, "200x60-ascii"),
+    ]
+}
+
+fn lost() -> super::super::problem::Problem {
+    super::super::problem::Problem {
+        message: "the node is lost".to_owned(),
+        hints: Vec::new(),
+        kind: crate::error::Kind::Node,
+    }
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn names(content: Content) -> Vec<String> {
+    match content {
+        Content::Empty => Vec::new(),
+        Content::Small => ["library/alpine", "library/nginx", "ghcr.io/org/app", "registry.example/team/private"]
+            .map(str::to_owned)
+            .to_vec(),
+        Content::Hostile => HOSTILE.map(str::to_owned).to_vec(),
+        Content::Huge => (0..5000).map(|number| format!("group-{:03}/project-{number:05}", number % 97)).collect(),
+    }
+}
+
+fn tags(content: Content, repository: &str) -> Vec<String> {
+    match content {
+        Content::Empty => Vec::new(),
+        Content::Small if repository == "library/nginx" => {
+            ["1.27", "1.27-alpine", "latest"].map(str::to_owned).to_vec()
+        }
+        Content::Small => vec!["latest".to_owned()],
+        Content::Hostile => HOSTILE.map(str::to_owned).to_vec(),
+        Content::Huge => (0..200).map(|number| format!("1.{number}.0")).collect(),
+    }
+}
+
+fn repository_row(place: usize, name: &str) -> RepositoryRow {
+    let size = (place as u64 + 1) * (41 << 20);
+    RepositoryRow {
+        name: name.to_owned(),
+        alias: name.strip_prefix("library/").map(str::to_owned),
+        upstream: Some(format!("docker.io/{name}")),
+        private: place == 3,
+        published: place != 3,
+        images: if name == "library/nginx" { 3 } else { 1 },
+        stale: u64::from(place == 2),
+        figures: Figures { logical: size, stored: size / 2, unique: size / 4 },
+    }
+}
+
+fn image_row(place: usize, name: &str, tag: &str) -> ImageRow {
+    ImageRow {
+        name: name.to_owned(),
+        tag: Some(tag.to_owned()),
+        digest: digest(&format!("{name}:{tag}")),
+        cid: CID.to_owned(),
+        platforms: vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()],
+        logical: (place as u64 + 1) * (71 << 20),
+        added: "2026-11-20T09:00:00Z".to_owned(),
+        stale: (place == 1).then(|| digest("upstream")),
+    }
+}
+
+fn details(content: Content, pick: &str) -> ImageDetails {
+    let (name, tag) = pick.rsplit_once(':').unwrap_or((pick, "latest"));
+    let text = |usual: &str| if content == Content::Hostile { HOSTILE.join(" ") } else { usual.to_owned() };
+    let layers = |platform: &str| {
+        [("base", 29 << 20), ("app", 41 << 20)]
+            .into_iter()
+            .map(|(what, size)| LayerDetails {
+                digest: digest(&format!("{platform}{what}")),
+                cid: Some(CID.to_owned()),
+                media_type: "application/vnd.oci.image.layer.v1.tar+gzip".to_owned(),
+                size,
+                shared_with: if what == "base" { vec!["library/alpine:latest".to_owned()] } else { Vec::new() },
+                shared_by: if what == "base" { 4 } else { 0 },
+            })
+            .collect()
+    };
+    let manifests = ["linux/amd64", "linux/arm64/v8"]
+        .into_iter()
+        .map(|platform| ManifestDetails {
+            digest: digest(platform),
+            cid: CID.to_owned(),
+            media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+            size: 1200,
+            platform: Some(platform.to_owned()),
+            attests: None,
+            config: Some(ConfigDetails {
+                digest: digest("config").to_string(),
+                cid: CID.to_owned(),
+                created: Some("2026-11-01T00:00:00Z".to_owned()),
+                entrypoint: vec![text("/docker-entrypoint.sh")],
+                command: vec!["nginx".to_owned(), "-g".to_owned(), "daemon off;".to_owned()],
+                environment: vec![text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")],
+                working_directory: Some("/srv".to_owned()),
+                user: Some("101".to_owned()),
+                ports: vec!["80/tcp".to_owned()],
+                labels: [("org.opencontainers.image.version".to_owned(), text("1.27"))].into(),
+                history: vec![text("/bin/sh -c #(nop) ADD file:1 in /"), "RUN apk add nginx".to_owned()],
+            }),
+            layers: layers(platform),
+        })
+        .collect();
+    ImageDetails {
+        row: image_row(usize::from(tag == "1.27-alpine"), name, tag),
+        upstream: Some(format!("docker.io/{name}:{tag}")),
+        private: false,
+        published: true,
+        media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
+        selection: "linux/amd64,linux/arm64/v8".to_owned(),
+        figures: Figures { logical: 140 << 20, stored: 140 << 20, unique: 82 << 20 },
+        manifests,
+        attached: vec![AttachedDetails {
+            subject: digest("linux/amd64"),
+            tag: Some(format!("sha256-{}.sig", digest("linux/amd64").hex())),
+            digest: digest("signature"),
+            cid: CID.to_owned(),
+            artifact_type: Some("application/vnd.dev.cosign.artifact.sig.v1+json".to_owned()),
+            logical: 2100,
+        }],
+        left_out: Vec::new(),
+        gateway: vec![GatewayDetails {
+            platform: "linux/amd64".to_owned(),
+            tag: Some(tag.to_owned()),
+            digest: None,
+            left_out: None,
+        }],
+    }
+}
+
+fn part<T>(all: impl Iterator<Item = T>, span: super::super::list::Span) -> Vec<T> {
+    all.skip(usize::try_from(span.offset).unwrap_or(usize::MAX))
+        .take(usize::try_from(span.limit).unwrap_or(0))
+        .collect()
+}
+
+pub(super) fn answer(content: Content, question: Question) -> Answer {
+    let all = names(content);
+    match question {
+        Question::Overview => Answer::Overview(Overview {
+            counts: Counts { repositories: all.len() as u64, images: 2 * all.len() as u64, blobs: 12 },
+            figures: Figures { logical: 18 << 30, stored: 9 << 30, unique: 0 },
+            root: Some(CID.to_owned()),
+            name: Some("r.example.org".to_owned()),
+        }),
+        Question::Repositories { filter, span, .. } => {
+            let found: Vec<_> = all
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| name.contains(&filter))
+                .map(|(n, name)| repository_row(n, name))
+                .collect();
+            Answer::Repositories(span, Rows { total: found.len() as u64, rows: part(found.into_iter(), span) })
+        }
+        Question::Images { repository, filter, span, .. } => {
+            let found: Vec<_> = tags(content, &repository).into_iter().filter(|tag| tag.contains(&filter)).collect();
+            let rows = found.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag));
+            Answer::Images(span, Rows { total: found.len() as u64, rows: part(rows, span) })
+        }
+        Question::Details(pick) => Answer::Details(Box::new(details(content, &pick))),
+        Question::Statistics => Answer::Statistics(Box::new(Insight {
+            statistics: Statistics {
+                counts: Counts { repositories: all.len() as u64, images: 2 * all.len() as u64, blobs: 12 },
+                logical: 18 << 30,
+                stored: 9 << 30,
+                saved: 9 << 30,
+                repositories: all.iter().take(10).enumerate().map(|(n, name)| repository_row(n, name)).collect(),
+                most_shared: all
+                    .iter()
+                    .take(3)
+                    .map(|name| SharedRow { digest: digest(name), size: 29 << 20, images: 4, of: vec![name.clone()] })
+                    .collect(),
+            },
+            largest: all.iter().take(10).enumerate().map(|(n, name)| repository_row(n, name)).collect(),
+            growth: (0..20).map(|day| (1_790_000_000 + day * 86_400, (day as u64 + 1) << 28)).collect(),
+            room: Some(Room { free: 41 << 30, total: 100 << 30 }),
+        })),
+        // Targets are the targets' own pictures.
+        Question::Targets => Answer::Targets(Vec::new(), Vec::new()),
+        Question::Sight(target) => Answer::Sight(target, Err(lost())),
+        Question::Difference(sides) => Answer::Difference(sides, Err(lost())),
+        Question::Complete(prefix) => {
+            Answer::Complete(all.into_iter().filter(|name| name.starts_with(&prefix)).collect())
+        }
+        Question::Tags(of) => Answer::Tags(of, Ok(vec!["1.27".to_owned(), "1.28".to_owned(), "latest".to_owned()])),
+        Question::Standings if content == Content::Empty => Answer::Standings(Vec::new()),
+        Question::Standings => {
+            let tag = |tag: &str, kind| TagChange { tag: tag.to_owned(), kind, before: None, after: None };
+            let changes = vec![
+                RepositoryChange {
+                    repository: "library/nginx".to_owned(),
+                    kind: ChangeKind::Changed,
+                    tags: vec![tag("1.27", ChangeKind::Changed), tag("latest", ChangeKind::Added)],
+                },
+                RepositoryChange {
+                    repository: "ghcr.io/org/app".to_owned(),
+                    kind: ChangeKind::Added,
+                    tags: Vec::new(),
+                },
+            ];
+            Answer::Standings(vec![TargetStanding {
+                target: "home".to_owned(),
+                root: Some(CID.to_owned()),
+                pinned: true,
+                changes: Some(std::sync::Arc::new(changes)),
+            }])
+        }
+        Question::Rows(list) => {
+            let of = match list.as_ref() {
+                Question::Images { repository, .. } => Some(repository.clone()),
+                _ => None,
+            };
+            match answer(content, *list) {
+                Answer::Repositories(span, Rows { rows, .. }) => {
+                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, 1 << 20)).collect())
+                }
+                Answer::Images(span, Rows { rows, .. }) => {
+                    let name = |row: &ImageRow| format!("{}:{}", row.name, row.tag.clone().unwrap_or_default());
+                    Answer::Rows(of, span, rows.iter().map(|row| (name(row), 1 << 20)).collect())
+                }
+                other => other,
+            }
+        }
+        Question::Environment => Answer::Environment(vec![
+            Check { good: Some(true), text: "images go to /home/me/.local/share/roadstead, 41 GiB free".to_owned() },
+            Check { good: None, text: "no IPFS node on 127.0.0.1:5001; only publishing needs one".to_owned() },
+            Check { good: None, text: "no target to publish to yet".to_owned() },
+        ]),
+    }
+}
