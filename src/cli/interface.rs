@@ -75,9 +75,8 @@ fn understood(settings: &InterfaceSettings, config: Option<&Path>) -> Result<Key
         None => error,
     };
     if let Some(name) = settings.theme.as_deref().filter(|name| !theme::NAMES.contains(name)) {
-        let error =
-            Error::new(Kind::Usage, format!("there is no theme `{}`", crate::text::printable_within(name, 40)))
-                .hint(format!("There are {}.", theme::NAMES.join(", ")));
+        let error = Error::new(Kind::Usage, format!("there is no theme `{}`", crate::text::printable_within(name, 40)))
+            .hint(format!("There are {}.", theme::NAMES.join(", ")));
         return Err(placed("interface", "theme", error));
     }
     Keymap::with(&settings.keys).map_err(|(id, error)| placed("interface.keys", &id, error))
@@ -154,7 +153,10 @@ mod tests {
         let keys = std::collections::BTreeMap::from([("add".to_owned(), vec!["d".to_owned()])]);
         let settings = InterfaceSettings { keys, ..InterfaceSettings::default() };
         let error = understood(&settings, Some(&path)).unwrap_err().to_string();
-        assert!(error.ends_with("config.toml, line 2, `interface.keys.add`: the key `d` of `add` is that of `remove`, too"), "{error}");
+        assert!(
+            error.ends_with("config.toml, line 2, `interface.keys.add`: the key `d` of `add` is that of `remove`, too"),
+            "{error}"
+        );
         let settings = InterfaceSettings { theme: Some("pink".into()), ..InterfaceSettings::default() };
         assert!(understood(&settings, Some(&path)).unwrap_err().to_string().contains("`interface.theme`"));
     }

@@ -387,7 +387,9 @@ mod tests {
         };
         assert_eq!(shown("interface", "theme"), "FILE, line 2, `interface.theme`: no");
         assert_eq!(shown("interface.keys", "add"), "FILE, line 4, `interface.keys.add`: no");
-        assert!(refused("[interface]\nmouse = 'on'").contains("line 2, `interface.mouse`: invalid type, expected `true`"));
+        assert!(
+            refused("[interface]\nmouse = 'on'").contains("line 2, `interface.mouse`: invalid type, expected `true`")
+        );
         assert!(refused("[interface]\ncolour = 1").contains("there is no such setting"));
     }
 

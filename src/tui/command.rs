@@ -158,7 +158,15 @@ pub const TABLE: &[Entry] = &[
         IMAGES,
         15,
     ),
-    entry(Command::Copy, "copy", &["y"], "copy", "Copy what is under the cursor: the reference that clients pull, a CID, a line", COPIED, 16),
+    entry(
+        Command::Copy,
+        "copy",
+        &["y"],
+        "copy",
+        "Copy what is under the cursor: the reference that clients pull, a CID, a line",
+        COPIED,
+        16,
+    ),
     entry(
         Command::CopyMenu,
         "copy-menu",

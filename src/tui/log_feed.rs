@@ -54,7 +54,8 @@ impl<S: Subscriber> Layer<S> for Feed {
             tracing::Level::INFO => Level::Info,
             _ => Level::Debug,
         };
-        let at = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
+        let at =
+            jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
         let text = crate::text::printable_within(&text.0, LONGEST);
         let _ = self.lines.send(Line { at, level, job: None, text });
     }

@@ -18,12 +18,12 @@ use super::problem::Problem;
 use super::question::{Answer, Question};
 use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
+use crate::catalog::targets::Secret;
 use crate::engine::Engine;
 use crate::engine::browse::Part;
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
 use crate::engine::target::{Internet, TargetChange, Variables};
-use crate::catalog::targets::Secret;
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// A running job.
@@ -64,7 +64,12 @@ struct Tools {
 }
 
 impl Performer {
-    pub(super) fn new(engine: Arc<Engine>, places: Arc<dyn Places>, messages: UnboundedSender<Msg>, extras: Extras) -> Self {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        places: Arc<dyn Places>,
+        messages: UnboundedSender<Msg>,
+        extras: Extras,
+    ) -> Self {
         Self {
             engine,
             places,

@@ -163,7 +163,9 @@ impl Plan {
                 roots => format!("forget {}", crate::text::count(roots.len() as u64, "root", "roots")),
             },
             Self::RemoveTarget(plan) => format!("remove the target {}", plan.name),
-            Self::SaveTarget(draft) => format!("{} the target {}", if draft.new { "add" } else { "change" }, draft.name),
+            Self::SaveTarget(draft) => {
+                format!("{} the target {}", if draft.new { "add" } else { "change" }, draft.name)
+            }
             Self::TestTarget(name) => format!("test the target {name}"),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),

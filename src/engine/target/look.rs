@@ -38,12 +38,7 @@ pub struct Sight {
 
 impl Engine {
     /// Looks at a target. Fails only if there is none of this name.
-    pub async fn look_at_target(
-        self: &Arc<Self>,
-        name: &str,
-        places: &dyn Places,
-        world: &dyn World,
-    ) -> Result<Sight> {
+    pub async fn look_at_target(self: &Arc<Self>, name: &str, places: &dyn Places, world: &dyn World) -> Result<Sight> {
         let (engine, wanted) = (Arc::clone(self), name.to_owned());
         let read = spawn_blocking(move || {
             let reader = engine.catalog.read()?;

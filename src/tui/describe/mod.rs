@@ -339,11 +339,11 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             (format!("{} has {}", count(done as u64, "target", "targets"), published.root), failed)
         }
         Outcome::Allowed(names) => (names.join(", "), Vec::new()),
-        Outcome::Forgotten(roots) => {
-            (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new())
-        }
+        Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
         Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),
-        Outcome::TargetSaved(name) => (format!("{name} is saved; `t` tries whether it would take a publication"), Vec::new()),
+        Outcome::TargetSaved(name) => {
+            (format!("{name} is saved; `t` tries whether it would take a publication"), Vec::new())
+        }
         Outcome::Tested(trial) => {
             let failed: Vec<String> = trial
                 .checks
@@ -353,7 +353,9 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
                 .collect();
             let words = match failed.len() as u64 {
                 0 => format!("{} would take a publication", trial.target),
-                failed => format!("publishing to {} would fail: {} failed", trial.target, count(failed, "check", "checks")),
+                failed => {
+                    format!("publishing to {} would fail: {} failed", trial.target, count(failed, "check", "checks"))
+                }
             };
             (words, failed)
         }

@@ -48,7 +48,13 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
         rows.push(row(Role::Warning, format!("{root} is not kept here any more: `gc` may take it.")));
     }
     rows.push(row(Role::Dim, "Its history stays."));
-    Described { title: format!("Forget the target {}?", plan.name), rows, verb: "forget", destroys: true, nothing: None }
+    Described {
+        title: format!("Forget the target {}?", plan.name),
+        rows,
+        verb: "forget",
+        destroys: true,
+        nothing: None,
+    }
 }
 
 /// What was tried of a target.

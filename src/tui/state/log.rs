@@ -97,11 +97,7 @@ impl Log {
     /// The lines that are shown.
     pub fn shown(&self) -> Vec<&Line> {
         let filter = self.filter.to_lowercase();
-        self.lines
-            .iter()
-            .filter(|line| line.level >= self.level)
-            .filter(|line| line.contains(&filter))
-            .collect()
+        self.lines.iter().filter(|line| line.level >= self.level).filter(|line| line.contains(&filter)).collect()
     }
 
     /// The line under the cursor.

@@ -26,7 +26,8 @@ impl Stats {
     /// Rows of everything, below each other: figures, chart, lists and their heads.
     fn rows(&self) -> u16 {
         let Some(insight) = &self.insight else { return 0 };
-        let lists = [insight.largest.len(), insight.statistics.repositories.len(), insight.statistics.most_shared.len()];
+        let lists =
+            [insight.largest.len(), insight.statistics.repositories.len(), insight.statistics.most_shared.len()];
         let rows = 24 + lists.iter().map(|rows| (*rows).max(1)).sum::<usize>();
         u16::try_from(rows).unwrap_or(u16::MAX)
     }

@@ -217,8 +217,8 @@ fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
     let place = middle(area, shown.len() + room);
     frame.render_widget(Clear, place);
     let title = filled.target.as_ref().map_or_else(|| " New target ".to_owned(), |name| format!(" Target {name} "));
-    let block = pane(look, Line::styled(cut(&title, columns, &look.glyphs), look.theme.title))
-        .border_style(look.theme.accent);
+    let block =
+        pane(look, Line::styled(cut(&title, columns, &look.glyphs), look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
     let height = usize::from(inside.height).saturating_sub(room + 1).max(1);
@@ -248,12 +248,8 @@ fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
     }
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
     let rows = u16::try_from(room).unwrap_or(0).min(inside.height.saturating_sub(1));
-    let words = Rect {
-        x: inside.x + 1,
-        y: foot.y.saturating_sub(rows),
-        width: inside.width.saturating_sub(2),
-        height: rows,
-    };
+    let words =
+        Rect { x: inside.x + 1, y: foot.y.saturating_sub(rows), width: inside.width.saturating_sub(2), height: rows };
     frame.render_widget(Paragraph::new(below), words);
     let keys = [("enter", "save"), ("tab", "next field"), ("esc", "close")];
     frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);

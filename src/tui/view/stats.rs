@@ -66,8 +66,7 @@ fn bar(value: u64, of: u64, look: &Look) -> String {
 fn figures(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
     let (statistics, theme) = (&insight.statistics, &look.theme);
     let mut lines = Vec::new();
-    for (label, value) in
-        [("logical", statistics.logical), ("stored", statistics.stored), ("saved", statistics.saved)]
+    for (label, value) in [("logical", statistics.logical), ("stored", statistics.stored), ("saved", statistics.saved)]
     {
         let percent = match statistics.logical {
             0 => String::new(),
@@ -81,8 +80,7 @@ fn figures(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>>
         ]));
     }
     let counts = &statistics.counts;
-    let words =
-        format!("{} repositories, {} images, {} blobs", counts.repositories, counts.images, counts.blobs);
+    let words = format!("{} repositories, {} images, {} blobs", counts.repositories, counts.images, counts.blobs);
     lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
     if let Some(room) = insight.room {
         let words = format!("{} free of {} on the disk of the data directory", bytes(room.free), bytes(room.total));
