@@ -13,4 +13,6 @@ mod images;
 mod peers;
 // mod publishing;
 mod readme;
+mod screenshots;
 mod story;
+mod terminal;

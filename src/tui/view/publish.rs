@@ -182,10 +182,8 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let top = cursor.unwrap_or(0).saturating_sub(height - 1);
     let mut lines = vec![table::head(&fitting, look)];
     for (place, publication) in state.history.iter().enumerate().skip(top).take(height) {
-        let target = match publication.target_removed {
-            true => format!("({})", publication.target),
-            false => publication.target.clone(),
-        };
+        let target =
+            if publication.target_removed { format!("({})", publication.target) } else { publication.target.clone() };
         let verb = if publication.verb == "publish" { String::new() } else { format!("{}: ", publication.verb) };
         let what = publication.failure.clone().unwrap_or_else(|| format!("{verb}{}", publication.summary));
         let texts = [
