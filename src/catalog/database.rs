@@ -10,12 +10,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),
     include_str!("migrations/0003_images_on_pages.sql"),
     include_str!("migrations/0004_targets.sql"),
     include_str!("migrations/0005_undo.sql"),
+    include_str!("migrations/0006_sources.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
@@ -61,8 +62,12 @@ impl Catalog {
                 .hint("Choose another data directory with `--data-dir`."));
         }
         if !file.try_exists().context(|| format!("can't look at {}", file.display()))? {
-            return Err(Error::new(Kind::NotFound, format!("there is no catalog in {}", file.display()))
-                .hint("`roadstead add REF` makes one; `--data-dir` says where."));
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("there is no catalog in the directory {}", directory.display()),
+            )
+            .hint("`roadstead add REF` mirrors an image and makes one there.")
+            .hint("If there is one elsewhere, name its directory with `--data-dir` or ROADSTEAD_DATA_DIR."));
         }
         let catalog = Self { file: file.to_owned(), read_only: true, idle: Mutex::default() };
         let connection = catalog.connect()?;

@@ -242,6 +242,15 @@ pub fn count(connection: &Connection, repository: i64) -> Result<u64> {
     Ok(statement.query_row([repository], |row| row.get(0))?)
 }
 
+/// How many images of a repository upstream had otherwise when it was asked last.
+pub fn stale(connection: &Connection, repository: i64) -> Result<u64> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM images i JOIN blobs b ON b.id = i.manifest
+         WHERE i.repository = ? AND i.attached_to IS NULL AND i.upstream_digest <> b.digest",
+    )?;
+    Ok(statement.query_row([repository], |row| row.get(0))?)
+}
+
 /// Everything an image consists of.
 pub fn contents(connection: &Connection, image: i64) -> Result<Vec<Content>> {
     let mut statement =

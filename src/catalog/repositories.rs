@@ -210,6 +210,14 @@ pub fn may_name(connection: &Connection, blob: i64, upstream: Option<&Upstream>)
     Ok(statement.query_row(params![blob, registry, repository], |row| row.get(0))?)
 }
 
+/// Whether anything that is mirrored from there is private, under whatever name.
+pub fn any_private(connection: &Connection, upstream: &Upstream) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM repositories WHERE registry = ? AND upstream = ? AND private = 1)",
+    )?;
+    Ok(statement.query_row(params![upstream.registry, upstream.repository.as_str()], |row| row.get(0))?)
+}
+
 /// Says whether a repository is private, and whether it may be published all the same.
 pub fn set_visibility(writer: &Writer<'_>, id: i64, private: bool, allowed: bool) -> Result<()> {
     writer

@@ -135,6 +135,41 @@ pub fn sharers(connection: &Connection, blob: i64, but_not: i64, limit: u64) -> 
     Ok((names, count))
 }
 
+/// The images that share something with these, as `name:tag` or `name@digest`, those that share most bytes first, at most so many,
+/// and how many there are.
+pub fn keepers(connection: &Connection, ids: &[i64], limit: u64) -> Result<(Vec<String>, u64)> {
+    const SHARING: &str = "WITH chosen AS MATERIALIZED (SELECT value AS id FROM json_each(?1)),
+         theirs AS MATERIALIZED (SELECT DISTINCT blob FROM image_contents WHERE image IN (SELECT id FROM chosen) AND role < 4),
+         sharing AS MATERIALIZED (SELECT o.image AS image, sum(b.size) AS bytes FROM
+           (SELECT DISTINCT c.image, c.blob FROM theirs JOIN image_contents c ON c.blob = theirs.blob
+            WHERE c.role < 4 AND c.image NOT IN (SELECT id FROM chosen)) o JOIN blobs b ON b.id = o.blob GROUP BY o.image)";
+    let list = serde_json::Value::from(ids).to_string();
+    let mut statement = connection.prepare_cached(&format!(
+        "{SHARING} SELECT r.name, i.tag, b.digest FROM sharing s JOIN images i ON i.id = s.image
+         JOIN repositories r ON r.id = i.repository JOIN blobs b ON b.id = i.manifest
+         ORDER BY s.bytes DESC, r.name, i.tag, b.digest LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![list, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        let (name, tag): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+        Ok(match tag {
+            Some(tag) => format!("{name}:{tag}"),
+            None => format!("{name}@{}", digest_column(row, 2)?),
+        })
+    })?;
+    let names = rows.collect::<Result<_, _>>()?;
+    let count = connection
+        .prepare_cached(&format!("{SHARING} SELECT count(*) FROM sharing"))?
+        .query_row([&list], |row| row.get(0))?;
+    Ok((names, count))
+}
+
+/// Whether an image needs this blob, so that it is counted by [`registry`].
+pub fn is_counted(connection: &Connection, blob: i64) -> Result<bool> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM image_contents WHERE blob = ? AND role < 4 LIMIT 1")?;
+    Ok(statement.query_row([blob], |_| Ok(())).optional()?.is_some())
+}
+
 /// The blobs that save most: size times the images beyond the first.
 pub fn most_shared(connection: &Connection, limit: u64) -> Result<Vec<SharedBlob>> {
     let mut statement = connection.prepare_cached(

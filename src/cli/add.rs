@@ -114,7 +114,7 @@ fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Sele
     if let Some(name) = &arguments.name {
         let repository = |source: &Source| match source {
             Source::Registry(reference) => Some(reference.upstream.clone()),
-            Source::Local(_) => None,
+            Source::Local(_) | Source::Tree(_) => None,
         };
         let first = sources.first().and_then(repository);
         let several = sources.len() > 1;

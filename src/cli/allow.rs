@@ -121,6 +121,7 @@ mod tests {
             private,
             published,
             images: 1,
+            stale: 0,
             figures: Figures::default(),
         };
         let rows = [row("a", true, false), row("b", false, true), row("c", true, true)];

@@ -10,8 +10,8 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, completions, config, diff, export, gc, history, list, man, outdated, publish, remove, rollback, root,
-    serve, show, target, undo, update, verify,
+    add, allow, client, completions, config, diff, doctor, export, gc, groups, history, import, list, man, outdated,
+    publish, remove, restore, rollback, root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
 use crate::error::Error;
@@ -125,6 +125,10 @@ pub(super) enum Verb {
     Root(root::Arguments),
     /// Write the registry as files or as a CAR file.
     Export(export::Arguments),
+    /// Rebuild a lost catalog from a published root.
+    Restore(restore::Arguments),
+    /// Merge a published registry into this one.
+    Import(import::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
     /// Hand the registry to its targets, and move the names that point to it.
@@ -137,11 +141,15 @@ pub(super) enum Verb {
     History(history::Arguments),
     /// Show what differs between two roots.
     Diff(diff::Arguments),
-    /// Check all that is stored against its digests, and the tree against its root.
+    /// Print or write what a client needs to pull from here.
+    Client(client::Arguments),
+    /// Check blobs against their digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Show all of it work on an image made on the spot, without network.
+    /// Check this machine, and say what to do about what it lacks.
+    Doctor(doctor::Arguments),
+    /// See all of it work on an image made on the spot, without network.
     Demo,
-    /// Show the configuration, or write a first one.
+    /// Show or write the configuration, or print a web server's.
     Config(config::Arguments),
     /// Print the completion script of a shell.
     Completions(completions::Arguments),
@@ -151,7 +159,7 @@ pub(super) enum Verb {
 
 /// The whole tree.
 pub(super) fn command() -> Command {
-    Arguments::command()
+    groups::grouped(Arguments::command())
 }
 
 impl Global {

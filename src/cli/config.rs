@@ -1,4 +1,4 @@
-//! `config`: the settings in force and where they come from; a file to begin with.
+//! `config`: the settings in force and where they come from; files to begin with, for this program and for web servers.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -27,6 +27,47 @@ pub(super) enum ConfigVerb {
     Show,
     /// Write a configuration file with every default in it, commented out.
     Init(InitArguments),
+    /// Print the configuration with which a web server gives out what `export DIR` wrote.
+    Web(WebArguments),
+}
+
+const WEB_EXAMPLES: &str = "\
+Examples:
+  roadstead config web nginx > /etc/nginx/conf.d/roadstead.conf
+  roadstead config web caddy > /etc/caddy/Caddyfile
+
+None of them names an image: they need not change when images do. What is to be set is said at their beginning.";
+
+/// Which web server.
+#[derive(Debug, Args)]
+#[command(after_help = WEB_EXAMPLES)]
+pub(super) struct WebArguments {
+    /// The server.
+    #[arg(value_enum, value_name = "SERVER")]
+    server: WebServer,
+}
+
+/// Web servers that are known to serve the tree as a registry.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum WebServer {
+    /// nginx over the exported files.
+    Nginx,
+    /// nginx in front of an IPFS gateway.
+    NginxGateway,
+    /// Caddy over the exported files.
+    Caddy,
+}
+
+/// Prints a web server's configuration. JSON: `{"text":…}`.
+pub(super) fn web(arguments: &WebArguments, output: &Output) -> Result<Exit> {
+    let text = match arguments.server {
+        WebServer::Nginx => include_str!("../../assets/nginx.conf"),
+        WebServer::NginxGateway => include_str!("../../assets/nginx-gateway.conf"),
+        WebServer::Caddy => include_str!("../../assets/Caddyfile"),
+    };
+    output.json(&json!({ "text": text }))?;
+    output.data(text)?;
+    Ok(Exit::Done)
 }
 
 /// How to begin.

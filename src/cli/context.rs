@@ -18,7 +18,10 @@ use crate::engine::job::Job;
 use crate::engine::target::{Adapters, Peers, Variables};
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::naming::TxtSet;
+use crate::naming::dnslink::PREFIX;
 use crate::registry;
+use crate::text::count;
 use crate::unixfs::Profile;
 
 /// How long blocking work of a job that has ended may still take. Short, since nobody hears ^C then, and a name that is
@@ -79,15 +82,34 @@ impl Context {
         self.open(None)
     }
 
+    /// Whether the usual data directory is meant and has nothing yet.
+    pub(super) fn is_new(&self) -> bool {
+        let usual = self.settings.data_dir.as_ref().filter(|data_dir| data_dir.origin == Origin::Default);
+        usual.is_some_and(|data_dir| !data_dir.value.join("catalog.db").exists())
+    }
+
     /// Opens the catalog to read, also where nothing can be written.
     pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
         Engine::open_read_only(self.options(None)?)
     }
 
+    /// Opens the catalog to give its blobs out: it is only read, unless some of them have to be brought first.
+    pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {
+        let engine = self.open_to_read()?;
+        if engine.has_left_blobs()? { self.open(None) } else { Ok(engine) }
+    }
+
     /// The way to the nodes and zones that targets name.
-    #[expect(clippy::unused_self, reason = "every way out of the program leads through its context")]
     pub(super) fn peers(&self) -> Peers {
-        Peers::new(Variables::of_process(), Adapters)
+        let output = self.output.clone();
+        let prompt = move |name: &str, wanted: &TxtSet| {
+            if output.is_json() {
+                output.json_line(&serde_json::json!({ "set_record": { "name": name, "type": "TXT", "set": wanted } }));
+            } else {
+                output.announce(&by_hand(name, wanted));
+            }
+        };
+        Peers::new(Variables::of_process(), Adapters::new(prompt))
     }
 
     /// Runs a job with progress; ^C and SIGTERM cancel it.
@@ -189,6 +211,20 @@ pub(super) fn ours() -> FilterFn {
     FilterFn::new(|meta| *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead"))
 }
 
+/// What a person has to do where no program changes the record.
+fn by_hand(name: &str, wanted: &TxtSet) -> String {
+    let (ours, others): (Vec<_>, Vec<_>) = wanted.values.iter().partition(|value| value.starts_with(PREFIX));
+    let ttl = wanted.ttl.map_or_else(String::new, |ttl| format!(" {ttl}"));
+    let mut lines =
+        vec!["Set this record at your DNS provider, in the place of any other `dnslink=` value:".to_owned()];
+    lines.extend(ours.iter().map(|value| format!("  {name}.{ttl} IN TXT \"{value}\"")));
+    if !others.is_empty() {
+        lines.push(format!("Leave the other {} there as they are.", count(others.len() as u64, "value", "values")));
+    }
+    lines.push("Waiting until the zone's servers say it; ^C stops.".to_owned());
+    lines.join("\n")
+}
+
 fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
@@ -196,6 +232,14 @@ fn is_yes(answer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_record_to_set_is_written_as_in_a_zone() {
+        let values = ["dnslink=/ipfs/new", "v=spf1 -all"].map(str::to_owned).to_vec();
+        let text = by_hand("_dnslink.registry.test", &TxtSet { values, ttl: Some(60) });
+        assert!(text.contains("\n  _dnslink.registry.test. 60 IN TXT \"dnslink=/ipfs/new\"\n"), "{text}");
+        assert!(text.contains("the other 1 value there") && !text.contains("spf1"), "{text}");
+    }
 
     #[test]
     fn only_yes_is_yes() {

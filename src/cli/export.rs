@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 
+use cid::Cid;
 use clap::{Args, ValueHint};
 
 use super::Exit;
 use super::context::Context;
+use super::place::parsed_root;
 use crate::engine::Exported;
 use crate::engine::job::Job;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead export /srv/www/registry  files for any web server
-  roadstead export registry.car       a CAR file for `ipfs dag import`";
+  roadstead export /srv/www/registry       files for any web server
+  roadstead export registry.car            a CAR file for `ipfs dag import`
+  roadstead export --since bafy… new.car   what changed since, for `roadstead import`";
 
 /// Where to.
 #[derive(Debug, Args)]
@@ -27,16 +30,24 @@ pub(super) struct Arguments {
     /// Also export private repositories that were not allowed.
     #[arg(long)]
     pub(super) include_private: bool,
+
+    /// Only the blocks that this root lacks: what a registry that has it takes with `import`. For a CAR file.
+    #[arg(long, value_name = "ROOT", value_parser = parsed_root)]
+    pub(super) since: Option<Cid>,
 }
 
 /// Exports.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = context.open_to_read()?;
+    let engine = context.open_to_give()?;
     let target = &arguments.target;
     let is_car = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("car")) && !target.is_dir();
+    if arguments.since.is_some() && !is_car {
+        return Err(Error::new(Kind::Usage, "`--since` leaves blocks out, and a directory holds files")
+            .hint("Export to a file whose name ends in `.car`."));
+    }
     let exported = context.run(async |job: &Job| {
         if is_car {
-            engine.export_car(target, arguments.include_private, job).await
+            engine.export_car(target, arguments.include_private, arguments.since, job).await
         } else {
             engine.export_directory(target, arguments.include_private, job).await
         }
@@ -46,7 +57,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     output.data(&format!("{}\n", exported.root))?;
     output.finish()?;
     output.message(&format!("Exported to {}: {}.", target.display(), summary(&exported, is_car)));
-    if is_car {
+    if arguments.since.is_some() {
+        output.message(&format!("`roadstead import {}` takes it where that root is.", target.display()));
+    } else if is_car {
         output.message(&format!("`ipfs dag import {}` gives it to an IPFS node.", target.display()));
     }
     Ok(Exit::Done)
@@ -67,9 +80,12 @@ fn summary(exported: &Exported, is_car: bool) -> String {
         .map(|(number, one, many)| count(number, one, many))
         .collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    let shared =
-        if exported.hard_links + exported.reflinks > 0 { ", of which links take no space of their own" } else { "" };
-    format!("{}{kinds}, {} in all{shared}", count(exported.files, "file", "files"), bytes(exported.bytes))
+    let written = match exported.written {
+        0 => "all were there already".to_owned(),
+        all if all == exported.files => format!("{} written, the rest links", bytes(exported.written_bytes)),
+        some => format!("{} new or changed, {} written", some, bytes(exported.written_bytes)),
+    };
+    format!("{}{kinds} of {} together; {written}", count(exported.files, "file", "files"), bytes(exported.bytes))
 }
 
 #[cfg(test)]
@@ -83,7 +99,9 @@ mod tests {
             bytes: 43 << 20,
             hard_links: 100,
             reflinks: 0,
-            copies: 1,
+            copies: 20,
+            written: 120,
+            written_bytes: 1 << 20,
             blocks: 7,
         }
     }
@@ -92,8 +110,10 @@ mod tests {
     fn what_a_person_reads() {
         assert_eq!(
             summary(&sample(), false),
-            "120 files (100 hard links, 1 copy), 43 MiB in all, of which links take no space of their own"
+            "120 files (100 hard links, 20 copies) of 43 MiB together; 1.0 MiB written, the rest links"
         );
+        assert!(summary(&Exported { written: 3, ..sample() }, false).ends_with("; 3 new or changed, 1.0 MiB written"));
+        assert!(summary(&Exported { written: 0, ..sample() }, false).ends_with("; all were there already"));
         assert_eq!(summary(&sample(), true), "7 blocks, 43 MiB");
     }
 

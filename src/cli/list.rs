@@ -11,7 +11,7 @@ use super::suggest::with_suggestions;
 use super::table::{Cell, Column, Table};
 use crate::engine::request::Pick;
 use crate::engine::view::{ImageRow, RepositoryRow};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::text::{bytes, count};
 
 const COLUMNS: &str = "\
@@ -20,6 +20,9 @@ Columns of repositories:
   STORED    each blob once
   UNIQUE    of that, what no other repository needs
   UPSTREAM  where it is mirrored from; the registry alone where the name says the rest";
+
+/// What somebody reads who has just begun.
+const EMPTY: &str = "There is nothing here yet. `roadstead add nginx:alpine` mirrors a first image; `roadstead demo` shows all of it, without network.";
 
 /// What to list.
 #[derive(Debug, Args)]
@@ -32,8 +35,17 @@ pub(super) struct Arguments {
 
 /// Lists.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = context.open_to_read()?;
     let output = &context.output;
+    let engine = match context.open_to_read() {
+        Ok(engine) => engine,
+        // Nobody has named a place, so nothing is missing: it is the beginning.
+        Err(error) if error.kind() == Kind::NotFound && arguments.pick.is_none() && context.is_new() => {
+            output.json(&[(); 0])?;
+            output.message(EMPTY);
+            return Ok(Exit::Done);
+        }
+        Err(error) => return Err(error),
+    };
     if let Some(pick) = &arguments.pick {
         let rows = with_suggestions(engine.images(pick), &engine, std::slice::from_ref(pick))?;
         output.json(&rows)?;
@@ -43,7 +55,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let rows = engine.repositories()?;
     output.json(&rows)?;
     if rows.is_empty() {
-        output.message("There is nothing here yet. `roadstead add REF` mirrors an image.");
+        output.message(EMPTY);
     } else {
         output.table(&repositories(&rows))?;
     }
@@ -143,6 +155,7 @@ pub(super) mod tests {
                 private: true,
                 published: false,
                 images: 1,
+                stale: 0,
                 figures: figures(612 << 20, 612 << 20, 574 << 20),
             },
             RepositoryRow {
@@ -152,6 +165,7 @@ pub(super) mod tests {
                 private: false,
                 published: true,
                 images: 12,
+                stale: 0,
                 figures: figures(492 << 20, 88 << 20, 3 << 20),
             },
         ]

@@ -201,7 +201,7 @@ mod tests {
             names.contains(&"roadstead.1".to_owned()) && names.contains(&"roadstead-config-show.1".to_owned()),
             "{names:?}"
         );
-        let inner = 2 + 7;
+        let inner = 3 + 7;
         assert_eq!(names.len(), inner + arguments::command().get_subcommands().count() + 1, "{names:?}");
         assert!(err.text().starts_with(&format!("Wrote {} pages to ", names.len())), "{}", err.text());
         let add = fs::read_to_string(directory.path().join("roadstead-add.1")).unwrap();

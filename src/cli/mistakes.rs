@@ -259,7 +259,7 @@ mod tests {
             "--jsn list",
             "add x --dryrun",
             "add x --platform",
-            "add x --platform amd64",
+            "add x --platform amd46",
             "completions tcsh",
             "list --color sometimes",
             "list -q -v",

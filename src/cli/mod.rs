@@ -6,20 +6,25 @@
 mod add;
 mod allow;
 mod arguments;
+mod client;
 mod completions;
 mod config;
 mod context;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 mod gc;
+mod groups;
 mod history;
+mod import;
 mod interface;
 mod list;
 mod man;
 mod mistakes;
 mod outdated;
 mod output;
+mod place;
 mod progress;
 mod publish;
 mod publish_plan;
@@ -27,6 +32,8 @@ mod publish_report;
 mod references;
 mod remove;
 mod report;
+mod restore;
+mod returning;
 mod rollback;
 mod root;
 mod serve;
@@ -108,6 +115,10 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Init(arguments) }) => {
             return config::init(arguments, &given, output);
         }
+        Verb::Config(config::Arguments { verb: config::ConfigVerb::Web(arguments) }) => {
+            return config::web(arguments, output);
+        }
+        Verb::Doctor(asked) => return doctor::run(asked, arguments.global.clone(), &given, output),
         _ => {}
     }
     let context = Context::new(arguments.global, &given, output.clone())?;
@@ -125,16 +136,19 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Stats => stats::run(&context),
         Verb::Root(arguments) => root::run(&arguments, &context),
         Verb::Export(arguments) => export::run(&arguments, &context),
+        Verb::Restore(arguments) => restore::run(&arguments, &context),
+        Verb::Import(arguments) => import::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
         Verb::Publish(arguments) => publish::run(&arguments, &context),
         Verb::Rollback(arguments) => rollback::run(&arguments, &context),
         Verb::Target(arguments) => target::run(&arguments, &context),
         Verb::History(arguments) => history::run(&arguments, &context),
         Verb::Diff(arguments) => diff::run(&arguments, &context),
+        Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo => demo::run(&context),
         Verb::Config(_) => config::show(&context),
-        Verb::Completions(_) | Verb::Man(_) => Ok(Exit::Done),
+        Verb::Completions(_) | Verb::Man(_) | Verb::Doctor(_) => Ok(Exit::Done),
     }
 }
 

@@ -70,10 +70,21 @@ fn consequence(plan: &RemovePlan) -> String {
 
 /// What does not become free, and why.
 fn stays(plan: &RemovePlan) -> Option<String> {
-    let shared = (plan.shared > 0).then(|| format!("{} stay because others share them", bytes(plan.shared)));
+    let shared = (plan.shared > 0).then(|| format!("{} stay because {} them", bytes(plan.shared), sharers(plan)));
     let kept = (plan.kept > 0).then(|| format!("{} stay because published roots need them", bytes(plan.kept)));
     let both: Vec<String> = shared.into_iter().chain(kept).collect();
     (!both.is_empty()).then(|| both.join(", and "))
+}
+
+/// Who needs the rest, as the subject of a sentence.
+fn sharers(plan: &RemovePlan) -> String {
+    let names: Vec<String> = plan.shared_with.iter().map(|name| printable(name)).collect();
+    match (names.as_slice(), plan.shared_by.saturating_sub(names.len() as u64)) {
+        ([], _) => "others share".to_owned(),
+        ([only], 0) => format!("{only} shares"),
+        ([first @ .., last], 0) => format!("{} and {last} share", first.join(", ")),
+        (some, more) => format!("{} and {} share", some.join(", "), count(more, "other image", "other images")),
+    }
 }
 
 fn table(plan: &RemovePlan) -> Table {
@@ -112,11 +123,15 @@ mod tests {
 
     #[test]
     fn what_a_person_reads() {
-        let mut plan = RemovePlan { images: vec![], repositories: vec![], frees: 3 << 20, shared: 38 << 20, kept: 0 };
+        let mut plan = RemovePlan { frees: 3 << 20, shared: 38 << 20, ..RemovePlan::default() };
         assert_eq!(
             summary(&plan, "removed", "will free"),
             "0 images removed; `roadstead gc` will free 3.0 MiB, and 38 MiB stay because others share them."
         );
+        (plan.shared_with, plan.shared_by) = (vec!["a:1".into(), "b:2".into()], 2);
+        assert_eq!(stays(&plan).unwrap(), "38 MiB stay because a:1 and b:2 share them");
+        plan.shared_by = 12;
+        assert_eq!(stays(&plan).unwrap(), "38 MiB stay because a:1, b:2 and 10 other images share them");
         plan.repositories = vec!["library/nginx".into()];
         plan.shared = 0;
         assert_eq!(
@@ -129,7 +144,8 @@ mod tests {
             "0 images would be removed, and with them the repository library/nginx; no disk space becomes free: 2.0 MiB stay \
              because published roots need them."
         );
-        plan.shared = 1 << 20;
+        (plan.shared, plan.shared_by) = (1 << 20, 0);
+        plan.shared_with.clear();
         assert_eq!(
             consequence(&plan),
             "Nothing becomes free: 1.0 MiB stay because others share them, and 2.0 MiB stay because published roots need them."

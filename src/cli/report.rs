@@ -15,6 +15,7 @@
 //! | `stats` | `engine::view::Statistics` |
 //! | `root` | [`RootReport`] |
 //! | `export` | `engine::Exported` |
+//! | `restore`, `import` | `returning::ReturnReport` |
 //! | `verify` | `engine::view::Verified` |
 //! | `publish`, `rollback` | [`super::publish_report::PublishReport`] |
 //! | `target add`, `set`, `show` | [`TargetReport`]; `target list` an array of `engine::target::TargetView` |
@@ -271,7 +272,7 @@ impl ImageReport {
 }
 
 impl FailedReport {
-    fn of(failed: &FailedRequest) -> Self {
+    pub(super) fn of(failed: &FailedRequest) -> Self {
         Self { request: failed.request.clone(), error: error_document(&failed.error) }
     }
 }

@@ -80,8 +80,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until it is stopped by ^C or SIGTERM.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = context.open_to_read()?;
-    let options = arguments.options(engine.settings()?.name);
+    let engine = context.open_to_give()?;
+    let name = engine.settings()?.name;
+    let unnamed = name.is_none();
+    let options = arguments.options(name);
     let private = arguments.serves_private();
     let repositories = engine.repositories()?;
     let hidden = if private { 0 } else { hidden(&repositories) };
@@ -108,6 +110,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
                     };
                     output.message(&format!("Pull with `podman pull {flag}{host}/{example}`; ^C stops."));
                 }
+                if unnamed && example.is_some() {
+                    // The pages are content: the same for everyone who has the root, wherever they are served.
+                    output.message("The pages say HOST in their commands: `roadstead root --name NAME[:PORT]` gives the registry a name.");
+                }
                 if hidden > 0 {
                     output.message(&format!(
                         "{} not served; `--htpasswd` serves them to those who log in.",
@@ -123,7 +129,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 }
 
 /// An image that can be pulled, by its shortest name.
-fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
+pub(super) fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
     // Those with a short name first: they are what people know.
     let (short, long): (Vec<&RepositoryRow>, Vec<_>) =
         rows.iter().filter(|row| row.published || private).partition(|row| row.alias.is_some());

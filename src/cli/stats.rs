@@ -46,7 +46,7 @@ fn figures(statistics: &Statistics) -> Table {
     for (name, value, note) in [
         ("repositories", statistics.counts.repositories.to_string(), String::new()),
         ("images", statistics.counts.images.to_string(), String::new()),
-        ("blobs", statistics.counts.blobs.to_string(), String::new()),
+        ("blobs", statistics.counts.blobs.to_string(), "layers, configurations and manifests, each once".to_owned()),
         ("logical", bytes(statistics.logical), "every image in full".to_owned()),
         ("stored", bytes(statistics.stored), "each blob once".to_owned()),
         ("saved", bytes(statistics.saved), saved),
@@ -119,7 +119,7 @@ mod tests {
             figures(&sample()).render(None, Paint::new(false)),
             "repositories        2\n\
              images             13\n\
-             blobs              40\n\
+             blobs              40  layers, configurations and manifests, each once\n\
              logical       1.1 GiB  every image in full\n\
              stored        700 MiB  each blob once\n\
              saved         404 MiB  36% less than every image in full\n"

@@ -57,6 +57,10 @@ fn summary(verified: &Verified) -> String {
         0 => String::new(),
         number => format!(" {} repaired.", count(number, "blob was", "blobs were")),
     };
+    let elsewhere = match verified.left {
+        0 => String::new(),
+        left => format!(" {} where a lazy restore left them.", count(left, "blob is still", "blobs are still")),
+    };
     let published = match verified.published_roots {
         0 => String::new(),
         roots => format!(
@@ -65,8 +69,12 @@ fn summary(verified: &Verified) -> String {
         ),
     };
     format!(
-        "Read {}, {}: all are what their digests say, and the tree has its root.{published}{repaired}",
+        "Read {} of images{}, {}: all are what their digests say, and the tree has its root.{published}{elsewhere}{repaired}",
         count(verified.blobs, "blob", "blobs"),
+        match verified.others {
+            0 => String::new(),
+            others => format!(" and {}", count(others, "generated file", "generated files")),
+        },
         bytes(verified.bytes)
     )
 }
@@ -108,7 +116,9 @@ mod tests {
     fn sample() -> Verified {
         Verified {
             blobs: 40,
+            others: 22,
             bytes: 700 << 20,
+            left: 2,
             damaged: vec![
                 Damage {
                     digest: Digest::of(b"1"),
@@ -131,7 +141,7 @@ mod tests {
         let mut verified = sample();
         verified.repaired.push(Digest::of(b"1"));
         assert!(failure(&verified, true).is_none());
-        assert!(summary(&verified).ends_with("root. 2 blobs were repaired."), "{}", summary(&verified));
+        assert!(summary(&verified).ends_with("left them. 2 blobs were repaired."), "{}", summary(&verified));
         verified.published_roots = 1;
         assert!(summary(&verified).contains("1 published root that is kept is complete."), "{}", summary(&verified));
         verified.missing.push("bafy".into());

@@ -128,6 +128,20 @@ impl Settings {
         })
     }
 
+    /// What is in force without a configuration file.
+    pub fn without_file(given: &Given) -> Self {
+        let wait = given.wait.clone().unwrap_or(Setting::new(Self::WAIT, Origin::Default));
+        Self {
+            config: Self::locate(given),
+            config_exists: false,
+            data_dir: Setting::layered(given.data_dir.clone(), None, || Some(directories()?.data_dir().to_owned())),
+            wait,
+            max_parallel: Setting::new(Self::MAX_PARALLEL, Origin::Default),
+            registries: BTreeMap::new(),
+            interface: InterfaceSettings::default(),
+        }
+    }
+
     /// The data directory, or an error that says how to name one.
     pub fn data_dir(&self) -> Result<&Path> {
         let hint = "Name a directory with `--data-dir` or ROADSTEAD_DATA_DIR.";

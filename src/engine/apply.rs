@@ -52,6 +52,16 @@ impl Engine {
     /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.
     pub async fn apply_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
         let _listening = self.notices.listen(job);
+        let _lock = match plan.images.iter().filter(|image| image.change != Change::Unchanged).collect::<Vec<_>>()[..] {
+            [] => None,
+            [one] => Some(self.lock(&format!("{verb} {}", one.request), job).await?),
+            ref many => Some(self.lock(&format!("{verb} {} images", many.len()), job).await?),
+        };
+        self.run_add(plan, verb, job).await
+    }
+
+    /// The same, for who has the right to change the catalog already.
+    pub(super) async fn run_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
         let mut added = Added { recorded: Vec::new(), failed: plan.failed, fetched: 0, root: None };
         let images: Vec<PlannedImage> =
             plan.images.into_iter().filter(|image| image.change != Change::Unchanged).collect();
@@ -59,11 +69,6 @@ impl Engine {
             added.root = self.root()?;
             return Ok(added);
         }
-        let what = match images.as_slice() {
-            [one] => format!("{verb} {}", one.request),
-            many => format!("{verb} {} images", many.len()),
-        };
-        let _lock = self.lock(&what, job).await?;
         job.meter().expect(plan.new_bytes);
         job.tell(Event::Fetching { blobs: plan.fetch.len() as u64, bytes: plan.new_bytes });
         let mut run = Run {

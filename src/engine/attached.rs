@@ -39,9 +39,16 @@ impl Engine {
         let mut bytes = 0;
         let refuse =
             |why: String| Err(Error::new(Kind::Verification, format!("{} is refused: {why}", placed.request.source)));
-        for _ in 0..ATTACHED_DEPTH {
+        for depth in 0..ATTACHED_DEPTH {
+            // Records say what is attached to an image, and nothing of what is attached to that.
+            let recorded = placed.recorded.as_ref().filter(|_| depth == 0);
             let mut found = stream::iter(next)
-                .map(|subject| async move { self.attached_of(placed, subject).await })
+                .map(|subject| async move {
+                    match recorded {
+                        Some(recorded) => self.take_recorded(placed, subject, recorded).await,
+                        None => self.attached_of(placed, subject).await,
+                    }
+                })
                 .buffer_unordered(AT_ONCE);
             let mut deeper = Vec::new();
             while let Some(attached) = found.next().await {
@@ -117,6 +124,27 @@ impl Engine {
                 format!("{} is refused: {} things are attached to {subject}", placed.request.source, found.len()),
             ));
         }
+        self.take_attached(placed, subject, found).await
+    }
+
+    /// What records say is attached to a manifest.
+    async fn take_recorded(
+        &self,
+        placed: &Placed,
+        subject: Digest,
+        recorded: &[(Digest, Option<Tag>, Digest)],
+    ) -> Result<Vec<AttachedImage>> {
+        let of_it = recorded.iter().filter(|(about, ..)| *about == subject);
+        let found = of_it.map(|(_, tag, digest)| (tag.clone(), Target::Digest(*digest))).collect();
+        self.take_attached(placed, subject, found).await
+    }
+
+    async fn take_attached(
+        &self,
+        placed: &Placed,
+        subject: Digest,
+        found: Vec<(Option<Tag>, Target)>,
+    ) -> Result<Vec<AttachedImage>> {
         let mut bytes = 0;
         let mut attached = Vec::with_capacity(found.len());
         for (tag, target) in found {

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::Engine;
 use crate::catalog::blobs::{self, Blob};
-use crate::catalog::nodes;
+use crate::catalog::{left_blobs, nodes};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::unixfs::file::{self, Part};
@@ -62,7 +62,10 @@ impl Engine {
                         None => {
                             let file = match &mut stored {
                                 Some(file) => file,
-                                None => stored.insert(self.store.open_blob(&blob.digest)?),
+                                None => {
+                                    self.bring(connection, blob)?;
+                                    stored.insert(self.store.open_blob(&blob.digest)?)
+                                }
                             };
                             file.seek(SeekFrom::Start(offset))?;
                             file.take(length).read_to_end(&mut buffer)?;
@@ -76,6 +79,13 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether the bytes of a blob are here, or were left elsewhere until they are needed.
+    pub(super) fn is_here(&self, connection: &Connection, blob: &Blob) -> Result<bool> {
+        Ok(blob.inline
+            || self.store.contains(&blob.digest, blob.size)?
+            || left_blobs::place(connection, blob.id)?.is_some())
     }
 
     /// A file can be used without reading it; what can be seen without that is looked at.

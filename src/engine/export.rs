@@ -1,5 +1,6 @@
 //! The tree as files, and as a CAR: what any web host, and any IPFS node, takes as it is.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -14,6 +15,7 @@ use super::Engine;
 use super::blocks::{blob_of, is_directory};
 use super::exported::Temporary;
 use super::job::{Event, Job};
+use super::since::short;
 use super::verify::panicked;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, state};
@@ -37,8 +39,35 @@ pub struct Exported {
     pub reflinks: u64,
     /// Files that are copies.
     pub copies: u64,
+    /// Files that this export wrote; the others were there from a former one.
+    pub written: u64,
+    /// Bytes of what it wrote that take room of their own: links don't.
+    pub written_bytes: u64,
     /// Blocks of a CAR.
     pub blocks: u64,
+}
+
+impl Exported {
+    /// Nothing yet.
+    fn of(root: Cid) -> Self {
+        Self {
+            root,
+            files: 0,
+            bytes: 0,
+            hard_links: 0,
+            reflinks: 0,
+            copies: 0,
+            written: 0,
+            written_bytes: 0,
+            blocks: 0,
+        }
+    }
+
+    /// Counts a file that was not there; `room` is what it takes.
+    fn wrote(&mut self, room: u64) {
+        self.written += 1;
+        self.written_bytes += room;
+    }
 }
 
 fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -69,8 +98,7 @@ impl Engine {
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
         let root = Self::root_to_export(&reader)?;
         super::exported::claim(target)?;
-        let mut exported =
-            Exported { root: root.cid, files: 0, bytes: 0, hard_links: 0, reflinks: 0, copies: 0, blocks: 0 };
+        let mut exported = Exported::of(root.cid);
         self.write_entries(&reader, &root, target, job, &mut exported)?;
         super::exported::finish(target, &root.cid.to_string())?;
         Ok(exported)
@@ -110,16 +138,22 @@ impl Engine {
             exported.files += 1;
             exported.bytes += blob.size;
             if blob.inline {
-                super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)?;
+                if super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)? {
+                    exported.wrote(blob.size);
+                }
                 exported.copies += 1;
             } else {
+                self.bring(connection, &blob)?;
                 self.check_length(&blob)?;
-                super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
-                match self
+                let there = super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
+                let kind = self
                     .store
                     .link_out(&blob.digest, &path)
-                    .context(|| format!("can't export to {}", path.display()))?
-                {
+                    .context(|| format!("can't export to {}", path.display()))?;
+                if !there {
+                    exported.wrote(if kind == LinkKind::Copy { blob.size } else { 0 });
+                }
+                match kind {
                     LinkKind::HardLink => exported.hard_links += 1,
                     LinkKind::Reflink => exported.reflinks += 1,
                     LinkKind::Copy => exported.copies += 1,
@@ -134,21 +168,34 @@ impl Engine {
     }
 
     /// Writes every block of the tree into a CARv1 file, which appears under its name only when it is complete.
-    /// With `include_private`, as if every private repository were allowed.
-    pub async fn export_car(self: &Arc<Self>, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+    /// With `include_private`, as if every private repository were allowed; with `since`, without the blocks that this root
+    /// has, which the catalog must still hold whole.
+    pub async fn export_car(
+        self: &Arc<Self>,
+        target: &Path,
+        include_private: bool,
+        since: Option<Cid>,
+        job: &Job,
+    ) -> Result<Exported> {
         let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
-        spawn_blocking(move || engine.write_car(&target, include_private, &job)).await.map_err(panicked)?
+        spawn_blocking(move || engine.write_car(&target, include_private, since.as_ref(), &job))
+            .await
+            .map_err(panicked)?
     }
 
-    fn write_car(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
+    fn write_car(&self, target: &Path, include_private: bool, since: Option<&Cid>, job: &Job) -> Result<Exported> {
         let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
         let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
         let root = Self::root_to_export(&reader)?;
+        let there = match since {
+            Some(since) => super::since::blocks_of(&reader, self.profile, since, job)?,
+            None => HashSet::new(),
+        };
         job.meter().expect(root.tsize);
         let words = || format!("can't write {}", target.display());
         let (temporary, file) = Temporary::beside(target).context(words)?;
         let mut out = Out { writer: BufWriter::with_capacity(1 << 20, file), job, blocks: 0, bytes: 0 };
-        let written = self.write_blocks(&reader, &root, &mut out);
+        let written = self.write_blocks(&reader, &root, there, &mut out);
         let finished = written.and_then(|()| {
             let file = out.writer.into_inner().map_err(|error| Error::from(error.into_error()))?;
             Ok(file.sync_all()?)
@@ -156,29 +203,32 @@ impl Engine {
         finished.context(words)?;
         fs::rename(&temporary.path, target).context(words)?;
         Ok(Exported {
-            root: root.cid,
-            files: 0,
             bytes: out.bytes,
-            hard_links: 0,
-            reflinks: 0,
-            copies: 0,
+            written: 1,
+            written_bytes: out.bytes,
             blocks: out.blocks,
+            ..Exported::of(root.cid)
         })
     }
 
-    /// Every block below the root, each directory and file once, parents before their children.
-    fn write_blocks(&self, connection: &Connection, root: &Link, out: &mut Out<'_>) -> Result<()> {
+    /// Every block below the root that is not `seen`, each directory and file once, parents before their children.
+    fn write_blocks(
+        &self,
+        connection: &Connection,
+        root: &Link,
+        mut seen: HashSet<u128>,
+        out: &mut Out<'_>,
+    ) -> Result<()> {
         out.write(&car::header(&[root.cid]))?;
-        let mut seen = std::collections::HashSet::new();
         let mut todo = vec![*root];
         let mut store = nodes::Nodes::of(connection);
         while let Some(link) = todo.pop() {
-            if !seen.insert(link.cid) {
+            if !seen.insert(short(&link.cid)) {
                 continue;
             }
             if is_directory(connection, &link)? {
                 directory::nodes(&mut store, &link, &mut |node| {
-                    if node.cid == link.cid || seen.insert(node.cid) {
+                    if node.cid == link.cid || seen.insert(short(&node.cid)) {
                         out.block(&node.cid, &node.bytes)
                     } else {
                         Ok(())
@@ -200,11 +250,11 @@ impl Engine {
         &self,
         connection: &Connection,
         blob: &Blob,
-        seen: &mut std::collections::HashSet<Cid>,
+        seen: &mut HashSet<u128>,
         out: &mut Out<'_>,
     ) -> Result<()> {
         // A block of several files is written once; the root has been seen by who found the file.
-        let mut wanted = |_: usize, cid: &Cid| *cid == blob.link.cid || seen.insert(*cid);
+        let mut wanted = |_: usize, cid: &Cid| *cid == blob.link.cid || seen.insert(short(cid));
         self.file_blocks(connection, blob, &mut wanted, &mut |block| out.block(&block.cid, block.bytes))
     }
 }

@@ -47,6 +47,15 @@ fn mark(target: &Path, text: &str) -> Result<()> {
     fs::rename(&new, target.join(MARK)).context(words)
 }
 
+/// The root that a complete export is marked with; none if it is not complete, or no export.
+pub(super) fn root_of(target: &Path) -> Result<Option<cid::Cid>> {
+    use std::io::Read as _;
+    let Ok(file) = File::open(target.join(MARK)) else { return Ok(None) };
+    let mut text = String::new();
+    file.take(200).read_to_string(&mut text).context(|| format!("can't read {}", target.join(MARK).display()))?;
+    Ok(text.trim().parse().ok())
+}
+
 /// Says that the export is complete.
 pub(super) fn finish(target: &Path, root: &str) -> Result<()> {
     mark(target, &format!("{root}\n"))
@@ -78,24 +87,28 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a small file, unless it is what it should be. A new file replaces an old one: it might be a hard link.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a small file, unless it is what it should be; whether it was written. A new file replaces an old one: it might be a
+/// hard link.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<bool> {
     let words = || format!("can't write {}", path.display());
     if let Ok(found) = fs::symlink_metadata(path) {
         if found.is_file() && found.len() == bytes.len() as u64 && fs::read(path).is_ok_and(|old| old == bytes) {
-            return Ok(());
+            return Ok(false);
         }
         clear(path).context(words)?;
     }
-    fs::write(path, bytes).context(words)
+    fs::write(path, bytes).context(words).map(|()| true)
 }
 
-/// Removes what is in the way of a link, unless it is that link.
-pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<()> {
+/// Removes what is in the way of a link, unless it is that link; whether it is.
+pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
     let same = fs::metadata(blob).is_ok_and(|blob| blob.ino() == found.ino() && blob.dev() == found.dev());
-    if same { Ok(()) } else { clear(path).context(|| format!("can't replace {}", path.display())) }
+    if !same {
+        clear(path).context(|| format!("can't replace {}", path.display()))?;
+    }
+    Ok(same)
 }
 
 fn clear(path: &Path) -> std::io::Result<()> {

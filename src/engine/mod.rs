@@ -29,9 +29,12 @@ mod referrers;
 mod remove;
 pub mod request;
 mod resolve;
+pub mod restore;
 mod settle;
 pub mod shelf;
 mod show;
+mod since;
+pub mod standing;
 pub mod target;
 #[cfg(test)]
 mod tests;
@@ -43,9 +46,10 @@ pub mod view;
 
 pub use export::Exported;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cid::Cid;
@@ -80,10 +84,13 @@ pub struct Engine {
     store: Store,
     registries: Registries,
     notices: Arc<notices::Notices>,
+    kept_manifests: standing::KeptManifests,
     wait: Duration,
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
     plan: AtomicI64,
+    /// Places that have blobs which were left there, as far as they were needed.
+    sources: Mutex<HashMap<String, Arc<dyn crate::node::source::BlockSource>>>,
 }
 
 impl Engine {
@@ -112,9 +119,11 @@ impl Engine {
             store,
             registries: Registries::new(options.registries),
             notices,
+            kept_manifests: standing::KeptManifests::default(),
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),
+            sources: Mutex::default(),
         })
     }
 

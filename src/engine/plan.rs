@@ -53,6 +53,8 @@ pub struct PlannedImage {
     pub platforms: Vec<String>,
     /// Upstream gives it only to those who log in.
     pub private: bool,
+    /// It was published although it is private, and stays so: it comes back from there.
+    pub(super) allowed: bool,
     /// Upstream speaks plain HTTP.
     pub insecure: bool,
     /// Bytes of everything it consists of.
@@ -214,7 +216,7 @@ pub struct Added {
 }
 
 /// What is to be removed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct RemovePlan {
     /// The images.
     pub images: Vec<RemovedImage>,
@@ -224,6 +226,10 @@ pub struct RemovePlan {
     pub frees: u64,
     /// Bytes that stay because other images share them.
     pub shared: u64,
+    /// Those images, the first few by how much they share.
+    pub shared_with: Vec<String>,
+    /// How many they are.
+    pub shared_by: u64,
     /// Bytes that stay because published roots that are kept need them.
     pub kept: u64,
 }

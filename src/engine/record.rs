@@ -157,6 +157,9 @@ impl Engine {
         }
         let added =
             repositories::add(writer, &image.name, image.upstream.as_ref(), image.alias.as_ref(), image.private)?;
+        if image.allowed {
+            repositories::set_visibility(writer, added.id, image.private, true)?;
+        }
         if image.insecure {
             repositories::set_insecure(writer, added.id, true)?;
         }

@@ -19,11 +19,14 @@ use crate::image::Reference;
 use crate::site::paths;
 use crate::unixfs::tree;
 
+/// How many images that share something are named.
+const NAMED: u64 = 3;
+
 impl Engine {
     /// Plans to remove these images; a bare name means the whole repository.
     pub fn plan_remove(&self, picks: &[Pick]) -> Result<RemovePlan> {
         let reader = self.catalog.read()?;
-        let mut plan = RemovePlan { images: Vec::new(), repositories: Vec::new(), frees: 0, shared: 0, kept: 0 };
+        let mut plan = RemovePlan::default();
         let mut chosen = BTreeSet::new();
         let mut touched = BTreeMap::new();
         let mut todo = Vec::new();
@@ -68,6 +71,7 @@ impl Engine {
         plan.kept = kept(&reader, &ids)?;
         plan.frees = figures.unique - plan.kept;
         plan.shared = figures.stored - figures.unique;
+        (plan.shared_with, plan.shared_by) = statistics::keepers(&reader, &ids, NAMED)?;
         Ok(plan)
     }
 

@@ -13,6 +13,8 @@ pub enum Source {
     Registry(Reference),
     /// A file or directory here.
     Local(LocalSource),
+    /// A published tree, which has it under this name.
+    Tree(String),
 }
 
 impl std::str::FromStr for Source {
@@ -31,6 +33,7 @@ impl fmt::Display for Source {
         match self {
             Self::Registry(reference) => reference.fmt(f),
             Self::Local(source) => source.fmt(f),
+            Self::Tree(name) => f.write_str(name),
         }
     }
 }

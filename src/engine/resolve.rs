@@ -40,6 +40,19 @@ pub(super) struct Placed {
     pub(super) tag: Option<Tag>,
     /// What it will follow upstream.
     pub(super) follows: Follows,
+    /// What is attached to it, where records say so: subject, tag and digest of each. None: the registry is asked.
+    pub(super) recorded: Option<Vec<(Digest, Option<Tag>, Digest)>>,
+}
+
+/// An image, and the registry and the repository there that its blobs are fetched from.
+pub(super) type Found = (PlannedImage, (Arc<dyn Registry>, RepositoryName));
+
+/// A request, and what came of asking for it.
+pub(super) struct Resolved {
+    /// Its place among the requests.
+    pub(super) index: usize,
+    pub(super) request: String,
+    pub(super) outcome: Result<Found>,
 }
 
 impl Engine {
@@ -51,7 +64,7 @@ impl Engine {
         let mut resolved = stream::iter(requests.iter().enumerate())
             .map(async |(index, request)| {
                 let outcome = job.or_cancelled(self.resolve(request, job)).await;
-                (index, request.source.to_string(), outcome)
+                Resolved { index, request: request.source.to_string(), outcome }
             })
             .buffer_unordered(AT_ONCE);
         let mut outcomes = Vec::with_capacity(requests.len());
@@ -60,12 +73,17 @@ impl Engine {
             job.tell(Event::Resolving { done: outcomes.len() as u64, total });
         }
         job.check()?;
-        outcomes.sort_by_key(|(index, ..)| *index);
+        self.plan_of(outcomes)
+    }
+
+    /// Makes a plan of requests that were resolved.
+    pub(super) fn plan_of(&self, mut outcomes: Vec<Resolved>) -> Result<AddPlan> {
+        outcomes.sort_by_key(|resolved| resolved.index);
         let mut plan =
             AddPlan { images: Vec::new(), failed: Vec::new(), fetch: Vec::new(), new_bytes: 0, known_bytes: 0 };
         let mut places: BTreeMap<(String, String), Digest> = BTreeMap::new();
         let mut sources = Vec::new();
-        for (_, request, outcome) in outcomes {
+        for Resolved { request, outcome, .. } in outcomes {
             match outcome {
                 Err(error) => plan.failed.push(FailedRequest { request, error }),
                 Ok((image, source)) => {
@@ -112,7 +130,7 @@ impl Engine {
             let shown = image.shown();
             let mut new_bytes = 0;
             let allowed = repositories::by_name(&reader, image.name.as_str())?.is_some_and(|known| known.allowed);
-            let published = !image.private || allowed;
+            let published = !image.private || allowed || image.allowed;
             let attached = image.attached.iter().flat_map(|attached| attached.blobs.iter());
             let mut of_this = BTreeSet::new();
             for wanted in image.blobs.iter().chain(attached) {
@@ -122,9 +140,8 @@ impl Engine {
                 let here = match seen.entry(wanted.digest) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(unknown) => {
-                        unknown.insert(blobs::by_digest(&reader, &wanted.digest)?.filter(|blob| {
-                            blob.inline || self.store.contains(&wanted.digest, wanted.size).unwrap_or(false)
-                        }))
+                        let known = blobs::by_digest(&reader, &wanted.digest)?;
+                        unknown.insert(known.filter(|blob| self.is_here(&reader, blob).unwrap_or(false)))
                     }
                 };
                 // What only private repositories have is published elsewhere only if it is there, too: a digest is no
@@ -198,6 +215,7 @@ impl Engine {
                     alias,
                     tag,
                     follows,
+                    recorded: None,
                 })
             }
             Source::Local(source) => {
@@ -225,17 +243,24 @@ impl Engine {
                     alias: None,
                     tag: Some(tag.unwrap_or_else(Tag::latest)),
                     follows: Follows::Own,
+                    recorded: None,
                 })
             }
+            Source::Tree(name) => Err(Error::new(
+                Kind::Unexpected,
+                format!("{name} is in a published tree, which is no registry by itself"),
+            )),
         }
     }
 
-    async fn resolve(
-        &self,
-        request: &AddRequest,
-        job: &Job,
-    ) -> Result<(PlannedImage, (Arc<dyn Registry>, RepositoryName))> {
+    async fn resolve(&self, request: &AddRequest, job: &Job) -> Result<Found> {
         let placed = self.place(request).await?;
+        self.resolve_placed(placed, job).await
+    }
+
+    /// Asks what a request whose place is worked out consists of.
+    pub(super) async fn resolve_placed(&self, placed: Placed, job: &Job) -> Result<Found> {
+        let request = &placed.request;
         let (existing, expected) = self.look_up(&placed)?;
         // What came along was chosen by nobody.
         let asked_for = existing.as_ref().filter(|image| image.attached_to.is_none());
@@ -251,7 +276,9 @@ impl Engine {
         let digest = top.digest;
         let mut closure = Closure::new(self, &placed, selection.clone(), all_manifests);
         closure.walk_top(Arc::clone(&top)).await?;
-        closure.require(request.selection.as_ref().unwrap_or(&selection), request.selection.is_some())?;
+        // What records choose was there when it was chosen, which upstream may have changed since.
+        let explicit = request.selection.is_some() && placed.recorded.is_none();
+        closure.require(request.selection.as_ref().unwrap_or(&selection), explicit)?;
         let mut attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
         self.leave_out_asked_for(&placed, &mut attached)?;
         let private = match &placed.upstream {
@@ -272,6 +299,7 @@ impl Engine {
             all_manifests,
             platforms: platforms.into_iter().map(|platform| platform.to_string()).collect(),
             private,
+            allowed: false,
             insecure: request.insecure,
             logical: 0,
             new_bytes: 0,
@@ -291,7 +319,7 @@ impl Engine {
     }
 
     /// The image that the catalog has under this name, after checking that the name is free for this upstream.
-    fn look_up(&self, placed: &Placed) -> Result<(Option<Image>, Option<Expected>)> {
+    pub(super) fn look_up(&self, placed: &Placed) -> Result<(Option<Image>, Option<Expected>)> {
         let reader = self.catalog.read()?;
         let Some(repository) = repositories::by_name(&reader, placed.name.as_str())? else {
             super::names::check_new(&reader, placed)?;
@@ -329,6 +357,14 @@ impl Engine {
         {
             return Ok(known);
         }
+        // A plan that is made again: what the tag means may have changed, what a digest means has not.
+        if matches!(placed.target, Target::Tag(_))
+            && self.kept_manifests.has_any(placed.upstream.as_ref())
+            && let Some(digest) = placed.registry.head(&placed.repository, &placed.target).await?.digest
+            && let Some(kept) = self.kept_manifests.get(placed.upstream.as_ref(), &digest)
+        {
+            return Ok(kept);
+        }
         self.fetch_manifest(placed, &placed.target).await
     }
 
@@ -346,10 +382,17 @@ impl Engine {
     }
 
     pub(super) async fn fetch_manifest(&self, placed: &Placed, target: &Target) -> Result<Arc<PlannedManifest>> {
+        if let Target::Digest(digest) = target
+            && let Some(kept) = self.kept_manifests.get(placed.upstream.as_ref(), digest)
+        {
+            return Ok(kept);
+        }
         let fetched = placed.registry.manifest(&placed.repository, target).await?;
         let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
             .context(|| format!("{} of {}", target, placed.request.source))?;
-        Ok(Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest }))
+        let planned = Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest });
+        self.kept_manifests.put(placed.upstream.as_ref(), &planned);
+        Ok(planned)
     }
 
     /// What a plan changes about an image that is there.

@@ -96,6 +96,7 @@ impl Engine {
         if blob.inline {
             return Ok(Some(Blob::Bytes(blobs::bytes(&reader, blob.id)?)));
         }
+        self.bring(&reader, &blob)?;
         Ok(Some(Blob::File(self.store.path(digest), blob.size)))
     }
 

@@ -103,6 +103,7 @@ impl Engine {
 pub(super) fn repository_row(connection: &Connection, repository: Repository) -> Result<RepositoryRow> {
     Ok(RepositoryRow {
         images: images::count(connection, repository.id)?,
+        stale: images::stale(connection, repository.id)?,
         figures: statistics::repository(connection, repository.id)?,
         published: repository.is_published(),
         private: repository.private,

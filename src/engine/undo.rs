@@ -193,6 +193,7 @@ impl Former {
             all_manifests: self.all_manifests,
             platforms: Vec::new(),
             private: self.private,
+            allowed: false,
             insecure: self.insecure,
             logical: self.logical,
             new_bytes: 0,
@@ -292,7 +293,7 @@ impl Engine {
             let row = blobs::by_digest(connection, digest)?;
             let here = match &row {
                 Some(blob) if *role == Role::Manifest as u8 => blob.inline,
-                Some(blob) => blob.inline || self.store.contains(digest, *size)?,
+                Some(blob) => blob.size == *size && self.is_here(connection, blob)?,
                 None => false,
             };
             if !here {

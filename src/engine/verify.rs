@@ -11,7 +11,7 @@ use super::plan::PlannedBlob;
 use super::touched::{Touched, TouchedRepository};
 use super::view::{Damage, Verified};
 use crate::catalog::blobs::Blob;
-use crate::catalog::{Catalog, Writer, blobs, images, repositories, settings, state, statistics};
+use crate::catalog::{Catalog, Writer, blobs, images, left_blobs, repositories, settings, state, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::store::Verdict;
@@ -30,8 +30,11 @@ impl Engine {
         let total = all.len() as u64;
         for (done, blob) in all.into_iter().enumerate() {
             job.check()?;
-            verified.blobs += 1;
-            verified.bytes += blob.size;
+            if self.is_left(&blob)? {
+                verified.left += 1;
+                continue;
+            }
+            verified.count(&blob, statistics::is_counted(&*self.catalog.read()?, blob.id)?);
             if let Some(problem) = self.check_blob(blob.clone(), job).await?
                 && self.is_still_needed(&blob.digest)?
             {
@@ -61,6 +64,11 @@ impl Engine {
             Ok(())
         })?;
         Ok(all)
+    }
+
+    /// Whether it is not here because it was left elsewhere.
+    fn is_left(&self, blob: &Blob) -> Result<bool> {
+        Ok(self.store.size(&blob.digest)?.is_none() && left_blobs::place(&*self.catalog.read()?, blob.id)?.is_some())
     }
 
     /// Whether it was not removed and reclaimed while it was being checked.
@@ -107,8 +115,7 @@ impl Engine {
         let mut damaged = Vec::new();
         blobs::each_inline(&reader, |blob| {
             let bytes = blobs::bytes(&reader, blob.id)?;
-            verified.blobs += 1;
-            verified.bytes += blob.size;
+            verified.count(&blob, statistics::is_counted(&reader, blob.id)?);
             if Digest::of(&bytes) != blob.digest || file::of_bytes(self.profile, &bytes).0 != blob.link {
                 damaged.push(blob);
             }
@@ -215,6 +222,14 @@ fn build_from_nothing(writer: &Writer<'_>) -> Result<cid::Cid> {
     let root = super::tree::update(writer, &settings, &touched)?;
     state::set_root(writer, &root)?;
     Ok(root.cid)
+}
+
+impl Verified {
+    /// Counts a file; `stats` counts only what images consist of, so that is told from the rest.
+    fn count(&mut self, blob: &Blob, of_an_image: bool) {
+        *if of_an_image { &mut self.blobs } else { &mut self.others } += 1;
+        self.bytes += blob.size;
+    }
 }
 
 /// A panic on another thread as an error.

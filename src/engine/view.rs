@@ -21,6 +21,9 @@ pub struct RepositoryRow {
     pub published: bool,
     /// Tags, and manifests pinned by digest.
     pub images: u64,
+    /// How many of them upstream had otherwise when it was asked last.
+    #[serde(skip)]
+    pub stale: u64,
     /// Dedup figures in bytes.
     #[serde(flatten)]
     pub figures: Figures,
@@ -256,10 +259,14 @@ pub enum Standing {
 /// What `verify` found.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Verified {
-    /// Blobs that were read.
+    /// What images consist of: layers, configurations, manifests, each once, as `stats` counts them.
     pub blobs: u64,
-    /// Bytes that were read.
+    /// What else was read: generated pages, lists and manifests, and what only published roots that are kept need.
+    pub others: u64,
+    /// Bytes of all of it.
     pub bytes: u64,
+    /// Blobs that a lazy restore left elsewhere until they are needed: nothing of them is here to be read.
+    pub left: u64,
     /// What was found to be wrong, in words.
     pub damaged: Vec<Damage>,
     /// Which of that was repaired.

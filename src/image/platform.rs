@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind};
 use crate::text::printable;
 
+/// Architectures in Go's words that mean Linux when they stand alone or before a variant, as docker and podman read them.
+const ARCHITECTURES: [&str; 12] =
+    ["386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64le", "riscv64", "s390x"];
+
 /// `os/architecture[/variant]`, in the words of Go's GOOS and GOARCH (OCI image spec, image-index.md).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
@@ -107,11 +111,16 @@ impl FromStr for Platform {
                 && part.len() <= 32
                 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'_')
         };
+        let known = |part: &str| ARCHITECTURES.contains(&part);
         match parts.as_slice() {
+            [architecture] if known(architecture) => Ok(Self::new("linux", architecture, None)),
+            [architecture, variant] if known(architecture) && word(variant) => {
+                Ok(Self::new("linux", architecture, Some(variant)))
+            }
             [os, architecture] if parts.iter().all(word) => Ok(Self::new(os, architecture, None)),
             [os, architecture, variant] if parts.iter().all(word) => Ok(Self::new(os, architecture, Some(variant))),
             _ => Err(Error::new(Kind::Usage, format!("`{}` is not a platform", printable(text)))
-                .hint("A platform is `os/architecture` or `os/architecture/variant`, for example `linux/amd64` or `linux/arm/v7`; or `all`.")),
+                .hint("A platform is `architecture` or `os/architecture[/variant]`, for example `amd64`, `linux/amd64` or `linux/arm/v7`; or `all`.")),
         }
     }
 }
@@ -198,8 +207,32 @@ mod tests {
     }
 
     #[test]
+    fn an_architecture_alone_is_of_linux() {
+        for (written, meant) in [
+            ("amd64", "linux/amd64"),
+            ("arm/v7", "linux/arm/v7"),
+            ("arm64/v8", "linux/arm64"),
+            ("windows/amd64", "windows/amd64"),
+        ] {
+            assert_eq!(written.parse::<Platform>().unwrap().to_string(), meant);
+        }
+        assert_eq!("amd64,arm64".parse::<Selection>().unwrap().to_string(), "linux/amd64,linux/arm64");
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "linux", "linux/", "/amd64", "linux/amd64/v1/x", "Linux/amd64", "linux/am d64", "linux/../x"] {
+        for bad in [
+            "",
+            "linux",
+            "x86_64",
+            "amd46",
+            "linux/",
+            "/amd64",
+            "linux/amd64/v1/x",
+            "Linux/amd64",
+            "linux/am d64",
+            "linux/../x",
+        ] {
             assert!(bad.parse::<Platform>().is_err(), "{bad:?}");
         }
         assert_eq!("all".parse::<Selection>().unwrap(), Selection::All);

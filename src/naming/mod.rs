@@ -3,7 +3,20 @@
 //! A [`Zone`] reads and replaces the TXT set at one name; adapters are RFC 2136, the hosted providers, and a person. Knows
 //! DNS; must not know nodes, nor the catalog. What a server says is untrusted.
 
+mod authority;
+pub mod dnslink;
+mod exchange;
+mod hosts;
+pub mod manual;
+pub mod provider;
+mod question;
+mod records;
+mod refusal;
+pub mod rfc2136;
 pub mod world;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

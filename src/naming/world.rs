@@ -17,12 +17,7 @@ const MOST: usize = 100;
 /// The TXT set of a name as the resolver has it, which may be older than what the authoritative servers say.
 pub async fn txt(name: &str) -> Result<TxtSet> {
     let failed = || Error::new(Kind::Network, format!("can't ask the resolver for {}", printable_within(name, 260)));
-    let mut builder = TokioResolver::builder_tokio().map_err(|error| failed().caused_by(error))?;
-    let options = builder.options_mut();
-    options.timeout = PATIENCE;
-    // What is asked for is the name as it is, not one below this machine's own domain.
-    options.ndots = 0;
-    let resolver = builder.build().map_err(|error| failed().caused_by(error))?;
+    let resolver = resolver()?;
     let found = match resolver.lookup(format!("{}.", name.trim_end_matches('.')), RecordType::TXT).await {
         Ok(found) => found,
         Err(error) if error.is_no_records_found() || error.is_nx_domain() => return Ok(TxtSet::default()),
@@ -38,4 +33,15 @@ pub async fn txt(name: &str) -> Result<TxtSet> {
     }
     set.values.sort();
     Ok(set)
+}
+
+/// The resolver of this machine, as its configuration says.
+pub(super) fn resolver() -> Result<TokioResolver> {
+    let failed = || Error::new(Kind::Network, "can't use this machine's resolver").hint("Check `/etc/resolv.conf`.");
+    let mut builder = TokioResolver::builder_tokio().map_err(|error| failed().caused_by(error))?;
+    let options = builder.options_mut();
+    options.timeout = PATIENCE;
+    // What is asked for is the name as it is, not one below this machine's own domain.
+    options.ndots = 0;
+    builder.build().map_err(|error| failed().caused_by(error))
 }

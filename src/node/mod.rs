@@ -5,6 +5,7 @@
 //! blocks mean, nor the catalog. Everything that a node says is untrusted: answers are capped, blocks are verified.
 
 pub mod kubo;
+pub mod source;
 
 use std::fmt;
 use std::io;

@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of what is done with the bytes, and does not check their digest.
 
+use std::fs::File;
+
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::layout::FileBody;
@@ -14,6 +17,17 @@ pub struct BlobBody(Source);
 enum Source {
     Remote(Box<Transfer>),
     File(FileBody),
+    Stream(Box<dyn BlobStream>),
+}
+
+/// Bytes of a blob from anywhere else.
+#[async_trait]
+pub trait BlobStream: Send {
+    /// As [`BlobBody::chunk`].
+    async fn chunk(&mut self) -> Result<Option<Bytes>>;
+
+    /// As [`BlobBody::position`].
+    fn position(&self) -> u64;
 }
 
 impl BlobBody {
@@ -25,11 +39,22 @@ impl BlobBody {
         Self(Source::File(body))
     }
 
+    /// A blob that comes from anywhere else.
+    pub fn stream(stream: Box<dyn BlobStream>) -> Self {
+        Self(Source::Stream(stream))
+    }
+
+    /// A blob that is a whole file of `size` bytes, from offset `from` on. `what` names it in errors.
+    pub fn of_file(what: String, file: File, size: u64, from: u64) -> Self {
+        Self::file(FileBody::new(what, file, 0, size, from))
+    }
+
     /// The next bytes, never empty; nothing at the end. May be dropped while it waits and called again.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         match &mut self.0 {
             Source::Remote(transfer) => transfer.chunk().await,
             Source::File(body) => body.chunk().await,
+            Source::Stream(stream) => stream.chunk().await,
         }
     }
 
@@ -38,6 +63,7 @@ impl BlobBody {
         match &self.0 {
             Source::Remote(transfer) => transfer.position(),
             Source::File(body) => body.position(),
+            Source::Stream(stream) => stream.position(),
         }
     }
 }

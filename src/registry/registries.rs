@@ -71,7 +71,7 @@ impl Registries {
         Ok(open.entry(key).or_insert(upstream).clone())
     }
 
-    fn upstream(&self, registry: &str, insecure: bool) -> Result<Upstream> {
+    pub(super) fn upstream(&self, registry: &str, insecure: bool) -> Result<Upstream> {
         let options = &self.inner.options;
         let settings = options.registries.get(registry).cloned().unwrap_or_default();
         let is_hub = registry == "docker.io";

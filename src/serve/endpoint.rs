@@ -166,7 +166,12 @@ pub(super) fn asked(
     match upstream.published_name() {
         Ok(published) => {
             let name = upstream.repository;
-            Ok(Asked { otherwise: (own && published != name).then_some(name), name: published })
+            // A client's configuration for static hosts puts the registry before the name by itself.
+            let named = published
+                .as_str()
+                .strip_suffix(name.as_str())
+                .is_some_and(|registry| !registry.is_empty() && name.as_str().starts_with(registry));
+            Ok(Asked { otherwise: ((own || named) && published != name).then_some(name), name: published })
         }
         // No host is called so, or the name gets too long: nothing can be mirrored from there.
         Err(_) => Err(Refusal::name_unknown(upstream.repository.as_str())),

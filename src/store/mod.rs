@@ -16,11 +16,13 @@ mod disk;
 mod flusher;
 mod link_out;
 mod partial;
+mod survey;
 mod verify;
 mod writer;
 
 pub use blobs::Store;
 pub use link_out::LinkKind;
+pub use survey::Survey;
 pub use verify::Verdict;
 pub use writer::Writer;
 

@@ -1,5 +1,6 @@
 //! What commands do.
 
+use super::adding;
 use super::app::{App, Tab};
 use super::command::Command;
 use super::describe::Role;
@@ -18,6 +19,9 @@ use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
 use crate::error::{Error, Kind};
 use crate::text::nearest;
+
+/// A small image that everyone may pull.
+const EXAMPLE: &str = "docker.io/library/hello-world:latest";
 
 /// Carries a command out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
@@ -40,10 +44,24 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::NextView => step(app, true),
         Command::FormerView => step(app, false),
         Command::Filter => filter(app),
-        Command::Add => {
-            app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Add, "")));
-            Vec::new()
+        Command::Add => adding::open(app, ""),
+        Command::Example if app.is_empty() => match requests(EXAMPLE) {
+            Ok(request) => app.plan(request),
+            Err(problem) => {
+                app.complain(problem);
+                Vec::new()
+            }
+        },
+        // A first run has no place to publish to: this sets one up, from the view that it belongs to.
+        Command::FirstTarget if app.is_empty() => {
+            app.open(Tab::Publish);
+            act(app, Command::TargetAdd)
         }
+        Command::Check => {
+            let picks = if app.tab == Tab::Images { picks(app) } else { Vec::new() };
+            app.start(Box::new(Plan::Check(picks)), None)
+        }
+        Command::CheckAll => app.start(Box::new(Plan::Check(Vec::new())), None),
         Command::Remove => with_picks(app, Request::Remove),
         Command::Update => with_picks(app, Request::Update),
         Command::UpdateAll => app.plan(Request::Update(Vec::new())),
@@ -264,21 +282,25 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             targets: rest.split_whitespace().map(str::to_owned).collect(),
             ..PublishRequest::default()
         })),
+        "outdated" | "check" => match picks() {
+            Ok(picks) => return app.start(Box::new(Plan::Check(picks)), None),
+            Err(error) => Err(error.into()),
+        },
         "verify" => return ask(app, Plan::Verify { repair: rest.contains("--repair") }),
         "quit" | "q" => return act(app, Command::Quit),
         _ => {
             let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
-            let verbs = ["add", "remove", "update", "undo", "gc", "publish", "verify", "quit"];
+            let verbs = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
             Err(match nearest(verb, verbs) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => {
-                    error.hint("Type add, remove, update, undo, gc, publish or verify, with what it is about.").into()
-                }
+                None => error
+                    .hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.")
+                    .into(),
             })
         }
     };
     match request {
-        Ok(Request::Add(requests)) if requests.is_empty() => act(app, Command::Add),
+        Ok(Request::Add(_)) if verb == "add" => adding::open(app, rest.trim()),
         Ok(Request::Remove(picks)) if picks.is_empty() => Vec::new(),
         Ok(request) => app.plan(request),
         Err(problem) => {

@@ -9,11 +9,13 @@ use super::effect::Effect;
 use super::glyphs::Glyphs;
 use super::keymap::Keymap;
 use super::problem::Problem;
+use super::question::{Check, Question};
 use super::serving::Serving;
 use super::state::images::Images;
 use super::state::jobs::Jobs;
 use super::state::log::{Level, Line, Log};
 use super::state::publish::Publish;
+use super::state::standings::Standings;
 use super::state::stats::Stats;
 use super::theme::Theme;
 use crate::engine::browse::Overview;
@@ -111,6 +113,12 @@ pub struct App {
     pub problems: Vec<Problem>,
     /// The registry in a line.
     pub overview: Option<Overview>,
+    /// How the catalog stands to what the targets give out.
+    pub standings: Standings,
+    /// What a first run should know of this machine, once it was looked at.
+    pub environment: Option<Vec<Check>>,
+    /// What a plan that is being made waits for: of which number.
+    pub waits: Option<(u64, String)>,
     /// How it looks.
     pub look: Look,
     /// The theme's name.
@@ -139,6 +147,10 @@ pub struct App {
     pub(super) unwritten: Vec<Line>,
     /// Something has been asked of the catalog and is not answered.
     pub(super) stale: bool,
+    /// This machine was looked at, or is being.
+    looked: bool,
+    /// How many requests are remembered outside as running.
+    pub(super) remembered: usize,
     /// The next number of a question, plan or job.
     pub(super) next: u64,
 }
@@ -157,6 +169,11 @@ impl App {
             toast: None,
             problems: Vec::new(),
             overview: None,
+            standings: Standings::default(),
+            environment: None,
+            waits: None,
+            looked: false,
+            remembered: 0,
             look: beginning.look,
             theme: beginning.theme,
             colour: beginning.colour,
@@ -177,19 +194,26 @@ impl App {
         app
     }
 
-    /// Rows of a list on the screen: without frame, heads, strip and footer.
-    fn list_height(&self) -> u16 {
-        self.size.1.saturating_sub(6).max(1)
-    }
-
     pub(super) fn resize(&mut self, size: (u16, u16)) {
         self.size = size;
-        let height = self.list_height();
+        self.measure();
+    }
+
+    /// Takes the room that the views have from where everything is.
+    pub(super) fn measure(&mut self) {
+        // Without frame and heads.
+        let height = super::view::frame::Parts::of(self).body.height.saturating_sub(3).max(1);
         self.images.set_height(height);
         self.jobs.height = usize::from(height);
         self.stats.height = height;
         self.publish.height = usize::from(height / 2);
         self.log.height = usize::from(height);
+    }
+
+    /// Whether there is no image at all, as far as is known: a first run.
+    pub fn is_empty(&self) -> bool {
+        let list = &self.images.repositories;
+        list.window.is_known() && list.window.total() == 0 && list.filter.is_empty()
     }
 
     /// Whether details are shown beside a list.
@@ -206,7 +230,7 @@ impl App {
     pub fn is_moving(&self) -> bool {
         self.toast.as_ref().is_some_and(|(_, until)| *until < Duration::MAX)
             || self.jobs.running().next().is_some()
-            || matches!(self.dialogs.last(), Some(Dialog::Planning { .. }))
+            || matches!(self.dialogs.last(), Some(Dialog::Planning { .. } | Dialog::Add(_)))
     }
 
     /// Where the keys go: the contexts of the open view.
@@ -285,13 +309,17 @@ impl App {
     pub(super) fn wants(&mut self) -> Vec<Effect> {
         let mut questions = Vec::new();
         if std::mem::take(&mut self.stale) {
-            questions.push(super::question::Question::Overview);
+            questions.push(Question::Overview);
         }
         questions.extend(self.publish.wants_always());
         match self.tab {
             Tab::Images => {
                 let beside = self.beside();
                 questions.extend(self.images.wants(beside));
+                questions.extend(self.standings.wants());
+                if self.is_empty() && !std::mem::replace(&mut self.looked, true) {
+                    questions.push(Question::Environment);
+                }
             }
             Tab::Stats => questions.extend(self.stats.wants()),
             Tab::Publish => {

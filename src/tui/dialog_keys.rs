@@ -2,12 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::act;
 use super::app::App;
 use super::dialog::confirm::Answer;
 use super::dialog::prompt::Purpose;
 use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
 use super::effect::Effect;
+use super::{act, adding};
 
 /// A key goes to the topmost dialog, which was taken off.
 pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
@@ -17,19 +17,29 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         return vec![Effect::Suspend];
     }
     match dialog {
-        Dialog::Planning { ticket, request } => {
+        Dialog::Planning { ticket, request, because } => {
             if interrupt || matches!(key.code, KeyCode::Esc | KeyCode::Char('q')) {
                 return vec![Effect::Forget(ticket)];
             }
-            app.dialogs.push(Dialog::Planning { ticket, request });
+            app.dialogs.push(Dialog::Planning { ticket, request, because });
             Vec::new()
         }
+        Dialog::Add(add) if interrupt => adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
         _ if interrupt => {
             if let Dialog::Prompt(prompt) = dialog {
                 close_prompt(app, &prompt);
             }
             Vec::new()
         }
+        Dialog::Add(add) => adding::key(app, add, key),
+        Dialog::Cut(requests) => match key.code {
+            KeyCode::Enter | KeyCode::Char('y') => requests.into_iter().flat_map(|request| app.plan(request)).collect(),
+            KeyCode::Esc | KeyCode::Char('n' | 'q') => Vec::new(),
+            _ => {
+                app.dialogs.push(Dialog::Cut(requests));
+                Vec::new()
+            }
+        },
         Dialog::Confirm(confirm) => confirmed(app, confirm, key),
         Dialog::Prompt(prompt) => prompted(app, prompt, key),
         Dialog::Palette(mut palette) => match palette.key(key) {
@@ -105,27 +115,14 @@ fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Eff
             close_prompt(app, &prompt);
             Vec::new()
         }
-        prompt::Choice::Done(text) => match prompt.purpose {
+        prompt::Choice::Done(_) => match prompt.purpose {
             Purpose::Filter => Vec::new(),
-            Purpose::Add if text.is_empty() => Vec::new(),
-            Purpose::Add => match act::requests(&text) {
-                Ok(requests) => app.plan(requests),
-                Err(error) => {
-                    prompt.problem = Some(error.text());
-                    app.dialogs.push(Dialog::Prompt(prompt));
-                    Vec::new()
-                }
-            },
         },
         prompt::Choice::Changed => {
             let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);
             app.dialogs.push(Dialog::Prompt(prompt));
             match purpose {
                 Purpose::Filter => act::set_filter(app, &text),
-                Purpose::Add => {
-                    let ticket = app.ticket();
-                    return vec![Effect::Ask(ticket, super::question::Question::Complete(text))];
-                }
             }
             Vec::new()
         }

@@ -14,6 +14,10 @@ pub enum Effect {
     Plan(u64, Request),
     /// Give a plan up that is being made.
     Forget(u64),
+    /// Say [`Msg::Rested`](super::message::Msg::Rested) with this number when typing has rested for a while.
+    Rest(u64),
+    /// Remember these requests as those that run: what is cut by a kill is offered again at the next start.
+    Remember(Vec<Request>),
     /// Run a plan as a job.
     Start(JobId, Box<Plan>),
     /// Cancel a job.

@@ -6,7 +6,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::problem::Problem;
 use super::question::Answer;
-use super::work::{JobId, Outcome, Plan, Sample};
+use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::engine::job::Event;
 
 /// A message.
@@ -28,6 +28,10 @@ pub enum Msg {
     Changed,
     /// A question was answered; the number is the question's.
     Answer(u64, Box<Answer>),
+    /// Typing has rested since the [`Effect::Rest`](super::effect::Effect::Rest) of this number.
+    Rested(u64),
+    /// These jobs were cut when the program ended the last time.
+    Cut(Vec<Request>),
     /// A plan is ready, or can't be made; the number is the request's.
     Planned(u64, Result<Box<Plan>, Problem>),
     /// Something happened to a job.

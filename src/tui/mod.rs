@@ -32,8 +32,11 @@ pub mod view;
 pub mod work;
 
 mod act;
+mod adding;
 mod cells;
 mod dialog_keys;
+mod environment;
+mod fault;
 mod owner;
 mod perform;
 mod publishing;
@@ -41,6 +44,7 @@ mod run;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod update;
 
 use std::ffi::OsString;
@@ -133,9 +137,10 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
             }
         });
     }
+    engine.keep_manifests();
     let words = || "can't take over the terminal";
     let size = crossterm::terminal::size().context(words)?;
-    let app = App::new(Beginning {
+    let mut app = App::new(Beginning {
         look: Look { theme, glyphs },
         theme: name,
         colour: options.colour,
@@ -145,7 +150,7 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         wall: jiff::Timestamp::now(),
         zone: jiff::tz::TimeZone::system(),
     });
-    let app = App { log_file, can_serve: options.server.is_some(), ..app };
+    (app.log_file, app.can_serve) = (log_file, options.server.is_some());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };
     let inputs = Inputs { events: EventStream::new(), messages, sender };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,11 +20,14 @@ use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::catalog::targets::Secret;
 use crate::engine::Engine;
-use crate::engine::browse::Part;
+use crate::engine::browse::{ImageOrder, Part, RepositoryOrder};
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
 use crate::engine::target::{Internet, TargetChange, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
+
+/// How long typing rests before what is typed is looked up.
+const REST: Duration = Duration::from_millis(600);
 
 /// A running job.
 struct Running {
@@ -112,8 +115,14 @@ impl Performer {
     pub(super) fn plan(&mut self, ticket: u64, request: Request) {
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
         let places = Arc::clone(&self.places);
-        let (job, watch) = Job::new();
-        self.plans.insert(ticket, watch.cancel);
+        let (job, mut watch) = Job::new();
+        self.plans.insert(ticket, watch.cancel.clone());
+        let events = messages.clone();
+        tokio::spawn(async move {
+            while let Some(event) = watch.events.recv().await {
+                let _ = events.send(Msg::Job(ticket, event));
+            }
+        });
         // On a thread of its own, since not all of the engine's futures can move between threads.
         let handle = Handle::current();
         self.tasks.spawn_blocking(move || {
@@ -127,6 +136,23 @@ impl Performer {
     pub(super) fn forget(&mut self, ticket: u64) {
         if let Some(cancel) = self.plans.remove(&ticket) {
             cancel.cancel();
+        }
+    }
+
+    /// A plan is made, or can't be.
+    pub(super) fn planned(&mut self, ticket: u64) {
+        self.plans.remove(&ticket);
+    }
+
+    /// Says when typing has rested.
+    pub(super) fn rest(&mut self, number: u64) {
+        let messages = self.messages.clone();
+        let resting = self.tasks.spawn(async move {
+            tokio::time::sleep(REST).await;
+            let _ = messages.send(Msg::Rested(number));
+        });
+        if let Some(older) = self.newest.insert(Cow::Borrowed("rest"), resting) {
+            older.abort();
         }
     }
 
@@ -251,6 +277,24 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         // Answered before: it needs no thread of its own.
         Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
         Question::Complete(prefix) => Answer::Complete(engine.complete(&prefix)?),
+        Question::Standings => Answer::Standings(engine.standings()?),
+        Question::Rows { repository: None, filter } => {
+            let (order, limit) = (RepositoryOrder::Name, u64::MAX);
+            let part = Part { filter: &filter, order, descending: false, offset: 0, limit };
+            let rows = engine.browse_repositories(&part)?.rows;
+            Answer::Rows(None, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
+        }
+        Question::Rows { repository: Some(name), filter } => {
+            let (order, limit) = (ImageOrder::Tag, u64::MAX);
+            let part = Part { filter: &filter, order, descending: false, offset: 0, limit };
+            let rows = engine.browse_images(&name, &part)?.rows;
+            Answer::Rows(Some(name), rows.iter().map(|row| (super::state::images::named(row), row.logical)).collect())
+        }
+        Question::Tags(text) => {
+            let tags = text.parse().and_then(|reference| Handle::current().block_on(engine.upstream_tags(&reference)));
+            Answer::Tags(text, tags.map_err(|error| error.to_string()))
+        }
+        Question::Environment => Answer::Environment(super::environment::look(engine)),
     })
 }
 
@@ -280,6 +324,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
+    super::fault::inject(super::fault::Place::Worker);
     let Tools { engine, places, variables } = tools;
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
@@ -291,6 +336,7 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)
         }
         Plan::Publish(plan) => Outcome::Published(engine.apply_publish(&plan, places.as_ref(), job).await?),
+        Plan::Check(picks) => Outcome::Checked(engine.outdated(&picks, job).await?),
         Plan::Verify { repair } => Outcome::Verified(engine.verify(repair, job).await?),
         Plan::Allow { repositories, allowed } => Outcome::Allowed(engine.allow(&repositories, allowed, job).await?),
         Plan::Forget(plan) => {

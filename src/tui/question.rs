@@ -8,6 +8,7 @@ use super::state::publish::Sides;
 use crate::engine::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows};
 use crate::engine::diff::Difference;
 use crate::engine::history::PublicationView;
+use crate::engine::standing::TargetStanding;
 use crate::engine::target::{Sight, TargetView};
 use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
 
@@ -52,6 +53,19 @@ pub enum Question {
     Sight(String),
     /// What differs between two roots.
     Difference(Sides),
+    /// How the catalog stands to what the targets give out.
+    Standings,
+    /// Every row of a list, by name and with its bytes: to mark all of them.
+    Rows {
+        /// The repository; none: the repositories themselves.
+        repository: Option<String>,
+        /// Only names with this text.
+        filter: String,
+    },
+    /// The tags that upstream has of this reference's repository.
+    Tags(String),
+    /// What a first run should know of this machine.
+    Environment,
 }
 
 impl Question {
@@ -64,6 +78,10 @@ impl Question {
             Self::Details(_) => "details",
             Self::Statistics => "statistics",
             Self::Complete(_) => "complete",
+            Self::Standings => "standings",
+            Self::Rows { .. } => "rows",
+            Self::Tags(_) => "tags",
+            Self::Environment => "environment",
             Self::Targets => "targets",
             Self::Sight(target) => return Cow::Owned(format!("sight {target}")),
             Self::Difference((before, after)) => return Cow::Owned(format!("difference {before} {after}")),
@@ -92,6 +110,23 @@ pub enum Answer {
     Sight(String, Result<Box<Sight>, Problem>),
     /// To [`Question::Difference`].
     Difference(Sides, Result<Box<Difference>, Problem>),
+    /// To [`Question::Standings`].
+    Standings(Vec<TargetStanding>),
+    /// To [`Question::Rows`]: of which repository.
+    Rows(Option<String>, Vec<(String, u64)>),
+    /// To [`Question::Tags`]: of which reference; or why they can't be had.
+    Tags(String, Result<Vec<String>, String>),
+    /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
+    Environment(Vec<Check>),
     /// It could not be answered.
     Failed(Problem),
+}
+
+/// Something that was looked at before a first run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// It is as it should be; none: it need not be.
+    pub good: Option<bool>,
+    /// What was found.
+    pub text: String,
 }

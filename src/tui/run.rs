@@ -18,10 +18,11 @@ use super::app::App;
 use super::effect::Effect;
 use super::message::Msg;
 use super::perform::{Extras, Performer};
+use super::unfinished::Unfinished;
 use super::view;
 use crate::engine::Engine;
 use crate::engine::publish::Places;
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 
 /// Shortest time between two frames: a burst of messages costs one frame, a single key none of it.
 const FRAME: Duration = Duration::from_millis(10);
@@ -94,9 +95,11 @@ where
     watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut generation = engine.generation().ok();
     let (mut stale, mut next_frame) = (true, tokio::time::Instant::now());
-    for effect in app.wants() {
-        perform(&mut performer, face, effect)?;
+    let mut unfinished = Unfinished::open(engine.data_dir());
+    for effect in app.wants().into_iter().chain(app.update(Msg::Cut(unfinished.take_cut()))) {
+        perform(&mut performer, face, &mut unfinished, effect)?;
     }
+    let mut terminated = false;
     let finish = 'main: loop {
         if stale && tokio::time::Instant::now() >= next_frame {
             draw(&app, face)?;
@@ -132,19 +135,24 @@ where
             () = sleep_until(next_frame), if stale => continue,
         };
         stale = true;
-        if let Msg::Ended(id, _) = &message {
-            performer.ended(*id);
+        match &message {
+            Msg::Ended(id, _) => performer.ended(*id),
+            Msg::Planned(ticket, _) => performer.planned(*ticket),
+            Msg::Terminate => terminated = true,
+            Msg::Key(_) => super::fault::inject(super::fault::Place::Interface),
+            _ => {}
         }
         let mut effects = app.update(Msg::Tick(begun.elapsed(), jiff::Timestamp::now()));
         effects.extend(app.update(message));
         super::log_feed::write(&app.take_unwritten());
         for effect in effects {
-            if let Some(finish) = perform(&mut performer, face, effect)? {
+            if let Some(finish) = perform(&mut performer, face, &mut unfinished, effect)? {
                 break 'main finish;
             }
         }
     };
     performer.stop_serving();
+    let cut = app.remembered;
     if !finish {
         performer.cancel_all();
     }
@@ -155,6 +163,16 @@ where
         // What hangs in a system call is cut off like by a kill; what is verified is kept.
         let _ = tokio::time::timeout(LAST_CALLS, ending).await;
     }
+    if finish || cut == 0 {
+        unfinished.remember(&[]);
+    }
+    if terminated {
+        let error = Error::new(Kind::Interrupted, "stopped by a signal, or because the terminal is gone");
+        return Err(match cut {
+            0 => error,
+            _ => error.hint("The jobs that were running are offered again at the next start."),
+        });
+    }
     Ok(())
 }
 
@@ -164,19 +182,24 @@ where
 {
     match face.terminal().draw(|frame| view::draw(app, frame)) {
         Ok(_) => Ok(()),
-        Err(error) => {
-            Err(crate::error::Error::new(crate::error::Kind::Unexpected, "can't draw on the terminal").caused_by(error))
-        }
+        Err(error) => Err(Error::new(Kind::Unexpected, "can't draw on the terminal").caused_by(error)),
     }
 }
 
 /// Performs an effect; says how to leave, if that is what it is.
-fn perform<F: Face>(performer: &mut Performer, face: &mut F, effect: Effect) -> Result<Option<bool>> {
+fn perform<F: Face>(
+    performer: &mut Performer,
+    face: &mut F,
+    unfinished: &mut Unfinished,
+    effect: Effect,
+) -> Result<Option<bool>> {
     let words = || "can't use the terminal";
     match effect {
         Effect::Ask(ticket, question) => performer.ask(ticket, question),
         Effect::Plan(ticket, request) => performer.plan(ticket, request),
         Effect::Forget(ticket) => performer.forget(ticket),
+        Effect::Rest(number) => performer.rest(number),
+        Effect::Remember(requests) => unfinished.remember(&requests),
         Effect::Start(id, plan) => performer.start(id, plan),
         Effect::Cancel(id) => performer.cancel(id),
         Effect::Copy(text) => face.copy(&text).context(words)?,

@@ -8,7 +8,7 @@ use super::app::{App, Tab};
 use super::command::Command;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
-use super::dialog::prompt::{Prompt, Purpose};
+use super::dialog::prompt::Purpose;
 use super::effect::Effect;
 use super::keymap::Key;
 use super::message::Msg;
@@ -17,14 +17,22 @@ use super::question::Answer;
 use super::state::jobs::Standing;
 use super::state::log::Level;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, describe, dialog_keys, publishing, serving};
+use super::{act, adding, describe, dialog_keys, publishing, serving};
+use crate::engine::job::Event;
 use crate::engine::target::Trial;
 use crate::error::Kind;
 
 impl App {
     /// Applies one message.
     pub fn update(&mut self, message: Msg) -> Vec<Effect> {
+        // Counters and time move nothing and are many.
+        let moves = !matches!(message, Msg::Tick(..) | Msg::Samples(_) | Msg::Job(..) | Msg::Logged(_));
         let mut effects = self.apply(message);
+        self.measure();
+        if moves {
+            self.images.scroll_end = super::view::details_end(self);
+            self.images.scroll = self.images.scroll.min(self.images.scroll_end);
+        }
         effects.extend(self.wants());
         effects
     }
@@ -48,13 +56,22 @@ impl App {
             Msg::Changed => {
                 self.stale = true;
                 self.images.refresh();
+                self.standings.refresh();
                 self.stats.refresh();
                 self.publish.refresh();
                 Vec::new()
             }
             Msg::Answer(_, answer) => self.answer(*answer),
             Msg::Planned(ticket, planned) => self.planned(ticket, planned),
+            Msg::Rested(number) => adding::rested(self, number),
+            Msg::Cut(requests) => {
+                if !requests.is_empty() {
+                    self.dialogs.push(Dialog::Cut(requests));
+                }
+                Vec::new()
+            }
             Msg::Job(id, event) => {
+                self.follow(id, &event);
                 if let Some(line) = self.jobs.event(id, event) {
                     self.note(Level::Info, Some(id), line);
                 }
@@ -113,13 +130,12 @@ impl App {
                     act::set_filter(self, &filter);
                 }
             }
+            Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
             Some(Dialog::Form(form)) => form.paste(text),
             // An image reference that is pasted into a list is one to add; it is text, never keys.
             None if !text.trim().is_empty() && room => {
-                let mut prompt = Prompt::new(Purpose::Add, "");
-                prompt.field.insert(text.trim());
-                self.dialogs.push(Dialog::Prompt(prompt));
+                return adding::open(self, text.trim());
             }
             _ => {}
         }
@@ -151,10 +167,14 @@ impl App {
             Some(super::view::frame::Hit::Tab(tab)) => self.open(tab),
             Some(super::view::frame::Hit::Command(command)) => return act::act(self, command),
             Some(super::view::frame::Hit::Row(place)) => {
-                if self.images.click(place) {
+                if self.images.click(place, self.now) {
                     return act::act(self, Command::Open);
                 }
             }
+            Some(super::view::frame::Hit::Repositories(order)) => self.images.sort_repositories(order),
+            Some(super::view::frame::Hit::Tags(order)) => self.images.sort_tags(order),
+            Some(super::view::frame::Hit::Open) => return act::act(self, Command::Open),
+            Some(super::view::frame::Hit::Back) => return act::act(self, Command::Back),
             None => {}
         }
         Vec::new()
@@ -175,11 +195,10 @@ impl App {
                     publishing::show(self, &sides);
                 }
             }
-            Answer::Complete(found) => {
-                if let Some(Dialog::Prompt(prompt)) = self.dialogs.last_mut() {
-                    (prompt.completions, prompt.next) = (found, 0);
-                }
-            }
+            Answer::Complete(found) => adding::names(self, found),
+            Answer::Tags(repository, tags) => adding::tags(self, &repository, tags),
+            Answer::Standings(standings) => self.standings.answer(standings),
+            Answer::Environment(found) => self.environment = Some(found),
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;
@@ -196,24 +215,32 @@ impl App {
 
     /// Asks for a plan; a dialog says so until it is there.
     pub(super) fn plan(&mut self, request: Request) -> Vec<Effect> {
+        self.plan_because(request, None)
+    }
+
+    /// Asks for a plan that the user did not ask for just now, for this reason.
+    fn plan_because(&mut self, request: Request, because: Option<String>) -> Vec<Effect> {
         let ticket = self.ticket();
-        self.dialogs.push(Dialog::Planning { ticket, request: request.clone() });
+        self.dialogs.push(Dialog::Planning { ticket, request: request.clone(), because });
         vec![Effect::Plan(ticket, request)]
     }
 
     fn planned(&mut self, ticket: u64, planned: Result<Box<Plan>, Problem>) -> Vec<Effect> {
+        self.waits = self.waits.take().filter(|(of, _)| *of != ticket);
+        let Some(planned) = adding::planned(self, ticket, planned) else { return Vec::new() };
         // Given up meanwhile.
         let waiting = |dialog: &Dialog| matches!(dialog, Dialog::Planning { ticket: of, .. } if *of == ticket);
         let Some(place) = self.dialogs.iter().position(waiting) else { return Vec::new() };
-        let Dialog::Planning { request, .. } = self.dialogs.remove(place) else { return Vec::new() };
+        let Dialog::Planning { request, because, .. } = self.dialogs.remove(place) else { return Vec::new() };
         match planned {
             Err(problem) => self.complain(problem),
             Ok(plan) => {
-                let confirm = Confirm::new(plan, Some(request));
+                let confirm = Confirm::new(plan, Some(request)).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.
                     Some(nothing) if !nothing.is_empty() => self.say(nothing.clone()),
-                    _ => self.dialogs.push(Dialog::Confirm(Box::new(confirm))),
+                    // What came up meanwhile stays on top.
+                    _ => self.dialogs.insert(place, Dialog::Confirm(Box::new(confirm))),
                 }
             }
         }
@@ -228,7 +255,36 @@ impl App {
         let request = request.or_else(|| plan.again());
         self.jobs.begin(id, title, request);
         self.images.clear_marks();
-        vec![Effect::Start(id, plan)]
+        let mut effects = vec![Effect::Start(id, plan)];
+        effects.extend(self.remember());
+        effects
+    }
+
+    /// What runs is remembered outside: what is cut by a kill is offered again at the next start.
+    fn remember(&mut self) -> Option<Effect> {
+        let requests: Vec<Request> = self.jobs.running().filter_map(|job| job.request.clone()).collect();
+        if requests.is_empty() && self.remembered == 0 {
+            return None;
+        }
+        self.remembered = requests.len();
+        Some(Effect::Remember(requests))
+    }
+
+    /// What an event says beside the job that it belongs to.
+    fn follow(&mut self, id: JobId, event: &Event) {
+        match event {
+            Event::Failed { image, reason } => self.images.failed(image, Some(reason.clone())),
+            Event::Recorded { image } => self.images.failed(image, None),
+            Event::Waiting { registry, pause, reason, .. } => {
+                let seconds = pause.as_secs_f64().ceil();
+                self.waits = Some((id, format!("{registry} asks us to wait {seconds} s: {reason}")));
+            }
+            Event::Queued { behind } => self.waits = Some((id, format!("waiting for {behind}"))),
+            Event::Resolving { done, total } if *total > 1 => {
+                self.waits = Some((id, format!("{done} of {total} asked for")));
+            }
+            _ => {}
+        }
     }
 
     /// What was tried of a target is shown whole, where somebody waits for it.
@@ -255,8 +311,26 @@ impl App {
 
     fn ended(&mut self, id: JobId, ended: Result<Outcome, Problem>) -> Vec<Effect> {
         let title = self.jobs.jobs.iter().find(|job| job.id == id).map(|job| job.title.clone()).unwrap_or_default();
+        let request = self.jobs.jobs.iter().find(|job| job.id == id).and_then(|job| job.request.clone());
+        let mut next = Vec::new();
         let standing = match ended {
             Ok(outcome) => {
+                if let Outcome::Added(added) = &outcome {
+                    for failed in &added.failed {
+                        self.images.failed(&failed.request, Some(failed.error.to_string()));
+                    }
+                }
+                // What is damaged can be fetched again.
+                if let Outcome::Verified(verified) = &outcome
+                    && verified.damaged.len() > verified.repaired.len()
+                    && !title.ends_with("repair")
+                    && self.dialogs.is_empty()
+                {
+                    let damaged = crate::text::count(verified.damaged.len() as u64, "blob is", "blobs are");
+                    let confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);
+                    let because = Some(format!("{damaged} not what the catalog says."));
+                    self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
+                }
                 let (words, failed) = describe::outcome(&outcome);
                 if matches!(outcome, Outcome::Published(_) | Outcome::TargetSaved(_)) {
                     self.publish.look_again();
@@ -291,6 +365,13 @@ impl App {
                 self.say(format!("{title} was cancelled; what is verified is kept"));
                 Standing::Cancelled
             }
+            // The catalog is another one than the plan was made for: here is the plan for how it is now.
+            Err(problem) if problem.kind == Kind::Locked && self.dialogs.is_empty() && request.is_some() => {
+                self.note(Level::Warning, Some(id), format!("{title}: {}", problem.message));
+                let because = format!("{}. This is the plan for how it is now.", problem.message);
+                next = request.map(|request| self.plan_because(request, Some(because))).unwrap_or_default();
+                Standing::Failed(problem)
+            }
             Err(problem) => {
                 self.note(Level::Error, Some(id), format!("{title}: {}", problem.message));
                 self.problems.push(Problem { message: format!("{title}: {}", problem.message), ..problem.clone() });
@@ -298,6 +379,8 @@ impl App {
             }
         };
         self.jobs.end(id, standing);
-        self.apply(Msg::Changed)
+        next.extend(self.remember());
+        next.extend(self.apply(Msg::Changed));
+        next
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::request::{AddRequest, Pick};
 use crate::engine::target::{RemoveTargetPlan, Trial};
 use crate::engine::undo::UndoPlan;
-use crate::engine::view::Verified;
+use crate::engine::view::{Currency, Verified};
 
 /// A job's number.
 pub type JobId = u64;
@@ -57,6 +57,8 @@ pub enum Plan {
         /// Fetch what is damaged again.
         repair: bool,
     },
+    /// Ask upstream what it has; changes nothing but what is known of it, so it needs no plan to be shown.
+    Check(Vec<Pick>),
     /// Let private repositories be published, or no longer.
     Allow {
         /// The repositories.
@@ -85,6 +87,8 @@ pub enum Outcome {
     Freed(u64),
     /// All that is stored was checked.
     Verified(Verified),
+    /// Upstream was asked.
+    Checked(Vec<Currency>),
     /// It was published.
     Published(PublishOutcome),
     /// Repositories may be published, or no longer.
@@ -169,6 +173,11 @@ impl Plan {
             Self::TestTarget(name) => format!("test the target {name}"),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),
+            Self::Check(picks) => match picks.as_slice() {
+                [] => "check all images".to_owned(),
+                [one] => format!("check {one}"),
+                picks => format!("check {}", many(picks.len())),
+            },
             Self::Allow { repositories, allowed } => {
                 let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
                 format!("{} {}", if *allowed { "allow" } else { "revoke" }, names.join(" "))

@@ -3,7 +3,7 @@
 //! Knows the format. The writing side gives the bytes around a block, so that a leaf can be streamed from where it lies;
 //! the reading side takes any [`Read`] and trusts nothing in it. Must not know what the blocks mean.
 
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 
 use cid::Cid;
 
@@ -104,6 +104,14 @@ impl<R: Read> Reader<R> {
     /// The next block, or nothing at the end. After an error nothing more can be read.
     pub fn block(&mut self) -> Result<Option<Block>> {
         let Some(length) = read_varint(&mut self.from)? else { return Ok(None) };
+        let (cid, rest) = self.section(length)?;
+        let bytes = read_exactly(&mut self.from, rest)?;
+        verify_block(&cid, &bytes)?;
+        Ok(Some(Block { cid, bytes }))
+    }
+
+    /// Reads the CID of a section of this length, and says how many bytes of its block follow.
+    fn section(&mut self, length: u64) -> Result<(Cid, u64)> {
         if length > BLOCK_LIMIT as u64 + CID_LIMIT {
             return Err(broken("a block is larger than 2 MiB"));
         }
@@ -118,10 +126,47 @@ impl<R: Read> Reader<R> {
         if rest > BLOCK_LIMIT as u64 {
             return Err(broken("a block is larger than 2 MiB"));
         }
-        let bytes = read_exactly(&mut self.from, rest)?;
-        verify_block(&cid, &bytes)?;
-        Ok(Some(Block { cid, bytes }))
+        Ok((cid, rest))
     }
+}
+
+/// Where a block lies in a CAR.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What it is said to be; its bytes are not checked.
+    pub cid: Cid,
+    /// Where its section begins: see [`section_at`].
+    pub section: u64,
+    /// Where its bytes begin.
+    pub offset: u64,
+    /// How many they are, at most [`BLOCK_LIMIT`].
+    pub length: u64,
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Where the next block lies, without reading it; nothing at the end. Whether its bytes are all there is not seen.
+    pub fn place(&mut self) -> Result<Option<Place>> {
+        let section = self.from.stream_position()?;
+        let Some(length) = read_varint(&mut self.from)? else { return Ok(None) };
+        let start = self.from.stream_position()?;
+        let (cid, rest) = self.section(length)?;
+        self.from.seek_relative(rest as i64)?;
+        Ok(Some(Place { cid, section, offset: start + (length - rest), length: rest }))
+    }
+}
+
+/// The most bytes before a block in its section: a length and a CID.
+pub const SECTION_HEAD: usize = CID_LIMIT as usize + 10;
+
+/// What a section holds whose first [`SECTION_HEAD`] bytes (fewer at the end of the file) are these: the place of its block.
+pub fn section_at(section: u64, mut head: &[u8]) -> Result<Place> {
+    let whole = head.len();
+    let length = read_varint(&mut head)?.ok_or_else(cut_short)?;
+    let before = head.len();
+    let cid = Cid::read_bytes(&mut head).map_err(|error| broken("a block has no CID").caused_by(error))?;
+    let rest = length.checked_sub((before - head.len()) as u64).filter(|rest| *rest <= BLOCK_LIMIT as u64);
+    let length = rest.ok_or_else(|| broken("a block is larger than 2 MiB"))?;
+    Ok(Place { cid, section, offset: section + (whole - head.len()) as u64, length })
 }
 
 impl<R: Read> Iterator for Reader<R> {

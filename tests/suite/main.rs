@@ -6,13 +6,18 @@
 #![expect(clippy::print_stderr, reason = "the logs of the programs are shown when a test fails")]
 
 mod cli;
+mod clients;
 mod crash;
+mod doctor;
 mod faults;
 mod house;
 mod images;
+mod nodes;
 mod peers;
-// mod publishing;
+mod publishing;
 mod readme;
+mod restoring;
 mod screenshots;
 mod story;
 mod terminal;
+mod zones;

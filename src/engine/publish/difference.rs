@@ -217,7 +217,7 @@ impl Difference {
         let mut sent = HashSet::new();
         for new in self.files.iter().filter(|file| file.missing != Missing::Nothing) {
             let blob = blobs::by_id(&reader, new.blob)?;
-            if !blob.inline && engine.store.size(&blob.digest)? != Some(blob.size) {
+            if !engine.is_here(&reader, &blob)? {
                 return Err(absent(engine, &blob));
             }
             let leaves = blobs::leaves(&reader, &blob)?;

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cid::Cid;
 use futures::StreamExt as _;
 use futures::stream;
@@ -24,8 +24,8 @@ use crate::unixfs::directory;
 
 /// Bytes of blocks after which a CAR ends and the next one begins: few, so that tests see several.
 const CAR_SIZE: u64 = if cfg!(test) { 2 << 20 } else { 256 << 20 };
-/// Bytes that are given to the connection at once.
-const PIECE: usize = 1 << 20;
+/// Small blocks are given to the connection together, up to so many bytes; a larger one goes alone, in a buffer of its size.
+const PIECE: usize = 128 << 10;
 /// Pieces that wait for the connection.
 const WAITING: usize = 2;
 
@@ -147,8 +147,43 @@ struct Writer {
 struct Current {
     pieces: mpsc::Sender<io::Result<Bytes>>,
     content: oneshot::Sender<Imported>,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     counted: Imported,
+    /// Buffers that the connection is done with.
+    used: std::sync::mpsc::Receiver<Vec<u8>>,
+    back: std::sync::mpsc::Sender<Vec<u8>>,
+}
+
+/// Bytes on their way, whose buffer comes back: else each is freed by another thread than the one that made it, and memory grows.
+struct Piece {
+    bytes: Vec<u8>,
+    back: std::sync::mpsc::Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        // After the end of its CAR nobody wants it.
+        let _ = self.back.send(std::mem::take(&mut self.bytes));
+    }
+}
+
+impl Current {
+    /// Gives what is in the buffer to the connection.
+    fn send(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut empty = self.used.try_recv().unwrap_or_default();
+        empty.clear();
+        let piece = Piece { bytes: std::mem::replace(&mut self.buffer, empty), back: self.back.clone() };
+        self.pieces.blocking_send(Ok(Bytes::from_owner(piece))).map_err(|_| nobody_listens())
+    }
 }
 
 impl Writer {
@@ -160,19 +195,25 @@ impl Writer {
                 let (content, counted) = oneshot::channel();
                 let car = Car { pieces: receiver, content: counted };
                 self.cars.blocking_send(car).map_err(|_| nobody_listens())?;
-                let mut buffer = BytesMut::with_capacity(2 * PIECE);
-                buffer.extend_from_slice(&car::header(&[self.root]));
-                self.current.insert(Current { pieces, content, buffer, counted: Imported { blocks: 0, bytes: 0 } })
+                let buffer = car::header(&[self.root]);
+                let (back, used) = std::sync::mpsc::channel();
+                let counted = Imported { blocks: 0, bytes: 0 };
+                self.current.insert(Current { pieces, content, buffer, counted, used, back })
             }
         };
-        current.buffer.extend_from_slice(&car::block_prefix(cid, bytes.len() as u64));
+        let prefix = car::block_prefix(cid, bytes.len() as u64);
+        if current.buffer.len() + prefix.len() + bytes.len() > PIECE {
+            current.send()?;
+            current.buffer.reserve_exact(prefix.len() + bytes.len());
+        } else if current.buffer.capacity() < PIECE {
+            current.buffer.reserve_exact(PIECE - current.buffer.len());
+        }
+        current.buffer.extend_from_slice(&prefix);
         current.buffer.extend_from_slice(bytes);
         current.counted.blocks += 1;
         current.counted.bytes += bytes.len() as u64;
         if current.buffer.len() >= PIECE {
-            let piece = current.buffer.split().freeze();
-            current.pieces.blocking_send(Ok(piece)).map_err(|_| nobody_listens())?;
-            current.buffer.reserve(2 * PIECE);
+            current.send()?;
         }
         let is_full = current.counted.bytes >= CAR_SIZE;
         self.job.meter().advance(bytes.len() as u64);
@@ -182,10 +223,7 @@ impl Writer {
     /// Ends the CAR that is being written.
     fn end(&mut self) -> Result<()> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
-        if !current.buffer.is_empty() {
-            let piece = current.buffer.split().freeze();
-            current.pieces.blocking_send(Ok(piece)).map_err(|_| nobody_listens())?;
-        }
+        current.send()?;
         // Nobody listening was noticed by the import.
         let _ = current.content.send(current.counted);
         Ok(())

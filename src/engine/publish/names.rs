@@ -115,11 +115,13 @@ fn by_hand(record: &PlannedRecord) -> String {
     format!("Set the TXT record {} to {set}{ttl}{instead}. Waiting until its servers say so.", record.name)
 }
 
-/// How the target's IPNS name will move; a reason if that can't be said.
+/// How the target's IPNS name will move; a reason if that can't be said. `last` is where it was moved to from here: a node
+/// without routing publishes its name and can't say what it points to.
 pub(super) async fn plan_name(
     node: &dyn Node,
     target: &Target,
     root: &Cid,
+    last: Option<&Cid>,
 ) -> Option<std::result::Result<PlannedName, Error>> {
     let key = target.settings.ipns.clone()?;
     let after = format!("/ipfs/{root}");
@@ -131,6 +133,7 @@ pub(super) async fn plan_name(
                 .hint(format!("`ipfs key gen {}` makes it on that node.", printable_within(&key, 100)))
         })?;
         let before = node.resolve_name(&name).await.unwrap_or_default();
+        let before = before.or_else(|| last.map(|root| format!("/ipfs/{root}")));
         Ok(PlannedName { key, name, before, after })
     };
     Some(found.await)

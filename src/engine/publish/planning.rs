@@ -136,8 +136,10 @@ impl Engine {
         {
             notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
         }
+        let last = survey.served.as_ref().filter(|_| survey.named);
         let ipns =
-            match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid).await) }).await? {
+            match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?
+            {
                 None => None,
                 Some(Ok(planned)) => Some(planned),
                 Some(Err(error)) => {

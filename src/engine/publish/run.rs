@@ -48,6 +48,8 @@ pub(super) struct Run<'r> {
     pub(super) job: &'r Job,
     /// Its row, once it is written down. None where only something is tidied.
     pub(super) publication: Option<i64>,
+    /// The row of what the target had before.
+    served_by: Option<i64>,
     step: Step,
     pub(super) outcome: TargetOutcome,
 }
@@ -69,7 +71,7 @@ impl<'r> Run<'r> {
             notes: Vec::new(),
             failure: None,
         };
-        Self { engine, plan, planned, places, job, publication: None, step: Step::HandOver, outcome }
+        Self { engine, plan, planned, places, job, publication: None, served_by: None, step: Step::HandOver, outcome }
     }
 
     pub(super) fn root(&self) -> Link {
@@ -93,7 +95,7 @@ impl<'r> Run<'r> {
 
     /// Writes the step down and says so.
     pub(super) async fn done(&self, word: &str, detail: String) -> Result<()> {
-        if let Some(publication) = self.publication {
+        if let Some(publication) = self.publication.or(self.served_by) {
             let (word, noted) = (word.to_owned(), detail.clone());
             self.write(move |writer| publications::step_done(writer, publication, &word, &noted, now())).await?;
         }
@@ -124,6 +126,9 @@ impl<'r> Run<'r> {
         self.outcome.root = survey.served;
         if survey.served != Some(root.cid) || survey.former.is_none_or(|former| former.cid != root.cid) {
             self.begin(&survey).await?;
+        } else {
+            // Only a name or a pin is behind.
+            self.served_by = survey.served_by;
         }
         self.hand_over(&mut survey).await?;
         self.pin(&mut survey).await?;

@@ -35,6 +35,10 @@ pub(super) struct Survey {
     pub(super) pin_name: String,
     /// What the target gives out, as it is written down.
     pub(super) served: Option<Cid>,
+    /// The row of that publication.
+    pub(super) served_by: Option<i64>,
+    /// Its IPNS name was moved to it, when the node was asked for that.
+    pub(super) named: bool,
     /// That root is whole in this catalog.
     pub(super) whole: bool,
     /// It was last told to go back to an older root.
@@ -60,6 +64,8 @@ pub(super) struct Survey {
 /// What the catalog says of a target.
 struct Written {
     served: Option<Cid>,
+    served_by: Option<i64>,
+    named: bool,
     whole: bool,
     rolled_back: bool,
     continues: Option<i64>,
@@ -85,7 +91,11 @@ impl Written {
                 candidates.push(*link);
             }
         }
+        let served_by = served.as_ref().map(|served| served.id);
+        let steps = served_by.map(|id| publications::steps(&reader, id)).transpose()?.unwrap_or_default();
         Ok(Self {
+            served_by,
+            named: steps.iter().any(|done| done.step == "ipns"),
             whole: served.as_ref().is_some_and(|served| candidates.iter().any(|link| link.cid == served.root.cid)),
             rolled_back: served.as_ref().is_some_and(|served| served.verb == "rollback"),
             served: served.map(|served| served.root.cid),
@@ -147,6 +157,8 @@ impl Survey {
             zone,
             pin_name,
             served: written.served,
+            served_by: written.served_by,
+            named: written.named,
             whole: written.whole,
             rolled_back: written.rolled_back,
             former,

@@ -68,7 +68,7 @@ async fn a_car_has_every_block_once() {
         yard.put("app/below", "1", &index("one"));
         yard.add(&["app:1", "app/below:1"]).await;
         let path = yard.directory.path().join("tree.car");
-        let exported = yard.engine.export_car(&path, false, &Job::new().0).await.unwrap();
+        let exported = yard.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
         let (blocks, count) = blocks(&path);
         assert_eq!(exported.blocks, count as u64);
         let (mut todo, mut seen) = (vec![exported.root], BTreeSet::new());
@@ -141,4 +141,23 @@ async fn a_former_export_becomes_the_new_one_and_nothing_else_is_touched() {
     assert_eq!(exported.root.to_string(), yard.root());
     assert_eq!(files(&outside), BTreeSet::from(["mark".to_owned(), "precious".to_owned()]));
     assert_eq!(std::fs::read(outside.join("precious")).unwrap(), b"precious");
+}
+
+#[tokio::test]
+async fn an_export_says_what_it_wrote() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "2", &index("two"));
+    yard.add(&["app:1"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("tree");
+    let export = async || yard.engine.export_directory(&target, false, &Job::new().0).await.unwrap();
+    let first = export().await;
+    assert_eq!(first.written, first.files);
+    assert!(first.written_bytes > 0 && first.written_bytes < first.bytes, "links take no room: {first:?}");
+    let again = export().await;
+    assert_eq!((again.files, again.written, again.written_bytes), (first.files, 0, 0));
+    yard.add(&["app:2"]).await;
+    let more = export().await;
+    assert!(more.written > 0 && more.written < more.files, "{more:?}");
 }

@@ -10,6 +10,9 @@ mod export;
 mod names;
 mod purity;
 mod remove;
+mod restore;
+mod restore_hostile;
+mod restore_http;
 mod retention;
 mod undo;
 

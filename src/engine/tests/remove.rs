@@ -12,6 +12,7 @@ async fn removing_leaves_what_was_there_before_and_gc_takes_the_rest() {
     yard.add(&["app:2"]).await;
     let plan = yard.engine.plan_remove(&[yard.pick("app:2")]).unwrap();
     assert!(plan.frees > 0 && plan.shared > 0, "{plan:?}");
+    assert_eq!((plan.shared_with.clone(), plan.shared_by), (vec![format!("{}:1", yard.published("app"))], 1));
     let frees = plan.frees;
     yard.remove("app:2").await;
     assert_eq!(yard.root(), before);
@@ -23,6 +24,9 @@ async fn removing_leaves_what_was_there_before_and_gc_takes_the_rest() {
     yard.check();
     let verified = yard.engine.verify(false, &Job::new().0).await.unwrap();
     assert!(verified.damaged.is_empty() && verified.root_matches, "{verified:?}");
+    // Two verbs that count blobs count the same.
+    assert_eq!(verified.blobs, yard.engine.statistics().unwrap().counts.blobs);
+    assert!(verified.others > 0, "pages and lists are no blobs of images: {verified:?}");
     // What is left is complete: adding it again fetches nothing.
     let plan = yard.plan(&["app:1"]).await.unwrap();
     assert_eq!((changes(&plan), plan.new_bytes), (vec![Change::Unchanged], 0));

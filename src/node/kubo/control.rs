@@ -62,14 +62,13 @@ impl ApiRequest for PublishName<'_> {
     const PATH: &'static str = "/name/publish";
 }
 
-/// `name/resolve` of one step, within a limit.
+/// `name/resolve` of one step, from the records that the node itself has.
 #[derive(Serialize)]
 struct ResolveName<'a> {
     arg: &'a str,
     recursive: bool,
     nocache: bool,
-    #[serde(rename = "dht-timeout")]
-    limit: &'static str,
+    offline: bool,
 }
 
 impl ApiRequest for ResolveName<'_> {
@@ -286,7 +285,7 @@ impl Control {
     /// What a name points to, as this node sees it.
     pub(super) async fn resolve_name(&self, name: &str) -> Result<Option<String>> {
         let doing = format!("can't resolve {}", printable_within(name, 100));
-        let request = ResolveName { arg: name, recursive: false, nocache: true, limit: "20s" };
+        let request = ResolveName { arg: name, recursive: false, nocache: true, offline: true };
         match self.ask::<_, Resolved>(request, &doing, self.rpc.timeouts.answer).await {
             Ok(resolved) => Ok(Some(printable(&resolved.path))),
             Err(Failed::Refused(answer)) if answer.is_missing_name() => Ok(None),

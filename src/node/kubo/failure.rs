@@ -74,6 +74,11 @@ impl Answer {
         self.says(&["'to' cid was already recursively pinned"])
     }
 
+    /// Whether it lacks the pin that another is to be made by its difference to.
+    pub(super) fn lacks_former_pin(&self) -> bool {
+        self.says(&["'from' cid was not recursively pinned"])
+    }
+
     /// Whether it wants an argument that was left out: the command is there, and we may use it.
     pub(super) fn wants_argument(&self) -> bool {
         self.says(&["is required"])

@@ -47,6 +47,11 @@ impl Kubo {
         Ok(Self { rpc, control })
     }
 
+    /// Whether it is asked through the library for nodes on this machine.
+    pub fn is_local(&self) -> bool {
+        self.control.is_local()
+    }
+
     /// Its version: `0.43.1`.
     pub async fn version(&self) -> Result<String> {
         self.control.version().await

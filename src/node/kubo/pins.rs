@@ -70,6 +70,11 @@ pub(super) async fn update(rpc: &Rpc, from: &Cid, to: &Cid) -> Result<()> {
     let call = Call { command: "pin/update", query: &query, doing: &doing };
     match changed(rpc, &call, to).await {
         Err(Failed::Refused(answer)) if answer.is_pinned_already() => Ok(()),
+        // Kubo looks at the former pin first.
+        Err(Failed::Refused(answer)) if answer.lacks_former_pin() => match one(rpc, to).await? {
+            Some(_) => Ok(()),
+            None => Err(answer.into_error(&rpc.place, &doing)),
+        },
         answer => confirmed(rpc, answer, &doing),
     }
 }

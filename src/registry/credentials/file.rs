@@ -21,11 +21,11 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuthFile {
     #[serde(default)]
-    auths: Option<BTreeMap<String, serde_json::Map<String, serde_json::Value>>>,
+    pub(super) auths: Option<BTreeMap<String, serde_json::Map<String, serde_json::Value>>>,
     #[serde(default)]
-    creds_store: Option<String>,
+    pub(super) creds_store: Option<String>,
     #[serde(default)]
-    cred_helpers: Option<BTreeMap<String, String>>,
+    pub(super) cred_helpers: Option<BTreeMap<String, String>>,
 }
 
 /// Where a file says the credential is.

@@ -7,6 +7,7 @@
 mod environment;
 mod file;
 mod helper_program;
+mod survey;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::error::{Error, Kind, Result};
 
 pub use environment::Environment;
+pub use survey::{Found, Surveyed};
 
 use file::{AuthFile, Entry};
 

@@ -24,7 +24,7 @@ pub(in crate::registry) struct FileBody {
 }
 
 impl FileBody {
-    pub(super) fn new(what: String, file: File, start: u64, size: u64, from: u64) -> Self {
+    pub(in crate::registry) fn new(what: String, file: File, start: u64, size: u64, from: u64) -> Self {
         Self { what, file: Arc::new(file), start, size, position: from }
     }
 

@@ -4,6 +4,7 @@ use super::work::{Outcome, Plan};
 use crate::engine::plan::{AddPlan, Change, GcPlan, RemovePlan};
 use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishPlan};
 use crate::engine::undo::UndoPlan;
+use crate::engine::view::Standing;
 use crate::text::{bytes, count};
 
 mod publication;
@@ -72,6 +73,13 @@ pub fn plan(plan: &Plan) -> Described {
             destroys: false,
             nothing: None,
         },
+        Plan::Check(picks) => Described {
+            title: "Ask upstream?".to_owned(),
+            rows: picks.iter().map(|pick| row(Role::Name, pick.to_string())).collect(),
+            verb: "ask",
+            destroys: false,
+            nothing: None,
+        },
         Plan::Allow { repositories, allowed } => {
             let mut rows: Vec<Row> = repositories.iter().map(|pick| row(Role::Name, pick.to_string())).collect();
             rows.push(row(
@@ -114,7 +122,7 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
         };
         let attached = match image.attached.len() {
             0 => String::new(),
-            many => format!(", {} attached", many),
+            many => format!(", {many} attached"),
         };
         rows.push(row(
             Role::Dim,
@@ -163,10 +171,17 @@ fn remove(plan: &RemovePlan) -> Described {
         })
         .collect();
     rows.extend(plan.repositories.iter().map(|name| row(Role::Text, format!("and with it the repository {name}"))));
+    if plan.kept > 0 {
+        rows.push(row(
+            Role::Text,
+            format!("{} stay because published roots that are kept here need them.", bytes(plan.kept)),
+        ));
+    }
     rows.push(row(
         Role::Text,
         match (plan.frees, plan.shared) {
-            (0, _) => "No disk space becomes free: others share all of it.".to_owned(),
+            (0, 0) => "No disk space becomes free.".to_owned(),
+            (0, shared) => format!("No disk space becomes free: others share {} of it.", bytes(shared)),
             (frees, 0) => format!("`gc` can free {} then.", bytes(frees)),
             (frees, shared) => {
                 format!("`gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared))
@@ -192,6 +207,10 @@ fn undo(plan: &UndoPlan) -> Described {
 
 fn gc(plan: &GcPlan) -> Described {
     let total = plan.blob_bytes + plan.partial_bytes + plan.node_bytes;
+    let kept = (plan.kept_roots > 0).then(|| {
+        let roots = count(plan.kept_roots, "published root keeps", "published roots keep");
+        row(Role::Text, format!("{roots} {} that nothing else needs.", bytes(plan.kept_bytes)))
+    });
     let mut rows = vec![row(
         Role::Text,
         format!("{} that nothing needs, {}", count(plan.blobs.len() as u64, "blob", "blobs"), bytes(plan.blob_bytes)),
@@ -216,6 +235,7 @@ fn gc(plan: &GcPlan) -> Described {
             ),
         ));
     }
+    rows.extend(kept);
     rows.push(row(Role::Dim, "What is reclaimed can't be undone any more."));
     let nothing = plan.is_empty().then(|| "There is nothing to reclaim.".to_owned());
     Described { title: format!("Reclaim {}?", bytes(total)), rows, verb: "reclaim", destroys: true, nothing }
@@ -328,6 +348,19 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let repaired = verified.repaired.len();
             let repaired = if repaired == 0 { String::new() } else { format!(", {repaired} repaired") };
             (format!("{} checked, {}{repaired}", count(verified.blobs, "file", "files"), bytes(verified.bytes)), failed)
+        }
+        Outcome::Checked(checked) => {
+            let of = |wanted: fn(&Standing) -> bool| checked.iter().filter(|row| wanted(&row.standing)).count() as u64;
+            let (current, stale) = (
+                of(|standing| matches!(standing, Standing::Current)),
+                of(|standing| matches!(standing, Standing::Outdated { .. })),
+            );
+            let failed = checked.iter().filter_map(|row| match &row.standing {
+                Standing::Gone => Some(format!("{} is gone upstream", row.image)),
+                Standing::Unknown { reason, .. } => Some(format!("{}: {reason}", row.image)),
+                Standing::Current | Standing::Outdated { .. } => None,
+            });
+            (format!("{} up to date, {stale} stale", count(current, "image", "images")), failed.collect())
         }
         Outcome::Published(published) => {
             let failed: Vec<String> = published

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::describe::{self, Described};
+use super::super::describe::{self, Described, Role};
 use super::super::work::{Plan, Request};
 
 /// The dialog.
@@ -34,6 +34,14 @@ impl Confirm {
     pub fn new(plan: Box<Plan>, request: Option<Request>) -> Self {
         let described = describe::plan(&plan);
         Self { plan, request, described, scroll: 0 }
+    }
+
+    /// Says first why it is asked.
+    pub fn because(mut self, reason: Option<String>) -> Self {
+        if let Some(reason) = reason {
+            self.described.rows.splice(0..0, [(Role::Warning, reason), (Role::Text, String::new())]);
+        }
+        self
     }
 
     /// The keys and what they do, as they are shown.

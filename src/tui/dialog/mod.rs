@@ -1,11 +1,13 @@
 //! Dialogs: what lies over a view and gets the keys first. A dialog is a value; the view of it is drawn elsewhere.
 
+pub mod add;
 pub mod confirm;
 pub mod form;
 pub mod menu;
 pub mod palette;
 pub mod prompt;
 
+use add::Add;
 use confirm::Confirm;
 use form::Form;
 use menu::Menu;
@@ -24,7 +26,13 @@ pub enum Dialog {
         ticket: u64,
         /// What is asked for.
         request: Request,
+        /// Why it is made, if the user did not ask for it just now.
+        because: Option<String>,
     },
+    /// Images to add are asked for, with the plan beside.
+    Add(Box<Add>),
+    /// These jobs were cut when the program ended the last time; whether to go on with them.
+    Cut(Vec<Request>),
     /// A plan is shown, and asks whether to run it.
     Confirm(Box<Confirm>),
     /// A line of text is asked for.

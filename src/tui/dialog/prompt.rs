@@ -1,4 +1,4 @@
-//! A line of text that is asked for, with what was found for it so far.
+//! A line of text that is asked for.
 
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -7,8 +7,6 @@ use super::super::text_field::TextField;
 /// What the text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// References of images to add.
-    Add,
     /// The filter of the list that is shown: it applies while it is typed.
     Filter,
 }
@@ -20,10 +18,6 @@ pub struct Prompt {
     pub purpose: Purpose,
     /// The text.
     pub field: TextField,
-    /// Texts that would complete it.
-    pub completions: Vec<String>,
-    /// Which of them `Tab` takes next.
-    pub next: usize,
     /// What is wrong with it.
     pub problem: Option<String>,
 }
@@ -44,7 +38,7 @@ pub enum Choice {
 impl Prompt {
     /// Asks for a text, which is this at first.
     pub fn new(purpose: Purpose, text: &str) -> Self {
-        Self { purpose, field: TextField::new(text), completions: Vec::new(), next: 0, problem: None }
+        Self { purpose, field: TextField::new(text), problem: None }
     }
 
     /// What a key means.
@@ -52,12 +46,6 @@ impl Prompt {
         match key.code {
             KeyCode::Enter => Choice::Done(self.field.value().trim().to_owned()),
             KeyCode::Esc => Choice::Closed,
-            KeyCode::Tab => {
-                let Some(completion) = self.completions.get(self.next) else { return Choice::Stay };
-                self.field = TextField::new(completion);
-                self.next = (self.next + 1) % self.completions.len();
-                Choice::Stay
-            }
             _ if self.field.key(key) => {
                 self.problem = None;
                 Choice::Changed

@@ -1,10 +1,11 @@
 //! Images: repositories, the tags of one, and everything about one image.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::super::command::{Command, Context};
 use super::super::list::Window;
 use super::super::question::{Answer, Question};
+use super::marks::Marks;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
 
@@ -31,8 +32,10 @@ pub struct Listing<T, Order> {
     pub order: Order,
     /// The order turned around.
     pub descending: bool,
-    /// Marked rows, by name.
-    pub marks: BTreeSet<String>,
+    /// Marked rows.
+    pub marks: Marks,
+    /// All rows are to be marked, also those that are not loaded: their names are to be asked for.
+    pub marking_all: bool,
 }
 
 impl<T, Order: Default> Default for Listing<T, Order> {
@@ -42,7 +45,8 @@ impl<T, Order: Default> Default for Listing<T, Order> {
             filter: String::new(),
             order: Order::default(),
             descending: false,
-            marks: BTreeSet::new(),
+            marks: Marks::default(),
+            marking_all: false,
         }
     }
 }
@@ -66,20 +70,31 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
         self.window.reset();
     }
 
-    fn toggle(&mut self, name: Option<String>) {
-        if let Some(name) = name {
-            if !self.marks.remove(&name) {
-                self.marks.insert(name);
-            }
+    /// Sorts by this, or turns the order around if it is that already.
+    fn sort(&mut self, order: Order) {
+        if self.order == order {
+            self.turn();
+        } else {
+            (self.order, self.descending) = (order, false);
+            self.window.reset();
+        }
+    }
+
+    fn toggle(&mut self, row: Option<(String, u64)>) {
+        if let Some((name, bytes)) = row {
+            self.marks.toggle(name, bytes);
             self.window.move_by(1);
         }
     }
 
-    fn toggle_all(&mut self, names: Vec<String>) {
-        if names.iter().all(|name| self.marks.contains(name)) {
+    /// Marks every row; those that are not loaded have to be asked for.
+    fn toggle_all(&mut self, loaded: Vec<(String, u64)>) {
+        if loaded.len() as u64 == self.window.total() {
+            self.marks.toggle_all(loaded);
+        } else if self.marks.len() as u64 == self.window.total() {
             self.marks.clear();
         } else {
-            self.marks.extend(names);
+            self.marking_all = true;
         }
     }
 }
@@ -105,9 +120,18 @@ pub struct Images {
     pub asked: Option<String>,
     /// How far the details are scrolled.
     pub scroll: u16,
-    /// How far they can be: the view that draws them says so.
+    /// How far they can be: measured by the view that draws them.
     pub scroll_end: u16,
+    /// Why images could not be brought here or up to date the last time: by what was asked for.
+    pub failures: BTreeMap<String, String>,
+    /// What was clicked last, and when: two clicks on one row open it.
+    clicked: Option<(u64, std::time::Duration)>,
 }
+
+/// Two clicks within this time are a double click.
+const DOUBLE_CLICK: std::time::Duration = std::time::Duration::from_millis(400);
+/// The most failures that are remembered.
+const FAILURES: usize = 1000;
 
 /// `name:tag` or `name@digest`.
 pub fn named(row: &ImageRow) -> String {
@@ -115,6 +139,11 @@ pub fn named(row: &ImageRow) -> String {
         Some(tag) => format!("{}:{tag}", row.name),
         None => format!("{}@{}", row.name, row.digest),
     }
+}
+
+/// Whether what was asked for (`docker.io/library/nginx:alpine`) is what has this name here (`library/nginx:alpine`).
+fn means(asked: &str, name: &str) -> bool {
+    asked.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 impl Images {
@@ -150,12 +179,12 @@ impl Images {
     pub fn chosen(&self) -> Vec<String> {
         match self.level {
             Level::Repositories => {
-                let marked: Vec<String> = self.repositories.marks.iter().cloned().collect();
+                let marked = self.repositories.marks.names();
                 let current = self.repositories.window.current().map(|row| row.name.clone());
                 if marked.is_empty() { current.into_iter().collect() } else { marked }
             }
             Level::Tags => {
-                let marked: Vec<String> = self.tags.marks.iter().cloned().collect();
+                let marked = self.tags.marks.names();
                 if marked.is_empty() { self.tags.window.current().map(named).into_iter().collect() } else { marked }
             }
             Level::Details => self.asked.iter().cloned().collect(),
@@ -171,13 +200,32 @@ impl Images {
         }
     }
 
-    /// How many rows are marked.
-    pub fn marked(&self) -> usize {
+    /// How many rows are marked, and their bytes.
+    pub fn marked(&self) -> (usize, u64) {
         match self.level {
-            Level::Repositories => self.repositories.marks.len(),
-            Level::Tags => self.tags.marks.len(),
-            Level::Details => 0,
+            Level::Repositories => (self.repositories.marks.len(), self.repositories.marks.bytes()),
+            Level::Tags => (self.tags.marks.len(), self.tags.marks.bytes()),
+            Level::Details => (0, 0),
         }
+    }
+
+    /// An image could not be brought here, for this reason; or was.
+    pub fn failed(&mut self, image: &str, reason: Option<String>) {
+        match reason {
+            Some(reason) if self.failures.len() < FAILURES => {
+                self.failures.insert(image.to_owned(), reason);
+            }
+            Some(_) => {}
+            None => self.failures.retain(|failed, _| !means(failed, image)),
+        }
+    }
+
+    /// Why this image, or an image of this repository, could not be brought up to date.
+    pub fn failure(&self, name: &str) -> Option<&str> {
+        let found = self.failures.iter().find(|(failed, _)| {
+            means(failed, name) || failed.rsplit_once([':', '@']).is_some_and(|(before, _)| means(before, name))
+        });
+        found.map(|(_, reason)| reason.as_str())
     }
 
     /// Nothing is marked any more, since what was marked has been dealt with.
@@ -208,23 +256,35 @@ impl Images {
         }
     }
 
-    /// The row at this place of the screen was clicked; whether it was the one under the cursor already.
-    pub fn click(&mut self, place: u64) -> bool {
-        match self.level {
+    /// The row at this place of the screen was clicked; whether it is opened by that.
+    pub fn click(&mut self, place: u64, now: std::time::Duration) -> bool {
+        let row = match self.level {
             Level::Repositories => Self::click_in(&mut self.repositories.window, place),
             Level::Tags => Self::click_in(&mut self.tags.window, place),
-            Level::Details => false,
-        }
+            Level::Details => None,
+        };
+        let Some(row) = row else { return false };
+        let twice = self.clicked.is_some_and(|(same, at)| same == row && now.saturating_sub(at) <= DOUBLE_CLICK);
+        self.clicked = (!twice).then_some((row, now));
+        twice
     }
 
-    fn click_in<T>(window: &mut Window<T>, place: u64) -> bool {
+    fn click_in<T>(window: &mut Window<T>, place: u64) -> Option<u64> {
         let row = window.top() + place;
-        if row >= window.total() {
-            return false;
-        }
-        let same = window.cursor() == row;
-        window.move_to(row);
-        same
+        (row < window.total()).then(|| {
+            window.move_to(row);
+            row
+        })
+    }
+
+    /// Sorts the list of repositories.
+    pub fn sort_repositories(&mut self, order: RepositoryOrder) {
+        self.repositories.sort(order);
+    }
+
+    /// Sorts the list of tags.
+    pub fn sort_tags(&mut self, order: ImageOrder) {
+        self.tags.sort(order);
     }
 
     /// Carries a command out, if it is one of this view's.
@@ -257,20 +317,21 @@ impl Images {
             Command::Open => self.open(),
             Command::Back => self.back(),
             Command::Mark if of_repositories => {
-                let name = self.repositories.window.current().map(|row| row.name.clone());
-                self.repositories.toggle(name);
+                let row = self.repositories.window.current().map(|row| (row.name.clone(), row.figures.logical));
+                self.repositories.toggle(row);
             }
             Command::Mark => {
-                let name = self.tags.window.current().map(named);
-                self.tags.toggle(name);
+                let row = self.tags.window.current().map(|row| (named(row), row.logical));
+                self.tags.toggle(row);
             }
             Command::MarkAll if of_repositories => {
-                let names = self.repositories.window.loaded().iter().map(|row| row.name.clone()).collect();
-                self.repositories.toggle_all(names);
+                let loaded = self.repositories.window.loaded().iter();
+                let loaded = loaded.map(|row| (row.name.clone(), row.figures.logical)).collect();
+                self.repositories.toggle_all(loaded);
             }
             Command::MarkAll => {
-                let names = self.tags.window.loaded().iter().map(named).collect();
-                self.tags.toggle_all(names);
+                let loaded = self.tags.window.loaded().iter().map(|row| (named(row), row.logical)).collect();
+                self.tags.toggle_all(loaded);
             }
             Command::SortTurn if of_repositories => self.repositories.turn(),
             Command::SortTurn => self.tags.turn(),
@@ -370,6 +431,12 @@ impl Images {
             let (filter, order, descending) = (self.tags.filter.clone(), self.tags.order, self.tags.descending);
             wanted.push(Question::Images { repository, filter, order, descending, span });
         }
+        if std::mem::take(&mut self.repositories.marking_all) {
+            wanted.push(Question::Rows { repository: None, filter: self.repositories.filter.clone() });
+        }
+        if std::mem::take(&mut self.tags.marking_all) && self.repository.is_some() {
+            wanted.push(Question::Rows { repository: self.repository.clone(), filter: self.tags.filter.clone() });
+        }
         if self.level == Level::Details || (self.level == Level::Tags && beside) {
             let under = self.tags.window.current().map(named);
             if under.is_some() && under != self.asked {
@@ -385,6 +452,13 @@ impl Images {
         match answer {
             Answer::Repositories(span, rows) => self.repositories.window.fill(span, rows.total, rows.rows),
             Answer::Images(span, rows) => self.tags.window.fill(span, rows.total, rows.rows),
+            Answer::Rows(repository, rows) => {
+                if repository.is_none() {
+                    self.repositories.marks.toggle_all(rows);
+                } else if repository == self.repository {
+                    self.tags.marks.toggle_all(rows);
+                }
+            }
             Answer::Details(details) => {
                 if self.details.as_ref().is_none_or(|shown| named(&shown.row) != named(&details.row)) {
                     self.scroll = 0;

@@ -4,5 +4,7 @@
 pub mod images;
 pub mod jobs;
 pub mod log;
+pub mod marks;
 pub mod publish;
+pub mod standings;
 pub mod stats;

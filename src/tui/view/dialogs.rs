@@ -12,15 +12,24 @@ use super::super::describe::{Role, Row};
 use super::super::dialog::Dialog;
 use super::super::dialog::form::{self, Form};
 use super::super::dialog::palette::Palette;
-use super::super::dialog::prompt::{Prompt, Purpose};
 use super::frame::pane;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for dialog in &app.dialogs {
         match dialog {
-            Dialog::Planning { request, .. } => {
-                let rows = [(Role::Text, format!("{} …", request.title()))];
+            Dialog::Planning { ticket, request, because } => {
+                let mut rows = Vec::new();
+                rows.extend(because.iter().map(|because| (Role::Warning, because.clone())));
+                rows.push((Role::Text, format!("{} {}", request.title(), app.look.glyphs.waiting)));
+                rows.extend(app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Dim, why.clone())));
                 text(app, frame, area, "Asking", &rows, 0, &[("esc", "give up")]);
+            }
+            Dialog::Add(add) => super::add::draw(app, frame, area, add),
+            Dialog::Cut(requests) => {
+                let mut rows = vec![(Role::Text, "These were cut when the program ended the last time:".to_owned())];
+                rows.extend(requests.iter().map(|request| (Role::Name, format!("  {}", request.title()))));
+                rows.push((Role::Dim, "What was verified of them is here. Going on shows each plan first.".to_owned()));
+                text(app, frame, area, "Go on?", &rows, 0, &[("enter", "go on"), ("esc", "forget them")]);
             }
             Dialog::Confirm(confirm) => {
                 let keys = confirm.keys();
@@ -29,8 +38,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 let keys: &[(&str, &str)] = if confirm.described.nothing.is_some() { &nothing } else { &keys };
                 text(app, frame, area, &confirm.described.title, &confirm.described.rows, confirm.scroll, keys);
             }
-            Dialog::Prompt(prompt) if prompt.purpose == Purpose::Filter => {}
-            Dialog::Prompt(prompt) => ask(app, frame, area, prompt),
+            // It is in the footer.
+            Dialog::Prompt(_) => {}
             Dialog::Form(filled) => form(app, frame, area, filled),
             Dialog::Palette(palette) => commands(app, frame, area, palette),
             Dialog::Menu(menu) => {
@@ -87,14 +96,14 @@ pub(super) fn style(look: &Look, role: Role) -> Style {
 }
 
 /// A place in the middle, for so many lines.
-fn middle(area: Rect, lines: usize) -> Rect {
+pub(super) fn middle(area: Rect, lines: usize) -> Rect {
     let width = area.width.saturating_sub(6).min(100).max(area.width.min(40));
     let height =
         u16::try_from(lines + 4).unwrap_or(u16::MAX).min(area.height.saturating_sub(2)).max(5).min(area.height);
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }
 
-fn keys_line(look: &Look, keys: &[(&str, &str)]) -> Line<'static> {
+pub(super) fn keys_line(look: &Look, keys: &[(&str, &str)]) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     for (key, what) in keys {
         spans.push(Span::styled((*key).to_owned(), look.theme.key));
@@ -135,7 +144,13 @@ fn text(app: &App, frame: &mut Frame<'_>, area: Rect, title: &str, rows: &[Row],
 }
 
 /// Draws a field, and puts the cursor into it.
-fn field(look: &Look, frame: &mut Frame<'_>, area: Rect, label: &str, field: &super::super::text_field::TextField) {
+pub(super) fn field(
+    look: &Look,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    label: &str,
+    field: &super::super::text_field::TextField,
+) {
     let columns = usize::from(area.width).saturating_sub(width(label) + 1);
     let skipped = field.skipped(columns);
     let value = crate::text::printable(field.value());
@@ -155,43 +170,6 @@ fn field(look: &Look, frame: &mut Frame<'_>, area: Rect, label: &str, field: &su
     frame.render_widget(Paragraph::new(line), area);
     let column = width(label) + field.column().saturating_sub(skipped);
     frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)), area.y));
-}
-
-fn ask(app: &App, frame: &mut Frame<'_>, area: Rect, prompt: &Prompt) {
-    let look = &app.look;
-    let columns = usize::from(middle(area, 0).width).saturating_sub(4);
-    let mut lines = Vec::new();
-    match &prompt.problem {
-        Some(problem) => {
-            lines.extend(wrap(problem, columns).into_iter().map(|row| Line::styled(row, look.theme.danger)))
-        }
-        None => lines.extend(
-            prompt
-                .completions
-                .iter()
-                .take(6)
-                .map(|name| Line::styled(cut(name, columns, &look.glyphs), look.theme.dim)),
-        ),
-    }
-    if lines.is_empty() {
-        let hint = "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE; several are separated by spaces";
-        lines.push(Line::styled(cut(hint, columns, &look.glyphs), look.theme.dim));
-    }
-    let place = middle(area, lines.len() + 2);
-    frame.render_widget(Clear, place);
-    let block = pane(look, Line::styled(" Add images ", look.theme.title)).border_style(look.theme.accent);
-    let inside = block.inner(place);
-    frame.render_widget(block, place);
-    let row =
-        |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
-    field(look, frame, row(0, 1), "> ", &prompt.field);
-    let room = inside.height.saturating_sub(3);
-    frame.render_widget(Paragraph::new(lines), row(2, room));
-    let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    frame.render_widget(
-        Paragraph::new(keys_line(look, &[("enter", "plan"), ("tab", "complete"), ("esc", "close")])),
-        foot,
-    );
 }
 
 /// Columns of the labels of a form.

@@ -14,6 +14,7 @@ use super::super::dialog::Dialog;
 use super::super::dialog::prompt::Purpose;
 use super::super::serving::Serving;
 use super::super::state::jobs::Job;
+use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::text::bytes;
 
 /// Where everything is.
@@ -38,6 +39,14 @@ pub enum Hit {
     Command(Command),
     /// A row of the list, counted from the first one that is shown.
     Row(u64),
+    /// The head of a column of the list of repositories.
+    Repositories(RepositoryOrder),
+    /// The head of a column of a list of tags.
+    Tags(ImageOrder),
+    /// What is beside the list: opening leads there.
+    Open,
+    /// The list, while what is beside it has the keys.
+    Back,
 }
 
 impl Parts {
@@ -119,7 +128,7 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     if let Some(overview) = &app.overview {
         let figures = &overview.figures;
-        let saved = if figures.logical > 0 { figures.saved() * 100 / figures.logical } else { 0 };
+        let saved = (figures.saved() * 100).checked_div(figures.logical).unwrap_or(0);
         let dot = app.look.glyphs.dot;
         let full = format!(
             "{} images {dot} {} {} {} stored ({saved} % saved) ",
@@ -202,11 +211,15 @@ fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(Span::styled(serving, theme.accent)), place);
 }
 
+/// What is said of marked rows.
+fn marked(app: &App) -> Option<String> {
+    let (rows, size) = if app.tab == Tab::Images { app.images.marked() } else { (0, 0) };
+    (rows > 0).then(|| format!(" {rows} marked, {} ", bytes(size)))
+}
+
 /// The commands of the footer with their columns. Those that do not fit fall out from the right, but help and quit stay.
 fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
-    let marked = if app.tab == Tab::Images { app.images.marked() } else { 0 };
-    let room =
-        usize::from(app.size.0).saturating_sub(if marked > 0 { width(&format!(" {marked} marked ")) } else { 0 });
+    let room = usize::from(app.size.0).saturating_sub(marked(app).map_or(0, |text| width(&text)));
     let mut items: Vec<(Command, String)> =
         app.footer().into_iter().map(|(command, key)| (command, format!("{key} {}", command.entry().title))).collect();
     let taken = |items: &[(Command, String)]| items.iter().map(|(_, text)| width(text) + 3).sum::<usize>() + 1;
@@ -253,9 +266,7 @@ fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::raw(" "));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
-    let marked = if app.tab == Tab::Images { app.images.marked() } else { 0 };
-    if marked > 0 {
-        let text = format!(" {marked} marked ");
+    if let Some(text) = marked(app) {
         let columns = u16::try_from(width(&text)).unwrap_or(0).min(area.width);
         let place = Rect::new(area.right() - columns, area.y, columns, 1);
         frame.render_widget(Paragraph::new(Span::styled(text, theme.warning)), place);
@@ -278,8 +289,5 @@ pub fn hit(app: &App, column: u16, row: u16) -> Option<Hit> {
             (begin..end).contains(&column).then_some(Hit::Command(command))
         });
     }
-    // Frame and heads of columns are above the first row.
-    let first = parts.body.y + 2;
-    (app.tab == Tab::Images && row >= first && row < parts.body.bottom().saturating_sub(1))
-        .then(|| Hit::Row(u64::from(row - first)))
+    (app.tab == Tab::Images).then(|| super::images::hit(app, parts.body, column, row)).flatten()
 }

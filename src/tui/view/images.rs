@@ -8,36 +8,109 @@ use ratatui::widgets::Paragraph;
 
 use super::super::app::{App, Look};
 use super::super::cells::{age, cut_middle};
+use super::super::command::Command;
 use super::super::state::images::{Level, named};
+use super::super::state::standings::Standing;
 use super::details;
-use super::frame::pane;
+use super::frame::{Hit, pane};
 use super::table::{self, Column};
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::view::{ImageRow, RepositoryRow};
 use crate::text::bytes;
 
-pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let level = app.images.level;
+/// Where the list is, and what is beside it.
+fn halves(app: &App, area: Rect) -> (Rect, Option<Rect>) {
     if !app.beside() {
-        match level {
-            Level::Repositories => repositories(app, frame, area),
-            Level::Tags => tags(app, frame, area, true),
-            Level::Details => details::draw(app, frame, area, true),
-        }
-        return;
+        return (area, None);
     }
     let left = Rect { width: area.width / 2, ..area };
-    let right = Rect { x: area.x + left.width, width: area.width - left.width, ..area };
-    match level {
-        Level::Repositories => {
-            repositories(app, frame, left);
-            tags(app, frame, right, false);
+    (left, Some(Rect { x: area.x + left.width, width: area.width - left.width, ..area }))
+}
+
+/// Where the details of an image are, if they are shown.
+pub(super) fn details_area(app: &App, area: Rect) -> Option<Rect> {
+    match (halves(app, area), app.images.level) {
+        (_, Level::Repositories) | ((_, None), Level::Tags) => None,
+        ((_, Some(beside)), _) => Some(beside),
+        ((all, None), Level::Details) => Some(all),
+    }
+}
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let level = app.images.level;
+    match (halves(app, area), level) {
+        ((list, beside), Level::Repositories) => {
+            let beside = beside.filter(|_| !app.is_empty());
+            repositories(app, frame, if beside.is_some() { list } else { area });
+            if let Some(beside) = beside {
+                tags(app, frame, beside, false);
+            }
         }
-        Level::Tags | Level::Details => {
-            tags(app, frame, left, level == Level::Tags);
-            details::draw(app, frame, right, level == Level::Details);
+        ((all, None), Level::Tags) => tags(app, frame, all, true),
+        ((all, None), Level::Details) => details::draw(app, frame, all, true),
+        ((list, Some(beside)), _) => {
+            tags(app, frame, list, level == Level::Tags);
+            details::draw(app, frame, beside, level == Level::Details);
         }
     }
+}
+
+/// What is at a place of the view.
+pub(super) fn hit(app: &App, area: Rect, column: u16, row: u16) -> Option<Hit> {
+    let (list, beside) = halves(app, area);
+    let inside = |of: Rect| (of.x + 1..of.right().saturating_sub(1)).contains(&column);
+    if let Some(beside) = beside.filter(|beside| inside(*beside)) {
+        let in_body = row > beside.y && row < beside.bottom().saturating_sub(1);
+        return (in_body && app.images.level != Level::Details).then_some(Hit::Open);
+    }
+    if !inside(list) || row >= list.bottom().saturating_sub(1) {
+        return None;
+    }
+    if app.images.level == Level::Details {
+        return beside.map(|_| Hit::Back);
+    }
+    if row == list.y + 1 {
+        let at = column - list.x - 1;
+        let inner = Rect { width: list.width.saturating_sub(2), ..list };
+        return if app.images.level == Level::Repositories {
+            let place = table::column_at(&table::fit(&repository_columns(app), inner), at)?;
+            REPOSITORY_ORDERS.get(place).copied().flatten().map(Hit::Repositories)
+        } else {
+            let place = table::column_at(&table::fit(&tag_columns(app), inner), at)?;
+            TAG_ORDERS.get(place).copied().flatten().map(Hit::Tags)
+        };
+    }
+    (row > list.y + 1).then(|| Hit::Row(u64::from(row - list.y - 2)))
+}
+
+/// What each column is sorted by.
+const REPOSITORY_ORDERS: [Option<RepositoryOrder>; 6] =
+    [Some(RepositoryOrder::Name), Some(RepositoryOrder::Images), Some(RepositoryOrder::Size), None, None, None];
+const TAG_ORDERS: [Option<ImageOrder>; 5] =
+    [Some(ImageOrder::Tag), None, Some(ImageOrder::Size), Some(ImageOrder::Added), None];
+
+fn repository_columns(app: &App) -> [Column; 5] {
+    let list = &app.images.repositories;
+    let sorted = |order| (list.order == order).then_some(list.descending);
+    [
+        Column::new("REPOSITORY", 0).sorted(sorted(RepositoryOrder::Name)),
+        Column::new("IMAGES", 8).right().sorted(sorted(RepositoryOrder::Images)),
+        Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
+        Column::new("ALONE", 9).right().from(56),
+        Column::new("STATE", 12),
+    ]
+}
+
+fn tag_columns(app: &App) -> [Column; 5] {
+    let list = &app.images.tags;
+    let sorted = |order| (list.order == order).then_some(list.descending);
+    [
+        Column::new("TAG", 0).sorted(sorted(ImageOrder::Tag)),
+        Column::new("PLATFORMS", 18).from(60),
+        Column::new("SIZE", 9).right().sorted(sorted(ImageOrder::Size)),
+        Column::new("ADDED", 7).right().sorted(sorted(ImageOrder::Added)).from(44),
+        Column::new("STATE", 12),
+    ]
 }
 
 fn title<'t>(look: &Look, name: String, total: u64, filter: &str, active: bool) -> Line<'t> {
@@ -57,19 +130,15 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let block = pane(look, title(look, "Repositories".to_owned(), list.window.total(), &list.filter, true));
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    if list.window.is_known() && list.window.total() == 0 {
-        empty(app, frame, inside, &list.filter);
+    if app.is_empty() {
+        super::first::draw(app, frame, inside);
         return;
     }
-    let sorted = |order| (list.order == order).then_some(list.descending);
-    let columns = [
-        Column::new("REPOSITORY", 0).sorted(sorted(RepositoryOrder::Name)),
-        Column::new("IMAGES", 8).right().sorted(sorted(RepositoryOrder::Images)),
-        Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
-        Column::new("ALONE", 9).right().from(56),
-        Column::new("STATE", 11),
-    ];
-    let fitting = table::fit(&columns, inside);
+    if list.window.is_known() && list.window.total() == 0 {
+        nothing_found(app, frame, inside, &list.filter);
+        return;
+    }
+    let fitting = table::fit(&repository_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
     for (place, row) in list.window.shown() {
         let selected = place == list.window.cursor();
@@ -87,11 +156,17 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect) {
 fn repository_texts(app: &App, row: &RepositoryRow) -> Vec<(String, Style)> {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let name = row.alias.clone().map_or_else(|| row.name.clone(), |alias| format!("{} ({alias})", row.name));
-    let state = repository_state(app, row).unwrap_or_else(|| match (row.private, row.published) {
-        (true, false) => (format!("{} private", glyphs.private), theme.warning),
-        (true, true) => (format!("{} allowed", glyphs.private), theme.warning),
-        (false, _) => (format!("{} mirrored", glyphs.done), theme.good),
-    });
+    let state = if let Some(state) = arriving(app, |image| of_repository(image, &row.name)) {
+        state
+    } else if app.images.failure(&row.name).is_some() {
+        (format!("{} failed", glyphs.failed), theme.danger)
+    } else if row.private && !row.published {
+        (format!("{} private", glyphs.private), theme.warning)
+    } else if row.stale > 0 {
+        (format!("{} {} stale", glyphs.stale, row.stale), theme.warning)
+    } else {
+        standing(&app.look, app.standings.repository(&row.name))
+    };
     vec![
         (name, theme.name),
         (row.images.to_string(), theme.text),
@@ -101,12 +176,26 @@ fn repository_texts(app: &App, row: &RepositoryRow) -> Vec<(String, Style)> {
     ]
 }
 
-/// What jobs do to it at the moment.
-fn repository_state(app: &App, row: &RepositoryRow) -> Option<(String, Style)> {
-    let of_it = |image: &str| image.strip_prefix(row.name.as_str()).is_some_and(|rest| rest.starts_with([':', '@']));
-    let job = app.jobs.running().find(|job| job.fetching.iter().any(|blob| of_it(&blob.image)))?;
+fn of_repository(image: &str, name: &str) -> bool {
+    image.strip_prefix(name).is_some_and(|rest| rest.starts_with([':', '@']))
+}
+
+/// How far a job is with bringing something here at the moment.
+fn arriving(app: &App, is_it: impl Fn(&str) -> bool) -> Option<(String, Style)> {
+    let job = app.jobs.running().find(|job| job.fetching.iter().any(|blob| is_it(&blob.image)))?;
     let percent = job.percent().map(|percent| format!("{percent} %")).unwrap_or_default();
     Some((format!("{} {percent}", app.look.glyphs.arriving), app.look.theme.accent))
+}
+
+/// How something stands to what was published, in a sign and a word.
+pub(super) fn standing(look: &Look, standing: Option<Standing>) -> (String, Style) {
+    let (theme, glyphs) = (&look.theme, &look.glyphs);
+    match standing {
+        Some(Standing::Published) => (format!("{} published", glyphs.done), theme.good),
+        Some(Standing::Changed) => (format!("{} changed", glyphs.changed), theme.accent),
+        Some(Standing::New) => (format!("{} new", glyphs.new), theme.accent),
+        None => (format!("{} mirrored", glyphs.done), theme.good),
+    }
 }
 
 fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
@@ -119,15 +208,12 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
     if app.images.repository.is_none() {
         return;
     }
-    let sorted = |order| (list.order == order).then_some(list.descending);
-    let columns = [
-        Column::new("TAG", 0).sorted(sorted(ImageOrder::Tag)),
-        Column::new("PLATFORMS", 18).from(60),
-        Column::new("SIZE", 9).right().sorted(sorted(ImageOrder::Size)),
-        Column::new("ADDED", 7).right().sorted(sorted(ImageOrder::Added)).from(44),
-        Column::new("STATE", 10),
-    ];
-    let fitting = table::fit(&columns, inside);
+    if list.window.is_known() && list.window.total() == 0 && !list.filter.is_empty() {
+        let words = format!("  No tag contains `{}`.", cut_middle(&list.filter, 40, &look.glyphs));
+        frame.render_widget(Paragraph::new(vec![Line::raw(""), Line::styled(words, look.theme.title)]), inside);
+        return;
+    }
+    let fitting = table::fit(&tag_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
     let shown = usize::from(inside.height).saturating_sub(1);
     for (place, row) in list.window.shown().take(shown) {
@@ -151,10 +237,16 @@ fn image_texts(app: &App, row: &ImageRow) -> Vec<(String, Style)> {
         [first, rest @ ..] => format!("{first} +{}", rest.len()),
     };
     let added = row.added.parse::<jiff::Timestamp>().map(|at| age(app.wall.as_second() - at.as_second()));
-    let state = if row.stale.is_some() {
+    let full = named(row);
+    let state = if let Some(state) = arriving(app, |image| image == full) {
+        state
+    } else if app.images.failure(&full).is_some() {
+        (format!("{} failed", glyphs.failed), theme.danger)
+    } else if row.stale.is_some() {
         (format!("{} stale", glyphs.stale), theme.warning)
     } else {
-        (format!("{} mirrored", glyphs.done), theme.good)
+        let key = row.tag.clone().unwrap_or_else(|| row.digest.to_string());
+        standing(&app.look, app.standings.tag(&row.name, &key))
     };
     vec![
         (name, theme.name),
@@ -165,39 +257,14 @@ fn image_texts(app: &App, row: &ImageRow) -> Vec<(String, Style)> {
     ]
 }
 
-fn empty(app: &App, frame: &mut Frame<'_>, area: Rect, filter: &str) {
+fn nothing_found(app: &App, frame: &mut Frame<'_>, area: Rect, filter: &str) {
     let theme = &app.look.theme;
-    let key = |command| app.keymap.key(command).map(|key| key.short()).unwrap_or_default();
-    use super::super::command::Command;
-    let lines = if filter.is_empty() {
-        vec![
-            Line::raw(""),
-            Line::styled("  There is no image here yet.", theme.title),
-            Line::raw(""),
-            Line::from(vec![
-                Span::raw("  Press "),
-                Span::styled(key(Command::Add), theme.key),
-                Span::raw(" and type a reference to mirror one: nginx:alpine, ghcr.io/org/app:1.2"),
-            ]),
-            Line::from(vec![
-                Span::raw("  or paste one. "),
-                Span::styled(key(Command::Help), theme.key),
-                Span::raw(" shows everything that can be done."),
-            ]),
-        ]
-    } else {
-        vec![
-            Line::raw(""),
-            Line::styled(
-                format!("  No repository's name contains `{}`.", cut_middle(filter, 40, &app.look.glyphs)),
-                theme.title,
-            ),
-            Line::from(vec![
-                Span::raw("  "),
-                Span::styled(key(Command::Back), theme.key),
-                Span::raw(" shows all of them."),
-            ]),
-        ]
-    };
+    let key = app.keymap.key(Command::Back).map(|key| key.short()).unwrap_or_default();
+    let words = format!("  No repository's name contains `{}`.", cut_middle(filter, 40, &app.look.glyphs));
+    let lines = vec![
+        Line::raw(""),
+        Line::styled(words, theme.title),
+        Line::from(vec![Span::raw("  "), Span::styled(key, theme.key), Span::raw(" shows all of them.")]),
+    ];
     frame.render_widget(Paragraph::new(lines), area);
 }

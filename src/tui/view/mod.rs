@@ -3,8 +3,10 @@
 pub mod frame;
 pub(super) mod publish;
 
+mod add;
 mod details;
 mod dialogs;
+mod first;
 mod images;
 mod jobs;
 mod log;
@@ -17,6 +19,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
+pub(super) use details::end as details_end;
 
 /// Draws everything.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {

@@ -58,6 +58,16 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
     fitting
 }
 
+/// Which column is there, counted from the left of the table.
+pub(super) fn column_at(fitting: &[(usize, Column)], at: u16) -> Option<usize> {
+    let mut begin = 2;
+    fitting.iter().find_map(|(place, column)| {
+        let range = begin..begin + column.width + 1;
+        begin = range.end;
+        range.contains(&at).then_some(*place)
+    })
+}
+
 /// The heads of the columns.
 pub(super) fn head(fitting: &[(usize, Column)], look: &Look) -> Line<'static> {
     let mut spans = vec![Span::raw("  ")];

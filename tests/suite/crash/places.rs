@@ -63,7 +63,7 @@ fn no_name_is_no_data_directory() {
     // An empty variable is none.
     let mut command = roadstead.command(&["root"]);
     command.env("ROADSTEAD_DATA_DIR", "").env("ROADSTEAD_CONFIG", "");
-    says(&finish(&command).failure(4), &["/registry/catalog.db"]);
+    says(&finish(&command).failure(4), &["/registry", "hint: `roadstead add REF`"]);
 }
 
 #[test]

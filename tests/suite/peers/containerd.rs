@@ -1,7 +1,7 @@
 //! containerd 2 and its `ctr`: what Docker and most of Kubernetes pull with.
 
 use super::{Daemon, Directory, Finished, command, finish, program, with_own_mounts};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A running containerd with a root, a state and a socket of its own, and no CRI.
 pub(crate) struct Containerd {
@@ -47,7 +47,12 @@ impl Containerd {
     /// Pulls an image through one `_default/hosts.toml` that names a mirror for every registry.
     #[track_caller]
     pub(crate) fn pull_through(&self, mirror: &str, reference: &str) {
-        let hosts = self.mirror_everything(mirror);
+        self.pull_with(&self.mirror_everything(mirror), reference);
+    }
+
+    /// Pulls an image with the `hosts.toml` files of a directory.
+    #[track_caller]
+    pub(crate) fn pull_with(&self, hosts: &Path, reference: &str) {
         let hosts = hosts.to_str().expect("a path in UTF-8");
         self.run(&["images", "pull", "--local", "--hosts-dir", hosts, "--snapshotter", "native", reference]).success();
     }

@@ -2,10 +2,13 @@
 //!
 //! Knows processes and ports; each module below knows one program. Must not know Roadstead.
 
+pub(crate) mod bind;
 pub(crate) mod caddy;
 pub(crate) mod containerd;
+pub(crate) mod dns;
 pub(crate) mod dnsdist;
 pub(crate) mod docker_registry;
+pub(crate) mod knot;
 pub(crate) mod kubo;
 pub(crate) mod nginx;
 pub(crate) mod podman;
@@ -60,6 +63,9 @@ fn from(name: &str) -> String {
         "busybox" => "busybox-static",
         "unshare" | "setpriv" => "util-linux",
         "timeout" => "coreutils",
+        "knotd" => "knot",
+        "named" => "bind9",
+        "dig" | "nsupdate" => "bind9-dnsutils",
         other => other,
     };
     format!("apt-get install -y {package}")

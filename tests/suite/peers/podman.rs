@@ -90,6 +90,11 @@ impl Podman {
         self.0.run(arguments)
     }
 
+    /// Where it looks for registries.
+    pub(crate) fn registries(&self) -> PathBuf {
+        self.0.home.join(".config/containers/registries.conf.d")
+    }
+
     /// Pulls an image over plain HTTP; gives its identifier.
     #[track_caller]
     pub(crate) fn pull(&self, reference: &str) -> String {

@@ -19,6 +19,11 @@ impl Skopeo {
         Self { home }
     }
 
+    /// Where it looks for registries.
+    pub(crate) fn registries(&self) -> PathBuf {
+        self.home.join(".config/containers/registries.conf.d")
+    }
+
     /// Runs it with these arguments.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         let mut skopeo = command(program("skopeo"), self.home.path());

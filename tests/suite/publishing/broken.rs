@@ -1,9 +1,7 @@
 //! What goes wrong on real parts, and that the former publication is whole then.
 
-use super::world::{World, is_whole, pins};
-use crate::peers::kubo::{Kubo, Profile};
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use super::world::World;
+use super::{is_whole, pins};
 
 /// A world with a publication, and something new to publish.
 fn moored() -> (World, String, String) {
@@ -41,58 +39,4 @@ fn a_wrong_key_costs_only_the_record_and_is_never_shown() {
     let report = world.roadstead.json(&["publish", "--yes"]);
     assert_eq!(report["targets"][0]["outcome"]["sent"], 0, "it was handed over before");
     assert_eq!(world.record(), [format!("dnslink=/ipfs/{second}")]);
-}
-
-#[test]
-fn a_node_that_is_down_stops_no_other_and_partly_done_is_said() {
-    let (world, _, second) = moored();
-    let away = Kubo::start(Profile::V1);
-    world.roadstead.ok(&["target", "add", "away", "--kubo", &away.api_url]);
-    let url = away.api_url.clone();
-    drop(away);
-    let said = world.roadstead.run(&["publish", "--yes"]).failure(9);
-    assert!(said.contains("away") && said.contains(&url.replace("http://", "")), "{said}");
-    assert_eq!(world.record(), [format!("dnslink=/ipfs/{second}")]);
-    // The only one that is asked for gives its own code.
-    let code = world.roadstead.run(&["publish", "away", "--yes"]).code;
-    assert!(code == 6 || code == 7, "{code}");
-}
-
-/// Killed right after each step in turn, it is continued, and what is left is no other than it would have been.
-#[test]
-fn killed_after_every_step_it_goes_on() {
-    let world = World::new();
-    world.mirror("anchor", "anchor\n");
-    world.roadstead.ok(&["publish", "--yes"]);
-    let mut turn = 0;
-    loop {
-        let former = world.roadstead.root();
-        let root = world.mirror("greeting", &format!("turn {turn}\n"));
-        let ended = killed_after(&world, turn);
-        let said = world.record();
-        assert!(said == [format!("dnslink=/ipfs/{former}")] || said == [format!("dnslink=/ipfs/{root}")], "{said:?}");
-        assert!(is_whole(&world.kubo, said[0].trim_start_matches("dnslink=/ipfs/")), "turn {turn}");
-        world.roadstead.ok(&["publish", "--yes"]);
-        assert_eq!(world.record(), [format!("dnslink=/ipfs/{root}")]);
-        assert!(is_whole(&world.kubo, &root), "turn {turn}");
-        if ended {
-            break;
-        }
-        turn += 1;
-    }
-    assert!(turn >= 5, "{turn} steps");
-    let pins = pins(&world.kubo);
-    assert_eq!(pins.lines().filter(|line| line.contains("roadstead")).count(), 3, "{pins}");
-}
-
-/// Publishes, and kills it when it has told of so many steps; whether it ended before that.
-fn killed_after(world: &World, steps: usize) -> bool {
-    let mut command = world.roadstead.command(&["--json", "--progress", "json", "publish", "--yes"]);
-    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(running.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let told = lines.filter(|line| line.contains("\"target.step\"") && !line.contains("\"running\""));
-    let ended = told.take(steps + 1).count() <= steps;
-    let _ = running.kill();
-    running.wait().unwrap();
-    ended
 }

@@ -3,5 +3,18 @@
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
 mod broken;
+mod nodes;
 mod story;
 mod world;
+
+use crate::peers::kubo::Kubo;
+
+/// What a node pins recursively, with names.
+fn pins(kubo: &Kubo) -> String {
+    kubo.repository().run(&["pin", "ls", "--type=recursive", "--names"]).success()
+}
+
+/// Whether a node has everything below a root, without asking anybody.
+fn is_whole(kubo: &Kubo, root: &str) -> bool {
+    kubo.repository().run(&["--offline", "dag", "stat", "--progress=false", root]).code == 0
+}

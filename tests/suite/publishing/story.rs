@@ -1,7 +1,7 @@
 //! One command moves the world to the new root, and back.
 
-use super::world::{World, is_whole, pins};
-use crate::peers::kubo::{Kubo, Profile};
+use super::world::World;
+use super::{is_whole, pins};
 use crate::peers::podman::Podman;
 
 /// What podman gets and runs by the DNS name, with no image from before.
@@ -51,46 +51,4 @@ fn podman_pulls_by_a_name_that_moves_on_and_back() {
     assert_eq!(world.roadstead.root(), second, "the catalog stays");
     let plan = world.roadstead.run(&["publish", "--dry-run"]);
     assert!(plan.stderr.contains("rolled back"), "{plan}");
-
-    // IPNS went along.
-    let id = world.kubo.repository().run(&["id", "--format=<id>"]).success();
-    let name = world.kubo.repository().run(&["name", "resolve", "--offline", id.trim()]).success();
-    assert_eq!(name.trim(), format!("/ipfs/{first}"));
-}
-
-#[test]
-fn a_second_node_gets_all_of_it_in_the_same_run() {
-    let world = World::new();
-    world.mirror("one", "one\n");
-    world.roadstead.ok(&["publish", "--yes"]);
-    let away = Kubo::start(Profile::V1);
-    world.roadstead.ok(&["target", "add", "away", "--kubo", &away.api_url]);
-    let root = world.mirror("two", "two\n");
-    let report = world.roadstead.json(&["publish", "--yes"]);
-    assert_eq!(report["targets"].as_array().map(Vec::len), Some(2));
-    for kubo in [&world.kubo, &away] {
-        assert!(is_whole(kubo, &root), "{}", kubo.api_url);
-        assert!(pins(kubo).contains(&root));
-    }
-}
-
-/// What comes, moves and goes at once takes temporary roots, none of which stays.
-#[test]
-fn only_roots_that_are_kept_stay_pinned() {
-    let world = World::new();
-    for number in 0..5 {
-        world.mirror("moving", &format!("{number}\n"));
-        world.mirror(&format!("new-{number}"), "new\n");
-        if number > 0 {
-            let old = format!("{}/new-{}:1", world.registry.host(), number - 1);
-            world.roadstead.ok(&["remove", &old, "--yes"]);
-        }
-        world.roadstead.ok(&["publish", "--yes"]);
-        assert!(is_whole(&world.kubo, &world.roadstead.root()));
-    }
-    let pins = pins(&world.kubo);
-    let ours: Vec<&str> = pins.lines().filter(|line| line.contains("roadstead")).collect();
-    assert_eq!(ours.len(), 3, "{pins}");
-    world.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
-    assert!(is_whole(&world.kubo, &world.roadstead.root()), "nothing that is needed hung on a temporary pin");
 }

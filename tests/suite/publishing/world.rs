@@ -75,13 +75,3 @@ impl World {
         self.knot.txt(&format!("_dnslink.{DOMAIN}"))
     }
 }
-
-/// What a node pins recursively, with names.
-pub(super) fn pins(kubo: &Kubo) -> String {
-    kubo.repository().run(&["pin", "ls", "--type=recursive", "--names"]).success()
-}
-
-/// Whether a node has everything below a root, without asking anybody.
-pub(super) fn is_whole(kubo: &Kubo, root: &str) -> bool {
-    kubo.repository().run(&["--offline", "dag", "stat", "--progress=false", root]).code == 0
-}

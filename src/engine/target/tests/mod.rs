@@ -225,7 +225,7 @@ async fn a_trial_says_what_works_and_what_does_not() {
 /// Every block of a root, from the engine's own CAR.
 async fn hand_over(yard: &Yard, harbour: &Harbour) -> Cid {
     let file = yard.directory.path().join("all.car");
-    yard.engine.export_car(&file, false, &Job::new().0).await.unwrap();
+    yard.engine.export_car(&file, false, None, &Job::new().0).await.unwrap();
     let mut reader = crate::unixfs::car::Reader::new(std::fs::File::open(&file).unwrap()).unwrap();
     let mut blocks = harbour.node.blocks.lock().unwrap();
     while let Some(block) = reader.block().unwrap() {

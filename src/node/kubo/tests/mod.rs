@@ -1,1 +1,46 @@
 //! The adapter against servers inside the process, which answer as Kubo does, or as an enemy would.
+
+mod hostile;
+mod importing;
+mod requests;
+mod server;
+
+use std::time::Duration;
+
+use cid::Cid;
+
+use self::server::Server;
+use super::{Kubo, KuboOptions, Timeouts};
+use crate::error::{Error, Kind};
+
+/// The CID of `foobar` as a raw block.
+fn foobar() -> Cid {
+    use sha2::Digest as _;
+    let hash: [u8; 32] = sha2::Sha256::digest(b"foobar").into();
+    Cid::new_v1(crate::unixfs::RAW, cid::multihash::Multihash::wrap(0x12, &hash).unwrap())
+}
+
+/// A Kubo there, which may take a second for anything.
+fn kubo_at(url: &str, secret: Option<&str>) -> Kubo {
+    let second = Duration::from_secs(1);
+    let timeouts = Timeouts { connect: second, answer: second, stall: second, walk: second };
+    let options = KuboOptions { url: url.parse().unwrap(), authorisation: secret.map(Into::into), timeouts };
+    Kubo::new(&options).unwrap()
+}
+
+/// The same as seen by [`Kubo`] through its own client, though it is on this machine.
+fn through_proxy(server: &Server) -> Kubo {
+    kubo_at(&format!("{}/proxy", server.url), None)
+}
+
+fn through_library(server: &Server) -> Kubo {
+    let kubo = kubo_at(&server.url, None);
+    assert!(kubo.control.is_local());
+    kubo
+}
+
+fn is_node_error<T: std::fmt::Debug>(result: Result<T, Error>, words: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), Kind::Node, "{error}");
+    assert!(error.to_string().contains(words), "{error}");
+}

@@ -1,0 +1,109 @@
+//! containerd and nerdctl: one `hosts.toml` a registry (containerd's docs/hosts.md).
+
+use std::fmt::Write as _;
+
+use super::gateway;
+use super::recipe::{Client, Recipe, Wish};
+use super::source::HostKind;
+
+const PLACE: &str = "/etc/containerd/certs.d";
+const BOTH: &str = "capabilities = [\"pull\", \"resolve\"]\n";
+
+/// What it has to be told.
+pub(super) fn recipe(wish: &Wish) -> Recipe {
+    let mut recipe = Recipe::new(wish, PLACE);
+    if wish.client == Client::Nerdctl {
+        recipe.user_place = Some("~/.config/containerd/certs.d");
+    }
+    if wish.kind == HostKind::Gateway {
+        over_gateway(wish, &mut recipe);
+    } else {
+        over_host(wish, &mut recipe);
+    }
+    if recipe.usable && wish.client == Client::Containerd {
+        recipe.note(format!(
+            "Kubernetes reads {PLACE} if containerd's config.toml says so: `config_path = \"{PLACE}\"` below \
+             [plugins.\"io.containerd.cri.v1.images\".registry] (version 3 of that file, containerd 2) or \
+             [plugins.\"io.containerd.grpc.v1.cri\".registry] (version 2); then restart containerd once."
+        ));
+        recipe.note("`ctr` of containerd 2 wants every platform's configuration unless it is given `--skip-metadata`; Kubernetes and nerdctl don't.");
+    }
+    recipe
+}
+
+fn pull(wish: &Wish, image: &str) -> Vec<String> {
+    match wish.client {
+        Client::Nerdctl => vec![format!("nerdctl pull {image}")],
+        _ => vec![format!("crictl pull {image}"), format!("ctr images pull --hosts-dir {PLACE} {image}")],
+    }
+}
+
+fn over_host(wish: &Wish, recipe: &mut Recipe) {
+    let source = &wish.source;
+    let own = format!("{}\nserver = \"{source}\"\n\n[host.\"{source}\"]\n{BOTH}", wish.heading());
+    recipe.file(format!("{}/hosts.toml", source.host), own);
+    let mirrors = &wish.mirrors;
+    if wish.kind == HostKind::Serve && !mirrors.is_empty() {
+        // It is told the registry that an image is from.
+        recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{BOTH}", wish.heading()));
+        recipe.note("One file stands in for every upstream, also for those that are mirrored later: what is not mirrored comes from upstream.");
+    } else {
+        // Without `server` it is the registry itself, by the scheme that containerd takes for it.
+        for (registry, prefix) in &mirrors.registries {
+            let slash = if prefix.is_empty() { "" } else { "/" };
+            recipe.file(
+                format!("{registry}/hosts.toml"),
+                format!("{}\n[host.\"{source}/v2{slash}{prefix}\"]\n{BOTH}override_path = true\n", wish.heading()),
+            );
+        }
+        if !mirrors.registries.is_empty() {
+            recipe.note("What is mirrored comes from here under its upstream's own name too, as it was when it was mirrored; what is not, from upstream.");
+        }
+    }
+    for (upstream, name) in &mirrors.renamed {
+        recipe.note(format!(
+            "{upstream} has another name here, which containerd can't be told: pull it as {}/{name}.",
+            source.host
+        ));
+    }
+    recipe.pull = pull(wish, &wish.image());
+    if !source.plain {
+        recipe.note(format!("An authority of your own: `ca = \"/path/ca.crt\"` below [host.\"{source}\"]."));
+    }
+}
+
+/// Tags and types from a host that has them, bytes from the gateway.
+fn over_gateway(wish: &Wish, recipe: &mut Recipe) {
+    let gateway = &wish.source;
+    let Some(host) = &wish.types_from else {
+        gateway::impossible(recipe);
+        recipe.note(format!(
+            "{} can take the bytes from the gateway if a small host answers for the tags: add `--types-from https://HOST`, where HOST is \
+             `roadstead serve` or the exported tree behind nginx or Caddy.",
+            wish.client.name()
+        ));
+        return;
+    };
+    let mut text = wish.heading();
+    let _ = write!(
+        text,
+        "# {host} says what tags are; manifests and layers come from the gateway.\n\nserver = \"{host}\"\n\n\
+         [host.\"{gateway}/oci/v2\"]\ncapabilities = [\"pull\"]\noverride_path = true\n\n\
+         # Images that are named by digest can't be pulled so: the gateway is asked first what they are. Where they are needed, let a host\n\
+         # answer that has the manifests and not the blobs (404), with this instead of all above:\n\
+         #\n\
+         # server = \"{gateway}/oci/v2\"\n# override_path = true\n#\n# [host.\"{host}\"]\n# capabilities = [\"pull\", \"resolve\"]\n"
+    );
+    recipe.file(format!("{}/hosts.toml", host.host), text);
+    recipe.note(format!(
+        "Images are named by {}, which answers for tags; their bytes come from the gateway, and from {} what the gateway lacks.",
+        host.host, host.host
+    ));
+    recipe
+        .note("Images that are named by digest can't be pulled so; the file says what to write where they are needed.");
+    if gateway.path.starts_with("/ipfs/") || gateway.host.contains(".ipfs.") {
+        recipe.note("The gateway's address holds one root: what is mirrored later comes from the host until the address is changed, too.");
+    }
+    recipe.note("A gateway is not set up as a mirror of other registries: images that are named by digest would fail.");
+    recipe.pull = pull(wish, &wish.image_at(&host.host));
+}

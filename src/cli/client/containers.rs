@@ -1,0 +1,63 @@
+//! podman, buildah, skopeo and CRI-O: registries.conf (containers-registries.conf(5)).
+
+use std::fmt::Write as _;
+
+use super::gateway;
+use super::recipe::{Client, Recipe, Wish};
+use super::source::HostKind;
+use crate::error::Result;
+
+const FILE: &str = "50-roadstead.conf";
+
+/// What they have to be told.
+pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
+    gateway::refuse_path(wish)?;
+    let source = &wish.source;
+    let mut recipe = Recipe::new(wish, "/etc/containers/registries.conf.d");
+    let is_gateway = wish.kind == HostKind::Gateway;
+    let mut text = wish.heading();
+    let insecure = if source.plain { "insecure = true\n" } else { "" };
+    // Writing to a String can't fail.
+    let _ = write!(text, "\n[[registry]]\nlocation = \"{}\"\n{insecure}", source.host);
+    if !is_gateway {
+        for (registry, prefix) in &wish.mirrors.registries {
+            let slash = if prefix.is_empty() { "" } else { "/" };
+            mirror(&mut text, registry, &format!("{}{slash}{prefix}", source.host), insecure);
+        }
+        for (upstream, name) in &wish.mirrors.renamed {
+            mirror(&mut text, upstream, &format!("{}/{name}", source.host), insecure);
+        }
+    }
+    recipe.file(FILE, text);
+    let image = wish.image();
+    match wish.client {
+        Client::CriO => {
+            recipe.reload.push("systemctl reload crio".to_owned());
+            recipe.pull.push(format!("crictl pull {image}"));
+        }
+        Client::Skopeo => {
+            recipe.user_place = Some("~/.config/containers/registries.conf.d");
+            recipe.pull.push(format!("skopeo copy docker://{image} oci:DIR"));
+        }
+        _ => {
+            recipe.user_place = Some("~/.config/containers/registries.conf.d");
+            recipe.pull.push(format!("podman pull {image}"));
+        }
+    }
+    if is_gateway {
+        recipe.notes.extend(gateway::limits(wish));
+    } else if !wish.mirrors.is_empty() {
+        recipe.note("What is mirrored comes from here under its upstream's own name too, as it was when it was mirrored; what is not, from upstream.");
+    }
+    if !source.plain && !is_gateway {
+        recipe.note(format!("An authority of your own goes to /etc/containers/certs.d/{}/ca.crt.", source.host));
+    }
+    Ok(recipe)
+}
+
+fn mirror(text: &mut String, upstream: &str, location: &str, insecure: &str) {
+    let _ = write!(
+        text,
+        "\n[[registry]]\nprefix = \"{upstream}\"\nlocation = \"{upstream}\"\n\n[[registry.mirror]]\nlocation = \"{location}\"\n{insecure}"
+    );
+}

@@ -1,0 +1,53 @@
+//! What a plain IPFS gateway can be for whom: it labels every manifest `application/json`.
+
+use super::recipe::{Recipe, Wish};
+use crate::error::{Error, Kind, Result};
+
+/// Who can pull from a gateway and who can't, a sentence each.
+pub(super) const CLIENTS: [&str; 2] = [
+    "From a plain IPFS gateway podman, buildah, skopeo and CRI-O can pull, and Docker up to 25: they take the gateway view, whose \
+     manifests are schema 1.",
+    "containerd, Kubernetes on it, k3s, nerdctl, Docker 26 and newer, oras and crane insist on a media type that gateways don't send; they \
+     need a host that sets it: `roadstead serve`, or nginx or Caddy with our configuration (`roadstead config web`).",
+];
+
+/// What is otherwise in the gateway view, a sentence each.
+pub(super) fn limits(wish: &Wish) -> Vec<String> {
+    let image = wish.image();
+    vec![
+        CLIENTS[0].to_owned(),
+        CLIENTS[1].to_owned(),
+        format!(
+            "A tag is one platform there, the catalog's default one; another has the architecture behind the tag: `{image}-arm64`."
+        ),
+        "Digests differ from upstream's there, so an image can't be pulled by upstream's digest; signatures and images with zstd layers \
+         are not in it."
+            .to_owned(),
+        "A gateway is not set up as a mirror of other registries: clients would get one platform and other digests without being told."
+            .to_owned(),
+    ]
+}
+
+/// Refuses a gateway that is asked by path, to clients that ask for `/v2/` at the root of a host.
+pub(super) fn refuse_path(wish: &Wish) -> Result<()> {
+    if wish.source.path.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(
+        Kind::Usage,
+        format!("{} asks for `/v2/` at the root of a host, and {} is a path", wish.client.name(), wish.source),
+    );
+    Err(match wish.source.by_host_name() {
+        Some(by_name) => {
+            error.hint(format!("Give the gateway's form with the root in the host's name: `--from {by_name}`."))
+        }
+        None => error.hint("Give a gateway's form with the root in the host's name, or a domain with DNSLink."),
+    })
+}
+
+/// A recipe that can't work, with why.
+pub(super) fn impossible(recipe: &mut Recipe) {
+    recipe.usable = false;
+    recipe.files.clear();
+    recipe.notes = CLIENTS.map(str::to_owned).to_vec();
+}

@@ -1,0 +1,53 @@
+//! k3s and RKE2: registries.yaml, from which they write containerd's files.
+
+use std::fmt::Write as _;
+
+use super::gateway;
+use super::recipe::{Recipe, Wish};
+use super::source::HostKind;
+
+/// What it has to be told.
+pub(super) fn recipe(wish: &Wish) -> Recipe {
+    let mut recipe = Recipe::new(wish, "/etc/rancher/k3s");
+    if wish.kind == HostKind::Gateway {
+        gateway::impossible(&mut recipe);
+        return recipe;
+    }
+    let source = &wish.source;
+    let mut text = format!("{}mirrors:\n", wish.heading());
+    endpoint(&mut text, &source.host, source);
+    let mirrors = &wish.mirrors;
+    if wish.kind == HostKind::Serve && !mirrors.is_empty() {
+        // It is told the registry that an image is from.
+        endpoint(&mut text, "*", source);
+        recipe.note("`*` stands in for every upstream, also for those that are mirrored later; k3s knows it since January 2024 (1.26.13, 1.27.10, 1.28.6, 1.29.1).");
+    } else {
+        for (registry, prefix) in &mirrors.registries {
+            endpoint(&mut text, registry, source);
+            if !prefix.is_empty() {
+                let _ = write!(text, "    rewrite:\n      \"^(.*)$\": \"{prefix}/$1\"\n");
+            }
+        }
+    }
+    if !mirrors.is_empty() {
+        recipe.note("What is not mirrored comes from upstream.");
+    }
+    for (upstream, name) in &mirrors.renamed {
+        recipe.note(format!("{upstream} has another name here: pull it as {}/{name}.", source.host));
+    }
+    if !source.plain {
+        recipe.note(format!(
+            "An authority of your own: `configs: {{\"{}\": {{tls: {{ca_file: /path/ca.crt}}}}}}`.",
+            source.host
+        ));
+    }
+    recipe.file("registries.yaml", text);
+    recipe.reload.push("systemctl restart k3s  # on agents: k3s-agent".to_owned());
+    recipe.pull.push(format!("k3s crictl pull {}", wish.image()));
+    recipe.note("RKE2 reads the same file in /etc/rancher/rke2. It belongs on every node.");
+    recipe
+}
+
+fn endpoint(text: &mut String, name: &str, source: &super::source::Source) {
+    let _ = write!(text, "  \"{name}\":\n    endpoint:\n      - \"{source}\"\n");
+}

@@ -1,0 +1,172 @@
+//! `doctor`: what this machine has and lacks, each with what to do.
+//!
+//! One check a file. What has more to check implements [`Check`] and is added in [`checks`]: nothing else changes.
+
+mod catalog;
+mod configuration;
+mod credentials;
+mod data_directory;
+mod network;
+mod terminal;
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use clap::Args;
+use serde::Serialize;
+
+use super::Exit;
+use super::arguments::Global;
+use super::context::Context;
+use super::output::Output;
+use super::style::Tone;
+use crate::config::{Given, Settings};
+use crate::engine::job::Job;
+use crate::error::{Error, Kind, Result};
+use crate::text::{count, printable};
+
+/// What is to be left out.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Ask nobody over the network.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// As it should be.
+    Ok,
+    /// It works, but not as well as it could.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+/// What was found out about one thing.
+#[derive(Debug, Clone, Serialize)]
+struct Finding {
+    /// What was looked at.
+    subject: &'static str,
+    /// How it stands.
+    state: State,
+    /// What was found.
+    message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advice: Vec<String>,
+    /// The kind of failure; decides the exit code.
+    #[serde(skip)]
+    kind: Kind,
+}
+
+impl Finding {
+    fn ok(subject: &'static str, message: impl Into<String>) -> Self {
+        Self { subject, state: State::Ok, message: message.into(), advice: Vec::new(), kind: Kind::Unexpected }
+    }
+
+    fn warn(subject: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { state: State::Warn, advice: vec![advice.into()], ..Self::ok(subject, message) }
+    }
+
+    fn fail(subject: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { state: State::Fail, advice: vec![advice.into()], ..Self::ok(subject, message) }
+    }
+
+    /// A failure by its error.
+    fn of_error(subject: &'static str, state: State, error: &Error) -> Self {
+        let found = Self::ok(subject, error.to_string());
+        Self { state, advice: error.hints().to_vec(), kind: error.kind(), ..found }
+    }
+}
+
+/// Something that is looked at.
+#[async_trait]
+trait Check: Send + Sync {
+    /// Looks at it. What can't be found out is a finding, too.
+    async fn look(&self) -> Vec<Finding>;
+}
+
+/// All that is looked at, in the order in which it is shown.
+fn checks(arguments: &Arguments, context: &Context, given: &Given) -> Vec<Box<dyn Check>> {
+    let mut checks: Vec<Box<dyn Check>> = vec![
+        Box::new(configuration::Configuration::new(given)),
+        Box::new(data_directory::DataDirectory::new(&context.settings)),
+        Box::new(catalog::CatalogFile::new(&context.settings)),
+        Box::new(credentials::CredentialFiles),
+        Box::new(terminal::Terminal::of_process()),
+    ];
+    if !arguments.offline {
+        checks.push(Box::new(network::Network::new(&context.settings)));
+    }
+    checks
+}
+
+/// The document of `doctor`.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    ok: bool,
+    findings: &'a [Finding],
+}
+
+/// Looks at everything. Works with a broken configuration, too: it is one of the findings.
+pub(super) fn run(arguments: &Arguments, global: Global, given: &Given, output: &Output) -> Result<Exit> {
+    let settings = Settings::load(given).unwrap_or_else(|_| Settings::without_file(given));
+    let context = Context { global, settings, output: output.clone() };
+    context.start_log();
+    let checks = checks(arguments, &context, given);
+    let findings = context.run_quietly("Stopping.", async |job: &Job| {
+        // Each looks elsewhere, so they need not wait for one another.
+        let looks = futures::future::join_all(checks.iter().map(|check| check.look()));
+        job.or_cancelled(async { Ok(looks.await.into_iter().flatten().collect::<Vec<Finding>>()) }).await
+    })?;
+    let failed: Vec<&Finding> = findings.iter().filter(|finding| finding.state == State::Fail).collect();
+    output.json(&Report { ok: failed.is_empty(), findings: &findings })?;
+    for finding in &findings {
+        output.data(&shown(finding, output))?;
+    }
+    output.finish()?;
+    match failed.first() {
+        None => Ok(Exit::Done),
+        Some(first) => Err(Error::new(first.kind, format!("{} failed", count(failed.len() as u64, "check", "checks")))),
+    }
+}
+
+fn shown(finding: &Finding, output: &Output) -> String {
+    let (tone, word) = match finding.state {
+        State::Ok => (Tone::Good, "ok  "),
+        State::Warn => (Tone::Warning, "warn"),
+        State::Fail => (Tone::Bad, "fail"),
+    };
+    let mut text =
+        format!("{}  {:<14}  {}\n", output.paint.tone(tone, word), finding.subject, printable(&finding.message));
+    for advice in &finding.advice {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{:22}{}", "", output.paint.tone(Tone::Dim, &printable(advice)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::Style;
+    use super::super::output::tests::captured;
+    use super::*;
+
+    #[test]
+    fn a_finding_says_what_to_do() {
+        let (output, ..) = captured(Style::default());
+        let finding = Finding::warn("network", "ghcr.io\u{1b} does not answer", "Check the network.");
+        assert_eq!(
+            shown(&finding, &output),
+            "warn  network         ghcr.io\\u{1b} does not answer\n                      Check the network.\n"
+        );
+        let report = serde_json::to_string(&Report { ok: true, findings: &[finding] }).unwrap();
+        assert!(
+            report.starts_with(r#"{"ok":true,"findings":[{"subject":"network","state":"warn","message":"#),
+            "{report}"
+        );
+    }
+}

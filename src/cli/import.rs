@@ -1,0 +1,84 @@
+//! `import`: a registry that was published elsewhere is merged into this one.
+
+use clap::Args;
+
+use super::Exit;
+use super::arguments::parsed;
+use super::context::Context;
+use super::place::Whence;
+use super::report;
+use super::returning::{self, ReturnReport};
+use crate::engine::job::Job;
+use crate::engine::plan::Change;
+use crate::engine::restore::{Place, Purpose};
+use crate::error::Result;
+use crate::text::count;
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead import new.car               what `roadstead export --since` wrote
+  roadstead import --dry-run /media/stick/registry
+  roadstead import bafybei… --from https://ipfs.io --replace";
+
+/// What and from where.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// A published root, a domain whose DNSLink record says one, a CAR file, or an exported directory.
+    #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<Whence>)]
+    pub(super) what: Whence,
+
+    /// Where the root is: a gateway's URL, `kubo:URL` (or a URL that ends in `/api/v0`) for a node, a CAR file, a directory.
+    #[arg(long, value_name = "GATEWAY|KUBO|FILE.car|DIR", value_parser = parsed::<Place>)]
+    pub(super) from: Option<Place>,
+
+    /// Where a tag has another digest here, take the one that is imported; asks first.
+    #[arg(long)]
+    pub(super) replace: bool,
+
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Merges, after asking if that replaces anything.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let purpose = Purpose::Import { replace: arguments.replace };
+    let plan = context.run(async |job: &Job| {
+        let (_, records) = returning::read(&arguments.what, arguments.from.as_ref(), Some(&engine), job).await?;
+        engine.plan_return(&records, purpose, job).await
+    })?;
+    let mut report = ReturnReport::planned(&plan);
+    let output = &context.output;
+    let table = returning::table(&report);
+    let mut returned = None;
+    let replaced = plan.count(|change| matches!(change, Change::Moved { .. }));
+    if !arguments.dry_run {
+        let question = format!("Replace {}?", count(replaced, "image", "images"));
+        if replaced > 0 && !context.confirm("import", &[&table], &question)? {
+            return Ok(Exit::Declined);
+        }
+        let applied = context.run(async |job: &Job| engine.apply_return(&plan, None, job).await)?;
+        report = report.applied(&applied);
+        returned = Some(applied);
+    }
+    output.json(&report)?;
+    output.table(&table)?;
+    output.finish()?;
+    for repository in report.repositories.iter().filter(|repository| repository.private && !repository.published) {
+        output.warning(&format!(
+            "{} is private upstream: it is not published here unless `roadstead allow {}` says so",
+            repository.name, repository.name
+        ));
+    }
+    for line in returning::summary(&report, "imported") {
+        output.message(&line);
+    }
+    let done =
+        returned.as_ref().map_or(0, |returned| returned.added.recorded.len()) + report.count("unchanged") as usize;
+    match report::failure(returning::all_failed(plan, returned), done) {
+        Some(error) => Err(error),
+        None => Ok(Exit::Done),
+    }
+}

@@ -1,0 +1,325 @@
+//! What `restore` and `import` share: reading a registry elsewhere, and showing what becomes of it here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::place::Whence;
+use super::report::{FailedReport, shown};
+use super::style::Tone;
+use super::table::{Cell, Column, Table};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::plan::{Change, FailedRequest};
+use crate::engine::restore::{Left, Place, Purpose, Records, ReturnPlan, Returned, root_of};
+use crate::error::{Error, Kind, Result};
+use crate::text::{bytes, count, printable_within};
+
+/// What `restore` or `import` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ReturnReport {
+    /// Whether it was only planned.
+    pub(super) dry_run: bool,
+    /// Where the registry is read from.
+    pub(super) place: String,
+    /// Its root there, as far as it is known.
+    pub(super) source_root: Option<String>,
+    /// How files and directories become blocks there.
+    pub(super) profile: String,
+    /// Its repositories.
+    pub(super) repositories: Vec<RepositoryReport>,
+    /// What is not taken or failed, and why.
+    pub(super) failed: Vec<FailedReport>,
+    /// Blobs that were not here.
+    pub(super) new_blobs: u64,
+    /// About how many bytes they have.
+    pub(super) new_bytes: u64,
+    /// About how many bytes of it were here already.
+    pub(super) known_bytes: u64,
+    /// Bytes that came; none in a dry run.
+    pub(super) fetched_bytes: u64,
+    /// Blobs that come when they are first needed.
+    pub(super) left: Left,
+    /// The root now; nothing in a dry run.
+    pub(super) root: Option<String>,
+}
+
+/// One repository of a [`ReturnReport`].
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RepositoryReport {
+    /// Published name.
+    pub(super) name: String,
+    /// Second published name.
+    pub(super) alias: Option<String>,
+    /// Where it is mirrored from.
+    pub(super) upstream: Option<String>,
+    /// Its upstream asks for a login.
+    pub(super) private: bool,
+    /// It is part of what is published.
+    pub(super) published: bool,
+    /// How many of its images are `added`, `moved`, `extended`, `unchanged`.
+    pub(super) images: BTreeMap<&'static str, u64>,
+    /// Images that move: what they had, and what they will have.
+    pub(super) moved: Vec<MovedReport>,
+}
+
+/// An image that has another digest here.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct MovedReport {
+    /// `name:tag`.
+    pub(super) image: String,
+    /// The digest it has here.
+    pub(super) from: String,
+    /// The digest it gets.
+    pub(super) to: String,
+}
+
+/// Reads the registry that is meant.
+pub(super) async fn read(
+    what: &Whence,
+    from: Option<&Place>,
+    into: Option<&Arc<Engine>>,
+    job: &Job,
+) -> Result<(Place, Records)> {
+    let needed = |name: &str| {
+        Error::new(Kind::Usage, format!("where {name} is has to be said"))
+            .hint("Say it with `--from`: a gateway, a Kubo node, a CAR file or an exported directory.")
+    };
+    let (place, root) = match (what, from) {
+        (Whence::Path(_), Some(_)) => {
+            return Err(Error::new(Kind::Usage, "a path says what and where, and `--from` says where once more")
+                .hint("Leave one of them out, or name the root first."));
+        }
+        (Whence::Path(place), None) => (place.clone(), None),
+        (Whence::Root(root), Some(place)) => (place.clone(), Some(*root)),
+        (Whence::Root(root), None) => return Err(needed(&root.to_string())),
+        (Whence::Domain(domain), Some(place)) => (place.clone(), Some(job.or_cancelled(root_of(domain, place)).await?)),
+        (Whence::Domain(domain), None) => return Err(needed(domain)),
+    };
+    let records = place.records(root, into, job).await?;
+    Ok((place, records))
+}
+
+impl ReturnReport {
+    /// What the plan will do.
+    pub(super) fn planned(plan: &ReturnPlan) -> Self {
+        Self {
+            dry_run: true,
+            place: plan.place.clone(),
+            source_root: plan.root.map(shown),
+            profile: plan.profile().to_string(),
+            repositories: plan.repositories.iter().map(RepositoryReport::of).collect(),
+            failed: plan.refused.iter().map(FailedReport::of).collect(),
+            new_blobs: plan.blobs,
+            new_bytes: plan.bytes,
+            known_bytes: plan.known_bytes,
+            fetched_bytes: 0,
+            left: Left::default(),
+            root: None,
+        }
+    }
+
+    /// What became of the plan.
+    pub(super) fn applied(mut self, returned: &Returned) -> Self {
+        self.dry_run = false;
+        self.failed.extend(returned.added.failed.iter().map(FailedReport::of));
+        self.fetched_bytes = returned.added.fetched;
+        self.left = returned.left;
+        self.root = returned.added.root.map(shown);
+        self
+    }
+
+    pub(super) fn count(&self, change: &str) -> u64 {
+        self.repositories.iter().filter_map(|repository| repository.images.get(change)).sum()
+    }
+
+    fn changed(&self) -> u64 {
+        ["added", "moved", "extended"].into_iter().map(|change| self.count(change)).sum()
+    }
+}
+
+impl RepositoryReport {
+    fn of(repository: &crate::engine::restore::ReturningRepository) -> Self {
+        let mut images = BTreeMap::new();
+        let mut moved = Vec::new();
+        for image in &repository.images {
+            let word = match image.change {
+                Change::Added => "added",
+                Change::Moved { from } => {
+                    moved.push(MovedReport {
+                        image: repository.shown(image),
+                        from: from.to_string(),
+                        to: image.digest.to_string(),
+                    });
+                    "moved"
+                }
+                Change::Extended => "extended",
+                Change::Unchanged => "unchanged",
+            };
+            *images.entry(word).or_default() += 1;
+        }
+        Self {
+            name: repository.name.to_string(),
+            alias: repository.alias.as_ref().map(ToString::to_string),
+            upstream: repository.upstream.as_ref().map(ToString::to_string),
+            private: repository.private,
+            published: repository.published,
+            images,
+            moved,
+        }
+    }
+}
+
+/// A row for each repository, and one for each image that moves.
+pub(super) fn table(report: &ReturnReport) -> Table {
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Text), ("", Column::Text), ("", Column::Fixed)]);
+    for repository in &report.repositories {
+        let counts: Vec<String> = ["added", "moved", "extended", "unchanged"]
+            .into_iter()
+            .filter_map(|word| repository.images.get(word).map(|number| format!("{number} {word}")))
+            .collect();
+        let note = if repository.private && !repository.published {
+            "private, not published"
+        } else if repository.private {
+            "private, published"
+        } else {
+            ""
+        };
+        table.row([
+            Cell::toned(Tone::Name, &repository.name),
+            counts.join(", ").into(),
+            Cell::toned(Tone::Dim, repository.upstream.as_deref().unwrap_or("from files")),
+            Cell::toned(Tone::Dim, note),
+        ]);
+        for moved in &repository.moved {
+            table.row([
+                Cell::toned(Tone::Name, format!("  {}", moved.image)),
+                format!("{} becomes {}", short(&moved.from), short(&moved.to)).into(),
+                "".into(),
+                "".into(),
+            ]);
+        }
+    }
+    table
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..19).unwrap_or(digest)
+}
+
+/// The line that says what was or would be done, and the root.
+pub(super) fn summary(report: &ReturnReport, done: &str) -> Vec<String> {
+    let images = count(report.changed(), "image", "images");
+    let known = if report.known_bytes == 0 {
+        String::new()
+    } else {
+        format!("; {} are here already", bytes(report.known_bytes))
+    };
+    if report.dry_run {
+        if report.changed() == 0 {
+            return vec!["There is nothing to do. Nothing was changed.".to_owned()];
+        }
+        return vec![format!(
+            "{images} would be {done}, with {} to fetch, {}{known}. Nothing was changed.",
+            count(report.new_blobs, "blob", "blobs"),
+            bytes(report.new_bytes),
+        )];
+    }
+    let mut lines = if report.changed() == 0 {
+        vec!["There was nothing to do: everything is here already.".to_owned()]
+    } else {
+        vec![format!("{images} {done}: {} fetched{known}.", bytes(report.fetched_bytes))]
+    };
+    if report.left.blobs > 0 {
+        lines.push(format!(
+            "{} with {} stay at {} until they are first needed.",
+            count(report.left.blobs, "blob", "blobs"),
+            bytes(report.left.bytes),
+            printable_within(&report.place, 200),
+        ));
+    }
+    lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
+    lines
+}
+
+/// What a root does not carry: said after every restore.
+pub(super) fn not_carried(purpose: Purpose) -> Option<&'static str> {
+    match purpose {
+        Purpose::Restore => Some(
+            "A root carries neither targets nor history, nor private repositories that were not published: \
+             add those again. Private repositories that were published stay so.",
+        ),
+        Purpose::Import { .. } => None,
+    }
+}
+
+/// Failures in the plan and while it was applied, together.
+pub(super) fn all_failed(plan: ReturnPlan, returned: Option<Returned>) -> Vec<FailedRequest> {
+    let mut failed = plan.refused;
+    failed.extend(returned.into_iter().flat_map(|returned| returned.added.failed));
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::style::Paint;
+    use super::*;
+
+    fn sample() -> ReturnReport {
+        let repository = |name: &str, private: bool, published: bool| RepositoryReport {
+            name: name.to_owned(),
+            alias: None,
+            upstream: (!private).then(|| format!("docker.io/{name}")),
+            private,
+            published,
+            images: BTreeMap::from([("added", 2), ("unchanged", 1)]),
+            moved: Vec::new(),
+        };
+        let mut nginx = repository("library/nginx", false, true);
+        nginx.images.insert("moved", 1);
+        nginx.moved.push(MovedReport {
+            image: "library/nginx:alpine".to_owned(),
+            from: "sha256:6b0577bfa961af964eba99c023e9f4b79c0546b1e6db0988d12cdf98e801b01e".to_owned(),
+            to: "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4".to_owned(),
+        });
+        ReturnReport {
+            dry_run: true,
+            place: "https://ipfs.io".to_owned(),
+            source_root: Some("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".to_owned()),
+            profile: "unixfs-v1-2025".to_owned(),
+            repositories: vec![nginx, repository("secret/app", true, false)],
+            failed: Vec::new(),
+            new_blobs: 3,
+            new_bytes: 12 << 20,
+            known_bytes: 0,
+            fetched_bytes: 0,
+            left: Left::default(),
+            root: None,
+        }
+    }
+
+    #[test]
+    fn what_a_person_reads() {
+        let planned = sample();
+        let done = ReturnReport {
+            dry_run: false,
+            fetched_bytes: 12 << 20,
+            left: Left { blobs: 7, bytes: 1 << 30 },
+            root: planned.source_root.clone(),
+            ..sample()
+        };
+        let text = format!(
+            "{}\n{}\n\n{}",
+            table(&planned).render(None, Paint::new(false)),
+            summary(&planned, "imported").join("\n"),
+            summary(&done, "restored").join("\n"),
+        );
+        insta::assert_snapshot!("returning", text);
+    }
+
+    #[test]
+    fn the_shape_in_json() {
+        insta::assert_snapshot!("returning_json", serde_json::to_string_pretty(&sample()).unwrap());
+    }
+}

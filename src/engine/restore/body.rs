@@ -1,0 +1,212 @@
+//! A file of a UnixFS tree as a stream of its bytes, in constant memory, a few blocks in flight.
+//!
+//! The tree may be hostile: depth, sizes that lie, and nodes that link much and hold nothing are refused. Blocks are
+//! verified by where they come from.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use cid::Cid;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::error::{Error, Kind, Result};
+use crate::node::source::BlockSource;
+use crate::unixfs::file::FileNode;
+use crate::unixfs::{BLOCK_LIMIT, DAG_PB, Profile, RAW};
+
+/// How deep a file's tree may be: with the narrowest profile, four levels are 200 TiB.
+const DEPTH: usize = 8;
+
+/// A block that must be there.
+pub(super) async fn required(source: &dyn BlockSource, cid: &Cid) -> Result<Bytes> {
+    source.block(cid).await?.ok_or_else(|| absent(source, cid))
+}
+
+/// The error for a block that is not there.
+pub(super) fn absent(source: &dyn BlockSource, cid: &Cid) -> Error {
+    Error::new(Kind::NotFound, format!("block {cid} is not at {}", source.place()))
+        .hint("Ask another place with `--from`, one that holds the whole root.")
+}
+
+/// A block of a file, read.
+struct Opened {
+    size: u64,
+    content: Bytes,
+    children: Vec<(Cid, u64)>,
+}
+
+fn open(cid: &Cid, block: Bytes) -> Result<Opened> {
+    match cid.codec() {
+        RAW => Ok(Opened { size: block.len() as u64, content: block, children: Vec::new() }),
+        DAG_PB => {
+            let node = FileNode::parse(&block).map_err(|error| error.context(cid))?;
+            let children: Vec<(Cid, u64)> = node.children.iter().map(|(link, size)| (link.cid, *size)).collect();
+            // A few blocks could link each other without end if they held nothing.
+            if children.iter().any(|(_, size)| *size == 0) {
+                return Err(Error::new(Kind::Verification, format!("{cid}: it links a part of a file without bytes")));
+            }
+            Ok(Opened { size: node.size, content: block.slice(node.content), children })
+        }
+        other => Err(Error::new(Kind::Verification, format!("{cid} is no file: its codec is {other:#x}"))),
+    }
+}
+
+/// What is still to come of one node.
+struct Frame {
+    children: VecDeque<(Cid, u64)>,
+    flights: VecDeque<Flight>,
+}
+
+struct Flight {
+    cid: Cid,
+    size: u64,
+    block: AbortOnDropHandle<Result<Bytes>>,
+}
+
+/// A file on its way.
+pub(super) struct FileStream {
+    source: Arc<dyn BlockSource>,
+    size: u64,
+    position: u64,
+    /// Bytes before the wanted ones that are still to be passed over.
+    skip: u64,
+    ready: Option<Bytes>,
+    frames: Vec<Frame>,
+}
+
+impl FileStream {
+    /// Begins to read a file, from this offset on.
+    pub(super) async fn open(source: Arc<dyn BlockSource>, cid: &Cid, from: u64) -> Result<Self> {
+        let root = open(cid, required(source.as_ref(), cid).await?)?;
+        let mut stream = Self { source, size: root.size, position: from, skip: from, ready: None, frames: Vec::new() };
+        if from > stream.size {
+            let words = format!("{cid} has {} bytes, and is wanted from byte {from} on", stream.size);
+            return Err(Error::new(Kind::Verification, words));
+        }
+        stream.enter(root)?;
+        Ok(stream)
+    }
+
+    /// How many bytes the file has, as its root says.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn enter(&mut self, mut node: Opened) -> Result<()> {
+        let passed = self.skip.min(node.content.len() as u64);
+        self.skip -= passed;
+        let content = node.content.split_off(passed as usize);
+        if !content.is_empty() {
+            self.ready = Some(content);
+        }
+        let mut children: VecDeque<(Cid, u64)> = node.children.into();
+        while let Some((_, size)) = children.front()
+            && self.skip >= *size
+        {
+            self.skip -= size;
+            children.pop_front();
+        }
+        if !children.is_empty() {
+            if self.frames.len() == DEPTH {
+                return Err(Error::new(Kind::Verification, format!("a file is more than {DEPTH} blocks deep")));
+            }
+            self.frames.push(Frame { children, flights: VecDeque::new() });
+        }
+        Ok(())
+    }
+
+    /// The next bytes; nothing at the end. May be dropped while it waits and called again.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(ready) = self.ready.take() {
+                self.position += ready.len() as u64;
+                return Ok(Some(ready));
+            }
+            let Some(frame) = self.frames.last_mut() else {
+                if self.position == self.size {
+                    return Ok(None);
+                }
+                let words = format!("a file of {} bytes ends after {}", self.size, self.position);
+                return Err(Error::new(Kind::Verification, words));
+            };
+            // What is larger than a block has more below it: one path down at a time.
+            let at_once = self.source.at_once().max(1);
+            while let Some(&(cid, size)) = frame.children.front()
+                && (frame.flights.is_empty() || (frame.flights.len() < at_once && size <= BLOCK_LIMIT as u64))
+            {
+                frame.children.pop_front();
+                let source = Arc::clone(&self.source);
+                let block = tokio::spawn(async move { required(source.as_ref(), &cid).await });
+                frame.flights.push_back(Flight { cid, size, block: AbortOnDropHandle::new(block) });
+            }
+            let Some(flight) = frame.flights.front_mut() else {
+                self.frames.pop();
+                continue;
+            };
+            let block = (&mut flight.block).await.map_err(crate::engine::verify::panicked)?;
+            let (cid, size) = (flight.cid, flight.size);
+            frame.flights.pop_front();
+            let node = open(&cid, block?)?;
+            if node.size != size {
+                let words = format!("{cid} is said to have {size} bytes of a file, and has {}", node.size);
+                return Err(Error::new(Kind::Verification, words));
+            }
+            self.enter(node)?;
+        }
+    }
+
+    /// The rest of a file that is small.
+    pub(super) async fn whole(mut self, cap: u64) -> Result<Bytes> {
+        if self.size > cap {
+            let words = format!("a file of {} bytes is larger than the {cap} that are read", self.size);
+            return Err(Error::new(Kind::Verification, words));
+        }
+        let mut all = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+}
+
+/// The size of a file, and the digests of its leaf blocks, by its inner nodes alone. Fails for a file that is not exactly
+/// what this profile makes of it.
+pub(super) async fn leaves(source: &dyn BlockSource, profile: Profile, cid: &Cid, size: u64) -> Result<Vec<[u8; 32]>> {
+    let count = profile.leaf_count(size);
+    let mut level = vec![*cid];
+    let mut depth = 0;
+    let mut covers = 1_u64;
+    while covers < count {
+        covers = covers.saturating_mul(profile.file_width() as u64);
+        depth += 1;
+    }
+    for _ in 0..depth {
+        let mut below = Vec::new();
+        for cid in &level {
+            if cid.codec() != DAG_PB {
+                return Err(unlike(profile, cid));
+            }
+            let node = FileNode::parse(&required(source, cid).await?).map_err(|error| error.context(cid))?;
+            below.extend(node.children.iter().map(|(link, _)| link.cid));
+            if below.len() as u64 > count {
+                return Err(unlike(profile, cid));
+            }
+        }
+        level = below;
+    }
+    let digest = |cid: &Cid| <[u8; 32]>::try_from(cid.hash().digest()).map_err(|_| unlike(profile, cid));
+    let leaves: Vec<[u8; 32]> = level.iter().map(digest).collect::<Result<_>>()?;
+    match crate::unixfs::file::root(profile, size, &leaves) {
+        Ok(link) if link.cid == *cid => Ok(leaves),
+        _ => Err(unlike(profile, cid)),
+    }
+}
+
+fn unlike(profile: Profile, cid: &Cid) -> Error {
+    Error::new(Kind::Verification, format!("the file {cid} is not what {profile} makes of its bytes"))
+}

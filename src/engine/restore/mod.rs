@@ -1,0 +1,35 @@
+//! Coming back: a registry that was published becomes a catalog again, or is merged into one.
+//!
+//! A published tree says all that a catalog holds but its history: records say what was chosen, the native view has every
+//! manifest and blob under its digest. So it is a registry , and coming back is adding from it: every byte is
+//! verified against its CID by where it comes from, and against its digest by the same way in as any other byte.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `place` | what `--from` means |
+//! | `name` | which root a domain means |
+//! | `tree`, `body`, `directory` | how a tree is read: from blocks in constant memory, or from files |
+//! | `records` | what a tree says of itself |
+//! | `partial`, `beside` | how a difference to another root is read, with the catalog behind it |
+//! | `plan`, `apply` | what becomes of it, and that it does |
+//! | `lazy` | blobs that come when they are needed |
+
+mod apply;
+mod beside;
+mod body;
+mod differing;
+mod directory;
+mod lazy;
+mod name;
+mod partial;
+mod place;
+mod plan;
+mod records;
+mod registry;
+mod tree;
+
+pub use apply::{Left, Returned};
+pub use name::root_of;
+pub use place::Place;
+pub use plan::{Purpose, ReturnPlan, ReturningImage, ReturningRepository};
+pub use records::Records;

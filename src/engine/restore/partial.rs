@@ -1,0 +1,113 @@
+//! A CAR file that holds only what changed since a root: its records, as far as they are there.
+//!
+//! What is neither in the file nor in the catalog has not changed since that root, and whoever has merged that root has it.
+//! So the directories of records are walked block by block, and what is missing is passed over.
+
+use std::collections::BTreeMap;
+
+use cid::Cid;
+
+use super::body::FileStream;
+use super::records::{check_tags, too_much};
+use super::tree::BlockTree;
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::RepositoryName;
+use crate::site::paths;
+use crate::site::records::{self, RepositoryRecord, TagsRecord};
+use crate::unixfs::directory::DirectoryBlock;
+use crate::unixfs::{DAG_PB, NodeKind};
+
+/// Most blocks and entries that are looked at: far above what a catalog that fits one machine has.
+const MOST: usize = 10_000_000;
+/// Most bytes of records in all.
+const RECORDS: u64 = 512 << 20;
+/// The hexadecimal digits of a slot before each name in a shard.
+const SLOT_DIGITS: usize = 2;
+
+/// The repositories of which anything changed, each with the tags whose records are there.
+pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result<Vec<RepositoryRecord>> {
+    let mut left = RECORDS;
+    let mut found: BTreeMap<RepositoryName, RepositoryRecord> = BTreeMap::new();
+    let mut parts = Vec::new();
+    for (path, cid) in files(tree, job).await? {
+        let Some((name, file)) = path.rsplit_once('/') else { continue };
+        let Ok(name) = name.parse::<RepositoryName>() else { continue };
+        let is_record = path.ends_with("/_repository.json");
+        let is_part = file.strip_prefix("_tags-").is_some_and(|key| key.strip_suffix(".json").is_some());
+        if !is_record && !is_part {
+            continue;
+        }
+        let bytes = FileStream::open(std::sync::Arc::clone(&tree.source), &cid, 0).await?;
+        let bytes = bytes.whole(records::MAX_SIZE as u64).await.context(|| path.clone())?;
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
+        if is_record {
+            let mut record: RepositoryRecord = records::read(&path, &bytes)?;
+            if record.name != name {
+                return Err(Error::new(Kind::Verification, format!("the record of {name} is about {}", record.name)));
+            }
+            record.parts.clear();
+            found.insert(name, record);
+        } else {
+            parts.push((name, records::read::<TagsRecord>(&path, &bytes)?));
+        }
+    }
+    for (name, part) in parts {
+        let record = match found.entry(name) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                // Its own record has not changed, so it says what the catalog says.
+                let Some(known) = engine.known_record(vacant.key())? else {
+                    let words = format!("the record of {} is missing", vacant.key());
+                    return Err(Error::new(Kind::NotFound, words).hint(
+                        "The file is a difference to a root that was never imported here: import that one first.",
+                    ));
+                };
+                vacant.insert(known)
+            }
+        };
+        record.tags.extend(part.tags);
+    }
+    let all: Vec<RepositoryRecord> = found.into_values().collect();
+    all.iter().try_for_each(check_tags)?;
+    Ok(all)
+}
+
+/// Every file below the directory of records whose first block is there, by its path below that directory.
+async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
+    let Some(top) = tree.lookup(paths::CATALOG).await? else { return Ok(Vec::new()) };
+    let mut files = Vec::new();
+    let mut todo = vec![(String::new(), top.cid)];
+    let mut seen = 0;
+    while let Some((path, cid)) = todo.pop() {
+        seen += 1;
+        if seen > MOST {
+            return Err(Error::new(Kind::Verification, "its records are more than any registry has"));
+        }
+        job.check()?;
+        let Some(block) = tree.source.block(&cid).await? else { continue };
+        let kind = if cid.codec() == DAG_PB { NodeKind::of(&block)? } else { NodeKind::File };
+        if !kind.is_directory() {
+            files.push((path, cid));
+            continue;
+        }
+        for (name, link) in DirectoryBlock::parse(&block)?.links {
+            let name = if kind == NodeKind::Shard { name.get(SLOT_DIGITS..).unwrap_or_default() } else { &name[..] };
+            // A shard of the next level belongs to the same directory.
+            if kind == NodeKind::Shard && name.is_empty() {
+                todo.push((path.clone(), link.cid));
+                continue;
+            }
+            let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty() && !name.contains('/'));
+            let name =
+                name.ok_or_else(|| Error::new(Kind::Verification, "a directory of records has a name that is none"))?;
+            let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            // Names of repositories have at most 255 characters.
+            if below.len() <= 400 {
+                todo.push((below, link.cid));
+            }
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,200 @@
+//! A published tree to read from: by its blocks, or as files in a directory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use cid::Cid;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+use super::body::{FileStream, absent};
+use super::directory::Directory;
+use crate::engine::verify::panicked;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::node::source::BlockSource;
+use crate::registry::{BlobBody, BlobStream};
+use crate::unixfs::directory::{self, Node, NodeStore};
+use crate::unixfs::{BLOCK_LIMIT, Link, tree};
+
+/// Most bytes of directory nodes that are kept to be read again.
+const KEPT: usize = 12 << 20;
+/// Most entries that are read of one directory.
+const ENTRIES: usize = 5_000_000;
+
+/// A published tree.
+#[derive(Debug, Clone)]
+pub(super) enum Tree {
+    Blocks(BlockTree),
+    Directory(Directory),
+}
+
+/// A tree by its root and its blocks.
+#[derive(Debug, Clone)]
+pub(super) struct BlockTree {
+    pub(super) source: Arc<dyn BlockSource>,
+    pub(super) root: Cid,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// Nodes that were read.
+#[derive(Default)]
+struct Kept {
+    nodes: HashMap<Cid, Bytes>,
+    bytes: usize,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("nodes", &self.nodes.len()).field("bytes", &self.bytes).finish()
+    }
+}
+
+impl Tree {
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Blocks(tree) => tree.source.place(),
+            Self::Directory(directory) => directory.place(),
+        }
+    }
+
+    /// A small file, whole; nothing if it is not there.
+    pub(super) async fn small(&self, path: &str, cap: u64) -> Result<Option<Bytes>> {
+        match self {
+            Self::Blocks(tree) => {
+                let Some(link) = tree.lookup(path).await? else { return Ok(None) };
+                let stream = FileStream::open(Arc::clone(&tree.source), &link.cid, 0).await;
+                match stream {
+                    Ok(stream) => stream.whole(cap).await,
+                    Err(error) => Err(error),
+                }
+                .context(|| path.to_owned())
+                .map(Some)
+            }
+            Self::Directory(directory) => {
+                let (directory, path) = (directory.clone(), path.to_owned());
+                spawn_blocking(move || directory.small(&path, cap)).await.map_err(panicked)?
+            }
+        }
+    }
+
+    /// A file of exactly `size` bytes as a stream from offset `from` on; nothing if it is not there.
+    pub(super) async fn open(&self, path: &str, size: u64, from: u64) -> Result<Option<BlobBody>> {
+        let other_size = |found: u64| {
+            Error::new(Kind::Verification, format!("{path} at {} has {found} bytes instead of {size}", self.place()))
+        };
+        match self {
+            Self::Blocks(tree) => {
+                let Some(link) = tree.lookup(path).await? else { return Ok(None) };
+                let stream = FileStream::open(Arc::clone(&tree.source), &link.cid, from).await?;
+                if stream.size() != size {
+                    return Err(other_size(stream.size()));
+                }
+                Ok(Some(BlobBody::stream(Box::new(stream))))
+            }
+            Self::Directory(directory) => {
+                let (directory, wanted) = (directory.clone(), path.to_owned());
+                let found = spawn_blocking(move || directory.file(&wanted)).await.map_err(panicked)??;
+                let Some((file, found)) = found else { return Ok(None) };
+                if found != size || from > size {
+                    return Err(other_size(found));
+                }
+                Ok(Some(BlobBody::of_file(path.to_owned(), file, size, from)))
+            }
+        }
+    }
+
+    /// The names in a directory, each with about the bytes that it has; none if it is not there.
+    pub(super) async fn list(&self, path: &str) -> Result<Vec<(String, u64)>> {
+        match self {
+            Self::Blocks(tree) => {
+                let Some(link) = tree.lookup(path).await? else { return Ok(Vec::new()) };
+                tree.read(path.to_owned(), move |store| {
+                    let mut all = Vec::new();
+                    directory::list(store, &link, &mut |name, link| {
+                        all.push((name.to_owned(), link.tsize));
+                        if all.len() > ENTRIES {
+                            return Err(Error::new(Kind::Verification, "it has more entries than any registry has"));
+                        }
+                        Ok(())
+                    })?;
+                    Ok(all)
+                })
+                .await
+            }
+            Self::Directory(directory) => {
+                let (directory, path) = (directory.clone(), path.to_owned());
+                spawn_blocking(move || directory.list(&path, ENTRIES)).await.map_err(panicked)?
+            }
+        }
+    }
+}
+
+impl BlockTree {
+    pub(super) fn new(source: Arc<dyn BlockSource>, root: Cid) -> Self {
+        Self { source, root, kept: Arc::default() }
+    }
+
+    /// What is at this path.
+    pub(super) async fn lookup(&self, path: &str) -> Result<Option<Link>> {
+        let (root, wanted) = (Link { cid: self.root, tsize: 0 }, path.to_owned());
+        self.read(path.to_owned(), move |store| tree::lookup(store, &root, &wanted)).await
+    }
+
+    /// Reads directories where that may block.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        what: String,
+        read: impl FnOnce(&mut dyn NodeStore) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut store = Remote { tree: self.clone(), handle: Handle::current() };
+        spawn_blocking(move || read(&mut store)).await.map_err(panicked)?.context(|| what)
+    }
+}
+
+/// Directory nodes that are fetched when they are read.
+struct Remote {
+    tree: BlockTree,
+    handle: Handle,
+}
+
+impl NodeStore for Remote {
+    fn get(&mut self, cid: &Cid) -> Result<Option<Node>> {
+        let kept = || self.tree.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().nodes.get(cid).cloned();
+        let bytes = match known {
+            Some(bytes) => bytes,
+            None => {
+                let source = &self.tree.source;
+                let bytes = self.handle.block_on(source.block(cid))?.ok_or_else(|| absent(source.as_ref(), cid))?;
+                let mut kept = kept();
+                if kept.bytes + bytes.len() > KEPT {
+                    *kept = Kept::default();
+                }
+                if bytes.len() <= BLOCK_LIMIT {
+                    kept.bytes += bytes.len();
+                    kept.nodes.insert(*cid, bytes.clone());
+                }
+                bytes
+            }
+        };
+        // What it weighs is not asked by anything that only reads.
+        Ok(Some(Node { cid: *cid, bytes: bytes.to_vec(), tsize: 0, directory_size: None }))
+    }
+
+    fn put(&mut self, _: &Node) -> Result<()> {
+        Err(Error::new(Kind::Unexpected, "a tree elsewhere is only read"))
+    }
+}
+
+#[async_trait::async_trait]
+impl BlobStream for FileStream {
+    async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        FileStream::chunk(self).await
+    }
+
+    fn position(&self) -> u64 {
+        FileStream::position(self)
+    }
+}

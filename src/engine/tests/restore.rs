@@ -1,0 +1,308 @@
+//! Coming back: from files and from blocks, everything as it was, and nothing that lies.
+
+use std::path::PathBuf;
+
+use cid::Cid;
+
+use super::*;
+use crate::engine::restore::{Place, Purpose, Records, ReturnPlan, Returned};
+use crate::error::Kind;
+
+/// A catalog of everything that there can be.
+async fn full(profile: Profile) -> Yard {
+    let yard = Yard::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
+    let big = ImageBuilder::new(platform("linux/amd64"))
+        .opaque_layer(vec![7_u8; (3 << 20) + 5])
+        .opaque_layer((0..9_000_000_u32).map(|i| (i % 251) as u8).collect::<Vec<u8>>())
+        .opaque_layer("")
+        .build();
+    yard.put("app", "big", &big);
+    let several = index("several");
+    yard.put("app", "1", &several);
+    yard.put("app", "2", &index("two"));
+    yard.put("app/below", "1", &image("linux/arm64", "below"));
+    let subject = &several.children[0];
+    let sbom = subject.referrer("application/spdx+json", format!("SBOM of {}", subject.digest()));
+    yard.registry.put_image(&"app".parse().unwrap(), None, &sbom);
+    for signed in [&several, &sbom] {
+        let signature = image("linux/amd64", &format!("signature of {}", signed.digest()));
+        let tag = format!("sha256-{}.sig", signed.digest().hex());
+        yard.registry.put_image(&"app".parse().unwrap(), Some(&tag), &signature);
+    }
+    yard.add(&["app:1", "app:big", "app/below:1"]).await;
+    // One platform of two, with the manifests of the other.
+    let mut request = yard.request("app:2");
+    request.selection = Some("linux/arm64".parse().unwrap());
+    request.all_manifests = true;
+    yard.run(vec![request]).await;
+    // Another name and tag; another name by digest; a digest alone.
+    let mut request = yard.request("app:1");
+    request.name = Some("other/name:stable".parse().unwrap());
+    yard.run(vec![request]).await;
+    let mut request = yard.request(&format!("app@{}", several.digest()));
+    request.name = Some("third:pinned".parse().unwrap());
+    yard.run(vec![request, yard.request(&format!("app@{}", subject.digest()))]).await;
+    let platform = platform("linux/arm64");
+    let configure = async |job: &Job| yard.engine.configure(Some("registry.example.org"), Some(&platform), job).await;
+    Job::new().0.run(configure).await.unwrap();
+    yard.check();
+    yard
+}
+
+impl Yard {
+    async fn run(&self, requests: Vec<AddRequest>) {
+        let plan = async |job: &Job| self.engine.plan_add(&requests, job).await;
+        let plan = Job::new().0.run(plan).await.unwrap();
+        assert!(plan.failed.is_empty(), "{:?}", plan.failed);
+        let added = self.apply(plan).await.unwrap();
+        assert!(added.failed.is_empty(), "{:?}", added.failed);
+        self.check();
+    }
+
+    async fn export(&self, name: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        if Path::new(name).extension().is_some() {
+            self.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
+        } else {
+            self.engine.export_directory(&path, false, &Job::new().0).await.unwrap();
+        }
+        path
+    }
+}
+
+/// A data directory that something is restored into.
+pub(super) struct Restored {
+    pub(super) directory: tempfile::TempDir,
+    pub(super) engine: Arc<Engine>,
+}
+
+pub(super) async fn records(from: &Path, root: Option<Cid>) -> Result<Records> {
+    let place: Place = from.to_str().unwrap().parse().unwrap();
+    Job::new().0.run(async |job: &Job| place.records(root, None, job).await).await
+}
+
+async fn plan(engine: &Engine, records: &Records, purpose: Purpose) -> Result<ReturnPlan> {
+    Job::new().0.run(async |job: &Job| engine.plan_return(records, purpose, job).await).await
+}
+
+async fn apply(engine: &Arc<Engine>, plan: &ReturnPlan, lazy: Option<&str>) -> Result<Returned> {
+    Job::new().0.run(async |job: &Job| engine.apply_return(plan, lazy, job).await).await
+}
+
+pub(super) async fn restore(from: &Path, root: Option<Cid>, lazy: bool) -> Result<Restored> {
+    let records = records(from, root).await?;
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(options(directory.path(), Some(records.profile))).unwrap();
+    let plan = plan(&engine, &records, Purpose::Restore).await?;
+    apply(&engine, &plan, lazy.then(|| from.to_str().unwrap())).await?;
+    Ok(Restored { directory, engine })
+}
+
+#[tokio::test]
+async fn everything_comes_back_from_files_and_from_blocks() {
+    for profile in Profile::ALL {
+        let yard = full(profile).await;
+        for name in ["tree", "tree.car"] {
+            let from = yard.export(name).await;
+            let restored = restore(&from, None, false).await.unwrap();
+            assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap(), "{name} {profile}");
+            assert_eq!(restored.engine.rebuild_root().unwrap(), yard.engine.root().unwrap());
+            assert_eq!(restored.engine.settings().unwrap(), yard.engine.settings().unwrap());
+            let verified = Job::new().0.run(async |job: &Job| restored.engine.verify(false, job).await).await.unwrap();
+            assert!(verified.damaged.is_empty() && verified.root_matches, "{:?}", verified.damaged);
+            let again = plan(&restored.engine, &records(&from, None).await.unwrap(), Purpose::Restore).await.unwrap();
+            assert!(again.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
+    for profile in Profile::ALL {
+        let yard = full(profile).await;
+        let from = yard.export("tree.car").await;
+        let restored = restore(&from, None, true).await.unwrap();
+        assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap());
+        assert!(restored.engine.has_left_blobs().unwrap());
+        let stored = |engine: &Engine| engine.store.list().unwrap().count();
+        let before = stored(&restored.engine);
+        assert!(before < stored(&yard.engine), "configurations alone");
+        let verified = Job::new().0.run(async |job: &Job| restored.engine.verify(false, job).await).await.unwrap();
+        assert!(verified.damaged.is_empty() && verified.left > 0, "{verified:?}");
+        // One blob that is asked for.
+        let name = yard.name("app");
+        let layer = Digest::of(&vec![7_u8; (3 << 20) + 5]);
+        let engine = Arc::clone(&restored.engine);
+        let given =
+            tokio::task::spawn_blocking(move || engine.served_blob(&name, &layer, false)).await.unwrap().unwrap();
+        assert!(given.is_some());
+        assert_eq!(stored(&restored.engine), before + 1);
+        // Everything that an export reads.
+        let again = restored.directory.path().join("again.car");
+        restored.engine.export_car(&again, false, None, &Job::new().0).await.unwrap();
+        assert_eq!(std::fs::metadata(&again).unwrap().len(), std::fs::metadata(&from).unwrap().len());
+        assert!(!restored.engine.has_left_blobs().unwrap());
+        // The place is gone, and nothing needs it any more.
+        std::fs::remove_file(&from).unwrap();
+        restored.engine.export_directory(&again.with_extension("d"), false, &Job::new().0).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lazy_blob_whose_place_is_gone_is_an_error_in_words() {
+    let yard = full(Profile::default()).await;
+    let from = yard.export("tree.car").await;
+    let restored = restore(&from, None, true).await.unwrap();
+    std::fs::remove_file(&from).unwrap();
+    let error =
+        restored.engine.export_car(&from.with_extension("x.car"), false, None, &Job::new().0).await.unwrap_err();
+    assert!(error.to_string().contains("tree.car"), "{error}");
+    // What upstream still has can be added again.
+    let error = restore(&yard.export("tree").await, None, true).await.err().unwrap();
+    assert_eq!(error.kind(), Kind::Usage, "{error}");
+}
+
+#[tokio::test]
+async fn a_cut_restore_goes_on_where_it_stopped() {
+    let yard = full(Profile::default()).await;
+    let from = yard.export("tree.car").await;
+    let records = records(&from, None).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Engine::open(options(directory.path(), None)).unwrap();
+    // Cut by a job that is cancelled after the first blob or image.
+    for until in [1, 3] {
+        let engine = open();
+        let plan = plan(&engine, &records, Purpose::Restore).await.unwrap();
+        let (job, mut watch) = Job::new();
+        let cancel = watch.cancel.clone();
+        let watching = tokio::spawn(async move {
+            let mut seen = 0;
+            while let Some(event) = watch.events.recv().await {
+                seen += usize::from(matches!(event, crate::engine::job::Event::BlobFinished { .. }));
+                if seen == until {
+                    cancel.cancel();
+                }
+            }
+        });
+        let error = job.run(async |job: &Job| engine.apply_return(&plan, None, job).await).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted, "{error}");
+        watching.await.unwrap();
+        engine.check_restorable().unwrap();
+    }
+    // Another root can't go in between.
+    let other = Yard::new().await;
+    other.put("x", "1", &image("linux/amd64", "x"));
+    other.add(&["x:1"]).await;
+    let other = self::records(&other.export("other.car").await, None).await.unwrap();
+    let engine = open();
+    let has_images = !engine.repositories().unwrap().is_empty();
+    if has_images {
+        let planned = plan(&engine, &other, Purpose::Restore).await.unwrap();
+        assert_eq!(apply(&engine, &planned, None).await.unwrap_err().kind(), Kind::Usage);
+    }
+    let planned = plan(&engine, &records, Purpose::Restore).await.unwrap();
+    let returned = apply(&engine, &planned, None).await.unwrap();
+    assert!(returned.added.failed.is_empty());
+    assert_eq!(engine.root().unwrap(), yard.engine.root().unwrap());
+    // Now it is a catalog like any other.
+    assert_eq!(engine.check_restorable().unwrap_err().kind(), Kind::Usage);
+    let planned = plan(&engine, &other, Purpose::Restore).await.unwrap();
+    assert_eq!(apply(&engine, &planned, None).await.unwrap_err().kind(), Kind::Usage);
+}
+
+#[tokio::test]
+async fn private_repositories_come_back_as_they_were_published() {
+    let (yard, _switch) = super::consent::switched("secret").await;
+    yard.put("secret/app", "1", &image("linux/amd64", "secret"));
+    yard.put("hidden/app", "1", &image("linux/amd64", "seen"));
+    yard.add(&["secret/app:1", "hidden/app:1"]).await;
+    let without = restore(&yard.export("without.car").await, None, false).await.unwrap();
+    assert_eq!(without.engine.repositories().unwrap().len(), 1);
+    let allow = async |job: &Job| yard.engine.allow(&[yard.pick("secret/app")], true, job).await;
+    Job::new().0.run(allow).await.unwrap();
+    let from = yard.export("with.car").await;
+    let with = restore(&from, None, false).await.unwrap();
+    assert_eq!(with.engine.root().unwrap(), yard.engine.root().unwrap());
+    // Merged into another catalog, nobody has consented there.
+    let records = records(&from, None).await.unwrap();
+    let planned = plan(&without.engine, &records, Purpose::Import { replace: false }).await.unwrap();
+    let before = without.engine.root().unwrap();
+    apply(&without.engine, &planned, None).await.unwrap();
+    assert_eq!(without.engine.root().unwrap(), before);
+    assert_eq!(without.engine.repositories().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_import_merges_shows_collisions_and_takes_the_difference() {
+    for (profile, others) in [(Profile::V1_2025, Profile::V1_2025), (Profile::V1_2025, Profile::V0_2015)] {
+        let yard = full(profile).await;
+        let base = yard.export("base.car").await;
+        let before = yard.engine.root().unwrap().unwrap();
+        // The other side: the same catalog, or one with another profile.
+        let directory = tempfile::tempdir().unwrap();
+        let there = Engine::open(options(directory.path(), Some(others))).unwrap();
+        let import = async |from: &Path, replace: bool| -> Result<(ReturnPlan, Returned)> {
+            let place: Place = from.to_str().unwrap().parse().unwrap();
+            let records = Job::new().0.run(async |job: &Job| place.records(None, Some(&there), job).await).await?;
+            let plan = plan(&there, &records, Purpose::Import { replace }).await?;
+            let returned = apply(&there, &plan, None).await?;
+            Ok((plan, returned))
+        };
+        import(&base, false).await.unwrap();
+        // One image moves and one comes; a layer grows by its end.
+        let grown = ImageBuilder::new(platform("linux/amd64"))
+            .opaque_layer((0..9_500_000_u32).map(|i| (i % 251) as u8).collect::<Vec<u8>>())
+            .build();
+        yard.put("app", "grown", &grown);
+        yard.put("app/below", "1", &image("linux/arm64", "moved"));
+        yard.add(&["app:grown", "app/below:1"]).await;
+        let difference = yard.directory.path().join("difference.car");
+        let exported = yard.engine.export_car(&difference, false, Some(before), &Job::new().0).await.unwrap();
+        assert!(exported.bytes < 2 << 20, "{} bytes: eight of nine leaves are there", exported.bytes);
+        if profile == others {
+            let (plan, returned) = import(&difference, false).await.unwrap();
+            assert_eq!(plan.refused.len(), 1, "{:?}", plan.refused);
+            assert!(plan.refused[0].error.to_string().contains("another digest"));
+            assert!(returned.added.failed.is_empty(), "{:?}", returned.added.failed);
+            assert_ne!(there.root().unwrap(), yard.engine.root().unwrap());
+            let (plan, _) = import(&difference, true).await.unwrap();
+            assert_eq!(plan.count(|change| matches!(change, Change::Moved { .. })), 1);
+            // The name and the default platform are the other side's own.
+            let settings = yard.engine.settings().unwrap();
+            let configure = async |job: &Job| {
+                there.configure(settings.name.as_deref(), Some(&settings.default_platform), job).await
+            };
+            Job::new().0.run(configure).await.unwrap();
+            assert_eq!(there.root().unwrap(), yard.engine.root().unwrap());
+        } else {
+            // With other leaves here, a layer that others only begin like can't be put together; the rest comes.
+            let (plan, returned) = import(&difference, true).await.unwrap();
+            let failed: Vec<&str> = returned.added.failed.iter().map(|failed| failed.request.as_str()).collect();
+            assert_eq!(failed, [yard.published("app:grown")]);
+            assert_eq!(returned.added.recorded, [yard.published("app/below:1")]);
+            assert!(plan.records().partial);
+        }
+        assert_eq!(there.rebuild_root().unwrap(), there.root().unwrap());
+        let nowhere = crate::unixfs::file::of_bytes(profile, b"x").0.cid;
+        let error = yard.engine.export_car(&difference, false, Some(nowhere), &Job::new().0).await.unwrap_err();
+        assert!(error.kind() == Kind::NotFound && error.hints()[0].contains(&before.to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn directories_that_are_sharded_come_back() {
+    let yard = Yard::new().await;
+    let mut all = Vec::new();
+    for number in 0..70 {
+        let mut builder = ImageBuilder::new(platform("linux/amd64"));
+        for layer in 0..32 {
+            builder = builder.opaque_layer(format!("layer {layer} of image {number}"));
+        }
+        yard.put("many", &format!("v{number}"), &builder.build());
+        all.push(format!("many:v{number}"));
+    }
+    yard.add(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let from = yard.export("tree.car").await;
+    let lazy = restore(&from, None, true).await.unwrap();
+    assert_eq!(lazy.engine.root().unwrap(), yard.engine.root().unwrap());
+}

@@ -1,0 +1,100 @@
+//! A node that is no friend: too much, too slow, something else.
+
+use super::server::{Answer, Server, answer, chunk, head, ok};
+use super::{foobar, is_node_error, through_library, through_proxy};
+use crate::error::Kind;
+use crate::node::Node as _;
+
+#[tokio::test]
+async fn lines_end() {
+    let pin = format!("{{\"Cid\":\"{}\",\"Name\":\"x\",\"Type\":\"recursive\"}}\n", foobar());
+    for (wanted, words) in [
+        (Answer::Endless(head("200 OK"), chunk("aaaaaaaa")), "more than 64 KiB"),
+        (ok(&format!("{{\"Cid\":\"{}\"}}\n", "a".repeat(70_000))), "more than 64 KiB"),
+        (Answer::Endless(head("200 OK"), chunk(&"\n".repeat(50_000))), "lines without end"),
+        (Answer::Endless(head("200 OK"), chunk(&pin.repeat(1000))), "more pins than"),
+        (Answer::Hang([head("200 OK"), chunk("{\"Cid\":")].concat()), "no sign of life"),
+        (Answer::Hang(Vec::new()), "no sign of life"),
+        (ok("{\"Cid\":\"nonsense\",\"Type\":\"recursive\"}\n"), "a pin of no CID"),
+        (ok("[1,2]\n"), "no Kubo says"),
+        (Answer::Raw(b"nonsense\r\n\r\n".to_vec()), "broke off"),
+    ] {
+        let server = Server::start(move |_| wanted.clone()).await;
+        is_node_error(through_proxy(&server).pins("x").await, words);
+    }
+}
+
+#[tokio::test]
+async fn answers_end() {
+    for (wanted, words) in [
+        (
+            Answer::Endless([head("200 OK"), chunk("{\"Keys\":[")].concat(), chunk(&" ".repeat(60_000))),
+            "more than it could be",
+        ),
+        (Answer::Hang([head("200 OK"), chunk("{")].concat()), "no sign of life"),
+        (Answer::Hang(Vec::new()), "no sign of life"),
+        (ok("{\"Keys\":[{\"Name\":\"\",\"Id\":\"/../\\u001b[31m\"}]}"), "as an IPNS name"),
+        (ok("nonsense"), "no Kubo says"),
+        (Answer::Raw(Vec::new()), "can't list the node's keys"),
+    ] {
+        let server = Server::start(move |_| wanted.clone()).await;
+        for kubo in [through_library(&server), through_proxy(&server)] {
+            let error = kubo.keys().await.unwrap_err();
+            assert!(error.to_string().contains(words) && !error.to_string().contains('\u{1b}'), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_end() {
+    let server =
+        Server::start(|_| Answer::Endless(head("500 Internal Server Error"), chunk(&"\u{1b}x".repeat(9000)))).await;
+    let error = through_proxy(&server).holds(&foobar()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.chars().count() < 800 && !text.contains('\u{1b}'), "{text}");
+    is_node_error(through_library(&server).keys().await, "no sign of life");
+}
+
+#[tokio::test]
+async fn blocks_are_what_their_cids_say() {
+    let server = Server::start(|_| ok("foobaz")).await;
+    let error = through_proxy(&server).block(&foobar()).await.unwrap_err();
+    assert!(error.kind() == Kind::Verification && error.to_string().contains("the node at"), "{error}");
+    let server = Server::start(|_| Answer::Endless(head("200 OK"), chunk(&"x".repeat(60_000)))).await;
+    is_node_error(through_proxy(&server).block(&foobar()).await, "more than it could be");
+    let server = Server::start(|_| Answer::Raw([head("200 OK"), chunk("foobar")].concat())).await;
+    is_node_error(through_proxy(&server).block(&foobar()).await, "broke off");
+    let server = Server::start(|_| ok("{\"Key\":\"bafkqaaa\",\"Size\":6}")).await;
+    is_node_error(through_proxy(&server).holds(&foobar()).await, "another block");
+}
+
+#[tokio::test]
+async fn a_pin_must_be_confirmed() {
+    let server = Server::start(|_| ok("{\"Pins\":[\"bafkqaaa\"]}\n")).await;
+    let (kubo, cid) = (through_proxy(&server), foobar());
+    is_node_error(kubo.pin_add(&cid, "x", &|_| ()).await, "does not say that it is done");
+    is_node_error(kubo.pin_update(&cid, &cid).await, "does not say that it is done");
+    is_node_error(kubo.unpin(&cid).await, "does not say that it is done");
+    let server = Server::start(|_| ok("{\"Progress\":1}\n")).await;
+    is_node_error(through_proxy(&server).pin_add(&cid, "x", &|_| ()).await, "does not say that it is done");
+    let error = through_proxy(&server).pin_add(&cid, &"x".repeat(256), &|_| ()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+}
+
+#[tokio::test]
+async fn rights_are_tried_without_changing_anything() {
+    let server = Server::start(|request| match &request.target {
+        target if target.contains("/version") => ok(r#"{"Version":"0.43.1"}"#),
+        target if target.contains("pin/rm") => ok(r#"{"Pins":[]}"#),
+        target if target.contains("pin/") => answer("400 Bad Request", "argument \"x\" is required\n"),
+        _ => answer("403 Forbidden", "Kubo RPC Access Denied: no"),
+    })
+    .await;
+    let tried = through_proxy(&server).try_rights().await;
+    let outcome = |right: &str| tried.iter().find(|tried| tried.right == right).unwrap().outcome.as_ref();
+    assert!(outcome("reach the node").is_ok() && outcome("pin").is_ok() && outcome("move pins").is_ok());
+    for right in ["import", "read blocks", "publish names", "list keys", "see its state"] {
+        assert_eq!(outcome(right).unwrap_err().kind(), Kind::Auth, "{right}");
+    }
+    assert!(outcome("unpin").is_err(), "it did something though nothing was named");
+}

@@ -1,0 +1,242 @@
+//! Blocks over HTTP: from a trustless gateway (specs.ipfs.tech/http-gateways/trustless-gateway) or the RPC of a Kubo node.
+//!
+//! Both answer one raw block for one request; what differs is how the request is made. A Kubo node may search the network
+//! for what it lacks, and so may a gateway: that is why answers may take long.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use cid::Cid;
+use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+
+use super::{BlockSource, inline};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::text::{printable, printable_within};
+use crate::unixfs::{BLOCK_LIMIT, verify_block};
+
+/// How often a block is asked for in all.
+const TRIES: u32 = 4;
+/// The first pause before it is asked for again; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(300);
+/// The longest pause that is waited when the other side asks for one.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How long nothing may come while a block is waited for: gateways search the network for up to a minute.
+const SILENCE: Duration = Duration::from_secs(90);
+/// Most bytes that are read of an answer that says why there is no block.
+const REASON: usize = 4 << 10;
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Gateway,
+    Kubo,
+}
+
+/// A gateway or a node that gives out blocks.
+pub struct HttpBlocks {
+    client: Client,
+    base: Url,
+    dialect: Dialect,
+    /// The whole value of the `Authorization` header.
+    authorization: Option<String>,
+}
+
+impl std::fmt::Debug for HttpBlocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpBlocks")
+            .field("base", &self.place())
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpBlocks {
+    /// A trustless gateway at this address, such as `https://ipfs.io`.
+    pub fn gateway(address: &str) -> Result<Self> {
+        Self::new(address, Dialect::Gateway, None)
+    }
+
+    /// The RPC of a Kubo node at this address, such as `http://127.0.0.1:5001`, with or without `/api/v0` at its end.
+    /// `authorization` is the value of the header that it wants.
+    pub fn kubo(address: &str, authorization: Option<String>) -> Result<Self> {
+        Self::new(address.trim_end_matches('/').trim_end_matches("/api/v0"), Dialect::Kubo, authorization)
+    }
+
+    fn new(address: &str, dialect: Dialect, authorization: Option<String>) -> Result<Self> {
+        let wrong = |why: &str| {
+            // What stands before an `@` may be a password.
+            let shown = address.rsplit('@').next().unwrap_or_default();
+            Error::new(
+                Kind::Usage,
+                format!("`{}` is no address of a gateway or node: {why}", printable_within(shown, 200)),
+            )
+        };
+        let base: Url = address.parse().map_err(|_| wrong("it is not a URL"))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(wrong("it is neither http nor https"));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(wrong("it holds a login").hint("Give credentials in a file, not in an address."));
+        }
+        let client = Client::builder()
+            .user_agent(concat!("roadstead/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(15))
+            .read_timeout(SILENCE)
+            // Gateways send browsers, and some everyone, to a host of the CID's own.
+            .redirect(match dialect {
+                Dialect::Gateway => reqwest::redirect::Policy::limited(3),
+                Dialect::Kubo => reqwest::redirect::Policy::none(),
+            })
+            .build()
+            .map_err(|error| Error::new(Kind::Unexpected, "no HTTP client").caused_by(error))?;
+        Ok(Self { client, base, dialect, authorization })
+    }
+
+    /// What a Kubo node says that a path such as `/ipns/k51…` means, by its own resolvers.
+    pub async fn resolve(&self, path: &str) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Resolved {
+            path: String,
+        }
+        let shown = printable_within(path, 200);
+        let failed = |why: String| Error::new(Kind::Node, format!("{} can't resolve {shown}: {why}", self.place()));
+        let mut url = self.url("api/v0/resolve")?;
+        url.query_pairs_mut().append_pair("arg", path).append_pair("recursive", "true");
+        let mut request = self.client.post(url);
+        if let Some(value) = &self.authorization {
+            request = request.header(reqwest::header::AUTHORIZATION, value);
+        }
+        let mut response =
+            request.send().await.map_err(|error| failed("it does not answer".into()).caused_by(error.without_url()))?;
+        let status = response.status();
+        let body = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
+        if status != StatusCode::OK {
+            return Err(failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body)))));
+        }
+        let resolved: Resolved = serde_json::from_slice(&body)
+            .map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
+        Ok(resolved.path)
+    }
+
+    fn url(&self, path: &str) -> Result<Url> {
+        let base = self.base.as_str().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        format!("{base}/{path}").parse().map_err(|_| Error::new(Kind::Usage, format!("{} is no address", self.place())))
+    }
+
+    fn request(&self, cid: &Cid) -> Result<RequestBuilder> {
+        let request = match self.dialect {
+            Dialect::Gateway => {
+                self.client.get(self.url(&format!("ipfs/{cid}?format=raw"))?).header(ACCEPT, "application/vnd.ipld.raw")
+            }
+            Dialect::Kubo => self.client.request(Method::POST, self.url(&format!("api/v0/block/get?arg={cid}"))?),
+        };
+        Ok(match &self.authorization {
+            Some(value) => request.header(reqwest::header::AUTHORIZATION, value),
+            None => request,
+        })
+    }
+
+    /// Asks once. An error comes with how long to wait before asking again, if that can help.
+    async fn ask(&self, cid: &Cid, failures: u32) -> Result<Option<Bytes>, (Error, Option<Duration>)> {
+        let backoff = Some(PAUSE * 2_u32.saturating_pow(failures));
+        let never = |error: Error| (error, None);
+        let failed = |error: reqwest::Error| {
+            let error = error.without_url();
+            (
+                Error::new(Kind::Network, format!("{} could not be asked for block {cid}", self.place()))
+                    .caused_by(error),
+                backoff,
+            )
+        };
+        let mut response = self.request(cid).map_err(never)?.send().await.map_err(failed)?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            let bytes = read(&mut response, BLOCK_LIMIT).await.map_err(failed)?;
+            let Some(bytes) = bytes else {
+                let words = format!("{} sent more than 2 MiB for block {cid}", self.place());
+                return Err(never(Error::new(Kind::Verification, words)));
+            };
+            return match verify_block(cid, &bytes) {
+                Ok(()) => Ok(Some(bytes)),
+                Err(error) => Err(never(error.context(self.place()))),
+            };
+        }
+        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let said = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
+        let said = self.said(&said);
+        if status == StatusCode::NOT_FOUND || said.contains("could not find") || said.contains("not found") {
+            return Ok(None);
+        }
+        let words = format!("{} answered {} for block {cid}{}", self.place(), status.as_u16(), after_colon(&said));
+        Err(match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => never(Error::new(Kind::Auth, words)),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                let pause = asked.map_or(backoff, |seconds| Some(Duration::from_secs(seconds)));
+                (Error::new(Kind::Network, words), pause.filter(|pause| *pause <= LONGEST_PAUSE))
+            }
+            status if status.is_server_error() => (Error::new(Kind::Network, words), backoff),
+            _ => never(Error::new(Kind::Network, words)),
+        })
+    }
+
+    /// The words of an answer that is no block.
+    fn said(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body);
+        let message = match self.dialect {
+            Dialect::Kubo => serde_json::from_str::<serde_json::Value>(&text)
+                .ok()
+                .and_then(|value| value.get("Message")?.as_str().map(str::to_owned)),
+            Dialect::Gateway => None,
+        };
+        printable_within(message.as_deref().unwrap_or(&text).trim(), 200)
+    }
+}
+
+fn after_colon(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+/// The body, or nothing if it is longer than that.
+async fn read(response: &mut Response, limit: usize) -> reqwest::Result<Option<Bytes>> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > limit {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
+}
+
+#[async_trait]
+impl BlockSource for HttpBlocks {
+    fn place(&self) -> String {
+        let text = self.base.as_str().split(['?', '#']).next().unwrap_or_default();
+        printable(text.trim_end_matches('/'))
+    }
+
+    async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
+        if let Some(bytes) = inline(cid) {
+            return Ok(Some(bytes));
+        }
+        let mut failures = 0;
+        loop {
+            match self.ask(cid, failures).await {
+                Ok(block) => return Ok(block),
+                Err((error, Some(pause))) if failures + 1 < TRIES => {
+                    tracing::info!("{error}; trying again in {pause:?}");
+                    failures += 1;
+                    tokio::time::sleep(pause).await;
+                }
+                Err((error, _)) => return Err(error).context(|| "blocks can't be fetched"),
+            }
+        }
+    }
+
+    fn at_once(&self) -> usize {
+        4
+    }
+}

@@ -1,0 +1,38 @@
+//! Where blocks come from when a registry comes back: gateways, nodes that may search the network, CAR files.
+//!
+//! Unlike a [`Node`](super::Node), which publishing asks only for what it holds itself, a source may look further. Knows
+//! blocks by CID; must not know what they mean. Every block is capped and verified here, whoever sent it.
+
+mod car_file;
+mod http;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cid::Cid;
+
+use crate::error::Result;
+
+pub use car_file::CarFile;
+pub use http::HttpBlocks;
+
+/// Something that gives out blocks by CID.
+#[async_trait]
+pub trait BlockSource: fmt::Debug + Send + Sync {
+    /// Where it is, for people: never with credentials.
+    fn place(&self) -> String;
+
+    /// A block, verified against its CID; nothing if it is not there.
+    async fn block(&self, cid: &Cid) -> Result<Option<Bytes>>;
+
+    /// How many blocks of one file are worth asking for at the same time.
+    fn at_once(&self) -> usize {
+        1
+    }
+}
+
+/// The block of a CID that holds its content itself.
+pub fn inline(cid: &Cid) -> Option<Bytes> {
+    (cid.hash().code() == 0).then(|| Bytes::copy_from_slice(cid.hash().digest()))
+}

@@ -1,0 +1,163 @@
+//! What adding asks of the outside world, and what it makes of the answers.
+
+use super::act;
+use super::app::App;
+use super::dialog::Dialog;
+use super::dialog::add::{Add, Choice, Known, repository_of};
+use super::effect::Effect;
+use super::problem::Problem;
+use super::question::Question;
+use super::work::{Plan, Request};
+use crate::image::{Platform, Selection};
+
+/// Opens the dialog; this text is there already.
+pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
+    app.dialogs.push(Dialog::Add(Box::new(Add::new(text))));
+    if text.is_empty() { Vec::new() } else { typed(app) }
+}
+
+fn dialog(app: &mut App) -> Option<&mut Add> {
+    match app.dialogs.last_mut() {
+        Some(Dialog::Add(add)) => Some(add),
+        _ => None,
+    }
+}
+
+/// Text was pasted into it.
+pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
+    if let Some(add) = dialog(app) {
+        add.field.insert(text);
+    }
+    typed(app)
+}
+
+/// The text is another one: the catalog is asked now, registries when typing has rested.
+pub(super) fn typed(app: &mut App) -> Vec<Effect> {
+    let ticket = app.ticket();
+    let Some(add) = dialog(app) else { return Vec::new() };
+    let forgotten = forget(add);
+    add.changed();
+    let word = add.word().to_owned();
+    let rest = Effect::Rest(add.typing);
+    forgotten.into_iter().chain([Effect::Ask(ticket, Question::Complete(word)), rest]).collect()
+}
+
+/// A plan that is being made for another text is given up.
+fn forget(add: &Add) -> Option<Effect> {
+    match add.known {
+        Known::Asking(ticket) => Some(Effect::Forget(ticket)),
+        _ => None,
+    }
+}
+
+/// A key of the dialog, which was taken off.
+pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEvent) -> Vec<Effect> {
+    let completions = |add: &Add| add.completions.clone();
+    let forgotten = forget(&add);
+    match add.key(key) {
+        Choice::Closed => return forgotten.into_iter().collect(),
+        Choice::Run => {
+            let request = requests(&add).ok();
+            if let Known::Plan(plan, _) = add.known {
+                return app.start(plan, request);
+            }
+            return Vec::new();
+        }
+        Choice::Look => {
+            app.dialogs.push(Dialog::Add(add));
+            return forgotten.into_iter().chain(look(app)).collect();
+        }
+        Choice::Changed => {
+            let ticket = app.ticket();
+            let word = add.word().to_owned();
+            let rest = Effect::Rest(add.typing);
+            let gone_through = completions(&add);
+            app.dialogs.push(Dialog::Add(add));
+            let mut effects: Vec<Effect> = forgotten.into_iter().chain([rest]).collect();
+            // While completions are gone through, they stay as they are.
+            if !gone_through.contains(&word) {
+                effects.push(Effect::Ask(ticket, Question::Complete(word)));
+            }
+            return effects;
+        }
+        Choice::Stay => app.dialogs.push(Dialog::Add(add)),
+    }
+    Vec::new()
+}
+
+/// What is typed, with the platforms that are chosen.
+fn requests(add: &Add) -> Result<Request, Problem> {
+    let mut request = act::requests(add.field.value())?;
+    if let (Request::Add(requests), true) = (&mut request, add.chose) {
+        let chosen = add.platforms.iter().filter(|(_, chosen)| *chosen);
+        let chosen: Result<_, _> = chosen.map(|(platform, _)| platform.parse::<Platform>()).collect();
+        let selection = Selection::Only(chosen.map_err(Problem::from)?);
+        for request in requests {
+            request.selection = Some(selection.clone());
+        }
+    }
+    Ok(request)
+}
+
+/// Typing has rested: registries are asked what there is, if this is the newest rest.
+pub(super) fn rested(app: &mut App, number: u64) -> Vec<Effect> {
+    match dialog(app) {
+        Some(add) if add.typing == number && matches!(add.known, Known::Nothing) => look(app),
+        _ => Vec::new(),
+    }
+}
+
+fn look(app: &mut App) -> Vec<Effect> {
+    let (for_plan, for_tags) = (app.ticket(), app.ticket());
+    let Some(add) = dialog(app) else { return Vec::new() };
+    let mut effects = Vec::new();
+    let repository = repository_of(add.word()).to_owned();
+    let is_local = repository.starts_with("oci:") || repository.starts_with("oci-archive:");
+    if !repository.is_empty() && !is_local && !add.has_tags_of(&repository) {
+        add.take_tags(&repository, Ok(Vec::new()));
+        effects.push(Effect::Ask(for_tags, Question::Tags(repository)));
+    }
+    match requests(add) {
+        Ok(Request::Add(requests)) if requests.is_empty() => {}
+        // `nginx:` is on its way to a tag.
+        _ if add.field.value().ends_with(':') => {}
+        Ok(request) => {
+            add.known = Known::Asking(for_plan);
+            effects.push(Effect::Plan(for_plan, request));
+        }
+        Err(problem) => add.known = Known::Problem(problem),
+    }
+    effects
+}
+
+/// A plan for what is typed is there; whether it was for that.
+pub(super) fn planned(
+    app: &mut App,
+    ticket: u64,
+    planned: Result<Box<Plan>, Problem>,
+) -> Option<Result<Box<Plan>, Problem>> {
+    let asking = |dialog: &&mut Dialog| matches!(dialog, Dialog::Add(add) if matches!(add.known, Known::Asking(of) if of == ticket));
+    match app.dialogs.iter_mut().find(asking) {
+        Some(Dialog::Add(add)) => {
+            add.take_plan(planned);
+            None
+        }
+        _ => Some(planned),
+    }
+}
+
+/// Names in the catalog are there.
+pub(super) fn names(app: &mut App, names: Vec<String>) {
+    if let Some(add) = dialog(app) {
+        add.take_names(names);
+    }
+}
+
+/// Tags of upstream are there.
+pub(super) fn tags(app: &mut App, repository: &str, tags: Result<Vec<String>, String>) {
+    if let Some(add) = dialog(app)
+        && add.has_tags_of(repository)
+    {
+        add.take_tags(repository, tags);
+    }
+}

@@ -1,0 +1,57 @@
+//! Marked rows of a list: by name, each with its bytes, so that the footer can say how much a command is about.
+
+use std::collections::BTreeMap;
+
+/// The marked rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    marked: BTreeMap<String, u64>,
+}
+
+impl Marks {
+    /// How many rows are marked.
+    pub fn len(&self) -> usize {
+        self.marked.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.marked.is_empty()
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.marked.values().fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    }
+
+    /// Whether this row is.
+    pub fn contains(&self, name: &str) -> bool {
+        self.marked.contains_key(name)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        self.marked.keys().cloned().collect()
+    }
+
+    /// Marks a row, or no longer.
+    pub fn toggle(&mut self, name: String, bytes: u64) {
+        if self.marked.remove(&name).is_none() {
+            self.marked.insert(name, bytes);
+        }
+    }
+
+    /// Marks all of these, or none if all of them are.
+    pub fn toggle_all(&mut self, rows: Vec<(String, u64)>) {
+        if rows.iter().all(|(name, _)| self.contains(name)) {
+            self.clear();
+        } else {
+            self.marked.extend(rows);
+        }
+    }
+
+    /// No row is marked any more.
+    pub fn clear(&mut self) {
+        self.marked.clear();
+    }
+}

@@ -1,0 +1,119 @@
+//! How the catalog stands to what each target gives out.
+
+use std::collections::HashMap;
+
+use super::super::question::Question;
+use crate::engine::publish::plan::ChangeKind;
+use crate::engine::standing::TargetStanding;
+
+/// How something stands to what was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Every target gives it out as it is here.
+    Published,
+    /// A target gives it out otherwise.
+    Changed,
+    /// A target does not give it out yet.
+    New,
+}
+
+/// A target, looked at by name.
+#[derive(Debug)]
+struct Target {
+    name: String,
+    root: Option<String>,
+    pinned: bool,
+    /// By repository: what happens to it, and to its tags. None if it can't be said.
+    changes: Option<HashMap<String, (ChangeKind, HashMap<String, ChangeKind>)>>,
+}
+
+/// All targets.
+#[derive(Debug, Default)]
+pub struct Standings {
+    targets: Vec<Target>,
+    asked: bool,
+    known: bool,
+}
+
+impl Standings {
+    /// The catalog changed, or something was published.
+    pub fn refresh(&mut self) {
+        self.asked = false;
+    }
+
+    /// What it wants to know.
+    pub fn wants(&mut self) -> Option<Question> {
+        if std::mem::replace(&mut self.asked, true) { None } else { Some(Question::Standings) }
+    }
+
+    /// Whether there is no target, as far as is known.
+    pub fn is_without_targets(&self) -> bool {
+        self.known && self.targets.is_empty()
+    }
+
+    /// Takes the answer.
+    pub fn answer(&mut self, standings: Vec<TargetStanding>) {
+        self.known = true;
+        self.targets = standings
+            .into_iter()
+            .map(|standing| Target {
+                name: standing.target,
+                root: standing.root,
+                pinned: standing.pinned,
+                changes: standing.changes.map(|changes| {
+                    let by_tag = |change: &crate::engine::publish::plan::RepositoryChange| {
+                        change.tags.iter().map(|tag| (tag.tag.clone(), tag.kind)).collect()
+                    };
+                    changes.iter().map(|change| (change.repository.clone(), (change.kind, by_tag(change)))).collect()
+                }),
+            })
+            .collect();
+    }
+
+    /// How a repository stands, over all targets; nothing without targets.
+    pub fn repository(&self, name: &str) -> Option<Standing> {
+        self.targets.iter().filter_map(|target| target.repository(name)).max()
+    }
+
+    /// How a tag stands, over all targets; nothing without targets.
+    pub fn tag(&self, repository: &str, tag: &str) -> Option<Standing> {
+        self.targets.iter().filter_map(|target| target.tag(repository, tag)).max()
+    }
+
+    /// How a tag stands at each target: its name, the root it gives out, whether it pins that.
+    pub fn of_tag(&self, repository: &str, tag: &str) -> Vec<(&str, Option<&str>, bool, Option<Standing>)> {
+        self.targets
+            .iter()
+            .map(|target| (target.name.as_str(), target.root.as_deref(), target.pinned, target.tag(repository, tag)))
+            .collect()
+    }
+}
+
+impl Target {
+    fn repository(&self, name: &str) -> Option<Standing> {
+        if self.root.is_none() {
+            return Some(Standing::New);
+        }
+        Some(match self.changes.as_ref()?.get(name) {
+            None => Standing::Published,
+            Some((ChangeKind::Added, _)) => Standing::New,
+            Some(_) => Standing::Changed,
+        })
+    }
+
+    fn tag(&self, repository: &str, tag: &str) -> Option<Standing> {
+        if self.root.is_none() {
+            return Some(Standing::New);
+        }
+        let changes = self.changes.as_ref()?;
+        Some(match changes.get(repository) {
+            None => Standing::Published,
+            Some((ChangeKind::Added, _)) => Standing::New,
+            Some((_, tags)) => match tags.get(tag) {
+                None => Standing::Published,
+                Some(ChangeKind::Added) => Standing::New,
+                Some(_) => Standing::Changed,
+            },
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! A first run: nothing is here yet, so this says what is found on this machine and which keys lead on.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::super::app::App;
+use super::super::cells::cut;
+use super::super::command::Command;
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
+    let columns = usize::from(area.width).saturating_sub(6);
+    let mut lines = vec![Line::raw(""), Line::styled("  There is no image here yet.", theme.title), Line::raw("")];
+    match &app.environment {
+        None => lines.push(Line::styled(format!("  {} looking at this machine", glyphs.waiting), theme.dim)),
+        Some(checks) => lines.extend(checks.iter().map(|check| {
+            let (sign, style) = match check.good {
+                Some(true) => (glyphs.done, theme.good),
+                Some(false) => (glyphs.failed, theme.danger),
+                None => (glyphs.dot, theme.dim),
+            };
+            Line::from(vec![
+                Span::styled(format!("  {sign} "), style),
+                Span::styled(cut(&check.text, columns, glyphs), theme.text),
+            ])
+        })),
+    }
+    lines.push(Line::raw(""));
+    let mut key = |command, words: &str| {
+        let key = app.keymap.key(command).map(|key| key.short()).unwrap_or_default();
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {key:>3}  "), theme.key),
+            Span::styled(cut(words, columns, glyphs), theme.text),
+        ]));
+    };
+    key(Command::Add, "mirrors an image: nginx:alpine, ghcr.io/org/app:1.2; pasting a reference does it, too");
+    key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
+    key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and a name for it if you have one");
+    key(Command::Help, "shows everything that can be done");
+    lines.push(Line::raw(""));
+    let words = "`roadstead demo --tui` opens all of this on images made on the spot, without network.";
+    lines.push(Line::styled(format!("  {}", cut(words, columns, glyphs)), theme.dim));
+    frame.render_widget(Paragraph::new(lines), area);
+}

@@ -1,0 +1,166 @@
+//! Publishing to nodes alone: what they get, keep and give up, and what happens when one breaks.
+
+use crate::cli::Roadstead;
+use crate::images::Layout;
+use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::kubo::{Kubo, Profile};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+/// A registry, an empty catalog, and a target `home` that keeps three roots.
+struct Harbour {
+    registry: DockerRegistry,
+    roadstead: Roadstead,
+    kubo: Kubo,
+}
+
+impl Harbour {
+    fn new() -> Self {
+        let made =
+            Self { registry: DockerRegistry::plain(), roadstead: Roadstead::new(), kubo: Kubo::start(Profile::V1) };
+        made.roadstead.ok(&["target", "add", "home", "--kubo", &made.kubo.api_url, "--keep", "3", "--ipns", "self"]);
+        made
+    }
+
+    /// Puts an image with these words into the upstream registry, and mirrors it; gives the root.
+    fn mirror(&self, repository: &str, words: &str) -> String {
+        self.push(repository, &Layout::saying(words))
+    }
+
+    fn push(&self, repository: &str, layout: &Layout) -> String {
+        self.registry.push(layout, "1", repository);
+        self.roadstead.add(&format!("{}/{repository}:1", self.registry.host()));
+        self.roadstead.root()
+    }
+
+    fn pins_of_ours(&self) -> usize {
+        super::pins(&self.kubo).lines().filter(|line| line.contains("roadstead")).count()
+    }
+
+    /// The root that the target gives out, and what its IPNS name points to, as `target show` and the plan say.
+    fn given_out(&self) -> (String, String) {
+        let target = self.roadstead.json(&["target", "show", "home"]);
+        let plan = self.roadstead.json(&["publish", "home", "--dry-run"]);
+        let name = plan["targets"][0]["ipns"]["before"].as_str().unwrap_or_default();
+        let root = target["root"].as_str().or_else(|| target["target"]["root"].as_str()).unwrap_or_default();
+        (String::from(root), String::from(name.trim_start_matches("/ipfs/")))
+    }
+}
+
+#[test]
+fn a_root_goes_to_a_node_moves_on_and_comes_back() {
+    let harbour = Harbour::new();
+    let roadstead = &harbour.roadstead;
+    let first = harbour.push("random", &Layout::random(&[3_456_789, 70_000], 1));
+    let plan = roadstead.json(&["publish", "--dry-run"]);
+    assert_eq!((&plan["root"], &plan["targets"][0]["changes"][0]["kind"]), (&first.as_str().into(), &"added".into()));
+    assert!(!super::is_whole(&harbour.kubo, &first), "a dry run changes nothing");
+    // Nobody can be asked here.
+    roadstead.run(&["publish"]).failure(2);
+    roadstead.ok(&["publish", "--yes"]);
+    assert!(super::is_whole(&harbour.kubo, &first) && super::pins(&harbour.kubo).contains(&first));
+    assert_eq!(harbour.given_out(), (first.clone(), first.clone()));
+    assert!(roadstead.run(&["publish"]).to_string().contains("nothing to publish"));
+
+    let second = harbour.mirror("greeting", "the second\n");
+    let gateway = harbour.kubo.gateway_url.clone();
+    let report = roadstead.json(&["publish", "--yes", "--check-gateway", &gateway]);
+    let target = &report["targets"][0];
+    assert_eq!(target["former"], first.as_str());
+    assert_eq!(target["outcome"]["notes"], serde_json::json!([]), "the gateway gives it out");
+    assert!(target["outcome"]["sent"].as_u64().is_some_and(|sent| sent < 2_000_000), "only what is new: {target}");
+    assert!(super::is_whole(&harbour.kubo, &second));
+
+    let report = roadstead.json(&["rollback", &first, "--yes"]);
+    assert_eq!(report["targets"][0]["outcome"]["sent"], 0);
+    assert_eq!(harbour.given_out(), (first.clone(), first));
+    assert_eq!(roadstead.root(), second, "the catalog stays");
+    let plan = roadstead.run(&["publish", "--dry-run"]);
+    assert!(plan.stderr.contains("rolled back"), "{plan}");
+}
+
+#[test]
+fn a_second_node_gets_all_of_it_in_the_same_run() {
+    let harbour = Harbour::new();
+    harbour.mirror("one", "one\n");
+    harbour.roadstead.ok(&["publish", "--yes"]);
+    let away = Kubo::start(Profile::V1);
+    harbour.roadstead.ok(&["target", "add", "away", "--kubo", &away.api_url]);
+    let root = harbour.mirror("two", "two\n");
+    let report = harbour.roadstead.json(&["publish", "--yes"]);
+    assert_eq!(report["targets"].as_array().map(Vec::len), Some(2));
+    for kubo in [&harbour.kubo, &away] {
+        assert!(super::is_whole(kubo, &root), "{}", kubo.api_url);
+        assert!(super::pins(kubo).contains(&root));
+    }
+    // One of them goes down: the other gets the next root, and who has what is said.
+    let url = away.api_url.replace("http://", "");
+    drop(away);
+    let next = harbour.mirror("three", "three\n");
+    let said = harbour.roadstead.run(&["publish", "--yes"]);
+    assert_eq!(said.code, 9, "{said}");
+    assert!(said.stderr.contains("away") && said.stderr.contains(&url), "{said}");
+    assert!(super::is_whole(&harbour.kubo, &next));
+    // The only one that is asked for gives its own code.
+    let code = harbour.roadstead.run(&["publish", "away", "--yes"]).code;
+    assert!(code == 6 || code == 7, "{code}");
+}
+
+/// What comes, moves and goes at once takes temporary roots, none of which stays.
+#[test]
+fn only_roots_that_are_kept_stay_pinned() {
+    let harbour = Harbour::new();
+    for number in 0..5 {
+        harbour.mirror("moving", &format!("{number}\n"));
+        harbour.mirror(&format!("new-{number}"), "new\n");
+        if number > 0 {
+            let old = format!("{}/new-{}:1", harbour.registry.host(), number - 1);
+            harbour.roadstead.ok(&["remove", &old, "--yes"]);
+        }
+        harbour.roadstead.ok(&["publish", "--yes"]);
+        assert!(super::is_whole(&harbour.kubo, &harbour.roadstead.root()));
+    }
+    assert_eq!(harbour.pins_of_ours(), 3, "{}", super::pins(&harbour.kubo));
+    harbour.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
+    assert!(super::is_whole(&harbour.kubo, &harbour.roadstead.root()), "nothing needed hung on a temporary pin");
+}
+
+/// Killed right after each step in turn, it is continued, and what is left is no other than it would have been.
+#[test]
+fn killed_after_every_step_it_goes_on() {
+    let harbour = Harbour::new();
+    harbour.mirror("anchor", "anchor\n");
+    harbour.roadstead.ok(&["publish", "--yes"]);
+    let mut turn = 0;
+    loop {
+        let former = harbour.roadstead.root();
+        let root = harbour.mirror("greeting", &format!("turn {turn}\n"));
+        let ended = killed_after(&harbour.roadstead, turn);
+        let (given_out, name) = harbour.given_out();
+        assert!(given_out == former || given_out == root, "{given_out}");
+        assert!(name == former || name == root, "{name}");
+        assert!(super::pins(&harbour.kubo).contains(&given_out));
+        assert!(super::is_whole(&harbour.kubo, &given_out), "turn {turn}");
+        harbour.roadstead.ok(&["publish", "--yes"]);
+        assert_eq!(harbour.given_out(), (root.clone(), root.clone()));
+        assert!(super::is_whole(&harbour.kubo, &root), "turn {turn}");
+        if ended {
+            break;
+        }
+        turn += 1;
+    }
+    assert!(turn >= 5, "{turn} steps");
+    assert_eq!(harbour.pins_of_ours(), 3, "{}", super::pins(&harbour.kubo));
+}
+
+/// Publishes, and kills it when it has told of so many steps; whether it ended before that.
+fn killed_after(roadstead: &Roadstead, steps: usize) -> bool {
+    let mut command = roadstead.command(&["--json", "--progress", "json", "publish", "--yes"]);
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(running.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told = lines.filter(|line| line.contains("\"target.step\"") && !line.contains("\"running\""));
+    let ended = told.take(steps + 1).count() <= steps;
+    let _ = running.kill();
+    running.wait().unwrap();
+    ended
+}
