@@ -206,6 +206,11 @@ impl Context {
     }
 }
 
+/// Libraries may log what we never would, such as headers; only their warnings are let through.
+pub(super) fn ours() -> FilterFn {
+    FilterFn::new(|meta| *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead"))
+}
+
 /// What a person has to do where no program changes the record.
 fn by_hand(name: &str, wanted: &TxtSet) -> String {
     let (ours, others): (Vec<_>, Vec<_>) = wanted.values.iter().partition(|value| value.starts_with(PREFIX));
@@ -218,11 +223,6 @@ fn by_hand(name: &str, wanted: &TxtSet) -> String {
     }
     lines.push("Waiting until the zone's servers say it; ^C stops.".to_owned());
     lines.join("\n")
-}
-
-/// Libraries may log what we never would, such as headers; only their warnings are let through.
-pub(super) fn ours() -> FilterFn {
-    FilterFn::new(|meta| *meta.level() <= tracing::Level::WARN || meta.target().starts_with("roadstead"))
 }
 
 fn is_yes(answer: &str) -> bool {

@@ -138,7 +138,7 @@ impl Settings {
             wait,
             max_parallel: Setting::new(Self::MAX_PARALLEL, Origin::Default),
             registries: BTreeMap::new(),
-            interface: super::file::InterfaceSettings::default(),
+            interface: InterfaceSettings::default(),
         }
     }
 

@@ -128,7 +128,6 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
             }
         });
     }
-    engine.keep_manifests();
     let (lines, log_file) = options.log.unzip();
     if let Some(mut lines) = lines {
         let sender = sender.clone();
@@ -138,9 +137,10 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
             }
         });
     }
+    engine.keep_manifests();
     let words = || "can't take over the terminal";
     let size = crossterm::terminal::size().context(words)?;
-    let app = App::new(Beginning {
+    let mut app = App::new(Beginning {
         look: Look { theme, glyphs },
         theme: name,
         colour: options.colour,
@@ -150,7 +150,7 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         wall: jiff::Timestamp::now(),
         zone: jiff::tz::TimeZone::system(),
     });
-    let app = App { log_file, can_serve: options.server.is_some(), ..app };
+    (app.log_file, app.can_serve) = (log_file, options.server.is_some());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };
     let inputs = Inputs { events: EventStream::new(), messages, sender };

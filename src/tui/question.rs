@@ -47,6 +47,12 @@ pub enum Question {
     Statistics,
     /// References that begin like this.
     Complete(String),
+    /// Targets and what was published, as the catalog knows them.
+    Targets,
+    /// How a target looks from outside.
+    Sight(String),
+    /// What differs between two roots.
+    Difference(Sides),
     /// How the catalog stands to what the targets give out.
     Standings,
     /// Rows of a list by name and with their bytes, to mark them: those of this question, which is for a list.
@@ -55,12 +61,6 @@ pub enum Question {
     Tags(String),
     /// What a first run should know of this machine.
     Environment,
-    /// Targets and what was published, as the catalog knows them.
-    Targets,
-    /// How a target looks from outside.
-    Sight(String),
-    /// What differs between two roots.
-    Difference(Sides),
 }
 
 impl Question {
@@ -99,6 +99,12 @@ pub enum Answer {
     Statistics(Box<Insight>),
     /// To [`Question::Complete`].
     Complete(Vec<String>),
+    /// To [`Question::Targets`].
+    Targets(Vec<TargetView>, Vec<PublicationView>),
+    /// To [`Question::Sight`]: a node that is lost is an answer, too.
+    Sight(String, Result<Box<Sight>, Problem>),
+    /// To [`Question::Difference`].
+    Difference(Sides, Result<Box<Difference>, Problem>),
     /// To [`Question::Standings`].
     Standings(Vec<TargetStanding>),
     /// To [`Question::Rows`]: of which repository, and which part.
@@ -107,12 +113,6 @@ pub enum Answer {
     Tags(String, Result<Vec<String>, String>),
     /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
     Environment(Vec<Check>),
-    /// To [`Question::Targets`].
-    Targets(Vec<TargetView>, Vec<PublicationView>),
-    /// To [`Question::Sight`]: a node that is lost is an answer, too.
-    Sight(String, Result<Box<Sight>, Problem>),
-    /// To [`Question::Difference`].
-    Difference(Sides, Result<Box<Difference>, Problem>),
     /// It could not be answered.
     Failed(Problem),
 }

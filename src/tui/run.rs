@@ -151,8 +151,8 @@ where
             }
         }
     };
-    let cut = app.remembered;
     performer.stop_serving();
+    let cut = app.remembered;
     if !finish {
         performer.cancel_all();
     }

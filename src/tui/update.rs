@@ -184,10 +184,6 @@ impl App {
         match answer {
             Answer::Overview(overview) => self.overview = Some(overview),
             Answer::Statistics(statistics) => self.stats.answer(statistics),
-            Answer::Complete(found) => adding::names(self, found),
-            Answer::Tags(repository, tags) => adding::tags(self, &repository, tags),
-            Answer::Standings(standings) => self.standings.answer(standings),
-            Answer::Environment(found) => self.environment = Some(found),
             Answer::Targets(targets, history) => self.publish.answer(targets, history),
             Answer::Sight(target, sight) => self.publish.seen(target, self.now, sight),
             Answer::Difference(sides, differs) => {
@@ -199,6 +195,10 @@ impl App {
                     publishing::show(self, &sides);
                 }
             }
+            Answer::Complete(found) => adding::names(self, found),
+            Answer::Tags(repository, tags) => adding::tags(self, &repository, tags),
+            Answer::Standings(standings) => self.standings.answer(standings),
+            Answer::Environment(found) => self.environment = Some(found),
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;

@@ -118,7 +118,11 @@ fn way(line: &str) -> Option<Way> {
     match (words.next()?, words.next()?) {
         ("roadstead", "serve") => Some(Way::Serve(line.trim_end_matches('&').trim().to_owned())),
         // A verb that asks has to be told.
-        ("roadstead", "remove" | "gc" | "undo" | "publish") if !line.contains(" --yes") && !line.contains(" --dry-run") => None,
+        ("roadstead", "remove" | "gc" | "undo" | "publish")
+            if !line.contains(" --yes") && !line.contains(" --dry-run") =>
+        {
+            None
+        }
         ("roadstead", verb) if VERBS.contains(&verb) => Some(Way::Shell(line)),
         ("podman", "pull" | "images" | "image") => {
             let plain = !line.contains(['"', '\'', '$', '|', ';', '&', '<', '>', '\\', '*', '`']);
