@@ -68,7 +68,7 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
         keymap,
         variables: Variables::of_process(),
         server: Some(Arc::new(Loopback { engine: Arc::clone(&engine) })),
-        log: start_log(context, engine.data_dir()),
+        log: Some(start_log(context, engine.data_dir())),
     };
     tui::open(engine, Arc::new(context.peers()), options)?;
     Ok(Exit::Done)
@@ -90,7 +90,7 @@ fn understood(settings: &InterfaceSettings, config: Option<&Path>) -> Result<Key
 
 /// Starts the log in the data directory and in the view; nothing is written to the screen. Where it can't be written, the
 /// interface goes on without the file.
-fn start_log(context: &Context, data_dir: &Path) -> Option<(Lines, PathBuf)> {
+fn start_log(context: &Context, data_dir: &Path) -> (Lines, PathBuf) {
     let path = data_dir.join(LOG);
     let (feed, lines) = feed();
     let registry = tracing_subscriber::registry().with(context.log_filter()).with(feed.with_filter(ours()));
@@ -108,7 +108,7 @@ fn start_log(context: &Context, data_dir: &Path) -> Option<(Lines, PathBuf)> {
             tracing::warn!("can't write the log {}: {error}", path.display());
         }
     }
-    Some((lines, path))
+    (lines, path)
 }
 
 fn open_log(path: &Path) -> io::Result<File> {

@@ -64,12 +64,12 @@ impl Authority {
 
     /// The zone that a name is in.
     pub(super) async fn zone(&self, name: &Name) -> Result<Name> {
-        match self {
-            Self::Delegated => Ok(delegated(name).await?.0),
-            _ => match self.servers(name).await?.first() {
-                Some(server) => question::zone(server, name).await,
-                None => Err(no_zone(name)),
-            },
+        if matches!(self, Self::Delegated) {
+            return Ok(delegated(name).await?.0);
+        }
+        match self.servers(name).await?.first() {
+            Some(server) => question::zone(server, name).await,
+            None => Err(no_zone(name)),
         }
     }
 

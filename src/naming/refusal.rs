@@ -76,11 +76,9 @@ fn of_the_key(asked: &Asked<'_>, signature: &TSIG) -> Option<Error> {
         TsigError::BadSig => refused(format!("{server} knows the key `{key}`, and not with this secret (BADSIG)"))
             .hint("Copy the secret again from the server's configuration: the base64 text, and nothing else."),
         TsigError::BadTime => {
-            let theirs = match signature.other.as_slice() {
-                // Six bytes (RFC 8945, section 5.2.3).
-                [a, b, c, d, e, f] => Some(u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f])),
-                _ => None,
-            };
+            // Six bytes (RFC 8945, section 5.2.3).
+            let theirs = <[u8; 6]>::try_from(signature.other.as_slice());
+            let theirs = theirs.ok().map(|bytes| bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte)));
             refused(skew(server, asked.time, theirs))
                 .hint("Set the clock of the machine that is wrong: signatures are good for five minutes.")
         }

@@ -228,7 +228,7 @@ impl App {
 
     /// Whether something on the screen changes by itself.
     pub fn is_moving(&self) -> bool {
-        self.toast.is_some()
+        self.toast.as_ref().is_some_and(|(_, until)| *until < Duration::MAX)
             || self.jobs.running().next().is_some()
             || matches!(self.dialogs.last(), Some(Dialog::Planning { .. } | Dialog::Add(_)))
     }
@@ -260,6 +260,12 @@ impl App {
         let text = text.into();
         self.note(Level::Info, None, text.clone());
         self.toast = Some((text, self.now + TOAST));
+    }
+
+    /// Says what was waited for until a key shows that somebody has seen it.
+    pub(super) fn say_until_seen(&mut self, text: String) {
+        self.note(Level::Info, None, text.clone());
+        self.toast = Some((text, Duration::MAX));
     }
 
     /// Shows what failed until it is seen.

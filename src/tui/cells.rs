@@ -80,6 +80,9 @@ pub(super) fn right(text: &str, columns: usize, glyphs: &Glyphs) -> String {
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
+    if text.is_empty() {
+        lines.push(String::new());
+    }
     for paragraph in text.lines() {
         let mut line = String::new();
         for word in printable(paragraph).split(' ') {

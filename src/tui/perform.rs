@@ -354,9 +354,8 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
         Plan::SaveTarget(draft) => {
             let Draft { name, change, new } = *draft;
             let change = at_home(change)?;
-            let save = move |engine: &Engine| match new {
-                true => engine.add_target(&name, &change),
-                false => engine.set_target(&name, &change),
+            let save = move |engine: &Engine| {
+                if new { engine.add_target(&name, &change) } else { engine.set_target(&name, &change) }
             };
             Outcome::TargetSaved(blocking(engine, save).await?.name)
         }

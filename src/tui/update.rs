@@ -1,5 +1,7 @@
 //! What a message changes, and what it makes the interface ask of the outside world. No I/O: every behaviour is a unit test.
 
+use std::time::Duration;
+
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
 use super::app::{App, Tab};
@@ -96,6 +98,7 @@ impl App {
     }
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.toast = self.toast.take().filter(|(_, until)| *until < Duration::MAX);
         // Too small to show what a key would do.
         let command = self.keymap.command(Key::from(key), self.contexts());
         if self.is_too_small() && !matches!(command, Some(Command::Quit | Command::Suspend | Command::Redraw)) {
@@ -339,6 +342,10 @@ impl App {
                     self.note(Level::Error, Some(id), line.clone());
                 }
                 match failed.as_slice() {
+                    [] if matches!(outcome, Outcome::Published(_)) => {
+                        self.say_until_seen(format!("{title}: {words}"));
+                        Standing::Done(words)
+                    }
                     [] => {
                         self.say(format!("{title}: {words}"));
                         Standing::Done(words)

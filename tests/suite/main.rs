@@ -17,6 +17,7 @@ mod peers;
 mod publishing;
 mod readme;
 mod restoring;
+mod screenshots;
 mod story;
 mod terminal;
 mod zones;

@@ -5,6 +5,7 @@
 
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::kubo::{Kubo, Profile};
 use crate::peers::podman::Podman;
 use crate::peers::skopeo::Skopeo;
 use crate::peers::{Daemon, Directory, command, finish, free_port, web};
@@ -22,7 +23,7 @@ const NOT_RUN: [&str; 4] =
 /// How the program is started from a clone; here it is built already.
 const FROM_A_CLONE: &str = "cargo run --release -- ";
 /// Verbs that end by themselves and ask nothing.
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 22] = [
     "add",
     "allow",
     "client",
@@ -31,13 +32,16 @@ const VERBS: [&str; 19] = [
     "demo",
     "export",
     "gc",
+    "history",
     "list",
     "man",
     "outdated",
+    "publish",
     "remove",
     "root",
     "show",
     "stats",
+    "target",
     "undo",
     "update",
     "verify",
@@ -114,7 +118,11 @@ fn way(line: &str) -> Option<Way> {
     match (words.next()?, words.next()?) {
         ("roadstead", "serve") => Some(Way::Serve(line.trim_end_matches('&').trim().to_owned())),
         // A verb that asks has to be told.
-        ("roadstead", "remove" | "gc" | "undo") if !line.contains(" --yes") && !line.contains(" --dry-run") => None,
+        ("roadstead", "remove" | "gc" | "undo" | "publish")
+            if !line.contains(" --yes") && !line.contains(" --dry-run") =>
+        {
+            None
+        }
         ("roadstead", verb) if VERBS.contains(&verb) => Some(Way::Shell(line)),
         ("podman", "pull" | "images" | "image") => {
             let plain = !line.contains(['"', '\'', '$', '|', ';', '&', '<', '>', '\\', '*', '`']);
@@ -206,6 +214,11 @@ impl Reader {
     }
 }
 
+/// The line with the node that is here, in the place of one with the usual port.
+fn at_node(line: &str, kubo: &Kubo) -> String {
+    line.replace("http://127.0.0.1:5001", &kubo.api_url)
+}
+
 fn readme() -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
@@ -243,13 +256,14 @@ fn every_command_of_the_readme_works() {
     }
     let reader = Reader::new(&registry, &wanted.iter().map(|(host, ..)| host.as_str()).collect());
     let podman = Podman::new();
+    let kubo = Kubo::start(Profile::V1);
     let mut serving: Option<Daemon> = None;
     for (line, way) in ways {
         let place = format!("README.md, line {}: {}", line.number, line.text);
         match way {
             Way::Not => {}
             Way::Shell(text) => {
-                let finished = finish(&reader.shell(&text));
+                let finished = finish(&reader.shell(&at_node(&text, &kubo)));
                 assert_eq!(finished.code, 0, "{place}\n{finished}");
                 // What a file takes is not seen.
                 let is_silent = finished.stdout.is_empty() && finished.stderr.is_empty() && !text.contains(" > ");

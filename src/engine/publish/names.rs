@@ -12,14 +12,12 @@ use tokio::time::Instant;
 use super::plan::{PlannedName, PlannedRecord};
 use crate::catalog::targets::{DnslinkSettings, Target};
 use crate::catalog::unfinished;
-use crate::engine::job::{Event, Job};
+use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::naming::{Atomicity, TxtSet, Zone};
+use crate::naming::{Atomicity, TxtSet, Zone, dnslink};
 use crate::node::Node;
 use crate::text::printable_within;
 
-/// What a value of DNSLink begins with.
-const DNSLINK: &str = "dnslink=";
 /// How long a zone's servers may take to say what was set, and how often they are asked: a server that takes updates says it at
 /// once, a hosted provider brings it to its servers, a person has to find the form first.
 fn patience(atomicity: Atomicity) -> (Duration, Duration) {
@@ -30,6 +28,8 @@ fn patience(atomicity: Atomicity) -> (Duration, Duration) {
     }
 }
 
+/// How long a change may take that is not made by a person.
+const REPLACED: Duration = Duration::from_mins(5);
 /// How long a node may take to publish an IPNS name: on a public network it asks many others.
 const IPNS: Duration = Duration::from_mins(3);
 
@@ -41,7 +41,7 @@ pub(super) fn record_name(settings: &DnslinkSettings) -> String {
 /// The set as it will be: exactly one value of ours, and everything foreign as it is.
 pub(super) fn wanted(before: &TxtSet, root: &Cid, ttl: u32) -> TxtSet {
     let mut values: Vec<String> = before.values.iter().filter(|value| !points(value)).cloned().collect();
-    values.push(format!("{DNSLINK}/ipfs/{root}"));
+    values.push(format!("{}/ipfs/{root}", dnslink::PREFIX));
     values.sort();
     values.dedup();
     TxtSet { values, ttl: Some(ttl) }
@@ -49,14 +49,21 @@ pub(super) fn wanted(before: &TxtSet, root: &Cid, ttl: u32) -> TxtSet {
 
 /// Whether a value points into `/ipfs` or `/ipns`: of these only one may be there.
 fn points(value: &str) -> bool {
-    value.strip_prefix(DNSLINK).is_some_and(|path| path.starts_with("/ipfs/") || path.starts_with("/ipns/"))
+    path(value).is_some()
+}
+
+/// Where a value points. Readers (boxo `namesys`) also take a path, or a CID, without the words before it.
+fn path(value: &str) -> Option<&str> {
+    let path = value.strip_prefix(dnslink::PREFIX).unwrap_or(value).trim();
+    let is_path = path.starts_with("/ipfs/") || path.starts_with("/ipns/") || path.parse::<Cid>().is_ok();
+    is_path.then_some(path)
 }
 
 /// An error if the set holds a pointer that was not set from here.
 pub(super) fn check_writer(connection: &Connection, name: &str, before: &TxtSet) -> Result<()> {
-    for value in before.values.iter().filter(|value| points(value)) {
-        let path = value.strip_prefix(DNSLINK).unwrap_or_default();
-        let root = path.strip_prefix("/ipfs/").and_then(|rest| rest.trim_end_matches('/').parse::<Cid>().ok());
+    for path in before.values.iter().filter_map(|value| path(value)) {
+        let root =
+            path.strip_prefix("/ipfs/").or(Some(path)).and_then(|rest| rest.trim_end_matches('/').parse::<Cid>().ok());
         let ours = match root {
             Some(root) => unfinished::is_ours(connection, &root)?,
             None => false,
@@ -72,14 +79,18 @@ pub(super) fn check_writer(connection: &Connection, name: &str, before: &TxtSet)
     Ok(())
 }
 
-/// Moves the record, and waits until the zone's servers say it.
+/// Moves the record, and waits until the zone's servers say it. A person is told by the zone what to set.
 pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &Job) -> Result<()> {
-    if record.atomicity == Atomicity::ByHand {
-        job.tell(Event::Note(by_hand(record)));
-    }
-    job.or_cancelled(zone.replace(&record.name, &record.before, &record.after)).await?;
     let (patience, between) = patience(record.atomicity);
     let begun = Instant::now();
+    let replaced =
+        tokio::time::timeout(patience.max(REPLACED), zone.replace(&record.name, &record.before, &record.after));
+    job.or_cancelled(async {
+        replaced.await.unwrap_or_else(|_| {
+            Err(Error::new(Kind::Network, format!("{} did not change {} in time", zone.place(), record.name)))
+        })
+    })
+    .await?;
     let seen = loop {
         let seen = job.or_cancelled(zone.read(&record.name)).await;
         match &seen {
@@ -101,18 +112,6 @@ pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &J
         .hint(
             "The root is pinned and the record not where it should be: look at the zone's servers, then publish again.",
         ))
-}
-
-/// What a person has to do.
-fn by_hand(record: &PlannedRecord) -> String {
-    let quoted = |values: Vec<&String>| {
-        values.iter().map(|value| format!("`{}`", printable_within(value, 200))).collect::<Vec<_>>().join(" and ")
-    };
-    let set = quoted(record.after.values.iter().filter(|value| !record.before.values.contains(value)).collect());
-    let old = quoted(record.before.values.iter().filter(|value| !record.after.values.contains(value)).collect());
-    let ttl = record.after.ttl.map(|ttl| format!(", time to live {ttl} s")).unwrap_or_default();
-    let instead = if old.is_empty() { String::new() } else { format!(" instead of {old}") };
-    format!("Set the TXT record {} to {set}{ttl}{instead}. Waiting until its servers say so.", record.name)
 }
 
 /// How the target's IPNS name will move; a reason if that can't be said. `last` is where it was moved to from here: a node
@@ -157,7 +156,9 @@ mod tests {
     #[test]
     fn one_pointer_stays_and_everything_foreign() {
         let root: Cid = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354".parse().unwrap();
-        let values = ["v=spf1 -all", "dnslink=/ipfs/bafyold", "dnslink=/ipns/other", "dnslink=/foo/bar"];
+        let bare = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+        let values =
+            ["v=spf1 -all", "dnslink=/ipfs/bafyold", "dnslink=/ipns/other", "dnslink=/foo/bar", bare, "/ipfs/x"];
         let before = TxtSet { values: values.map(str::to_owned).to_vec(), ttl: Some(300) };
         let after = wanted(&before, &root, 60);
         let expected = ["dnslink=/foo/bar", &format!("dnslink=/ipfs/{root}"), "v=spf1 -all"];

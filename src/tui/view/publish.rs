@@ -20,6 +20,8 @@ use crate::engine::target::{Sight, TargetView};
 use crate::naming::TxtSet;
 use crate::text::{bytes, count};
 
+/// Columns before the value of a fact.
+const FACT: usize = 10;
 /// Repositories of a difference that are named beside a target.
 const NAMED: usize = 12;
 
@@ -54,11 +56,11 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Line::raw(""),
         Line::styled("  There is no place to publish to yet.", theme.title),
         Line::raw(""),
-        Line::raw("  A target is an IPFS node that holds the registry, and names that point to it."),
+        Line::raw("  A target is an IPFS node that holds the registry, and its names."),
         Line::from(vec![
             Span::raw("  Press "),
             Span::styled(key(Command::TargetAdd), theme.key),
-            Span::raw(" to set one up: for a Kubo node on this machine, a name is all it needs."),
+            Span::raw(" to set one up; a Kubo node on this machine needs but a name."),
         ]),
         Line::from(vec![
             Span::raw("  Then "),
@@ -180,10 +182,8 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let top = cursor.unwrap_or(0).saturating_sub(height - 1);
     let mut lines = vec![table::head(&fitting, look)];
     for (place, publication) in state.history.iter().enumerate().skip(top).take(height) {
-        let target = match publication.target_removed {
-            true => format!("({})", publication.target),
-            false => publication.target.clone(),
-        };
+        let target =
+            if publication.target_removed { format!("({})", publication.target) } else { publication.target.clone() };
         let verb = if publication.verb == "publish" { String::new() } else { format!("{}: ", publication.verb) };
         let what = publication.failure.clone().unwrap_or_else(|| format!("{verb}{}", publication.summary));
         let texts = [
@@ -214,9 +214,13 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for (role, text) in rows {
         // A fact's value goes on under itself.
         let indent = text.len() - text.trim_start().len();
-        let hang = if indent == 0 && text.chars().nth(9) == Some(' ') { 10 } else { indent };
-        for (number, part) in wrap(&text, columns.saturating_sub(hang).max(20)).into_iter().enumerate() {
-            let part = if number == 0 { part } else { format!("{:hang$}{part}", "") };
+        let (name, value, hang) = match (indent, text.split_at_checked(FACT)) {
+            (0, Some((name, value))) if name.ends_with(' ') => (name, value, FACT),
+            _ => ("", text.trim_start(), indent),
+        };
+        for (number, part) in wrap(value, columns.saturating_sub(hang).max(20)).into_iter().enumerate() {
+            let before = if number == 0 { name } else { "" };
+            let part = format!("{before:hang$}{part}");
             lines.push(Line::styled(cut(&part, columns, &look.glyphs), style(look, role)));
         }
     }

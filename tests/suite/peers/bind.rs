@@ -24,7 +24,7 @@ impl Bind {
             format!("update-policy {{ grant {} name _dnslink.{domain}. TXT; grant admin zonesub ANY; }};", dns::KEY);
         for (zone, policy) in [(domain, policy.as_str()), (dns::FIXED, "")] {
             directory.write(&format!("{zone}.zone"), dns::zone_file(zone));
-            config += &format!("zone \"{zone}\" {{ type primary; file \"{zone}.zone\"; {policy} }};\n");
+            config.extend(["zone \"", zone, "\" { type primary; file \"", zone, ".zone\"; ", policy, " };\n"]);
         }
         let config = directory.write("named.conf", config);
         let mut named = command(program("named"), directory.path());

@@ -80,7 +80,7 @@ pub(crate) fn set_raw_txt(port: u16, domain: &str, name: &str, records: &[&str])
     let directory = super::Directory::new();
     let mut lines = format!("server 127.0.0.1 {port}\nzone {domain}\nupdate delete {name} TXT\n");
     for record in records {
-        lines += &format!("update add {name} 60 TXT {record}\n");
+        lines.extend(["update add ", name, " 60 TXT ", record, "\n"]);
     }
     let lines = directory.write("update", lines + "send\n");
     let mut nsupdate = command(program("nsupdate"), directory.path());

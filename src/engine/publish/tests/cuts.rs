@@ -67,7 +67,8 @@ async fn killed_after_every_step_it_goes_on_where_it_was() {
                 false
             }
         };
-        (node.behave(), zone.behave());
+        node.behave();
+        zone.behave();
         if !was_cut {
             turns = number;
             break;
