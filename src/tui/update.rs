@@ -235,6 +235,12 @@ impl App {
         match planned {
             Err(problem) => self.complain(problem),
             Ok(plan) => {
+                if let Plan::Update(update) = plan.as_ref() {
+                    for failed in &update.failed {
+                        self.images.failed(&failed.request, Some(failed.error.to_string()));
+                    }
+                    update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
+                }
                 let confirm = Confirm::new(plan, Some(request)).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.
