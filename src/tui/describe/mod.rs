@@ -124,7 +124,7 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
         let private = if image.private || image.upstream.is_none() { "" } else { ", public upstream" };
         let attached = match image.attached.len() {
             0 => String::new(),
-            many => format!(", {} attached", many),
+            many => format!(", {many} attached"),
         };
         rows.push(row(
             Role::Dim,

@@ -91,12 +91,13 @@ impl Palette {
             // A key is found by itself, a command by its name before what it does.
             let by_key = keys.split(' ').any(|key| key == typed);
             let name = format!("{} {}", entry.title, entry.id);
-            let score = match by_key {
-                true => Some(u32::MAX),
-                false => pattern
+            let score = if by_key {
+                Some(u32::MAX)
+            } else {
+                pattern
                     .score(Utf32Str::new(&name, &mut buffer), &mut matcher)
                     .map(|score| score + 1000)
-                    .or_else(|| pattern.score(Utf32Str::new(entry.explanation, &mut buffer), &mut matcher)),
+                    .or_else(|| pattern.score(Utf32Str::new(entry.explanation, &mut buffer), &mut matcher))
             };
             scored.extend(score.map(|score| (score, row)));
         }

@@ -108,7 +108,7 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     match &job.standing {
         Standing::Running => lines.push(Line::styled(job_line(job, look, columns), look.theme.accent)),
         Standing::Done(words) => {
-            lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, look.theme.good)))
+            lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, look.theme.good)));
         }
         Standing::Failed(problem) => {
             lines.extend(wrap(&problem.text(), columns).into_iter().map(|row| Line::styled(row, look.theme.danger)));
