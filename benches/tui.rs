@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench says what it does and what came out")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that can't go on has failed")]
 
-#[path = "../tests/suite/screen.rs"]
+#[path = "../tests/suite/terminal/emulator.rs"]
 mod terminal;
 
 use std::path::Path;

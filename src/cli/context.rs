@@ -212,7 +212,7 @@ pub(super) fn ours() -> FilterFn {
 }
 
 /// What a person has to do where no program changes the record.
-fn by_hand(name: &str, wanted: &TxtSet) -> String {
+pub(super) fn by_hand(name: &str, wanted: &TxtSet) -> String {
     let (ours, others): (Vec<_>, Vec<_>) = wanted.values.iter().partition(|value| value.starts_with(PREFIX));
     let ttl = wanted.ttl.map_or_else(String::new, |ttl| format!(" {ttl}"));
     let mut lines =

@@ -74,7 +74,7 @@ async fn make(directory: &Path, job: &Job) -> Result<(Arc<Engine>, MemoryRegistr
     let engine = Engine::open(Options {
         data_dir: directory.join("data"),
         registries,
-        wait: std::time::Duration::from_secs(60),
+        wait: std::time::Duration::from_mins(1),
         profile: None,
     })?;
     let mut requests = Vec::new();

@@ -13,12 +13,13 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
-use super::context::{Context, ours};
+use super::context::{Context, by_hand, ours};
 use super::output::Colour;
 use crate::config::{InterfaceSettings, misplaced};
 use crate::engine::Engine;
-use crate::engine::target::Variables;
+use crate::engine::target::{Adapters, Peers, Variables};
 use crate::error::{Error, Kind, Result};
+use crate::naming::TxtSet;
 use crate::serve::{self, CatalogShelf};
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
@@ -70,7 +71,9 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
         server: Some(Arc::new(Loopback { engine: Arc::clone(&engine) })),
         log: Some(start_log(context, engine.data_dir())),
     };
-    tui::open(engine, Arc::new(context.peers()), options)?;
+    // The screen is the interface's: what a person has to do at a zone is said in its log.
+    let prompt = |name: &str, wanted: &TxtSet| tracing::warn!("{}", by_hand(name, wanted));
+    tui::open(engine, Arc::new(Peers::new(Variables::of_process(), Adapters::new(prompt))), options)?;
     Ok(Exit::Done)
 }
 

@@ -33,10 +33,13 @@ pub struct TargetStanding {
     pub changes: Option<Arc<Vec<RepositoryChange>>>,
 }
 
+/// By where they are from, and their digest.
+type Cache = LruCache<(Upstream, Digest), Arc<PlannedManifest>>;
+
 /// Manifests of plans, so that a plan that is made again while its words are typed fetches them once.
 #[derive(Debug, Default)]
 pub(super) struct KeptManifests {
-    kept: OnceLock<Mutex<LruCache<(Upstream, Digest), Arc<PlannedManifest>>>>,
+    kept: OnceLock<Mutex<Cache>>,
 }
 
 impl KeptManifests {

@@ -166,16 +166,14 @@ impl App {
         match super::view::frame::hit(self, column, row) {
             Some(super::view::frame::Hit::Tab(tab)) => self.open(tab),
             Some(super::view::frame::Hit::Command(command)) => return act::act(self, command),
-            Some(super::view::frame::Hit::Row(place)) => {
-                if self.images.click(place, self.now) {
-                    return act::act(self, Command::Open);
-                }
+            Some(super::view::frame::Hit::Row(place)) if self.images.click(place, self.now) => {
+                return act::act(self, Command::Open);
             }
             Some(super::view::frame::Hit::Repositories(order)) => self.images.sort_repositories(order),
             Some(super::view::frame::Hit::Tags(order)) => self.images.sort_tags(order),
             Some(super::view::frame::Hit::Open) => return act::act(self, Command::Open),
             Some(super::view::frame::Hit::Back) => return act::act(self, Command::Back),
-            None => {}
+            Some(super::view::frame::Hit::Row(_)) | None => {}
         }
         Vec::new()
     }
@@ -235,6 +233,12 @@ impl App {
         match planned {
             Err(problem) => self.complain(problem),
             Ok(plan) => {
+                if let Plan::Update(update) = plan.as_ref() {
+                    for failed in &update.failed {
+                        self.images.failed(&failed.request, Some(failed.error.to_string()));
+                    }
+                    update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
+                }
                 let confirm = Confirm::new(plan, Some(request)).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.

@@ -17,7 +17,6 @@ mod peers;
 mod publishing;
 mod readme;
 mod restoring;
-mod screen;
 mod screenshots;
 mod story;
 mod terminal;

@@ -15,7 +15,7 @@ use roadstead::registry::credentials::Environment;
 use roadstead::registry::memory::{ImageBuilder, MemoryRegistry};
 
 use crate::peers::kubo::{Kubo, Profile};
-use crate::screen::Terminal;
+use crate::terminal::emulator::Terminal;
 
 /// Columns and rows of a picture.
 const SIZE: (u16, u16) = (120, 32);
@@ -202,7 +202,7 @@ fn each_view_has_a_picture() {
             TargetChange { kubo: Some(kubo.api_url.clone()), ipns: Some("self".to_owned()), ..TargetChange::default() };
         engine.add_target("home", &change).unwrap();
         let away = TargetChange { kubo: Some("http://127.0.0.1:9".to_owned()), ..TargetChange::default() };
-        let peers = Peers::new(Variables::new(|_| None), Adapters::new(|_, _| {}));
+        let peers = Peers::new(Variables::new(|_| None), Adapters::new(|_, _| ()));
         for (from, to) in [(0, 3), (3, 6), (6, 9)] {
             mirror(&engine, &registry, from, to).await;
             publish(&engine, &peers).await;

@@ -190,6 +190,11 @@ fn remove(plan: &RemovePlan) -> Described {
             }
         },
     ));
+    if !plan.shared_with.is_empty() {
+        let more = plan.shared_by.saturating_sub(plan.shared_with.len() as u64);
+        let more = if more > 0 { format!(" and {} more", count(more, "image", "images")) } else { String::new() };
+        rows.push(row(Role::Dim, format!("  shared with {}{more}", plan.shared_with.join(", "))));
+    }
     rows.push(row(Role::Dim, "It can be undone until `gc` runs."));
     let title = format!("Remove {}?", count(plan.images.len() as u64, "image", "images"));
     Described { title, rows, verb: "remove", destroys: true, nothing: None }

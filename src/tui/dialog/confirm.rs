@@ -37,6 +37,7 @@ impl Confirm {
     }
 
     /// Says first why it is asked.
+    #[must_use]
     pub fn because(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
             self.described.rows.splice(0..0, [(Role::Warning, reason), (Role::Text, String::new())]);

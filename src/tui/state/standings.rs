@@ -17,6 +17,9 @@ pub enum Standing {
     New,
 }
 
+/// What happens to a repository, and to its tags.
+type Changed = (ChangeKind, HashMap<String, ChangeKind>);
+
 /// A target, looked at by name.
 #[derive(Debug)]
 struct Target {
@@ -24,7 +27,7 @@ struct Target {
     root: Option<String>,
     pinned: bool,
     /// By repository: what happens to it, and to its tags. None if it can't be said.
-    changes: Option<HashMap<String, (ChangeKind, HashMap<String, ChangeKind>)>>,
+    changes: Option<HashMap<String, Changed>>,
 }
 
 /// All targets.

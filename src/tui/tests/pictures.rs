@@ -85,7 +85,7 @@ fn other_views_while_nothing_runs() {
 }
 
 /// An interface with a job that runs, one that waits, one that failed.
-fn working(size: (u16, u16), glyphs: super::super::glyphs::Glyphs) -> App {
+fn working(size: (u16, u16), glyphs: &super::super::glyphs::Glyphs) -> App {
     let mut app = settled(size, glyphs, Content::Small);
     let plan = || {
         Box::new(Plan::Add(AddPlan {
@@ -195,7 +195,7 @@ fn adding() {
 
 #[test]
 fn damage_offers_to_repair_and_cut_jobs_are_offered() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     app.start(Box::new(Plan::Verify { repair: false }), None);
     let damage = crate::engine::view::Damage {
         digest: Digest::of(b"x"),
@@ -209,12 +209,12 @@ fn damage_offers_to_repair_and_cut_jobs_are_offered() {
     app.problems.clear();
     insta::assert_snapshot!("repair-80x24", picture(&app));
 
-    let mut app = settled((80, 24), ASCII, Content::Small);
+    let mut app = settled((80, 24), &ASCII, Content::Small);
     app.update(Msg::Cut(vec![Request::Update(Vec::new())]));
     insta::assert_snapshot!("cut-80x24-ascii", picture(&app));
 }
 
 #[test]
 fn too_small_says_so() {
-    insta::assert_snapshot!("too-small", picture(&settled((40, 10), UNICODE, Content::Small)));
+    insta::assert_snapshot!("too-small", picture(&settled((40, 10), &UNICODE, Content::Small)));
 }

@@ -96,7 +96,12 @@ fn event(which: u8) -> Event {
     match which {
         0 => Event::Resolving { done: 1, total: 3 },
         1 => Event::Fetching { blobs: 2, bytes: u64::MAX },
-        2 => Event::BlobStarted { digest, image: "library/nginx:1.27".to_owned(), size: 0, done: Default::default() },
+        2 => Event::BlobStarted {
+            digest,
+            image: "library/nginx:1.27".to_owned(),
+            size: 0,
+            done: std::sync::Arc::default(),
+        },
         3 => Event::BlobFinished { digest, failure: Some("\u{1b}]0;x\u{7}".to_owned()) },
         4 => Event::Quota { registry: "docker.io".to_owned(), limit: 100, remaining: 37 },
         5 => Event::Progress { what: "blobs", done: 3, total: 0 },
@@ -111,7 +116,7 @@ fn event(which: u8) -> Event {
 }
 
 fn run(content: Content, ascii: bool, happenings: Vec<Happening>) {
-    let mut app = settled((80, 24), if ascii { ASCII } else { UNICODE }, content);
+    let mut app = settled((80, 24), if ascii { &ASCII } else { &UNICODE }, content);
     let (mut questions, mut plans, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
     let mut time = 0;
     for happening in happenings {
@@ -182,7 +187,7 @@ proptest! {
 #[test]
 fn every_size_can_be_drawn() {
     for keys in ["", "j enter", "j enter enter", "2", "3", "4", "5", "a", "?", ": p", "/ n", "j enter Y"] {
-        let mut app = settled((80, 24), UNICODE, Content::Small);
+        let mut app = settled((80, 24), &UNICODE, Content::Small);
         if !keys.is_empty() {
             press(&mut app, Content::Small, keys);
         }

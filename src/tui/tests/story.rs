@@ -25,7 +25,7 @@ fn click(app: &mut App, column: u16, row: u16, at: u64) {
 
 #[test]
 fn all_of_a_long_list_can_be_marked() {
-    let mut app = settled((80, 24), UNICODE, Content::Huge);
+    let mut app = settled((80, 24), &UNICODE, Content::Huge);
     press(&mut app, Content::Huge, "*");
     assert_eq!(app.images.marked(), (5000, 5000 << 20));
     assert!(picture(&app).contains("5000 marked, 4.9 GiB"));
@@ -35,7 +35,7 @@ fn all_of_a_long_list_can_be_marked() {
 
 #[test]
 fn a_range_reaches_beyond_what_is_loaded() {
-    let mut app = settled((80, 24), UNICODE, Content::Huge);
+    let mut app = settled((80, 24), &UNICODE, Content::Huge);
     press(&mut app, Content::Huge, "j j space end v");
     assert_eq!(app.images.marked().0, 4998);
     press(&mut app, Content::Huge, "esc");
@@ -44,7 +44,7 @@ fn a_range_reaches_beyond_what_is_loaded() {
 
 #[test]
 fn two_clicks_open_one_selects_and_heads_sort() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     click(&mut app, 5, 4, 0);
     assert_eq!((app.images.repositories.window.cursor(), app.images.level), (1, Level::Repositories));
     click(&mut app, 5, 4, 2000);
@@ -62,7 +62,7 @@ fn two_clicks_open_one_selects_and_heads_sort() {
 
 #[test]
 fn details_scroll_to_their_end_and_no_further() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     press(&mut app, Content::Small, "enter enter G");
     assert!(app.images.scroll > 5);
     assert_eq!(app.images.scroll, app.images.scroll_end);
@@ -73,7 +73,7 @@ fn details_scroll_to_their_end_and_no_further() {
 
 #[test]
 fn typing_rests_before_registries_are_asked_and_enter_runs_what_is_shown() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     let effects = press(&mut app, Content::Small, "a n g i n x");
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Plan(..))), "{effects:?}");
     let rests: Vec<u64> =
@@ -96,7 +96,7 @@ fn typing_rests_before_registries_are_asked_and_enter_runs_what_is_shown() {
 
 #[test]
 fn a_paste_is_text_and_many_lines_are_many_images() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     app.update(Msg::Paste("qqq\nredis:7\nq".to_owned()));
     let effects = press(&mut app, Content::Small, "enter");
     let Some(Effect::Plan(_, Request::Add(requests))) = effects.iter().find(|e| matches!(e, Effect::Plan(..))) else {
@@ -108,7 +108,7 @@ fn a_paste_is_text_and_many_lines_are_many_images() {
 
 #[test]
 fn a_plan_that_is_out_of_date_is_made_again() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     let effects = app.start(Box::new(Plan::Verify { repair: false }), Some(Request::Gc));
     assert!(matches!(effects.as_slice(), [Effect::Start(..), Effect::Remember(_)]), "{effects:?}");
     let problem = Problem { message: "the catalog changed".to_owned(), hints: Vec::new(), kind: Kind::Locked };
@@ -120,7 +120,7 @@ fn a_plan_that_is_out_of_date_is_made_again() {
 
 #[test]
 fn what_runs_is_remembered_and_what_ended_is_not() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     app.start(Box::new(Plan::Verify { repair: false }), Some(Request::Update(Vec::new())));
     let job = app.next;
     let cancelled = Problem { message: "interrupted".to_owned(), hints: Vec::new(), kind: Kind::Interrupted };
@@ -130,7 +130,7 @@ fn what_runs_is_remembered_and_what_ended_is_not() {
 
 #[test]
 fn leaving_asks_only_while_something_runs() {
-    let mut app = settled((80, 24), UNICODE, Content::Small);
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
     assert!(matches!(press(&mut app, Content::Small, "q").as_slice(), [Effect::Quit { finish: false }]));
     app.start(Box::new(Plan::Verify { repair: false }), None);
     assert!(press(&mut app, Content::Small, "q").is_empty());

@@ -49,9 +49,9 @@ const HOSTILE: [&str; 6] = [
     "a\r\nb\tc\0d",
 ];
 
-pub(super) fn app(size: (u16, u16), glyphs: Glyphs) -> App {
+pub(super) fn app(size: (u16, u16), glyphs: &Glyphs) -> App {
     App::new(Beginning {
-        look: Look { theme: Theme::terminal(), glyphs },
+        look: Look { theme: Theme::terminal(), glyphs: *glyphs },
         theme: "terminal",
         colour: true,
         keymap: Keymap::default(),
@@ -63,7 +63,7 @@ pub(super) fn app(size: (u16, u16), glyphs: Glyphs) -> App {
 }
 
 /// An interface that has had its questions answered.
-pub(super) fn settled(size: (u16, u16), glyphs: Glyphs, content: Content) -> App {
+pub(super) fn settled(size: (u16, u16), glyphs: &Glyphs, content: Content) -> App {
     let mut app = app(size, glyphs);
     let effects = app.update(Msg::Tick(Duration::ZERO, app.wall));
     settle(&mut app, content, effects);
@@ -133,8 +133,8 @@ pub(super) fn picture(app: &App) -> String {
     lines.join("\n")
 }
 
-pub(super) fn every_size() -> [((u16, u16), Glyphs, &'static str); 6] {
-    let (unicode, ascii) = (glyphs::UNICODE, glyphs::ASCII);
+pub(super) fn every_size() -> [((u16, u16), &'static Glyphs, &'static str); 6] {
+    let (unicode, ascii) = (&glyphs::UNICODE, &glyphs::ASCII);
     [
         ((80, 24), unicode, "80x24"),
         ((120, 40), unicode, "120x40"),

@@ -124,7 +124,7 @@ fn tag_columns(app: &App) -> [Column; 5] {
     ]
 }
 
-fn title<'t>(look: &Look, name: String, total: u64, filter: &str, active: bool) -> Line<'t> {
+fn title<'t>(look: &Look, name: &str, total: u64, filter: &str, active: bool) -> Line<'t> {
     let theme = &look.theme;
     let mut spans = vec![
         Span::styled(format!(" {name} "), if active { theme.title } else { theme.dim }),
@@ -138,7 +138,7 @@ fn title<'t>(look: &Look, name: String, total: u64, filter: &str, active: bool) 
 
 fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, list) = (&app.look, &app.images.repositories);
-    let block = pane(look, title(look, "Repositories".to_owned(), list.window.total(), &list.filter, true));
+    let block = pane(look, title(look, "Repositories", list.window.total(), &list.filter, true));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if app.is_empty() {
@@ -213,7 +213,7 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
     let (look, list) = (&app.look, &app.images.tags);
     let name = app.images.repository.clone().unwrap_or_default();
     let name = cut_middle(&name, usize::from(area.width).saturating_sub(12), &look.glyphs);
-    let block = pane(look, title(look, name, list.window.total(), &list.filter, active));
+    let block = pane(look, title(look, &name, list.window.total(), &list.filter, active));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if app.images.repository.is_none() {

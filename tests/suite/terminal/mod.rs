@@ -3,10 +3,12 @@
 //! What goes wrong on terminals goes wrong here: modes that stay on, a screen that is pulled away, queries nobody answers.
 
 mod behaviour;
+mod emulator;
 pub(crate) mod session;
 
 use crate::cli::Roadstead;
 use crate::peers::Directory;
+pub(crate) use emulator::Terminal;
 use roadstead::registry::memory::ImageBuilder;
 use session::Session;
 
