@@ -15,7 +15,7 @@ use roadstead::registry::credentials::Environment;
 use roadstead::registry::memory::{ImageBuilder, MemoryRegistry};
 
 use crate::peers::kubo::{Kubo, Profile};
-use crate::terminal::emulator::Terminal;
+use crate::terminal::Terminal;
 
 /// Columns and rows of a picture.
 const SIZE: (u16, u16) = (120, 32);
