@@ -133,7 +133,9 @@ fn bytes(seed: u64, size: usize) -> Vec<u8> {
 }
 
 /// Published name, tag, and the seeds and sizes of its layers in KiB.
-const IMAGES: [(&str, &str, &[(u64, usize)]); 11] = [
+type Shown = (&'static str, &'static str, &'static [(u64, usize)]);
+
+const IMAGES: [Shown; 11] = [
     ("library/nginx", "1.28", &[(1, 3400), (2, 1800), (20, 240)]),
     ("library/nginx", "1.29", &[(1, 3400), (2, 1800), (21, 260)]),
     ("library/nginx", "1.29-alpine", &[(3, 1600), (22, 900)]),

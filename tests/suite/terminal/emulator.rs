@@ -1,4 +1,8 @@
 //! The program in a real pseudo-terminal with a terminal emulator behind it: keys go in, a screen comes out.
+//!
+//! The bench of the interface uses it, too.
+
+#![allow(dead_code, reason = "the bench and the suite use different parts of it")]
 
 use std::io::{Read as _, Write as _};
 use std::num::NonZero;
@@ -49,7 +53,7 @@ impl Terminal {
         let shown = Arc::new((Mutex::new(parser), Condvar::new()));
         let to = Arc::clone(&shown);
         thread::spawn(move || {
-            let mut bytes = [0; 1 << 16];
+            let mut bytes = vec![0; 1 << 16];
             while let Ok(read @ 1..) = output.read(&mut bytes) {
                 to.0.lock().unwrap().process(&bytes[..read]);
                 to.1.notify_all();
