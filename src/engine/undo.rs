@@ -1,6 +1,6 @@
 //! Undoing the last change of images: what went comes back as it was, what came goes.
 //!
-//! Every change notes what it does while it does it ([`Step`]); a plan to undo is the net effect of one plan's notes, backwards.
+//! Every change notes what it does while it does it (`Step`); a plan to undo is the net effect of one plan's notes, backwards.
 //! What went is made again from the blobs that are still here, so `gc` ends what can be undone.
 
 use std::collections::{BTreeMap, BTreeSet};

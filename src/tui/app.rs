@@ -1,4 +1,4 @@
-//! Everything the interface knows. [`super::update`] changes it, [`super::view`] draws it; neither does anything else.
+//! Everything the interface knows. `update` changes it, [`super::view`] draws it; neither does anything else.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Targets: adding, changing and removing them, trying whether they would take a publication, and whether they hold one whole.
 //!
-//! What is kept of a target never holds a secret; [`secrets`] reads one where it is needed, and nothing else does.
+//! What is kept of a target never holds a secret; `secrets` reads one where it is needed, and nothing else does.
 
 mod adapters;
 mod change;
