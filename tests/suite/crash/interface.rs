@@ -34,7 +34,7 @@ fn is_there(local: &Local) -> bool {
 fn a_kill_loses_nothing_and_what_was_cut_is_offered_again() {
     let (upstream, layers, held, local, mut session) = fetching();
     // All that was sent is written down.
-    session.see("50 %");
+    session.see("58 %");
     session.signal(Signal::KILL);
     session.end();
     assert!(!is_there(&local));

@@ -181,7 +181,7 @@ fn an_image_is_added_with_its_plan_in_sight() {
     session.type_in(&format!("aoci:{}:1", layout.path().display()));
     session.see("does not");
     session.type_in(" --as team/app:1");
-    session.see("to fetch");
+    session.see("of it to fetch");
     session.type_in("\r");
     session.see("1 image recorded");
     session.type_in("q");
