@@ -253,7 +253,7 @@ fn each_view_has_a_picture() {
     take(&terminal, "log", "info");
     terminal.send("?");
     terminal.see("What can be done here");
-    take(&terminal, "help", "palette");
+    take(&terminal, "help", "What can be done here");
     terminal.send("\x1b");
     terminal.wait("no help", |screen| !screen.contents().contains("What can be done here"));
     terminal.send("q");
