@@ -107,13 +107,20 @@ pub(super) fn rested(app: &mut App, number: u64) -> Vec<Effect> {
     }
 }
 
+/// Whether the last word is an option, or belongs to one: it names no upstream then.
+fn is_of_an_option(text: &str) -> bool {
+    let mut words = text.rsplit(char::is_whitespace).filter(|word| !word.is_empty());
+    let last = words.next().unwrap_or_default();
+    last.starts_with("--") || matches!(words.next(), Some("--as" | "--platform"))
+}
+
 fn look(app: &mut App) -> Vec<Effect> {
     let (for_plan, for_tags) = (app.ticket(), app.ticket());
     let Some(add) = dialog(app) else { return Vec::new() };
     let mut effects = Vec::new();
     let repository = repository_of(add.word()).to_owned();
     let is_local = repository.starts_with("oci:") || repository.starts_with("oci-archive:");
-    if !repository.is_empty() && !is_local && !add.has_tags_of(&repository) {
+    if !repository.is_empty() && !is_local && !is_of_an_option(add.field.value()) && !add.has_tags_of(&repository) {
         add.take_tags(&repository, Ok(Vec::new()));
         effects.push(Effect::Ask(for_tags, Question::Tags(repository)));
     }

@@ -103,7 +103,7 @@ fn platforms(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
         let mark = if *chosen { "[x]" } else { "[ ]" };
         let text = cut(&format!("{cursor} {mark} {name}"), columns, &look.glyphs);
         let line = Line::from(Span::styled(text, if *chosen { theme.name } else { theme.text }));
-        lines.push(if at { line.style(theme.selected) } else { line });
+        lines.push(if at { super::table::under_cursor(line, look) } else { line });
     }
     lines.push(Line::raw(""));
     lines

@@ -261,7 +261,7 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
                 Span::styled(left(entry.title, 15, &look.glyphs), title_style),
                 Span::styled(cut(entry.explanation, columns.saturating_sub(29), &look.glyphs), look.theme.text),
             ]);
-            if place == palette.cursor { line.style(look.theme.selected) } else { line }
+            if place == palette.cursor { super::table::under_cursor(line, look) } else { line }
         })
         .collect();
     if let Some((entry, _)) = palette.found.get(palette.cursor) {

@@ -79,7 +79,7 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
                     look.theme.dim,
                 ),
             ]);
-            if selected { line.style(look.theme.selected) } else { line }
+            if selected { super::table::under_cursor(line, look) } else { line }
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), inside);

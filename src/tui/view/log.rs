@@ -59,7 +59,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(format!("{word} "), style),
                 Span::raw(text),
             ]);
-            if place == cursor { row.style(theme.selected) } else { row }
+            if place == cursor { super::table::under_cursor(row, &app.look) } else { row }
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), inside);

@@ -89,6 +89,12 @@ pub(super) fn head(fitting: &[(usize, Column)], look: &Look) -> Line<'static> {
     Line::from(spans)
 }
 
+/// A line as it looks under the cursor: in one piece, whatever colours its parts have elsewhere.
+pub(super) fn under_cursor<'l>(mut line: Line<'l>, look: &Look) -> Line<'l> {
+    line.spans.iter_mut().for_each(|span| span.style = Style::new());
+    line.style(look.theme.selected)
+}
+
 /// A row.
 pub(super) fn row(
     fitting: &[(usize, Column)],
@@ -115,7 +121,7 @@ pub(super) fn row(
     if selected {
         let taken: usize = spans.iter().map(|span| cells::width(&span.content)).sum();
         spans.push(Span::raw(" ".repeat(usize::from(columns).saturating_sub(taken))));
-        return Line::from(spans).style(look.theme.selected);
+        return under_cursor(Line::from(spans), look);
     }
     Line::from(spans)
 }
