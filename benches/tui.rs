@@ -87,9 +87,11 @@ fn fill(directory: &Path) {
         let digest = Digest::of(&next.to_be_bytes());
         let digest: Vec<u8> =
             (0..32).map(|byte| u8::from_str_radix(&digest.hex()[byte * 2..byte * 2 + 2], 16).unwrap()).collect();
-        work.prepare_cached("INSERT INTO blobs (id, digest, size, cid, tsize) VALUES (?1, ?2, ?3, ?2, ?3)")
+        // CIDv1, raw, sha2-256.
+        let cid = [&[0x01, 0x55, 0x12, 0x20], digest.as_slice()].concat();
+        work.prepare_cached("INSERT INTO blobs (id, digest, size, cid, tsize) VALUES (?1, ?2, ?3, ?4, ?3)")
             .unwrap()
-            .execute(params![next, digest, size])
+            .execute(params![next, digest, size, cid])
             .unwrap();
         next
     };

@@ -300,10 +300,10 @@ pub(super) fn shown(cid: Cid) -> String {
 pub(super) fn failure(mut failed: Vec<FailedRequest>, done: usize) -> Option<Error> {
     let first = failed.first()?.error.kind();
     if failed.len() == 1 && done == 0 {
-        return failed.pop().map(|failed| named(failed.error, &failed.request));
+        return failed.pop().map(FailedRequest::into_error);
     }
     let kind = if done > 0 { Kind::Partial } else { first };
-    let lines = failed.iter().map(|failed| format!("\n  {}", named_text(&failed.error, &failed.request)));
+    let lines = failed.iter().map(|failed| format!("\n  {}", failed.words()));
     let message = format!("{} of {} images failed:{}", failed.len(), failed.len() + done, lines.collect::<String>());
     let mut error = Error::new(kind, message);
     let mut hints: Vec<&str> = Vec::new();
@@ -319,15 +319,6 @@ pub(super) fn failure(mut failed: Vec<FailedRequest>, done: usize) -> Option<Err
 }
 
 /// The error says which request it is about.
-fn named(error: Error, request: &str) -> Error {
-    if error.to_string().contains(request) { error } else { error.context(request) }
-}
-
-fn named_text(error: &Error, request: &str) -> String {
-    let text = error.to_string();
-    if text.contains(request) { text } else { format!("{request}: {text}") }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

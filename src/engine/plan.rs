@@ -131,6 +131,19 @@ pub struct FailedRequest {
     pub error: Error,
 }
 
+impl FailedRequest {
+    /// What failed and why, the request named once.
+    pub fn words(&self) -> String {
+        let text = self.error.to_string();
+        if text.contains(&self.request) { text } else { format!("{}: {text}", self.request) }
+    }
+
+    /// The failure itself, the request named in it.
+    pub fn into_error(self) -> Error {
+        if self.error.to_string().contains(&self.request) { self.error } else { self.error.context(self.request) }
+    }
+}
+
 /// A blob to fetch.
 #[derive(Clone)]
 pub struct PlannedBlob {

@@ -244,12 +244,23 @@ impl App {
         }
     }
 
+    /// Whether the open view has no row that a command could be about.
+    fn is_bare(&self) -> bool {
+        match self.tab {
+            Tab::Images => self.is_empty(),
+            Tab::Jobs => self.jobs.jobs.is_empty(),
+            Tab::Publish => self.publish.known && self.publish.targets.is_empty(),
+            Tab::Stats | Tab::Log => false,
+        }
+    }
+
     /// The commands of the footer, in order.
     pub fn footer(&self) -> Vec<(Command, String)> {
         let mut commands: Vec<_> = self
             .keymap
             .applying(self.contexts())
             .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
+            .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
             .collect();
         commands.sort_by_key(|(entry, _)| entry.footer);
         commands.iter().map(|(entry, keys)| (entry.command, keys[0].short())).collect()

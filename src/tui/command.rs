@@ -427,6 +427,12 @@ impl Command {
 }
 
 impl Entry {
+    /// Whether it makes sense where a view is empty.
+    pub fn needs_no_row(&self) -> bool {
+        self.contexts.contains(&Everywhere)
+            || matches!(self.command, Command::TargetAdd | Command::Example | Command::FirstTarget)
+    }
+
     /// Whether it applies where these contexts are.
     pub fn applies(&self, contexts: &[Context]) -> bool {
         self.contexts.iter().any(|context| *context == Everywhere || contexts.contains(context))

@@ -5,7 +5,7 @@ use super::super::context::Context;
 use super::super::style::Tone;
 use super::super::table::{Cell, Column, Table};
 use crate::engine::job::Job;
-use crate::engine::target::{Internet, Outcome, Part, Trial, Walked};
+use crate::engine::target::{Internet, Outcome, Trial, Walked};
 use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 
@@ -30,17 +30,12 @@ pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
 fn shown(trial: &Trial, render: impl Fn(&Table) -> String) -> String {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Fixed), ("", Column::Fact)]);
     for check in &trial.checks {
-        let part = match check.part {
-            Part::Node => "node",
-            Part::Dnslink => "DNSLink",
-            Part::Ipns => "IPNS",
-            Part::Gateway => "gateway",
-        };
-        let (tone, word) = match check.outcome {
-            Outcome::Good => (Tone::Good, "good"),
-            Outcome::Doubtful => (Tone::Warning, "look"),
-            Outcome::Failed => (Tone::Bad, "failed"),
-            Outcome::Skipped => (Tone::Dim, "skipped"),
+        let (part, word) = (check.part.name(), check.outcome.word());
+        let tone = match check.outcome {
+            Outcome::Good => Tone::Good,
+            Outcome::Doubtful => Tone::Warning,
+            Outcome::Failed => Tone::Bad,
+            Outcome::Skipped => Tone::Dim,
         };
         table.row([Cell::toned(tone, word), part.into(), Cell::toned(Tone::Name, &check.what), (&check.detail).into()]);
         for hint in &check.hints {
@@ -116,6 +111,7 @@ mod tests {
     use super::super::super::style::Paint;
     use super::*;
     use crate::engine::target::Check;
+    use crate::engine::target::Part;
 
     fn check(part: Part, what: &str, outcome: Outcome, detail: &str, hints: &[&str], kind: Option<Kind>) -> Check {
         let hints = hints.iter().map(ToString::to_string).collect();

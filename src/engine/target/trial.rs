@@ -35,6 +35,18 @@ pub enum Part {
     Gateway,
 }
 
+impl Part {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Dnslink => "DNSLink",
+            Self::Ipns => "IPNS",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 /// What came of trying something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,6 +59,18 @@ pub enum Outcome {
     Failed,
     /// It can't be tried, because something before it failed.
     Skipped,
+}
+
+impl Outcome {
+    /// It in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Doubtful => "look",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// Something that was tried.

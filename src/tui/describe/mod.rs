@@ -1,7 +1,7 @@
 //! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
 
 use super::work::{Outcome, Plan};
-use crate::engine::plan::{AddPlan, Change, GcPlan, RemovePlan};
+use crate::engine::plan::{AddPlan, Change, FailedRequest, GcPlan, RemovePlan};
 use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishPlan};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
@@ -139,14 +139,14 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
         }
     }
     for failed in &plan.failed {
-        rows.push(row(Role::Danger, format!("{}: {}", failed.request, failed.error)));
+        rows.push(row(Role::Danger, failed.words()));
         rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
     }
     let changed = changing.count();
-    rows.push(row(
-        Role::Text,
-        format!("{} to fetch, {} here already.", bytes(plan.new_bytes), bytes(plan.known_bytes)),
-    ));
+    if !plan.images.is_empty() {
+        let known = bytes(plan.known_bytes);
+        rows.push(row(Role::Text, format!("{} to fetch, {known} here already.", bytes(plan.new_bytes))));
+    }
     let unchanged = plan.images.len() - changed;
     let nothing = (changed == 0).then(|| {
         if plan.failed.is_empty() {
@@ -339,8 +339,7 @@ fn target_rows(plan: &PublishPlan, target: &PlannedTarget, rows: &mut Vec<Row>) 
 pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
     match outcome {
         Outcome::Added(added) => {
-            let failed: Vec<String> =
-                added.failed.iter().map(|failed| format!("{}: {}", failed.request, failed.error)).collect();
+            let failed: Vec<String> = added.failed.iter().map(FailedRequest::words).collect();
             let recorded = count(added.recorded.len() as u64, "image", "images");
             (format!("{recorded} recorded, {} fetched", bytes(added.fetched)), failed)
         }

@@ -4,7 +4,7 @@ use super::{Described, Role, Row, row};
 use crate::engine::diff::{Amount, Difference, TagDifference};
 use crate::engine::history::ForgetPlan;
 use crate::engine::publish::plan::ChangeKind;
-use crate::engine::target::{Outcome, Part, RemoveTargetPlan, Trial};
+use crate::engine::target::{Outcome, RemoveTargetPlan, Trial};
 use crate::text::{bytes, count};
 
 /// Tags of a repository that are named.
@@ -61,17 +61,12 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
 pub fn trial(trial: &Trial) -> Vec<Row> {
     let mut rows = Vec::new();
     for check in &trial.checks {
-        let part = match check.part {
-            Part::Node => "node",
-            Part::Dnslink => "DNSLink",
-            Part::Ipns => "IPNS",
-            Part::Gateway => "gateway",
-        };
-        let (role, word) = match check.outcome {
-            Outcome::Good => (Role::Good, "good"),
-            Outcome::Doubtful => (Role::Warning, "look"),
-            Outcome::Failed => (Role::Danger, "failed"),
-            Outcome::Skipped => (Role::Dim, "skipped"),
+        let (part, word) = (check.part.name(), check.outcome.word());
+        let role = match check.outcome {
+            Outcome::Good => Role::Good,
+            Outcome::Doubtful => Role::Warning,
+            Outcome::Failed => Role::Danger,
+            Outcome::Skipped => Role::Dim,
         };
         rows.push(row(role, format!("{word}: {part}, {}: {}", check.what, check.detail)));
         rows.extend(check.hints.iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
