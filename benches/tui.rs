@@ -270,14 +270,16 @@ fn busy(directory: &Path) -> Figure {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let registry = runtime.block_on(async {
         let registry = MemoryRegistry::builder().referrers_api(false).start().await.unwrap();
+        let mut slow = Vec::new();
         for job in 0..JOBS {
             let mut bytes = vec![0; SLOW];
             bytes[0] = job as u8;
+            slow.push(Digest::of(&bytes).to_string());
             let image = ImageBuilder::new("linux/amd64".parse::<Platform>().unwrap()).opaque_layer(bytes).build();
             registry.put_image(&format!("slow/r{job}").parse().unwrap(), Some("1"), &image);
         }
-        registry.intercept(|request| {
-            let large = request.path.contains("/blobs/") && request.path.contains("slow") && request.method == "GET";
+        registry.intercept(move |request| {
+            let large = request.method == "GET" && slow.iter().any(|digest| request.path.ends_with(digest));
             large.then(slowly)
         });
         registry
@@ -290,9 +292,7 @@ fn busy(directory: &Path) -> Figure {
         terminal.send("a");
         terminal.see("Add images");
         terminal.send(&format!("{host}/slow/r{job}:1"));
-        terminal.see(&format!("r{job}:1"));
-        terminal.send("\r");
-        terminal.see("Add 1 image?");
+        terminal.see("of it to fetch");
         terminal.send("\r");
         terminal.see(&format!("2 Jobs {}", job + 1));
     }
