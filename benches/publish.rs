@@ -212,8 +212,8 @@ impl Bench {
     fn publish(&self) -> Result<(Duration, f64)> {
         let (output, took) = run(&mut self.program(&["publish", "--yes", "--json"]))?;
         let said: serde_json::Value = serde_json::from_str(&output).map_err(|error| failure(error.to_string()))?;
-        let sent = said["targets"][0]["sent"].as_f64();
-        Ok((took, sent.ok_or_else(|| failure(format!("the outcome says no bytes: {output}")))?))
+        let sent = said["targets"][0]["outcome"]["sent"].as_f64();
+        Ok((took, sent.ok_or_else(|| failure("the outcome says no bytes"))?))
     }
 }
 
