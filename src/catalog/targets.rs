@@ -56,6 +56,16 @@ pub enum ZoneSettings {
     Manual,
 }
 
+impl ZoneSettings {
+    /// Where the key or the token is.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Rfc2136 { secret, .. } | Self::Provider { token: secret, .. } => Some(secret),
+            Self::Manual => None,
+        }
+    }
+}
+
 /// The DNSLink record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnslinkSettings {

@@ -2,7 +2,7 @@
 //!
 //! Knows the command line's contract: data on standard output, the rest on standard error, `--json` everywhere.
 
-use crate::peers::{Daemon, Directory, Finished, command, finish};
+use crate::peers::{Daemon, Directory, Finished, command, finish, program};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +61,14 @@ impl Roadstead {
             .arg(self.home.join("config.toml"))
             .args(arguments);
         roadstead
+    }
+
+    /// The program where the clock is this far off: `+1h`.
+    pub(crate) fn command_at(&self, offset: &str, arguments: &[&str]) -> Command {
+        let inner = self.command(arguments);
+        let mut shifted = command(program("faketime"), self.home.path());
+        shifted.args(["-f", offset]).arg(inner.get_program()).args(inner.get_args());
+        shifted
     }
 
     /// Runs it to its end, with nothing on standard input.

@@ -7,6 +7,7 @@ mod configuration;
 mod credentials;
 mod data_directory;
 mod network;
+mod targets;
 mod terminal;
 
 use std::fmt::Write as _;
@@ -101,6 +102,7 @@ fn checks(arguments: &Arguments, context: &Context, given: &Given) -> Vec<Box<dy
     if !arguments.offline {
         checks.push(Box::new(network::Network::new(&context.settings)));
     }
+    checks.push(Box::new(targets::Targets::new(context, arguments.offline)));
     checks
 }
 

@@ -20,6 +20,10 @@ use crate::node::Node;
 const LEAVES: usize = 32;
 /// Questions at the same time.
 const AT_ONCE: usize = 16;
+/// The same for large leaves: each is up to a chunk, and all that are on their way are in memory.
+const LARGE_AT_ONCE: usize = 4;
+/// From this size on, in bytes, a leaf is large.
+const LARGE: u64 = 64 << 10;
 
 /// Asks the node for the root, for every block of the difference that links others, and for some leaves of it. Says how many.
 pub(super) async fn check(
@@ -29,42 +33,47 @@ pub(super) async fn check(
     difference: &Difference,
     job: &Job,
 ) -> Result<u64> {
-    let mut cids = vec![*root];
-    cids.extend(difference.nodes.iter().map(|node| node.cid).filter(|cid| cid != root));
+    let (mut small, mut large) = (vec![*root], Vec::new());
+    small.extend(difference.nodes.iter().map(|node| node.cid).filter(|cid| cid != root));
     let counts: Vec<u64> = difference.files.iter().map(|file| engine.profile.leaf_count(file.size)).collect();
     let chosen = choose(&counts);
     for (index, file) in difference.files.iter().enumerate() {
         let picked = chosen.get(&index);
         if counts[index] == 1 {
-            cids.extend(picked.map(|_| file.cid));
+            let some = if file.size < LARGE { &mut small } else { &mut large };
+            some.extend(picked.map(|_| file.cid));
             continue;
         }
         let parts = parts_of(engine, file.blob).await?;
         let mut leaf = 0;
         for part in parts {
             if !part.is_leaf {
-                cids.push(part.cid);
+                small.push(part.cid);
                 continue;
             }
             if picked.is_some_and(|picked| picked.contains(&leaf)) {
-                cids.push(part.cid);
+                large.push(part.cid);
             }
             leaf += 1;
         }
     }
-    let asked = cids.len() as u64;
-    let answers = stream::iter(cids).map(|cid| async move {
-        match node.block(&cid).await? {
-            Some(_) => Ok(()),
-            None => Err(Error::new(
-                Kind::Node,
-                format!("{} said that it has the whole root, and has no block {cid}", node.place()),
-            )
-            .hint("No name has moved. Look at the node's disk and its log, then publish again.")),
-        }
-    });
-    job.or_cancelled(answers.buffer_unordered(AT_ONCE).try_collect::<()>()).await?;
+    let asked = (small.len() + large.len()) as u64;
+    for (cids, at_once) in [(small, AT_ONCE), (large, LARGE_AT_ONCE)] {
+        let answers = stream::iter(cids).map(|cid| gives_back(node, cid));
+        job.or_cancelled(answers.buffer_unordered(at_once).try_collect::<()>()).await?;
+    }
     Ok(asked)
+}
+
+async fn gives_back(node: &dyn Node, cid: Cid) -> Result<()> {
+    match node.block(&cid).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::new(
+            Kind::Node,
+            format!("{} said that it has the whole root, and has no block {cid}", node.place()),
+        )
+        .hint("No name has moved. Look at the node's disk and its log, then publish again.")),
+    }
 }
 
 /// Some leaves, drawn over all files as if they were one: by file, which of its leaves.

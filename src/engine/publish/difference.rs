@@ -77,7 +77,9 @@ impl Missing {
 /// How much is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asking {
-    /// As far as it is cheaper than sending again.
+    /// What it lacks is known but for what other roots of it may hold: only for what is cheaper to ask for than to send.
+    Large,
+    /// Nothing is known of what it has: as far as it is cheaper than sending again.
     Thrifty,
     /// For every block: what was handed over before is not to be sent again, or some of it is gone.
     Thorough,
@@ -150,6 +152,9 @@ impl Difference {
     }
 
     async fn ask_for_nodes(&mut self, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
+        if asking == Asking::Large {
+            return Ok(());
+        }
         let (mut asked, mut found) = (0, 0);
         for some in self.nodes.chunks_mut(IN_VAIN) {
             if asking == Asking::Thrifty && asked >= IN_VAIN && found == 0 {
@@ -169,7 +174,11 @@ impl Difference {
     async fn ask_for_files(&mut self, engine: &Arc<Engine>, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
         let (mut asked, mut found) = (0, 0);
         for some in self.files.chunks_mut(IN_VAIN) {
-            let stop = asking == Asking::Thrifty && asked >= IN_VAIN && found == 0;
+            let stop = match asking {
+                Asking::Large => true,
+                Asking::Thrifty => asked >= IN_VAIN && found == 0,
+                Asking::Thorough => false,
+            };
             let worth: Vec<&mut NewFile> = some.iter_mut().filter(|file| !stop || file.size >= WORTH_ASKING).collect();
             let cids: Vec<Cid> = worth.iter().map(|file| file.cid).collect();
             let held = holds(node, &cids, job).await?;
@@ -188,7 +197,7 @@ impl Difference {
                 let parts = parts_of(engine, file.blob).await?;
                 let first = parts.iter().find(|part| part.is_leaf).map(|part| part.cid);
                 let first_held = match first {
-                    Some(first) if !held && asking == Asking::Thrifty => {
+                    Some(first) if !held && asking != Asking::Thorough => {
                         holds(node, &[first], job).await?.first().copied().unwrap_or(false)
                     }
                     _ => true,

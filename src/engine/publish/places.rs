@@ -15,4 +15,7 @@ pub trait Places: fmt::Debug + Send + Sync {
 
     /// Who can change the DNSLink record; nobody where the target has none.
     fn zone(&self, target: &Target) -> Result<Option<Arc<dyn Zone>>>;
+
+    /// What is wrong with how its secrets are kept, in sentences.
+    fn warnings(&self, target: &Target) -> Vec<String>;
 }

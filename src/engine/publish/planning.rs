@@ -115,7 +115,7 @@ impl Engine {
         job: &Job,
     ) -> Result<PlannedTarget> {
         let survey = Survey::of(self, places, target, root, force, job).await?;
-        let mut notes = Vec::new();
+        let mut notes = places.warnings(target);
         if let Some(pin) = survey.pinned.as_ref().filter(|_| !survey.pinned_by_us) {
             let name = pin
                 .name

@@ -123,13 +123,17 @@ impl Survey {
             spawn_blocking(move || Written::read(&engine, &target, &root)).await.map_err(panicked)??
         };
         let pin_name = pins::name(engine)?;
-        let pinned = job.or_cancelled(node.pin(&root.cid)).await?;
-        // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
-        if !force && written.served.is_some() {
-            job.or_cancelled(pins::check_writer(engine, &*node, &pin_name)).await?;
-        }
-        let former = Self::former(&*node, &written.candidates, job).await?;
-        let asking = if pinned.is_some() || written.continues.is_some() { Asking::Thorough } else { Asking::Thrifty };
+        let writer = async {
+            // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
+            if force || written.served.is_none() { Ok(()) } else { pins::check_writer(engine, &*node, &pin_name).await }
+        };
+        let asked = async { tokio::try_join!(node.pin(&root.cid), writer, Self::former(&*node, &written.candidates)) };
+        let (pinned, (), former) = job.or_cancelled(asked).await?;
+        let asking = match former {
+            _ if pinned.is_some() || written.continues.is_some() => Asking::Thorough,
+            Some(_) => Asking::Large,
+            None => Asking::Thrifty,
+        };
         let difference = Self::difference(engine, &*node, former.as_ref(), root, asking, job).await?;
         let mut chain = match &former {
             Some(former) if pinned.is_none() => {
@@ -173,10 +177,9 @@ impl Survey {
     }
 
     /// The newest root that the node still pins, with its block.
-    async fn former(node: &dyn Node, candidates: &[Link], job: &Job) -> Result<Option<Link>> {
+    async fn former(node: &dyn Node, candidates: &[Link]) -> Result<Option<Link>> {
         for link in candidates {
-            let held = async { Ok(node.pin(&link.cid).await?.is_some() && node.holds(&link.cid).await?) };
-            if job.or_cancelled(held).await? {
+            if node.pin(&link.cid).await?.is_some() && node.holds(&link.cid).await? {
                 return Ok(Some(*link));
             }
         }

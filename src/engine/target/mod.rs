@@ -119,6 +119,7 @@ impl Engine {
                 return Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
                     .hint(format!("`roadstead target set {name} …` changes it.")));
             }
+            no_other_moves_it(writer, name, &settings)?;
             targets::save(writer, name, &settings, now())?;
             view(writer, find(writer, name)?)
         })
@@ -129,6 +130,7 @@ impl Engine {
         self.catalog.write(|writer| {
             let target = find(writer, name)?;
             let settings = change.changed(target.settings)?;
+            no_other_moves_it(writer, name, &settings)?;
             targets::save(writer, name, &settings, now())?;
             view(writer, find(writer, name)?)
         })
@@ -167,6 +169,20 @@ impl Engine {
             }
             targets::remove(writer, &plan.name).map(drop)
         })
+    }
+}
+
+/// An error if another target moves the same record: side by side, each would take the other for a foreign writer.
+fn no_other_moves_it(connection: &Connection, name: &str, settings: &TargetSettings) -> Result<()> {
+    let Some(dnslink) = &settings.dnslink else { return Ok(()) };
+    let same = |other: &Target| other.settings.dnslink.as_ref().is_some_and(|theirs| theirs.domain == dnslink.domain);
+    match targets::all(connection)?.into_iter().find(|other| other.name != name && same(other)) {
+        Some(other) => Err(Error::new(
+            Kind::Usage,
+            format!("the target `{}` moves the record of {} already", other.name, dnslink.domain),
+        )
+        .hint("One target moves a record; the others hold the same root without `--dnslink`.")),
+        None => Ok(()),
     }
 }
 

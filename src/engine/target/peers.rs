@@ -9,7 +9,7 @@ use url::Url;
 
 use super::secrets::{self, Variables};
 use super::trial::World;
-use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
+use crate::catalog::targets::{DnslinkSettings, Secret, Target};
 use crate::engine::publish::Places;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{TxtSet, Zone, world};
@@ -52,20 +52,10 @@ impl Peers {
         let found = secret.map(|secret| secrets::read(secret, &self.variables)).transpose();
         found.context(|| format!("target {}", target.name))
     }
-
-    /// What is wrong with how the secrets of a target are kept, in sentences.
-    pub fn warnings(&self, target: &Target) -> Vec<String> {
-        let secrets = [target.settings.node.authorisation.as_ref(), zone_secret(target)];
-        let found = secrets.into_iter().flatten().filter_map(|secret| secrets::read(secret, &self.variables).ok());
-        found.filter_map(|found| found.warning).collect()
-    }
 }
 
 fn zone_secret(target: &Target) -> Option<&Secret> {
-    match &target.settings.dnslink.as_ref()?.zone {
-        ZoneSettings::Rfc2136 { secret, .. } | ZoneSettings::Provider { token: secret, .. } => Some(secret),
-        ZoneSettings::Manual => None,
-    }
+    target.settings.dnslink.as_ref()?.zone.secret()
 }
 
 impl Places for Peers {
@@ -79,6 +69,12 @@ impl Places for Peers {
         let Some(dnslink) = &target.settings.dnslink else { return Ok(None) };
         let secret = self.read(zone_secret(target), target)?;
         self.connect.zone(dnslink, secret.as_ref().map(secrets::Found::expose)).map(Some)
+    }
+
+    fn warnings(&self, target: &Target) -> Vec<String> {
+        let secrets = [target.settings.node.authorisation.as_ref(), zone_secret(target)];
+        let found = secrets.into_iter().flatten().filter_map(|secret| secrets::read(secret, &self.variables).ok());
+        found.filter_map(|found| found.warning).collect()
     }
 }
 

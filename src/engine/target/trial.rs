@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::secrets::{self, Variables};
 use super::{find, record_name};
-use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
+use crate::catalog::targets::{DnslinkSettings, Secret, Target};
 use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
@@ -222,6 +222,22 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Whether the secrets of a target can be read, and how they are kept; nobody is asked.
+    pub fn target_secrets(&self, name: &str, variables: &Variables) -> Result<Vec<Check>> {
+        let target = find(&*self.catalog.read()?, name)?;
+        let mut node = Checks::of(Part::Node);
+        if let Some(secret) = &target.settings.node.authorisation {
+            node.secret(secret, variables);
+        }
+        let mut dnslink = Checks::of(Part::Dnslink);
+        if let Some(secret) = target.settings.dnslink.as_ref().and_then(|dnslink| dnslink.zone.secret()) {
+            dnslink.secret(secret, variables);
+        }
+        Ok([node.made, dnslink.made].concat())
+    }
+}
+
 /// Bytes of what a node has to hold.
 struct Needs {
     /// What the catalog stands for.
@@ -371,11 +387,7 @@ async fn try_dnslink(
 ) -> Vec<Check> {
     let mut checks = Checks::of(Part::Dnslink);
     let name = record_name(&dnslink.domain);
-    let secret = match &dnslink.zone {
-        ZoneSettings::Rfc2136 { secret, .. } | ZoneSettings::Provider { token: secret, .. } => Some(secret),
-        ZoneSettings::Manual => None,
-    };
-    let readable = secret.is_none_or(|secret| checks.secret(secret, variables));
+    let readable = dnslink.zone.secret().is_none_or(|secret| checks.secret(secret, variables));
     let zone = if readable { places.zone(target) } else { Ok(None) };
     let mut authoritative = None;
     match zone {

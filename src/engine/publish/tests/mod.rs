@@ -41,6 +41,10 @@ impl Places for Quay {
     fn zone(&self, target: &Target) -> Result<Option<Arc<dyn Zone>>> {
         Ok(self.zones.get(&target.name).map(|zone| Arc::clone(zone) as Arc<dyn Zone>))
     }
+
+    fn warnings(&self, _: &Target) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl Quay {

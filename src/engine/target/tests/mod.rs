@@ -303,6 +303,10 @@ async fn targets_come_change_and_go_and_their_history_stays() {
     );
     assert_eq!(plan.record.as_deref(), Some("_dnslink.registry.test"));
     yard.engine.add_target("away", &base()).unwrap();
+    let same =
+        TargetChange { domain: Some("Registry.test.".into()), zone: Some(ZoneKind::Manual), ..TargetChange::default() };
+    let error = yard.engine.set_target("away", &same).unwrap_err();
+    assert!(error.kind() == Kind::Usage && error.to_string().contains("`home` moves the record of registry.test"));
     yard.engine.remove_target(&plan, &Job::new().0).await.unwrap();
     assert_eq!(yard.engine.target_names().unwrap(), ["away"]);
     let rows = yard.engine.history(Some("home")).unwrap();
