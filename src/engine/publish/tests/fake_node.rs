@@ -170,7 +170,7 @@ impl Node for FakeNode {
         Ok(Status { agent: "fake".into(), peer_id: "x".into(), peers: None, repository_size: 0, storage_max: None })
     }
 
-    async fn try_rights(&self) -> Vec<Tried> {
+    async fn try_rights(&self, _: bool) -> Vec<Tried> {
         Vec::new()
     }
 
