@@ -10,6 +10,7 @@ pub(crate) mod dnsdist;
 pub(crate) mod docker_registry;
 pub(crate) mod knot;
 pub(crate) mod kubo;
+pub(crate) mod mounts;
 pub(crate) mod nginx;
 pub(crate) mod podman;
 pub(crate) mod skopeo;
