@@ -5,6 +5,7 @@
 use cid::Cid;
 use serde::Deserialize;
 
+use super::secrets::Secrets;
 use crate::error::{Error, Kind};
 use crate::text::printable_within;
 
@@ -60,6 +61,12 @@ impl Answer {
     /// An error that came after the answer had begun, in the trailer `X-Stream-Error`.
     pub(super) fn late(message: &[u8]) -> Self {
         Self { refusal: Refusal::Status(None), message: String::from_utf8_lossy(message).trim().to_owned() }
+    }
+
+    /// The same without what must not be said.
+    pub(super) fn clean(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.clean(&self.message);
+        self
     }
 
     /// Whether it has no such block.

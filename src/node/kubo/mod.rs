@@ -14,6 +14,7 @@ mod reply;
 mod rights;
 mod rising;
 mod rpc;
+mod secrets;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ pub(crate) mod knot;
 pub(crate) mod kubo;
 pub(crate) mod mounts;
 pub(crate) mod nginx;
+pub(crate) mod passage;
 pub(crate) mod podman;
 pub(crate) mod skopeo;
 pub(crate) mod web;
