@@ -88,10 +88,8 @@ impl Run<'_> {
             if error.kind() == Kind::Interrupted {
                 return Err(error);
             }
-            (survey.difference, survey.temporary) = match self.lost(survey).await {
-                Ok(Some(lost)) => lost,
-                _ => return Err(error),
-            };
+            let Ok(Some(lost)) = self.lost(survey).await else { return Err(error) };
+            (survey.difference, survey.temporary) = lost;
             self.outcome
                 .notes
                 .push("The node lost blocks before they were pinned; they were handed over again.".into());

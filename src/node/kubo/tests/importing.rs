@@ -107,9 +107,9 @@ async fn a_refusal_that_was_lost_is_asked_for_again() {
         (ok(STATS), Kind::Node, "broke off"),
     ] {
         let first = std::sync::atomic::AtomicBool::new(true);
-        let server = Server::start(move |_| match first.swap(false, std::sync::atomic::Ordering::Relaxed) {
-            true => Answer::Cut,
-            false => small.clone(),
+        let server = Server::start(move |_| {
+            let is_first = first.swap(false, std::sync::atomic::Ordering::Relaxed);
+            if is_first { Answer::Cut } else { small.clone() }
         })
         .await;
         let error = through_proxy(&server).import(endless()).await.unwrap_err();
