@@ -83,8 +83,8 @@ pub trait Node: fmt::Debug + Send + Sync {
     /// What it says of itself.
     async fn status(&self) -> Result<Status>;
 
-    /// Tries each right that publishing needs, and changes nothing that lasts.
-    async fn try_rights(&self) -> Vec<Tried>;
+    /// Tries each right that publishing needs, and changes nothing that lasts. Those of IPNS names are tried if it has `names`.
+    async fn try_rights(&self, names: bool) -> Vec<Tried>;
 
     /// Whether it holds this block.
     async fn holds(&self, cid: &Cid) -> Result<bool>;

@@ -114,7 +114,7 @@ impl Engine {
         places: &dyn Places,
         job: &Job,
     ) -> Result<PlannedTarget> {
-        let survey = Survey::of(self, places, target, root, force, job).await?;
+        let survey = Survey::of(self, places, target, root, force, None, job).await?;
         let mut notes = places.warnings(target);
         if let Some(pin) = survey.pinned.as_ref().filter(|_| !survey.pinned_by_us) {
             let name = pin
@@ -127,7 +127,9 @@ impl Engine {
             notes.push("It was rolled back before; this goes on to what the catalog has now.".to_owned());
         }
         if survey.served.is_some() && survey.former.is_none() {
-            notes.push("The node does not pin any earlier root any more, so it is asked for everything.".to_owned());
+            notes.push(
+                "The node does not keep any earlier root whole any more, so it is asked for everything.".to_owned(),
+            );
         }
         if survey
             .record

@@ -1,11 +1,12 @@
 //! The steps of a publication to one target, each of which may be done again without harm.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cid::Cid;
 
 use super::check;
-use super::difference::Asking;
+use super::difference::{Asking, Difference};
 use super::gateways;
 use super::handover::{self, HandedOver};
 use super::names;
@@ -16,8 +17,12 @@ use super::survey::Survey;
 use crate::catalog::{publications, unfinished};
 use crate::engine::job::StepState;
 use crate::engine::now;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
+use crate::unixfs::directory;
+
+/// How long a pin by difference may take, mostly milliseconds, until the node is asked whether it still has what that takes.
+const QUIET: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     pub(super) async fn hand_over(&mut self, survey: &mut Survey) -> Result<()> {
@@ -37,7 +42,7 @@ impl Run<'_> {
 
     /// Hands over what is missing by this survey, which has nothing missing then.
     async fn send(&mut self, survey: &mut Survey) -> Result<HandedOver> {
-        let temporary = survey.chain.nodes.clone();
+        let temporary = std::mem::take(&mut survey.temporary);
         let difference = Arc::new(std::mem::take(&mut survey.difference));
         let mut noted = HandedOver::default();
         let (engine, publication) = (Arc::clone(self.engine), self.publication);
@@ -83,14 +88,8 @@ impl Run<'_> {
             if error.kind() == Kind::Interrupted {
                 return Err(error);
             }
-            let root = self.root();
-            let (former, node) = (survey.former, Arc::clone(&survey.node));
-            let again =
-                Survey::difference(self.engine, &*node, former.as_ref(), &root, Asking::Thorough, self.job).await;
-            survey.difference = match again {
-                Ok(difference) if !difference.is_held() => difference,
-                _ => return Err(error),
-            };
+            let Ok(Some(lost)) = self.lost(survey).await else { return Err(error) };
+            (survey.difference, survey.temporary) = lost;
             self.outcome
                 .notes
                 .push("The node lost blocks before they were pinned; they were handed over again.".into());
@@ -123,7 +122,42 @@ impl Run<'_> {
         };
         let root = self.root();
         let (node, name) = (&*survey.node, &survey.pin_name);
-        pins::pin(node, name, survey.former.as_ref(), &survey.chain, &root, self.job, &note).await
+        let pinning = pins::pin(node, name, survey.former.as_ref(), &survey.chain, &root, self.job, &note);
+        if survey.former.is_none() {
+            // A pin as a whole shows how it gets on, and its node looks after that.
+            return pinning.await;
+        }
+        tokio::select! {
+            pinned = pinning => pinned,
+            error = self.watch(survey) => Err(error),
+        }
+    }
+
+    /// Ends once the node turns out to lack what it is to pin: it may be looking for that in the network, without an end and
+    /// without a word.
+    async fn watch(&self, survey: &Survey) -> Error {
+        let mut pause = QUIET;
+        loop {
+            tokio::time::sleep(pause).await;
+            if let Ok(Some((lost, temporary))) = self.lost(survey).await {
+                let blocks = count(lost.blocks + temporary.len() as u64, "block", "blocks");
+                return Error::new(
+                    Kind::Node,
+                    format!("{} lost {blocks} before they were pinned", survey.node.place()),
+                )
+                .hint("No name has moved. Publish again: the node gets what it lacks.");
+            }
+            pause *= 2;
+        }
+    }
+
+    /// What the node lacks of what it was given or had, if it lacks anything.
+    async fn lost(&self, survey: &Survey) -> Result<Option<(Difference, Vec<directory::Node>)>> {
+        let (node, root) = (&*survey.node, self.root());
+        let difference =
+            Survey::difference(self.engine, node, survey.former.as_ref(), &root, Asking::Thorough, self.job).await?;
+        let temporary = Survey::lacking(node, &survey.chain, self.job).await?;
+        Ok((!difference.is_held() || !temporary.is_empty()).then_some((difference, temporary)))
     }
 
     pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {

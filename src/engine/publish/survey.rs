@@ -22,7 +22,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, Zone};
 use crate::node::{Node, Pin};
 use crate::unixfs::Link;
-use crate::unixfs::directory::NodeStore as _;
+use crate::unixfs::directory::{self, NodeStore as _};
 
 /// How a target stands towards a root.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Survey {
     pub(super) whole: bool,
     /// It was last told to go back to an older root.
     pub(super) rolled_back: bool,
-    /// The newest root of ours that it verifiably pins.
+    /// The newest root of ours that it verifiably pins, and that it has as far as the way from it is read.
     pub(super) former: Option<Link>,
     /// A publication of the root that was cut.
     pub(super) continues: Option<i64>,
@@ -51,6 +51,8 @@ pub(super) struct Survey {
     pub(super) difference: Difference,
     /// The way from `former` to the root; empty where the root is pinned, or is the first.
     pub(super) chain: Chain,
+    /// The blocks of temporary roots that the node lacks.
+    pub(super) temporary: Vec<directory::Node>,
     /// The pin that the root has already.
     pub(super) pinned: Option<Pin>,
     /// That pin is from here.
@@ -108,13 +110,15 @@ impl Written {
 }
 
 impl Survey {
-    /// Looks at a target. With `force` it does not matter who else wrote there.
+    /// Looks at a target. With `force` it does not matter who else wrote there. `seen` is the root that the plan has found there
+    /// whole a moment ago: its pin is looked at, and not all of it once more.
     pub(super) async fn of(
         engine: &Arc<Engine>,
         places: &dyn Places,
         target: &Target,
         root: &Link,
         force: bool,
+        seen: Option<&Cid>,
         job: &Job,
     ) -> Result<Self> {
         let (node, zone) = (places.node(target)?, places.zone(target)?);
@@ -127,7 +131,8 @@ impl Survey {
             // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
             if force || written.served.is_none() { Ok(()) } else { pins::check_writer(engine, &*node, &pin_name).await }
         };
-        let asked = async { tokio::try_join!(node.pin(&root.cid), writer, Self::former(&*node, &written.candidates)) };
+        let former = Self::former(engine, &*node, &written.candidates, root, seen, job);
+        let asked = async { tokio::try_join!(node.pin(&root.cid), writer, former) };
         let (pinned, (), former) = job.or_cancelled(asked).await?;
         let asking = match former {
             _ if pinned.is_some() || written.continues.is_some() => Asking::Thorough,
@@ -135,7 +140,7 @@ impl Survey {
             None => Asking::Thrifty,
         };
         let difference = Self::difference(engine, &*node, former.as_ref(), root, asking, job).await?;
-        let mut chain = match &former {
+        let chain = match &former {
             Some(former) if pinned.is_none() => {
                 let (engine, former, root) = (Arc::clone(engine), *former, *root);
                 spawn_blocking(move || {
@@ -147,12 +152,9 @@ impl Survey {
             }
             _ => Chain::default(),
         };
-        if written.continues.is_some() {
-            // The first try may have brought them there.
-            let cids: Vec<Cid> = chain.nodes.iter().map(|node| node.cid).collect();
-            let mut held = super::difference::holds(&*node, &cids, job).await?.into_iter();
-            chain.nodes.retain(|_| !held.next().unwrap_or(false));
-        }
+        // The first try may have brought them there.
+        let temporary =
+            if written.continues.is_some() { Self::lacking(&*node, &chain, job).await? } else { chain.nodes.clone() };
         let record = Self::record(engine, target, zone.as_deref(), &root.cid, force, job).await?;
         let pinned_by_us =
             written.pinned_by_us || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
@@ -170,20 +172,47 @@ impl Survey {
             difference,
             unpin: written.unpin.into_iter().filter(|cid| !chain.roots.iter().any(|step| step.cid == *cid)).collect(),
             chain,
+            temporary,
             pinned,
             pinned_by_us,
             record,
         })
     }
 
-    /// The newest root that the node still pins, with its block.
-    async fn former(node: &dyn Node, candidates: &[Link]) -> Result<Option<Link>> {
+    /// The newest root that the node still pins, with every block that is read on the way from it: a node that lacks one would
+    /// look for it in the network, and has lost more than we know.
+    async fn former(
+        engine: &Arc<Engine>,
+        node: &dyn Node,
+        candidates: &[Link],
+        root: &Link,
+        seen: Option<&Cid>,
+        job: &Job,
+    ) -> Result<Option<Link>> {
         for link in candidates {
-            if node.pin(&link.cid).await?.is_some() && node.holds(&link.cid).await? {
+            if node.pin(&link.cid).await?.is_none() || !node.holds(&link.cid).await? {
+                continue;
+            }
+            if seen == Some(&link.cid) {
+                return Ok(Some(*link));
+            }
+            let (engine, former, root) = (Arc::clone(engine), *link, *root);
+            let left = spawn_blocking(move || Difference::between(&*engine.catalog.read()?, Some(&root), &former));
+            let left = left.await.map_err(panicked)??;
+            let read: Vec<Cid> =
+                left.nodes.iter().map(|node| node.cid).chain(left.files.iter().map(|file| file.cid)).collect();
+            if super::difference::holds(node, &read, job).await?.into_iter().all(|held| held) {
                 return Ok(Some(*link));
             }
         }
         Ok(None)
+    }
+
+    /// The blocks of temporary roots that the node lacks.
+    pub(super) async fn lacking(node: &dyn Node, chain: &Chain, job: &Job) -> Result<Vec<directory::Node>> {
+        let cids: Vec<Cid> = chain.nodes.iter().map(|node| node.cid).collect();
+        let held = super::difference::holds(node, &cids, job).await?;
+        Ok(chain.nodes.iter().zip(held).filter(|(_, held)| !held).map(|(node, _)| node.clone()).collect())
     }
 
     /// What the node lacks of a root.
@@ -229,12 +258,12 @@ impl Survey {
 
     /// Blocks to hand over, those of temporary roots included.
     pub(super) fn blocks(&self) -> u64 {
-        self.difference.blocks + self.chain.nodes.len() as u64
+        self.difference.blocks + self.temporary.len() as u64
     }
 
     /// Their bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.difference.bytes + self.chain.nodes.iter().map(|node| node.bytes.len() as u64).sum::<u64>()
+        self.difference.bytes + self.temporary.iter().map(|node| node.bytes.len() as u64).sum::<u64>()
     }
 
     /// The roots that are pinned on the way, the wanted one last; none where it is pinned.

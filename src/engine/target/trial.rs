@@ -270,7 +270,7 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
             let place = printable_within(&node.place(), 200);
             checks.good("reachable", format!("{place}, peer {}, {peers}", printable_within(&status.peer_id, 80)));
             version(&mut checks, &status.agent);
-            rights(&mut checks, &*node).await;
+            rights(&mut checks, &*node, target.settings.ipns.is_some()).await;
             room(&mut checks, &status, needs);
         }
         Err(error) => {
@@ -311,8 +311,8 @@ fn version(checks: &mut Checks, agent: &str) {
     checks.say("version", outcome, shown, hint);
 }
 
-async fn rights(checks: &mut Checks, node: &dyn Node) {
-    for tried in node.try_rights().await {
+async fn rights(checks: &mut Checks, node: &dyn Node, names: bool) {
+    for tried in node.try_rights(names).await {
         match tried.outcome {
             Ok(()) => checks.good(tried.right, "allowed"),
             Err(error) => {

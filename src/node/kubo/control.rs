@@ -175,17 +175,20 @@ impl Control {
         limit: Duration,
     ) -> Result<T, Failed> {
         let place = &self.rpc.place;
-        let nonsense = |why: &str| Failed::Broken(failure::nonsense(place, doing, why));
+        let secrets = &self.rpc.secrets;
+        let nonsense = |why: &str| Failed::Broken(failure::nonsense(place, doing, &secrets.clean(why)));
         match timeout(limit, collect(local, request)).await {
             Err(_) => Err(Failed::Broken(failure::stalled(place, doing, limit.as_secs()))),
             Ok(Ok(Some(bytes))) => serde_json::from_slice(&bytes).map_err(|error| nonsense(&error.to_string())),
             Ok(Ok(None)) => Err(nonsense("more than it could be")),
-            Ok(Err(LocalError::Api(error))) => Err(Failed::Refused(Answer::read(None, error.message.as_bytes()))),
+            Ok(Err(LocalError::Api(error))) => {
+                Err(Failed::Refused(Answer::read(None, error.message.as_bytes()).clean(secrets)))
+            }
             Ok(Err(LocalError::Client(error))) if error.is_connect() => {
                 Err(Failed::Broken(failure::unreachable(place, doing, &innermost(&error), true)))
             }
             Ok(Err(LocalError::IpfsClientError(error))) => {
-                Err(Failed::Refused(Answer::read(None, unrecognised(&error.to_string()).as_bytes())))
+                Err(Failed::Refused(Answer::read(None, unrecognised(&error.to_string()).as_bytes()).clean(secrets)))
             }
             Ok(Err(error)) => Err(Failed::Broken(failure::cut(place, doing, &innermost(&error)))),
         }
@@ -224,8 +227,8 @@ impl Control {
         };
         let agent = if identity.agent_version.is_empty() { format!("kubo/{release}") } else { identity.agent_version };
         Ok(Status {
-            agent: printable_within(&agent, 100),
-            peer_id: printable_within(&identity.id, 100),
+            agent: printable_within(&self.rpc.secrets.clean(&agent), 100),
+            peer_id: printable_within(&self.rpc.secrets.clean(&identity.id), 100),
             peers,
             repository_size: room.repo_size,
             storage_max: room.storage_max,
@@ -287,7 +290,7 @@ impl Control {
         let doing = format!("can't resolve {}", printable_within(name, 100));
         let request = ResolveName { arg: name, recursive: false, nocache: true, offline: true };
         match self.ask::<_, Resolved>(request, &doing, self.rpc.timeouts.answer).await {
-            Ok(resolved) => Ok(Some(printable(&resolved.path))),
+            Ok(resolved) => Ok(Some(printable(&self.rpc.secrets.clean(&resolved.path)))),
             Err(Failed::Refused(answer)) if answer.is_missing_name() => Ok(None),
             Err(failed) => Err(failed.into_error(&self.rpc.place, &doing)),
         }

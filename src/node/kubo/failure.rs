@@ -2,13 +2,17 @@
 //!
 //! Knows how Kubo, and a proxy before it, say no. Must not connect to anything.
 
+use cid::Cid;
 use serde::Deserialize;
 
+use super::secrets::Secrets;
 use crate::error::{Error, Kind};
 use crate::text::printable_within;
 
 /// The paths that a token needs in `API.Authorizations`.
-const PATHS: &str = r#"["/api/v0/id", "/api/v0/block", "/api/v0/dag/import", "/api/v0/pin", "/api/v0/repo/stat", "/api/v0/swarm/peers", "/api/v0/key", "/api/v0/name"]"#;
+const PATHS: &str = r#"["/api/v0/id", "/api/v0/block", "/api/v0/dag/import", "/api/v0/pin", "/api/v0/repo/stat", "/api/v0/swarm/peers", "/api/v0/dag/stat"]"#;
+/// Those that it needs where an IPNS name is published.
+const NAMES: &str = r#"["/api/v0/key", "/api/v0/name"]"#;
 /// Characters of a node's message that a person sees.
 const SHOWN: usize = 500;
 
@@ -59,9 +63,29 @@ impl Answer {
         Self { refusal: Refusal::Status(None), message: String::from_utf8_lossy(message).trim().to_owned() }
     }
 
+    /// The same without what must not be said.
+    pub(super) fn clean(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.clean(&self.message);
+        self
+    }
+
     /// Whether it has no such block.
     pub(super) fn is_missing_block(&self) -> bool {
         self.says(&["block was not found locally", "ipld: could not find", "merkledag: not found"])
+    }
+
+    /// The block that it misses, as it says.
+    pub(super) fn missing_block(&self) -> Option<Cid> {
+        if !self.is_missing_block() {
+            return None;
+        }
+        let (_, after) = self.message.split_once("could not find ")?;
+        after.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Whether the node itself failed at what was asked: it is there, and we may ask.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self.refusal, Refusal::Status(None | Some(500)))
     }
 
     /// Whether it has no such pin.
@@ -146,7 +170,7 @@ fn denied(place: &str, doing: &str, message: &str) -> Error {
         .hint(
             "Look at `API.Authorizations` in the node's configuration: its `AuthSecret` must be what the target's secret says.",
         )
-        .hint(format!("Its `AllowedPaths` must have {PATHS}."))
+        .hint(format!("Its `AllowedPaths` must have {PATHS}, and where an IPNS name is published {NAMES}."))
 }
 
 /// Nothing can be heard from the node.
@@ -163,6 +187,12 @@ pub(super) fn unreachable(place: &str, doing: &str, why: &str, local: bool) -> E
 pub(super) fn stalled(place: &str, doing: &str, seconds: u64) -> Error {
     Error::new(Kind::Node, format!("{doing}: {place} showed no sign of life for {seconds} s"))
         .hint("Look at the node's log and the load of its disk, then try again.")
+}
+
+/// The node is to pin what it has not.
+pub(super) fn hole(place: &str, doing: &str, block: &Cid) -> Error {
+    Error::new(Kind::Node, format!("{doing}: {place} lacks block {block}, and looks for it in the network instead"))
+        .hint("Publish again: the node is asked what it has, and gets what it lacks.")
 }
 
 /// The answer broke off, or the connection did.
@@ -210,6 +240,11 @@ mod tests {
     fn what_a_refusal_means() {
         let said = |message: &str| Answer::read(Some(500), format!("{{\"Message\":\"{message}\"}}").as_bytes());
         assert!(said("block was not found locally (offline): ipld: could not find bafy").is_missing_block());
+        let raw = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+        let hole = format!("error traversing DAG: block was not found locally (offline): ipld: could not find {raw}");
+        assert_eq!(said(&hole).missing_block(), raw.parse().ok());
+        assert_eq!(said(&format!("could not find {raw}")).missing_block(), None);
+        assert!(said(&hole).is_failure() && !Answer::read(Some(403), hole.as_bytes()).is_failure());
         assert!(said("path 'bafy' is not pinned").is_missing_pin());
         assert!(said("not pinned or pinned indirectly").is_missing_pin());
         assert!(!said("'from' cid was not recursively pinned already").is_missing_pin());

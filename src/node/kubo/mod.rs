@@ -12,7 +12,9 @@ mod options;
 mod pins;
 mod reply;
 mod rights;
+mod rising;
 mod rpc;
+mod secrets;
 
 #[cfg(test)]
 mod tests;
@@ -82,8 +84,8 @@ impl Node for Kubo {
         self.control.status().await
     }
 
-    async fn try_rights(&self) -> Vec<Tried> {
-        rights::all(&self.rpc, &self.control).await
+    async fn try_rights(&self, names: bool) -> Vec<Tried> {
+        rights::all(&self.rpc, &self.control, names).await
     }
 
     async fn holds(&self, cid: &Cid) -> Result<bool> {

@@ -22,6 +22,9 @@ pub struct Timeouts {
     pub answer: Duration,
     /// Between two signs of life, while something long goes on that shows its progress.
     pub stall: Duration,
+    /// Without progress of a pin, until it is asked whether all blocks are there: what isn't, the node would look for in the
+    /// network without an end.
+    pub quiet: Duration,
     /// For something long that shows no progress.
     pub walk: Duration,
 }
@@ -32,6 +35,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             answer: Duration::from_mins(1),
             stall: Duration::from_mins(2),
+            quiet: Duration::from_secs(10),
             walk: Duration::from_hours(1),
         }
     }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{self, Answer};
+use super::secrets::Secrets;
 use crate::error::Error;
 
 /// The most bytes of a line.
@@ -48,6 +49,7 @@ impl Failed {
 pub(super) struct Reply {
     place: String,
     doing: String,
+    secrets: Secrets,
     body: reqwest::Body,
     buffer: BytesMut,
     lines: u64,
@@ -56,11 +58,12 @@ pub(super) struct Reply {
 
 impl Reply {
     /// The answer to what `doing` says could fail: `can't pin X`.
-    pub(super) fn new(response: reqwest::Response, place: &str, doing: &str) -> Self {
-        let late = response.headers().get(STREAM_ERROR).map(|value| Answer::late(value.as_bytes()));
+    pub(super) fn new(response: reqwest::Response, place: &str, doing: &str, secrets: Secrets) -> Self {
+        let late = response.headers().get(STREAM_ERROR).map(|value| Answer::late(value.as_bytes()).clean(&secrets));
         Self {
             place: place.to_owned(),
             doing: doing.to_owned(),
+            secrets,
             body: response.into(),
             buffer: BytesMut::new(),
             lines: 0,
@@ -69,7 +72,7 @@ impl Reply {
     }
 
     fn nonsense(&self, why: &str) -> Failed {
-        Failed::Broken(failure::nonsense(&self.place, &self.doing, why))
+        Failed::Broken(failure::nonsense(&self.place, &self.doing, &self.secrets.clean(why)))
     }
 
     /// The next bytes; nothing at the answer's end.
@@ -93,7 +96,7 @@ impl Reply {
                     let trailers = frame.into_trailers().ok();
                     let error = trailers.as_ref().and_then(|trailers| trailers.get(STREAM_ERROR));
                     if let Some(error) = error {
-                        self.late = Some(Answer::late(error.as_bytes()));
+                        self.late = Some(Answer::late(error.as_bytes()).clean(&self.secrets));
                     }
                 }
             }
@@ -168,10 +171,10 @@ impl Reply {
 
     /// All of it as one document.
     pub(super) async fn only<T: DeserializeOwned>(self, most: usize, limit: Duration) -> Result<T, Failed> {
-        let (place, doing) = (self.place.clone(), self.doing.clone());
+        let (place, doing, secrets) = (self.place.clone(), self.doing.clone(), self.secrets.clone());
         let bytes = self.whole(most, limit).await?;
         serde_json::from_slice(&bytes)
-            .map_err(|error| Failed::Broken(failure::nonsense(&place, &doing, &error.to_string())))
+            .map_err(|error| Failed::Broken(failure::nonsense(&place, &doing, &secrets.clean(&error.to_string()))))
     }
 
     /// What it says instead of a success, or as much of it as is read.
@@ -183,6 +186,6 @@ impl Reply {
             let room = ERROR - self.buffer.len();
             self.buffer.extend_from_slice(&data[..data.len().min(room)]);
         }
-        Answer::read(Some(status), &self.buffer)
+        Answer::read(Some(status), &self.buffer).clean(&self.secrets)
     }
 }

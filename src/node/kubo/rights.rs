@@ -2,8 +2,6 @@
 //!
 //! What would change something is called without its argument: Kubo checks the token first, and then says what is missing.
 
-use futures::stream;
-
 use super::control::Control;
 use super::failure;
 use super::import;
@@ -12,34 +10,30 @@ use super::rpc::{Call, Rpc};
 use super::{blocks, pins};
 use crate::error::Result;
 use crate::node::Tried;
-use crate::unixfs::car;
 
 /// The empty block, which every node has.
 const EMPTY_BLOCK: &str = "bafkqaaa";
 
 /// Commands that would change something, with what they are for.
-const CHANGING: [(&str, &str); 5] = [
-    ("pin", "pin/add"),
-    ("move pins", "pin/update"),
-    ("unpin", "pin/rm"),
-    ("publish names", "name/publish"),
-    ("make keys", "key/gen"),
-];
+const CHANGING: [(&str, &str); 3] = [("pin", "pin/add"), ("move pins", "pin/update"), ("unpin", "pin/rm")];
 
-/// Tries each right, in the order in which publishing needs them.
-pub(super) async fn all(rpc: &Rpc, control: &Control) -> Vec<Tried> {
+/// Tries each right, in the order in which publishing needs them; those of IPNS names if it has `names`.
+pub(super) async fn all(rpc: &Rpc, control: &Control, names: bool) -> Vec<Tried> {
     let mut tried = vec![Tried { right: "reach the node", outcome: control.version().await.map(drop) }];
     if tried[0].outcome.is_err() {
         return tried;
     }
     tried.push(Tried { right: "see its state", outcome: control.status().await.map(drop) });
     tried.push(Tried { right: "read blocks", outcome: read(rpc).await });
-    tried.push(Tried { right: "import", outcome: import_nothing(rpc).await });
+    tried.push(Tried { right: "import", outcome: import::import_nothing(rpc).await });
     tried.push(Tried { right: "see pins", outcome: see_pins(rpc).await });
     for (right, command) in CHANGING {
         tried.push(Tried { right, outcome: without_argument(rpc, command).await });
     }
-    tried.push(Tried { right: "list keys", outcome: control.keys().await.map(drop) });
+    if names {
+        tried.push(Tried { right: "list keys", outcome: control.keys().await.map(drop) });
+        tried.push(Tried { right: "publish names", outcome: without_argument(rpc, "name/publish").await });
+    }
     tried
 }
 
@@ -52,13 +46,6 @@ async fn read(rpc: &Rpc) -> Result<()> {
 async fn see_pins(rpc: &Rpc) -> Result<()> {
     let Ok(empty) = EMPTY_BLOCK.parse() else { return Ok(()) };
     pins::one(rpc, &empty).await.map(drop)
-}
-
-/// Imports a CAR without blocks.
-async fn import_nothing(rpc: &Rpc) -> Result<()> {
-    let Ok(empty) = EMPTY_BLOCK.parse() else { return Ok(()) };
-    let header = car::header(&[empty]).into();
-    import::import(rpc, Box::pin(stream::iter([Ok(header)]))).await.map(drop)
 }
 
 async fn without_argument(rpc: &Rpc, command: &str) -> Result<()> {

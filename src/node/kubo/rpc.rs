@@ -12,6 +12,7 @@ use url::Url;
 use super::failure;
 use super::options::{self, Authorisation, KuboOptions, Timeouts};
 use super::reply::{Failed, Reply};
+use super::secrets::Secrets;
 use crate::error::{Error, Kind, Result};
 
 /// How this program names itself. A name with `/kubo/` or `/go-ipfs/` in it would have to be of the node's own version.
@@ -34,6 +35,8 @@ pub(super) struct Rpc {
     client: Client,
     base: Url,
     authorisation: Option<Authorisation>,
+    /// What none of its words may say.
+    pub(super) secrets: Secrets,
     /// Where it is, for people.
     pub(super) place: String,
     /// Whether it is on this machine.
@@ -69,6 +72,7 @@ impl Rpc {
         Ok(Self {
             client,
             base: options::base(&options.url)?,
+            secrets: Secrets::of(authorisation.as_ref()),
             authorisation,
             place: format!("the node at {}", options::shown(&options.url)),
             is_local,
@@ -103,7 +107,7 @@ impl Rpc {
             Err(_) => return Err(Failed::Broken(failure::stalled(&self.place, doing, limit.as_secs()))),
         };
         let status = response.status();
-        let reply = Reply::new(response, &self.place, doing);
+        let reply = Reply::new(response, &self.place, doing, self.secrets.clone());
         if status.as_u16() == 200 {
             Ok(reply)
         } else {

@@ -1,9 +1,9 @@
 //! A disk without room: the words say which disk and how much, nothing half-written stays, and with room it goes on.
 
 use super::local::Local;
-use super::mounts::Mounts;
 use super::upstream::Upstream;
 use super::{files, partials, random, says, sound_blobs};
+use crate::peers::mounts::Mounts;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,9 +1,9 @@
 //! A data directory that can only be read: what reads works, what changes says so.
 
 use super::local::Local;
-use super::mounts::Mounts;
 use super::says;
 use super::upstream::Upstream;
+use crate::peers::mounts::Mounts;
 use crate::peers::{Finished, finish, program, web, wrapped};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;

@@ -1,7 +1,8 @@
 //! Kubo: the IPFS node and gateway, and the second opinion on every CID.
 
-use super::{Daemon, Directory, Finished, command, finish, program, wrapped};
-use std::path::Path;
+use super::mounts::Mounts;
+use super::{Daemon, Directory, Finished, command, finish, free_port, program, wrapped};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// How a node cuts files and directories into blocks.
@@ -26,12 +27,25 @@ impl Profile {
 /// A repository of Kubo without a daemon: loopback only, no bootstrap, no routing.
 pub(crate) struct Repository {
     directory: Directory,
+    /// A disk of its own.
+    disk: Option<Mounts>,
 }
 
 impl Repository {
     /// Makes an empty one.
     pub(crate) fn new(profile: Profile) -> Self {
-        let made = Self { directory: Directory::new() };
+        Self::made(profile, Directory::new(), None)
+    }
+
+    /// Makes an empty one on a disk with room for so many KiB.
+    pub(crate) fn on_disk(profile: Profile, kibibytes: u32) -> Self {
+        let directory = Directory::new();
+        let disk = Mounts::disk(&directory.make("repository"), kibibytes);
+        Self::made(profile, directory, Some(disk))
+    }
+
+    fn made(profile: Profile, directory: Directory, disk: Option<Mounts>) -> Self {
+        let made = Self { directory, disk };
         made.run(&["init", "--profile", &format!("test,{}", profile.name())]).success();
         made.run(&["config", "Routing.Type", "none"]).success();
         made
@@ -40,7 +54,29 @@ impl Repository {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut ipfs = command(program("ipfs"), self.directory.path());
         ipfs.env("IPFS_PATH", self.directory.join("repository")).env("IPFS_TELEMETRY", "off").args(arguments);
-        ipfs
+        match &self.disk {
+            Some(disk) => disk.inside(&ipfs),
+            None => ipfs,
+        }
+    }
+
+    /// Gives its disk room for so many KiB.
+    #[track_caller]
+    pub(crate) fn grow(&self, kibibytes: u32) {
+        let disk = self.disk.as_ref().expect("a disk of its own");
+        disk.shell(&format!("mount -o remount,size={kibibytes}k \"$0\""), &self.directory.join("repository"));
+    }
+
+    /// Lets its RPC listen at the same address each time it starts.
+    pub(crate) fn listen_at_one_port(&self) {
+        let address = format!("/ip4/127.0.0.1/tcp/{}", free_port());
+        self.run(&["config", "Addresses.API", &address]).success();
+    }
+
+    /// The path of a file in it, as it is seen from here.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        let path = self.directory.join("repository").join(name);
+        self.disk.as_ref().map_or_else(|| path.clone(), |disk| disk.seen(&path))
     }
 
     /// Runs `ipfs` with these arguments: in the daemon when one runs.
@@ -99,7 +135,7 @@ impl Repository {
 
 /// A running node.
 pub(crate) struct Kubo {
-    _daemon: Daemon,
+    daemon: Daemon,
     repository: Repository,
     /// Where its RPC listens: `http://127.0.0.1:PORT`.
     pub(crate) api_url: String,
@@ -116,18 +152,22 @@ impl Kubo {
     /// Starts a node on a repository; `names` are host names with the CID that their DNSLink record would give.
     pub(crate) fn from_repository(repository: Repository, names: &[(&str, &str)]) -> Self {
         let map: Vec<String> = names.iter().map(|(host, cid)| format!("{host}:/ipfs/{cid}")).collect();
+        // A daemon that was killed has left them.
+        for file in ["gateway", "api"] {
+            let _ = std::fs::remove_file(repository.path(file));
+        }
         // Not `--offline`: that would switch DNSLink off.
         let mut ipfs = repository.command(&["daemon"]);
         if !map.is_empty() {
             ipfs.env("IPFS_NS_MAP", map.join(","));
         }
         let mut daemon = Daemon::start("kubo", &ipfs, repository.directory.path());
-        let gateway_file = repository.directory.join("repository/gateway");
+        let gateway_file = repository.path("gateway");
         let gateway_url = daemon.wait_for("the gateway's address", || {
             let said = std::fs::read_to_string(&gateway_file).ok()?;
             said.starts_with("http://").then(|| String::from(said.trim().trim_end_matches('/')))
         });
-        let api_file = repository.directory.join("repository/api");
+        let api_file = repository.path("api");
         let api_url = daemon.wait_for("the RPC's address", || {
             let said = std::fs::read_to_string(&api_file).ok()?;
             let (host, port) = said.trim().strip_prefix("/ip4/")?.split_once("/tcp/")?;
@@ -136,7 +176,14 @@ impl Kubo {
         // The files are written before it answers; the empty directory is in every repository.
         daemon.wait_for_url(&format!("{gateway_url}/ipfs/bafyaabakaieac"));
         daemon.wait_for("ready", || daemon_is_ready(&api_url));
-        Self { _daemon: daemon, repository, api_url, gateway_url }
+        Self { daemon, repository, api_url, gateway_url }
+    }
+
+    /// Kills it as a power cut does, and starts it again on what it has written.
+    pub(crate) fn killed_and_started(self) -> Self {
+        let Self { daemon, repository, .. } = self;
+        drop(daemon);
+        Self::from_repository(repository, &[])
     }
 
     /// Its repository, for the calls that work with and without a daemon.

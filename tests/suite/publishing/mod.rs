@@ -3,7 +3,9 @@
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
 mod broken;
+mod faults;
 mod nodes;
+mod secrets;
 mod story;
 mod world;
 

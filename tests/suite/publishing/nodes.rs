@@ -8,26 +8,34 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 /// A registry, an empty catalog, and a target `home` that keeps three roots.
-struct Harbour {
-    registry: DockerRegistry,
-    roadstead: Roadstead,
-    kubo: Kubo,
+pub(super) struct Harbour {
+    pub(super) registry: DockerRegistry,
+    pub(super) roadstead: Roadstead,
+    pub(super) kubo: Kubo,
 }
 
 impl Harbour {
     fn new() -> Self {
-        let made =
-            Self { registry: DockerRegistry::plain(), roadstead: Roadstead::new(), kubo: Kubo::start(Profile::V1) };
-        made.roadstead.ok(&["target", "add", "home", "--kubo", &made.kubo.api_url, "--keep", "3", "--ipns", "self"]);
+        let kubo = Kubo::start(Profile::V1);
+        let url = kubo.api_url.clone();
+        Self::at(kubo, &url, &["--ipns", "self"])
+    }
+
+    /// With this node, reached by this URL, and more settings of the target.
+    pub(super) fn at(kubo: Kubo, url: &str, settings: &[&str]) -> Self {
+        let made = Self { registry: DockerRegistry::plain(), roadstead: Roadstead::new(), kubo };
+        let mut words = vec!["target", "add", "home", "--kubo", url, "--keep", "3"];
+        words.extend(settings);
+        made.roadstead.ok(&words);
         made
     }
 
     /// Puts an image with these words into the upstream registry, and mirrors it; gives the root.
-    fn mirror(&self, repository: &str, words: &str) -> String {
+    pub(super) fn mirror(&self, repository: &str, words: &str) -> String {
         self.push(repository, &Layout::saying(words))
     }
 
-    fn push(&self, repository: &str, layout: &Layout) -> String {
+    pub(super) fn push(&self, repository: &str, layout: &Layout) -> String {
         self.registry.push(layout, "1", repository);
         self.roadstead.add(&format!("{}/{repository}:1", self.registry.host()));
         self.roadstead.root()

@@ -23,16 +23,20 @@ pub(super) struct World {
 impl World {
     /// An upstream registry, an empty catalog, and a target `home`: a node whose gateway finds names in the zone.
     pub(super) fn new() -> Self {
-        let (registry, roadstead, knot) = (DockerRegistry::plain(), Roadstead::new(), Knot::start(DOMAIN));
+        let world = Self::of(DockerRegistry::plain(), Repository::new(Profile::V1));
+        world.add_target("home", &world.kubo, &["--keep", "3", "--ipns", "self"]);
+        world
+    }
+
+    /// The same with this upstream and this node, and without a target.
+    pub(super) fn of(registry: DockerRegistry, repository: Repository) -> Self {
+        let (roadstead, knot) = (Roadstead::new(), Knot::start(DOMAIN));
         let doh = Dnsdist::start(knot.port());
-        let repository = Repository::new(Profile::V1);
         let resolvers = format!("{{\"test.\":\"{}\"}}", doh.url);
         repository.run(&["config", "--json", "DNS.Resolvers", &resolvers]).success();
         repository.run(&["config", "DNS.MaxCacheTTL", "0s"]).success();
         let kubo = Kubo::from_repository(repository, &[]);
-        let world = Self { registry, roadstead, knot, kubo, _doh: doh };
-        world.add_target("home", &world.kubo, &["--keep", "3", "--ipns", "self"]);
-        world
+        Self { registry, roadstead, knot, kubo, _doh: doh }
     }
 
     /// Adds a target that moves the zone's record.

@@ -106,6 +106,65 @@ async fn garbage_that_is_collected_before_the_pin_is_handed_over_again() {
     assert_whole(&node, &root_of(&yard));
 }
 
+/// Kubo says nothing of what it lacks below the root, and looks for it.
+#[tokio::test]
+async fn a_node_that_searches_for_what_it_lost_gets_it_again() {
+    let (yard, quay, node, zone, former) = moored().await;
+    node.state().searches = true;
+    // Several steps, so that temporary roots are lost too.
+    for repository in ["buoy", "chart"] {
+        yard.put(repository, "1", &index(repository));
+        yard.add(&[&format!("{repository}:1")]).await;
+    }
+    let mut times = 2;
+    let mut lose = move |name: &str, state: &mut super::fake_node::State| {
+        if name == "pin_update" && times > 0 {
+            times -= 1;
+            state.collect_garbage();
+        }
+        Answer::Go
+    };
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert!(plan.targets[0].chain.len() > 1);
+    node.intercept(move |name, state| lose(name, state));
+    tokio::time::pause();
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    tokio::time::resume();
+    // Twice is too often, and said.
+    let (at, error) = failed(outcome);
+    assert_eq!((at, error.kind()), (Step::Pin, Kind::Node));
+    assert!(error.to_string().contains("lost"), "{error}");
+    assert_former(&node, &zone, &former);
+    let outcome = publish(&yard.engine, &quay).await;
+    assert!(outcome.targets[0].notes.is_empty(), "{outcome:?}");
+    assert_whole(&node, &root_of(&yard));
+}
+
+/// Its pin says that it has the former root, and it has not all of it.
+#[tokio::test]
+async fn a_former_root_with_a_hole_is_not_gone_on_from() {
+    let (yard, quay, node, zone, former) = moored().await;
+    node.state().searches = true;
+    let lost = {
+        let mut state = node.state();
+        let blocks = state.closure(&former);
+        let directories: Vec<Cid> =
+            blocks.into_iter().filter(|cid| *cid != former && cid.codec() != crate::unixfs::RAW).collect();
+        for cid in &directories {
+            state.blocks.remove(cid);
+        }
+        directories
+    };
+    assert!(!lost.is_empty());
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert_eq!(plan.targets[0].former, None);
+    assert!(plan.targets[0].notes.iter().any(|note| note.contains("whole")), "{:?}", plan.targets[0].notes);
+    publish(&yard.engine, &quay).await;
+    let root = root_of(&yard);
+    node.state().closure(&root);
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{root}")]);
+}
+
 #[tokio::test]
 async fn a_pin_of_another_writer_is_noticed() {
     let (yard, quay, node, zone, former) = moored().await;

@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) read: u64,
     /// Calls, by name.
     pub(super) calls: Vec<String>,
+    /// Looks for what it lacks in the network, as Kubo does, instead of saying so.
+    pub(super) searches: bool,
     /// Says yes to every block, and keeps none.
     pub(super) lies: bool,
 }
@@ -76,6 +78,11 @@ impl FakeNode {
     /// Says when a call hangs.
     pub(super) async fn hung(&self) {
         self.hung.notified().await;
+    }
+
+    /// What came of a walk: what is not here is looked for without an end.
+    async fn found(&self, walked: Result<()>) -> Result<()> {
+        if walked.is_err() && self.state().searches { std::future::pending().await } else { walked }
     }
 
     async fn call(&self, name: &str) -> Result<()> {
@@ -170,7 +177,7 @@ impl Node for FakeNode {
         Ok(Status { agent: "fake".into(), peer_id: "x".into(), peers: None, repository_size: 0, storage_max: None })
     }
 
-    async fn try_rights(&self) -> Vec<Tried> {
+    async fn try_rights(&self, _: bool) -> Vec<Tried> {
         Vec::new()
     }
 
@@ -243,13 +250,16 @@ impl Node for FakeNode {
     async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
         self.call("pin_update").await?;
         {
-            let mut state = self.state();
-            let Some(name) = state.pins.get(from).cloned() else {
-                return Err(Error::new(Kind::Node, "'from' cid was not recursively pinned already"));
+            let (name, walked) = {
+                let mut state = self.state();
+                let Some(name) = state.pins.get(from).cloned() else {
+                    return Err(Error::new(Kind::Node, "'from' cid was not recursively pinned already"));
+                };
+                let walked = if state.lies { Ok(()) } else { state.difference(*from, *to) };
+                (name, walked)
             };
-            if !state.lies {
-                state.difference(*from, *to)?;
-            }
+            self.found(walked).await?;
+            let mut state = self.state();
             state.pins.entry(*to).or_insert(name);
         }
         self.call("pinned").await?;

@@ -54,13 +54,15 @@ impl Node for Holding {
         })
     }
 
-    async fn try_rights(&self) -> Vec<Tried> {
+    async fn try_rights(&self, names: bool) -> Vec<Tried> {
         let forbidden = *self.forbidden.lock().unwrap();
         let outcome = |right| match forbidden {
             Some(it) if it == right => Err(Error::new(Kind::Auth, "http://node.test refuses it")),
             _ => Ok(()),
         };
-        ["read blocks", "import", "pin"].map(|right| Tried { right, outcome: outcome(right) }).into()
+        let mut rights = vec!["read blocks", "import", "pin"];
+        rights.extend(names.then_some("publish names"));
+        rights.into_iter().map(|right| Tried { right, outcome: outcome(right) }).collect()
     }
 
     async fn holds(&self, cid: &Cid) -> Result<bool> {

@@ -7,21 +7,96 @@ use crate::node::Node as _;
 
 #[tokio::test]
 async fn lines_end() {
-    let pin = format!("{{\"Cid\":\"{}\",\"Name\":\"x\",\"Type\":\"recursive\"}}\n", foobar());
     for (wanted, words) in [
         (Answer::Endless(head("200 OK"), chunk("aaaaaaaa")), "more than 64 KiB"),
-        (ok(&format!("{{\"Cid\":\"{}\"}}\n", "a".repeat(70_000))), "more than 64 KiB"),
+        (ok(&format!("{{\"Progress\":\"{}\"}}\n", "a".repeat(70_000))), "more than 64 KiB"),
         (Answer::Endless(head("200 OK"), chunk(&"\n".repeat(50_000))), "lines without end"),
-        (Answer::Endless(head("200 OK"), chunk(&pin.repeat(1000))), "more pins than"),
-        (Answer::Hang([head("200 OK"), chunk("{\"Cid\":")].concat()), "no sign of life"),
+        (Answer::Hang([head("200 OK"), chunk("{\"Progress\":")].concat()), "no sign of life"),
         (Answer::Hang(Vec::new()), "no sign of life"),
-        (ok("{\"Cid\":\"nonsense\",\"Type\":\"recursive\"}\n"), "a pin of no CID"),
         (ok("[1,2]\n"), "no Kubo says"),
         (Answer::Raw(b"nonsense\r\n\r\n".to_vec()), "broke off"),
     ] {
         let server = Server::start(move |_| wanted.clone()).await;
+        is_node_error(through_proxy(&server).pin_add(&foobar(), "x", &|_| ()).await, words);
+    }
+}
+
+/// A server that never gets on with a pin, and answers this about the blocks.
+async fn stuck(stat: Answer) -> Server {
+    Server::start(move |request| match &request.target {
+        target if target.contains("pin/add") => Answer::Slow(head("200 OK"), chunk("{\"Progress\":3}\n")),
+        _ => stat.clone(),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_pin_that_gets_nowhere_is_given_up() {
+    let hole = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+    let missing = format!("{{\"Message\":\"block was not found locally (offline): ipld: could not find {hole}\"}}");
+    for (stat, words) in [
+        (answer("500 Internal Server Error", &missing), hole),
+        (answer("500 Internal Server Error", "{\"Message\":\"input/output error\"}"), "input/output error"),
+        (ok("{\"UniqueBlocks\":3}"), "no sign of life"),
+        (answer("403 Forbidden", "no"), "no sign of life"),
+        (answer("502 Bad Gateway", "no"), "no sign of life"),
+        (Answer::Hang(Vec::new()), "no sign of life"),
+        (Answer::Raw(Vec::new()), "no sign of life"),
+    ] {
+        let (told, server) = (std::sync::atomic::AtomicU64::new(0), stuck(stat).await);
+        let note = |_| {
+            told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        };
+        is_node_error(through_proxy(&server).pin_add(&foobar(), "x", &note).await, words);
+        assert_eq!(told.into_inner(), 1, "the same number is no progress");
+        let stat = server.received().into_iter().find(|request| request.target.contains("dag/stat"));
+        let query = format!("/proxy/api/v0/dag/stat?arg={}&offline=true&progress=false", foobar());
+        assert!(stat.is_none_or(|stat| stat.target == query));
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_pins_is_whole_or_none() {
+    let pin = format!("\"{}\":{{\"Name\":\"x\",\"Type\":\"recursive\"}}", foobar());
+    let closed = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+    let cut = |body: &str| Answer::Raw([&closed[..], body.as_bytes()].concat());
+    for (wanted, words) in [
+        (
+            Answer::Endless([head("200 OK"), chunk("{\"Keys\":{")].concat(), chunk(&"x".repeat(1 << 20))),
+            "more than it could",
+        ),
+        (cut(&format!("{{\"Keys\":{{{pin}")), "no Kubo says"),
+        (cut(&format!("{{\"Keys\":{{{pin},")), "no Kubo says"),
+        (cut(&format!("{{\"Keys\":{{{pin}}}")), "no Kubo says"),
+        (cut(""), "no Kubo says"),
+        // What a list in lines begins with is not half of one.
+        (cut(&format!("{{\"Cid\":\"{}\",\"Type\":\"recursive\"}}\n", foobar()).repeat(2)), "no Kubo says"),
+        (Answer::Hang([head("200 OK"), chunk("{\"Keys\":")].concat()), "no sign of life"),
+        (ok("{\"Keys\":{\"nonsense\":{\"Type\":\"recursive\"}}}"), "a pin of no CID"),
+        (ok("[1,2]"), "no Kubo says"),
+    ] {
+        let server = Server::start(move |_| wanted.clone()).await;
         is_node_error(through_proxy(&server).pins("x").await, words);
     }
+    let server = Server::start(|_| ok("{}\n")).await;
+    assert_eq!(through_proxy(&server).pins("x").await.unwrap(), []);
+    // As many as anybody has, with names as long as they get.
+    let many: Vec<String> = (0..100_000_u32)
+        .map(|number| {
+            let hash: [u8; 32] = sha2::Digest::finalize(sha2::Digest::chain_update(
+                <sha2::Sha256 as sha2::Digest>::new(),
+                number.to_be_bytes(),
+            ))
+            .into();
+            let cid = cid::Cid::new_v1(crate::unixfs::RAW, cid::multihash::Multihash::wrap(0x12, &hash).unwrap());
+            format!("\"{cid}\":{{\"Type\":\"recursive\",\"Name\":\"{}\"}}", "x".repeat(255))
+        })
+        .collect();
+    let body = format!("{{\"Keys\":{{{}}}}}", many.join(","));
+    let server = Server::start(move |_| ok(&body)).await;
+    let options = super::KuboOptions::new(format!("{}/proxy", server.url).parse().unwrap());
+    let pins = super::Kubo::new(&options).unwrap().pins(&"x".repeat(255)).await.unwrap();
+    assert_eq!(pins.len(), 100_000);
 }
 
 #[tokio::test]
@@ -90,7 +165,7 @@ async fn rights_are_tried_without_changing_anything() {
         _ => answer("403 Forbidden", "Kubo RPC Access Denied: no"),
     })
     .await;
-    let tried = through_proxy(&server).try_rights().await;
+    let tried = through_proxy(&server).try_rights(true).await;
     let outcome = |right: &str| tried.iter().find(|tried| tried.right == right).unwrap().outcome.as_ref();
     assert!(outcome("reach the node").is_ok() && outcome("pin").is_ok() && outcome("move pins").is_ok());
     for right in ["import", "read blocks", "publish names", "list keys", "see its state"] {

@@ -98,3 +98,24 @@ async fn a_refused_token_is_named() {
     let error = kubo_at(&server.url, Some("bearer:wrong")).import(car(&["x"])).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Auth);
 }
+
+#[tokio::test]
+async fn a_refusal_that_was_lost_is_asked_for_again() {
+    for (small, kind, words) in [
+        (answer("403 Forbidden", "no"), Kind::Auth, "refuses our credentials"),
+        (answer("404 Not Found", "404 page not found"), Kind::Node, "no such command"),
+        (ok(STATS), Kind::Node, "broke off"),
+    ] {
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let server = Server::start(move |_| {
+            let is_first = first.swap(false, std::sync::atomic::Ordering::Relaxed);
+            if is_first { Answer::Cut } else { small.clone() }
+        })
+        .await;
+        let error = through_proxy(&server).import(endless()).await.unwrap_err();
+        assert!(error.kind() == kind && error.to_string().contains(words), "{error}");
+        let second = &server.received()[1];
+        let prefix = b"Content-Type: application/octet-stream";
+        assert!(second.body.windows(prefix.len()).any(|window| window == prefix) && second.body.len() < 1000);
+    }
+}

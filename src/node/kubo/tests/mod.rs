@@ -23,7 +23,7 @@ fn foobar() -> Cid {
 /// A Kubo there, which may take a second for anything.
 fn kubo_at(url: &str, secret: Option<&str>) -> Kubo {
     let second = Duration::from_secs(1);
-    let timeouts = Timeouts { connect: second, answer: second, stall: second, walk: second };
+    let timeouts = Timeouts { connect: second, answer: second, stall: second, quiet: second / 2, walk: second };
     let options = KuboOptions { url: url.parse().unwrap(), authorisation: secret.map(Into::into), timeouts };
     Kubo::new(&options).unwrap()
 }

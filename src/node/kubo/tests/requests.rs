@@ -21,7 +21,7 @@ fn honest(request: &Received) -> Answer {
         "block/get" => ok("foobar"),
         "pin/add" => ok(&format!("{{\"Progress\":3}}\n{{\"Progress\":7,\"Bytes\":9}}\n{pins}\n")),
         "pin/update" | "pin/rm" => ok(&pins),
-        "pin/ls" => ok(&format!("{{\"Cid\":\"{cid}\",\"Name\":\"mine\",\"Type\":\"recursive\"}}\n")),
+        "pin/ls" => ok(&format!("{{\"Keys\":{{\"{cid}\":{{\"Name\":\"mine\",\"Type\":\"recursive\"}}}}}}\n")),
         "key/list" => ok(r#"{"Keys":[{"Name":"self","Id":"k51a"}]}"#),
         "key/gen" => ok(r#"{"Name":"new","Id":"k51b"}"#),
         "name/publish" => ok(r#"{"Name":"k51a","Value":"/ipfs/x"}"#),
@@ -203,5 +203,5 @@ async fn an_error_after_the_beginning_is_one() {
     let error = through_proxy(&server).pin_add(&foobar(), "x", &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("disk quota exceeded"), "{error}");
     assert!(error.hints()[0].contains("disk is full"));
-    is_node_error(through_proxy(&server).pins("x").await, "missing field");
+    is_node_error(through_proxy(&server).pins("x").await, "disk quota exceeded");
 }

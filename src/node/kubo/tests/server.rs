@@ -37,10 +37,14 @@ pub(super) enum Answer {
     Raw(Vec<u8>),
     /// These bytes, then these again and again.
     Endless(Vec<u8>, Vec<u8>),
+    /// These bytes, then these ten times a second.
+    Slow(Vec<u8>, Vec<u8>),
     /// These bytes, then nothing more on an open connection.
     Hang(Vec<u8>),
     /// Nothing, and no byte of the body is read.
     Deaf,
+    /// The end of the connection, before the body has come.
+    Cut,
 }
 
 /// A head with this status for a body in chunks.
@@ -129,6 +133,10 @@ async fn serve(
         body: bytes[end + 4..].to_vec(),
     };
     let wanted = answer(&request);
+    if matches!(wanted, Answer::Cut) {
+        note.lock().unwrap().push(request);
+        return Ok(());
+    }
     if matches!(wanted, Answer::Deaf) {
         note.lock().unwrap().push(request);
         return std::future::pending().await;
@@ -147,10 +155,17 @@ async fn serve(
                 connection.write_all(&again).await?;
             }
         }
+        Answer::Slow(bytes, again) => {
+            connection.write_all(&bytes).await?;
+            loop {
+                connection.write_all(&again).await?;
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
         Answer::Hang(bytes) => {
             connection.write_all(&bytes).await?;
             std::future::pending().await
         }
-        Answer::Deaf => Ok(()),
+        Answer::Deaf | Answer::Cut => Ok(()),
     }
 }

@@ -1,17 +1,17 @@
 //! Mounts of a test's own: a small disk, a disk that can only be read. Nobody else sees them, and they end with the test.
 
-use crate::peers::{Finished, finish, program, wait_for, wrapped};
+use super::{Finished, finish, program, wait_for, wrapped};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A mount namespace, kept by a process that waits for its input to end.
-pub(super) struct Mounts {
+pub(crate) struct Mounts {
     keeper: Child,
 }
 
 impl Mounts {
     /// Makes one and mounts in it by this line of shell, in which `$0` is `path`.
-    pub(super) fn new(line: &str, path: &Path) -> Self {
+    pub(crate) fn new(line: &str, path: &Path) -> Self {
         let ready = path.with_extension("ready");
         let mut keeper = Command::new(program("setpriv"));
         keeper.args(["--pdeathsig", "KILL", "--"]).arg(program("unshare")).arg("--mount");
@@ -29,17 +29,17 @@ impl Mounts {
     }
 
     /// A disk with room for so many KiB at `path`.
-    pub(super) fn disk(path: &Path, kibibytes: u32) -> Self {
+    pub(crate) fn disk(path: &Path, kibibytes: u32) -> Self {
         Self::new(&format!("mount -t tmpfs -o size={kibibytes}k,mode=755 none \"$0\""), path)
     }
 
     /// What is at `path` already, only to be read.
-    pub(super) fn read_only(path: &Path) -> Self {
+    pub(crate) fn read_only(path: &Path) -> Self {
         Self::new("mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\"", path)
     }
 
     /// The same command where these mounts are.
-    pub(super) fn inside(&self, command: &Command) -> Command {
+    pub(crate) fn inside(&self, command: &Command) -> Command {
         let pid = self.keeper.id().to_string();
         let user: &[&str] =
             if rustix::process::geteuid().is_root() { &[] } else { &["--user", "--preserve-credentials"] };
@@ -52,20 +52,20 @@ impl Mounts {
     }
 
     /// Runs the command there to its end.
-    pub(super) fn run(&self, command: &Command) -> Finished {
+    pub(crate) fn run(&self, command: &Command) -> Finished {
         finish(&self.inside(command))
     }
 
     /// Runs a line of shell there, in which `$0` is `path`.
     #[track_caller]
-    pub(super) fn shell(&self, line: &str, path: &Path) {
+    pub(crate) fn shell(&self, line: &str, path: &Path) {
         let mut shell = Command::new("sh");
         shell.args(["-c", line]).arg(path).current_dir("/").env("PATH", std::env::var_os("PATH").unwrap_or_default());
         self.run(&shell).success();
     }
 
     /// The same path as others see it.
-    pub(super) fn seen(&self, path: &Path) -> PathBuf {
+    pub(crate) fn seen(&self, path: &Path) -> PathBuf {
         Path::new("/proc")
             .join(self.keeper.id().to_string())
             .join("root")
