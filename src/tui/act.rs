@@ -98,7 +98,9 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         }
         Command::Theme => next_theme(app),
         Command::Palette | Command::Help => {
-            let palette = Palette::new(&app.keymap, app.contexts(), command == Command::Help);
+            let help = command == Command::Help;
+            let history = if help { &[] } else { app.remembered.typed() };
+            let palette = Palette::new(&app.keymap, app.contexts(), help, history);
             app.dialogs.push(Dialog::Palette(palette));
             Vec::new()
         }
@@ -294,6 +296,15 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
     Ok(Request::Add(requests))
 }
 
+/// Verbs of the command line that the palette takes.
+const VERBS: [&str; 9] = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
+
+/// Whether this begins with a verb that is one here.
+pub(super) fn is_verb(text: &str) -> bool {
+    let verb = text.split(' ').next().unwrap_or(text);
+    VERBS.contains(&verb) || matches!(verb, "check" | "q")
+}
+
 /// A verb of the command line that was typed into the palette.
 pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -316,8 +327,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         "quit" | "q" => return act(app, Command::Quit),
         _ => {
             let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
-            let verbs = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
-            Err(match nearest(verb, verbs) {
+            Err(match nearest(verb, VERBS) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
                 None => error
                     .hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.")

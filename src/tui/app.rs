@@ -10,6 +10,7 @@ use super::glyphs::Glyphs;
 use super::keymap::Keymap;
 use super::problem::Problem;
 use super::question::{Check, Question};
+use super::remembered::{Memorable, Remembered};
 use super::serving::Serving;
 use super::state::images::Images;
 use super::state::jobs::Jobs;
@@ -143,14 +144,16 @@ pub struct App {
     pub can_serve: bool,
     /// Whether the registry is served on this machine.
     pub serving: Serving,
+    /// What is known from one start to the next.
+    pub remembered: Remembered,
     /// Lines that are not in the file of the log yet.
     pub(super) unwritten: Vec<Line>,
     /// Something has been asked of the catalog and is not answered.
     pub(super) stale: bool,
     /// This machine was looked at, or is being.
     pub(super) looked: bool,
-    /// How many requests are remembered outside as running.
-    pub(super) remembered: usize,
+    /// How many requests are noted outside as running.
+    pub(super) noted: usize,
     /// The next number of a question, plan or job.
     pub(super) next: u64,
 }
@@ -173,7 +176,7 @@ impl App {
             environment: None,
             waits: None,
             looked: false,
-            remembered: 0,
+            noted: 0,
             look: beginning.look,
             theme: beginning.theme,
             colour: beginning.colour,
@@ -186,12 +189,33 @@ impl App {
             log_file: None,
             can_serve: false,
             serving: Serving::Off,
+            remembered: Remembered::default(),
             unwritten: Vec::new(),
             stale: true,
             next: 1,
         };
         app.resize(beginning.size);
         app
+    }
+
+    /// Takes what is known from the last start.
+    pub fn recall(&mut self, remembered: Remembered) {
+        self.images.set_orders(remembered.orders());
+        self.remembered = remembered;
+    }
+
+    /// Remembers this for the next start.
+    pub(super) fn keep(&mut self, what: Memorable) -> Effect {
+        self.remembered.take(&what);
+        Effect::Keep(what)
+    }
+
+    /// How lists are sorted, if that is not what is remembered.
+    pub(super) fn sorted_anew(&mut self) -> Option<Effect> {
+        let orders = self.images.orders();
+        let known = self.remembered.orders();
+        let same = (known.repositories(), known.tags()) == (orders.repositories(), orders.tags());
+        (!same).then(|| self.keep(Memorable::Orders(orders)))
     }
 
     pub(super) fn resize(&mut self, size: (u16, u16)) {

@@ -7,6 +7,7 @@ use super::dialog::confirm::Answer;
 use super::dialog::prompt::Purpose;
 use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
 use super::effect::Effect;
+use super::remembered::Memorable;
 use super::{act, adding};
 
 /// A key goes to the topmost dialog, which was taken off.
@@ -44,8 +45,16 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         Dialog::Prompt(prompt) => prompted(app, prompt, key),
         Dialog::Palette(mut palette) => match palette.key(key) {
             palette::Choice::Closed => Vec::new(),
-            palette::Choice::Command(command) => act::act(app, command),
-            palette::Choice::Typed(text) => act::typed(app, &text),
+            palette::Choice::Command(command) => {
+                let line = Memorable::Typed(command.entry().id.to_owned());
+                let kept = (!palette.help).then(|| app.keep(line));
+                kept.into_iter().chain(act::act(app, command)).collect()
+            }
+            palette::Choice::Typed(text) => {
+                // What was no command may be anything, and is not kept.
+                let kept = act::is_verb(&text).then(|| app.keep(Memorable::Typed(text.clone())));
+                kept.into_iter().chain(act::typed(app, &text)).collect()
+            }
             palette::Choice::Stay => {
                 app.dialogs.push(Dialog::Palette(palette));
                 Vec::new()

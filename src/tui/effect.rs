@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::question::Question;
+use super::remembered::Memorable;
 use super::work::{JobId, Plan, Request};
 
 /// An effect.
@@ -18,6 +19,8 @@ pub enum Effect {
     Rest(u64),
     /// Remember these requests as those that run: what is cut by a kill is offered again at the next start.
     Remember(Vec<Request>),
+    /// Remember this for the next start.
+    Keep(Memorable),
     /// Run a plan as a job.
     Start(JobId, Box<Plan>),
     /// Cancel a job.

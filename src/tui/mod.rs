@@ -24,6 +24,7 @@ pub mod log_feed;
 pub mod message;
 pub mod problem;
 pub mod question;
+pub mod remembered;
 pub mod serving;
 pub mod state;
 pub mod text_field;
@@ -37,6 +38,7 @@ mod cells;
 mod dialog_keys;
 mod environment;
 mod fault;
+mod memory;
 mod owner;
 mod perform;
 mod publishing;
@@ -151,9 +153,11 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         zone: jiff::tz::TimeZone::system(),
     });
     (app.log_file, app.can_serve) = (log_file, options.server.is_some());
+    let memory = memory::Memory::of(engine.data_dir(), false);
+    app.recall(memory.read());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };
     let inputs = Inputs { events: EventStream::new(), messages, sender };
-    let extras = perform::Extras { variables: options.variables, server: options.server };
+    let extras = perform::Extras { variables: options.variables, server: options.server, memory };
     run::run(app, &mut owner, inputs, engine, places, extras).await
 }

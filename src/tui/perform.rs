@@ -13,9 +13,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::dialog::form::Draft;
+use super::memory::Memory;
 use super::message::Msg;
 use super::problem::Problem;
 use super::question::{Answer, Question};
+use super::remembered::Memorable;
 use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::catalog::targets::Secret;
@@ -57,6 +59,8 @@ pub(super) struct Extras {
     pub(super) variables: Variables,
     /// What serves the registry on this machine.
     pub(super) server: Option<Arc<dyn Server>>,
+    /// What is known from one start to the next.
+    pub(super) memory: Memory,
 }
 
 /// What plans are run with.
@@ -180,6 +184,11 @@ impl Performer {
             let _ = handle.block_on(follow);
             let _ = messages.send(Msg::Ended(id, ended.map_err(Problem::from)));
         });
+    }
+
+    /// Remembers this for the next start.
+    pub(super) fn keep(&self, what: &Memorable) {
+        self.extras.memory.keep(what);
     }
 
     /// Starts serving, or stops it.

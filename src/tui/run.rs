@@ -152,7 +152,7 @@ where
         }
     };
     performer.stop_serving();
-    let cut = app.remembered;
+    let cut = app.noted;
     if !finish {
         performer.cancel_all();
     }
@@ -200,6 +200,7 @@ fn perform<F: Face>(
         Effect::Forget(ticket) => performer.forget(ticket),
         Effect::Rest(number) => performer.rest(number),
         Effect::Remember(requests) => unfinished.remember(&requests),
+        Effect::Keep(what) => performer.keep(&what),
         Effect::Start(id, plan) => performer.start(id, plan),
         Effect::Cancel(id) => performer.cancel(id),
         Effect::Copy(text) => face.copy(&text).context(words)?,

@@ -33,6 +33,7 @@ impl App {
             self.images.scroll_end = super::view::details_end(self);
             self.images.scroll = self.images.scroll.min(self.images.scroll_end);
         }
+        effects.extend(self.sorted_anew());
         effects.extend(self.wants());
         effects
     }
@@ -267,10 +268,10 @@ impl App {
     /// What runs is remembered outside: what is cut by a kill is offered again at the next start.
     fn remember(&mut self) -> Option<Effect> {
         let requests: Vec<Request> = self.jobs.running().filter_map(|job| job.request.clone()).collect();
-        if requests.is_empty() && self.remembered == 0 {
+        if requests.is_empty() && self.noted == 0 {
             return None;
         }
-        self.remembered = requests.len();
+        self.noted = requests.len();
         Some(Effect::Remember(requests))
     }
 

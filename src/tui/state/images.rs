@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::command::{Command, Context};
-use super::super::list::{Span, Window};
+use super::super::list::Window;
 use super::super::question::{Answer, Question};
-use super::marks::Marks;
+use super::super::remembered::Orders;
+use super::listing::Listing;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
 
@@ -21,110 +22,9 @@ pub enum Level {
     Details,
 }
 
-/// A list with its filter and order.
-#[derive(Debug, Clone)]
-pub struct Listing<T, Order> {
-    /// The rows.
-    pub window: Window<T>,
-    /// Only what contains this.
-    pub filter: String,
-    /// The order.
-    pub order: Order,
-    /// The order turned around.
-    pub descending: bool,
-    /// Marked rows.
-    pub marks: Marks,
-    /// These rows are to be marked, also those that are not loaded: their names are to be asked for.
-    pub marking: Option<Span>,
-    /// The row that was marked last: a range begins there.
-    anchor: u64,
-}
-
-impl<T, Order: Default> Default for Listing<T, Order> {
-    fn default() -> Self {
-        Self {
-            window: Window::default(),
-            filter: String::new(),
-            order: Order::default(),
-            descending: false,
-            marks: Marks::default(),
-            marking: None,
-            anchor: 0,
-        }
-    }
-}
-
-impl<T, Order: Copy + PartialEq> Listing<T, Order> {
-    fn turn(&mut self) {
-        self.descending = !self.descending;
-        self.window.reset();
-    }
-
-    fn step(&mut self, orders: &[Order], forward: bool) {
-        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
-        let next = if forward { place + 1 } else { place + orders.len() - 1 };
-        self.order = orders[next % orders.len()];
-        self.descending = false;
-        self.window.reset();
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        filter.clone_into(&mut self.filter);
-        self.window.reset();
-    }
-
-    /// Sorts by this, or turns the order around if it is that already.
-    fn sort(&mut self, order: Order) {
-        if self.order == order {
-            self.turn();
-        } else {
-            (self.order, self.descending) = (order, false);
-            self.window.reset();
-        }
-    }
-
-    fn toggle(&mut self, row: Option<(String, u64)>) {
-        if let Some((name, bytes)) = row {
-            self.marks.toggle(name, bytes);
-            self.anchor = self.window.cursor();
-            self.window.move_by(1);
-        }
-    }
-
-    /// Marks the rows from the one that was marked last to the one under the cursor.
-    fn mark_range(&mut self) {
-        let (from, to) = (self.anchor.min(self.window.cursor()), self.anchor.max(self.window.cursor()));
-        self.marking = Some(Span { offset: from, limit: to - from + 1 });
-        self.anchor = self.window.cursor();
-    }
-
-    /// Takes rows that were asked for to be marked.
-    fn mark(&mut self, span: Span, rows: Vec<(String, u64)>) {
-        if span == ALL {
-            self.marks.toggle_all(rows);
-        } else {
-            self.marks.add(rows);
-        }
-    }
-
-    /// Marks every row; those that are not loaded have to be asked for.
-    fn toggle_all(&mut self, loaded: Vec<(String, u64)>) {
-        if loaded.len() as u64 == self.window.total() {
-            self.marks.toggle_all(loaded);
-        } else if self.marks.len() as u64 == self.window.total() {
-            self.marks.clear();
-        } else {
-            self.marking = Some(ALL);
-        }
-    }
-}
-
 const REPOSITORY_ORDERS: [RepositoryOrder; 4] =
     [RepositoryOrder::Name, RepositoryOrder::Images, RepositoryOrder::Size, RepositoryOrder::Added];
 const IMAGE_ORDERS: [ImageOrder; 3] = [ImageOrder::Tag, ImageOrder::Size, ImageOrder::Added];
-
-/// Every row there is.
-const ALL: Span = Span { offset: 0, limit: u64::MAX };
 
 /// The view.
 #[derive(Debug, Default)]
@@ -190,6 +90,18 @@ impl Images {
             Level::Repositories => self.repositories.set_filter(filter),
             Level::Tags | Level::Details => self.tags.set_filter(filter),
         }
+    }
+
+    /// How the lists are sorted.
+    pub fn orders(&self) -> Orders {
+        let (repositories, tags) = (&self.repositories, &self.tags);
+        Orders::new((repositories.order, repositories.descending), (tags.order, tags.descending))
+    }
+
+    /// Sorts the lists.
+    pub fn set_orders(&mut self, orders: &Orders) {
+        (self.repositories.order, self.repositories.descending) = orders.repositories();
+        (self.tags.order, self.tags.descending) = orders.tags();
     }
 
     /// How many rows the lists have on the screen.
@@ -401,8 +313,7 @@ impl Images {
                 let Some(row) = self.repositories.window.current() else { return };
                 if self.repository.as_deref() != Some(row.name.as_str()) {
                     self.repository = Some(row.name.clone());
-                    self.tags = Listing { window: self.tags.window.clone(), ..Listing::default() };
-                    self.tags.window.reset();
+                    self.tags = self.tags.anew();
                     self.details = None;
                 }
                 self.level = Level::Tags;

@@ -279,5 +279,9 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         frame.render_widget(Paragraph::new(lines), row(2, u16::try_from(height).unwrap_or(0)));
     }
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, &[("enter", "do it"), ("esc", "close")])), foot);
+    let mut keys = vec![("enter", "do it"), ("esc", "close")];
+    if palette.has_history() {
+        keys.insert(1, ("up", "typed before"));
+    }
+    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
 }
