@@ -47,3 +47,10 @@ pub enum Effect {
         finish: bool,
     },
 }
+
+impl Effect {
+    /// Whether something else has the terminal and its keys while it is performed.
+    pub fn lends_the_terminal(&self) -> bool {
+        matches!(self, Self::Suspend | Self::Page(_) | Self::PageFile(_))
+    }
+}

@@ -53,7 +53,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crossterm::event::EventStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -122,10 +121,15 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
     })?;
     let theme = if options.colour { Theme::named(name).unwrap_or_else(Theme::terminal) } else { Theme::mono() };
     let (sender, messages) = unbounded_channel();
-    for kind in [SignalKind::terminate(), SignalKind::hangup()] {
+    // ^C and ^\ are keys here, but signals to all that runs on the terminal while a pager has it: they are the pager's then.
+    let of_keys = [SignalKind::interrupt(), SignalKind::quit()];
+    for kind in [SignalKind::terminate(), SignalKind::hangup()].into_iter().chain(of_keys) {
         let (mut signals, sender) = (signal(kind).context(|| "can't listen to signals")?, sender.clone());
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
+                if of_keys.contains(&kind) && terminal::Screen::is_lent() {
+                    continue;
+                }
                 let _ = sender.send(Msg::Terminate);
             }
         });
@@ -157,7 +161,7 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
     app.recall(memory.read());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };
-    let inputs = Inputs { events: EventStream::new(), messages, sender };
+    let inputs = Inputs { messages, sender };
     let extras = perform::Extras { variables: options.variables, server: options.server, memory };
     run::run(app, &mut owner, inputs, engine, places, extras).await
 }

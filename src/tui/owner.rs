@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crossterm::event::EventStream;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -20,6 +21,15 @@ pub(super) struct Owner {
 
 impl Face for Owner {
     type Backend = CrosstermBackend<io::Stdout>;
+    type Events = EventStream;
+
+    fn events(&mut self) -> EventStream {
+        EventStream::new()
+    }
+
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        crossterm::terminal::size()
+    }
 
     fn terminal(&mut self) -> &mut Terminal<Self::Backend> {
         &mut self.screen.terminal

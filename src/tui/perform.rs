@@ -186,6 +186,11 @@ impl Performer {
         });
     }
 
+    /// Says this to the loop.
+    pub(super) fn say(&self, message: Msg) {
+        let _ = self.messages.send(message);
+    }
+
     /// Remembers this for the next start.
     pub(super) fn keep(&self, what: &Memorable) {
         self.extras.memory.keep(what);

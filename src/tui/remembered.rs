@@ -145,6 +145,9 @@ mod tests {
         let orders = Orders::new((RepositoryOrder::Size, true), (ImageOrder::Added, false));
         assert_eq!((orders.repositories(), orders.tags()), ((RepositoryOrder::Size, true), (ImageOrder::Added, false)));
         let strange: Orders = serde_json::from_str(r#"{"tags":{"by":"colour","descending":true}}"#).unwrap();
-        assert_eq!((strange.repositories(), strange.tags()), ((RepositoryOrder::Name, false), (ImageOrder::Tag, false)));
+        assert_eq!(
+            (strange.repositories(), strange.tags()),
+            ((RepositoryOrder::Name, false), (ImageOrder::Tag, false))
+        );
     }
 }

@@ -87,6 +87,10 @@ impl App {
                 self.log.push(line);
                 Vec::new()
             }
+            Msg::Troubled(problem) => {
+                self.complain(problem);
+                Vec::new()
+            }
             Msg::Serving(url) => {
                 serving::began(self, url);
                 Vec::new()

@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod emulator;
+mod lending;
 pub(crate) mod session;
 
 use crate::cli::Roadstead;
