@@ -25,6 +25,9 @@ const EXAMPLE: &str = "docker.io/library/hello-world:latest";
 
 /// Carries a command out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
+    if command.changes() && app.refuses(&format!("`{}`", command.entry().id)) {
+        return Vec::new();
+    }
     let taken = match app.tab {
         Tab::Images => app.images.command(command),
         Tab::Jobs => app.jobs.command(command),
@@ -66,6 +69,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Update => with_picks(app, Request::Update),
         Command::UpdateAll => app.plan(Request::Update(Vec::new())),
         Command::Undo => app.plan(Request::Undo),
+        Command::Redo => app.plan(Request::Redo),
         Command::Gc => app.plan(Request::Gc),
         Command::PublishAll => publishing::publish(app),
         Command::TargetAdd
@@ -297,7 +301,7 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
 }
 
 /// Verbs of the command line that the palette takes.
-const VERBS: [&str; 9] = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
+const VERBS: [&str; 10] = ["add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "verify", "quit"];
 
 /// Whether this begins with a verb that is one here.
 pub(super) fn is_verb(text: &str) -> bool {
@@ -314,6 +318,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         "remove" => picks().map(Request::Remove).map_err(Problem::from),
         "update" => picks().map(Request::Update).map_err(Problem::from),
         "undo" => Ok(Request::Undo),
+        "redo" => Ok(Request::Redo),
         "gc" => Ok(Request::Gc),
         "publish" => Ok(Request::Publish(PublishRequest {
             targets: rest.split_whitespace().map(str::to_owned).collect(),
@@ -330,7 +335,9 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             Err(match nearest(verb, VERBS) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
                 None => error
-                    .hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.")
+                    .hint(
+                        "Type add, remove, update, outdated, undo, redo, gc, publish or verify, with what it is about.",
+                    )
                     .into(),
             })
         }

@@ -20,6 +20,7 @@ use super::state::standings::Standings;
 use super::state::stats::Stats;
 use super::theme::Theme;
 use crate::engine::browse::Overview;
+use crate::error::Kind;
 
 /// How long what went well is said.
 const TOAST: Duration = Duration::from_secs(4);
@@ -128,6 +129,8 @@ pub struct App {
     pub colour: bool,
     /// Which key is what.
     pub keymap: Keymap,
+    /// Why nothing may be changed, if it is so: half a sentence.
+    pub read_only: Option<&'static str>,
     /// The mouse is on.
     pub mouse: bool,
     /// The terminal's size in columns and rows.
@@ -181,6 +184,7 @@ impl App {
             theme: beginning.theme,
             colour: beginning.colour,
             keymap: beginning.keymap,
+            read_only: None,
             mouse: beginning.mouse,
             size: beginning.size,
             now: Duration::ZERO,
@@ -284,6 +288,7 @@ impl App {
             .keymap
             .applying(self.contexts())
             .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
+            .filter(|(entry, _)| self.read_only.is_none() || !entry.command.changes())
             .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
             .collect();
         commands.sort_by_key(|(entry, _)| entry.footer);
@@ -301,6 +306,14 @@ impl App {
     pub(super) fn say_until_seen(&mut self, text: String) {
         self.note(Level::Info, None, text.clone());
         self.toast = Some((text, Duration::MAX));
+    }
+
+    /// Refuses what would change something, with words, where only looking is allowed; whether it did.
+    pub(super) fn refuses(&mut self, what: &str) -> bool {
+        let Some(why) = self.read_only else { return false };
+        let message = format!("{what} would change something, and this interface only looks: {why}");
+        self.complain(Problem { message, hints: Vec::new(), kind: Kind::Usage });
+        true
     }
 
     /// Shows what failed until it is seen.

@@ -76,6 +76,8 @@ pub struct Options {
     pub colour: bool,
     /// The theme's name.
     pub theme: Option<String>,
+    /// Why nothing may be changed, if it is so: half a sentence.
+    pub read_only: Option<&'static str>,
     /// The mouse is on.
     pub mouse: bool,
     /// Only ASCII, or not; nobody said so: the locale decides.
@@ -92,8 +94,8 @@ pub struct Options {
     pub variables: Variables,
     /// What serves the registry on this machine.
     pub server: Option<Arc<dyn Server>>,
-    /// Lines of the program's log, and the file they are in.
-    pub log: Option<(Lines, PathBuf)>,
+    /// Lines of the program's log, and the file they are in, if they are in one.
+    pub log: Option<(Lines, Option<PathBuf>)>,
 }
 
 /// Opens the interface, and returns when it is left.
@@ -156,8 +158,9 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         wall: jiff::Timestamp::now(),
         zone: jiff::tz::TimeZone::system(),
     });
-    (app.log_file, app.can_serve) = (log_file, options.server.is_some());
-    let memory = memory::Memory::of(engine.data_dir(), false);
+    (app.log_file, app.can_serve) = (log_file.flatten(), options.server.is_some());
+    app.read_only = options.read_only;
+    let memory = memory::Memory::of(engine.data_dir(), app.read_only.is_some());
     app.recall(memory.read());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };

@@ -322,6 +322,7 @@ async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, 
         Request::Update(picks) => Plan::Update(engine.plan_update(&picks, job).await?),
         Request::Remove(picks) => Plan::Remove(blocking(engine, move |engine| engine.plan_remove(&picks)).await?),
         Request::Undo => Plan::Undo(blocking(engine, Engine::plan_undo).await?),
+        Request::Redo => Plan::Redo(blocking(engine, Engine::plan_redo).await?),
         Request::Gc => Plan::Gc(blocking(engine, Engine::plan_gc).await?),
         Request::Forget(roots) => Plan::Forget(blocking(engine, move |engine| engine.plan_forget(&roots)).await?),
         Request::RemoveTarget(name) => {
@@ -348,7 +349,7 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
         Plan::Remove(plan) => Outcome::Root(engine.apply_remove(&plan, job).await?.to_string()),
-        Plan::Undo(plan) => Outcome::Root(engine.apply_undo(&plan, job).await?.to_string()),
+        Plan::Undo(plan) | Plan::Redo(plan) => Outcome::Root(engine.apply_undo(&plan, job).await?.to_string()),
         Plan::Gc(plan) => {
             engine.apply_gc(&plan, job).await?;
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)

@@ -105,7 +105,8 @@ where
     let mut generation = engine.generation().ok();
     let (mut stale, mut next_frame) = (true, tokio::time::Instant::now());
     let mut unfinished = Unfinished::open(engine.data_dir());
-    for effect in app.wants().into_iter().chain(app.update(Msg::Cut(unfinished.take_cut()))) {
+    let cut = if app.read_only.is_none() { unfinished.take_cut() } else { Vec::new() };
+    for effect in app.wants().into_iter().chain(app.update(Msg::Cut(cut))) {
         perform(&mut performer, face, &mut unfinished, effect)?;
     }
     let mut terminated = false;

@@ -223,6 +223,9 @@ impl App {
 
     /// Asks for a plan that the user did not ask for just now, for this reason.
     fn plan_because(&mut self, request: Request, because: Option<String>) -> Vec<Effect> {
+        if self.refuses(&format!("`{}`", request.title())) {
+            return Vec::new();
+        }
         let ticket = self.ticket();
         self.dialogs.push(Dialog::Planning { ticket, request: request.clone(), because });
         vec![Effect::Plan(ticket, request)]
@@ -244,7 +247,8 @@ impl App {
                     }
                     update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
                 }
-                let confirm = Confirm::new(plan, Some(request)).because(because);
+                let pulls = describe::pulls(&plan, &self.jobs.quotas);
+                let confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.
                     Some(nothing) if !nothing.is_empty() => self.say(nothing.clone()),
@@ -258,6 +262,9 @@ impl App {
 
     /// Runs a plan as a job.
     pub(super) fn start(&mut self, plan: Box<Plan>, request: Option<Request>) -> Vec<Effect> {
+        if plan.changes() && self.refuses(&format!("`{}`", plan.title())) {
+            return Vec::new();
+        }
         let id = self.ticket();
         let title = plan.title();
         self.note(Level::Info, Some(id), format!("{title} begins"));
@@ -334,6 +341,7 @@ impl App {
                     && verified.damaged.len() > verified.repaired.len()
                     && !title.ends_with("repair")
                     && self.dialogs.is_empty()
+                    && self.read_only.is_none()
                 {
                     let damaged = crate::text::count(verified.damaged.len() as u64, "blob is", "blobs are");
                     let confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);

@@ -78,7 +78,7 @@ fn problem(kind: Kind) -> Problem {
 }
 
 fn plan(which: u8) -> Result<Box<Plan>, Problem> {
-    let add = AddPlan { images: Vec::new(), failed: Vec::new(), fetch: Vec::new(), new_bytes: 5, known_bytes: 7 };
+    let add = AddPlan { new_bytes: 5, known_bytes: 7, ..AddPlan::default() };
     Ok(Box::new(match which {
         0 => return Err(problem(Kind::Network)),
         1 => Plan::Add(add),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::super::app::{App, Tab};
+use super::super::command::TABLE;
 use super::super::dialog::Dialog;
 use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
@@ -173,4 +174,39 @@ fn the_order_of_lists_is_kept_and_holds_for_every_repository() {
     assert_eq!(next.images.tags.order, ImageOrder::Size);
     next.recall(Remembered::default());
     assert_eq!(next.images.repositories.order, RepositoryOrder::Name);
+}
+
+#[test]
+fn an_interface_that_only_looks_refuses_every_change_with_words() {
+    let looking = |keys: &str| {
+        let mut app = settled((120, 40), &UNICODE, Content::Small);
+        app.read_only = Some("it was started with `--read-only`");
+        let effects = if keys.is_empty() { Vec::new() } else { press(&mut app, Content::Small, keys) };
+        (app, effects)
+    };
+    let begins = |effect: &Effect| matches!(effect, Effect::Plan(..) | Effect::Start(..) | Effect::Remember(_));
+    let refused = |app: &App| app.problems.last().is_some_and(|problem| problem.message.contains("only looks"));
+    for tab in ["1", "1 j enter", "1 j enter enter", "2", "3", "4", "5"] {
+        for entry in TABLE.iter().filter(|entry| entry.command.changes()) {
+            let (mut app, _) = looking(tab);
+            if !entry.applies(app.contexts()) {
+                continue;
+            }
+            let effects = super::super::act::act(&mut app, entry.command);
+            assert!(refused(&app), "{} in {tab}", entry.id);
+            assert!(effects.is_empty() && app.dialogs.is_empty(), "{} in {tab}", entry.id);
+            assert!(!app.footer().iter().any(|(command, _)| command.changes()), "the footer of {tab}");
+        }
+    }
+    for typed in [": g c space x enter", ": v e r i f y space - - r e p a i r enter y", ": a d d space a enter"] {
+        let (app, effects) = looking(typed);
+        assert!(refused(&app) && !effects.iter().any(begins), "{typed}: {effects:?}");
+    }
+    let (mut app, _) = looking("");
+    app.update(Msg::Paste("nginx:alpine".to_owned()));
+    assert!(refused(&app) && app.dialogs.is_empty());
+    assert!(picture(&app).lines().next().unwrap().contains("read-only"));
+    let (app, effects) = looking("V enter");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "looking is allowed");
+    assert!(!refused(&app));
 }

@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use super::super::app::App;
 use super::super::cells::{cut, wrap};
-use super::super::describe::{Role, Row};
+use super::super::describe::{self, Role, Row};
 use super::super::dialog::add::{Add, Known};
 use super::dialogs::{field, keys_line, middle, style};
 use super::frame::pane;
@@ -126,14 +126,12 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
             rows.push((Role::Danger, problem.message.clone()));
             rows.extend(problem.hints.iter().map(|hint| (Role::Dim, hint.clone())));
         }
-        Known::Plan(_, described) => {
+        Known::Plan(plan, described) => {
             rows.extend(described.rows.iter().cloned());
             if let Some(nothing) = described.nothing.as_ref().filter(|nothing| !nothing.is_empty()) {
                 rows.push((Role::Good, nothing.clone()));
             }
-            for (registry, (left, of)) in &app.jobs.quotas {
-                rows.push((Role::Dim, format!("{registry}: {left} of {of} pulls left; fetching layers takes none.")));
-            }
+            rows.extend(describe::pulls(plan, &app.jobs.quotas));
         }
     }
     rows

@@ -125,6 +125,11 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let style = if tab == app.tab { theme.accent.patch(theme.selected) } else { theme.dim };
         spans.push(Span::styled(title, style));
     }
+    if app.read_only.is_some() {
+        let words = " read-only ";
+        taken += width(words);
+        spans.push(Span::styled(words, theme.warning));
+    }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     if let Some(overview) = &app.overview {
         let figures = &overview.figures;

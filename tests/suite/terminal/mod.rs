@@ -5,6 +5,7 @@
 mod behaviour;
 mod emulator;
 mod lending;
+mod looking;
 pub(crate) mod session;
 
 use crate::cli::Roadstead;
