@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{publishing, serving};
+use super::{finding, publishing, serving};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
 use crate::error::{Error, Kind};
@@ -47,6 +47,10 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::NextView => step(app, true),
         Command::FormerView => step(app, false),
         Command::Filter => filter(app),
+        Command::NextMatch | Command::FormerMatch => {
+            finding::step(app, command == Command::NextMatch);
+            Vec::new()
+        }
         Command::Add => adding::open(app, ""),
         Command::Example if app.is_empty() => match requests(EXAMPLE) {
             Ok(request) => app.plan(request),
@@ -138,7 +142,12 @@ fn ask(app: &mut App, plan: Plan) -> Vec<Effect> {
 
 fn filter(app: &mut App) -> Vec<Effect> {
     let text = match app.tab {
-        Tab::Images if app.images.level != Level::Details => app.images.filter().to_owned(),
+        Tab::Images if app.images.level == Level::Details => {
+            let text = app.images.search.clone();
+            app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Search, &text)));
+            return Vec::new();
+        }
+        Tab::Images => app.images.filter().to_owned(),
         Tab::Log => app.log.filter.clone(),
         _ => return Vec::new(),
     };
@@ -146,9 +155,10 @@ fn filter(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Shows only what contains this text.
-pub(super) fn set_filter(app: &mut App, text: &str) {
+/// Shows only what contains this text, or looks for it.
+pub(super) fn set_text(app: &mut App, purpose: Purpose, text: &str) {
     match app.tab {
+        _ if purpose == Purpose::Search => finding::search(app, text),
         Tab::Log => text.clone_into(&mut app.log.filter),
         _ => app.images.set_filter(text),
     }

@@ -264,6 +264,7 @@ impl App {
     /// Where the keys go: the contexts of the open view.
     pub fn contexts(&self) -> &'static [Context] {
         match self.tab {
+            Tab::Images if self.is_empty() => &[Context::First],
             Tab::Images => self.images.contexts(),
             Tab::Jobs => &[Context::List, Context::Jobs],
             Tab::Publish => &[Context::List, Context::Publish],
@@ -300,6 +301,11 @@ impl App {
         let text = text.into();
         self.note(Level::Info, None, text.clone());
         self.toast = Some((text, self.now + TOAST));
+    }
+
+    /// Says something for a moment that is not worth a line in the log.
+    pub(super) fn whisper(&mut self, text: impl Into<String>) {
+        self.toast = Some((text.into(), self.now + TOAST));
     }
 
     /// Says what was waited for until a key shows that somebody has seen it.

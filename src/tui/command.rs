@@ -7,6 +7,8 @@ pub enum Context {
     Everywhere,
     /// In every list.
     List,
+    /// Where there is no image at all.
+    First,
     /// In the list of repositories.
     Repositories,
     /// In a repository's list of tags.
@@ -45,6 +47,8 @@ pub enum Command {
     Stats,
     Log,
     Filter,
+    NextMatch,
+    FormerMatch,
     Mark,
     MarkAll,
     MarkRange,
@@ -110,7 +114,7 @@ pub struct Entry {
     pub footer: u8,
 }
 
-use Context::{Details, Everywhere, Jobs, List, Log, Publish, Repositories, Stats, Tags};
+use Context::{Details, Everywhere, First, Jobs, List, Log, Publish, Repositories, Stats, Tags};
 
 const fn entry(
     command: Command,
@@ -130,6 +134,7 @@ const fn destroying(mut entry: Entry) -> Entry {
 }
 
 const IMAGES: &[Context] = &[Repositories, Tags, Details];
+const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
 const COPIED: &[Context] = &[Repositories, Tags, Details, Publish, Log];
 
 /// The table.
@@ -145,7 +150,17 @@ pub const TABLE: &[Entry] = &[
         &[Everywhere],
         12,
     ),
-    entry(Command::Filter, "filter", &["/"], "filter", "Show only what contains a text", &[List], 13),
+    entry(
+        Command::Filter,
+        "filter",
+        &["/"],
+        "filter",
+        "Show only what contains a text; in the details of an image, look for it",
+        FOUND,
+        13,
+    ),
+    entry(Command::NextMatch, "next-match", &["n"], "next match", "Go to the next match of the filter", FOUND, 0),
+    entry(Command::FormerMatch, "former-match", &["N"], "former match", "Go to the match before", FOUND, 0),
     destroying(entry(
         Command::Remove,
         "remove",
@@ -244,7 +259,7 @@ pub const TABLE: &[Entry] = &[
         &["e"],
         "example",
         "Mirror a small example, while there is no image yet",
-        &[Repositories],
+        &[First],
         0,
     ),
     entry(
@@ -253,7 +268,7 @@ pub const TABLE: &[Entry] = &[
         &["n"],
         "set up target",
         "Set up a place to publish to, while there is no image yet",
-        &[Repositories],
+        &[First],
         0,
     ),
     entry(

@@ -125,14 +125,12 @@ fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Eff
             Vec::new()
         }
         prompt::Choice::Done(_) => match prompt.purpose {
-            Purpose::Filter => Vec::new(),
+            Purpose::Filter | Purpose::Search => Vec::new(),
         },
         prompt::Choice::Changed => {
             let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);
             app.dialogs.push(Dialog::Prompt(prompt));
-            match purpose {
-                Purpose::Filter => act::set_filter(app, &text),
-            }
+            act::set_text(app, purpose, &text);
             Vec::new()
         }
         prompt::Choice::Stay => {
@@ -144,7 +142,5 @@ fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Eff
 
 /// A filter that is given up shows everything again.
 fn close_prompt(app: &mut App, prompt: &prompt::Prompt) {
-    if prompt.purpose == Purpose::Filter {
-        act::set_filter(app, "");
-    }
+    act::set_text(app, prompt.purpose, "");
 }

@@ -64,7 +64,8 @@ impl Face for Owner {
             let mut child = Command::new(program).args(words).stdin(Stdio::piped()).spawn()?;
             if let Some(mut input) = child.stdin.take() {
                 // A pager that is left early closes its end.
-                let _ = input.write_all(crate::text::printable(text).replace("\\n", "\n").as_bytes());
+                let lines: Vec<String> = text.lines().map(crate::text::printable).collect();
+                let _ = input.write_all(format!("{}\n", lines.join("\n")).as_bytes());
             }
             child.wait().map(drop)
         })?

@@ -8,7 +8,6 @@ use super::app::{App, Tab};
 use super::command::Command;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
-use super::dialog::prompt::Purpose;
 use super::effect::Effect;
 use super::keymap::Key;
 use super::message::Msg;
@@ -17,7 +16,7 @@ use super::question::Answer;
 use super::state::jobs::Standing;
 use super::state::log::Level;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, adding, describe, dialog_keys, publishing, serving};
+use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
 use crate::engine::job::Event;
 use crate::engine::target::Trial;
 use crate::error::Kind;
@@ -102,7 +101,7 @@ impl App {
         }
     }
 
-    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         self.toast = self.toast.take().filter(|(_, until)| *until < Duration::MAX);
         // Too small to show what a key would do.
         let command = self.keymap.command(Key::from(key), self.contexts());
@@ -130,10 +129,8 @@ impl App {
         match self.dialogs.last_mut() {
             Some(Dialog::Prompt(prompt)) => {
                 prompt.field.insert(text);
-                if prompt.purpose == Purpose::Filter {
-                    let filter = prompt.field.value().to_owned();
-                    act::set_filter(self, &filter);
-                }
+                let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);
+                act::set_text(self, purpose, &text);
             }
             Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
@@ -148,8 +145,11 @@ impl App {
     }
 
     fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
-        if self.is_too_small() || !self.dialogs.is_empty() {
+        if self.is_too_small() {
             return Vec::new();
+        }
+        if !self.dialogs.is_empty() {
+            return dialog_mouse::mouse(self, mouse);
         }
         let rows = match mouse.kind {
             MouseEventKind::ScrollUp => -3,

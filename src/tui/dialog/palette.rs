@@ -97,6 +97,12 @@ impl Palette {
         self.search();
     }
 
+    /// Moves the cursor by so many rows.
+    pub fn scroll_by(&mut self, rows: usize, up: bool) {
+        let last = self.found.len().saturating_sub(1);
+        self.cursor = if up { self.cursor.saturating_sub(rows) } else { (self.cursor + rows).min(last) };
+    }
+
     /// Whether there is something to recall.
     pub fn has_history(&self) -> bool {
         !self.history.is_empty()

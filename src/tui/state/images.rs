@@ -41,6 +41,10 @@ pub struct Images {
     pub details: Option<Box<ImageDetails>>,
     /// The image whose details are asked for.
     pub asked: Option<String>,
+    /// What is looked for in the details.
+    pub search: String,
+    /// The line that it was found in.
+    pub found: Option<usize>,
     /// How far the details are scrolled.
     pub scroll: u16,
     /// How far they can be: measured by the view that draws them.
@@ -179,6 +183,23 @@ impl Images {
         }
     }
 
+    /// The row under the cursor of the list that is shown, and how many there are.
+    pub fn place(&self) -> (usize, usize) {
+        let of = |cursor: u64, total: u64| (usize::try_from(cursor).unwrap_or(0), usize::try_from(total).unwrap_or(0));
+        match self.level {
+            Level::Repositories => of(self.repositories.window.cursor(), self.repositories.window.total()),
+            Level::Tags | Level::Details => of(self.tags.window.cursor(), self.tags.window.total()),
+        }
+    }
+
+    /// Goes to a row of the list that is shown.
+    pub fn go(&mut self, row: usize) {
+        match self.level {
+            Level::Repositories => self.repositories.window.move_to(row as u64),
+            Level::Tags | Level::Details => self.tags.window.move_to(row as u64),
+        }
+    }
+
     /// Scrolls what is shown.
     pub fn scroll_list(&mut self, rows: i64) {
         match self.level {
@@ -296,6 +317,11 @@ impl Images {
             Command::HalfDown => self.scroll.saturating_add(page / 2),
             Command::First => 0,
             Command::Last => u16::MAX,
+            Command::Back if !self.search.is_empty() => {
+                self.search.clear();
+                self.found = None;
+                return true;
+            }
             Command::Back => {
                 self.level = Level::Tags;
                 self.scroll = 0;

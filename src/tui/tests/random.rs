@@ -39,7 +39,7 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     let letters = prop_oneof![
-        8 => prop::sample::select("aqjkhlgGyYdurRVCUcezpASMT:?/<>snxotfv*12345 ".chars().collect::<Vec<_>>()),
+        8 => prop::sample::select("aqjkhlgGyYdurRVCUcezpASMTN:?/<>snxotfv*12345 ".chars().collect::<Vec<_>>()),
         1 => any::<char>(),
     ];
     let codes = prop_oneof![
