@@ -4,18 +4,24 @@ use super::session::Session;
 use super::{open, with_image};
 use crate::cli::Roadstead;
 
-/// A pager that says which keys it gets, until it gets `q`.
+/// A pager that says which keys it gets, until it gets `q`. It is busy until there is a file beside it.
 const PAGER: &str = r#"#!/bin/sh
 cat >/dev/null
 saved=$(stty -g </dev/tty)
 stty -icanon -echo min 1 time 0 </dev/tty
 printf 'PAGER READY\r\n' >/dev/tty
+while [ ! -e "$0.go" ]; do sleep 0.1; done
 while key=$(dd bs=1 count=1 2>/dev/null </dev/tty); do
     printf 'PAGER GOT %s\r\n' "$key" >/dev/tty
     [ "$key" = q ] && break
 done
 stty "$saved" </dev/tty
 "#;
+
+/// Lets the pager read keys.
+fn go(roadstead: &Roadstead) {
+    std::fs::write(roadstead.path("pager.go"), "").expect("a file");
+}
 
 /// A pager in a file of its own.
 fn pager(roadstead: &Roadstead) -> String {
@@ -43,7 +49,10 @@ fn keys_are_the_pagers_and_then_the_programs_again() {
     in_pager(&mut session);
     session.see("PAGER READY");
     session.is_given_back();
-    // Whoever else read the terminal would get some of so many.
+    // What is typed while the pager is busy waits for it: whoever else read the terminal would take it.
+    session.type_in("X");
+    go(&roadstead);
+    session.see("PAGER GOT X");
     for key in "abcdefghijklmnoprstuvwxyz0123456789".chars() {
         session.type_in(&key.to_string());
         session.see(&format!("PAGER GOT {key}"));
@@ -70,6 +79,7 @@ fn a_size_that_changes_while_the_pager_runs_is_seen_afterwards() {
     in_pager(&mut session);
     session.see("PAGER READY");
     session.resize((130, 40));
+    go(&roadstead);
     session.type_in("q");
     session.see_no("PAGER");
     // The footer is in the last row of the new size, and the tags are beside the details.
