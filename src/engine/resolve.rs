@@ -54,7 +54,7 @@ impl Pulls {
     fn add(&self, upstream: Option<&Upstream>, number: u64) {
         if let Some(upstream) = upstream {
             let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *counted.entry(upstream.registry.to_string()).or_default() += number;
+            *counted.entry(upstream.registry.clone()).or_default() += number;
         }
     }
 
