@@ -159,8 +159,6 @@ pub const TABLE: &[Entry] = &[
         FOUND,
         13,
     ),
-    entry(Command::NextMatch, "next-match", &["n"], "next match", "Go to the next match of the filter", FOUND, 0),
-    entry(Command::FormerMatch, "former-match", &["N"], "former match", "Go to the match before", FOUND, 0),
     destroying(entry(
         Command::Remove,
         "remove",
@@ -391,6 +389,8 @@ pub const TABLE: &[Entry] = &[
         &[List, Details],
         0,
     ),
+    entry(Command::NextMatch, "next-match", &["n"], "next match", "Go to the next match of the filter", FOUND, 0),
+    entry(Command::FormerMatch, "former-match", &["N"], "former match", "Go to the match before", FOUND, 0),
     entry(Command::SortNext, "sort-next", &[">"], "sort by next", "Sort by the next column", &[Repositories, Tags], 0),
     entry(
         Command::SortFormer,
