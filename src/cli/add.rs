@@ -271,6 +271,11 @@ fn summary(report: &AddReport) -> Vec<String> {
                 known(report, "; ", "are here already"),
             ),
         });
+        let taken = report.pulls.iter().filter(|(_, taken)| **taken > 0);
+        lines.extend(taken.map(|(registry, taken)| {
+            let registry = printable_within(registry, 100);
+            format!("Asking took {} of {registry}; fetching layers takes none.", count(*taken, "pull", "pulls"))
+        }));
         return lines;
     }
     if changed == 0 {
@@ -398,7 +403,10 @@ mod tests {
         report.dry_run = true;
         assert_eq!(
             summary(&report),
-            ["3 blobs would be fetched, 12 MiB; 643 MiB are here already. Nothing was changed."]
+            [
+                "3 blobs would be fetched, 12 MiB; 643 MiB are here already. Nothing was changed.",
+                "Asking took 4 pulls of docker.io; fetching layers takes none."
+            ]
         );
     }
 }

@@ -73,6 +73,10 @@ pub(super) struct Global {
     #[arg(short, long, global = true)]
     pub(super) yes: bool,
 
+    /// Change nothing: what would change something is refused.
+    #[arg(long, global = true)]
+    pub(super) read_only: bool,
+
     /// Never ask; what would ask fails instead.
     #[arg(long, global = true)]
     pub(super) no_input: bool,
@@ -111,6 +115,8 @@ pub(super) enum Verb {
     Remove(remove::Arguments),
     /// Take back the last change of images.
     Undo(undo::Arguments),
+    /// Do again what was undone last.
+    Redo(undo::Arguments),
     /// Reclaim the disk space of what no image needs any more.
     Gc(gc::Arguments),
     /// Let private repositories be published.

@@ -60,8 +60,14 @@ impl Context {
         })
     }
 
+    /// Refuses to change anything where that was asked for.
+    pub(super) fn may_change(&self) -> Result<()> {
+        may_change(self.global.read_only)
+    }
+
     /// Opens the catalog, which is made if it is not there.
     pub(super) fn open(&self, profile: Option<Profile>) -> Result<Arc<Engine>> {
+        self.may_change()?;
         self.make_home()?;
         Engine::open(self.options(profile)?)
     }
@@ -78,6 +84,7 @@ impl Context {
 
     /// Opens the catalog to change it; it must be there.
     pub(super) fn open_existing(&self) -> Result<Arc<Engine>> {
+        self.may_change()?;
         self.open_to_read()?;
         self.open(None)
     }
@@ -223,6 +230,15 @@ pub(super) fn by_hand(name: &str, wanted: &TxtSet) -> String {
     }
     lines.push("Waiting until the zone's servers say it; ^C stops.".to_owned());
     lines.join("\n")
+}
+
+/// Refuses to change anything where that was asked for.
+pub(super) fn may_change(read_only: bool) -> Result<()> {
+    if read_only {
+        return Err(Error::new(Kind::Usage, "this changes something, and `--read-only` forbids that")
+            .hint("Leave `--read-only` out, or add `--dry-run` where a verb has it, to see what would happen."));
+    }
+    Ok(())
 }
 
 fn is_yes(answer: &str) -> bool {

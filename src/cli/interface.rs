@@ -34,6 +34,9 @@ const LOG_SIZE: u64 = 5 << 20;
 
 /// Opens the interface on the catalog, which is made if it is not there.
 pub(super) fn run(context: &Context) -> Result<Exit> {
+    if context.global.read_only {
+        return on(context, || context.open_to_read());
+    }
     // Where nothing can be written, there is still much to look at.
     on(context, || context.open(None).or_else(|error| context.open_to_read().map_err(|_| error)))
 }
@@ -58,7 +61,13 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
     let config = context.settings.config.as_ref().map(|config| config.value.as_path());
     let keymap = understood(settings, config)?;
     let engine = engine()?;
+    let read_only = if context.global.read_only {
+        Some("it was started with `--read-only`")
+    } else {
+        engine.is_read_only().then_some("its data directory can't be written")
+    };
     let options = tui::Options {
+        read_only,
         colour,
         theme: settings.theme.clone(),
         mouse: settings.mouse.unwrap_or(true),
@@ -69,7 +78,7 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
         keymap,
         variables: Variables::of_process(),
         server: Some(Arc::new(Loopback { engine: Arc::clone(&engine) })),
-        log: Some(start_log(context, engine.data_dir())),
+        log: Some(start_log(context, engine.data_dir(), read_only.is_none())),
     };
     // The screen is the interface's: what a person has to do at a zone is said in its log.
     let prompt = |name: &str, wanted: &TxtSet| tracing::warn!("{}", by_hand(name, wanted));
@@ -92,11 +101,15 @@ fn understood(settings: &InterfaceSettings, config: Option<&Path>) -> Result<Key
 }
 
 /// Starts the log in the data directory and in the view; nothing is written to the screen. Where it can't be written, the
-/// interface goes on without the file.
-fn start_log(context: &Context, data_dir: &Path) -> (Lines, PathBuf) {
+/// interface goes on without the file, as it does where nothing is to be written.
+fn start_log(context: &Context, data_dir: &Path, written: bool) -> (Lines, Option<PathBuf>) {
     let path = data_dir.join(LOG);
     let (feed, lines) = feed();
     let registry = tracing_subscriber::registry().with(context.log_filter()).with(feed.with_filter(ours()));
+    if !written {
+        let _ = registry.try_init();
+        return (lines, None);
+    }
     match open_log(&path) {
         Ok(file) => {
             let to_file = tracing_subscriber::fmt::layer()
@@ -111,7 +124,7 @@ fn start_log(context: &Context, data_dir: &Path) -> (Lines, PathBuf) {
             tracing::warn!("can't write the log {}: {error}", path.display());
         }
     }
-    (lines, path)
+    (lines, Some(path))
 }
 
 fn open_log(path: &Path) -> io::Result<File> {

@@ -57,6 +57,7 @@ use crate::error::{Error, Kind, Result};
 use arguments::{Arguments, Verb};
 use context::Context;
 use output::{Colour, Output, Style};
+use undo::Direction;
 
 /// How a verb that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,11 +110,13 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         return interface::run(&Context::new(arguments.global, &given, output.clone())?);
     };
     let given = arguments.global.given(matches);
+    let read_only = arguments.global.read_only;
     // These work without any configuration, a broken one too.
     match &verb {
         Verb::Completions(arguments) => return completions::run(arguments, output),
         Verb::Man(arguments) => return man::run(arguments, output),
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Init(arguments) }) => {
+            context::may_change(read_only)?;
             return config::init(arguments, &given, output);
         }
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Web(arguments) }) => {
@@ -129,7 +132,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Update(arguments) => update::run(&arguments, &context),
         Verb::Outdated(arguments) => outdated::run(&arguments, &context),
         Verb::Remove(arguments) => remove::run(&arguments, &context),
-        Verb::Undo(arguments) => undo::run(&arguments, &context),
+        Verb::Undo(arguments) => undo::run(&arguments, &context, Direction::Undo),
+        Verb::Redo(arguments) => undo::run(&arguments, &context, Direction::Redo),
         Verb::Gc(arguments) => gc::run(&arguments, &context),
         Verb::Allow(arguments) => allow::run(&arguments, &context),
         Verb::List(arguments) => list::run(&arguments, &context),

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `add`, `update` | [`AddReport`] |
 //! | `remove` | [`RemoveReport`] |
-//! | `undo` | [`UndoReport`] |
+//! | `undo`, `redo` | [`UndoReport`] |
 //! | `gc` | [`GcReport`] |
 //! | `allow` | [`AllowReport`] |
 //! | `outdated` | an array of `engine::view::Currency` |
@@ -55,6 +55,8 @@ pub(super) struct AddReport {
     pub(super) new_bytes: u64,
     /// Bytes that were here already.
     pub(super) known_bytes: u64,
+    /// Manifests that were fetched of each registry to know all that: what it took of a quota.
+    pub(super) pulls: std::collections::BTreeMap<String, u64>,
     /// Bytes that came over the network; none in a dry run.
     pub(super) fetched_bytes: u64,
     /// The root now; nothing in a dry run.
@@ -127,12 +129,12 @@ pub(super) struct RemoveReport<'a> {
     pub(super) root: Option<String>,
 }
 
-/// What `undo` did, or would do.
+/// What `undo` or `redo` did, or would do.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct UndoReport<'a> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `verb`, `summary`, `at` of what is undone; `returns` and `goes`.
+    /// `verb`, `summary`, `at` of what is undone or redone; `returns` and `goes`.
     #[serde(flatten)]
     pub(super) plan: &'a UndoPlan,
     /// The root now; nothing in a dry run.
@@ -215,6 +217,7 @@ impl AddReport {
             new_blobs: plan.fetch.len() as u64,
             new_bytes: plan.new_bytes,
             known_bytes: plan.known_bytes,
+            pulls: plan.pulls.clone(),
             fetched_bytes: 0,
             root: None,
         }
@@ -376,6 +379,7 @@ pub(super) mod tests {
             new_blobs: 3,
             new_bytes: 12 << 20,
             known_bytes: 643 << 20,
+            pulls: [("docker.io".to_owned(), 4)].into(),
             fetched_bytes: 12 << 20,
             root: Some("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".into()),
         }

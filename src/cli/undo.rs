@@ -1,4 +1,4 @@
-//! `undo`: the last change of images, taken back.
+//! `undo` and `redo`: the last change of images, taken back, and done again.
 
 use clap::Args;
 
@@ -20,21 +20,44 @@ pub(super) struct Arguments {
     pub(super) dry_run: bool,
 }
 
-/// Undoes the last change, after asking.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+/// Which of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// Take the last change back.
+    Undo,
+    /// Do again what was undone.
+    Redo,
+}
+
+impl Direction {
+    /// The verb; as a participle; in the past.
+    fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::Undo => ["undo", "Undoing", "Undid"],
+            Self::Redo => ["redo", "Redoing", "Redid"],
+        }
+    }
+}
+
+/// Undoes the last change, or redoes it, after asking.
+pub(super) fn run(arguments: &Arguments, context: &Context, direction: Direction) -> Result<Exit> {
+    let [verb, doing, did] = direction.words();
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let plan = engine.plan_undo()?;
+    let plan = match direction {
+        Direction::Undo => engine.plan_undo()?,
+        Direction::Redo => engine.plan_redo()?,
+    };
     let output = &context.output;
     let table = table(&plan);
     if arguments.dry_run {
         output.json(&UndoReport { dry_run: true, plan: &plan, root: None })?;
         output.table(&table)?;
         output.finish()?;
-        output.message(&format!("Undoing {} would do this. Nothing was changed.", what(&plan)));
+        output.message(&format!("{doing} {} would do this. Nothing was changed.", what(&plan)));
         return Ok(Exit::Done);
     }
-    let question = format!("Undo {}? {}", what(&plan), consequence(&plan));
-    if !context.confirm("undo", &[&table], &question)? {
+    let question = format!("{}{} {}? {}", verb[..1].to_uppercase(), &verb[1..], what(&plan), consequence(&plan));
+    if !context.confirm(verb, &[&table], &question)? {
         return Ok(Exit::Declined);
     }
     let root = context.run(async |job: &Job| engine.apply_undo(&plan, job).await)?;
@@ -44,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         output.table(&table)?;
     }
     output.finish()?;
-    output.message(&format!("Undid {}: {}", what(&plan), consequence(&plan)));
+    output.message(&format!("{did} {}: {}", what(&plan), consequence(&plan)));
     output.message(&format!("The root is {root}"));
     Ok(Exit::Done)
 }

@@ -171,6 +171,11 @@ impl Engine {
         }
     }
 
+    /// Whether the catalog was opened only to read.
+    pub fn is_read_only(&self) -> bool {
+        self.catalog.is_read_only()
+    }
+
     /// Where catalog and blobs are.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir

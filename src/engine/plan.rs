@@ -1,6 +1,6 @@
 //! Plans: what a change will do, as values that both faces show before exactly they are run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
 use crate::registry::Registry;
 
 /// What is to be added or brought up to date.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AddPlan {
     /// The images, in the order they were asked for.
     pub images: Vec<PlannedImage>,
@@ -24,6 +24,9 @@ pub struct AddPlan {
     pub new_bytes: u64,
     /// Bytes that the images need and that are here already.
     pub known_bytes: u64,
+    /// Manifests that were fetched of each registry to make the plan: what it takes of a quota, since running it fetches only
+    /// layers and configurations, which no registry counts.
+    pub pulls: BTreeMap<String, u64>,
 }
 
 /// One image of a plan.

@@ -4,7 +4,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -42,6 +42,25 @@ pub(super) struct Placed {
     pub(super) follows: Follows,
     /// What is attached to it, where records say so: subject, tag and digest of each. None: the registry is asked.
     pub(super) recorded: Option<Vec<(Digest, Option<Tag>, Digest)>>,
+    /// Where fetched manifests are counted.
+    pub(super) pulls: Pulls,
+}
+
+/// Manifests that are fetched for a plan, by registry.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pulls(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl Pulls {
+    fn add(&self, upstream: Option<&Upstream>, number: u64) {
+        if let Some(upstream) = upstream {
+            let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *counted.entry(upstream.registry.clone()).or_default() += number;
+        }
+    }
+
+    fn counted(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// An image, and the registry and the repository there that its blobs are fetched from.
@@ -61,9 +80,10 @@ impl Engine {
         let _listening = self.notices.listen(job);
         let total = requests.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
+        let pulls = Pulls::default();
         let mut resolved = stream::iter(requests.iter().enumerate())
             .map(async |(index, request)| {
-                let outcome = job.or_cancelled(self.resolve(request, job)).await;
+                let outcome = job.or_cancelled(self.resolve(request, &pulls, job)).await;
                 Resolved { index, request: request.source.to_string(), outcome }
             })
             .buffer_unordered(AT_ONCE);
@@ -73,14 +93,13 @@ impl Engine {
             job.tell(Event::Resolving { done: outcomes.len() as u64, total });
         }
         job.check()?;
-        self.plan_of(outcomes)
+        Ok(AddPlan { pulls: pulls.counted(), ..self.plan_of(outcomes)? })
     }
 
     /// Makes a plan of requests that were resolved.
     pub(super) fn plan_of(&self, mut outcomes: Vec<Resolved>) -> Result<AddPlan> {
         outcomes.sort_by_key(|resolved| resolved.index);
-        let mut plan =
-            AddPlan { images: Vec::new(), failed: Vec::new(), fetch: Vec::new(), new_bytes: 0, known_bytes: 0 };
+        let mut plan = AddPlan::default();
         let mut places: BTreeMap<(String, String), Digest> = BTreeMap::new();
         let mut sources = Vec::new();
         for Resolved { request, outcome, .. } in outcomes {
@@ -216,6 +235,7 @@ impl Engine {
                     tag,
                     follows,
                     recorded: None,
+                    pulls: Pulls::default(),
                 })
             }
             Source::Local(source) => {
@@ -244,6 +264,7 @@ impl Engine {
                     tag: Some(tag.unwrap_or_else(Tag::latest)),
                     follows: Follows::Own,
                     recorded: None,
+                    pulls: Pulls::default(),
                 })
             }
             Source::Tree(name) => Err(Error::new(
@@ -253,8 +274,10 @@ impl Engine {
         }
     }
 
-    async fn resolve(&self, request: &AddRequest, job: &Job) -> Result<Found> {
-        let placed = self.place(request).await?;
+    async fn resolve(&self, request: &AddRequest, pulls: &Pulls, job: &Job) -> Result<Found> {
+        let placed = Placed { pulls: pulls.clone(), ..self.place(request).await? };
+        // A registry that is asked and gives nothing is counted, too.
+        pulls.add(placed.upstream.as_ref(), 0);
         self.resolve_placed(placed, job).await
     }
 
@@ -388,6 +411,7 @@ impl Engine {
             return Ok(kept);
         }
         let fetched = placed.registry.manifest(&placed.repository, target).await?;
+        placed.pulls.add(placed.upstream.as_ref(), 1);
         let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
             .context(|| format!("{} of {}", target, placed.request.source))?;
         let planned = Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest });

@@ -1,7 +1,8 @@
 //! Undoing the last change of images: what went comes back as it was, what came goes.
 //!
 //! Every change notes what it does while it does it (`Step`); a plan to undo is the net effect of one plan's notes, backwards.
-//! What went is made again from the blobs that are still here, so `gc` ends what can be undone.
+//! What went is made again from the blobs that are still here, so `gc` ends what can be undone. Undoing notes its steps like
+//! any other change, so redoing is undoing that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::catalog::images::{self, Image, Role};
 use crate::catalog::omissions::{self, Omission};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::Settings;
+use crate::catalog::undo::Done;
 use crate::catalog::{Writer, blobs, undo};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Manifest, RepositoryName, Selection, Tag, Upstream};
@@ -62,10 +64,10 @@ pub(super) struct Former {
 /// What an image is called in its repository.
 type Place = (String, Result<String, Digest>);
 
-/// What undoing does.
+/// What undoing does, or redoing what was undone.
 #[derive(Debug, Clone, Serialize)]
 pub struct UndoPlan {
-    /// The verb that is undone: `add`, `remove`, …
+    /// The verb that is undone or redone: `add`, `remove`, …
     pub verb: String,
     /// What it was about, in words.
     pub summary: String,
@@ -77,6 +79,8 @@ pub struct UndoPlan {
     pub goes: Vec<UndoneImage>,
     #[serde(skip)]
     operations: Vec<i64>,
+    #[serde(skip)]
+    redoes: bool,
     #[serde(skip)]
     changes: Vec<Undoing>,
 }
@@ -214,8 +218,9 @@ fn shown(repository: &RepositoryName, tag: Option<&Tag>, digest: &Digest) -> Str
     }
 }
 
-fn changed(what: &str) -> Error {
-    Error::new(Kind::Locked, format!("{what} changed since, so it can't be undone"))
+fn changed(what: &str, redoes: bool) -> Error {
+    let done = if redoes { "redone" } else { "undone" };
+    Error::new(Kind::Locked, format!("{what} changed since, so it can't be {done}"))
         .hint("`remove` and `add` reach any state; `list` shows what there is.")
 }
 
@@ -224,13 +229,34 @@ impl Engine {
     pub fn plan_undo(&self) -> Result<UndoPlan> {
         let reader = self.catalog.read()?;
         let operations = undo::newest(&reader)?;
-        let Some(first) = operations.first().filter(|operation| operation.verb != "create") else {
+        if operations.first().is_none_or(|operation| operation.verb == "create") {
             return Err(Error::new(Kind::NotFound, "there is nothing to undo"));
-        };
+        }
+        self.plan_back(&reader, &operations, &operations)
+    }
+
+    /// Plans to redo what was undone last, as long as nothing else has changed since.
+    pub fn plan_redo(&self) -> Result<UndoPlan> {
+        let reader = self.catalog.read()?;
+        let undoing = undo::undoing(&reader)?;
+        let undone =
+            undoing.as_ref().map(|undoing| undo::undone_by(&reader, undoing.id)).transpose()?.unwrap_or_default();
+        match undoing {
+            Some(undoing) if !undone.is_empty() => {
+                Ok(UndoPlan { redoes: true, ..self.plan_back(&reader, &[undoing], &undone)? })
+            }
+            _ => Err(Error::new(Kind::NotFound, "there is nothing to redo")
+                .hint("Only what was undone can be, as long as nothing else has changed since.")),
+        }
+    }
+
+    /// Plans to take these operations back, newest first, and says it of those.
+    fn plan_back(&self, reader: &rusqlite::Connection, operations: &[Done], of: &[Done]) -> Result<UndoPlan> {
+        let first = of.first().ok_or_else(|| Error::new(Kind::NotFound, "there is nothing to undo"))?;
         let mut newest: BTreeMap<Place, Option<Digest>> = BTreeMap::new();
         let mut before: BTreeMap<Place, (Step, Option<Box<Former>>)> = BTreeMap::new();
-        for operation in &operations {
-            for text in undo::steps(&reader, operation.id)? {
+        for operation in operations {
+            for text in undo::steps(reader, operation.id)? {
                 let step: Step = serde_json::from_str(&text).map_err(|error| {
                     Error::new(Kind::Verification, "what was done is not readable").caused_by(error)
                 })?;
@@ -250,7 +276,7 @@ impl Engine {
             )
             .hint("Only adding, updating and removing images can, the last 1 000 times."));
         }
-        let summary = match operations.as_slice() {
+        let summary = match of {
             [one] => one.summary.clone(),
             _ => crate::text::count(before.len() as u64, "image", "images"),
         };
@@ -261,6 +287,7 @@ impl Engine {
             returns: Vec::new(),
             goes: Vec::new(),
             operations: operations.iter().map(|operation| operation.id).collect(),
+            redoes: false,
             changes: Vec::new(),
         };
         for (place, (step, former)) in before {
@@ -272,12 +299,12 @@ impl Engine {
             let image = shown(&repository, tag.as_ref(), &digest);
             match &former {
                 Some(former) => {
-                    self.check_blobs(&reader, former, &image)?;
+                    self.check_blobs(reader, former, &image)?;
                     let attached = former.attached_to.is_some();
                     plan.returns.push(UndoneImage { image, digest: former.digest, attached });
                 }
                 None => {
-                    let found = Self::there(&reader, &repository, tag.as_ref(), &digest)?;
+                    let found = Self::there(reader, &repository, tag.as_ref(), &digest)?;
                     let attached = found.is_some_and(|image| image.attached_to.is_some());
                     plan.goes.push(UndoneImage { image, digest: now.unwrap_or(digest), attached });
                 }
@@ -318,21 +345,28 @@ impl Engine {
         }
     }
 
-    /// Undoes exactly this and returns the root.
+    /// Undoes or redoes exactly this and returns the root.
     pub async fn apply_undo(self: &Arc<Self>, plan: &UndoPlan, job: &Job) -> Result<cid::Cid> {
         let what = format!("{} {}", plan.verb, plan.summary);
-        let _lock = self.lock(&format!("undo {what}"), job).await?;
+        let verb = if plan.redoes { "redo" } else { "undo" };
+        let _lock = self.lock(&format!("{verb} {what}"), job).await?;
         job.check()?;
         let reader = self.catalog.read()?;
-        if undo::newest(&reader)?.iter().map(|operation| operation.id).ne(plan.operations.iter().copied()) {
+        let now: Vec<i64> = if plan.redoes {
+            undo::undoing(&reader)?.into_iter().map(|operation| operation.id).collect()
+        } else {
+            undo::newest(&reader)?.into_iter().map(|operation| operation.id).collect()
+        };
+        if now != plan.operations {
             return Err(Error::new(Kind::Locked, "the catalog changed while this was planned")
-                .hint("Look at the new plan: run `roadstead undo` once more."));
+                .hint(format!("Look at the new plan: run `roadstead {verb}` once more.")));
         }
         drop(reader);
-        self.change("undo", &what, |writer, settings, touched| {
+        self.change(verb, &what, |writer, settings, touched| {
+            let this = undo::next(writer)?;
             let mut of = BTreeSet::new();
             for undoing in &plan.changes {
-                self.undo_one(writer, settings, touched, undoing, &mut of)?;
+                self.undo_one(writer, settings, touched, (undoing, plan.redoes), &mut of)?;
             }
             for id in of {
                 let repository = repositories::by_id(writer, id)?;
@@ -341,7 +375,8 @@ impl Engine {
                 }
                 drop_if_empty(writer, &repository, touched)?;
             }
-            plan.operations.iter().try_for_each(|operation| undo::set_undone(writer, *operation))
+            let set = if plan.redoes { undo::set_redone } else { undo::set_undone };
+            plan.operations.iter().try_for_each(|operation| set(writer, *operation, this))
         })
     }
 
@@ -350,7 +385,7 @@ impl Engine {
         writer: &Writer<'_>,
         settings: &Settings,
         touched: &mut Touched,
-        undoing: &Undoing,
+        (undoing, redoes): (&Undoing, bool),
         of: &mut BTreeSet<i64>,
     ) -> Result<()> {
         let digest = undoing.now.or_else(|| undoing.before.as_ref().map(|former| former.digest));
@@ -358,7 +393,7 @@ impl Engine {
         let image = shown(&undoing.repository, undoing.tag.as_ref(), &digest);
         let there = Self::there(writer, &undoing.repository, undoing.tag.as_ref(), &digest)?;
         if there.as_ref().map(|image| image.digest) != undoing.now {
-            return Err(changed(&image));
+            return Err(changed(&image, redoes));
         }
         if let Some(there) = &there {
             let repository = repositories::by_id(writer, there.repository)?;

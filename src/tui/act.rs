@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{publishing, serving};
+use super::{finding, publishing, serving};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
 use crate::error::{Error, Kind};
@@ -25,6 +25,9 @@ const EXAMPLE: &str = "docker.io/library/hello-world:latest";
 
 /// Carries a command out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
+    if command.changes() && app.refuses(&format!("`{}`", command.entry().id)) {
+        return Vec::new();
+    }
     let taken = match app.tab {
         Tab::Images => app.images.command(command),
         Tab::Jobs => app.jobs.command(command),
@@ -44,6 +47,10 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::NextView => step(app, true),
         Command::FormerView => step(app, false),
         Command::Filter => filter(app),
+        Command::NextMatch | Command::FormerMatch => {
+            finding::step(app, command == Command::NextMatch);
+            Vec::new()
+        }
         Command::Add => adding::open(app, ""),
         Command::Example if app.is_empty() => match requests(EXAMPLE) {
             Ok(request) => app.plan(request),
@@ -66,6 +73,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Update => with_picks(app, Request::Update),
         Command::UpdateAll => app.plan(Request::Update(Vec::new())),
         Command::Undo => app.plan(Request::Undo),
+        Command::Redo => app.plan(Request::Redo),
         Command::Gc => app.plan(Request::Gc),
         Command::PublishAll => publishing::publish(app),
         Command::TargetAdd
@@ -98,7 +106,9 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         }
         Command::Theme => next_theme(app),
         Command::Palette | Command::Help => {
-            let palette = Palette::new(&app.keymap, app.contexts(), command == Command::Help);
+            let help = command == Command::Help;
+            let history = if help { &[] } else { app.remembered.typed() };
+            let palette = Palette::new(&app.keymap, app.contexts(), help, history);
             app.dialogs.push(Dialog::Palette(palette));
             Vec::new()
         }
@@ -132,7 +142,12 @@ fn ask(app: &mut App, plan: Plan) -> Vec<Effect> {
 
 fn filter(app: &mut App) -> Vec<Effect> {
     let text = match app.tab {
-        Tab::Images if app.images.level != Level::Details => app.images.filter().to_owned(),
+        Tab::Images if app.images.level == Level::Details => {
+            let text = app.images.search.clone();
+            app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Search, &text)));
+            return Vec::new();
+        }
+        Tab::Images => app.images.filter().to_owned(),
         Tab::Log => app.log.filter.clone(),
         _ => return Vec::new(),
     };
@@ -140,9 +155,10 @@ fn filter(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Shows only what contains this text.
-pub(super) fn set_filter(app: &mut App, text: &str) {
+/// Shows only what contains this text, or looks for it.
+pub(super) fn set_text(app: &mut App, purpose: Purpose, text: &str) {
     match app.tab {
+        _ if purpose == Purpose::Search => finding::search(app, text),
         Tab::Log => text.clone_into(&mut app.log.filter),
         _ => app.images.set_filter(text),
     }
@@ -294,6 +310,15 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
     Ok(Request::Add(requests))
 }
 
+/// Verbs of the command line that the palette takes.
+const VERBS: [&str; 10] = ["add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "verify", "quit"];
+
+/// Whether this begins with a verb that is one here.
+pub(super) fn is_verb(text: &str) -> bool {
+    let verb = text.split(' ').next().unwrap_or(text);
+    VERBS.contains(&verb) || matches!(verb, "check" | "q")
+}
+
 /// A verb of the command line that was typed into the palette.
 pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -303,6 +328,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         "remove" => picks().map(Request::Remove).map_err(Problem::from),
         "update" => picks().map(Request::Update).map_err(Problem::from),
         "undo" => Ok(Request::Undo),
+        "redo" => Ok(Request::Redo),
         "gc" => Ok(Request::Gc),
         "publish" => Ok(Request::Publish(PublishRequest {
             targets: rest.split_whitespace().map(str::to_owned).collect(),
@@ -316,11 +342,12 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         "quit" | "q" => return act(app, Command::Quit),
         _ => {
             let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
-            let verbs = ["add", "remove", "update", "outdated", "undo", "gc", "publish", "verify", "quit"];
-            Err(match nearest(verb, verbs) {
+            Err(match nearest(verb, VERBS) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
                 None => error
-                    .hint("Type add, remove, update, outdated, undo, gc, publish or verify, with what it is about.")
+                    .hint(
+                        "Type add, remove, update, outdated, undo, redo, gc, publish or verify, with what it is about.",
+                    )
                     .into(),
             })
         }

@@ -12,6 +12,9 @@ use crate::image::{Platform, Selection};
 
 /// Opens the dialog; this text is there already.
 pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
+    if app.refuses("adding images") {
+        return Vec::new();
+    }
     app.dialogs.push(Dialog::Add(Box::new(Add::new(text))));
     if text.is_empty() { Vec::new() } else { typed(app) }
 }

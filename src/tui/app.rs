@@ -10,6 +10,7 @@ use super::glyphs::Glyphs;
 use super::keymap::Keymap;
 use super::problem::Problem;
 use super::question::{Check, Question};
+use super::remembered::{Memorable, Remembered};
 use super::serving::Serving;
 use super::state::images::Images;
 use super::state::jobs::Jobs;
@@ -19,6 +20,7 @@ use super::state::standings::Standings;
 use super::state::stats::Stats;
 use super::theme::Theme;
 use crate::engine::browse::Overview;
+use crate::error::Kind;
 
 /// How long what went well is said.
 const TOAST: Duration = Duration::from_secs(4);
@@ -127,6 +129,8 @@ pub struct App {
     pub colour: bool,
     /// Which key is what.
     pub keymap: Keymap,
+    /// Why nothing may be changed, if it is so: half a sentence.
+    pub read_only: Option<&'static str>,
     /// The mouse is on.
     pub mouse: bool,
     /// The terminal's size in columns and rows.
@@ -143,14 +147,16 @@ pub struct App {
     pub can_serve: bool,
     /// Whether the registry is served on this machine.
     pub serving: Serving,
+    /// What is known from one start to the next.
+    pub remembered: Remembered,
     /// Lines that are not in the file of the log yet.
     pub(super) unwritten: Vec<Line>,
     /// Something has been asked of the catalog and is not answered.
     pub(super) stale: bool,
     /// This machine was looked at, or is being.
     pub(super) looked: bool,
-    /// How many requests are remembered outside as running.
-    pub(super) remembered: usize,
+    /// How many requests are noted outside as running.
+    pub(super) noted: usize,
     /// The next number of a question, plan or job.
     pub(super) next: u64,
 }
@@ -173,11 +179,12 @@ impl App {
             environment: None,
             waits: None,
             looked: false,
-            remembered: 0,
+            noted: 0,
             look: beginning.look,
             theme: beginning.theme,
             colour: beginning.colour,
             keymap: beginning.keymap,
+            read_only: None,
             mouse: beginning.mouse,
             size: beginning.size,
             now: Duration::ZERO,
@@ -186,12 +193,33 @@ impl App {
             log_file: None,
             can_serve: false,
             serving: Serving::Off,
+            remembered: Remembered::default(),
             unwritten: Vec::new(),
             stale: true,
             next: 1,
         };
         app.resize(beginning.size);
         app
+    }
+
+    /// Takes what is known from the last start.
+    pub fn recall(&mut self, remembered: Remembered) {
+        self.images.set_orders(remembered.orders());
+        self.remembered = remembered;
+    }
+
+    /// Remembers this for the next start.
+    pub(super) fn keep(&mut self, what: Memorable) -> Effect {
+        self.remembered.take(&what);
+        Effect::Keep(what)
+    }
+
+    /// How lists are sorted, if that is not what is remembered.
+    pub(super) fn sorted_anew(&mut self) -> Option<Effect> {
+        let orders = self.images.orders();
+        let known = self.remembered.orders();
+        let same = (known.repositories(), known.tags()) == (orders.repositories(), orders.tags());
+        (!same).then(|| self.keep(Memorable::Orders(orders)))
     }
 
     pub(super) fn resize(&mut self, size: (u16, u16)) {
@@ -236,6 +264,7 @@ impl App {
     /// Where the keys go: the contexts of the open view.
     pub fn contexts(&self) -> &'static [Context] {
         match self.tab {
+            Tab::Images if self.is_empty() => &[Context::First],
             Tab::Images => self.images.contexts(),
             Tab::Jobs => &[Context::List, Context::Jobs],
             Tab::Publish => &[Context::List, Context::Publish],
@@ -260,6 +289,7 @@ impl App {
             .keymap
             .applying(self.contexts())
             .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
+            .filter(|(entry, _)| self.read_only.is_none() || !entry.command.changes())
             .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
             .collect();
         commands.sort_by_key(|(entry, _)| entry.footer);
@@ -273,10 +303,23 @@ impl App {
         self.toast = Some((text, self.now + TOAST));
     }
 
+    /// Says something for a moment that is not worth a line in the log.
+    pub(super) fn whisper(&mut self, text: impl Into<String>) {
+        self.toast = Some((text.into(), self.now + TOAST));
+    }
+
     /// Says what was waited for until a key shows that somebody has seen it.
     pub(super) fn say_until_seen(&mut self, text: String) {
         self.note(Level::Info, None, text.clone());
         self.toast = Some((text, Duration::MAX));
+    }
+
+    /// Refuses what would change something, with words, where only looking is allowed; whether it did.
+    pub(super) fn refuses(&mut self, what: &str) -> bool {
+        let Some(why) = self.read_only else { return false };
+        let message = format!("{what} would change something, and this interface only looks: {why}");
+        self.complain(Problem { message, hints: Vec::new(), kind: Kind::Usage });
+        true
     }
 
     /// Shows what failed until it is seen.

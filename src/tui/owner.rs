@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crossterm::event::EventStream;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -20,6 +21,15 @@ pub(super) struct Owner {
 
 impl Face for Owner {
     type Backend = CrosstermBackend<io::Stdout>;
+    type Events = EventStream;
+
+    fn events(&mut self) -> EventStream {
+        EventStream::new()
+    }
+
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        crossterm::terminal::size()
+    }
 
     fn terminal(&mut self) -> &mut Terminal<Self::Backend> {
         &mut self.screen.terminal
@@ -54,7 +64,8 @@ impl Face for Owner {
             let mut child = Command::new(program).args(words).stdin(Stdio::piped()).spawn()?;
             if let Some(mut input) = child.stdin.take() {
                 // A pager that is left early closes its end.
-                let _ = input.write_all(crate::text::printable(text).replace("\\n", "\n").as_bytes());
+                let lines: Vec<String> = text.lines().map(crate::text::printable).collect();
+                let _ = input.write_all(format!("{}\n", lines.join("\n")).as_bytes());
             }
             child.wait().map(drop)
         })?

@@ -13,9 +13,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::dialog::form::Draft;
+use super::memory::Memory;
 use super::message::Msg;
 use super::problem::Problem;
 use super::question::{Answer, Question};
+use super::remembered::Memorable;
 use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::catalog::targets::Secret;
@@ -57,6 +59,8 @@ pub(super) struct Extras {
     pub(super) variables: Variables,
     /// What serves the registry on this machine.
     pub(super) server: Option<Arc<dyn Server>>,
+    /// What is known from one start to the next.
+    pub(super) memory: Memory,
 }
 
 /// What plans are run with.
@@ -180,6 +184,16 @@ impl Performer {
             let _ = handle.block_on(follow);
             let _ = messages.send(Msg::Ended(id, ended.map_err(Problem::from)));
         });
+    }
+
+    /// Says this to the loop.
+    pub(super) fn say(&self, message: Msg) {
+        let _ = self.messages.send(message);
+    }
+
+    /// Remembers this for the next start.
+    pub(super) fn keep(&self, what: &Memorable) {
+        self.extras.memory.keep(what);
     }
 
     /// Starts serving, or stops it.
@@ -308,6 +322,7 @@ async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, 
         Request::Update(picks) => Plan::Update(engine.plan_update(&picks, job).await?),
         Request::Remove(picks) => Plan::Remove(blocking(engine, move |engine| engine.plan_remove(&picks)).await?),
         Request::Undo => Plan::Undo(blocking(engine, Engine::plan_undo).await?),
+        Request::Redo => Plan::Redo(blocking(engine, Engine::plan_redo).await?),
         Request::Gc => Plan::Gc(blocking(engine, Engine::plan_gc).await?),
         Request::Forget(roots) => Plan::Forget(blocking(engine, move |engine| engine.plan_forget(&roots)).await?),
         Request::RemoveTarget(name) => {
@@ -334,7 +349,7 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
         Plan::Remove(plan) => Outcome::Root(engine.apply_remove(&plan, job).await?.to_string()),
-        Plan::Undo(plan) => Outcome::Root(engine.apply_undo(&plan, job).await?.to_string()),
+        Plan::Undo(plan) | Plan::Redo(plan) => Outcome::Root(engine.apply_undo(&plan, job).await?.to_string()),
         Plan::Gc(plan) => {
             engine.apply_gc(&plan, job).await?;
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)

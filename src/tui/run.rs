@@ -1,6 +1,7 @@
 //! The loop: waits for one message, applies it, performs what follows, and draws when there is quiet. Where nothing changes,
 //! it sleeps.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::app::App;
 use super::effect::Effect;
 use super::message::Msg;
 use super::perform::{Extras, Performer};
+use super::problem::Problem;
 use super::unfinished::Unfinished;
 use super::view;
 use crate::engine::Engine;
@@ -32,11 +34,21 @@ const SAMPLE: Duration = Duration::from_millis(100);
 const WATCH: Duration = Duration::from_secs(1);
 /// How long jobs that were cancelled may still take.
 const LAST_CALLS: Duration = Duration::from_secs(5);
+/// What is said of a pager that can't be started.
+const PAGER: &str = "can't show it in the pager";
 
 /// The outside of the loop: what draws, and what only the owner of a terminal can do.
 pub(super) trait Face {
     /// What draws.
     type Backend: Backend;
+    /// Keys, mouse, pastes, sizes.
+    type Events: Stream<Item = io::Result<TerminalEvent>> + Unpin;
+
+    /// Begins to read the terminal, until this is dropped.
+    fn events(&mut self) -> Self::Events;
+
+    /// The terminal's size in columns and rows.
+    fn size(&mut self) -> io::Result<(u16, u16)>;
 
     /// The terminal.
     fn terminal(&mut self) -> &mut Terminal<Self::Backend>;
@@ -64,9 +76,7 @@ pub(super) trait Face {
 }
 
 /// What comes from outside.
-pub(super) struct Inputs<I> {
-    /// Keys, mouse, pastes, sizes.
-    pub(super) events: I,
+pub(super) struct Inputs {
     /// Messages of tasks, signals and the log.
     pub(super) messages: UnboundedReceiver<Msg>,
     /// Where tasks send theirs.
@@ -74,17 +84,16 @@ pub(super) struct Inputs<I> {
 }
 
 /// Runs the interface until it is left.
-pub(super) async fn run<F, I>(
+pub(super) async fn run<F>(
     mut app: App,
     face: &mut F,
-    mut inputs: Inputs<I>,
+    mut inputs: Inputs,
     engine: Arc<Engine>,
     places: Arc<dyn Places>,
     extras: Extras,
 ) -> Result<()>
 where
     F: Face,
-    I: Stream<Item = io::Result<TerminalEvent>> + Unpin,
     <F::Backend as Backend>::Error: Send + Sync + 'static,
 {
     let mut performer = Performer::new(Arc::clone(&engine), places, inputs.sender.clone(), extras);
@@ -96,10 +105,12 @@ where
     let mut generation = engine.generation().ok();
     let (mut stale, mut next_frame) = (true, tokio::time::Instant::now());
     let mut unfinished = Unfinished::open(engine.data_dir());
-    for effect in app.wants().into_iter().chain(app.update(Msg::Cut(unfinished.take_cut()))) {
+    let cut = if app.read_only.is_none() { unfinished.take_cut() } else { Vec::new() };
+    for effect in app.wants().into_iter().chain(app.update(Msg::Cut(cut))) {
         perform(&mut performer, face, &mut unfinished, effect)?;
     }
     let mut terminated = false;
+    let mut events = face.events();
     let finish = 'main: loop {
         if stale && tokio::time::Instant::now() >= next_frame {
             draw(&app, face)?;
@@ -107,7 +118,7 @@ where
         }
         let message = select! {
             biased;
-            event = inputs.events.next() => match event {
+            event = events.next() => match event {
                 Some(Ok(TerminalEvent::Key(key))) => Msg::Key(key),
                 Some(Ok(TerminalEvent::Mouse(mouse))) => Msg::Mouse(mouse),
                 Some(Ok(TerminalEvent::Paste(text))) => Msg::Paste(text),
@@ -145,14 +156,25 @@ where
         let mut effects = app.update(Msg::Tick(begun.elapsed(), jiff::Timestamp::now()));
         effects.extend(app.update(message));
         super::log_feed::write(&app.take_unwritten());
-        for effect in effects {
-            if let Some(finish) = perform(&mut performer, face, &mut unfinished, effect)? {
+        let mut todo = VecDeque::from(effects);
+        while let Some(effect) = todo.pop_front() {
+            if effect.lends_the_terminal() {
+                // Who has the terminal has its keys, too: what reads them here would take some of them away.
+                drop(events);
+                let lent = lend(face, effect);
+                events = face.events();
+                let size = face.size().context(|| "can't tell the terminal's size")?;
+                todo.extend(app.update(Msg::Resize(size.0, size.1)));
+                if let Err(problem) = lent {
+                    todo.extend(app.update(Msg::Troubled(problem)));
+                }
+            } else if let Some(finish) = perform(&mut performer, face, &mut unfinished, effect)? {
                 break 'main finish;
             }
         }
     };
     performer.stop_serving();
-    let cut = app.remembered;
+    let cut = app.noted;
     if !finish {
         performer.cancel_all();
     }
@@ -186,6 +208,17 @@ where
     }
 }
 
+/// Performs an effect for which the terminal is lent. What can't be started is a problem, and no more.
+fn lend<F: Face>(face: &mut F, effect: Effect) -> Result<(), Problem> {
+    let (done, what) = match effect {
+        Effect::Suspend => (face.suspend(), "can't stop this program"),
+        Effect::Page(text) => (face.page(&text), PAGER),
+        Effect::PageFile(file) => (face.page_file(&file), PAGER),
+        _ => (Ok(()), ""),
+    };
+    done.context(|| what).map_err(|error| Problem::from(error.hint("`$PAGER` says which pager is meant.")))
+}
+
 /// Performs an effect; says how to leave, if that is what it is.
 fn perform<F: Face>(
     performer: &mut Performer,
@@ -200,16 +233,20 @@ fn perform<F: Face>(
         Effect::Forget(ticket) => performer.forget(ticket),
         Effect::Rest(number) => performer.rest(number),
         Effect::Remember(requests) => unfinished.remember(&requests),
+        Effect::Keep(what) => performer.keep(&what),
         Effect::Start(id, plan) => performer.start(id, plan),
         Effect::Cancel(id) => performer.cancel(id),
         Effect::Copy(text) => face.copy(&text).context(words)?,
         Effect::Mouse(on) => face.set_mouse(on).context(words)?,
         Effect::Redraw => face.redraw().context(words)?,
-        Effect::Suspend => face.suspend().context(words)?,
-        Effect::Page(text) => face.page(&text).context(words)?,
-        Effect::PageFile(file) => face.page_file(&file).context(words)?,
+        // They lend the terminal, and are performed where its events are.
+        Effect::Suspend | Effect::Page(_) | Effect::PageFile(_) => {}
         Effect::Serve(on) => performer.serve(on),
-        Effect::Browse(url) => face.browse(&url).context(words)?,
+        Effect::Browse(url) => {
+            if let Err(error) = face.browse(&url).context(|| "can't start a browser") {
+                performer.say(Msg::Troubled(error.into()));
+            }
+        }
         Effect::Quit { finish } => return Ok(Some(finish)),
     }
     Ok(None)

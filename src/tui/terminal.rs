@@ -17,6 +17,8 @@ use ratatui::backend::CrosstermBackend;
 /// Whether the terminal is ours, so that it is given back once, whoever does it.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static MOUSE: AtomicBool = AtomicBool::new(true);
+/// Whether something else has the terminal for a while.
+static LENT: AtomicBool = AtomicBool::new(false);
 
 /// Owns the screen. Dropping it gives the terminal back, whatever happened.
 pub(super) struct Screen {
@@ -38,11 +40,18 @@ impl Screen {
 
     /// Lends the terminal to something else: a pager, a shell that this process is stopped for.
     pub(super) fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
+        LENT.store(true, Ordering::SeqCst);
         give_back();
         let value = to();
+        LENT.store(false, Ordering::SeqCst);
         take()?;
         self.redraw()?;
         Ok(value)
+    }
+
+    /// Whether something else has it for a while: signals of the keyboard are meant for that then.
+    pub(super) fn is_lent() -> bool {
+        LENT.load(Ordering::SeqCst)
     }
 
     /// Forgets what the terminal shows, so that the next frame is drawn whole.

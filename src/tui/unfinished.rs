@@ -120,6 +120,7 @@ fn write(request: &Request) -> Vec<Written> {
         Request::Publish(_)
         | Request::Remove(_)
         | Request::Undo
+        | Request::Redo
         | Request::Gc
         | Request::Forget(_)
         | Request::RemoveTarget(_) => Vec::new(),

@@ -8,7 +8,6 @@ use super::app::{App, Tab};
 use super::command::Command;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
-use super::dialog::prompt::Purpose;
 use super::effect::Effect;
 use super::keymap::Key;
 use super::message::Msg;
@@ -17,7 +16,7 @@ use super::question::Answer;
 use super::state::jobs::Standing;
 use super::state::log::Level;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, adding, describe, dialog_keys, publishing, serving};
+use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
 use crate::engine::job::Event;
 use crate::engine::target::Trial;
 use crate::error::Kind;
@@ -33,6 +32,7 @@ impl App {
             self.images.scroll_end = super::view::details_end(self);
             self.images.scroll = self.images.scroll.min(self.images.scroll_end);
         }
+        effects.extend(self.sorted_anew());
         effects.extend(self.wants());
         effects
     }
@@ -86,6 +86,10 @@ impl App {
                 self.log.push(line);
                 Vec::new()
             }
+            Msg::Troubled(problem) => {
+                self.complain(problem);
+                Vec::new()
+            }
             Msg::Serving(url) => {
                 serving::began(self, url);
                 Vec::new()
@@ -97,7 +101,7 @@ impl App {
         }
     }
 
-    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         self.toast = self.toast.take().filter(|(_, until)| *until < Duration::MAX);
         // Too small to show what a key would do.
         let command = self.keymap.command(Key::from(key), self.contexts());
@@ -125,10 +129,8 @@ impl App {
         match self.dialogs.last_mut() {
             Some(Dialog::Prompt(prompt)) => {
                 prompt.field.insert(text);
-                if prompt.purpose == Purpose::Filter {
-                    let filter = prompt.field.value().to_owned();
-                    act::set_filter(self, &filter);
-                }
+                let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);
+                act::set_text(self, purpose, &text);
             }
             Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
@@ -143,8 +145,11 @@ impl App {
     }
 
     fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
-        if self.is_too_small() || !self.dialogs.is_empty() {
+        if self.is_too_small() {
             return Vec::new();
+        }
+        if !self.dialogs.is_empty() {
+            return dialog_mouse::mouse(self, mouse);
         }
         let rows = match mouse.kind {
             MouseEventKind::ScrollUp => -3,
@@ -218,6 +223,9 @@ impl App {
 
     /// Asks for a plan that the user did not ask for just now, for this reason.
     fn plan_because(&mut self, request: Request, because: Option<String>) -> Vec<Effect> {
+        if self.refuses(&format!("`{}`", request.title())) {
+            return Vec::new();
+        }
         let ticket = self.ticket();
         self.dialogs.push(Dialog::Planning { ticket, request: request.clone(), because });
         vec![Effect::Plan(ticket, request)]
@@ -239,7 +247,8 @@ impl App {
                     }
                     update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
                 }
-                let confirm = Confirm::new(plan, Some(request)).because(because);
+                let pulls = describe::pulls(&plan, &self.jobs.quotas);
+                let confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.
                     Some(nothing) if !nothing.is_empty() => self.say(nothing.clone()),
@@ -253,6 +262,9 @@ impl App {
 
     /// Runs a plan as a job.
     pub(super) fn start(&mut self, plan: Box<Plan>, request: Option<Request>) -> Vec<Effect> {
+        if plan.changes() && self.refuses(&format!("`{}`", plan.title())) {
+            return Vec::new();
+        }
         let id = self.ticket();
         let title = plan.title();
         self.note(Level::Info, Some(id), format!("{title} begins"));
@@ -267,10 +279,10 @@ impl App {
     /// What runs is remembered outside: what is cut by a kill is offered again at the next start.
     fn remember(&mut self) -> Option<Effect> {
         let requests: Vec<Request> = self.jobs.running().filter_map(|job| job.request.clone()).collect();
-        if requests.is_empty() && self.remembered == 0 {
+        if requests.is_empty() && self.noted == 0 {
             return None;
         }
-        self.remembered = requests.len();
+        self.noted = requests.len();
         Some(Effect::Remember(requests))
     }
 
@@ -329,6 +341,7 @@ impl App {
                     && verified.damaged.len() > verified.repaired.len()
                     && !title.ends_with("repair")
                     && self.dialogs.is_empty()
+                    && self.read_only.is_none()
                 {
                     let damaged = crate::text::count(verified.damaged.len() as u64, "blob is", "blobs are");
                     let confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);

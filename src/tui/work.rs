@@ -27,6 +27,8 @@ pub enum Request {
     Remove(Vec<Pick>),
     /// Take the last change back.
     Undo,
+    /// Do again what was undone.
+    Redo,
     /// Reclaim disk space.
     Gc,
     /// Publish.
@@ -48,6 +50,8 @@ pub enum Plan {
     Remove(RemovePlan),
     /// Take the last change back.
     Undo(UndoPlan),
+    /// Do again what was undone.
+    Redo(UndoPlan),
     /// Reclaim disk space.
     Gc(GcPlan),
     /// Publish.
@@ -133,6 +137,7 @@ impl Request {
                 many => format!("remove {}", images(many.len())),
             },
             Self::Undo => "undo".to_owned(),
+            Self::Redo => "redo".to_owned(),
             Self::Gc => "gc".to_owned(),
             Self::Publish(request) if request.root.is_some() => "roll back".to_owned(),
             Self::Publish(_) => "publish".to_owned(),
@@ -159,6 +164,7 @@ impl Plan {
                 images => format!("remove {}", many(images.len())),
             },
             Self::Undo(plan) => format!("undo {} {}", plan.verb, plan.summary),
+            Self::Redo(plan) => format!("redo {} {}", plan.verb, plan.summary),
             Self::Gc(_) => "gc".to_owned(),
             Self::Publish(plan) if plan.rollback => format!("roll back to {}", plan.root),
             Self::Publish(_) => "publish".to_owned(),
@@ -183,6 +189,11 @@ impl Plan {
                 format!("{} {}", if *allowed { "allow" } else { "revoke" }, names.join(" "))
             }
         }
+    }
+
+    /// Whether running it changes something, here or elsewhere.
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::Verify { repair: false } | Self::Check(_))
     }
 
     /// What is asked for to make the same plan again.

@@ -98,6 +98,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         print(&recipe, context)?;
         return Ok(Exit::Done);
     };
+    context.may_change()?;
     if !recipe.usable {
         let error = Error::new(Kind::Usage, format!("{} can't pull from {}", wish.client.name(), wish.source));
         return Err(recipe.notes.into_iter().fold(error, Error::hint));

@@ -11,6 +11,8 @@ use crate::text::{bytes, count};
 
 /// Tries each part.
 pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
+    // It puts something there, and takes it away again.
+    context.may_change()?;
     let engine = context.open_to_read()?;
     let peers = context.peers();
     let trial =

@@ -157,6 +157,7 @@ impl ReturningRepository {
             tag: image.tag.clone(),
             follows,
             recorded: Some(companions.chain(referrers).collect()),
+            pulls: crate::engine::resolve::Pulls::default(),
         }
     }
 }

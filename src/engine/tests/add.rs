@@ -212,3 +212,30 @@ async fn a_private_repository_stays_out_until_it_is_allowed() {
     yard.check();
     assert_eq!(yard.root(), before);
 }
+
+#[tokio::test]
+async fn a_plan_says_what_it_took_of_the_quota_and_running_it_takes_none() {
+    let registry = MemoryRegistry::builder().quota(100, 21_600).start().await.unwrap();
+    let yard = Yard::with(registry, None);
+    yard.put("app", "1", &index("one"));
+    let host = yard.registry.host();
+    let left = |watch: &mut crate::engine::job::Watch| {
+        let mut left = None;
+        while let Ok(event) = watch.events.try_recv() {
+            if let crate::engine::job::Event::Quota { remaining, .. } = event {
+                left = Some(remaining);
+            }
+        }
+        left
+    };
+    let requests = [yard.request("app:1"), yard.request("gone:1")];
+    let (job, mut watch) = Job::new();
+    let plan = yard.engine.plan_add(&requests, &job).await.unwrap();
+    let taken = plan.pulls[&host];
+    assert_eq!((plan.failed.len(), Some(100 - taken)), (1, left(&mut watch)), "{:?}", plan.pulls);
+    assert!(taken >= 3, "an index and what is in it");
+    yard.engine.apply_add(plan, "add", &job).await.unwrap();
+    assert!(left(&mut watch).is_none_or(|left| left == 100 - taken), "running it took some");
+    let again = yard.engine.plan_add(&requests[..1], &job).await.unwrap();
+    assert_eq!(again.pulls[&host], 0, "what is here is asked for by HEAD alone");
+}

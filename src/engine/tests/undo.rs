@@ -12,6 +12,56 @@ impl Yard {
     }
 }
 
+impl Yard {
+    async fn redo(&self) -> Result<()> {
+        let plan = self.engine.plan_redo()?;
+        Job::new().0.run(async |job: &Job| self.engine.apply_undo(&plan, job).await).await?;
+        self.check();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_was_undone_is_redone_until_something_else_is_done() {
+    let yard = Yard::new().await;
+    let empty = yard.root();
+    yard.put("app", "1", &index("one"));
+    yard.put("app", "2", &index("two"));
+    let signed = index("signed");
+    let digest = yard.put("tool", "1", &signed);
+    yard.registry.put_image(&"tool".parse().unwrap(), None, &signed.referrer("application/x.signature", "signature"));
+    yard.registry.put_referrers_tag(&"tool".parse().unwrap(), &digest);
+    assert_eq!(yard.redo().await.unwrap_err().kind(), Kind::NotFound);
+    yard.add(&["app:1", "tool:1"]).await;
+    let first = yard.root();
+    yard.put("app", "1", &index("one, moved"));
+    yard.add(&["app:1", "app:2"]).await;
+    let second = yard.root();
+    yard.remove("tool").await;
+    let third = yard.root();
+    for root in [&second, &first, &empty] {
+        yard.undo().await.unwrap();
+        assert_eq!(yard.root(), *root);
+    }
+    for root in [&first, &second, &third] {
+        yard.redo().await.unwrap();
+        assert_eq!(yard.root(), *root);
+    }
+    assert_eq!(yard.redo().await.unwrap_err().kind(), Kind::NotFound);
+    // What is redone can be undone, and redone, once more.
+    yard.undo().await.unwrap();
+    yard.undo().await.unwrap();
+    assert_eq!(yard.root(), first);
+    yard.redo().await.unwrap();
+    let plan = yard.engine.plan_redo().unwrap();
+    assert_eq!((plan.verb.as_str(), plan.goes.len()), ("remove", 2), "{plan:?}");
+    // Something else ends it, also for a plan that was made before.
+    yard.remove("app:2").await;
+    let error = Job::new().0.run(async |job: &Job| yard.engine.apply_undo(&plan, job).await).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Locked);
+    assert_eq!(yard.redo().await.unwrap_err().kind(), Kind::NotFound);
+}
+
 #[tokio::test]
 async fn one_change_after_another_is_undone() {
     let yard = Yard::new().await;

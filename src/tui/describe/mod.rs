@@ -8,8 +8,10 @@ use crate::engine::view::Standing;
 use crate::text::{bytes, count};
 
 mod publication;
+mod pulls;
 
 pub use publication::{difference, summary, trial};
+pub use pulls::pulls;
 
 /// What a line of a dialog means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,8 @@ pub fn plan(plan: &Plan) -> Described {
         Plan::Add(plan) => add(plan, "Add", "add"),
         Plan::Update(plan) => add(plan, "Update", "update"),
         Plan::Remove(plan) => remove(plan),
-        Plan::Undo(plan) => undo(plan),
+        Plan::Undo(plan) => undo(plan, "undo", "as before"),
+        Plan::Redo(plan) => undo(plan, "redo", "comes"),
         Plan::Gc(plan) => gc(plan),
         Plan::Publish(plan) => publish(plan),
         Plan::Verify { repair } => Described {
@@ -200,13 +203,13 @@ fn remove(plan: &RemovePlan) -> Described {
     Described { title, rows, verb: "remove", destroys: true, nothing: None }
 }
 
-fn undo(plan: &UndoPlan) -> Described {
-    let returns = plan.returns.iter().map(|image| row(Role::Good, format!("{}  as before", image.image)));
+fn undo(plan: &UndoPlan, verb: &'static str, comes: &str) -> Described {
+    let returns = plan.returns.iter().map(|image| row(Role::Good, format!("{}  {comes}", image.image)));
     let goes = plan.goes.iter().map(|image| row(Role::Danger, format!("{}  goes", image.image)));
     Described {
-        title: format!("Undo `{} {}`?", plan.verb, plan.summary),
+        title: format!("{}{} `{} {}`?", verb[..1].to_uppercase(), &verb[1..], plan.verb, plan.summary),
         rows: returns.chain(goes).collect(),
-        verb: "undo",
+        verb,
         destroys: !plan.goes.is_empty(),
         nothing: None,
     }

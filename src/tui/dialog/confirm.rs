@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::describe::{self, Described, Role};
+use super::super::describe::{self, Described, Role, Row};
 use super::super::work::{Plan, Request};
 
 /// The dialog.
@@ -34,6 +34,13 @@ impl Confirm {
     pub fn new(plan: Box<Plan>, request: Option<Request>) -> Self {
         let described = describe::plan(&plan);
         Self { plan, request, described, scroll: 0 }
+    }
+
+    /// Says this, too.
+    #[must_use]
+    pub fn with(mut self, rows: Vec<Row>) -> Self {
+        self.described.rows.extend(rows);
+        self
     }
 
     /// Says first why it is asked.

@@ -1,6 +1,6 @@
 //! The commands by name, by key or by what they do: `:` shows all, `?` those that apply here. Enter carries one out.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
@@ -20,6 +20,12 @@ pub struct Palette {
     /// The row under the cursor.
     pub cursor: usize,
     all: Vec<(&'static Entry, String)>,
+    /// What was typed before, newest last.
+    history: Vec<String>,
+    /// The line of it that is shown.
+    recalled: Option<usize>,
+    /// What was typed before lines were recalled: they begin with it.
+    draft: String,
 }
 
 /// What a key means to it.
@@ -36,12 +42,21 @@ pub enum Choice {
 }
 
 impl Palette {
-    /// All commands that apply where these contexts are.
-    pub fn new(keymap: &Keymap, contexts: &[Context], help: bool) -> Self {
+    /// All commands that apply where these contexts are; with what was typed before, newest last.
+    pub fn new(keymap: &Keymap, contexts: &[Context], help: bool, history: &[String]) -> Self {
         let keys =
             |keys: &[super::super::keymap::Key]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let all: Vec<_> = keymap.applying(contexts).map(|(entry, of)| (entry, keys(of))).collect();
-        Self { field: TextField::default(), help, found: all.clone(), cursor: 0, all }
+        Self {
+            field: TextField::default(),
+            help,
+            found: all.clone(),
+            cursor: 0,
+            all,
+            history: history.to_vec(),
+            recalled: None,
+            draft: String::new(),
+        }
     }
 
     /// What a key means.
@@ -49,6 +64,11 @@ impl Palette {
         let last = self.found.len().saturating_sub(1);
         match key.code {
             KeyCode::Esc => return Choice::Closed,
+            // Above the first command are the lines that were typed before.
+            KeyCode::Up if self.cursor == 0 || self.recalled.is_some() => self.recall_older(),
+            KeyCode::Char('p') if key.modifiers.contains(KeyModifiers::CONTROL) => self.recall_older(),
+            KeyCode::Down if self.recalled.is_some() => self.recall_newer(),
+            KeyCode::Char('n') if key.modifiers.contains(KeyModifiers::CONTROL) => self.recall_newer(),
             KeyCode::Up => self.cursor = self.cursor.saturating_sub(1),
             KeyCode::Down => self.cursor = (self.cursor + 1).min(last),
             KeyCode::PageUp => self.cursor = self.cursor.saturating_sub(10),
@@ -62,6 +82,7 @@ impl Palette {
             }
             _ => {
                 if self.field.key(key) {
+                    self.recalled = None;
                     self.search();
                 }
             }
@@ -72,6 +93,43 @@ impl Palette {
     /// Text was pasted.
     pub fn paste(&mut self, text: &str) {
         self.field.insert(text);
+        self.recalled = None;
+        self.search();
+    }
+
+    /// Moves the cursor by so many rows.
+    pub fn scroll_by(&mut self, rows: usize, up: bool) {
+        let last = self.found.len().saturating_sub(1);
+        self.cursor = if up { self.cursor.saturating_sub(rows) } else { (self.cursor + rows).min(last) };
+    }
+
+    /// Whether there is something to recall.
+    pub fn has_history(&self) -> bool {
+        !self.history.is_empty()
+    }
+
+    fn recall_older(&mut self) {
+        if self.recalled.is_none() {
+            self.field.value().clone_into(&mut self.draft);
+        }
+        let before = &self.history[..self.recalled.unwrap_or(self.history.len())];
+        if let Some(place) = before.iter().rposition(|line| line.starts_with(&self.draft) && *line != self.draft) {
+            self.show(Some(place));
+        }
+    }
+
+    fn recall_newer(&mut self) {
+        let Some(here) = self.recalled else { return };
+        let newer = self.history.iter().enumerate().skip(here + 1);
+        let place = newer.filter(|(_, line)| line.starts_with(&self.draft)).map(|(place, _)| place).next();
+        self.show(place);
+    }
+
+    /// Shows a line of the history, or what was typed before it was gone through.
+    fn show(&mut self, place: Option<usize>) {
+        let line = place.and_then(|place| self.history.get(place)).unwrap_or(&self.draft);
+        self.field = TextField::new(line);
+        self.recalled = place;
         self.search();
     }
 
@@ -89,7 +147,7 @@ impl Palette {
         for row in &self.all {
             let (entry, keys) = row;
             // A key is found by itself, a command by its name before what it does.
-            let by_key = keys.split(' ').any(|key| key == typed);
+            let by_key = keys.split(' ').any(|key| key == typed) || entry.id == typed;
             let name = format!("{} {}", entry.title, entry.id);
             let score = if by_key {
                 Some(u32::MAX)
@@ -108,8 +166,6 @@ impl Palette {
 
 #[cfg(test)]
 mod tests {
-    use crossterm::event::KeyModifiers;
-
     use super::*;
 
     fn type_in(palette: &mut Palette, text: &str) -> Choice {
@@ -122,10 +178,34 @@ mod tests {
     #[test]
     fn a_command_is_found_by_name_by_key_and_by_what_it_does() {
         let keymap = Keymap::default();
-        let new = || Palette::new(&keymap, &[Context::Repositories, Context::List], false);
+        let new = || Palette::new(&keymap, &[Context::Repositories, Context::List], false, &[]);
         assert_eq!(type_in(&mut new(), "publ"), Choice::Command(Command::PublishAll));
         assert_eq!(type_in(&mut new(), "R"), Choice::Command(Command::UpdateAll));
         assert_eq!(type_in(&mut new(), "reclaim"), Choice::Command(Command::Gc));
         assert_eq!(type_in(&mut new(), "add nginx:alpine"), Choice::Typed("add nginx:alpine".into()));
+    }
+
+    #[test]
+    fn above_the_first_command_is_what_was_typed_before() {
+        let history = ["add redis:7", "gc", "add nginx:1"].map(str::to_owned);
+        let mut palette = Palette::new(&Keymap::default(), &[Context::List], false, &history);
+        let mut press = |code| palette.key(KeyEvent::new(code, KeyModifiers::NONE));
+        press(KeyCode::Down);
+        press(KeyCode::Up);
+        press(KeyCode::Up);
+        press(KeyCode::Up);
+        assert_eq!(press(KeyCode::Enter), Choice::Command(Command::Gc), "a name means its command again");
+        press(KeyCode::Down);
+        assert_eq!(press(KeyCode::Enter), Choice::Typed("add nginx:1".into()));
+        press(KeyCode::Down);
+        assert_eq!((palette.field.value(), palette.found.len()), ("", palette.all.len()), "what was typed is back");
+        for letter in "add".chars() {
+            palette.key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE));
+        }
+        let mut press = |code| palette.key(KeyEvent::new(code, KeyModifiers::NONE));
+        press(KeyCode::Up);
+        press(KeyCode::Up);
+        press(KeyCode::Up);
+        assert_eq!(press(KeyCode::Enter), Choice::Typed("add redis:7".into()), "only what begins like this");
     }
 }

@@ -9,6 +9,8 @@ use super::super::text_field::TextField;
 pub enum Purpose {
     /// The filter of the list that is shown: it applies while it is typed.
     Filter,
+    /// What is looked for in the text that is shown: it is found while it is typed.
+    Search,
 }
 
 /// The dialog.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::command::{Command, Context};
-use super::super::list::{Span, Window};
+use super::super::list::Window;
 use super::super::question::{Answer, Question};
-use super::marks::Marks;
+use super::super::remembered::Orders;
+use super::listing::Listing;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
 
@@ -21,110 +22,9 @@ pub enum Level {
     Details,
 }
 
-/// A list with its filter and order.
-#[derive(Debug, Clone)]
-pub struct Listing<T, Order> {
-    /// The rows.
-    pub window: Window<T>,
-    /// Only what contains this.
-    pub filter: String,
-    /// The order.
-    pub order: Order,
-    /// The order turned around.
-    pub descending: bool,
-    /// Marked rows.
-    pub marks: Marks,
-    /// These rows are to be marked, also those that are not loaded: their names are to be asked for.
-    pub marking: Option<Span>,
-    /// The row that was marked last: a range begins there.
-    anchor: u64,
-}
-
-impl<T, Order: Default> Default for Listing<T, Order> {
-    fn default() -> Self {
-        Self {
-            window: Window::default(),
-            filter: String::new(),
-            order: Order::default(),
-            descending: false,
-            marks: Marks::default(),
-            marking: None,
-            anchor: 0,
-        }
-    }
-}
-
-impl<T, Order: Copy + PartialEq> Listing<T, Order> {
-    fn turn(&mut self) {
-        self.descending = !self.descending;
-        self.window.reset();
-    }
-
-    fn step(&mut self, orders: &[Order], forward: bool) {
-        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
-        let next = if forward { place + 1 } else { place + orders.len() - 1 };
-        self.order = orders[next % orders.len()];
-        self.descending = false;
-        self.window.reset();
-    }
-
-    fn set_filter(&mut self, filter: &str) {
-        filter.clone_into(&mut self.filter);
-        self.window.reset();
-    }
-
-    /// Sorts by this, or turns the order around if it is that already.
-    fn sort(&mut self, order: Order) {
-        if self.order == order {
-            self.turn();
-        } else {
-            (self.order, self.descending) = (order, false);
-            self.window.reset();
-        }
-    }
-
-    fn toggle(&mut self, row: Option<(String, u64)>) {
-        if let Some((name, bytes)) = row {
-            self.marks.toggle(name, bytes);
-            self.anchor = self.window.cursor();
-            self.window.move_by(1);
-        }
-    }
-
-    /// Marks the rows from the one that was marked last to the one under the cursor.
-    fn mark_range(&mut self) {
-        let (from, to) = (self.anchor.min(self.window.cursor()), self.anchor.max(self.window.cursor()));
-        self.marking = Some(Span { offset: from, limit: to - from + 1 });
-        self.anchor = self.window.cursor();
-    }
-
-    /// Takes rows that were asked for to be marked.
-    fn mark(&mut self, span: Span, rows: Vec<(String, u64)>) {
-        if span == ALL {
-            self.marks.toggle_all(rows);
-        } else {
-            self.marks.add(rows);
-        }
-    }
-
-    /// Marks every row; those that are not loaded have to be asked for.
-    fn toggle_all(&mut self, loaded: Vec<(String, u64)>) {
-        if loaded.len() as u64 == self.window.total() {
-            self.marks.toggle_all(loaded);
-        } else if self.marks.len() as u64 == self.window.total() {
-            self.marks.clear();
-        } else {
-            self.marking = Some(ALL);
-        }
-    }
-}
-
 const REPOSITORY_ORDERS: [RepositoryOrder; 4] =
     [RepositoryOrder::Name, RepositoryOrder::Images, RepositoryOrder::Size, RepositoryOrder::Added];
 const IMAGE_ORDERS: [ImageOrder; 3] = [ImageOrder::Tag, ImageOrder::Size, ImageOrder::Added];
-
-/// Every row there is.
-const ALL: Span = Span { offset: 0, limit: u64::MAX };
 
 /// The view.
 #[derive(Debug, Default)]
@@ -141,6 +41,10 @@ pub struct Images {
     pub details: Option<Box<ImageDetails>>,
     /// The image whose details are asked for.
     pub asked: Option<String>,
+    /// What is looked for in the details.
+    pub search: String,
+    /// The line that it was found in.
+    pub found: Option<usize>,
     /// How far the details are scrolled.
     pub scroll: u16,
     /// How far they can be: measured by the view that draws them.
@@ -190,6 +94,18 @@ impl Images {
             Level::Repositories => self.repositories.set_filter(filter),
             Level::Tags | Level::Details => self.tags.set_filter(filter),
         }
+    }
+
+    /// How the lists are sorted.
+    pub fn orders(&self) -> Orders {
+        let (repositories, tags) = (&self.repositories, &self.tags);
+        Orders::new((repositories.order, repositories.descending), (tags.order, tags.descending))
+    }
+
+    /// Sorts the lists.
+    pub fn set_orders(&mut self, orders: &Orders) {
+        (self.repositories.order, self.repositories.descending) = orders.repositories();
+        (self.tags.order, self.tags.descending) = orders.tags();
     }
 
     /// How many rows the lists have on the screen.
@@ -264,6 +180,23 @@ impl Images {
         self.details = self.details.take().filter(|_| self.level != Level::Repositories);
         if self.details.is_some() {
             self.asked = None;
+        }
+    }
+
+    /// The row under the cursor of the list that is shown, and how many there are.
+    pub fn place(&self) -> (usize, usize) {
+        let of = |cursor: u64, total: u64| (usize::try_from(cursor).unwrap_or(0), usize::try_from(total).unwrap_or(0));
+        match self.level {
+            Level::Repositories => of(self.repositories.window.cursor(), self.repositories.window.total()),
+            Level::Tags | Level::Details => of(self.tags.window.cursor(), self.tags.window.total()),
+        }
+    }
+
+    /// Goes to a row of the list that is shown.
+    pub fn go(&mut self, row: usize) {
+        match self.level {
+            Level::Repositories => self.repositories.window.move_to(row as u64),
+            Level::Tags | Level::Details => self.tags.window.move_to(row as u64),
         }
     }
 
@@ -384,6 +317,11 @@ impl Images {
             Command::HalfDown => self.scroll.saturating_add(page / 2),
             Command::First => 0,
             Command::Last => u16::MAX,
+            Command::Back if !self.search.is_empty() => {
+                self.search.clear();
+                self.found = None;
+                return true;
+            }
             Command::Back => {
                 self.level = Level::Tags;
                 self.scroll = 0;
@@ -401,8 +339,7 @@ impl Images {
                 let Some(row) = self.repositories.window.current() else { return };
                 if self.repository.as_deref() != Some(row.name.as_str()) {
                     self.repository = Some(row.name.clone());
-                    self.tags = Listing { window: self.tags.window.clone(), ..Listing::default() };
-                    self.tags.window.reset();
+                    self.tags = self.tags.anew();
                     self.details = None;
                 }
                 self.level = Level::Tags;

@@ -107,6 +107,19 @@ impl Log {
         shown.get(place).copied()
     }
 
+    /// The place of the line under the cursor, among those that are shown.
+    pub fn place(&self) -> usize {
+        let last = self.shown().len().saturating_sub(1);
+        if self.follow { last } else { self.cursor.min(last) }
+    }
+
+    /// Goes to a line, among those that are shown.
+    pub fn go(&mut self, place: usize) {
+        let last = self.shown().len().saturating_sub(1);
+        self.cursor = place.min(last);
+        self.follow = self.cursor == last;
+    }
+
     /// Carries a command out, if it is one of this view's.
     pub fn command(&mut self, command: Command) -> bool {
         let last = self.shown().len().saturating_sub(1);

@@ -3,6 +3,7 @@
 
 pub mod images;
 pub mod jobs;
+pub mod listing;
 pub mod log;
 pub mod marks;
 pub mod publish;

@@ -1,6 +1,9 @@
 //! The interface without a terminal: pictures of its views, and random messages.
 
+mod commands;
+mod finding;
 mod pictures;
+mod pointing;
 mod random;
 mod story;
 mod world;

@@ -87,15 +87,7 @@ fn other_views_while_nothing_runs() {
 /// An interface with a job that runs, one that waits, one that failed.
 fn working(size: (u16, u16), glyphs: &super::super::glyphs::Glyphs) -> App {
     let mut app = settled(size, glyphs, Content::Small);
-    let plan = || {
-        Box::new(Plan::Add(AddPlan {
-            images: Vec::new(),
-            failed: Vec::new(),
-            fetch: Vec::new(),
-            new_bytes: 0,
-            known_bytes: 0,
-        }))
-    };
+    let plan = || Box::new(Plan::Add(AddPlan::default()));
     let (first, second) = (app.next + 1, app.next + 2);
     app.start(plan(), Some(Request::Gc));
     app.start(Box::new(Plan::Verify { repair: false }), None);

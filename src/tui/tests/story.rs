@@ -5,15 +5,17 @@ use std::time::Duration;
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::super::app::{App, Tab};
+use super::super::command::TABLE;
 use super::super::dialog::Dialog;
 use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
 use super::super::message::Msg;
 use super::super::problem::Problem;
+use super::super::remembered::{Memorable, Remembered};
 use super::super::state::images::Level;
 use super::super::work::{Plan, Request};
 use super::world::{Content, picture, press, settle, settled};
-use crate::engine::browse::RepositoryOrder;
+use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::error::Kind;
 
 fn click(app: &mut App, column: u16, row: u16, at: u64) {
@@ -136,4 +138,75 @@ fn leaving_asks_only_while_something_runs() {
     assert!(press(&mut app, Content::Small, "q").is_empty());
     assert!(matches!(app.dialogs.last(), Some(Dialog::Leave)));
     assert!(matches!(press(&mut app, Content::Small, "f").as_slice(), [Effect::Quit { finish: true }]));
+}
+
+#[test]
+fn what_is_typed_is_kept_and_comes_back_at_the_next_start() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    let effects = press(&mut app, Content::Small, ": u n d o enter");
+    let kept = |effect: &Effect| matches!(effect, Effect::Keep(Memorable::Typed(line)) if line == "undo");
+    assert!(effects.iter().any(kept), "{effects:?}");
+    press(&mut app, Content::Small, "esc : a d d space a space b enter esc");
+    let effects = press(&mut app, Content::Small, ": t o k e n space s e c r e t enter");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Keep(_))), "what is no command is not kept");
+    let mut next = settled((80, 24), &UNICODE, Content::Small);
+    next.recall(app.remembered.clone());
+    press(&mut next, Content::Small, ": up up");
+    assert!(picture(&next).contains(": undo"), "{}", picture(&next));
+    press(&mut next, Content::Small, "down enter");
+    assert!(picture(&next).contains("> a b"), "{}", picture(&next));
+}
+
+#[test]
+fn the_order_of_lists_is_kept_and_holds_for_every_repository() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    let effects = press(&mut app, Content::Small, "> > s");
+    let kept = effects.iter().filter(|effect| matches!(effect, Effect::Keep(Memorable::Orders(_)))).count();
+    assert_eq!(kept, 3);
+    press(&mut app, Content::Small, "enter > esc j enter");
+    assert_eq!(app.images.tags.order, ImageOrder::Size, "another repository is sorted like the one before");
+    let mut next = super::world::app((80, 24), &UNICODE);
+    next.recall(app.remembered.clone());
+    let effects = next.update(Msg::Tick(Duration::ZERO, next.wall));
+    let asked = format!("{effects:?}");
+    assert!(asked.contains("order: Size, descending: true"), "the first question has it already: {asked}");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Keep(_))), "nothing is new");
+    assert_eq!(next.images.tags.order, ImageOrder::Size);
+    next.recall(Remembered::default());
+    assert_eq!(next.images.repositories.order, RepositoryOrder::Name);
+}
+
+#[test]
+fn an_interface_that_only_looks_refuses_every_change_with_words() {
+    let looking = |keys: &str| {
+        let mut app = settled((120, 40), &UNICODE, Content::Small);
+        app.read_only = Some("it was started with `--read-only`");
+        let effects = if keys.is_empty() { Vec::new() } else { press(&mut app, Content::Small, keys) };
+        (app, effects)
+    };
+    let begins = |effect: &Effect| matches!(effect, Effect::Plan(..) | Effect::Start(..) | Effect::Remember(_));
+    let refused = |app: &App| app.problems.last().is_some_and(|problem| problem.message.contains("only looks"));
+    for tab in ["1", "1 j enter", "1 j enter enter", "2", "3", "4", "5"] {
+        for entry in TABLE.iter().filter(|entry| entry.command.changes()) {
+            let (mut app, _) = looking(tab);
+            if !entry.applies(app.contexts()) {
+                continue;
+            }
+            let effects = super::super::act::act(&mut app, entry.command);
+            assert!(refused(&app), "{} in {tab}", entry.id);
+            assert!(effects.is_empty() && app.dialogs.is_empty(), "{} in {tab}", entry.id);
+            assert!(!app.footer().iter().any(|(command, _)| command.changes()), "the footer of {tab}");
+        }
+    }
+    for typed in [": g c space x enter", ": v e r i f y space - - r e p a i r enter y", ": a d d space a enter"] {
+        let (app, effects) = looking(typed);
+        assert!(refused(&app) && !effects.iter().any(begins), "{typed}: {effects:?}");
+    }
+    let (mut app, _) = looking("");
+    app.update(Msg::Paste("nginx:alpine".to_owned()));
+    assert!(refused(&app) && app.dialogs.is_empty());
+    assert!(picture(&app).lines().next().unwrap().contains("read-only"));
+    let (app, effects) = looking("V enter");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "looking is allowed");
+    assert!(!refused(&app));
 }

@@ -7,16 +7,16 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use super::super::app::App;
 use super::super::cells::{cut, wrap};
-use super::super::describe::{Role, Row};
+use super::super::describe::{self, Role, Row};
 use super::super::dialog::add::{Add, Known};
 use super::dialogs::{field, keys_line, middle, style};
 use super::frame::pane;
 use crate::text::count;
 
 /// Lines of the body, so that the dialog does not jump while what it shows changes.
-const LINES: usize = 18;
+pub(super) const LINES: usize = 18;
 /// Platforms that are shown at once.
-const PLATFORMS: usize = 5;
+pub(super) const PLATFORMS: usize = 5;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, add: &Add) {
     let look = &app.look;
@@ -35,24 +35,42 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, add: &Add) {
     field(look, frame, row(0, 1), "> ", &add.field);
     frame.render_widget(Paragraph::new(completions(app, add, columns)), row(1, 1));
 
+    let lines = body(app, add, columns);
+    let room = inside.height.saturating_sub(5);
+    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(room);
+    frame.render_widget(Paragraph::new(lines).scroll((add.scroll.min(end), 0)), row(3, room));
+    let keys = keys(add, end);
+    let foot = Rect { y: inside.bottom().saturating_sub(1), height: inside.height.min(1), ..inside };
+    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
+}
+
+/// What is below the text that is typed.
+fn body(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
     let mut lines = platforms(app, add, columns);
     for (role, text) in rows(app, add) {
         let indent = text.len() - text.trim_start().len();
         for (place, part) in wrap(text.trim_start(), columns.saturating_sub(indent + 2)).into_iter().enumerate() {
             let indent = if place == 0 { indent } else { indent + 2 };
-            lines.push(Line::styled(format!("{:indent$}{part}", ""), style(look, role)));
+            lines.push(Line::styled(format!("{:indent$}{part}", ""), style(&app.look, role)));
         }
     }
-    let room = inside.height.saturating_sub(5);
-    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(room);
-    frame.render_widget(Paragraph::new(lines).scroll((add.scroll.min(end), 0)), row(3, room));
+    lines
+}
 
+/// How far that can be scrolled in a dialog of this place.
+pub(super) fn end(app: &App, add: &Add, place: Rect) -> u16 {
+    let lines = body(app, add, usize::from(place.width.saturating_sub(4))).len();
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_sub(place.height.saturating_sub(7))
+}
+
+/// The keys that mean something now.
+pub(super) fn keys(add: &Add, end: u16) -> Vec<(&'static str, &'static str)> {
     let enter = match &add.known {
         Known::Plan(_, described) if described.nothing.is_none() => Some(("enter", "add")),
         Known::Nothing | Known::Problem(_) if !add.field.value().trim().is_empty() => Some(("enter", "look it up")),
         _ => None,
     };
-    let mut keys: Vec<(&str, &str)> = enter.into_iter().collect();
+    let mut keys: Vec<_> = enter.into_iter().collect();
     if !add.completions.is_empty() {
         keys.push(("tab", "complete"));
     }
@@ -65,8 +83,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, add: &Add) {
         keys.push(("page-down", "more"));
     }
     keys.push(("esc", if add.at.is_some() { "back" } else { "close" }));
-    let foot = Rect { y: inside.bottom().saturating_sub(1), height: inside.height.min(1), ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
+    keys
 }
 
 /// What would complete the word, or what is known of upstream's tags.
@@ -126,14 +143,12 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
             rows.push((Role::Danger, problem.message.clone()));
             rows.extend(problem.hints.iter().map(|hint| (Role::Dim, hint.clone())));
         }
-        Known::Plan(_, described) => {
+        Known::Plan(plan, described) => {
             rows.extend(described.rows.iter().cloned());
             if let Some(nothing) = described.nothing.as_ref().filter(|nothing| !nothing.is_empty()) {
                 rows.push((Role::Good, nothing.clone()));
             }
-            for (registry, (left, of)) in &app.jobs.quotas {
-                rows.push((Role::Dim, format!("{registry}: {left} of {of} pulls left; fetching layers takes none.")));
-            }
+            rows.extend(describe::pulls(plan, &app.jobs.quotas));
         }
     }
     rows

@@ -32,6 +32,14 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
     frame.render_widget(Paragraph::new(lines).scroll((app.images.scroll.min(app.images.scroll_end), 0)), text);
 }
 
+/// The details line by line, as they are drawn.
+pub(in crate::tui) fn text(app: &App) -> Vec<String> {
+    let area = super::images::details_area(app, super::frame::Parts::of(app).body);
+    let (Some(area), Some(details)) = (area, &app.images.details) else { return Vec::new() };
+    let lines = lines(app, details, usize::from(area.width.saturating_sub(4)));
+    lines.iter().map(ToString::to_string).collect()
+}
+
 /// How far the details can be scrolled, as they are drawn.
 pub(in crate::tui) fn end(app: &App) -> u16 {
     let area = super::images::details_area(app, super::frame::Parts::of(app).body);

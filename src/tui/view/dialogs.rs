@@ -11,77 +11,87 @@ use super::super::cells::{cut, left, width, wrap};
 use super::super::describe::{Role, Row};
 use super::super::dialog::Dialog;
 use super::super::dialog::form::{self, Form};
+use super::super::dialog::menu::Item;
 use super::super::dialog::palette::Palette;
 use super::frame::pane;
+
+/// A dialog that is text, with keys below.
+pub(super) struct Text {
+    title: String,
+    rows: Vec<Row>,
+    scroll: u16,
+    pub(super) keys: Vec<(&'static str, String)>,
+}
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for dialog in &app.dialogs {
         match dialog {
-            Dialog::Planning { ticket, request, because } => {
-                let mut rows = Vec::new();
-                rows.extend(because.iter().map(|because| (Role::Warning, because.clone())));
-                rows.push((Role::Text, format!("{} {}", request.title(), app.look.glyphs.waiting)));
-                rows.extend(app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Dim, why.clone())));
-                text(app, frame, area, "Asking", &rows, 0, &[("esc", "give up")]);
-            }
             Dialog::Add(add) => super::add::draw(app, frame, area, add),
-            Dialog::Cut(requests) => {
-                let mut rows = vec![(Role::Text, "These were cut when the program ended the last time:".to_owned())];
-                rows.extend(requests.iter().map(|request| (Role::Name, format!("  {}", request.title()))));
-                rows.push((Role::Dim, "What was verified of them is here. Going on shows each plan first.".to_owned()));
-                text(app, frame, area, "Go on?", &rows, 0, &[("enter", "go on"), ("esc", "forget them")]);
-            }
-            Dialog::Confirm(confirm) => {
-                let keys = confirm.keys();
-                let keys: Vec<(&str, &str)> = keys.iter().map(|(key, what)| (*key, what.as_str())).collect();
-                let nothing = [("enter", "close")];
-                let keys: &[(&str, &str)] = if confirm.described.nothing.is_some() { &nothing } else { &keys };
-                text(app, frame, area, &confirm.described.title, &confirm.described.rows, confirm.scroll, keys);
-            }
             // It is in the footer.
             Dialog::Prompt(_) => {}
             Dialog::Form(filled) => form(app, frame, area, filled),
             Dialog::Palette(palette) => commands(app, frame, area, palette),
-            Dialog::Menu(menu) => {
-                let rows: Vec<Row> = menu
-                    .items
-                    .iter()
-                    .enumerate()
-                    .map(|(place, item)| {
-                        let cursor = if place == menu.cursor { app.look.glyphs.cursor } else { " " };
-                        (
-                            if place == menu.cursor { Role::Name } else { Role::Text },
-                            format!("{cursor} {}  {}: {}", item.key, item.title, item.value),
-                        )
-                    })
-                    .collect();
-                text(app, frame, area, &menu.title, &rows, 0, &[("enter", "copy"), ("esc", "close")]);
-            }
-            Dialog::Message { title, rows, scroll } => {
-                text(app, frame, area, title, rows, *scroll, &[("esc", "close")]);
-            }
-            Dialog::Leave => {
-                let running = app.jobs.running().count() as u64;
-                let jobs = crate::text::count(running, "job is", "jobs are");
-                let rows = [
-                    (Role::Text, format!("{jobs} running.")),
-                    (
-                        Role::Dim,
-                        "Cancelled ones lose nothing: what is verified is kept, and they go on from there.".to_owned(),
-                    ),
-                ];
-                text(
-                    app,
-                    frame,
-                    area,
-                    "Leave?",
-                    &rows,
-                    0,
-                    &[("f", "finish them first"), ("c", "cancel them"), ("esc", "stay")],
-                );
+            dialog => {
+                if let Some(shown) = as_text(app, dialog) {
+                    text(app, frame, area, &shown);
+                }
             }
         }
     }
+}
+
+/// What a dialog says, if it is text.
+pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
+    let key = |key, what: &str| (key, what.to_owned());
+    let mut shown = Text { title: String::new(), rows: Vec::new(), scroll: 0, keys: Vec::new() };
+    let (title, keys) = match dialog {
+        Dialog::Planning { ticket, request, because } => {
+            let rows = &mut shown.rows;
+            rows.extend(because.iter().map(|because| (Role::Warning, because.clone())));
+            rows.push((Role::Text, format!("{} {}", request.title(), app.look.glyphs.waiting)));
+            rows.extend(app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Dim, why.clone())));
+            ("Asking", vec![key("esc", "give up")])
+        }
+        Dialog::Cut(requests) => {
+            let rows = &mut shown.rows;
+            rows.push((Role::Text, "These were cut when the program ended the last time:".to_owned()));
+            rows.extend(requests.iter().map(|request| (Role::Name, format!("  {}", request.title()))));
+            rows.push((Role::Dim, "What was verified of them is here. Going on shows each plan first.".to_owned()));
+            ("Go on?", vec![key("enter", "go on"), key("esc", "forget them")])
+        }
+        Dialog::Confirm(confirm) => {
+            shown.rows.clone_from(&confirm.described.rows);
+            shown.scroll = confirm.scroll;
+            let nothing = confirm.described.nothing.is_some();
+            let keys = if nothing { vec![key("enter", "close")] } else { confirm.keys().to_vec() };
+            (confirm.described.title.as_str(), keys)
+        }
+        Dialog::Menu(menu) => {
+            let row = |(place, item): (usize, &Item)| {
+                let cursor = if place == menu.cursor { app.look.glyphs.cursor } else { " " };
+                let role = if place == menu.cursor { Role::Name } else { Role::Text };
+                (role, format!("{cursor} {}  {}: {}", item.key, item.title, item.value))
+            };
+            shown.rows = menu.items.iter().enumerate().map(row).collect();
+            (menu.title.as_str(), vec![key("enter", "copy"), key("esc", "close")])
+        }
+        Dialog::Message { title, rows, scroll } => {
+            shown.rows.clone_from(rows);
+            shown.scroll = *scroll;
+            (title.as_str(), vec![key("esc", "close")])
+        }
+        Dialog::Leave => {
+            let running = app.jobs.running().count() as u64;
+            let jobs = crate::text::count(running, "job is", "jobs are");
+            let words = "Cancelled ones lose nothing: what is verified is kept, and they go on from there.";
+            shown.rows = vec![(Role::Text, format!("{jobs} running.")), (Role::Dim, words.to_owned())];
+            ("Leave?", vec![key("f", "finish them first"), key("c", "cancel them"), key("esc", "stay")])
+        }
+        Dialog::Add(_) | Dialog::Prompt(_) | Dialog::Form(_) | Dialog::Palette(_) => return None,
+    };
+    title.clone_into(&mut shown.title);
+    shown.keys = keys;
+    Some(shown)
 }
 
 pub(super) fn style(look: &Look, role: Role) -> Style {
@@ -112,30 +122,53 @@ pub(super) fn keys_line(look: &Look, keys: &[(&str, &str)]) -> Line<'static> {
     Line::from(spans)
 }
 
-fn text(app: &App, frame: &mut Frame<'_>, area: Rect, title: &str, rows: &[Row], scroll: u16, keys: &[(&str, &str)]) {
+impl Text {
+    /// Its lines, each with the row that it is of.
+    fn lines(&self, look: &Look, columns: usize) -> Vec<(usize, Line<'static>)> {
+        let mut lines = Vec::new();
+        for (place, (role, row)) in self.rows.iter().enumerate() {
+            let indent = row.len() - row.trim_start().len();
+            for (number, part) in wrap(row.trim_start(), columns.saturating_sub(indent)).into_iter().enumerate() {
+                let indent = if number == 0 { indent } else { indent + 2 };
+                lines.push((place, Line::styled(format!("{:indent$}{part}", ""), style(look, *role))));
+            }
+        }
+        lines
+    }
+
+    /// Where it is, and the row that is shown in each of its lines.
+    pub(super) fn place(&self, look: &Look, area: Rect) -> (Rect, Vec<usize>) {
+        let columns = usize::from(middle(area, 0).width).saturating_sub(4);
+        let lines = self.lines(look, columns);
+        let place = middle(area, lines.len());
+        let scroll = usize::from(self.scroll.min(end(lines.len(), place)));
+        (place, lines.into_iter().skip(scroll).map(|(row, _)| row).collect())
+    }
+}
+
+/// How far so many lines can be scrolled in a dialog with keys below.
+fn end(lines: usize, place: Rect) -> u16 {
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_sub(place.height.saturating_sub(4))
+}
+
+fn text(app: &App, frame: &mut Frame<'_>, area: Rect, shown: &Text) {
     let look = &app.look;
     let columns = usize::from(middle(area, 0).width).saturating_sub(4);
-    let mut lines = Vec::new();
-    for (role, row) in rows {
-        let indent = row.len() - row.trim_start().len();
-        for (number, part) in wrap(row.trim_start(), columns.saturating_sub(indent)).into_iter().enumerate() {
-            let indent = if number == 0 { indent } else { indent + 2 };
-            lines.push(Line::styled(format!("{:indent$}{part}", ""), style(look, *role)));
-        }
-    }
+    let lines: Vec<Line<'_>> = shown.lines(look, columns).into_iter().map(|(_, line)| line).collect();
     let place = middle(area, lines.len());
     frame.render_widget(Clear, place);
-    let block = pane(look, Line::styled(format!(" {} ", cut(title, columns, &look.glyphs)), look.theme.title))
-        .border_style(look.theme.accent);
+    let title = format!(" {} ", cut(&shown.title, columns, &look.glyphs));
+    let block = pane(look, Line::styled(title, look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
-    let room = inside.height.saturating_sub(2);
-    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(room);
-    let more = if end > scroll { format!("{} more below", end - scroll) } else { String::new() };
-    let body = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), height: room, ..inside };
-    frame.render_widget(Paragraph::new(lines).scroll((scroll.min(end), 0)), body);
+    let end = end(lines.len(), place);
+    let more = if end > shown.scroll { format!("{} more below", end - shown.scroll) } else { String::new() };
+    let height = inside.height.saturating_sub(2);
+    let body = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), height, ..inside };
+    frame.render_widget(Paragraph::new(lines).scroll((shown.scroll.min(end), 0)), body);
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, keys)), foot);
+    let keys: Vec<(&str, &str)> = shown.keys.iter().map(|(key, what)| (*key, what.as_str())).collect();
+    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
     if !more.is_empty() {
         let columns = u16::try_from(width(&more)).unwrap_or(0).min(foot.width);
         let at = Rect { x: foot.right() - columns, width: columns, ..foot };
@@ -172,15 +205,28 @@ pub(super) fn field(
     frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)), area.y));
 }
 
+/// Lines of a palette: as many as there is room for.
+pub(super) const PALETTE: usize = 100;
 /// Columns of the labels of a form.
 const LABELS: usize = 15;
 
-fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
-    let look = &app.look;
+/// Where a form is, and what of it is shown.
+pub(super) struct FormPlace {
+    pub(super) place: Rect,
+    /// Rows of fields.
+    pub(super) height: usize,
+    /// The first field that is shown.
+    pub(super) top: usize,
+    /// Rows of what is said below them.
+    room: usize,
+    below: Vec<Line<'static>>,
+}
+
+pub(super) fn form_place(look: &Look, area: Rect, filled: &Form) -> FormPlace {
     let shown: Vec<(usize, &form::Field)> = filled.shown().collect();
     let columns = usize::from(middle(area, 0).width).saturating_sub(4);
     let here = filled.fields.get(filled.focus).map(|field| field.setting);
-    let below: Vec<Line<'_>> = match (&filled.mistake, here) {
+    let below: Vec<Line<'static>> = match (&filled.mistake, here) {
         (Some(mistake), _) => {
             let text = format!("{}: {}", form::label(mistake.setting), mistake.text);
             wrap(&text, columns).into_iter().map(|row| Line::styled(row, look.theme.danger)).collect()
@@ -193,15 +239,25 @@ fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
     // Room for what is wrong, so that the form does not jump.
     let room = below.len().max(3);
     let place = middle(area, shown.len() + room);
+    let height = usize::from(place.height.saturating_sub(2)).saturating_sub(room + 1).max(1);
+    let cursor = shown.iter().position(|(place, _)| *place == filled.focus).unwrap_or(0);
+    FormPlace { place, height, top: cursor.saturating_sub(height - 1), room, below }
+}
+
+/// The keys of a form.
+pub(super) const FORM_KEYS: [(&str, &str); 3] = [("enter", "save"), ("tab", "next field"), ("esc", "close")];
+
+fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
+    let look = &app.look;
+    let shown: Vec<(usize, &form::Field)> = filled.shown().collect();
+    let columns = usize::from(middle(area, 0).width).saturating_sub(4);
+    let FormPlace { place, height, top, room, below } = form_place(look, area, filled);
     frame.render_widget(Clear, place);
     let title = filled.target.as_ref().map_or_else(|| " New target ".to_owned(), |name| format!(" Target {name} "));
     let block =
         pane(look, Line::styled(cut(&title, columns, &look.glyphs), look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
-    let height = usize::from(inside.height).saturating_sub(room + 1).max(1);
-    let cursor = shown.iter().position(|(place, _)| *place == filled.focus).unwrap_or(0);
-    let top = cursor.saturating_sub(height - 1);
     let row = |y: usize| Rect {
         x: inside.x + 1,
         y: inside.y + u16::try_from(y).unwrap_or(0),
@@ -229,13 +285,27 @@ fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
     let words =
         Rect { x: inside.x + 1, y: foot.y.saturating_sub(rows), width: inside.width.saturating_sub(2), height: rows };
     frame.render_widget(Paragraph::new(below), words);
-    let keys = [("enter", "save"), ("tab", "next field"), ("esc", "close")];
-    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
+    frame.render_widget(Paragraph::new(keys_line(look, &FORM_KEYS)), foot);
+}
+
+/// Rows of the commands inside a palette, and the first one that is shown.
+pub(super) fn palette_rows(inside: Rect, palette: &Palette) -> (usize, usize) {
+    let height = usize::from(inside.height.saturating_sub(6));
+    (height, palette.cursor.saturating_sub(height.saturating_sub(1)))
+}
+
+/// The keys of a palette.
+pub(super) fn palette_keys(palette: &Palette) -> &'static [(&'static str, &'static str)] {
+    if palette.has_history() {
+        &[("enter", "do it"), ("up", "typed before"), ("esc", "close")]
+    } else {
+        &[("enter", "do it"), ("esc", "close")]
+    }
 }
 
 fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     let look = &app.look;
-    let place = middle(area, 100);
+    let place = middle(area, PALETTE);
     frame.render_widget(Clear, place);
     let title = if palette.help { " What can be done here " } else { " Commands " };
     let block = pane(look, Line::styled(title, look.theme.title)).border_style(look.theme.accent);
@@ -245,8 +315,7 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
     field(look, frame, row(0, 1), ": ", &palette.field);
     // The last lines say in full what the one under the cursor does.
-    let height = usize::from(inside.height.saturating_sub(6));
-    let top = palette.cursor.saturating_sub(height.saturating_sub(1));
+    let (height, top) = palette_rows(inside, palette);
     let columns = usize::from(inside.width).saturating_sub(2);
     let lines: Vec<Line<'_>> = palette
         .found
@@ -279,5 +348,5 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         frame.render_widget(Paragraph::new(lines), row(2, u16::try_from(height).unwrap_or(0)));
     }
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, &[("enter", "do it"), ("esc", "close")])), foot);
+    frame.render_widget(Paragraph::new(keys_line(look, palette_keys(palette))), foot);
 }

@@ -28,7 +28,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         })),
     }
     lines.push(Line::raw(""));
-    let mut key = |command, words: &str| {
+    let mut key = |command: Command, words: &str| {
+        if app.read_only.is_some() && command.changes() {
+            return;
+        }
         let key = app.keymap.key(command).map(|key| key.short()).unwrap_or_default();
         lines.push(Line::from(vec![
             Span::styled(format!("  {key:>3}  "), theme.key),

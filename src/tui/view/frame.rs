@@ -125,6 +125,11 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let style = if tab == app.tab { theme.accent.patch(theme.selected) } else { theme.dim };
         spans.push(Span::styled(title, style));
     }
+    if app.read_only.is_some() {
+        let words = " read-only ";
+        taken += width(words);
+        spans.push(Span::styled(words, theme.warning));
+    }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     if let Some(overview) = &app.overview {
         let figures = &overview.figures;
@@ -242,10 +247,8 @@ fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
 
 fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.look.theme;
-    if let Some(Dialog::Prompt(prompt)) = app.dialogs.last()
-        && prompt.purpose == Purpose::Filter
-    {
-        let label = " filter: ";
+    if let Some(Dialog::Prompt(prompt)) = app.dialogs.last() {
+        let label = if prompt.purpose == Purpose::Filter { " filter: " } else { " search: " };
         let columns = usize::from(area.width).saturating_sub(width(label) + 1);
         let skipped = prompt.field.skipped(columns);
         let shown: String = super::super::cells::cut(prompt.field.value(), usize::MAX, &app.look.glyphs)

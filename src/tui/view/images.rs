@@ -58,12 +58,23 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             }
         }
         ((all, None), Level::Tags) => tags(app, frame, all, true),
-        ((all, None), Level::Details) => details::draw(app, frame, all, true),
+        ((all, None), Level::Details) => {
+            details::draw(app, frame, all, true);
+            super::found::mark(app, frame, inner(all));
+        }
         ((list, Some(beside)), _) => {
             tags(app, frame, list, level == Level::Tags);
             details::draw(app, frame, beside, level == Level::Details);
+            if level == Level::Details {
+                super::found::mark(app, frame, inner(beside));
+            }
         }
     }
+}
+
+/// Without its frame.
+fn inner(area: Rect) -> Rect {
+    area.inner(ratatui::layout::Margin::new(1, 1))
 }
 
 /// What is at a place of the view.

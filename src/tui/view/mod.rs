@@ -5,8 +5,10 @@ pub(super) mod publish;
 
 mod add;
 mod details;
+mod dialog_hit;
 mod dialogs;
 mod first;
+mod found;
 mod images;
 mod jobs;
 mod log;
@@ -20,7 +22,15 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
-pub(super) use details::end as details_end;
+use super::dialog::Dialog;
+pub(super) use details::{end as details_end, text as details_text};
+pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
+
+/// How far what is added can be scrolled, as it is drawn.
+pub(super) fn add_end(app: &App) -> u16 {
+    let Some(Dialog::Add(filled)) = app.dialogs.last() else { return 0 };
+    add::end(app, filled, dialogs::middle(Rect::new(0, 0, app.size.0, app.size.1), add::LINES))
+}
 
 /// Draws everything.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {

@@ -50,6 +50,20 @@ fn the_selection_is_visible_without_colour() {
 }
 
 #[test]
+fn colour_that_is_asked_for_leaves_the_selection_visible_whatever_the_environment_says() {
+    let (roadstead, _layout) = with_image();
+    let mut command = roadstead.command(&["--color", "always"]);
+    command.env("TERM", "xterm-256color").env("NO_COLOR", "1");
+    let mut session = super::Session::start(&command, USUAL);
+    session.see_selected("team/app");
+    session.type_in("j");
+    session.see_selected("team/second");
+    assert!(session.raw().contains("\x1b[38;5;"), "no colour, although it was asked for");
+    session.type_in("q");
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
 fn a_panicking_worker_is_a_failed_job_and_the_screen_lives() {
     let (roadstead, _layout) = with_image();
     let mut session = open(&roadstead, USUAL, &[("ROADSTEAD_TEST_PANIC", "worker")]);

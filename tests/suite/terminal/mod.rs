@@ -4,6 +4,8 @@
 
 mod behaviour;
 mod emulator;
+mod lending;
+mod looking;
 pub(crate) mod session;
 
 use crate::cli::Roadstead;

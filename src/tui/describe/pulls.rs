@@ -1,0 +1,53 @@
+//! What a plan takes of the quotas of registries, in words.
+
+use std::collections::BTreeMap;
+
+use super::super::work::Plan;
+use super::{Role, Row, row};
+use crate::text::count;
+
+/// How much asking took of each registry's quota, and how much it says is left: of how many, by registry. A registry that
+/// says nothing has said nothing of a quota, which is not the same as that it has none.
+pub fn pulls(plan: &Plan, quotas: &BTreeMap<String, (u64, u64)>) -> Vec<Row> {
+    let (Plan::Add(plan) | Plan::Update(plan)) = plan else { return Vec::new() };
+    let of = |(registry, taken): (&String, &u64)| {
+        let taken = match taken {
+            0 => "asking took no pull".to_owned(),
+            taken => format!("asking took {}", count(*taken, "pull", "pulls")),
+        };
+        match quotas.get(registry) {
+            Some((left, of)) => {
+                let role = if left * 10 < *of { Role::Warning } else { Role::Dim };
+                row(role, format!("{registry}: {taken}, {left} of {of} are left; fetching layers takes none."))
+            }
+            None => row(Role::Dim, format!("{registry}: {taken}; it has not said how many are left.")),
+        }
+    };
+    plan.pulls.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::AddPlan;
+
+    #[test]
+    fn what_is_not_known_is_not_said() {
+        let pulls = BTreeMap::from([("docker.io".to_owned(), 3), ("ghcr.io".to_owned(), 1), ("quay.io".to_owned(), 0)]);
+        let plan = Plan::Add(AddPlan { pulls, ..AddPlan::default() });
+        let quotas = BTreeMap::from([("docker.io".to_owned(), (7, 100)), ("other.example".to_owned(), (1, 2))]);
+        let rows = super::pulls(&plan, &quotas);
+        assert_eq!(
+            rows,
+            [
+                (
+                    Role::Warning,
+                    "docker.io: asking took 3 pulls, 7 of 100 are left; fetching layers takes none.".to_owned()
+                ),
+                (Role::Dim, "ghcr.io: asking took 1 pull; it has not said how many are left.".to_owned()),
+                (Role::Dim, "quay.io: asking took no pull; it has not said how many are left.".to_owned()),
+            ]
+        );
+        assert_eq!(super::pulls(&Plan::Verify { repair: true }, &quotas), []);
+    }
+}

@@ -1,0 +1,153 @@
+//! What the interface knows from one start to the next: what was typed into the palette, and how lists were sorted.
+//!
+//! Values only; [`super::memory`] keeps them in a file. What comes out of a file is not trusted: what makes no sense is left
+//! out, and nothing that could steer a terminal comes in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::browse::{ImageOrder, RepositoryOrder};
+
+/// How many lines are remembered.
+const LINES: usize = 200;
+/// The longest line that is remembered, in bytes.
+const LONGEST: usize = 1 << 10;
+
+const REPOSITORIES: [(&str, RepositoryOrder); 4] = [
+    ("name", RepositoryOrder::Name),
+    ("images", RepositoryOrder::Images),
+    ("size", RepositoryOrder::Size),
+    ("added", RepositoryOrder::Added),
+];
+const TAGS: [(&str, ImageOrder); 3] =
+    [("tag", ImageOrder::Tag), ("size", ImageOrder::Size), ("added", ImageOrder::Added)];
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// Lines of the palette, newest last.
+    typed: Vec<String>,
+    /// How lists are sorted.
+    orders: Orders,
+}
+
+/// How lists are sorted, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Orders {
+    repositories: Sorting,
+    tags: Sorting,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Sorting {
+    by: String,
+    descending: bool,
+}
+
+/// Something to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Memorable {
+    /// A line of the palette that was carried out.
+    Typed(String),
+    /// Lists are sorted like this.
+    Orders(Orders),
+}
+
+fn is_sound(line: &str) -> bool {
+    !line.trim().is_empty() && line.len() <= LONGEST && !line.contains(char::is_control)
+}
+
+impl Remembered {
+    /// What of it makes sense.
+    #[must_use]
+    pub fn sound(mut self) -> Self {
+        self.typed.retain(|line| is_sound(line));
+        self.typed.drain(..self.typed.len().saturating_sub(LINES));
+        self
+    }
+
+    /// Lines of the palette, newest last.
+    pub fn typed(&self) -> &[String] {
+        &self.typed
+    }
+
+    /// How lists are sorted.
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Remembers this, too.
+    pub fn take(&mut self, what: &Memorable) {
+        match what {
+            Memorable::Typed(line) if is_sound(line) => {
+                // What is typed once more moves to the end.
+                self.typed.retain(|known| known != line);
+                self.typed.push(line.clone());
+                self.typed.drain(..self.typed.len().saturating_sub(LINES));
+            }
+            Memorable::Typed(_) => {}
+            Memorable::Orders(orders) => self.orders = orders.clone(),
+        }
+    }
+}
+
+impl Orders {
+    /// These; the other way around where it says so.
+    pub fn new(repositories: (RepositoryOrder, bool), tags: (ImageOrder, bool)) -> Self {
+        Self { repositories: written(&REPOSITORIES, repositories), tags: written(&TAGS, tags) }
+    }
+
+    /// That of repositories.
+    pub fn repositories(&self) -> (RepositoryOrder, bool) {
+        read(&REPOSITORIES, &self.repositories)
+    }
+
+    /// That of tags.
+    pub fn tags(&self) -> (ImageOrder, bool) {
+        read(&TAGS, &self.tags)
+    }
+}
+
+fn written<Order: Copy + PartialEq>(names: &[(&str, Order)], (order, descending): (Order, bool)) -> Sorting {
+    let name = names.iter().find(|(_, known)| *known == order).map_or("", |(name, _)| name);
+    Sorting { by: name.to_owned(), descending }
+}
+
+/// The usual order where the name is none.
+fn read<Order: Copy + Default>(names: &[(&str, Order)], sorting: &Sorting) -> (Order, bool) {
+    let order = names.iter().find(|(name, _)| *name == sorting.by).map(|(_, order)| *order);
+    order.map_or((Order::default(), false), |order| (order, sorting.descending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_lines_stay_each_once_and_none_that_could_do_harm() {
+        let mut remembered = Remembered::default();
+        for number in 0..LINES + 5 {
+            remembered.take(&Memorable::Typed(format!("add nginx:{number}")));
+        }
+        for line in ["add nginx:7", "", "  ", "add \u{1b}[31mred", "add a\nquit"] {
+            remembered.take(&Memorable::Typed(line.to_owned()));
+        }
+        remembered.take(&Memorable::Typed("x".repeat(LONGEST + 1)));
+        assert_eq!(remembered.typed().len(), LINES);
+        assert_eq!(remembered.typed().last().unwrap(), "add nginx:7");
+        assert_eq!(remembered.typed()[0], "add nginx:5");
+    }
+
+    #[test]
+    fn orders_come_back_and_unknown_ones_are_the_usual_ones() {
+        let orders = Orders::new((RepositoryOrder::Size, true), (ImageOrder::Added, false));
+        assert_eq!((orders.repositories(), orders.tags()), ((RepositoryOrder::Size, true), (ImageOrder::Added, false)));
+        let strange: Orders = serde_json::from_str(r#"{"tags":{"by":"colour","descending":true}}"#).unwrap();
+        assert_eq!(
+            (strange.repositories(), strange.tags()),
+            ((RepositoryOrder::Name, false), (ImageOrder::Tag, false))
+        );
+    }
+}

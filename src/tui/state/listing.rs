@@ -1,0 +1,116 @@
+//! A list of the catalog with its filter, its order and its marks.
+
+use super::super::list::{Span, Window};
+use super::marks::Marks;
+
+/// Every row there is.
+const ALL: Span = Span { offset: 0, limit: u64::MAX };
+
+/// A list with its filter and order.
+#[derive(Debug, Clone)]
+pub struct Listing<T, Order> {
+    /// The rows.
+    pub window: Window<T>,
+    /// Only what contains this.
+    pub filter: String,
+    /// The order.
+    pub order: Order,
+    /// The order turned around.
+    pub descending: bool,
+    /// Marked rows.
+    pub marks: Marks,
+    /// These rows are to be marked, also those that are not loaded: their names are to be asked for.
+    pub marking: Option<Span>,
+    /// The row that was marked last: a range begins there.
+    anchor: u64,
+}
+
+impl<T, Order: Default> Default for Listing<T, Order> {
+    fn default() -> Self {
+        Self {
+            window: Window::default(),
+            filter: String::new(),
+            order: Order::default(),
+            descending: false,
+            marks: Marks::default(),
+            marking: None,
+            anchor: 0,
+        }
+    }
+}
+
+impl<T, Order: Copy + PartialEq> Listing<T, Order> {
+    /// An empty one of this height and order: another list takes its place.
+    pub(super) fn anew(&self) -> Self
+    where
+        T: Clone,
+        Order: Default,
+    {
+        let mut window = self.window.clone();
+        window.reset();
+        Self { window, order: self.order, descending: self.descending, ..Self::default() }
+    }
+
+    pub(super) fn turn(&mut self) {
+        self.descending = !self.descending;
+        self.window.reset();
+    }
+
+    pub(super) fn step(&mut self, orders: &[Order], forward: bool) {
+        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
+        let next = if forward { place + 1 } else { place + orders.len() - 1 };
+        self.order = orders[next % orders.len()];
+        self.descending = false;
+        self.window.reset();
+    }
+
+    pub(super) fn set_filter(&mut self, filter: &str) {
+        filter.clone_into(&mut self.filter);
+        self.window.reset();
+    }
+
+    /// Sorts by this, or turns the order around if it is that already.
+    pub(super) fn sort(&mut self, order: Order) {
+        if self.order == order {
+            self.turn();
+        } else {
+            (self.order, self.descending) = (order, false);
+            self.window.reset();
+        }
+    }
+
+    pub(super) fn toggle(&mut self, row: Option<(String, u64)>) {
+        if let Some((name, bytes)) = row {
+            self.marks.toggle(name, bytes);
+            self.anchor = self.window.cursor();
+            self.window.move_by(1);
+        }
+    }
+
+    /// Marks the rows from the one that was marked last to the one under the cursor.
+    pub(super) fn mark_range(&mut self) {
+        let (from, to) = (self.anchor.min(self.window.cursor()), self.anchor.max(self.window.cursor()));
+        self.marking = Some(Span { offset: from, limit: to - from + 1 });
+        self.anchor = self.window.cursor();
+    }
+
+    /// Takes rows that were asked for to be marked.
+    pub(super) fn mark(&mut self, span: Span, rows: Vec<(String, u64)>) {
+        if span == ALL {
+            self.marks.toggle_all(rows);
+        } else {
+            self.marks.add(rows);
+        }
+    }
+
+    /// Marks every row; those that are not loaded have to be asked for.
+    pub(super) fn toggle_all(&mut self, loaded: Vec<(String, u64)>) {
+        if loaded.len() as u64 == self.window.total() {
+            self.marks.toggle_all(loaded);
+        } else if self.marks.len() as u64 == self.window.total() {
+            self.marks.clear();
+        } else {
+            self.marking = Some(ALL);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is at a place of the topmost dialog, as it is drawn.
+
+use ratatui::layout::{Margin, Rect};
+
+use super::super::app::App;
+use super::super::cells::width;
+use super::super::dialog::Dialog;
+use super::super::dialog::add::Add;
+use super::{add, dialogs};
+
+/// What is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tui) enum DialogHit {
+    /// A key that is shown, as it is written.
+    Key(String),
+    /// Something to choose: its number.
+    Row(usize),
+    /// The dialog, and nothing of it that means anything.
+    Inside,
+    /// What is around it.
+    Outside,
+}
+
+/// What is at this place; nothing if there is no dialog.
+pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit> {
+    let look = &app.look;
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let dialog = app.dialogs.last()?;
+    let (place, keys, chosen): (Rect, Vec<(&str, String)>, Option<usize>) = match dialog {
+        Dialog::Prompt(_) => return Some(DialogHit::Outside),
+        Dialog::Palette(palette) => {
+            let place = dialogs::middle(area, dialogs::PALETTE);
+            let inside = inside(place);
+            let (height, top) = dialogs::palette_rows(inside, palette);
+            let at = line(inside, 2, row).filter(|line| *line < height).map(|line| top + line);
+            (place, owned(dialogs::palette_keys(palette)), at.filter(|at| *at < palette.found.len()))
+        }
+        Dialog::Add(filled) => {
+            let place = dialogs::middle(area, add::LINES);
+            let end = add::end(app, filled, place);
+            let at = line(inside(place), 3, row).map(|line| line + usize::from(filled.scroll.min(end)));
+            (place, owned(&add::keys(filled, end)), at.and_then(|line| platform(filled, line)))
+        }
+        Dialog::Form(filled) => {
+            let shape = dialogs::form_place(look, area, filled);
+            let at = line(inside(shape.place), 0, row).filter(|line| *line < shape.height);
+            let field = at.and_then(|line| filled.shown().nth(shape.top + line)).map(|(field, _)| field);
+            (shape.place, owned(&dialogs::FORM_KEYS), field)
+        }
+        dialog => {
+            let text = dialogs::as_text(app, dialog)?;
+            let (place, rows) = text.place(look, area);
+            let height = usize::from(place.height.saturating_sub(4));
+            let at = line(inside(place), 0, row).filter(|line| *line < height);
+            let is_list = matches!(dialog, Dialog::Menu(_));
+            let chosen = at.and_then(|line| rows.get(line).copied()).filter(|_| is_list);
+            (place, text.keys, chosen)
+        }
+    };
+    if !place.contains((column, row).into()) {
+        return Some(DialogHit::Outside);
+    }
+    let inside = inside(place);
+    if row + 1 == inside.bottom() {
+        return Some(key_at(&keys, column.saturating_sub(inside.x)).map_or(DialogHit::Inside, DialogHit::Key));
+    }
+    let in_columns = (inside.left()..inside.right()).contains(&column);
+    Some(chosen.filter(|_| in_columns).map_or(DialogHit::Inside, DialogHit::Row))
+}
+
+fn inside(place: Rect) -> Rect {
+    place.inner(Margin::new(1, 1))
+}
+
+/// The line that a row of the screen is, below so many others.
+fn line(inside: Rect, below: u16, row: u16) -> Option<usize> {
+    row.checked_sub(inside.y + below).map(usize::from)
+}
+
+fn owned<'k>(keys: &[(&'k str, &str)]) -> Vec<(&'k str, String)> {
+    keys.iter().map(|(key, what)| (*key, (*what).to_owned())).collect()
+}
+
+/// The key whose name or words are in this column of the line of keys.
+fn key_at(keys: &[(&str, String)], column: u16) -> Option<String> {
+    // As `keys_line` draws them.
+    let mut begin = 1;
+    keys.iter().find_map(|(key, what)| {
+        let end = begin + width(key) + 1 + width(what);
+        let range = begin..end;
+        begin = end + 3;
+        range.contains(&usize::from(column)).then(|| (*key).to_owned())
+    })
+}
+
+/// The platform in a line of the body.
+fn platform(add: &Add, line: usize) -> Option<usize> {
+    if add.platforms.len() < 2 {
+        return None;
+    }
+    let top = add.at.unwrap_or(0).saturating_sub(add::PLATFORMS - 1);
+    // Below their head.
+    let place = top + line.checked_sub(1).filter(|line| *line < add::PLATFORMS)?;
+    (place < add.platforms.len()).then_some(place)
+}
