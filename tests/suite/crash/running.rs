@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 /// A running program; killed on drop.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     line: String,
     log: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts it; what it prints goes to `DIRECTORY/NAME.out` and `.err`.
-    pub(super) fn start(command: &Command, directory: &Path, name: &str) -> Self {
+    pub(crate) fn start(command: &Command, directory: &Path, name: &str) -> Self {
         let log = directory.join(name);
         let file = |extension| File::create(log.with_extension(extension)).expect("a log");
         // It dies with the test, however that ends.
@@ -28,7 +28,7 @@ impl Running {
         Self { child, line: format!("{command:?}"), log }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -37,13 +37,13 @@ impl Running {
     }
 
     /// What it has said on standard error.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         self.read("err")
     }
 
     /// Waits until a condition is true, which it must become before the program ends.
     #[track_caller]
-    pub(super) fn wait_until(&mut self, what: &str, mut condition: impl FnMut() -> bool) {
+    pub(crate) fn wait_until(&mut self, what: &str, mut condition: impl FnMut() -> bool) {
         let (child, log) = (&mut self.child, self.log.with_extension("err"));
         let said = || String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
         wait_for(what, said, || {
@@ -58,20 +58,20 @@ impl Running {
 
     /// Waits until it has said this on standard error.
     #[track_caller]
-    pub(super) fn wait_until_said(&mut self, words: &str) {
+    pub(crate) fn wait_until_said(&mut self, words: &str) {
         let log = self.log.with_extension("err");
         let said = || fs::read(&log).is_ok_and(|said| String::from_utf8_lossy(&said).contains(words));
         self.wait_until(&format!("saying `{words}`"), said);
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a process id");
         kill_process(pid, signal).expect("a process to signal");
     }
 
     /// Waits for its end.
     #[track_caller]
-    pub(super) fn end(mut self) -> Finished {
+    pub(crate) fn end(mut self) -> Finished {
         let (child, log) = (&mut self.child, self.log.with_extension("err"));
         let said = || fs::read_to_string(&log).unwrap_or_default();
         let status = wait_for("its end", said, || child.try_wait().expect("a child"));

@@ -1,10 +1,22 @@
 //! Coming back: from a real gateway, a real node, files and a stick; the same root, and podman pulls it.
 
+mod credentials;
+mod kills;
+mod proxy;
+mod unfinished;
+
 use crate::cli::Roadstead;
 use crate::images::{Layout, Made};
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::kubo::{Kubo, Profile, Repository};
 use crate::peers::podman::Podman;
+
+/// Who is asked over HTTP.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Gateway,
+    Node,
+}
 
 /// A registry with an image for three platforms, a catalog of it with this profile, and a file of its tree.
 fn published(profile: Profile) -> (DockerRegistry, Roadstead, std::path::PathBuf) {
@@ -31,6 +43,7 @@ fn a_lost_machine_comes_back_from_a_gateway_and_from_a_node() {
         let node = format!("kubo:{}", kubo.api_url);
         for (what, from) in [
             (root.as_str(), kubo.gateway_url.as_str()),
+            ("registry.roadstead.test", kubo.gateway_url.as_str()),
             (root.as_str(), node.as_str()),
             ("registry.roadstead.test", node.as_str()),
         ] {
