@@ -8,6 +8,7 @@ use cid::Cid;
 use tokio::task::spawn_blocking;
 
 use super::directory::Directory;
+use super::partial;
 use super::records::Records;
 use super::tree::{BlockTree, Tree};
 use crate::catalog::targets::Secret;
@@ -198,15 +199,35 @@ impl Place {
                     .hint("Say which one: the root comes first, then `--from`."));
             }
         };
-        let behind = into.filter(|_| matches!(self, Self::Path(_)));
-        let source = match behind {
-            Some(engine) => engine.beside(source),
-            None => source,
+        let Some(engine) = into.filter(|_| matches!(self, Self::Path(_))) else {
+            return Records::read(Tree::Blocks(BlockTree::new(source, root)), Some(root), job).await;
         };
-        let tree = BlockTree::new(source, root);
+        let records = Self::records_beside(&source, root, engine, job).await?;
+        // What the catalog has is in blocks of its own profile: those that a file leaves out are not among them.
+        if records.profile != engine.profile && !partial::is_whole(source.as_ref(), root, job).await? {
+            let words = format!(
+                "{} holds only what changed since another root, in blocks of {}, and this catalog has blocks of {}",
+                source.place(),
+                records.profile,
+                engine.profile
+            );
+            return Err(Error::new(Kind::Usage, words)
+                .hint("Export the whole registry there, without `--since`: that is taken whatever its profile."));
+        }
+        Ok(records)
+    }
+
+    /// The records of a CAR file, where what it lacks may be in this catalog.
+    async fn records_beside(
+        source: &Arc<dyn BlockSource>,
+        root: Cid,
+        engine: &Arc<Engine>,
+        job: &Job,
+    ) -> Result<Records> {
+        let tree = BlockTree::new(engine.beside(Arc::clone(source)), root);
         let read = Records::read(Tree::Blocks(tree.clone()), Some(root), job).await;
-        match (read, behind) {
-            (Err(error), Some(engine)) if error.kind() == Kind::NotFound => {
+        match read {
+            Err(error) if error.kind() == Kind::NotFound => {
                 // If that finds nothing either, what was missing first says more.
                 match Records::read_partial(tree, engine, job).await {
                     Ok(records) if !records.repositories.is_empty() => Ok(records),
@@ -214,7 +235,7 @@ impl Place {
                     _ => Err(error),
                 }
             }
-            (read, _) => read,
+            read => read,
         }
     }
 }

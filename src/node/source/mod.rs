@@ -28,6 +28,11 @@ pub trait BlockSource: fmt::Debug + Send + Sync {
     /// A block, verified against its CID; nothing if it is not there.
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>>;
 
+    /// Whether a block is there; whether its bytes are right is seen when they are read.
+    async fn holds(&self, cid: &Cid) -> Result<bool> {
+        Ok(self.block(cid).await?.is_some())
+    }
+
     /// The blocks of a file in the order in which it is read, those of its bytes from this one on, in one answer; nothing where
     /// the place gives none, and they have to be asked for one by one. Whether they are the right ones is not known yet.
     async fn file(&self, _: &Cid, _from: u64) -> Option<FileBlocks> {

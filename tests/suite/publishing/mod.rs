@@ -4,6 +4,7 @@
 
 mod broken;
 mod nodes;
+mod returning;
 mod story;
 mod world;
 

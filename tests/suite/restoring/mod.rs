@@ -77,6 +77,32 @@ fn podman_runs_what_a_lazy_restore_brings_when_it_is_pulled() {
 }
 
 #[test]
+fn a_difference_in_blocks_of_another_profile_is_refused_before_anything_is_written() {
+    for (outer, inner) in [(Profile::V1, Profile::V0), (Profile::V0, Profile::V1)] {
+        let (registry, outside, car) = published(outer);
+        let before = outside.root();
+        let inside = Roadstead::with_profile(inner.name());
+        inside.ok(&["import", car.to_str().unwrap()]);
+        // All its records change, so that nothing but the layers is missing.
+        registry.push(&Layout::busybox(), "1", "busybox");
+        outside.ok(&["update"]);
+        let stick = outside.path("stick.car");
+        outside.ok(&["export", "--since", &before, stick.to_str().unwrap()]);
+        let held = inside.root();
+        for words in [&["import", "--dry-run"][..], &["import", "--replace", "--yes"]] {
+            let said = inside.run(&[words, &[stick.to_str().unwrap()]].concat()).failure(2);
+            assert!(said.contains(outer.name()) && said.contains(inner.name()), "{said}");
+            assert!(said.contains("without `--since`"), "{said}");
+        }
+        assert_eq!(inside.root(), held);
+        outside.ok(&["export", stick.to_str().unwrap()]);
+        inside.ok(&["import", "--replace", "--yes", stick.to_str().unwrap()]);
+        assert_ne!(inside.root(), held);
+        inside.ok(&["verify"]);
+    }
+}
+
+#[test]
 fn an_air_gapped_catalog_gets_the_difference_on_a_stick() {
     let (registry, outside, car) = published(Profile::V1);
     let inside = Roadstead::new();
