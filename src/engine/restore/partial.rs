@@ -40,11 +40,11 @@ pub(super) async fn is_whole(source: &dyn BlockSource, root: Cid, job: &Job) -> 
         }
         if cid.codec() == DAG_PB && seen.insert(short(&cid)) {
             let Some(block) = source.block(&cid).await? else { return Ok(false) };
-            let links = match NodeKind::of(&block)?.is_directory() {
-                true => DirectoryBlock::parse(&block)?.links.into_iter().map(|(_, link)| link.cid).collect::<Vec<_>>(),
-                false => FileNode::parse(&block)?.children.into_iter().map(|(link, _)| link.cid).collect(),
-            };
-            todo.extend(links);
+            if NodeKind::of(&block)?.is_directory() {
+                todo.extend(DirectoryBlock::parse(&block)?.links.into_iter().map(|(_, link)| link.cid));
+            } else {
+                todo.extend(FileNode::parse(&block)?.children.into_iter().map(|(link, _)| link.cid));
+            }
         }
     }
     Ok(true)

@@ -200,11 +200,31 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
         let planned = plan(&engine, &other, Purpose::Restore).await.unwrap();
         assert_eq!(apply(&engine, &planned, None).await.unwrap_err().kind(), Kind::Usage);
     }
+    // Nothing else changes or gives out what is there so far.
+    let planned = plan(&engine, &other, Purpose::Import { replace: false }).await.unwrap();
+    let before = engine.root().unwrap();
+    let job = Job::new().0;
+    for error in [
+        apply(&engine, &planned, None).await.unwrap_err(),
+        engine.lock("anything", &job).await.unwrap_err(),
+        engine.export_directory(&directory.path().join("given"), true, &job).await.unwrap_err(),
+        engine.export_car(&directory.path().join("given.car"), false, None, &job).await.unwrap_err(),
+        engine.configure(Some("registry.example.net"), None, &job).await.unwrap_err(),
+    ] {
+        let root = yard.engine.root().unwrap().unwrap();
+        assert!(error.kind() == Kind::Usage && error.to_string().contains("is not finished"), "{error}");
+        assert!(error.hints()[0].contains(&format!("`roadstead restore {root} --from PLACE`")), "{error:?}");
+    }
+    drop(engine.lock_unfinished("what changes nothing", &job).await.unwrap());
+    assert_eq!(engine.root().unwrap(), before);
+    assert!(engine.unfinished_restore().unwrap().is_some());
     let planned = plan(&engine, &records, Purpose::Restore).await.unwrap();
     let returned = apply(&engine, &planned, None).await.unwrap();
     assert!(returned.added.failed.is_empty());
     assert_eq!(engine.root().unwrap(), yard.engine.root().unwrap());
     // Now it is a catalog like any other.
+    assert_eq!(engine.unfinished_restore().unwrap(), None);
+    drop(engine.lock("anything", &job).await.unwrap());
     assert_eq!(engine.check_restorable().unwrap_err().kind(), Kind::Usage);
     let planned = plan(&engine, &other, Purpose::Restore).await.unwrap();
     assert_eq!(apply(&engine, &planned, None).await.unwrap_err().kind(), Kind::Usage);

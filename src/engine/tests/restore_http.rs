@@ -23,7 +23,7 @@ type Fault = Box<dyn FnMut(u64, &str) -> Option<Response> + Send>;
 type Cars = Box<dyn FnMut(u64, Vec<Block>) -> Option<Vec<u8>> + Send>;
 
 struct Blocks {
-    blocks: HashMap<String, Vec<u8>>,
+    by_cid: HashMap<String, Vec<u8>>,
     asked: Mutex<(u64, Fault)>,
     cars: Mutex<(u64, Cars)>,
     /// The paths that single blocks were asked for by.
@@ -43,7 +43,7 @@ async fn serve_with(path: &Path, fault: Fault, cars: Cars) -> (SocketAddr, Arc<B
         blocks.insert(block.cid.to_string(), block.bytes);
     }
     let state = Arc::new(Blocks {
-        blocks,
+        by_cid: blocks,
         asked: Mutex::new((0, fault)),
         cars: Mutex::new((0, cars)),
         single: Mutex::default(),
@@ -58,7 +58,7 @@ async fn serve_with(path: &Path, fault: Fault, cars: Cars) -> (SocketAddr, Arc<B
 impl Blocks {
     /// The blocks of a file in the order in which it is read, of its bytes from this one on.
     fn of_file(&self, cid: &Cid, skip: &mut u64, into: &mut Vec<Block>) {
-        let bytes = &self.blocks[&cid.to_string()];
+        let bytes = &self.by_cid[&cid.to_string()];
         into.push(Block { cid: *cid, bytes: bytes.clone() });
         if cid.codec() == DAG_PB {
             for (link, size) in FileNode::parse(bytes).unwrap().children {
@@ -133,7 +133,7 @@ async fn answer(State(state): State<Arc<Blocks>>, request: Request) -> Response 
         None => return StatusCode::IM_A_TEAPOT.into_response(),
     };
     state.single.lock().unwrap().push(cid.clone());
-    match state.blocks.get(&cid) {
+    match state.by_cid.get(&cid) {
         Some(block) => block.clone().into_response(),
         None => (StatusCode::NOT_FOUND, "block not found").into_response(),
     }
@@ -226,7 +226,7 @@ async fn with_cars(profile: Profile, scheme: &str, cars: Cars) -> (usize, u64) {
     let (address, state) = serve_with(&path, nothing(), cars).await;
     let (_directory, engine, _) = restore(&format!("{scheme}http://{address}"), root).await.unwrap();
     assert_eq!(engine.root().unwrap(), Some(root));
-    let of_large = |cid: &String| state.blocks[cid].len() as u64 >= profile.chunk_size();
+    let of_large = |cid: &String| state.by_cid[cid].len() as u64 >= profile.chunk_size();
     let single = state.single.lock().unwrap().iter().filter(|cid| of_large(cid)).count();
     let cars = state.cars.lock().unwrap().0;
     (single, cars)

@@ -58,7 +58,7 @@ struct Body {
 impl Body {
     async fn block(&mut self) -> Result<Option<(Cid, Bytes)>> {
         if !self.begun {
-            self.section(car::HEADER_LIMIT).await?.ok_or_else(|| cut())?;
+            self.section(car::HEADER_LIMIT).await?.ok_or_else(cut)?;
             self.begun = true;
         }
         let Some(section) = self.section(car::SECTION_LIMIT).await? else { return Ok(None) };

@@ -134,7 +134,7 @@ impl HttpBlocks {
         let body = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
         if status != StatusCode::OK {
             let error = failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body))));
-            return Err(if is_refusal(status) { self.refused(error) } else { error });
+            return Err(if is_refusal(status) { self.refused(error.to_string()) } else { error });
         }
         let resolved: Resolved = serde_json::from_slice(&body)
             .map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
@@ -164,8 +164,8 @@ impl HttpBlocks {
     }
 
     /// The error of one who wants credentials, or other ones.
-    fn refused(&self, error: Error) -> Error {
-        Error::new(Kind::Auth, error.to_string()).hint(if self.authorization.is_some() {
+    fn refused(&self, words: impl Into<String>) -> Error {
+        Error::new(Kind::Auth, words).hint(if self.authorization.is_some() {
             "It does not take the secret in that file, or not for reading blocks."
         } else {
             "If it wants credentials, name the file that holds them: `--auth-file FILE`."
@@ -238,7 +238,7 @@ impl HttpBlocks {
         }
         let words = format!("{} answered {} for block {cid}{}", self.place(), status.as_u16(), after_colon(&said));
         Err(match status {
-            status if is_refusal(status) => never(self.refused(Error::new(Kind::Auth, words))),
+            status if is_refusal(status) => never(self.refused(words)),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let pause = asked.map_or(backoff, |seconds| Some(Duration::from_secs(seconds)));
                 (Error::new(Kind::Network, words), pause.filter(|pause| *pause <= LONGEST_PAUSE))

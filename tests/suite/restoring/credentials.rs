@@ -1,11 +1,34 @@
 //! Places that want credentials: a node with `API.Authorizations`, a gateway behind basic authentication.
 
+use super::proxy::Proxy;
 use crate::cli::Roadstead;
 use crate::peers::kubo::{Kubo, Profile, Repository};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 const SECRET: &str = "c4n4ry-0f-the-n0de";
+
+#[test]
+fn a_gateway_behind_basic_authentication_is_asked_with_a_password() {
+    let (_registry, lost, car) = super::published(Profile::V1);
+    let root = lost.root();
+    let repository = Repository::new(Profile::V1);
+    repository.dag_import(&car);
+    let kubo = Kubo::from_repository(repository, &[("registry.roadstead.test", &root)]);
+    // `user:c4n4ry-0f-the-n0de` in base64.
+    let guard = Proxy::guarding(&kubo.gateway_url, Some("Basic dXNlcjpjNG40cnktMGYtdGhlLW4wZGU="));
+    let back = Roadstead::new();
+    let said = back.run(&["restore", &root, "--from", &guard.url]).failure(5);
+    assert!(said.contains("401") && said.contains("`--auth-file FILE`"), "{said}");
+    back.run(&["restore", "registry.roadstead.test", "--from", &guard.url]).failure(5);
+    let secret = file(&back, "secret", &format!("basic:user:{SECRET}"));
+    let words = ["restore", "registry.roadstead.test", "--from", &guard.url, "--auth-file", secret.to_str().unwrap()];
+    let run = back.run(&words);
+    assert!(!run.to_string().contains(SECRET), "{run}");
+    run.success();
+    assert_eq!(back.root(), root);
+    back.ok(&["verify"]);
+}
 
 /// A file with this text that only its owner reads.
 fn file(of: &Roadstead, name: &str, text: &str) -> PathBuf {

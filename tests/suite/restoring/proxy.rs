@@ -16,6 +16,8 @@ type Hook = (u64, Box<dyn FnOnce() + Send>);
 struct Between {
     upstream: String,
     client: reqwest::Client,
+    /// The `Authorization` that it wants to see, and takes away.
+    wanted: Option<String>,
     asked: Mutex<Vec<String>>,
     bytes: AtomicU64,
     hook: Mutex<Option<Hook>>,
@@ -31,10 +33,16 @@ pub(super) struct Proxy {
 impl Proxy {
     /// One before this URL.
     pub(super) fn before(upstream: &str) -> Self {
+        Self::guarding(upstream, None)
+    }
+
+    /// One that lets through only who shows this.
+    pub(super) fn guarding(upstream: &str, wanted: Option<&str>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let between = Arc::new(Between {
             upstream: upstream.to_owned(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            wanted: wanted.map(str::to_owned),
             asked: Mutex::default(),
             bytes: AtomicU64::new(0),
             hook: Mutex::default(),
@@ -73,8 +81,12 @@ impl Proxy {
 async fn pass(State(between): State<Arc<Between>>, request: Request) -> Response {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
     between.asked.lock().unwrap().push(target.clone());
+    let shown = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    if between.wanted.is_some() && between.wanted.as_deref() != shown {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
     let mut passed = between.client.request(request.method().clone(), format!("{}{target}", between.upstream));
-    for (name, value) in request.headers().iter().filter(|(name, _)| *name != "host") {
+    for (name, value) in request.headers().iter().filter(|(name, _)| *name != "host" && *name != "authorization") {
         passed = passed.header(name, value);
     }
     let Ok(answer) = passed.send().await else { return StatusCode::BAD_GATEWAY.into_response() };

@@ -7,6 +7,8 @@ pub(super) fn is_left_alone(back: &Roadstead, root: &str) {
     let before = back.root();
     let target = back.run(&["target", "add", "home", "--kubo", "http://127.0.0.1:1"]);
     assert!(target.code == 0, "{target}");
+    let layout = crate::images::Layout::saying("late");
+    let image = format!("oci:{}", layout.path().display());
     let (car, tree) = (back.path("given.car"), back.path("given"));
     for words in [
         &["publish", "--yes"][..],
@@ -15,6 +17,7 @@ pub(super) fn is_left_alone(back: &Roadstead, root: &str) {
         &["export", tree.to_str().unwrap()],
         &["root", "--name", "registry.example.org"],
         &["gc", "--yes"],
+        &["add", &image, "--as", "late:1"],
     ] {
         let said = back.run(words).failure(2);
         let says = |what: &str| assert!(said.contains(what), "{words:?} doesn't say `{what}`: {said}");
