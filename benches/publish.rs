@@ -6,6 +6,9 @@
 
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a bench says what it does, and its table")]
 
+#[path = "publish/restore.rs"]
+mod restore;
+
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -37,6 +40,24 @@ fn run(command: &mut Command) -> Result<(String, Duration)> {
         return Ok((String::from_utf8_lossy(&output.stdout).into_owned(), took));
     }
     Err(failure(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
+/// Runs a program to its end; the most memory it had, in MiB.
+fn peak_of(command: &mut Command) -> Result<f64> {
+    let mut running = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let status = format!("/proc/{}/status", running.id());
+    let mut peak = 0.0_f64;
+    let ended = loop {
+        if let Some(ended) = running.try_wait()? {
+            break ended;
+        }
+        let said = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = said.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        let kilobytes = line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+        peak = peak.max(kilobytes.unwrap_or_default() / 1024.0);
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    if ended.success() { Ok(peak) } else { Err(failure(format!("{command:?} failed"))) }
 }
 
 /// A Kubo daemon with a repository of its own, empty at first.
@@ -78,6 +99,12 @@ impl Kubo {
 
     fn ipfs(&self, words: &[&str]) -> Result<(String, Duration)> {
         run(Command::new("ipfs").env("IPFS_PATH", self.repository.path()).args(words))
+    }
+
+    /// Where its gateway is.
+    fn gateway(&self) -> Result<String> {
+        let said = std::fs::read_to_string(self.repository.path().join("gateway"))?;
+        Ok(said.trim().trim_end_matches('/').to_owned())
     }
 
     /// Bytes of the blocks below these roots, each block once.
@@ -402,26 +429,7 @@ fn memory(table: &mut Table, below: &Path) -> Result<()> {
     run(&mut program(&["add", &format!("oci:{}", layout.display()), "--as", "huge:1", "--platform", "linux/amd64"]))?;
     std::fs::remove_dir_all(&layout)?;
     run(&mut program(&["target", "add", TARGET, "--kubo", &node.api]))?;
-    let mut publishing = program(&["publish", "--yes", "--json"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let status = format!("/proc/{}/status", publishing.id());
-    let mut peak = 0.0_f64;
-    let ended = loop {
-        if let Some(ended) = publishing.try_wait()? {
-            break ended;
-        }
-        let said = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = said.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        let kilobytes = line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
-        peak = peak.max(kilobytes.unwrap_or_default() / 1024.0);
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    if !ended.success() {
-        return Err(failure("publishing a blob of 4 GiB failed"));
-    }
+    let peak = peak_of(&mut program(&["publish", "--yes", "--json"]))?;
     table.row("peak memory, publishing a blob of 4 GiB", &format!("{peak:.1} MiB"), "", "", "≤ 48 MiB", peak <= 48.0);
     Ok(())
 }
@@ -485,6 +493,9 @@ fn main() -> Result<()> {
     }
     if is_wanted("memory") {
         memory(&mut table, &below)?;
+    }
+    if is_wanted("restore") {
+        restore::measure(&mut table, &below, rounds)?;
     }
     println!("| figure | Roadstead | the other | ratio or value | goal | met |\n|---|---|---|---|---|---|");
     print!("{}", table.0);

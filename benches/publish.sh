@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures publishing beside what Kubo does by itself, on the same bytes, in one run, interleaved.
 #
-#   benches/publish.sh [moved] [first] [memory]      all of them without an argument
+#   benches/publish.sh [moved] [first] [memory] [restore]     all of them without an argument
 #
 # Prints one Markdown table: medians with minimum and maximum, ratios, the goal, and whether it is met.
 # Wants ipfs (Kubo): looked for on PATH and where `tests/peers` puts it.

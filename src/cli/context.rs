@@ -95,9 +95,13 @@ impl Context {
         usual.is_some_and(|data_dir| !data_dir.value.join("catalog.db").exists())
     }
 
-    /// Opens the catalog to read, also where nothing can be written.
+    /// Opens the catalog to read, also where nothing can be written. Says so where it is only a part of one.
     pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
-        Engine::open_read_only(self.options(None)?)
+        let engine = Engine::open_read_only(self.options(None)?)?;
+        if let Some(words) = engine.unfinished_restore()? {
+            self.output.warning(&words);
+        }
+        Ok(engine)
     }
 
     /// Opens the catalog to give its blobs out: it is only read, unless some of them have to be brought first.

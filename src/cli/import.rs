@@ -3,14 +3,13 @@
 use clap::Args;
 
 use super::Exit;
-use super::arguments::parsed;
 use super::context::Context;
-use super::place::Whence;
+use super::origin::Origin;
 use super::report;
 use super::returning::{self, ReturnReport};
 use crate::engine::job::Job;
 use crate::engine::plan::Change;
-use crate::engine::restore::{Place, Purpose};
+use crate::engine::restore::Purpose;
 use crate::error::Result;
 use crate::text::count;
 
@@ -24,13 +23,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// A published root, a domain whose DNSLink record says one, a CAR file, or an exported directory.
-    #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<Whence>)]
-    pub(super) what: Whence,
-
-    /// Where the root is: a gateway's URL, `kubo:URL` (or a URL that ends in `/api/v0`) for a node, a CAR file, a directory.
-    #[arg(long, value_name = "GATEWAY|KUBO|FILE.car|DIR", value_parser = parsed::<Place>)]
-    pub(super) from: Option<Place>,
+    #[command(flatten)]
+    origin: Origin,
 
     /// Where a tag has another digest here, take the one that is imported; asks first.
     #[arg(long)]
@@ -46,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
     let purpose = Purpose::Import { replace: arguments.replace };
     let plan = context.run(async |job: &Job| {
-        let (_, records) = returning::read(&arguments.what, arguments.from.as_ref(), Some(&engine), job).await?;
+        let (_, records) = arguments.origin.read(Some(&engine), context, job).await?;
         engine.plan_return(&records, purpose, job).await
     })?;
     let mut report = ReturnReport::planned(&plan);

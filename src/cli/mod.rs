@@ -23,6 +23,7 @@ mod interface;
 mod list;
 mod man;
 mod mistakes;
+mod origin;
 mod outdated;
 mod output;
 mod place;

@@ -3,13 +3,12 @@
 use clap::Args;
 
 use super::Exit;
-use super::arguments::parsed;
 use super::context::Context;
-use super::place::Whence;
+use super::origin::Origin;
 use super::returning::{self, ReturnReport};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::restore::{Place, Purpose};
+use crate::engine::restore::Purpose;
 use crate::error::{Context as _, Kind, Result};
 
 const EXAMPLES: &str = "\
@@ -23,13 +22,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// A published root, a domain whose DNSLink record says one, a CAR file, or an exported directory.
-    #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<Whence>)]
-    pub(super) what: Whence,
-
-    /// Where the root is: a gateway's URL, `kubo:URL` (or a URL that ends in `/api/v0`) for a node, a CAR file, a directory.
-    #[arg(long, value_name = "GATEWAY|KUBO|FILE.car|DIR", value_parser = parsed::<Place>)]
-    pub(super) from: Option<Place>,
+    #[command(flatten)]
+    origin: Origin,
 
     /// Restore the catalog now, and each blob when it is first needed; the place has to stay.
     #[arg(long)]
@@ -49,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         Err(error) => return Err(error),
     }
     let report = context.run(async |job: &Job| {
-        let (place, records) = returning::read(&arguments.what, arguments.from.as_ref(), None, job).await?;
+        let (place, records) = arguments.origin.read(None, context, job).await?;
         if arguments.dry_run {
             let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
             let mut options = context.options(Some(records.profile))?;

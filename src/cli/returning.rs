@@ -1,19 +1,14 @@
-//! What `restore` and `import` share: reading a registry elsewhere, and showing what becomes of it here.
+//! What `restore` and `import` share: showing what becomes here of a registry elsewhere.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::place::Whence;
 use super::report::{FailedReport, shown};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
-use crate::engine::Engine;
-use crate::engine::job::Job;
 use crate::engine::plan::{Change, FailedRequest};
-use crate::engine::restore::{Left, Place, Purpose, Records, ReturnPlan, Returned, root_of};
-use crate::error::{Error, Kind, Result};
+use crate::engine::restore::{Left, Purpose, ReturnPlan, Returned};
 use crate::text::{bytes, count, printable_within};
 
 /// What `restore` or `import` did, or would do.
@@ -73,32 +68,6 @@ pub(super) struct MovedReport {
     pub(super) from: String,
     /// The digest it gets.
     pub(super) to: String,
-}
-
-/// Reads the registry that is meant.
-pub(super) async fn read(
-    what: &Whence,
-    from: Option<&Place>,
-    into: Option<&Arc<Engine>>,
-    job: &Job,
-) -> Result<(Place, Records)> {
-    let needed = |name: &str| {
-        Error::new(Kind::Usage, format!("where {name} is has to be said"))
-            .hint("Say it with `--from`: a gateway, a Kubo node, a CAR file or an exported directory.")
-    };
-    let (place, root) = match (what, from) {
-        (Whence::Path(_), Some(_)) => {
-            return Err(Error::new(Kind::Usage, "a path says what and where, and `--from` says where once more")
-                .hint("Leave one of them out, or name the root first."));
-        }
-        (Whence::Path(place), None) => (place.clone(), None),
-        (Whence::Root(root), Some(place)) => (place.clone(), Some(*root)),
-        (Whence::Root(root), None) => return Err(needed(&root.to_string())),
-        (Whence::Domain(domain), Some(place)) => (place.clone(), Some(job.or_cancelled(root_of(domain, place)).await?)),
-        (Whence::Domain(domain), None) => return Err(needed(domain)),
-    };
-    let records = place.records(root, into, job).await?;
-    Ok((place, records))
 }
 
 impl ReturnReport {

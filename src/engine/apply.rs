@@ -9,6 +9,7 @@ use super::Engine;
 use super::job::{Event, Job};
 use super::plan::{AddPlan, Added, Change, FailedRequest, PlannedBlob, PlannedImage};
 use super::record::Ready;
+use super::restore::check_finished;
 use super::verify::panicked;
 use crate::catalog::{PlanLock, blobs};
 use crate::error::{Error, Kind, Result};
@@ -33,8 +34,15 @@ struct Pending {
 }
 
 impl Engine {
-    /// Waits for the right to change the catalog.
+    /// Waits for the right to change the catalog. Nobody gets it while a restore is not finished.
     pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
+        let lock = self.lock_unfinished(doing, job).await?;
+        check_finished(&*self.catalog.read()?)?;
+        Ok(lock)
+    }
+
+    /// The same, also while a restore is not finished: for the restore itself, and for what changes nothing that it restores.
+    pub(super) async fn lock_unfinished(&self, doing: &str, job: &Job) -> Result<PlanLock> {
         let mut told = String::new();
         let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
             if told != who {

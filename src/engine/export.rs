@@ -15,6 +15,7 @@ use super::Engine;
 use super::blocks::{blob_of, is_directory};
 use super::exported::Temporary;
 use super::job::{Event, Job};
+use super::restore::check_finished;
 use super::since::short;
 use super::verify::panicked;
 use crate::catalog::blobs::{self, Blob};
@@ -76,6 +77,7 @@ fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Resul
 
 impl Engine {
     fn root_to_export(connection: &Connection) -> Result<Link> {
+        check_finished(connection)?;
         state::root(connection)?.ok_or_else(|| {
             Error::new(Kind::NotFound, "there is nothing to export yet").hint("`roadstead add REF` adds an image.")
         })

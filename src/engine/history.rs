@@ -158,7 +158,7 @@ impl Engine {
 
     /// Gives up exactly these roots; refused if one is in use by now.
     pub async fn apply_forget(self: &Arc<Self>, plan: &ForgetPlan, job: &Job) -> Result<()> {
-        let _lock = self.lock("history --forget", job).await?;
+        let _lock = self.lock_unfinished("history --forget", job).await?;
         job.check()?;
         self.catalog.write(|writer| {
             for cid in plan.roots.iter().filter_map(|root| root.cid) {

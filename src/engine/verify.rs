@@ -166,7 +166,7 @@ impl Engine {
         if verified.damaged.is_empty() {
             return Ok(());
         }
-        let _lock = self.lock("verify --repair", job).await?;
+        let _lock = self.lock_unfinished("verify --repair", job).await?;
         for damage in &mut verified.damaged {
             job.check()?;
             match self.repair_one(&damage.digest, job).await {

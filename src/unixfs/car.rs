@@ -12,9 +12,11 @@ use super::{BLOCK_LIMIT, Block, cid_from_bytes, verify_block};
 use crate::error::{Error, Kind, Result};
 
 /// The most bytes that a header may have: room for some 25 000 roots.
-const HEADER_LIMIT: u64 = 1 << 20;
+pub const HEADER_LIMIT: u64 = 1 << 20;
 /// The most bytes that a CID may have: more than any with a hash of 64 bytes.
 const CID_LIMIT: u64 = 128;
+/// The most bytes that a block and its CID may have.
+pub const SECTION_LIMIT: u64 = BLOCK_LIMIT as u64 + CID_LIMIT;
 
 /// The bytes that a CAR with these roots starts with.
 pub fn header(roots: &[Cid]) -> Vec<u8> {
@@ -112,7 +114,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads the CID of a section of this length, and says how many bytes of its block follow.
     fn section(&mut self, length: u64) -> Result<(Cid, u64)> {
-        if length > BLOCK_LIMIT as u64 + CID_LIMIT {
+        if length > SECTION_LIMIT {
             return Err(broken("a block is larger than 2 MiB"));
         }
         let mut section = &mut (&mut self.from).take(length);
@@ -155,8 +157,25 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
+/// The most bytes that a length takes.
+const MOST_OF_LENGTH: usize = 9;
+
 /// The most bytes before a block in its section: a length and a CID.
 pub const SECTION_HEAD: usize = CID_LIMIT as usize + 10;
+
+/// How many bytes the section has that begins so, its length included; nothing where its length is not all there yet.
+pub fn whole_section(begin: &[u8], limit: u64) -> Result<Option<usize>> {
+    let length = begin.len().min(MOST_OF_LENGTH);
+    let mut rest = &begin[..length];
+    if rest.len() < MOST_OF_LENGTH && rest.iter().all(|byte| byte & 0x80 != 0) {
+        return Ok(None);
+    }
+    let body = read_varint(&mut rest)?.ok_or_else(cut_short)?;
+    if body > limit {
+        return Err(broken("a part of it is larger than any may be"));
+    }
+    Ok(Some(length - rest.len() + body as usize))
+}
 
 /// What a section holds whose first [`SECTION_HEAD`] bytes (fewer at the end of the file) are these: the place of its block.
 pub fn section_at(section: u64, mut head: &[u8]) -> Result<Place> {
@@ -349,6 +368,27 @@ mod tests {
                 assert!(roots != [blocks[0].cid] || blocks_read[0].cid.codec() != blocks[0].cid.codec(), "{at}");
             }
         }
+    }
+
+    #[test]
+    fn sections_are_found_as_they_come() {
+        let blocks = [block(b"one"), node(&[7; 300])];
+        let whole = car(&[blocks[0].cid], &blocks);
+        let mut rest = &whole[..];
+        for (place, limit) in [(None, HEADER_LIMIT), (Some(0), SECTION_LIMIT), (Some(1), SECTION_LIMIT)] {
+            let length = whole_section(rest, limit).unwrap().unwrap();
+            if let Some(place) = place {
+                let found = section_at(0, &rest[..length]).unwrap();
+                assert_eq!(found.cid, blocks[place].cid);
+                assert_eq!((found.offset + found.length) as usize, length);
+            }
+            rest = &rest[length..];
+        }
+        assert_eq!((rest, whole_section(rest, 1).unwrap()), (&[][..], None));
+        assert_eq!(whole_section(&[0x80, 0x80], SECTION_LIMIT).unwrap(), None);
+        assert_eq!(whole_section(&[0xac, 0x02], 300).unwrap(), Some(302));
+        assert!(whole_section(&[0xac, 0x02], 299).is_err());
+        assert!(whole_section(&[0xff; 20], u64::MAX).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::catalog::targets::{self, Target};
 use crate::catalog::{publications, state, unfinished};
 use crate::engine::Engine;
 use crate::engine::job::Job;
+use crate::engine::restore::check_finished;
 use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
 use crate::naming::Atomicity;
@@ -69,6 +70,9 @@ impl Engine {
                 None => (older(&reader, &cid)?, true),
             },
         };
+        if !rollback {
+            check_finished(&reader)?;
+        }
         let mut all = targets::all(&reader)?;
         if all.is_empty() {
             return Err(Error::new(Kind::NotFound, "there is no target to publish to")

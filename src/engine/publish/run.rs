@@ -180,7 +180,13 @@ impl<'r> Run<'r> {
     /// Writes the publication down, so that nothing it needs is reclaimed, and so that it is continued if it is cut.
     async fn begin(&mut self, survey: &Survey) -> Result<()> {
         let verb = if self.plan.rollback { "rollback" } else { "publish" };
-        let _lock = self.engine.lock(&format!("{verb} to {}", self.planned.target.name), self.job).await?;
+        let doing = format!("{verb} to {}", self.planned.target.name);
+        let _lock = if self.plan.rollback {
+            // An older root is whole, whatever the catalog becomes.
+            self.engine.lock_unfinished(&doing, self.job).await?
+        } else {
+            self.engine.lock(&doing, self.job).await?
+        };
         let (engine, target, root) = (Arc::clone(self.engine), self.planned.target.clone(), self.root());
         let (former, continues) = (survey.served, survey.continues);
         let summary = super::summary::of(&self.planned.changes);

@@ -44,15 +44,15 @@ impl Engine {
     /// Runs exactly this plan. A restore has the root of the tree then, or fails; an import goes on without what fails.
     /// With `lazy`, configurations come now and other blobs when they are first needed, from where `lazy` says.
     pub async fn apply_return(self: &Arc<Self>, plan: &ReturnPlan, lazy: Option<&str>, job: &Job) -> Result<Returned> {
-        let verb = match plan.purpose {
-            Purpose::Restore => "restore",
-            Purpose::Import { .. } => "import",
-        };
         let _listening = self.notices.listen(job);
-        let _lock = self.lock(&format!("{verb} from {}", plan.place), job).await?;
-        if plan.purpose == Purpose::Restore {
-            self.begin_restore(plan)?;
-        }
+        let (verb, _lock) = match plan.purpose {
+            Purpose::Restore => {
+                let lock = self.lock_unfinished(&format!("restore from {}", plan.place), job).await?;
+                self.begin_restore(plan)?;
+                ("restore", lock)
+            }
+            Purpose::Import { .. } => ("import", self.lock(&format!("import from {}", plan.place), job).await?),
+        };
         let mut returned = Returned {
             added: Added { recorded: Vec::new(), failed: Vec::new(), fetched: 0, root: None },
             left: Left::default(),
@@ -137,7 +137,9 @@ impl Engine {
             if !differing.is_empty() {
                 error = error.hint(format!("What differs: {}.", differing.join(", ")));
             }
-            return Err(error.hint("The tree was changed after it was published, or by another version; what is here is whole, but not that root."));
+            return Err(error
+                .hint("The tree was changed after it was published, or by another version; what is here is whole, but not that root.")
+                .hint("`roadstead import` takes what the tree holds into another catalog, whatever its root."));
         }
         self.catalog.write(restoring::clear)
     }

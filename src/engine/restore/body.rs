@@ -1,4 +1,5 @@
-//! A file of a UnixFS tree as a stream of its bytes, in constant memory, a few blocks in flight.
+//! A file of a UnixFS tree as a stream of its bytes, in constant memory: its blocks in one answer where the place gives one,
+//! or asked for one by one, a few in flight.
 //!
 //! The tree may be hostile: depth, sizes that lie, and nodes that link much and hold nothing are refused. Blocks are
 //! verified by where they come from.
@@ -11,12 +12,16 @@ use cid::Cid;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Kind, Result};
-use crate::node::source::BlockSource;
+use crate::node::source::{BlockSource, FileBlocks};
 use crate::unixfs::file::FileNode;
 use crate::unixfs::{BLOCK_LIMIT, DAG_PB, Profile, RAW};
 
 /// How deep a file's tree may be: with the narrowest profile, four levels are 200 TiB.
 const DEPTH: usize = 8;
+/// From how many bytes on one answer is worth its own question.
+const WORTH: u64 = 4 << 20;
+/// How often it is asked for the rest of one file in one answer, after one that was cut.
+const ANSWERS: u32 = 100;
 
 /// A block that must be there.
 pub(super) async fn required(source: &dyn BlockSource, cid: &Cid) -> Result<Bytes> {
@@ -54,6 +59,7 @@ fn open(cid: &Cid, block: Bytes) -> Result<Opened> {
 
 /// What is still to come of one node.
 struct Frame {
+    cid: Cid,
     children: VecDeque<(Cid, u64)>,
     flights: VecDeque<Flight>,
 }
@@ -64,9 +70,28 @@ struct Flight {
     block: AbortOnDropHandle<Result<Bytes>>,
 }
 
+/// The answer that holds the blocks of a file.
+enum Answer {
+    /// Not asked for yet, or cut after some of it came.
+    Wanted,
+    /// On its way.
+    Coming {
+        blocks: FileBlocks,
+        /// Some of it was of use.
+        taken: bool,
+        /// Blocks on the way to the wanted ones that were read before.
+        passed: usize,
+    },
+    /// The place gives none, or one that is of no use.
+    None,
+}
+
 /// A file on its way.
 pub(super) struct FileStream {
     source: Arc<dyn BlockSource>,
+    root: Cid,
+    answer: Answer,
+    answers: u32,
     size: u64,
     position: u64,
     /// Bytes before the wanted ones that are still to be passed over.
@@ -79,12 +104,22 @@ impl FileStream {
     /// Begins to read a file, from this offset on.
     pub(super) async fn open(source: Arc<dyn BlockSource>, cid: &Cid, from: u64) -> Result<Self> {
         let root = open(cid, required(source.as_ref(), cid).await?)?;
-        let mut stream = Self { source, size: root.size, position: from, skip: from, ready: None, frames: Vec::new() };
+        let mut stream = Self {
+            source,
+            root: *cid,
+            answer: Answer::Wanted,
+            answers: 0,
+            size: root.size,
+            position: from,
+            skip: from,
+            ready: None,
+            frames: Vec::new(),
+        };
         if from > stream.size {
             let words = format!("{cid} has {} bytes, and is wanted from byte {from} on", stream.size);
             return Err(Error::new(Kind::Verification, words));
         }
-        stream.enter(root)?;
+        stream.enter(*cid, root)?;
         Ok(stream)
     }
 
@@ -97,7 +132,7 @@ impl FileStream {
         self.position
     }
 
-    fn enter(&mut self, mut node: Opened) -> Result<()> {
+    fn enter(&mut self, cid: Cid, mut node: Opened) -> Result<()> {
         let passed = self.skip.min(node.content.len() as u64);
         self.skip -= passed;
         let content = node.content.split_off(passed as usize);
@@ -115,7 +150,7 @@ impl FileStream {
             if self.frames.len() == DEPTH {
                 return Err(Error::new(Kind::Verification, format!("a file is more than {DEPTH} blocks deep")));
             }
-            self.frames.push(Frame { children, flights: VecDeque::new() });
+            self.frames.push(Frame { cid, children, flights: VecDeque::new() });
         }
         Ok(())
     }
@@ -134,6 +169,17 @@ impl FileStream {
                 let words = format!("a file of {} bytes ends after {}", self.size, self.position);
                 return Err(Error::new(Kind::Verification, words));
             };
+            if frame.flights.is_empty()
+                && let Some(&(cid, size)) = frame.children.front()
+                && let Some(block) = self.answered(&cid).await
+            {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.children.pop_front();
+                }
+                self.take(cid, size, block)?;
+                continue;
+            }
+            let Some(frame) = self.frames.last_mut() else { continue };
             // What is larger than a block has more below it: one path down at a time.
             let at_once = self.source.at_once().max(1);
             while let Some(&(cid, size)) = frame.children.front()
@@ -151,12 +197,53 @@ impl FileStream {
             let block = (&mut flight.block).await.map_err(crate::engine::verify::panicked)?;
             let (cid, size) = (flight.cid, flight.size);
             frame.flights.pop_front();
-            let node = open(&cid, block?)?;
-            if node.size != size {
-                let words = format!("{cid} is said to have {size} bytes of a file, and has {}", node.size);
-                return Err(Error::new(Kind::Verification, words));
+            self.take(cid, size, block?)?;
+        }
+    }
+
+    /// Takes the block of a part of the file that is said to have so many bytes.
+    fn take(&mut self, cid: Cid, size: u64, block: Bytes) -> Result<()> {
+        let node = open(&cid, block)?;
+        if node.size != size {
+            let words = format!("{cid} is said to have {size} bytes of a file, and has {}", node.size);
+            return Err(Error::new(Kind::Verification, words));
+        }
+        self.enter(cid, node)
+    }
+
+    /// The block that is wanted next, if it comes in an answer that holds the file. May be dropped while it waits.
+    async fn answered(&mut self, wanted: &Cid) -> Option<Bytes> {
+        loop {
+            match &mut self.answer {
+                Answer::None => return None,
+                Answer::Wanted => {
+                    let is_worth_it = self.size - self.position > WORTH && self.answers < ANSWERS;
+                    let blocks = if is_worth_it { self.source.file(&self.root, self.position).await } else { None };
+                    self.answer =
+                        blocks.map_or(Answer::None, |blocks| Answer::Coming { blocks, taken: false, passed: 0 });
+                    self.answers += 1;
+                }
+                Answer::Coming { blocks, taken, passed } => match blocks.next().await {
+                    Ok(Some((cid, block))) if cid == *wanted => {
+                        *taken = true;
+                        return Some(block);
+                    }
+                    // It begins at the root, wherever its bytes begin.
+                    Ok(Some((cid, _)))
+                        if *passed <= DEPTH
+                            && (cid == self.root || self.frames.iter().any(|frame| frame.cid == cid)) =>
+                    {
+                        *passed += 1;
+                    }
+                    outcome => {
+                        if let Err(error) = outcome {
+                            tracing::info!("the blocks of {} from {}: {error}", self.root, self.source.place());
+                        }
+                        // The rest may come in another answer, if this one was any good.
+                        self.answer = if *taken { Answer::Wanted } else { Answer::None };
+                    }
+                },
             }
-            self.enter(node)?;
         }
     }
 

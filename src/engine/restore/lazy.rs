@@ -141,7 +141,7 @@ impl Engine {
         if let Some(known) = sources.get(place) {
             return Ok(Arc::clone(known));
         }
-        let opened = handle.block_on(place.parse::<Place>()?.blocks(None))?;
+        let opened = handle.block_on(Place::of_written(place)?.blocks())?;
         let (source, _) =
             opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
         sources.insert(place.to_owned(), Arc::clone(&source));

@@ -1,7 +1,7 @@
 //! Coming back: a registry that was published becomes a catalog again, or is merged into one.
 //!
 //! A published tree says all that a catalog holds but its history: records say what was chosen, the native view has every
-//! manifest and blob under its digest. So it is a registry , and coming back is adding from it: every byte is
+//! manifest and blob under its digest. So it is a registry, and coming back is adding from it: every byte is
 //! verified against its CID by where it comes from, and against its digest by the same way in as any other byte.
 //!
 //! | file | knows |
@@ -12,6 +12,7 @@
 //! | `records` | what a tree says of itself |
 //! | `partial`, `beside` | how a difference to another root is read, with the catalog behind it |
 //! | `plan`, `apply` | what becomes of it, and that it does |
+//! | `unfinished` | what has to wait until it is done |
 //! | `lazy` | blobs that come when they are needed |
 
 mod apply;
@@ -27,9 +28,11 @@ mod plan;
 mod records;
 mod registry;
 mod tree;
+mod unfinished;
 
 pub use apply::{Left, Returned};
-pub use name::root_of;
+pub use name::{Named, root_of};
 pub use place::Place;
 pub use plan::{Purpose, ReturnPlan, ReturningImage, ReturningRepository};
 pub use records::Records;
+pub(in crate::engine) use unfinished::check_finished;

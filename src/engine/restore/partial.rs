@@ -3,7 +3,7 @@
 //! What is neither in the file nor in the catalog has not changed since that root, and whoever has merged that root has it.
 //! So the directories of records are walked block by block, and what is missing is passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use cid::Cid;
 
@@ -12,11 +12,14 @@ use super::records::{check_tags, too_much};
 use super::tree::BlockTree;
 use crate::engine::Engine;
 use crate::engine::job::Job;
+use crate::engine::since::short;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::RepositoryName;
+use crate::node::source::BlockSource;
 use crate::site::paths;
 use crate::site::records::{self, RepositoryRecord, TagsRecord};
 use crate::unixfs::directory::DirectoryBlock;
+use crate::unixfs::file::FileNode;
 use crate::unixfs::{DAG_PB, NodeKind};
 
 /// Most blocks and entries that are looked at: far above what a catalog that fits one machine has.
@@ -25,6 +28,27 @@ const MOST: usize = 10_000_000;
 const RECORDS: u64 = 512 << 20;
 /// The hexadecimal digits of a slot before each name in a shard.
 const SLOT_DIGITS: usize = 2;
+
+/// Whether a place has every block of a root. Reads those that link others, and keeps half a digest of each.
+pub(super) async fn is_whole(source: &dyn BlockSource, root: Cid, job: &Job) -> Result<bool> {
+    let mut seen = HashSet::new();
+    let mut todo = vec![root];
+    while let Some(cid) = todo.pop() {
+        job.check()?;
+        if !source.holds(&cid).await? {
+            return Ok(false);
+        }
+        if cid.codec() == DAG_PB && seen.insert(short(&cid)) {
+            let Some(block) = source.block(&cid).await? else { return Ok(false) };
+            if NodeKind::of(&block)?.is_directory() {
+                todo.extend(DirectoryBlock::parse(&block)?.links.into_iter().map(|(_, link)| link.cid));
+            } else {
+                todo.extend(FileNode::parse(&block)?.children.into_iter().map(|(link, _)| link.cid));
+            }
+        }
+    }
+    Ok(true)
+}
 
 /// The repositories of which anything changed, each with the tags whose records are there.
 pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result<Vec<RepositoryRecord>> {

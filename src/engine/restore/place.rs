@@ -1,6 +1,6 @@
 //! Which place `--from` means, and what is read there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,14 +8,20 @@ use cid::Cid;
 use tokio::task::spawn_blocking;
 
 use super::directory::Directory;
+use super::partial;
 use super::records::Records;
 use super::tree::{BlockTree, Tree};
+use crate::catalog::targets::Secret;
 use crate::engine::job::Job;
+use crate::engine::target::{Found, Variables, read_secret};
 use crate::engine::verify::panicked;
 use crate::engine::{Engine, exported};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::node::source::{BlockSource, CarFile, HttpBlocks};
 use crate::text::printable_within;
+
+/// What stands between a place and the file with its secret where both are written together: no URL has a space.
+const WITH_SECRET: &str = " with the secret in ";
 
 /// A place that holds a published registry.
 ///
@@ -28,11 +34,30 @@ use crate::text::printable_within;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Place {
     /// A gateway.
-    Gateway(String),
+    Gateway(Remote),
     /// A Kubo node.
-    Kubo(String),
+    Kubo(Remote),
     /// A CAR file, or a directory.
     Path(PathBuf),
+}
+
+/// Someone who is asked over HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Remote {
+    address: String,
+    /// A file that holds the secret that they want to see.
+    auth_file: Option<PathBuf>,
+}
+
+impl Remote {
+    fn new(address: &str) -> Self {
+        Self { address: address.to_owned(), auth_file: None }
+    }
+
+    fn secret(&self) -> Result<Option<Found>> {
+        let read = |file: &PathBuf| read_secret(&Secret::File(file.clone()), &Variables::none());
+        self.auth_file.as_ref().map(read).transpose()
+    }
 }
 
 impl std::fmt::Debug for Place {
@@ -57,11 +82,12 @@ impl FromStr for Place {
                 return Err(Error::new(Kind::Usage, format!("`{shown}` names no node"))
                     .hint("Write `kubo:` and the address of its RPC, such as `kubo:http://127.0.0.1:5001`."));
             }
-            return Ok(Self::Kubo(address.to_owned()));
+            return Ok(Self::Kubo(Remote::new(address)));
         }
         if is_url(text) {
             let is_rpc = text.trim_end_matches('/').ends_with("/api/v0");
-            return Ok(if is_rpc { Self::Kubo(text.to_owned()) } else { Self::Gateway(text.to_owned()) });
+            let remote = Remote::new(text);
+            return Ok(if is_rpc { Self::Kubo(remote) } else { Self::Gateway(remote) });
         }
         if text.is_empty() {
             return Err(Error::new(Kind::Usage, "an empty path names no place"));
@@ -71,34 +97,79 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// As it can be written again, from whatever directory.
-    pub fn written(&self) -> Result<String> {
-        Ok(match self {
-            Self::Gateway(address) => address.clone(),
-            Self::Kubo(address) => format!("kubo:{address}"),
-            Self::Path(path) => {
-                let path = std::path::absolute(path)?;
-                let text = path.to_str().ok_or_else(|| Error::new(Kind::Usage, "the path is no text"))?;
-                text.to_owned()
+    /// The same, where the secret in this file is shown: written as a target's, `bearer:TOKEN` or `basic:USER:PASSWORD`.
+    pub fn with_auth_file(mut self, file: &Path) -> Result<Self> {
+        match &mut self {
+            Self::Gateway(remote) | Self::Kubo(remote) => {
+                let file = std::path::absolute(file).context(|| "can't tell which file is meant")?;
+                remote.auth_file = Some(file);
+                Ok(self)
             }
-        })
+            Self::Path(_) => Err(Error::new(Kind::Usage, "a file or directory wants no credentials")
+                .hint("`--auth-file` is for a node or a gateway that does.")),
+        }
+    }
+
+    /// What is wrong with how its secret is kept, in a sentence.
+    pub fn warning(&self) -> Option<String> {
+        match self {
+            Self::Gateway(remote) | Self::Kubo(remote) => remote.secret().ok().flatten()?.warning,
+            Self::Path(_) => None,
+        }
+    }
+
+    /// As it can be read again by [`Self::of_written`], from whatever directory. Holds no secret.
+    pub fn written(&self) -> Result<String> {
+        let text = |path: &Path| {
+            let path = std::path::absolute(path)?;
+            let text = path.to_str().ok_or_else(|| Error::new(Kind::Usage, "the path is no text"))?;
+            Ok::<_, Error>(text.to_owned())
+        };
+        let remote = |scheme: &str, remote: &Remote| {
+            Ok(match &remote.auth_file {
+                Some(file) => format!("{scheme}{}{WITH_SECRET}{}", remote.address, text(file)?),
+                None => format!("{scheme}{}", remote.address),
+            })
+        };
+        match self {
+            Self::Gateway(gateway) => remote("", gateway),
+            Self::Kubo(node) => remote("kubo:", node),
+            Self::Path(path) => text(path),
+        }
+    }
+
+    /// What [`Self::written`] wrote.
+    pub(super) fn of_written(text: &str) -> Result<Self> {
+        // Only what is asked over HTTP has a scheme; a path is absolute.
+        match text.split_once(WITH_SECRET).filter(|_| !text.starts_with('/')) {
+            Some((place, file)) => place.parse::<Self>()?.with_auth_file(Path::new(file)),
+            None => text.parse(),
+        }
+    }
+
+    /// Whoever is asked over HTTP; nothing for a path.
+    pub(super) fn over_http(&self) -> Result<Option<HttpBlocks>> {
+        let opened = match self {
+            Self::Gateway(remote) => HttpBlocks::gateway(&remote.address, remote.secret()?.as_ref().map(Found::expose)),
+            Self::Kubo(remote) => HttpBlocks::kubo(&remote.address, remote.secret()?.as_ref().map(Found::expose)),
+            Self::Path(_) => return Ok(None),
+        };
+        opened.map(Some)
     }
 
     /// Opens it for its blocks; nothing for a directory, which has none.
-    pub(super) async fn blocks(
-        &self,
-        authorization: Option<String>,
-    ) -> Result<Option<(Arc<dyn BlockSource>, Vec<Cid>)>> {
+    pub(super) async fn blocks(&self) -> Result<Option<(Arc<dyn BlockSource>, Vec<Cid>)>> {
+        if let Some(http) = self.over_http()? {
+            return Ok(Some((Arc::new(http), Vec::new())));
+        }
         match self {
-            Self::Gateway(address) => Ok(Some((Arc::new(HttpBlocks::gateway(address)?), Vec::new()))),
-            Self::Kubo(address) => Ok(Some((Arc::new(HttpBlocks::kubo(address, authorization)?), Vec::new()))),
-            Self::Path(path) if path.is_dir() => Ok(None),
-            Self::Path(path) => {
+            Self::Path(path) if !path.is_dir() => {
                 let path = path.clone();
                 let car = spawn_blocking(move || CarFile::open(&path)).await.map_err(panicked)??;
                 let roots = car.roots().to_vec();
                 Ok(Some((Arc::new(car), roots)))
             }
+            _ => Ok(None),
         }
     }
 
@@ -108,7 +179,7 @@ impl Place {
     /// For an import, `into` is the catalog that it is merged into: a CAR file may hold only what changed since a root that
     /// was merged before, and the rest is taken from there.
     pub async fn records(&self, root: Option<Cid>, into: Option<&Arc<Engine>>, job: &Job) -> Result<Records> {
-        let Some((source, roots)) = self.blocks(None).await? else {
+        let Some((source, roots)) = self.blocks().await? else {
             let Self::Path(path) = self else { return Err(Error::new(Kind::Unexpected, "only a path is a directory")) };
             let marked = exported::root_of(path)?;
             if let (Some(asked), Some(marked)) = (root, marked)
@@ -128,15 +199,35 @@ impl Place {
                     .hint("Say which one: the root comes first, then `--from`."));
             }
         };
-        let behind = into.filter(|_| matches!(self, Self::Path(_)));
-        let source = match behind {
-            Some(engine) => engine.beside(source),
-            None => source,
+        let Some(engine) = into.filter(|_| matches!(self, Self::Path(_))) else {
+            return Records::read(Tree::Blocks(BlockTree::new(source, root)), Some(root), job).await;
         };
-        let tree = BlockTree::new(source, root);
+        let records = Self::records_beside(&source, root, engine, job).await?;
+        // What the catalog has is in blocks of its own profile: those that a file leaves out are not among them.
+        if records.profile != engine.profile && !partial::is_whole(source.as_ref(), root, job).await? {
+            let words = format!(
+                "{} holds only what changed since another root, in blocks of {}, and this catalog has blocks of {}",
+                source.place(),
+                records.profile,
+                engine.profile
+            );
+            return Err(Error::new(Kind::Usage, words)
+                .hint("Export the whole registry there, without `--since`: that is taken whatever its profile."));
+        }
+        Ok(records)
+    }
+
+    /// The records of a CAR file, where what it lacks may be in this catalog.
+    async fn records_beside(
+        source: &Arc<dyn BlockSource>,
+        root: Cid,
+        engine: &Arc<Engine>,
+        job: &Job,
+    ) -> Result<Records> {
+        let tree = BlockTree::new(engine.beside(Arc::clone(source)), root);
         let read = Records::read(Tree::Blocks(tree.clone()), Some(root), job).await;
-        match (read, behind) {
-            (Err(error), Some(engine)) if error.kind() == Kind::NotFound => {
+        match read {
+            Err(error) if error.kind() == Kind::NotFound => {
                 // If that finds nothing either, what was missing first says more.
                 match Records::read_partial(tree, engine, job).await {
                     Ok(records) if !records.repositories.is_empty() => Ok(records),
@@ -144,7 +235,7 @@ impl Place {
                     _ => Err(error),
                 }
             }
-            (read, _) => read,
+            read => read,
         }
     }
 }

@@ -17,6 +17,7 @@ pub use adapters::Adapters;
 pub use change::{Clear, TargetChange, ZoneKind, check_name};
 pub use look::Sight;
 pub use peers::{Connect, Internet, Peers};
+pub(in crate::engine) use secrets::read as read_secret;
 pub use secrets::{Found, Variables};
 pub use setting::{Setting, Wrong};
 pub use trial::{Check, Outcome, Part, Trial, World};
@@ -159,7 +160,7 @@ impl Engine {
 
     /// Removes a target. Its history stays, and so do its node's pins and its record.
     pub async fn remove_target(self: &Arc<Self>, plan: &RemoveTargetPlan, job: &Job) -> Result<()> {
-        let _lock = self.lock(&format!("target remove {}", plan.name), job).await?;
+        let _lock = self.lock_unfinished(&format!("target remove {}", plan.name), job).await?;
         job.check()?;
         self.catalog.write(|writer| {
             let target = find(writer, &plan.name)?;

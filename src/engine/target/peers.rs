@@ -50,7 +50,12 @@ impl Peers {
 
     fn read(&self, secret: Option<&Secret>, target: &Target) -> Result<Option<secrets::Found>> {
         let found = secret.map(|secret| secrets::read(secret, &self.variables)).transpose();
-        found.context(|| format!("target {}", target.name))
+        found
+            .map_err(|error| match error.kind() {
+                Kind::NotFound => error.hint("`roadstead target set` names another file."),
+                _ => error,
+            })
+            .context(|| format!("target {}", target.name))
     }
 }
 

@@ -24,6 +24,11 @@ impl Variables {
         Self(Arc::new(read))
     }
 
+    /// None.
+    pub fn none() -> Self {
+        Self::new(|_| None)
+    }
+
     /// Reads those of the process.
     pub fn of_process() -> Self {
         Self::new(|name| std::env::var(name).ok())
@@ -65,7 +70,7 @@ pub(super) fn place(secret: &Secret) -> String {
 }
 
 /// Reads a secret; white space around it does not belong to it.
-pub(super) fn read(secret: &Secret, variables: &Variables) -> Result<Found> {
+pub(in crate::engine) fn read(secret: &Secret, variables: &Variables) -> Result<Found> {
     let (text, warning) = match secret {
         Secret::File(path) => read_file(path)?,
         Secret::Variable(name) => {
@@ -96,9 +101,7 @@ fn read_file(path: &Path) -> Result<(String, Option<String>)> {
                 std::io::ErrorKind::NotFound => Kind::NotFound,
                 _ => Kind::Unexpected,
             };
-            return Err(Error::new(kind, what())
-                .caused_by(error)
-                .hint("`roadstead target set` names another file; who runs this must be able to read it."));
+            return Err(Error::new(kind, what()).caused_by(error).hint("Who runs this must be able to read it."));
         }
     };
     let about = file.metadata().context(what)?;

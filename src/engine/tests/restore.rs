@@ -200,11 +200,31 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
         let planned = plan(&engine, &other, Purpose::Restore).await.unwrap();
         assert_eq!(apply(&engine, &planned, None).await.unwrap_err().kind(), Kind::Usage);
     }
+    // Nothing else changes or gives out what is there so far.
+    let planned = plan(&engine, &other, Purpose::Import { replace: false }).await.unwrap();
+    let before = engine.root().unwrap();
+    let job = Job::new().0;
+    for error in [
+        apply(&engine, &planned, None).await.unwrap_err(),
+        engine.lock("anything", &job).await.unwrap_err(),
+        engine.export_directory(&directory.path().join("given"), true, &job).await.unwrap_err(),
+        engine.export_car(&directory.path().join("given.car"), false, None, &job).await.unwrap_err(),
+        engine.configure(Some("registry.example.net"), None, &job).await.unwrap_err(),
+    ] {
+        let root = yard.engine.root().unwrap().unwrap();
+        assert!(error.kind() == Kind::Usage && error.to_string().contains("is not finished"), "{error}");
+        assert!(error.hints()[0].contains(&format!("`roadstead restore {root} --from PLACE`")), "{error:?}");
+    }
+    drop(engine.lock_unfinished("what changes nothing", &job).await.unwrap());
+    assert_eq!(engine.root().unwrap(), before);
+    assert!(engine.unfinished_restore().unwrap().is_some());
     let planned = plan(&engine, &records, Purpose::Restore).await.unwrap();
     let returned = apply(&engine, &planned, None).await.unwrap();
     assert!(returned.added.failed.is_empty());
     assert_eq!(engine.root().unwrap(), yard.engine.root().unwrap());
     // Now it is a catalog like any other.
+    assert_eq!(engine.unfinished_restore().unwrap(), None);
+    drop(engine.lock("anything", &job).await.unwrap());
     assert_eq!(engine.check_restorable().unwrap_err().kind(), Kind::Usage);
     let planned = plan(&engine, &other, Purpose::Restore).await.unwrap();
     assert_eq!(apply(&engine, &planned, None).await.unwrap_err().kind(), Kind::Usage);
@@ -234,7 +254,8 @@ async fn private_repositories_come_back_as_they_were_published() {
 
 #[tokio::test]
 async fn an_import_merges_shows_collisions_and_takes_the_difference() {
-    for (profile, others) in [(Profile::V1_2025, Profile::V1_2025), (Profile::V1_2025, Profile::V0_2015)] {
+    let [v0, v1] = [Profile::V0_2015, Profile::V1_2025];
+    for (profile, others) in [(v1, v1), (v0, v0), (v1, v0), (v0, v1)] {
         let yard = full(profile).await;
         let base = yard.export("base.car").await;
         let before = yard.engine.root().unwrap().unwrap();
@@ -275,12 +296,17 @@ async fn an_import_merges_shows_collisions_and_takes_the_difference() {
             Job::new().0.run(configure).await.unwrap();
             assert_eq!(there.root().unwrap(), yard.engine.root().unwrap());
         } else {
-            // With other leaves here, a layer that others only begin like can't be put together; the rest comes.
-            let (plan, returned) = import(&difference, true).await.unwrap();
-            let failed: Vec<&str> = returned.added.failed.iter().map(|failed| failed.request.as_str()).collect();
-            assert_eq!(failed, [yard.published("app:grown")]);
-            assert_eq!(returned.added.recorded, [yard.published("app/below:1")]);
-            assert!(plan.records().partial);
+            // With other leaves here, what only begins alike can't be put together: all of it or nothing.
+            let before = there.root().unwrap();
+            let error = import(&difference, true).await.unwrap_err();
+            assert!(error.kind() == Kind::Usage && error.to_string().contains(profile.name()), "{error}");
+            assert!(error.hints()[0].contains("without `--since`"), "{error:?}");
+            assert_eq!(there.root().unwrap(), before);
+            // The whole is taken.
+            let whole = yard.export("whole.car").await;
+            let (plan, returned) = import(&whole, true).await.unwrap();
+            assert!(plan.refused.is_empty() && returned.added.failed.is_empty(), "{:?}", returned.added.failed);
+            assert_eq!(plan.count(|change| matches!(change, Change::Moved { .. })), 1);
         }
         assert_eq!(there.rebuild_root().unwrap(), there.root().unwrap());
         let nowhere = crate::unixfs::file::of_bytes(profile, b"x").0.cid;

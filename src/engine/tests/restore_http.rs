@@ -13,29 +13,95 @@ use cid::Cid;
 use super::*;
 use crate::engine::restore::{Place, Purpose, Returned, root_of};
 use crate::error::Kind;
-use crate::unixfs::car;
+use crate::unixfs::file::FileNode;
+use crate::unixfs::{Block, DAG_PB, car};
 
 /// What a gateway does wrong, by the number of the request.
 type Fault = Box<dyn FnMut(u64, &str) -> Option<Response> + Send>;
 
+/// What becomes of a CAR that was asked for, by the number of those requests; nothing where it is not given.
+type Cars = Box<dyn FnMut(u64, Vec<Block>) -> Option<Vec<u8>> + Send>;
+
 struct Blocks {
-    blocks: HashMap<String, Vec<u8>>,
+    by_cid: HashMap<String, Vec<u8>>,
     asked: Mutex<(u64, Fault)>,
+    cars: Mutex<(u64, Cars)>,
+    /// The paths that single blocks were asked for by.
+    single: Mutex<Vec<String>>,
 }
 
 /// A gateway below `/ipfs` and a node below `/api/v0`, with the blocks of a CAR file.
 async fn serve(path: &Path, fault: Fault) -> SocketAddr {
+    serve_with(path, fault, Box::new(|_, _| None)).await.0
+}
+
+/// The same, which also gives CARs.
+async fn serve_with(path: &Path, fault: Fault, cars: Cars) -> (SocketAddr, Arc<Blocks>) {
     let mut reader = car::Reader::new(std::fs::File::open(path).unwrap()).unwrap();
     let mut blocks = HashMap::new();
     while let Some(block) = reader.block().unwrap() {
         blocks.insert(block.cid.to_string(), block.bytes);
     }
-    let state = Arc::new(Blocks { blocks, asked: Mutex::new((0, fault)) });
-    let app = Router::new().fallback(answer).with_state(state);
+    let state = Arc::new(Blocks {
+        by_cid: blocks,
+        asked: Mutex::new((0, fault)),
+        cars: Mutex::new((0, cars)),
+        single: Mutex::default(),
+    });
+    let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    address
+    (address, state)
+}
+
+impl Blocks {
+    /// The blocks of a file in the order in which it is read, of its bytes from this one on.
+    fn of_file(&self, cid: &Cid, skip: &mut u64, into: &mut Vec<Block>) {
+        let bytes = &self.by_cid[&cid.to_string()];
+        into.push(Block { cid: *cid, bytes: bytes.clone() });
+        if cid.codec() == DAG_PB {
+            for (link, size) in FileNode::parse(bytes).unwrap().children {
+                if *skip >= size {
+                    *skip -= size;
+                } else {
+                    self.of_file(&link.cid, skip, into);
+                }
+            }
+        }
+    }
+
+    fn car(&self, cid: &str, query: &str) -> Response {
+        let mut skip = 0;
+        if let Some((_, range)) = query.split_once("entity-bytes=") {
+            assert_eq!(
+                query,
+                format!(
+                    "format=car&dag-scope=entity&entity-bytes={}:*&car-order=dfs&car-dups=y",
+                    range.split(':').next().unwrap()
+                )
+            );
+            skip = range.split(':').next().unwrap().parse().unwrap();
+        }
+        let mut blocks = Vec::new();
+        self.of_file(&cid.parse().unwrap(), &mut skip, &mut blocks);
+        let mut cars = self.cars.lock().unwrap();
+        cars.0 += 1;
+        let number = cars.0;
+        match (cars.1)(number, blocks) {
+            Some(car) => ([(header::CONTENT_TYPE, "application/vnd.ipld.car; version=1")], car).into_response(),
+            None => StatusCode::NOT_ACCEPTABLE.into_response(),
+        }
+    }
+}
+
+fn car_of(blocks: &[Block]) -> Vec<u8> {
+    let mut bytes = car::header(&[blocks[0].cid]);
+    for block in blocks {
+        bytes.extend(car::block_prefix(&block.cid, block.bytes.len() as u64));
+        bytes.extend(&block.bytes);
+    }
+    bytes
 }
 
 async fn answer(State(state): State<Arc<Blocks>>, request: Request) -> Response {
@@ -52,6 +118,7 @@ async fn answer(State(state): State<Arc<Blocks>>, request: Request) -> Response 
     };
     assert!(number < 5_000, "asked without end");
     let cid = match path.strip_prefix("/ipfs/") {
+        Some(cid) if query.starts_with("format=car") => return state.car(cid, query),
         Some(cid) => {
             assert_eq!(query, "format=raw");
             assert_eq!(headers[header::ACCEPT], "application/vnd.ipld.raw");
@@ -60,9 +127,13 @@ async fn answer(State(state): State<Arc<Blocks>>, request: Request) -> Response 
         None if path == "/api/v0/block/get" && request.method() == Method::POST => {
             query.strip_prefix("arg=").unwrap().to_owned()
         }
+        None if path == "/api/v0/dag/export" && request.method() == Method::POST => {
+            return state.car(query.strip_prefix("arg=").unwrap().strip_suffix("&progress=false").unwrap(), "");
+        }
         None => return StatusCode::IM_A_TEAPOT.into_response(),
     };
-    match state.blocks.get(&cid) {
+    state.single.lock().unwrap().push(cid.clone());
+    match state.by_cid.get(&cid) {
         Some(block) => block.clone().into_response(),
         None => (StatusCode::NOT_FOUND, "block not found").into_response(),
     }
@@ -149,20 +220,101 @@ async fn stumbling_is_waited_for_and_lies_are_not_taken() {
     assert!(error.kind() == Kind::Usage && !format!("{error:?}").contains("c4n4ry"), "{error:?}");
 }
 
+/// How many of the large file's blocks were asked for one by one, and how many CARs, when a gateway gives CARs so.
+async fn with_cars(profile: Profile, scheme: &str, cars: Cars) -> (usize, u64) {
+    let (_yard, path, root) = exported(profile).await;
+    let (address, state) = serve_with(&path, nothing(), cars).await;
+    let (_directory, engine, _) = restore(&format!("{scheme}http://{address}"), root).await.unwrap();
+    assert_eq!(engine.root().unwrap(), Some(root));
+    let of_large = |cid: &String| state.by_cid[cid].len() as u64 >= profile.chunk_size();
+    let single = state.single.lock().unwrap().iter().filter(|cid| of_large(cid)).count();
+    let cars = state.cars.lock().unwrap().0;
+    (single, cars)
+}
+
+#[tokio::test]
+async fn whole_files_come_in_one_answer_where_that_is_given() {
+    for profile in Profile::ALL {
+        let leaves = profile.leaf_count(5_000_000) as usize;
+        let whole = || -> Cars { Box::new(|_, blocks| Some(car_of(&blocks))) };
+        assert_eq!(with_cars(profile, "", whole()).await, (0, 1));
+        assert_eq!(with_cars(profile, "kubo:", whole()).await, (0, 1));
+        // Asked once, and then never again.
+        let (single, cars) = with_cars(profile, "", Box::new(|_, _| None)).await;
+        assert!(single >= leaves - 1 && cars == 1, "{single} {cars}");
+        // Cut at whatever byte, it goes on in another answer; what is worth no answer comes as blocks.
+        for cut in [0.05, 0.3, 0.5] {
+            let half = move |number: u64, blocks: Vec<Block>| {
+                let mut car = car_of(&blocks);
+                if number == 1 {
+                    car.truncate((car.len() as f64 * cut) as usize);
+                }
+                Some(car)
+            };
+            let (single, cars) = with_cars(profile, "", Box::new(half)).await;
+            assert!(single < leaves && cars <= 2, "{cut}: {single} {cars}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_lies_is_given_up() {
+    let profile = Profile::default();
+    let leaves = profile.leaf_count(5_000_000) as usize;
+    type Lie = fn(Vec<Block>) -> Vec<u8>;
+    let lies: [Lie; 7] = [
+        // Other bytes under the CID.
+        |mut blocks| {
+            let last = blocks[1].bytes.len() - 1;
+            blocks[1].bytes[last] ^= 1;
+            car_of(&blocks)
+        },
+        // Another order.
+        |mut blocks| {
+            blocks.reverse();
+            car_of(&blocks)
+        },
+        // The root again and again.
+        |blocks| car_of(&vec![blocks[0].clone(); 200]),
+        // A length that no block has.
+        |blocks| {
+            let mut car = car_of(&blocks[..1]);
+            car.extend([0xff, 0xff, 0xff, 0xff, 0x0f]);
+            car
+        },
+        // No CAR at all, and nothing.
+        |_| b"<html>".to_vec(),
+        |_| Vec::new(),
+        // A header without end.
+        |_| vec![0xff; 4 << 20],
+    ];
+    for (number, lie) in lies.into_iter().enumerate() {
+        let (single, cars) = with_cars(profile, "", Box::new(move |_, blocks| Some(lie(blocks)))).await;
+        assert!(single >= leaves - 1 && cars == 1, "{number}: {single} of {leaves}, {cars}");
+    }
+}
+
 #[tokio::test]
 async fn names_that_only_a_node_can_follow() {
-    let answers = |_: u64, path: &str| {
-        (path == "/api/v0/resolve").then(|| {
-            let root = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
-            serde_json::json!({ "Path": format!("/ipfs/{root}") }).to_string().into_response()
-        })
+    const ROOT: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
+    let answers = |_: u64, path: &str| match path {
+        "/api/v0/resolve" => Some(serde_json::json!({ "Path": format!("/ipfs/{ROOT}") }).to_string().into_response()),
+        _ if path.starts_with("/ipns/k51") => Some([("x-ipfs-roots", ROOT)].into_response()),
+        "/ipns/nowhere" => Some((StatusCode::NOT_FOUND, "\u{1b}no link").into_response()),
+        _ => None,
     };
     let (_yard, path, _) = exported(Profile::default()).await;
     let address = serve(&path, Box::new(answers)).await;
     let node: Place = format!("kubo:http://{address}").parse().unwrap();
     let name = "k51qzi5uqu5dlvj2baxnqndepeb86cbk3ng7n3i46uzyxzyqj2xjonzllnv0v8";
-    let root = root_of(name, &node).await.unwrap();
-    assert!(root.to_string().starts_with("bafybei"));
+    let named = root_of(name, &node).await.unwrap();
+    assert_eq!((named.root.to_string(), named.said_by), (ROOT.to_owned(), Some(format!("http://{address}"))));
     let gateway: Place = format!("http://{address}").parse().unwrap();
-    assert!(root_of(name, &gateway).await.is_err());
+    assert_eq!(root_of(name, &gateway).await.unwrap().root.to_string(), ROOT);
+    for (wrong, kind) in [("nowhere", Kind::Network), ("none", Kind::Network)] {
+        let error = root_of(wrong, &gateway).await.unwrap_err();
+        assert!(error.kind() == kind && !error.to_string().contains('\u{1b}'), "{error}");
+    }
+    let file: Place = "/nowhere.car".parse().unwrap();
+    assert_eq!(root_of(name, &file).await.unwrap_err().kind(), Kind::Usage);
 }

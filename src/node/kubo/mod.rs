@@ -28,7 +28,7 @@ use cid::Cid;
 pub use self::options::{KuboOptions, Timeouts};
 
 use self::control::Control;
-use self::options::Authorisation;
+pub(in crate::node) use self::options::Authorisation;
 use self::rpc::Rpc;
 use super::{CarStream, Imported, Key, Node, Pin, Status, Tried};
 use crate::error::Result;

@@ -114,16 +114,16 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 
 /// A secret in the forms that the ways to a node want it.
 #[derive(Clone)]
-pub(super) struct Authorisation {
+pub(in crate::node) struct Authorisation {
     /// The header's value.
-    pub(super) header: HeaderValue,
+    pub(in crate::node) header: HeaderValue,
     /// User and password, where it is of that form.
     pub(super) basic: Option<(String, String)>,
 }
 
 impl Authorisation {
     /// Reads a secret as Kubo does (kubo config/api.go `ConvertAuthSecret`).
-    pub(super) fn parse(secret: &str) -> Result<Self> {
+    pub(in crate::node) fn parse(secret: &str) -> Result<Self> {
         let secret = secret.trim();
         let wrong = |why: &str| {
             Error::new(Kind::Usage, format!("the secret for the node can't be used: {why}"))

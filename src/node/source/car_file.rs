@@ -89,6 +89,11 @@ impl CarFile {
         Ok(None)
     }
 
+    fn has(&self, cid: &Cid) -> bool {
+        let wanted = prefix(cid);
+        self.index.binary_search_by_key(&wanted, |(prefix, _)| *prefix).is_ok()
+    }
+
     fn read_some(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut read = 0;
         while read < buffer.len() {
@@ -116,6 +121,10 @@ fn prefix(cid: &Cid) -> u64 {
 impl BlockSource for CarFile {
     fn place(&self) -> String {
         crate::text::printable(&self.path.display().to_string())
+    }
+
+    async fn holds(&self, cid: &Cid) -> Result<bool> {
+        Ok(inline(cid).is_some() || self.has(cid))
     }
 
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {

@@ -1,18 +1,20 @@
 //! Blocks over HTTP: from a trustless gateway (specs.ipfs.tech/http-gateways/trustless-gateway) or the RPC of a Kubo node.
 //!
-//! Both answer one raw block for one request; what differs is how the request is made. A Kubo node may search the network
-//! for what it lacks, and so may a gateway: that is why answers may take long.
+//! Both answer one raw block for one request, and most of them the blocks of a whole file; what differs is how the request is
+//! made. A Kubo node may search the network for what it lacks, and so may a gateway: that is why answers may take long.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
-use super::{BlockSource, inline};
+use super::{BlockSource, FileBlocks, inline};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::node::kubo::Authorisation;
 use crate::text::{printable, printable_within};
 use crate::unixfs::{BLOCK_LIMIT, verify_block};
 
@@ -26,6 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 const SILENCE: Duration = Duration::from_secs(90);
 /// Most bytes that are read of an answer that says why there is no block.
 const REASON: usize = 4 << 10;
+/// A CAR in the order in which a file is read, each block as often as it is (IPIP-412).
+const CAR: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=y";
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +43,9 @@ pub struct HttpBlocks {
     client: Client,
     base: Url,
     dialect: Dialect,
-    /// The whole value of the `Authorization` header.
-    authorization: Option<String>,
+    authorization: Option<HeaderValue>,
+    /// It was asked for the blocks of a whole file, and does not give those.
+    only_blocks: AtomicBool,
 }
 
 impl std::fmt::Debug for HttpBlocks {
@@ -53,18 +58,18 @@ impl std::fmt::Debug for HttpBlocks {
 }
 
 impl HttpBlocks {
-    /// A trustless gateway at this address, such as `https://ipfs.io`.
-    pub fn gateway(address: &str) -> Result<Self> {
-        Self::new(address, Dialect::Gateway, None)
+    /// A trustless gateway at this address, such as `https://ipfs.io`; `secret` is what it wants to see, written as for a node.
+    pub fn gateway(address: &str, secret: Option<&str>) -> Result<Self> {
+        Self::new(address, Dialect::Gateway, secret)
     }
 
     /// The RPC of a Kubo node at this address, such as `http://127.0.0.1:5001`, with or without `/api/v0` at its end.
-    /// `authorization` is the value of the header that it wants.
-    pub fn kubo(address: &str, authorization: Option<String>) -> Result<Self> {
-        Self::new(address.trim_end_matches('/').trim_end_matches("/api/v0"), Dialect::Kubo, authorization)
+    /// `secret` is what it wants to see, as its `API.Authorizations` has it: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
+    pub fn kubo(address: &str, secret: Option<&str>) -> Result<Self> {
+        Self::new(address.trim_end_matches('/').trim_end_matches("/api/v0"), Dialect::Kubo, secret)
     }
 
-    fn new(address: &str, dialect: Dialect, authorization: Option<String>) -> Result<Self> {
+    fn new(address: &str, dialect: Dialect, secret: Option<&str>) -> Result<Self> {
         let wrong = |why: &str| {
             // What stands before an `@` may be a password.
             let shown = address.rsplit('@').next().unwrap_or_default();
@@ -78,7 +83,8 @@ impl HttpBlocks {
             return Err(wrong("it is neither http nor https"));
         }
         if !base.username().is_empty() || base.password().is_some() {
-            return Err(wrong("it holds a login").hint("Give credentials in a file, not in an address."));
+            return Err(wrong("it holds a login")
+                .hint("Put `basic:USER:PASSWORD` into a file, and name that file with `--auth-file`."));
         }
         let client = Client::builder()
             .user_agent(concat!("roadstead/", env!("CARGO_PKG_VERSION")))
@@ -91,10 +97,11 @@ impl HttpBlocks {
             })
             .build()
             .map_err(|error| Error::new(Kind::Unexpected, "no HTTP client").caused_by(error))?;
-        Ok(Self { client, base, dialect, authorization })
+        let authorization = secret.map(Authorisation::parse).transpose()?.map(|secret| secret.header);
+        Ok(Self { client, base, dialect, authorization, only_blocks: AtomicBool::new(false) })
     }
 
-    /// What a Kubo node says that a path such as `/ipns/k51…` means, by its own resolvers.
+    /// What it says that a path such as `/ipns/k51…` means, by its own resolvers.
     pub async fn resolve(&self, path: &str) -> Result<String> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -102,19 +109,32 @@ impl HttpBlocks {
             path: String,
         }
         let shown = printable_within(path, 200);
-        let failed = |why: String| Error::new(Kind::Node, format!("{} can't resolve {shown}: {why}", self.place()));
-        let mut url = self.url("api/v0/resolve")?;
-        url.query_pairs_mut().append_pair("arg", path).append_pair("recursive", "true");
-        let mut request = self.client.post(url);
-        if let Some(value) = &self.authorization {
-            request = request.header(reqwest::header::AUTHORIZATION, value);
-        }
-        let mut response =
-            request.send().await.map_err(|error| failed("it does not answer".into()).caused_by(error.without_url()))?;
+        let kind = if self.dialect == Dialect::Kubo { Kind::Node } else { Kind::Network };
+        let failed = |why: String| Error::new(kind, format!("{} can't resolve {shown}: {why}", self.place()));
+        let request = match self.dialect {
+            Dialect::Kubo => {
+                let mut url = self.url("api/v0/resolve")?;
+                url.query_pairs_mut().append_pair("arg", path).append_pair("recursive", "true");
+                self.client.post(url)
+            }
+            Dialect::Gateway => {
+                let url = self.url(&format!("{}?format=raw", path.trim_start_matches('/')))?;
+                self.client.get(url).header(ACCEPT, "application/vnd.ipld.raw")
+            }
+        };
+        let sent = self.authorized(request).send().await;
+        let mut response = sent.map_err(|error| failed("it does not answer".into()).caused_by(error.without_url()))?;
         let status = response.status();
+        if status == StatusCode::OK && self.dialect == Dialect::Gateway {
+            // One root for a name without a path below it (path gateway specification, X-Ipfs-Roots).
+            let roots = response.headers().get("x-ipfs-roots").and_then(|roots| roots.to_str().ok());
+            let root = roots.filter(|roots| !roots.contains(','));
+            return root.map(|root| format!("/ipfs/{}", root.trim())).ok_or_else(|| failed("it names no root".into()));
+        }
         let body = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
         if status != StatusCode::OK {
-            return Err(failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body)))));
+            let error = failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body))));
+            return Err(if is_refusal(status) { self.refused(error.to_string()) } else { error });
         }
         let resolved: Resolved = serde_json::from_slice(&body)
             .map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
@@ -133,10 +153,56 @@ impl HttpBlocks {
             }
             Dialect::Kubo => self.client.request(Method::POST, self.url(&format!("api/v0/block/get?arg={cid}"))?),
         };
-        Ok(match &self.authorization {
-            Some(value) => request.header(reqwest::header::AUTHORIZATION, value),
+        Ok(self.authorized(request))
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.authorization {
+            Some(value) => request.header(AUTHORIZATION, value),
             None => request,
+        }
+    }
+
+    /// The error of one who wants credentials, or other ones.
+    fn refused(&self, words: impl Into<String>) -> Error {
+        Error::new(Kind::Auth, words).hint(if self.authorization.is_some() {
+            "It does not take the secret in that file, or not for reading blocks."
+        } else {
+            "If it wants credentials, name the file that holds them: `--auth-file FILE`."
         })
+    }
+
+    /// Asks for the blocks of a file; nothing where that is not answered by them.
+    async fn ask_for_file(&self, cid: &Cid, from: u64) -> Result<Option<Response>> {
+        let request = match self.dialect {
+            Dialect::Gateway => {
+                let query = format!("format=car&dag-scope=entity&entity-bytes={from}:*&car-order=dfs&car-dups=y");
+                self.client.get(self.url(&format!("ipfs/{cid}?{query}"))?).header(ACCEPT, CAR)
+            }
+            // It begins at the beginning.
+            Dialect::Kubo if from > 0 => return Ok(None),
+            Dialect::Kubo => self.client.post(self.url(&format!("api/v0/dag/export?arg={cid}&progress=false"))?),
+        };
+        // Whatever goes wrong, a single block is asked for next, and says what it is.
+        let Ok(response) = self.authorized(request).send().await else { return Ok(None) };
+        let status = response.status();
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_car = content_type.is_some_and(|value| value.starts_with("application/vnd.ipld.car"));
+        if status == StatusCode::OK && (is_car || self.dialect == Dialect::Kubo) {
+            return Ok(Some(response));
+        }
+        let is_other_answer = status == StatusCode::OK
+            || (status.is_client_error()
+                && !matches!(
+                    status,
+                    StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+                ))
+            || status == StatusCode::NOT_IMPLEMENTED;
+        if is_other_answer {
+            tracing::info!("{} answers {status} for a whole file; it is asked for single blocks", self.place());
+            self.only_blocks.store(true, Ordering::Relaxed);
+        }
+        Ok(None)
     }
 
     /// Asks once. An error comes with how long to wait before asking again, if that can help.
@@ -172,7 +238,7 @@ impl HttpBlocks {
         }
         let words = format!("{} answered {} for block {cid}{}", self.place(), status.as_u16(), after_colon(&said));
         Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => never(Error::new(Kind::Auth, words)),
+            status if is_refusal(status) => never(self.refused(words)),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let pause = asked.map_or(backoff, |seconds| Some(Duration::from_secs(seconds)));
                 (Error::new(Kind::Network, words), pause.filter(|pause| *pause <= LONGEST_PAUSE))
@@ -193,6 +259,10 @@ impl HttpBlocks {
         };
         printable_within(message.as_deref().unwrap_or(&text).trim(), 200)
     }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 fn after_colon(said: &str) -> String {
@@ -234,6 +304,14 @@ impl BlockSource for HttpBlocks {
                 Err((error, _)) => return Err(error).context(|| "blocks can't be fetched"),
             }
         }
+    }
+
+    async fn file(&self, cid: &Cid, from: u64) -> Option<FileBlocks> {
+        if self.only_blocks.load(Ordering::Relaxed) {
+            return None;
+        }
+        let answer = self.ask_for_file(cid, from).await.ok().flatten()?;
+        Some(FileBlocks::of(answer))
     }
 
     fn at_once(&self) -> usize {

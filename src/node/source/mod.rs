@@ -4,6 +4,7 @@
 //! blocks by CID; must not know what they mean. Every block is capped and verified here, whoever sent it.
 
 mod car_file;
+mod file_blocks;
 mod http;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use cid::Cid;
 use crate::error::Result;
 
 pub use car_file::CarFile;
+pub use file_blocks::FileBlocks;
 pub use http::HttpBlocks;
 
 /// Something that gives out blocks by CID.
@@ -25,6 +27,17 @@ pub trait BlockSource: fmt::Debug + Send + Sync {
 
     /// A block, verified against its CID; nothing if it is not there.
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>>;
+
+    /// Whether a block is there; whether its bytes are right is seen when they are read.
+    async fn holds(&self, cid: &Cid) -> Result<bool> {
+        Ok(self.block(cid).await?.is_some())
+    }
+
+    /// The blocks of a file in the order in which it is read, those of its bytes from this one on, in one answer; nothing where
+    /// the place gives none, and they have to be asked for one by one. Whether they are the right ones is not known yet.
+    async fn file(&self, _: &Cid, _from: u64) -> Option<FileBlocks> {
+        None
+    }
 
     /// How many blocks of one file are worth asking for at the same time.
     fn at_once(&self) -> usize {

@@ -34,7 +34,7 @@ fn random(length: usize, seed: u64) -> Vec<u8> {
 }
 
 /// The names and lengths of the files in a directory; none if it isn't there.
-fn files(directory: &Path) -> BTreeMap<String, u64> {
+pub(crate) fn files(directory: &Path) -> BTreeMap<String, u64> {
     let Ok(entries) = fs::read_dir(directory) else { return BTreeMap::new() };
     entries
         .map(|entry| entry.expect("an entry"))
@@ -45,7 +45,7 @@ fn files(directory: &Path) -> BTreeMap<String, u64> {
 
 /// The stored blobs, each read and compared with its name.
 #[track_caller]
-fn sound_blobs(data_directory: &Path) -> BTreeMap<String, u64> {
+pub(crate) fn sound_blobs(data_directory: &Path) -> BTreeMap<String, u64> {
     let directory = data_directory.join("blobs/sha256");
     let found = files(&directory);
     for name in found.keys() {
@@ -56,7 +56,7 @@ fn sound_blobs(data_directory: &Path) -> BTreeMap<String, u64> {
 }
 
 /// What was written of interrupted transfers.
-fn partials(data_directory: &Path) -> BTreeMap<String, u64> {
+pub(crate) fn partials(data_directory: &Path) -> BTreeMap<String, u64> {
     files(&data_directory.join("partial"))
 }
 

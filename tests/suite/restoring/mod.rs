@@ -1,10 +1,22 @@
 //! Coming back: from a real gateway, a real node, files and a stick; the same root, and podman pulls it.
 
+mod credentials;
+mod kills;
+mod proxy;
+mod unfinished;
+
 use crate::cli::Roadstead;
 use crate::images::{Layout, Made};
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::kubo::{Kubo, Profile, Repository};
 use crate::peers::podman::Podman;
+
+/// Who is asked over HTTP.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Gateway,
+    Node,
+}
 
 /// A registry with an image for three platforms, a catalog of it with this profile, and a file of its tree.
 fn published(profile: Profile) -> (DockerRegistry, Roadstead, std::path::PathBuf) {
@@ -31,6 +43,7 @@ fn a_lost_machine_comes_back_from_a_gateway_and_from_a_node() {
         let node = format!("kubo:{}", kubo.api_url);
         for (what, from) in [
             (root.as_str(), kubo.gateway_url.as_str()),
+            ("registry.roadstead.test", kubo.gateway_url.as_str()),
             (root.as_str(), node.as_str()),
             ("registry.roadstead.test", node.as_str()),
         ] {
@@ -61,6 +74,32 @@ fn podman_runs_what_a_lazy_restore_brings_when_it_is_pulled() {
     let name = format!("{}/{published}/busybox:1", serving.host());
     podman.pull(&name);
     assert_eq!(podman.run_in(&name, &["cat", "/etc/greeting"]), Made::host().greeting());
+}
+
+#[test]
+fn a_difference_in_blocks_of_another_profile_is_refused_before_anything_is_written() {
+    for (outer, inner) in [(Profile::V1, Profile::V0), (Profile::V0, Profile::V1)] {
+        let (registry, outside, car) = published(outer);
+        let before = outside.root();
+        let inside = Roadstead::with_profile(inner.name());
+        inside.ok(&["import", car.to_str().unwrap()]);
+        // All its records change, so that nothing but the layers is missing.
+        registry.push(&Layout::busybox(), "1", "busybox");
+        outside.ok(&["update"]);
+        let stick = outside.path("stick.car");
+        outside.ok(&["export", "--since", &before, stick.to_str().unwrap()]);
+        let held = inside.root();
+        for words in [&["import", "--dry-run"][..], &["import", "--replace", "--yes"]] {
+            let said = inside.run(&[words, &[stick.to_str().unwrap()]].concat()).failure(2);
+            assert!(said.contains(outer.name()) && said.contains(inner.name()), "{said}");
+            assert!(said.contains("without `--since`"), "{said}");
+        }
+        assert_eq!(inside.root(), held);
+        outside.ok(&["export", stick.to_str().unwrap()]);
+        inside.ok(&["import", "--replace", "--yes", stick.to_str().unwrap()]);
+        assert_ne!(inside.root(), held);
+        inside.ok(&["verify"]);
+    }
 }
 
 #[test]

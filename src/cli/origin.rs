@@ -1,0 +1,74 @@
+//! Which registry `restore` and `import` read: what they are told, and reading it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+
+use super::arguments::parsed;
+use super::context::Context;
+use super::place::Whence;
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::restore::{Place, Records, root_of};
+use crate::error::{Error, Kind, Result};
+
+/// What and from where.
+#[derive(Debug, Args)]
+pub(super) struct Origin {
+    /// A published root, a domain whose DNSLink record says one, a CAR file, or an exported directory.
+    #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<Whence>)]
+    what: Whence,
+
+    /// Where the root is: a gateway's URL, `kubo:URL` (or a URL that ends in `/api/v0`) for a node, a CAR file, a directory.
+    #[arg(long, value_name = "GATEWAY|KUBO|FILE.car|DIR", value_parser = parsed::<Place>)]
+    from: Option<Place>,
+
+    /// A file with what the node or gateway wants to see: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    auth_file: Option<PathBuf>,
+}
+
+impl Origin {
+    /// Reads the registry that is meant; for an import, `into` is what it is merged into.
+    pub(super) async fn read(
+        &self,
+        into: Option<&Arc<Engine>>,
+        context: &Context,
+        job: &Job,
+    ) -> Result<(Place, Records)> {
+        let mut place = match (&self.what, &self.from) {
+            (Whence::Path(_), Some(_)) => {
+                return Err(Error::new(Kind::Usage, "a path says what and where, and `--from` says where once more")
+                    .hint("Leave one of them out, or name the root first."));
+            }
+            (Whence::Path(place), None) | (_, Some(place)) => place.clone(),
+            (Whence::Root(root), None) => return Err(needed(&root.to_string())),
+            (Whence::Domain(domain), None) => return Err(needed(domain)),
+        };
+        if let Some(file) = &self.auth_file {
+            place = place.with_auth_file(file)?;
+        }
+        if let Some(warning) = place.warning() {
+            context.output.warning(&warning);
+        }
+        let root = match &self.what {
+            Whence::Path(_) => None,
+            Whence::Root(root) => Some(*root),
+            Whence::Domain(domain) => {
+                let named = job.or_cancelled(root_of(domain, &place)).await?;
+                if let Some(who) = &named.said_by {
+                    context.output.message(&format!("{domain} is {}, as {who} says.", named.root));
+                }
+                Some(named.root)
+            }
+        };
+        let records = place.records(root, into, job).await?;
+        Ok((place, records))
+    }
+}
+
+fn needed(what: &str) -> Error {
+    Error::new(Kind::Usage, format!("where {what} is has to be said"))
+        .hint("Say it with `--from`: a gateway, a Kubo node, a CAR file or an exported directory.")
+}
