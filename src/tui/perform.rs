@@ -264,7 +264,10 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         }
         Question::Images { repository, filter, order, descending, span } => {
             let part = Part { filter: &filter, order, descending, offset: span.offset, limit: span.limit };
-            Answer::Images(span, engine.browse_images(&repository, &part)?)
+            match engine.browse_images(&repository, &part) {
+                Err(gone) if gone.kind() == Kind::NotFound => Answer::Images(span, Rows { total: 0, rows: Vec::new() }),
+                found => Answer::Images(span, found?),
+            }
         }
         Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
         Question::Statistics => Answer::Statistics(Box::new(engine.insight()?)),

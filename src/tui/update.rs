@@ -14,8 +14,9 @@ use super::keymap::Key;
 use super::message::Msg;
 use super::problem::Problem;
 use super::question::Answer;
+use super::state::images::Level;
 use super::state::jobs::Standing;
-use super::state::log::Level;
+use super::state::log;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, publishing, serving};
 use crate::engine::job::Event;
@@ -73,7 +74,7 @@ impl App {
             Msg::Job(id, event) => {
                 self.follow(id, &event);
                 if let Some(line) = self.jobs.event(id, event) {
-                    self.note(Level::Info, Some(id), line);
+                    self.note(log::Level::Info, Some(id), line);
                 }
                 Vec::new()
             }
@@ -200,6 +201,9 @@ impl App {
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;
+                if self.images.level == Level::Details {
+                    self.images.level = Level::Tags;
+                }
             }
             Answer::Failed(problem) => {
                 if self.problems.last() != Some(&problem) {
@@ -255,7 +259,7 @@ impl App {
     pub(super) fn start(&mut self, plan: Box<Plan>, request: Option<Request>) -> Vec<Effect> {
         let id = self.ticket();
         let title = plan.title();
-        self.note(Level::Info, Some(id), format!("{title} begins"));
+        self.note(log::Level::Info, Some(id), format!("{title} begins"));
         let request = request.or_else(|| plan.again());
         self.jobs.begin(id, title, request);
         self.images.clear_marks();
@@ -296,7 +300,7 @@ impl App {
         let rows = describe::trial(trial);
         self.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
         for line in failed {
-            self.note(Level::Error, Some(id), line.clone());
+            self.note(log::Level::Error, Some(id), line.clone());
         }
         let standing = if failed.is_empty() {
             Standing::Done(words.clone())
@@ -343,7 +347,7 @@ impl App {
                     return self.tested(id, trial, words, &failed);
                 }
                 for line in &failed {
-                    self.note(Level::Error, Some(id), line.clone());
+                    self.note(log::Level::Error, Some(id), line.clone());
                 }
                 match failed.as_slice() {
                     [] if matches!(outcome, Outcome::Published(_)) => {
@@ -371,13 +375,13 @@ impl App {
             }
             // The catalog is another one than the plan was made for: here is the plan for how it is now.
             Err(problem) if problem.kind == Kind::Locked && self.dialogs.is_empty() && request.is_some() => {
-                self.note(Level::Warning, Some(id), format!("{title}: {}", problem.message));
+                self.note(log::Level::Warning, Some(id), format!("{title}: {}", problem.message));
                 let because = format!("{}. This is the plan for how it is now.", problem.message);
                 next = request.map(|request| self.plan_because(request, Some(because))).unwrap_or_default();
                 Standing::Failed(problem)
             }
             Err(problem) => {
-                self.note(Level::Error, Some(id), format!("{title}: {}", problem.message));
+                self.note(log::Level::Error, Some(id), format!("{title}: {}", problem.message));
                 self.problems.push(Problem { message: format!("{title}: {}", problem.message), ..problem.clone() });
                 Standing::Failed(problem)
             }

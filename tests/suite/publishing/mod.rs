@@ -5,7 +5,7 @@
 mod broken;
 mod nodes;
 mod story;
-mod world;
+pub(crate) mod world;
 
 use crate::peers::kubo::Kubo;
 

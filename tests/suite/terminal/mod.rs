@@ -5,6 +5,7 @@
 mod behaviour;
 mod emulator;
 pub(crate) mod session;
+mod story;
 
 use crate::cli::Roadstead;
 use crate::peers::Directory;
