@@ -14,13 +14,14 @@ use super::keymap::Key;
 use super::message::Msg;
 use super::problem::Problem;
 use super::question::Answer;
-use super::state::images::Level;
+use super::state::images::{GONE, Level};
 use super::state::jobs::Standing;
 use super::state::log;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, publishing, serving};
 use crate::engine::job::Event;
 use crate::engine::target::Trial;
+use crate::engine::view::Standing as Currency;
 use crate::error::Kind;
 
 impl App {
@@ -51,7 +52,7 @@ impl App {
             Msg::Terminate => vec![Effect::Quit { finish: false }],
             Msg::Tick(now, wall) => {
                 (self.now, self.wall) = (now, wall);
-                self.toast = self.toast.take().filter(|(_, until)| *until > now);
+                self.toast = self.toast.take().filter(|toast| toast.until > now);
                 Vec::new()
             }
             Msg::Changed => {
@@ -99,7 +100,7 @@ impl App {
     }
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        self.toast = self.toast.take().filter(|(_, until)| *until < Duration::MAX);
+        self.toast = self.toast.take().filter(|toast| toast.until < Duration::MAX);
         // Too small to show what a key would do.
         let command = self.keymap.command(Key::from(key), self.contexts());
         if self.is_too_small() && !matches!(command, Some(Command::Quit | Command::Suspend | Command::Redraw)) {
@@ -246,7 +247,7 @@ impl App {
                 let confirm = Confirm::new(plan, Some(request)).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.
-                    Some(nothing) if !nothing.is_empty() => self.say(nothing.clone()),
+                    Some(nothing) if !nothing.is_empty() => self.hint(nothing.clone()),
                     // What came up meanwhile stays on top.
                     _ => self.dialogs.insert(place, Dialog::Confirm(Box::new(confirm))),
                 }
@@ -328,6 +329,12 @@ impl App {
                         self.images.failed(&failed.request, Some(failed.error.to_string()));
                     }
                 }
+                if let Outcome::Checked(checked) = &outcome {
+                    for row in checked {
+                        let gone = matches!(row.standing, Currency::Gone).then(|| GONE.to_owned());
+                        self.images.failed(&row.image, gone);
+                    }
+                }
                 // What is damaged can be fetched again.
                 if let Outcome::Verified(verified) = &outcome
                     && verified.damaged.len() > verified.repaired.len()
@@ -361,7 +368,7 @@ impl App {
                     failed => {
                         let problem = Problem {
                             message: format!("{title}: {words}, but {}", failed.join("; ")),
-                            hints: Vec::new(),
+                            hints: describe::hints(&outcome),
                             kind: Kind::Partial,
                         };
                         self.problems.push(problem.clone());

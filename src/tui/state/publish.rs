@@ -74,6 +74,18 @@ impl Publish {
         }
     }
 
+    /// Whether the footer offers this: what is about the row under the cursor, and little else.
+    pub fn offers(&self, command: Command) -> bool {
+        let of_target = matches!(self.current(), Some(Row::Target(_)));
+        match command {
+            // Nothing is filtered or marked here, and images are added elsewhere.
+            Command::Filter | Command::Mark | Command::Add | Command::Undo | Command::Copy => false,
+            Command::TargetEdit | Command::TargetTest => of_target,
+            Command::Rollback => matches!(self.current(), Some(Row::Publication(_))),
+            _ => true,
+        }
+    }
+
     /// The target under the cursor, or that of the publication under it.
     pub fn target(&self) -> Option<&TargetView> {
         match self.current()? {

@@ -1,7 +1,6 @@
 //! Drawing: a picture of the [`App`], made of nothing else. Whatever came from outside passes `cells`.
 
 pub mod frame;
-pub(super) mod publish;
 
 mod add;
 mod details;
@@ -10,9 +9,11 @@ mod first;
 mod images;
 mod jobs;
 mod log;
+mod publish;
 mod side;
 mod stats;
 mod table;
+mod target;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -21,6 +22,8 @@ use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
 pub(super) use details::end as details_end;
+pub(super) use publish::key;
+pub(super) use target::rows as target_rows;
 
 /// Draws everything.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
