@@ -286,15 +286,7 @@ pub const TABLE: &[Entry] = &[
         &[Publish],
         22,
     ),
-    entry(
-        Command::Rollback,
-        "rollback",
-        &["b"],
-        "rollback",
-        "Publish the root under the cursor again",
-        &[Publish],
-        20,
-    ),
+    entry(Command::Rollback, "rollback", &["b"], "rollback", "Publish the root under the cursor again", &[Publish], 20),
     entry(
         Command::Compare,
         "compare",

@@ -1,7 +1,7 @@
 //! Targets, older roots and what differs between roots, in words.
 
-use super::{Described, Role, Row, row};
 use super::super::work;
+use super::{Described, Role, Row, row};
 use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifference};
 use crate::engine::history::ForgetPlan;
 use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan};

@@ -153,8 +153,6 @@ pub struct Images {
 
 /// Two clicks within this time are a double click.
 const DOUBLE_CLICK: std::time::Duration = std::time::Duration::from_millis(400);
-/// Why an image can't be brought up to date whose upstream does not have it any more.
-pub const GONE: &str = "gone upstream: its registry does not have this tag any more";
 /// The most failures that are remembered.
 const FAILURES: usize = 1000;
 

@@ -171,7 +171,8 @@ fn view(
     let mut app = settled(size, glyphs, Content::Small);
     catalog_is(&mut app, now);
     let (targets, sights): (Vec<TargetView>, Vec<Sight>) = targets.into_iter().unzip();
-    let behind: Vec<u8> = (1..now).filter(|number| targets.iter().any(|t| t.root == Some(root(*number).to_string()))).collect();
+    let behind: Vec<u8> =
+        (1..now).filter(|number| targets.iter().any(|t| t.root == Some(root(*number).to_string()))).collect();
     app.update(Msg::Answer(0, Box::new(Answer::Targets(targets, history))));
     app.update(Msg::Key(KeyEvent::new(KeyCode::Char('3'), KeyModifiers::NONE)));
     for sight in sights {

@@ -60,7 +60,8 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
         let (words, style) = match root {
             _ if details.private && !details.published => {
                 let key = super::key(app, Command::Allow);
-                let words = format!("left out, since its upstream is private: {key} in the list of repositories lets it in");
+                let words =
+                    format!("left out, since its upstream is private: {key} in the list of repositories lets it in");
                 out.styled("target", &format!("{target}: {words}"), look.theme.warning);
                 continue;
             }

@@ -80,8 +80,11 @@ pub(super) fn since(app: &App, at: &str) -> String {
     at.parse::<jiff::Timestamp>().map(|at| age(app.wall.as_second() - at.as_second())).unwrap_or_default()
 }
 
+/// Steps, and how far each is.
+type Steps<'a> = &'a [(Step, StepState)];
+
 /// The steps of a publication to a target that goes on, and whole percent of what is handed over.
-pub(super) fn steps<'a>(app: &'a App, target: &str) -> Option<(&'a [(Step, StepState)], Option<u64>)> {
+pub(super) fn steps<'a>(app: &'a App, target: &str) -> Option<(Steps<'a>, Option<u64>)> {
     let job = app.jobs.running().find(|job| job.steps.contains_key(target))?;
     Some((job.steps.get(target)?, job.percent()))
 }
@@ -116,7 +119,8 @@ fn state_of(app: &App, target: &TargetView) -> (String, Style) {
         };
     }
     let rolled_back = || {
-        let newest = app.publish.history.iter().find(|publication| publication.current && publication.target == target.name);
+        let newest =
+            app.publish.history.iter().find(|publication| publication.current && publication.target == target.name);
         newest.is_some_and(|newest| newest.verb == "rollback")
     };
     match (&target.running, &target.root, target.behind) {
@@ -177,9 +181,10 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if state.targets.is_empty() {
-        let words = match state.known {
-            true => format!("  There is none: {} sets one up.", key(app, Command::TargetAdd)),
-            false => "  reading ...".to_owned(),
+        let words = if state.known {
+            format!("  There is none: {} sets one up.", key(app, Command::TargetAdd))
+        } else {
+            "  reading ...".to_owned()
         };
         frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), inside);
         return;
@@ -239,9 +244,10 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if state.history.is_empty() {
-        let words = match state.known {
-            true => format!("  Nothing was published yet: {} does.", key(app, Command::PublishAll)),
-            false => "  reading ...".to_owned(),
+        let words = if state.known {
+            format!("  Nothing was published yet: {} does.", key(app, Command::PublishAll))
+        } else {
+            "  reading ...".to_owned()
         };
         frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), inside);
         return;
@@ -250,9 +256,8 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let cursor = state.cursor.checked_sub(state.targets.len());
     let top = cursor.unwrap_or(0).saturating_sub(height - 1);
     let shown = || state.history.iter().enumerate().skip(top).take(height);
-    let name = |publication: &PublicationView| match publication.target_removed {
-        true => format!("({})", publication.target),
-        false => publication.target.clone(),
+    let name = |publication: &PublicationView| {
+        if publication.target_removed { format!("({})", publication.target) } else { publication.target.clone() }
     };
     let (names, states): (Vec<_>, Vec<_>) =
         shown().map(|(_, publication)| (name(publication), publication_state(app, publication))).unzip();

@@ -63,7 +63,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
 fn lines(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
     let Some(page) = page(app) else { return Vec::new() };
     let look = &app.look;
-    let lines = |rows: &[Words]| -> Vec<Line<'static>> { rows.iter().flat_map(|row| wrapped(app, row, columns)).collect() };
+    let lines =
+        |rows: &[Words]| -> Vec<Line<'static>> { rows.iter().flat_map(|row| wrapped(app, row, columns)).collect() };
     let (mut all, mut list, after) = (lines(&page.before), lines(&page.list), lines(&page.after));
     let left = room.saturating_sub(all.len() + after.len());
     if list.len() > left {
@@ -200,7 +201,8 @@ fn of_steps(app: &App, target: &TargetView, rows: &mut Vec<Words>) {
     let glyphs = &app.look.glyphs;
     let Some((steps, percent)) = steps(app, &target.name) else { return };
     for (step, state) in steps {
-        let percent = percent.map_or_else(|| "under way".to_owned(), |percent| format!("{percent} % of what all targets get"));
+        let percent =
+            percent.map_or_else(|| "under way".to_owned(), |percent| format!("{percent} % of what all targets get"));
         let (role, sign, words) = match state {
             StepState::Running if matches!(step, crate::engine::publish::plan::Step::HandOver) => {
                 (Role::Name, glyphs.arriving, percent)

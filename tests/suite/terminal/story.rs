@@ -23,9 +23,11 @@ fn fill(session: &mut Session, label: &str, text: &str) {
         if line.trim_start_matches([' ', '│']).starts_with(label) {
             // What stands there goes first.
             session.type_in(&format!("\x15{text}"));
-            wait_for(&format!("{text} in the field"), || session.text(), || {
-                session.line_at_cursor().contains(text).then_some(())
-            });
+            wait_for(
+                &format!("{text} in the field"),
+                || session.text(),
+                || session.line_at_cursor().contains(text).then_some(()),
+            );
             return;
         }
         session.type_in("\t");
@@ -133,7 +135,9 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
     assert_eq!(world.record(), [format!("dnslink=/ipfs/{first}")]);
     assert_eq!(pulled(&world, "greeting"), "hello\n");
     assert_eq!(world.roadstead.root(), second, "the catalog stays");
-    session.see("behind");
+    session.see("rolled back");
+    // The cursor stays on what it was on, although there is a row more.
+    session.see_selected("2 repositories added");
     session.type_in("q");
     assert_eq!(session.end(), 0);
     session.is_given_back();
