@@ -23,7 +23,8 @@ use crate::naming::TxtSet;
 use crate::serve::{self, CatalogShelf};
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
-use crate::tui::{self, serving::Server, theme};
+use crate::tui::serving::{self, Server};
+use crate::tui::{self, theme};
 
 /// The file of the log in the data directory.
 const LOG: &str = "roadstead.log";
@@ -31,6 +32,9 @@ const LOG: &str = "roadstead.log";
 const OLD_LOG: &str = "roadstead.log.1";
 /// A log that is larger begins anew.
 const LOG_SIZE: u64 = 5 << 20;
+
+/// Where it is served unless something listens there.
+const PORT: u16 = serving::PORT;
 
 /// Opens the interface on the catalog, which is made if it is not there.
 pub(super) fn run(context: &Context) -> Result<Exit> {
@@ -145,13 +149,19 @@ impl Server for Loopback {
     fn serve(&self, runtime: &Handle, stop: CancellationToken, started: Box<dyn FnOnce(String) + Send>) -> Result<()> {
         let name = self.engine.settings()?.name;
         let options = serve::Options {
-            listen: (Ipv4Addr::LOCALHOST, 5050).into(),
+            listen: (Ipv4Addr::LOCALHOST, free_port()).into(),
             own_names: name.into_iter().collect(),
             ..serve::Options::default()
         };
         let shelf = Arc::new(CatalogShelf::new(Arc::clone(&self.engine), true));
         runtime.block_on(serve::run(shelf, options, stop, |listening| started(listening.url.clone())))
     }
+}
+
+/// The port of `serve`, or the next one that nothing listens on; of many that are taken, the system finds one.
+fn free_port() -> u16 {
+    let is_free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (PORT..PORT + 10).find(is_free).unwrap_or(0)
 }
 
 #[cfg(test)]

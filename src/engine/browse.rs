@@ -1,14 +1,11 @@
 //! What an interactive face asks: parts of lists, and what there is in a few figures.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::Engine;
 use super::remove::find_repository;
 use super::show::{image_row, repository_row};
 use super::view::{ImageRow, RepositoryRow, Statistics};
-use crate::catalog::publications::{self, State};
 use crate::catalog::statistics::{Counts, Figures};
 use crate::catalog::{browse, state, statistics};
 use crate::error::Result;
@@ -44,7 +41,7 @@ pub struct Insight {
     pub statistics: Statistics,
     /// Repositories by the bytes of all their images in full, the largest first.
     pub largest: Vec<RepositoryRow>,
-    /// What was published, oldest first: when, in seconds since 1970, and the bytes of everything below the root.
+    /// What was published, oldest first: when, in seconds since 1970, and the bytes of its blobs, each once.
     pub growth: Vec<(i64, u64)>,
     /// Room on the disk of the data directory; none where the system does not say.
     pub room: Option<Room>,
@@ -67,15 +64,7 @@ impl Engine {
     pub fn insight(&self) -> Result<Insight> {
         let part = Part { filter: "", order: RepositoryOrder::Size, descending: true, offset: 0, limit: LARGEST };
         let largest = self.browse_repositories(&part)?.rows;
-        let mut growth: Vec<(i64, u64)> = Vec::new();
-        let mut roots = BTreeSet::new();
-        let reader = self.catalog.read()?;
-        for publication in publications::of(&reader, None, None, None)? {
-            if publication.state == State::Published && roots.insert(publication.root.cid) {
-                growth.push((publication.begun_at, publication.root.tsize));
-            }
-        }
-        growth.reverse();
+        let growth = self.growth()?;
         let room = rustix::fs::statvfs(self.data_dir()).ok().map(|disk| Room {
             free: disk.f_bavail.saturating_mul(disk.f_frsize),
             total: disk.f_blocks.saturating_mul(disk.f_frsize),

@@ -15,6 +15,7 @@ mod exported;
 mod fetch;
 mod gateway_view;
 mod gc;
+mod growth;
 pub mod history;
 pub mod job;
 mod names;
@@ -85,6 +86,7 @@ pub struct Engine {
     registries: Registries,
     notices: Arc<notices::Notices>,
     kept_manifests: standing::KeptManifests,
+    counted: growth::Counted,
     wait: Duration,
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
@@ -120,6 +122,7 @@ impl Engine {
             registries: Registries::new(options.registries),
             notices,
             kept_manifests: standing::KeptManifests::default(),
+            counted: growth::Counted::default(),
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),

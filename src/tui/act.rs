@@ -177,7 +177,7 @@ fn allow(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
     if !row.private {
         let words = format!("{} is not private: it is published already", row.name);
-        app.say(words);
+        app.hint(words);
         return Vec::new();
     }
     let Ok(pick) = row.name.parse::<Pick>() else { return Vec::new() };
@@ -262,7 +262,7 @@ fn read(app: &mut App) -> Vec<Effect> {
 
 fn next_theme(app: &mut App) -> Vec<Effect> {
     if !app.colour {
-        app.say("Colours are off: NO_COLOR is set, or the terminal has none");
+        app.hint("Colours are off: NO_COLOR is set, or the terminal has none");
         return Vec::new();
     }
     let place = theme::NAMES.iter().position(|name| *name == app.theme).unwrap_or(0);

@@ -71,6 +71,17 @@ pub struct Look {
     pub glyphs: Glyphs,
 }
 
+/// What is said for a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    /// The words.
+    pub text: String,
+    /// Until when.
+    pub until: Duration,
+    /// Something went well; else it is something to know.
+    pub good: bool,
+}
+
 /// What an interface begins with.
 #[derive(Debug, Clone)]
 pub struct Beginning {
@@ -109,8 +120,8 @@ pub struct App {
     pub log: Log,
     /// What lies over the view, the topmost last.
     pub dialogs: Vec<Dialog>,
-    /// What went well, until when it is said.
-    pub toast: Option<(String, Duration)>,
+    /// What is said for a moment.
+    pub toast: Option<Toast>,
     /// What failed, until it is seen; the newest last.
     pub problems: Vec<Problem>,
     /// The registry in a line.
@@ -256,7 +267,7 @@ impl App {
 
     /// Whether something on the screen changes by itself.
     pub fn is_moving(&self) -> bool {
-        self.toast.as_ref().is_some_and(|(_, until)| *until < Duration::MAX)
+        self.toast.as_ref().is_some_and(|toast| toast.until < Duration::MAX)
             || self.jobs.running().next().is_some()
             || matches!(self.dialogs.last(), Some(Dialog::Planning { .. } | Dialog::Add(_)))
     }
@@ -291,6 +302,7 @@ impl App {
             .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
             .filter(|(entry, _)| self.read_only.is_none() || !entry.command.changes())
             .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
+            .filter(|(entry, _)| self.tab != Tab::Publish || self.publish.offers(entry.command))
             .collect();
         commands.sort_by_key(|(entry, _)| entry.footer);
         commands.iter().map(|(entry, keys)| (entry.command, keys[0].short())).collect()
@@ -300,18 +312,18 @@ impl App {
     pub(super) fn say(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.note(Level::Info, None, text.clone());
-        self.toast = Some((text, self.now + TOAST));
+        self.toast = Some(Toast { text, until: self.now + TOAST, good: true });
     }
 
-    /// Says something for a moment that is not worth a line in the log.
-    pub(super) fn whisper(&mut self, text: impl Into<String>) {
-        self.toast = Some((text.into(), self.now + TOAST));
+    /// Says for a moment what is to know: nothing was done.
+    pub(super) fn hint(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), until: self.now + TOAST, good: false });
     }
 
     /// Says what was waited for until a key shows that somebody has seen it.
     pub(super) fn say_until_seen(&mut self, text: String) {
         self.note(Level::Info, None, text.clone());
-        self.toast = Some((text, Duration::MAX));
+        self.toast = Some(Toast { text, until: Duration::MAX, good: true });
     }
 
     /// Refuses what would change something, with words, where only looking is allowed; whether it did.

@@ -26,7 +26,7 @@ pub(super) fn step(app: &mut App, forward: bool) {
         Tab::Jobs | Tab::Publish | Tab::Stats => return,
     };
     if text.is_empty() {
-        app.whisper("nothing is looked for: `/` says what");
+        app.hint("nothing is looked for: `/` says what");
         return;
     }
     let (here, of) = match app.tab {
@@ -54,9 +54,9 @@ pub(super) fn step(app: &mut App, forward: bool) {
     };
     let text = crate::text::printable_within(&text, 40);
     if of == 0 {
-        app.whisper(format!("nothing has `{text}`"));
+        app.hint(format!("nothing has `{text}`"));
     } else {
-        app.whisper(format!("match {} of {of} for `{text}`", here + 1));
+        app.hint(format!("match {} of {of} for `{text}`", here + 1));
     }
 }
 

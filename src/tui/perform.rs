@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -48,8 +48,27 @@ pub(super) struct Performer {
     tasks: JoinSet<()>,
     /// The newest question of each kind: answers to older ones are not wanted.
     newest: HashMap<Cow<'static, str>, tokio::task::AbortHandle>,
+    wanted: Wanted,
     extras: Extras,
     serving: Option<CancellationToken>,
+}
+
+/// The number of the newest question of each kind. An answer that is late must not come after the one that superseded it, so
+/// it is given out with this locked.
+#[derive(Debug, Clone, Default)]
+struct Wanted(Arc<Mutex<HashMap<Cow<'static, str>, u64>>>);
+
+impl Wanted {
+    fn ask(&self, kind: Cow<'static, str>, ticket: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, ticket);
+    }
+
+    fn give(&self, kind: &str, ticket: u64, answer: Answer, messages: &UnboundedSender<Msg>) {
+        let wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.get(kind) == Some(&ticket) {
+            let _ = messages.send(Msg::Answer(ticket, Box::new(answer)));
+        }
+    }
 }
 
 /// What is needed beside the engine.
@@ -85,6 +104,7 @@ impl Performer {
             plans: HashMap::new(),
             tasks: JoinSet::new(),
             newest: HashMap::new(),
+            wanted: Wanted::default(),
             extras,
             serving: None,
         }
@@ -95,11 +115,13 @@ impl Performer {
         let kind = question.kind();
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
         let places = Arc::clone(&self.places);
+        self.wanted.ask(kind.clone(), ticket);
+        let (wanted, of) = (self.wanted.clone(), kind.clone());
         let handle = self.tasks.spawn(async move {
             if let Question::Sight(name) = question {
                 let seen = engine.look_at_target(&name, places.as_ref(), &Internet).await;
                 let answer = Answer::Sight(name, seen.map(Box::new).map_err(Problem::from));
-                let _ = messages.send(Msg::Answer(ticket, Box::new(answer)));
+                wanted.give(&of, ticket, answer, &messages);
                 return;
             }
             let answered = spawn_blocking(move || answer(&engine, question)).await;
@@ -108,7 +130,7 @@ impl Performer {
                 Ok(Err(error)) => Answer::Failed(error.into()),
                 Err(_) => Answer::Failed(mistake()),
             };
-            let _ = messages.send(Msg::Answer(ticket, Box::new(answer)));
+            wanted.give(&of, ticket, answer, &messages);
         });
         if let Some(older) = self.newest.insert(kind, handle) {
             older.abort();
@@ -278,7 +300,10 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         }
         Question::Images { repository, filter, order, descending, span } => {
             let part = Part { filter: &filter, order, descending, offset: span.offset, limit: span.limit };
-            Answer::Images(span, engine.browse_images(&repository, &part)?)
+            match engine.browse_images(&repository, &part) {
+                Err(gone) if gone.kind() == Kind::NotFound => Answer::Images(span, Rows { total: 0, rows: Vec::new() }),
+                found => Answer::Images(span, found?),
+            }
         }
         Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
         Question::Statistics => Answer::Statistics(Box::new(engine.insight()?)),
@@ -394,4 +419,25 @@ fn at_home(mut change: TargetChange) -> Result<TargetChange> {
         *path = absolute(path)?;
     }
     Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_superseded_is_not_given() {
+        let (sender, mut messages) = unbounded_channel();
+        let wanted = Wanted::default();
+        let names = |name: &str| Answer::Complete(vec![name.to_owned()]);
+        wanted.ask("complete".into(), 1);
+        wanted.ask("complete".into(), 2);
+        wanted.ask("details".into(), 3);
+        wanted.give("complete", 2, names("newer"), &sender);
+        wanted.give("complete", 1, names("late"), &sender);
+        assert!(matches!(messages.try_recv(), Ok(Msg::Answer(2, _))));
+        assert!(messages.try_recv().is_err());
+    }
 }

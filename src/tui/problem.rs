@@ -42,6 +42,6 @@ impl Problem {
 
     /// Everything in one text.
     pub fn text(&self) -> String {
-        self.hints.iter().fold(self.message.clone(), |text, hint| format!("{text}\n\n{hint}"))
+        self.hints.iter().fold(self.message.clone(), |text, hint| format!("{text}\n{hint}"))
     }
 }

@@ -43,15 +43,16 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
 pub(super) fn publish(app: &mut App) -> Vec<Effect> {
     if app.publish.known && app.publish.targets.is_empty() {
         app.open(super::app::Tab::Publish);
-        app.say("There is no target to publish to yet: set one up here");
+        let key = super::view::key(app, Command::TargetAdd);
+        app.hint(format!("There is no target to publish to yet: {key} sets one up"));
         return Vec::new();
     }
     app.plan(Request::Publish(PublishRequest::default()))
 }
 
 fn missing(app: &mut App) -> Vec<Effect> {
-    let key = app.keymap.key(Command::TargetAdd).map(|key| key.short()).unwrap_or_default();
-    app.say(format!("There is no target here: {key} sets one up"));
+    let key = super::view::key(app, Command::TargetAdd);
+    app.hint(format!("There is no target here: {key} sets one up"));
     Vec::new()
 }
 
@@ -73,7 +74,7 @@ pub(super) fn save(app: &mut App, draft: Draft) -> Vec<Effect> {
 
 fn rollback(app: &mut App) -> Vec<Effect> {
     let Some(Row::Publication(publication)) = app.publish.current() else {
-        app.say("Move to a root in the history below to publish it again");
+        app.hint("Move to a root in the history below to publish it again");
         return Vec::new();
     };
     let Ok(root) = publication.root.parse() else { return Vec::new() };
@@ -93,11 +94,11 @@ fn sides(app: &App) -> Option<Sides> {
 
 fn compare(app: &mut App) -> Vec<Effect> {
     let Some(sides) = sides(app) else {
-        app.say("Nothing was published there yet: everything in the catalog is new to it");
+        app.hint("Nothing was published there yet: everything in the catalog is new to it");
         return Vec::new();
     };
     if sides.0 == sides.1 {
-        app.say("It is what the catalog stands for: nothing differs");
+        app.hint("It is what the catalog stands for: nothing differs");
         return Vec::new();
     }
     let known = app.publish.differences.get(&sides).is_some_and(|known| !matches!(known, Err(why) if why.is_waiting()));
@@ -122,12 +123,13 @@ pub(super) fn show(app: &mut App, sides: &Sides) {
 }
 
 fn open(app: &mut App) -> Vec<Effect> {
-    let rows = match app.publish.current() {
-        Some(Row::Target(_)) => return form(app, true),
-        Some(Row::Publication(publication)) => super::view::publish::publication_rows(app, publication),
+    let title = match app.publish.current() {
+        Some(Row::Target(target)) => target.name.clone(),
+        Some(Row::Publication(publication)) => format!("Published to {}", publication.target),
         None => return form(app, false),
     };
-    app.dialogs.push(Dialog::Message { title: "Publication".to_owned(), rows, scroll: 0 });
+    let rows = super::view::target_rows(app);
+    app.dialogs.push(Dialog::Message { title, rows, scroll: 0 });
     Vec::new()
 }
 

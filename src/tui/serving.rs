@@ -6,9 +6,13 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::command::Command;
 use super::effect::Effect;
 use super::problem::Problem;
 use crate::error::Result;
+
+/// Where it is served unless something listens there: the port of `serve`.
+pub const PORT: u16 = 5050;
 
 /// What serves the registry.
 pub trait Server: fmt::Debug + Send + Sync {
@@ -33,7 +37,7 @@ pub enum Serving {
 /// Starts serving, or stops it.
 pub(super) fn turn(app: &mut App) -> Vec<Effect> {
     if !app.can_serve {
-        app.say("Serving is not possible here");
+        app.hint("Serving is not possible here");
         return Vec::new();
     }
     let on = match app.serving {
@@ -47,7 +51,10 @@ pub(super) fn turn(app: &mut App) -> Vec<Effect> {
 
 /// It is served under this URL.
 pub(super) fn began(app: &mut App, url: String) {
-    app.say(format!("Serving on {url}"));
+    let elsewhere = !url.ends_with(&format!(":{PORT}"));
+    let because = if elsewhere { format!(", since port {PORT} is taken") } else { String::new() };
+    let key = super::view::key(app, Command::Serve);
+    app.say(format!("Serving on {url}{because}; {key} stops it"));
     app.serving = Serving::At(url);
 }
 

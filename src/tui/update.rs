@@ -13,12 +13,15 @@ use super::keymap::Key;
 use super::message::Msg;
 use super::problem::Problem;
 use super::question::Answer;
+use super::state::images::Level;
 use super::state::jobs::Standing;
-use super::state::log::Level;
+use super::state::log;
+use super::state::standings::GONE;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
 use crate::engine::job::Event;
 use crate::engine::target::Trial;
+use crate::engine::view::Standing as Currency;
 use crate::error::Kind;
 
 impl App {
@@ -50,7 +53,7 @@ impl App {
             Msg::Terminate => vec![Effect::Quit { finish: false }],
             Msg::Tick(now, wall) => {
                 (self.now, self.wall) = (now, wall);
-                self.toast = self.toast.take().filter(|(_, until)| *until > now);
+                self.toast = self.toast.take().filter(|toast| toast.until > now);
                 Vec::new()
             }
             Msg::Changed => {
@@ -73,7 +76,7 @@ impl App {
             Msg::Job(id, event) => {
                 self.follow(id, &event);
                 if let Some(line) = self.jobs.event(id, event) {
-                    self.note(Level::Info, Some(id), line);
+                    self.note(log::Level::Info, Some(id), line);
                 }
                 Vec::new()
             }
@@ -102,7 +105,7 @@ impl App {
     }
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        self.toast = self.toast.take().filter(|(_, until)| *until < Duration::MAX);
+        self.toast = self.toast.take().filter(|toast| toast.until < Duration::MAX);
         // Too small to show what a key would do.
         let command = self.keymap.command(Key::from(key), self.contexts());
         if self.is_too_small() && !matches!(command, Some(Command::Quit | Command::Suspend | Command::Redraw)) {
@@ -205,6 +208,9 @@ impl App {
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;
+                if self.images.level == Level::Details {
+                    self.images.level = Level::Tags;
+                }
             }
             Answer::Failed(problem) => {
                 if self.problems.last() != Some(&problem) {
@@ -251,7 +257,7 @@ impl App {
                 let confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
                 match &confirm.described.nothing {
                     // With failures there is something to read.
-                    Some(nothing) if !nothing.is_empty() => self.say(nothing.clone()),
+                    Some(nothing) if !nothing.is_empty() => self.hint(nothing.clone()),
                     // What came up meanwhile stays on top.
                     _ => self.dialogs.insert(place, Dialog::Confirm(Box::new(confirm))),
                 }
@@ -267,7 +273,7 @@ impl App {
         }
         let id = self.ticket();
         let title = plan.title();
-        self.note(Level::Info, Some(id), format!("{title} begins"));
+        self.note(log::Level::Info, Some(id), format!("{title} begins"));
         let request = request.or_else(|| plan.again());
         self.jobs.begin(id, title, request);
         self.images.clear_marks();
@@ -308,7 +314,7 @@ impl App {
         let rows = describe::trial(trial);
         self.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
         for line in failed {
-            self.note(Level::Error, Some(id), line.clone());
+            self.note(log::Level::Error, Some(id), line.clone());
         }
         let standing = if failed.is_empty() {
             Standing::Done(words.clone())
@@ -336,6 +342,12 @@ impl App {
                         self.images.failed(&failed.request, Some(failed.error.to_string()));
                     }
                 }
+                if let Outcome::Checked(checked) = &outcome {
+                    for row in checked {
+                        let gone = matches!(row.standing, Currency::Gone).then(|| GONE.to_owned());
+                        self.images.failed(&row.image, gone);
+                    }
+                }
                 // What is damaged can be fetched again.
                 if let Outcome::Verified(verified) = &outcome
                     && verified.damaged.len() > verified.repaired.len()
@@ -356,7 +368,7 @@ impl App {
                     return self.tested(id, trial, words, &failed);
                 }
                 for line in &failed {
-                    self.note(Level::Error, Some(id), line.clone());
+                    self.note(log::Level::Error, Some(id), line.clone());
                 }
                 match failed.as_slice() {
                     [] if matches!(outcome, Outcome::Published(_)) => {
@@ -370,7 +382,7 @@ impl App {
                     failed => {
                         let problem = Problem {
                             message: format!("{title}: {words}, but {}", failed.join("; ")),
-                            hints: Vec::new(),
+                            hints: describe::hints(&outcome),
                             kind: Kind::Partial,
                         };
                         self.problems.push(problem.clone());
@@ -384,13 +396,13 @@ impl App {
             }
             // The catalog is another one than the plan was made for: here is the plan for how it is now.
             Err(problem) if problem.kind == Kind::Locked && self.dialogs.is_empty() && request.is_some() => {
-                self.note(Level::Warning, Some(id), format!("{title}: {}", problem.message));
+                self.note(log::Level::Warning, Some(id), format!("{title}: {}", problem.message));
                 let because = format!("{}. This is the plan for how it is now.", problem.message);
                 next = request.map(|request| self.plan_because(request, Some(because))).unwrap_or_default();
                 Standing::Failed(problem)
             }
             Err(problem) => {
-                self.note(Level::Error, Some(id), format!("{title}: {}", problem.message));
+                self.note(log::Level::Error, Some(id), format!("{title}: {}", problem.message));
                 self.problems.push(Problem { message: format!("{title}: {}", problem.message), ..problem.clone() });
                 Standing::Failed(problem)
             }

@@ -240,7 +240,7 @@ fn each_view_has_a_picture() {
     terminal.send("\x1b");
     terminal.wait("no form", |screen| !screen.contents().contains("New target"));
     terminal.send("p");
-    terminal.see("hands over");
+    terminal.see("sends ");
     take(&terminal, "plan", "acme/shop");
     terminal.send("\r");
     terminal.wait("the publication", |screen| screen.contents().contains("current"));

@@ -2,7 +2,6 @@
 
 use super::work::{Outcome, Plan};
 use crate::engine::plan::{AddPlan, Change, FailedRequest, GcPlan, RemovePlan};
-use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishPlan};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
 use crate::text::{bytes, count};
@@ -10,7 +9,8 @@ use crate::text::{bytes, count};
 mod publication;
 mod pulls;
 
-pub use publication::{difference, summary, trial};
+pub use publication::{brief, difference, hints, repository, trial};
+use publication::{publish, published};
 pub use pulls::pulls;
 
 /// What a line of a dialog means.
@@ -251,93 +251,6 @@ fn gc(plan: &GcPlan) -> Described {
     Described { title: format!("Reclaim {}?", bytes(total)), rows, verb: "reclaim", destroys: true, nothing }
 }
 
-fn publish(plan: &PublishPlan) -> Described {
-    let mut rows = vec![row(Role::Name, format!("root {}", plan.root))];
-    for target in &plan.targets {
-        rows.push(row(Role::Text, String::new()));
-        target_rows(plan, target, &mut rows);
-    }
-    for failed in &plan.failed {
-        rows.push(row(Role::Text, String::new()));
-        rows.push(row(Role::Danger, format!("{}: {}", failed.name, failed.error)));
-        rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
-    }
-    if !plan.left_out.is_empty() {
-        rows.push(row(Role::Text, String::new()));
-        let names = plan.left_out.join(", ");
-        rows.push(row(
-            Role::Warning,
-            format!("Private, and left out: {names}. `A` in the list of repositories lets one in."),
-        ));
-    }
-    if !plan.first_time_private.is_empty() {
-        rows.push(row(Role::Text, String::new()));
-        let names = plan.first_time_private.join(", ");
-        rows.push(row(
-            Role::Danger,
-            format!("Private, and published for the first time: {names}. That can't be taken back."),
-        ));
-    }
-    let nothing = plan.is_done().then(|| {
-        if plan.targets.is_empty() {
-            "There is no target to publish to: `n` in the view Publish sets one up".to_owned()
-        } else if let [only] = plan.targets.as_slice() {
-            format!("Nothing to publish: {} has this root, and its names point to it", only.target.name)
-        } else {
-            "Nothing to publish: every target has this root, and its names point to it".to_owned()
-        }
-    });
-    let title = if plan.rollback { "Roll back?" } else { "Publish?" };
-    Described {
-        title: title.to_owned(),
-        rows,
-        verb: if plan.rollback { "roll back" } else { "publish" },
-        destroys: !plan.first_time_private.is_empty(),
-        nothing,
-    }
-}
-
-fn target_rows(plan: &PublishPlan, target: &PlannedTarget, rows: &mut Vec<Row>) {
-    rows.push(row(Role::Name, target.target.name.clone()));
-    if plan.is_done_at(target) {
-        rows.push(row(Role::Good, "  has it already"));
-        return;
-    }
-    let many = target.changes.len();
-    for change in target.changes.iter().take(8) {
-        let (role, sign) = match change.kind {
-            ChangeKind::Added => (Role::Good, "+"),
-            ChangeKind::Changed => (Role::Text, "~"),
-            ChangeKind::Removed => (Role::Danger, "-"),
-        };
-        let tags: Vec<&str> = change.tags.iter().take(6).map(|tag| tag.tag.as_str()).collect();
-        let more = if change.tags.len() > tags.len() { " …" } else { "" };
-        rows.push(row(role, format!("  {sign} {} {}{more}", change.repository, tags.join(" "))));
-    }
-    if many > 8 {
-        rows.push(row(Role::Dim, format!("  and {} more", count((many - 8) as u64, "repository", "repositories"))));
-    }
-    rows.push(row(
-        Role::Text,
-        format!("  hands over {}, {}", count(target.blocks, "block", "blocks"), bytes(target.bytes)),
-    ));
-    if let Some(record) = &target.dnslink
-        && record.before != record.after
-    {
-        rows.push(row(Role::Text, format!("  moves {}", record.name)));
-    }
-    if let Some(name) = &target.ipns {
-        rows.push(row(Role::Text, format!("  moves the IPNS name of the key {}", name.key)));
-    }
-    if !target.unpin.is_empty() {
-        rows.push(row(
-            Role::Text,
-            format!("  unpins {}", count(target.unpin.len() as u64, "older root", "older roots")),
-        ));
-    }
-    rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
-}
-
 /// An outcome in a line, and whether something of it failed.
 pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
     match outcome {
@@ -371,15 +284,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             });
             (format!("{} up to date, {stale} stale", count(current, "image", "images")), failed.collect())
         }
-        Outcome::Published(published) => {
-            let failed: Vec<String> = published
-                .targets
-                .iter()
-                .filter_map(|target| target.failure.as_ref().map(|(_, error)| format!("{}: {error}", target.name)))
-                .collect();
-            let done = published.targets.len() - failed.len();
-            (format!("{} has {}", count(done as u64, "target", "targets"), published.root), failed)
-        }
+        Outcome::Published(outcome) => published(outcome),
         Outcome::Allowed(names) => (names.join(", "), Vec::new()),
         Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
         Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),

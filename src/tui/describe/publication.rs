@@ -1,14 +1,151 @@
 //! Targets, older roots and what differs between roots, in words.
 
+use super::super::work;
 use super::{Described, Role, Row, row};
-use crate::engine::diff::{Amount, Difference, TagDifference};
+use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifference};
 use crate::engine::history::ForgetPlan;
-use crate::engine::publish::plan::ChangeKind;
+use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan};
 use crate::engine::target::{Outcome, RemoveTargetPlan, Trial};
 use crate::text::{bytes, count};
 
 /// Tags of a repository that are named.
 const TAGS: usize = 12;
+/// Tags of a repository that are named in a line.
+const IN_A_LINE: usize = 4;
+/// Repositories of a plan that are named for a target.
+const REPOSITORIES: usize = 8;
+
+/// A publication: what can't be taken back first, then what fails, then each target.
+pub(super) fn publish(plan: &PublishPlan) -> Described {
+    let mut rows = vec![row(Role::Name, format!("root {}", plan.root))];
+    if !plan.first_time_private.is_empty() {
+        let names = plan.first_time_private.join(", ");
+        rows.push(row(Role::Text, String::new()));
+        rows.push(row(
+            Role::Danger,
+            format!("Private upstream, and published for the first time: {names}. That can't be taken back."),
+        ));
+    }
+    for failed in &plan.failed {
+        rows.push(row(Role::Text, String::new()));
+        rows.push(row(Role::Danger, format!("{} gets nothing: {}", failed.name, failed.error)));
+        rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
+    }
+    for (place, target) in plan.targets.iter().enumerate() {
+        rows.push(row(Role::Text, String::new()));
+        planned(plan, place, target, &mut rows);
+    }
+    if !plan.left_out.is_empty() {
+        let names = plan.left_out.join(", ");
+        rows.push(row(Role::Text, String::new()));
+        rows.push(row(
+            Role::Warning,
+            format!("Private upstream, and left out: {names}. `A` in the list of repositories lets one in."),
+        ));
+    }
+    let nothing = plan.is_done().then(|| {
+        if plan.targets.is_empty() {
+            "There is no target to publish to: `n` in the view Publish sets one up".to_owned()
+        } else if let [only] = plan.targets.as_slice() {
+            format!("Nothing to publish: {} has this root, and its names point to it", only.target.name)
+        } else {
+            "Nothing to publish: every target has this root, and its names point to it".to_owned()
+        }
+    });
+    let verb = if plan.rollback { "roll back" } else { "publish" };
+    let title = match (plan.rollback, plan.targets.len()) {
+        (true, 1) => "Roll back?".to_owned(),
+        (true, many) => format!("Roll back at {many} targets?"),
+        (false, 0 | 1) => "Publish?".to_owned(),
+        (false, many) => format!("Publish? To {many} targets"),
+    };
+    Described { title, rows, verb, destroys: !plan.first_time_private.is_empty(), nothing }
+}
+
+/// What one target takes; changes that are those of a target above are not told again.
+fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut Vec<Row>) {
+    let first = if target.former.is_none() { ", for the first time" } else { "" };
+    rows.push(row(Role::Name, format!("{}{first}", target.target.name)));
+    if plan.is_done_at(target) {
+        rows.push(row(Role::Good, "  has it already"));
+        return;
+    }
+    let same = plan.targets[..place].iter().find(|other| !plan.is_done_at(other) && other.changes == target.changes);
+    match same {
+        Some(other) if !target.changes.is_empty() => {
+            rows.push(row(Role::Text, format!("  the same changes as at {}", other.target.name)));
+        }
+        _ => changes(target, rows),
+    }
+    rows.push(match target.blocks {
+        0 => row(Role::Text, "  sends nothing: the node has all of it"),
+        blocks => row(Role::Text, format!("  sends {}, {}", count(blocks, "block", "blocks"), bytes(target.bytes))),
+    });
+    if let Some(record) = &target.dnslink
+        && record.before != record.after
+    {
+        rows.push(row(Role::Text, format!("  moves the record {}", record.name)));
+    }
+    if let Some(name) = &target.ipns
+        && name.before.as_ref() != Some(&name.after)
+    {
+        rows.push(row(Role::Text, format!("  moves the IPNS name of the key {}", name.key)));
+    }
+    if !target.unpin.is_empty() {
+        let roots = count(target.unpin.len() as u64, "older root", "older roots");
+        rows.push(row(Role::Text, format!("  unpins {roots}")));
+    }
+    rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
+}
+
+fn changes(target: &PlannedTarget, rows: &mut Vec<Row>) {
+    for change in target.changes.iter().take(REPOSITORIES) {
+        let (role, sign) = sign(change.kind);
+        let tags: Vec<&str> = change.tags.iter().take(IN_A_LINE).map(|tag| tag.tag.as_str()).collect();
+        let more = change.tags.len() - tags.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        rows.push(row(role, format!("  {sign} {} {}{more}", change.repository, tags.join(" "))));
+    }
+    let more = target.changes.len().saturating_sub(REPOSITORIES);
+    if more > 0 {
+        rows.push(row(Role::Dim, format!("  and {} more", count(more as u64, "repository", "repositories"))));
+    }
+}
+
+/// How a publication came out, and what failed of it.
+pub(super) fn published(published: &PublishOutcome) -> (String, Vec<String>) {
+    let failed: Vec<String> = published
+        .targets
+        .iter()
+        .filter_map(|target| target.failure.as_ref().map(|(_, error)| format!("{}: {error}", target.name)))
+        .collect();
+    let (all, done) = (published.targets.len() as u64, (published.targets.len() - failed.len()) as u64);
+    let words = match done {
+        _ if failed.is_empty() => format!("{} {} {}", count(all, "target", "targets"), has(all), published.root),
+        0 => "no target has the new root".to_owned(),
+        done => format!("{done} of {} {} the new root", count(all, "target", "targets"), has(done)),
+    };
+    (words, failed)
+}
+
+fn has(number: u64) -> &'static str {
+    if number == 1 { "has" } else { "have" }
+}
+
+/// What to do about what failed.
+pub fn hints(outcome: &work::Outcome) -> Vec<String> {
+    let work::Outcome::Published(published) = outcome else { return Vec::new() };
+    let mut hints: Vec<String> = Vec::new();
+    for (_, error) in published.targets.iter().filter_map(|target| target.failure.as_ref()) {
+        for hint in error.hints() {
+            if !hints.contains(hint) {
+                hints.push(hint.clone());
+            }
+        }
+    }
+    hints.push("Publishing again goes on where it failed.".to_owned());
+    hints
+}
 
 /// Older roots that are to be kept no longer.
 pub(super) fn forget(plan: &ForgetPlan) -> Described {
@@ -110,9 +247,30 @@ fn tag_row(tag: &TagDifference) -> Row {
     row(role, format!("    {sign} {}{platforms}", tag.change.tag))
 }
 
+/// A repository that differs, in a line.
+pub fn repository(repository: &RepositoryDifference) -> Row {
+    let (role, sign) = sign(repository.kind);
+    let tags: Vec<&str> = repository.tags.iter().take(IN_A_LINE).map(|tag| tag.change.tag.as_str()).collect();
+    let more = repository.tags.len() - tags.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    row(role, format!("{sign} {} {}{more}", repository.repository, tags.join(" ")))
+}
+
+fn tags_of(difference: &Difference) -> u64 {
+    difference.repositories.iter().map(|repository| repository.tags.len() as u64).sum()
+}
+
+/// In a few words: repositories, tags, bytes.
+pub fn brief(difference: &Difference) -> String {
+    let amount = |amount: &Amount, sign: &str| (amount.blobs > 0).then(|| format!(", {sign}{}", bytes(amount.bytes)));
+    let repositories = count(difference.repositories.len() as u64, "repository", "repositories");
+    let amounts: String = amount(&difference.added, "+").into_iter().chain(amount(&difference.removed, "-")).collect();
+    format!("{repositories}, {}{amounts}", count(tags_of(difference), "tag", "tags"))
+}
+
 /// In a line: repositories, tags, bytes.
-pub fn summary(difference: &Difference) -> String {
-    let tags: u64 = difference.repositories.iter().map(|repository| repository.tags.len() as u64).sum();
+fn summary(difference: &Difference) -> String {
+    let tags = tags_of(difference);
     let amount = |amount: &Amount, sign: &str| {
         (amount.blobs > 0).then(|| format!("{sign}{} in {}", bytes(amount.bytes), count(amount.blobs, "blob", "blobs")))
     };

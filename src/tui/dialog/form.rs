@@ -105,6 +105,17 @@ pub fn hint(setting: Setting) -> &'static str {
     }
 }
 
+/// What an empty field means.
+pub fn otherwise(setting: Setting) -> &'static str {
+    match setting {
+        Setting::AuthFile | Setting::AuthVariable | Setting::Ipns | Setting::Domain | Setting::Gateways => "none",
+        Setting::Keep => "5",
+        Setting::Algorithm => "hmac-sha256",
+        Setting::Ttl => "60",
+        _ => "",
+    }
+}
+
 fn said(settings: &TargetSettings, setting: Setting) -> String {
     let file = |secret: &Secret| match secret {
         Secret::File(path) => path.display().to_string(),
@@ -288,8 +299,16 @@ impl Form {
     }
 
     /// A mistake in the words of the form instead of the command line's.
-    #[expect(clippy::unused_self, reason = "a mistake belongs to its form")]
     fn mistake(&self, wrong: &Wrong) -> Mistake {
+        let setting = wrong.setting;
+        if setting != Setting::Name && self.text(setting).is_empty() {
+            let because = match setting {
+                Setting::Dns => label(Setting::Domain).to_owned(),
+                Setting::Kubo => "a target".to_owned(),
+                _ => self.text(Setting::Dns).to_owned(),
+            };
+            return Mistake { setting, text: format!("{because} needs it: {}", hint(setting)) };
+        }
         let mut text = wrong.error.to_string();
         for hint in wrong.error.hints() {
             text = format!("{text}. {hint}");
@@ -340,11 +359,11 @@ mod tests {
         assert_eq!(form.shown().count(), fields_before + 2, "who changes the record, and how long it lives");
         let mistake = wrong(&mut form);
         assert_eq!(mistake.setting, Setting::Dns);
-        assert!(mistake.text.starts_with("`DNSLink` needs `DNS by`"), "{}", mistake.text);
+        assert!(mistake.text.starts_with("DNSLink needs it: rfc2136"), "{}", mistake.text);
         type_in(&mut form, "rfc2136");
         let mistake = wrong(&mut form);
         assert_eq!((mistake.setting, form.fields[form.focus].setting), (Setting::Server, Setting::Server));
-        assert!(mistake.text.contains("`DNS server HOST:PORT`"), "{}", mistake.text);
+        assert!(mistake.text.starts_with("rfc2136 needs it: server"), "{}", mistake.text);
         type_in(&mut form, "ns1.example.com");
         wrong(&mut form);
         type_in(&mut form, "key");

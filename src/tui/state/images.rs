@@ -178,9 +178,7 @@ impl Images {
         self.repositories.window.refresh();
         self.tags.window.refresh();
         self.details = self.details.take().filter(|_| self.level != Level::Repositories);
-        if self.details.is_some() {
-            self.asked = None;
-        }
+        self.asked = self.asked.take().filter(|_| self.details.is_none());
     }
 
     /// The row under the cursor of the list that is shown, and how many there are.
@@ -323,8 +321,7 @@ impl Images {
                 return true;
             }
             Command::Back => {
-                self.level = Level::Tags;
-                self.scroll = 0;
+                (self.level, self.scroll) = (Level::Tags, 0);
                 return true;
             }
             _ => return false,
@@ -337,7 +334,7 @@ impl Images {
         match self.level {
             Level::Repositories => {
                 let Some(row) = self.repositories.window.current() else { return };
-                if self.repository.as_deref() != Some(row.name.as_str()) {
+                if self.repository.as_ref() != Some(&row.name) {
                     self.repository = Some(row.name.clone());
                     self.tags = self.tags.anew();
                     self.details = None;
@@ -365,10 +362,12 @@ impl Images {
         } else if filtered {
             self.set_filter("");
         } else if self.level == Level::Tags {
-            self.level = Level::Repositories;
-            self.details = None;
-            self.asked = None;
+            self.leave();
         }
+    }
+
+    fn leave(&mut self) {
+        (self.level, self.details, self.asked) = (Level::Repositories, None, None);
     }
 
     /// What it wants to know.
@@ -417,7 +416,13 @@ impl Images {
     pub fn answer(&mut self, answer: Answer) {
         match answer {
             Answer::Repositories(span, rows) => self.repositories.window.fill(span, rows.total, rows.rows),
-            Answer::Images(span, rows) => self.tags.window.fill(span, rows.total, rows.rows),
+            Answer::Images(span, rows) => {
+                self.tags.window.fill(span, rows.total, rows.rows);
+                // A repository goes with its last image.
+                if rows.total == 0 && self.tags.filter.is_empty() {
+                    self.leave();
+                }
+            }
             Answer::Rows(None, span, rows) => self.repositories.mark(span, rows),
             Answer::Rows(repository, span, rows) if repository == self.repository => self.tags.mark(span, rows),
             Answer::Details(details) => {

@@ -74,6 +74,18 @@ impl Publish {
         }
     }
 
+    /// Whether the footer offers this: what is about the row under the cursor, and little else.
+    pub fn offers(&self, command: Command) -> bool {
+        let of_target = matches!(self.current(), Some(Row::Target(_)));
+        match command {
+            // Nothing is filtered or marked here, and images are added elsewhere.
+            Command::Filter | Command::Mark | Command::Add | Command::Undo | Command::Copy => false,
+            Command::TargetEdit | Command::TargetTest => of_target,
+            Command::Rollback => matches!(self.current(), Some(Row::Publication(_))),
+            _ => true,
+        }
+    }
+
     /// The target under the cursor, or that of the publication under it.
     pub fn target(&self) -> Option<&TargetView> {
         match self.current()? {
@@ -87,6 +99,15 @@ impl Publish {
     /// Takes what the catalog knows.
     pub fn answer(&mut self, targets: Vec<TargetView>, mut history: Vec<PublicationView>) {
         history.truncate(REMEMBERED);
+        // The cursor stays on what it is on, wherever that is now.
+        let place = match self.current() {
+            Some(Row::Target(on)) => targets.iter().position(|target| target.name == on.name),
+            Some(Row::Publication(on)) => {
+                history.iter().position(|publication| publication.id == on.id).map(|place| targets.len() + place)
+            }
+            None => None,
+        };
+        self.cursor = place.unwrap_or(self.cursor);
         (self.targets, self.history, self.known) = (targets, history, true);
         let names: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
         self.sights.retain(|name, _| names.contains(&name.as_str()));

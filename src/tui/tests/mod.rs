@@ -4,6 +4,7 @@ mod commands;
 mod finding;
 mod pictures;
 mod pointing;
+mod publication;
 mod random;
 mod story;
 mod world;

@@ -56,12 +56,23 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
         out.styled("failed", why, look.theme.danger);
     }
     if let Some(stale) = &details.row.stale {
-        let key = app.keymap.key(Command::Update).map(|key| key.short()).unwrap_or_default();
+        let key = super::key(app, Command::Update);
         out.styled("stale", &format!("upstream has {stale} now: `{key}` updates"), look.theme.warning);
+    }
+    if app.standings.is_without_targets() {
+        let view = super::key(app, Command::Publish);
+        out.field("published", &format!("no: there is no target yet, {view} sets one up"));
     }
     let of = details.row.tag.clone().unwrap_or_else(|| details.row.digest.to_string());
     for (target, root, pinned, how) in app.standings.of_tag(&details.row.name, &of) {
         let (words, style) = match root {
+            _ if details.private && !details.published => {
+                let key = super::key(app, Command::Allow);
+                let words =
+                    format!("left out, since its upstream is private: {key} in the list of repositories lets it in");
+                out.styled("target", &format!("{target}: {words}"), look.theme.warning);
+                continue;
+            }
             Some(_) if how.is_none() => ("? another root, which is not kept here".to_owned(), look.theme.dim),
             _ => super::images::standing(look, how),
         };
@@ -78,9 +89,10 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.field("type", &details.media_type);
     out.field("upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
     let visible = match (details.private, details.published) {
-        (true, false) => "private upstream, not published",
-        (true, true) => "private upstream, allowed",
-        (false, _) => "public upstream, published",
+        (true, false) => "private upstream, kept out of what is published",
+        (true, true) => "private upstream, allowed into what is published",
+        (false, _) if details.upstream.is_none() => "from a file, part of what is published",
+        (false, _) => "public upstream",
     };
     out.field("access", visible);
     out.field("mirrors", &details.selection);

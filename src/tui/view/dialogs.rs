@@ -274,7 +274,11 @@ fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
         let wrong = filled.mistake.as_ref().is_some_and(|mistake| mistake.setting == of.setting);
         let style = if wrong { look.theme.danger } else { look.theme.dim };
         let value = cut(of.text.value(), columns.saturating_sub(LABELS), &look.glyphs);
-        frame.render_widget(Paragraph::new(Line::from(vec![Span::styled(name, style), Span::raw(value)])), row(line));
+        let value = match (value.as_str(), form::otherwise(of.setting)) {
+            ("", otherwise) if !otherwise.is_empty() => Span::styled(format!("({otherwise})"), look.theme.dim),
+            _ => Span::raw(value),
+        };
+        frame.render_widget(Paragraph::new(Line::from(vec![Span::styled(name, style), value])), row(line));
     }
     // Last, since it places the cursor.
     if let Some((area, name, text)) = focused {

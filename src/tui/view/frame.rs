@@ -192,8 +192,9 @@ fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     let running = app.jobs.running().count();
-    let text = if let Some((toast, _)) = &app.toast {
-        line(glyphs.done, theme.good, cut(toast, columns, glyphs))
+    let text = if let Some(toast) = &app.toast {
+        let (sign, style) = if toast.good { (glyphs.done, theme.good) } else { (glyphs.dot, theme.accent) };
+        line(sign, style, cut(&toast.text, columns, glyphs))
     } else if let Some(job) = app.jobs.running().last() {
         let more = if running > 1 { format!("  and {} more", running - 1) } else { String::new() };
         let text = job_line(job, &app.look, columns.saturating_sub(width(&more)));
@@ -230,7 +231,7 @@ fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
     let room = usize::from(app.size.0).saturating_sub(marked(app).map_or(0, |text| width(&text)));
     let mut items: Vec<(Command, String)> =
         app.footer().into_iter().map(|(command, key)| (command, format!("{key} {}", command.entry().title))).collect();
-    let taken = |items: &[(Command, String)]| items.iter().map(|(_, text)| width(text) + 3).sum::<usize>() + 1;
+    let taken = |items: &[(Command, String)]| items.iter().map(|(_, text)| width(text) + 2).sum::<usize>() + 1;
     while taken(&items) > room && items.len() > 2 {
         items.remove(items.len() - 3);
     }
@@ -239,7 +240,7 @@ fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
         .into_iter()
         .map(|(command, text)| {
             let place = column;
-            column += u16::try_from(width(&text) + 3).unwrap_or(0);
+            column += u16::try_from(width(&text) + 2).unwrap_or(0);
             (command, text, place)
         })
         .collect()
@@ -269,7 +270,6 @@ fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let (key, title) = text.split_once(' ').unwrap_or((&text, ""));
         spans.push(Span::styled(key.to_owned(), theme.key));
         spans.push(Span::styled(format!(" {title}  "), theme.dim));
-        spans.push(Span::raw(" "));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     if let Some(text) = marked(app) {

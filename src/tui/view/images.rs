@@ -10,7 +10,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{age, cut_middle};
 use super::super::command::Command;
 use super::super::state::images::{Level, named};
-use super::super::state::standings::Standing;
+use super::super::state::standings::{GONE, Standing};
 use super::details;
 use super::frame::{Hit, pane};
 use super::table::{self, Column};
@@ -180,8 +180,8 @@ fn repository_texts(app: &App, row: &RepositoryRow) -> Vec<(String, Style)> {
     let name = row.alias.clone().map_or_else(|| row.name.clone(), |alias| format!("{} ({alias})", row.name));
     let state = if let Some(state) = arriving(app, |image| of_repository(image, &row.name)) {
         state
-    } else if app.images.failure(&row.name).is_some() {
-        (format!("{} failed", glyphs.failed), theme.danger)
+    } else if let Some(why) = app.images.failure(&row.name) {
+        failed(&app.look, why)
     } else if row.private && !row.published {
         (format!("{} private", glyphs.private), theme.warning)
     } else if row.stale > 0 {
@@ -200,6 +200,13 @@ fn repository_texts(app: &App, row: &RepositoryRow) -> Vec<(String, Style)> {
 
 fn of_repository(image: &str, name: &str) -> bool {
     image.strip_prefix(name).is_some_and(|rest| rest.starts_with([':', '@']))
+}
+
+fn failed(look: &Look, why: &str) -> (String, Style) {
+    match why {
+        GONE => (format!("{} gone", look.glyphs.stale), look.theme.warning),
+        _ => (format!("{} failed", look.glyphs.failed), look.theme.danger),
+    }
 }
 
 /// How far a job is with bringing something here at the moment.
@@ -262,8 +269,8 @@ fn image_texts(app: &App, row: &ImageRow) -> Vec<(String, Style)> {
     let full = named(row);
     let state = if let Some(state) = arriving(app, |image| image == full) {
         state
-    } else if app.images.failure(&full).is_some() {
-        (format!("{} failed", glyphs.failed), theme.danger)
+    } else if let Some(why) = app.images.failure(&full) {
+        failed(&app.look, why)
     } else if row.stale.is_some() {
         (format!("{} stale", glyphs.stale), theme.warning)
     } else {

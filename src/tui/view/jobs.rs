@@ -155,7 +155,7 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), text);
 }
 
-fn step_name(step: crate::engine::publish::plan::Step) -> &'static str {
+pub(super) fn step_name(step: crate::engine::publish::plan::Step) -> &'static str {
     use crate::engine::publish::plan::Step;
     match step {
         Step::HandOver => "hand over",

@@ -1,7 +1,6 @@
 //! Drawing: a picture of the [`App`], made of nothing else. Whatever came from outside passes `cells`.
 
 pub mod frame;
-pub(super) mod publish;
 
 mod add;
 mod details;
@@ -12,9 +11,11 @@ mod found;
 mod images;
 mod jobs;
 mod log;
+mod publish;
 mod side;
 mod stats;
 mod table;
+mod target;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -25,6 +26,8 @@ use super::app::{App, Tab};
 use super::dialog::Dialog;
 pub(super) use details::{end as details_end, text as details_text};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
+pub(super) use publish::key;
+pub(super) use target::rows as target_rows;
 
 /// How far what is added can be scrolled, as it is drawn.
 pub(super) fn add_end(app: &App) -> u16 {

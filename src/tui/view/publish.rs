@@ -7,23 +7,20 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
-use super::super::cells::{age, cut, cut_middle, wrap};
+use super::super::cells::{age, cut, width};
 use super::super::command::Command;
-use super::super::describe::{self, Role, Row as Words};
-use super::super::state::publish::Row;
-use super::dialogs::style;
 use super::frame::pane;
 use super::table::{self, Column};
+use super::target;
 use crate::catalog::publications::State;
 use crate::engine::history::PublicationView;
-use crate::engine::target::{Sight, TargetView};
-use crate::naming::TxtSet;
-use crate::text::{bytes, count};
+use crate::engine::job::StepState;
+use crate::engine::publish::plan::Step;
+use crate::engine::target::TargetView;
+use crate::text::count;
 
-/// Columns before the value of a fact.
-const FACT: usize = 10;
-/// Repositories of a difference that are named beside a target.
-const NAMED: usize = 12;
+/// Rows of the history that stay in sight, whatever there is to say of a target.
+const LEAST: u16 = 5;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let state = &app.publish;
@@ -32,23 +29,30 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     let wanted = u16::try_from(state.targets.len().max(1)).unwrap_or(u16::MAX).saturating_add(3);
-    let (lists, details) = if app.beside() {
+    if app.beside() {
         let left = Rect { width: area.width / 2, ..area };
-        (left, Rect { x: area.x + left.width, width: area.width - left.width, ..area })
-    } else {
-        let height = area.height * 11 / 20;
-        (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
-    };
-    let height = wanted.min(lists.height / 2).max(4).min(lists.height);
-    let above = Rect { height, ..lists };
-    targets(app, frame, above);
-    history(app, frame, Rect { y: lists.y + height, height: lists.height - height, ..lists });
-    one(app, frame, details);
+        let height = wanted.min(left.height / 2).max(4).min(left.height);
+        targets(app, frame, Rect { height, ..left });
+        history(app, frame, Rect { y: left.y + height, height: left.height - height, ..left });
+        target::draw(app, frame, Rect { x: area.x + left.width, width: area.width - left.width, ..area });
+        return;
+    }
+    // What is under the cursor takes what it needs, the history what is left.
+    let height = wanted.min(area.height / 3).max(4).min(area.height);
+    let left = area.height - height;
+    let one = target::height(app, area.width).clamp(3, left.saturating_sub(LEAST).max(3)).min(left);
+    targets(app, frame, Rect { height, ..area });
+    history(app, frame, Rect { y: area.y + height, height: left - one, ..area });
+    target::draw(app, frame, Rect { y: area.bottom() - one, height: one, ..area });
+}
+
+/// The key of a command, as it is now.
+pub(in crate::tui) fn key(app: &App, command: Command) -> String {
+    app.keymap.key(command).map(|key| key.short()).unwrap_or_default()
 }
 
 fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.look.theme;
-    let key = |command| app.keymap.key(command).map(|key| key.short()).unwrap_or_default();
     let block = pane(&app.look, Line::styled(" Publish ", theme.title));
     let inside = block.inner(area);
     frame.render_widget(block, area);
@@ -59,29 +63,75 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Line::raw("  A target is an IPFS node that holds the registry, and its names."),
         Line::from(vec![
             Span::raw("  Press "),
-            Span::styled(key(Command::TargetAdd), theme.key),
+            Span::styled(key(app, Command::TargetAdd), theme.key),
             Span::raw(" to set one up; a Kubo node on this machine needs but a name."),
         ]),
         Line::from(vec![
             Span::raw("  Then "),
-            Span::styled(key(Command::PublishAll), theme.key),
+            Span::styled(key(app, Command::PublishAll), theme.key),
             Span::raw(" publishes, from every view."),
         ]),
     ];
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-fn since(app: &App, at: &str) -> String {
+/// How long ago something was.
+pub(super) fn since(app: &App, at: &str) -> String {
     at.parse::<jiff::Timestamp>().map(|at| age(app.wall.as_second() - at.as_second())).unwrap_or_default()
+}
+
+/// Steps, and how far each is.
+type Steps<'a> = &'a [(Step, StepState)];
+
+/// The steps of a publication to a target that goes on, and whole percent of what is handed over.
+pub(super) fn steps<'a>(app: &'a App, target: &str) -> Option<(Steps<'a>, Option<u64>)> {
+    let job = app.jobs.running().find(|job| job.steps.contains_key(target))?;
+    Some((job.steps.get(target)?, job.percent()))
+}
+
+/// A name of a target that does not lead to what was published there.
+fn differing(app: &App, target: &TargetView) -> Option<&'static str> {
+    let (_, Ok(sight)) = app.publish.sights.get(&target.name)? else { return None };
+    let link = format!("/ipfs/{}", target.root.as_ref()?);
+    if let Some(Ok(set)) = &sight.record
+        && !set.values.iter().any(|value| value.strip_prefix("dnslink=") == Some(&link))
+    {
+        return Some("record differs");
+    }
+    match &sight.ipns {
+        Some(Ok(path)) if path.as_ref() != Some(&link) => Some("IPNS differs"),
+        _ if sight.pinned == Some(false) => Some("not pinned"),
+        _ => None,
+    }
 }
 
 fn state_of(app: &App, target: &TargetView) -> (String, Style) {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
+    if let Some((steps, percent)) = steps(app, &target.name) {
+        return match steps.iter().find(|(_, state)| !matches!(state, StepState::Done(_) | StepState::Skipped)) {
+            Some((_, StepState::Failed(_))) => (format!("{} failed", glyphs.failed), theme.danger),
+            Some((Step::HandOver, _)) => {
+                let percent = percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
+                (format!("{} hand over{percent}", glyphs.arriving), theme.accent)
+            }
+            Some((step, _)) => (format!("{} {}", glyphs.arriving, super::jobs::step_name(*step)), theme.accent),
+            None => (format!("{} done", glyphs.done), theme.good),
+        };
+    }
+    let rolled_back = || {
+        let newest =
+            app.publish.history.iter().find(|publication| publication.current && publication.target == target.name);
+        newest.is_some_and(|newest| newest.verb == "rollback")
+    };
     match (&target.running, &target.root, target.behind) {
         (Some(_), ..) => (format!("{} not finished", glyphs.waiting), theme.warning),
         (None, None, _) => (format!("{} never published", glyphs.new), theme.dim),
+        (None, Some(_), true) if rolled_back() => (format!("{} rolled back", glyphs.stale), theme.warning),
         (None, Some(_), true) => (format!("{} behind", glyphs.stale), theme.warning),
-        (None, Some(_), false) => (format!("{} current", glyphs.done), theme.good),
+        (None, Some(_), false) => match differing(app, target) {
+            Some(words) => (format!("{} {words}", glyphs.stale), theme.warning),
+            None => (format!("{} current", glyphs.done), theme.good),
+        },
     }
 }
 
@@ -100,11 +150,25 @@ fn node_of(app: &App, target: &TargetView) -> (String, Style) {
     }
 }
 
-fn names(target: &TargetView) -> String {
-    let domain = target.settings.dnslink.as_ref().map(|dnslink| dnslink.domain.clone());
-    let ipns = target.settings.ipns.as_ref().map(|key| format!("ipns:{key}"));
-    let names: Vec<String> = domain.into_iter().chain(ipns).collect();
-    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+/// The names of a target, in so many columns: of two, the domain goes first.
+fn names(app: &App, target: &TargetView, columns: usize) -> String {
+    let glyphs = &app.look.glyphs;
+    let domain = target.settings.dnslink.as_ref().map(|dnslink| dnslink.domain.as_str());
+    match (domain, &target.settings.ipns) {
+        (None, None) => "-".to_owned(),
+        (Some(domain), None) => cut(domain, columns, glyphs),
+        (None, Some(key)) => cut(&format!("IPNS {key}"), columns, glyphs),
+        (Some(domain), Some(key)) => {
+            let all = [format!("{domain}, IPNS {key}"), format!("{domain} + IPNS"), format!("{domain} +1")];
+            let fits = all.into_iter().find(|names| width(names) <= columns);
+            fits.unwrap_or_else(|| cut(domain, columns, glyphs))
+        }
+    }
+}
+
+/// As wide as its widest text, within these bounds.
+fn widest<'a>(texts: impl Iterator<Item = &'a String>, least: u16, most: u16) -> u16 {
+    texts.filter_map(|text| u16::try_from(width(text)).ok()).max().unwrap_or(0).clamp(least, most)
 }
 
 fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -117,31 +181,39 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if state.targets.is_empty() {
-        let words = if state.known { "  There is none: `n` sets one up." } else { "  reading ..." };
+        let words = if state.known {
+            format!("  There is none: {} sets one up.", key(app, Command::TargetAdd))
+        } else {
+            "  reading ...".to_owned()
+        };
         frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), inside);
         return;
     }
-    let columns = [
-        Column::new("TARGET", 14),
-        Column::new("NODE", 12),
-        Column::new("NAMES", 0),
-        Column::new("STATE", 17),
-        Column::new("AGE", 7).right(),
-    ];
-    let fitting = table::fit(&columns, inside);
     let height = usize::from(inside.height).saturating_sub(1).max(1);
     let cursor = state.cursor.min(state.targets.len().saturating_sub(1));
     let top = cursor.saturating_sub(height - 1);
+    let shown = || state.targets.iter().enumerate().skip(top).take(height);
+    let (nodes, states): (Vec<_>, Vec<_>) =
+        shown().map(|(_, target)| (node_of(app, target), state_of(app, target))).unzip();
+    let columns = [
+        Column::new("TARGET", widest(shown().map(|(_, target)| &target.name), 6, 16)),
+        Column::new("NODE", widest(nodes.iter().map(|(text, _)| text), 8, 14)),
+        Column::new("NAMES", 0),
+        Column::new("STATE", widest(states.iter().map(|(text, _)| text), 9, 18)),
+        Column::new("AGE", 7).right().from(54),
+    ];
+    let fitting = table::fit(&columns, inside);
+    let room = fitting.iter().find(|(place, _)| *place == 2).map_or(0, |(_, column)| usize::from(column.width));
     let mut lines = vec![table::head(&fitting, look)];
-    for (place, target) in state.targets.iter().enumerate().skip(top).take(height) {
+    for ((place, target), (node, state)) in shown().zip(nodes.into_iter().zip(states)) {
         let texts = [
             (target.name.clone(), look.theme.name),
-            node_of(app, target),
-            (names(target), look.theme.text),
-            state_of(app, target),
+            node,
+            (names(app, target, room), look.theme.text),
+            state,
             (target.published.as_deref().map(|at| since(app, at)).unwrap_or_default(), look.theme.dim),
         ];
-        lines.push(table::row(&fitting, look, &texts, place == state.cursor, false, inside.width));
+        lines.push(table::row(&fitting, look, &texts, place == app.publish.cursor, false, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
 }
@@ -149,6 +221,9 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
 fn publication_state(app: &App, publication: &PublicationView) -> (String, Style) {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     match publication.state {
+        State::Running if steps(app, &publication.target).is_some() => {
+            (format!("{} under way", glyphs.arriving), theme.accent)
+        }
         State::Running => (format!("{} not finished", glyphs.waiting), theme.warning),
         State::Failed => (format!("{} failed", glyphs.failed), theme.danger),
         State::Superseded => (format!("{} superseded", glyphs.dot), theme.dim),
@@ -161,213 +236,52 @@ fn publication_state(app: &App, publication: &PublicationView) -> (String, Style
 
 fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, state) = (&app.look, &app.publish);
-    let block = pane(look, Line::styled(" History ", look.theme.title));
+    let title = Line::from(vec![
+        Span::styled(" History ", look.theme.title),
+        Span::styled(format!("{} ", state.history.len()), look.theme.dim),
+    ]);
+    let block = pane(look, title);
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if state.history.is_empty() {
-        let words = Line::styled("  Nothing was published yet: `p` does.", look.theme.dim);
-        frame.render_widget(Paragraph::new(words), inside);
+        let words = if state.known {
+            format!("  Nothing was published yet: {} does.", key(app, Command::PublishAll))
+        } else {
+            "  reading ...".to_owned()
+        };
+        frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), inside);
         return;
     }
-    let columns = [
-        Column::new("AGE", 6).right(),
-        Column::new("TARGET", 12),
-        Column::new("CHANGES", 0),
-        Column::new("ROOT", 16).from(74),
-        Column::new("STATE", 14),
-    ];
-    let fitting = table::fit(&columns, inside);
     let height = usize::from(inside.height).saturating_sub(1).max(1);
     let cursor = state.cursor.checked_sub(state.targets.len());
     let top = cursor.unwrap_or(0).saturating_sub(height - 1);
+    let shown = || state.history.iter().enumerate().skip(top).take(height);
+    let name = |publication: &PublicationView| {
+        if publication.target_removed { format!("({})", publication.target) } else { publication.target.clone() }
+    };
+    let (names, states): (Vec<_>, Vec<_>) =
+        shown().map(|(_, publication)| (name(publication), publication_state(app, publication))).unzip();
+    let columns = [
+        Column::new("AGE", 6).right(),
+        Column::new("TARGET", widest(names.iter(), 6, 16)),
+        Column::new("CHANGES", 0),
+        Column::new("ROOT", 16).from(74),
+        Column::new("STATE", widest(states.iter().map(|(text, _)| text), 9, 14)),
+    ];
+    let fitting = table::fit(&columns, inside);
+    let room = fitting.iter().find(|(place, _)| *place == 2).map_or(0, |(_, column)| usize::from(column.width));
     let mut lines = vec![table::head(&fitting, look)];
-    for (place, publication) in state.history.iter().enumerate().skip(top).take(height) {
-        let target =
-            if publication.target_removed { format!("({})", publication.target) } else { publication.target.clone() };
+    for ((place, publication), (name, state)) in shown().zip(names.into_iter().zip(states)) {
         let verb = if publication.verb == "publish" { String::new() } else { format!("{}: ", publication.verb) };
         let what = publication.failure.clone().unwrap_or_else(|| format!("{verb}{}", publication.summary));
         let texts = [
             (since(app, &publication.begun), look.theme.dim),
-            (target, look.theme.name),
-            (what, look.theme.text),
+            (name, look.theme.name),
+            (cut(&what, room, &look.glyphs), look.theme.text),
             (publication.root.clone(), look.theme.dim),
-            publication_state(app, publication),
+            state,
         ];
         lines.push(table::row(&fitting, look, &texts, cursor == Some(place), false, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
-}
-
-fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let look = &app.look;
-    let (title, rows) = match app.publish.current() {
-        None => (String::new(), Vec::new()),
-        Some(Row::Target(target)) => (target.name.clone(), target_rows(app, target)),
-        Some(Row::Publication(publication)) => (publication.root.clone(), publication_rows(app, publication)),
-    };
-    let title = cut_middle(&title, usize::from(area.width).saturating_sub(4), &look.glyphs);
-    let block = pane(look, Line::styled(format!(" {title} "), look.theme.title));
-    let inside = block.inner(area);
-    frame.render_widget(block, area);
-    let columns = usize::from(inside.width).saturating_sub(2);
-    let mut lines = Vec::new();
-    for (role, text) in rows {
-        // A fact's value goes on under itself.
-        let indent = text.len() - text.trim_start().len();
-        let (name, value, hang) = match (indent, text.split_at_checked(FACT)) {
-            (0, Some((name, value))) if name.ends_with(' ') => (name, value, FACT),
-            _ => ("", text.trim_start(), indent),
-        };
-        for (number, part) in wrap(value, columns.saturating_sub(hang).max(20)).into_iter().enumerate() {
-            let before = if number == 0 { name } else { "" };
-            let part = format!("{before:hang$}{part}");
-            lines.push(Line::styled(cut(&part, columns, &look.glyphs), style(look, role)));
-        }
-    }
-    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
-    frame.render_widget(Paragraph::new(lines), text);
-}
-
-fn fact(role: Role, name: &str, value: impl AsRef<str>) -> Words {
-    (role, format!("{name:<9} {}", value.as_ref()))
-}
-
-fn record_words(set: &TxtSet, root: Option<&str>) -> (Role, String) {
-    let links: Vec<&str> = set.values.iter().filter_map(|value| value.strip_prefix("dnslink=")).collect();
-    let ttl = set.ttl.map(|ttl| format!(", for {ttl} s at most")).unwrap_or_default();
-    match links.as_slice() {
-        [] => (Role::Warning, "nobody sees a record".to_owned()),
-        [one] if root.is_some_and(|root| *one == format!("/ipfs/{root}")) => {
-            (Role::Good, format!("the world sees this root{ttl}"))
-        }
-        [one] => (Role::Warning, format!("the world sees {one}{ttl}")),
-        many => (Role::Warning, format!("the world sees {} records: {}", many.len(), many.join(" "))),
-    }
-}
-
-fn sight_rows(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>) {
-    let dot = app.look.glyphs.dot;
-    match &sight.node {
-        Err(error) => {
-            rows.push(fact(Role::Danger, "node", error.to_string()));
-            rows.extend(error.hints().iter().map(|hint| (Role::Dim, format!("          {hint}"))));
-        }
-        Ok(status) => {
-            let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
-            let agent = status.agent.trim_end_matches('/');
-            rows.push(fact(Role::Text, "node", format!("{agent} {dot} {peers} {dot} {}", target.settings.node.kubo)));
-            let room = match status.storage_max {
-                Some(limit) => {
-                    let free = limit.saturating_sub(status.repository_size);
-                    format!("{} of {} used, {} free", bytes(status.repository_size), bytes(limit), bytes(free))
-                }
-                None => format!("{} used", bytes(status.repository_size)),
-            };
-            rows.push(fact(Role::Text, "room", room));
-            if sight.pinned == Some(false) {
-                rows.push(fact(Role::Danger, "pin", "the node does not pin the root that was published last"));
-            }
-        }
-    }
-    if let Some(dnslink) = &target.settings.dnslink {
-        rows.push(fact(Role::Text, "DNSLink", &dnslink.domain));
-        match &sight.record {
-            Some(Ok(set)) => {
-                let (role, words) = record_words(set, target.root.as_deref());
-                rows.push((role, format!("          {words}")));
-            }
-            Some(Err(error)) => rows.push((Role::Warning, format!("          {error}"))),
-            None => {}
-        }
-    }
-    if let Some(key) = &target.settings.ipns {
-        let (role, words) = match &sight.ipns {
-            Some(Ok(Some(path))) if target.root.as_ref().is_some_and(|root| *path == format!("/ipfs/{root}")) => {
-                (Role::Good, "points to this root".to_owned())
-            }
-            Some(Ok(Some(path))) => (Role::Warning, format!("points to {path}")),
-            Some(Ok(None)) => (Role::Warning, "points to nothing yet".to_owned()),
-            Some(Err(error)) => (Role::Warning, error.to_string()),
-            None => (Role::Dim, "unknown".to_owned()),
-        };
-        rows.push(fact(role, "IPNS", format!("{key}: {words}")));
-    }
-}
-
-/// Everything about a target.
-fn target_rows(app: &App, target: &TargetView) -> Vec<Words> {
-    let mut rows = Vec::new();
-    match &target.root {
-        Some(root) => rows.push(fact(Role::Name, "root", root)),
-        None => rows.push(fact(Role::Dim, "root", "nothing was published yet")),
-    }
-    if let Some(published) = &target.published {
-        let ago = since(app, published);
-        rows.push(fact(Role::Text, "age", format!("{ago}, {}", count(target.pinned, "root pinned", "roots pinned"))));
-    }
-    pending(app, target, &mut rows);
-    match app.publish.sights.get(&target.name) {
-        None => rows.push(fact(Role::Dim, "node", format!("asking {} ...", target.settings.node.kubo))),
-        Some((_, Err(problem))) => rows.push(fact(Role::Danger, "node", problem.text())),
-        Some((_, Ok(sight))) => sight_rows(app, sight, target, &mut rows),
-    }
-    let keep = count(target.settings.keep.into(), "published root pinned", "published roots pinned");
-    rows.push(fact(Role::Dim, "keeps", keep));
-    rows.extend(target.settings.gateways.iter().map(|gateway| fact(Role::Dim, "gateway", gateway)));
-    rows
-}
-
-/// What differs from a target to the catalog.
-fn pending(app: &App, target: &TargetView, rows: &mut Vec<Words>) {
-    if let Some(running) = &target.running {
-        rows.push(fact(Role::Warning, "cut", format!("publishing {running} was not finished: `p` goes on with it")));
-    }
-    let now = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
-    match (&target.root, now) {
-        (None, Some(_)) => rows.push(fact(Role::Text, "pending", "everything: `p` publishes it")),
-        (Some(root), Some(now)) if root != now => match app.publish.difference(root, now) {
-            None => {}
-            Some(Err(problem)) if problem.is_waiting() => rows.push(fact(Role::Dim, "pending", "comparing ...")),
-            Some(Err(problem)) => rows.push(fact(Role::Warning, "pending", &problem.message)),
-            Some(Ok(difference)) => {
-                rows.push(fact(Role::Warning, "pending", describe::summary(difference)));
-                let all = describe::difference(difference);
-                let named = all.iter().skip(2).filter(|(_, text)| !text.starts_with(' '));
-                rows.extend(named.clone().take(NAMED).map(|(role, text)| (*role, format!("          {text}"))));
-                let more = named.count().saturating_sub(NAMED);
-                if more > 0 {
-                    rows.push((Role::Dim, format!("          and {more} more: `=` shows all")));
-                }
-            }
-        },
-        (Some(_), _) => rows.push(fact(Role::Good, "pending", "nothing: it has what the catalog stands for")),
-        (None, None) => {}
-    }
-}
-
-/// Everything about a publication.
-pub(in super::super) fn publication_rows(app: &App, publication: &PublicationView) -> Vec<Words> {
-    let mut rows = vec![fact(Role::Name, "root", &publication.root)];
-    let gone = if publication.target_removed { ", which is not there any more" } else { "" };
-    rows.push(fact(Role::Text, "target", format!("{}{gone}", publication.target)));
-    let ago = since(app, &publication.begun);
-    rows.push(fact(Role::Text, &publication.verb, format!("{}, {ago} ago", publication.begun)));
-    rows.push(fact(Role::Text, "changes", &publication.summary));
-    if let Some(failure) = &publication.failure {
-        rows.push(fact(Role::Danger, "failure", failure));
-    }
-    let sent = format!("{}, {}", count(publication.blocks, "block", "blocks"), bytes(publication.bytes));
-    rows.push(fact(Role::Text, "sent", sent));
-    if let Some(former) = &publication.former {
-        rows.push(fact(Role::Dim, "before", former));
-    }
-    let (role, words) = match (publication.current, publication.pinned, publication.kept) {
-        (true, ..) => (Role::Good, "it is what the target gives out"),
-        (false, true, true) => (Role::Text, "pinned there and kept here: `b` goes back to it and sends nothing"),
-        (false, true, false) => (Role::Text, "pinned there, not kept here"),
-        (false, false, true) => (Role::Text, "kept here: `b` goes back to it"),
-        (false, false, false) => (Role::Dim, "not kept: there is no way back to it"),
-    };
-    rows.push(fact(role, "state", words));
-    rows
 }

@@ -8,7 +8,7 @@ mod nodes;
 mod returning;
 mod secrets;
 mod story;
-mod world;
+pub(crate) mod world;
 
 use crate::peers::kubo::Kubo;
 

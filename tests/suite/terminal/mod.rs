@@ -7,6 +7,7 @@ mod emulator;
 mod lending;
 mod looking;
 pub(crate) mod session;
+mod story;
 
 use crate::cli::Roadstead;
 use crate::peers::Directory;

@@ -112,6 +112,14 @@ impl Session {
         });
     }
 
+    /// The row with the cursor.
+    pub(crate) fn line_at_cursor(&self) -> String {
+        self.look(|screen| {
+            let (row, _) = screen.cursor_position();
+            screen.contents().lines().nth(usize::from(row)).unwrap_or_default().to_owned()
+        })
+    }
+
     /// The terminal is as it was: main screen, cursor shown, no modes left on.
     #[track_caller]
     pub(crate) fn is_given_back(&self) {

@@ -5,6 +5,7 @@ mod cuts;
 mod failures;
 mod fake_node;
 mod fake_zone;
+mod growth;
 mod large;
 mod proportion;
 mod story;

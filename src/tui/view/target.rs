@@ -1,0 +1,302 @@
+//! What is under the cursor of the view Publish, in full: a target, or something that was published.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::super::app::App;
+use super::super::cells::{cut, cut_middle, wrap};
+use super::super::command::Command;
+use super::super::describe::{self, Role, Row as Words};
+use super::super::state::publish::Row;
+use super::dialogs::style;
+use super::frame::pane;
+use super::publish::{key, since, steps};
+use crate::engine::history::PublicationView;
+use crate::engine::job::StepState;
+use crate::engine::target::{Sight, TargetView};
+use crate::naming::TxtSet;
+use crate::text::{bytes, count};
+
+/// Columns before the value of a fact.
+const FACT: usize = 10;
+
+/// What is to say, with a list in the middle that makes room where there is not enough.
+#[derive(Default)]
+struct Page {
+    before: Vec<Words>,
+    list: Vec<Words>,
+    after: Vec<Words>,
+}
+
+/// The rows that it takes with its frame, if there are enough.
+pub(super) fn height(app: &App, columns: u16) -> u16 {
+    let lines = lines(app, inner(columns), usize::MAX).len();
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+/// Columns of the text: without frame and margins.
+fn inner(columns: u16) -> usize {
+    usize::from(columns).saturating_sub(4)
+}
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let title = match app.publish.current() {
+        None => String::new(),
+        Some(Row::Target(target)) => target.name.clone(),
+        Some(Row::Publication(publication)) => {
+            let what = if publication.verb == "publish" { "Published to" } else { "Rolled back at" };
+            format!("{what} {}, {} ago", publication.target, since(app, &publication.begun))
+        }
+    };
+    let title = cut_middle(&title, usize::from(area.width).saturating_sub(4), &look.glyphs);
+    let block = pane(look, Line::styled(format!(" {title} "), look.theme.title));
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let lines = lines(app, inner(area.width), usize::from(inside.height));
+    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
+    frame.render_widget(Paragraph::new(lines), text);
+}
+
+fn lines(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
+    let Some(page) = page(app) else { return Vec::new() };
+    let look = &app.look;
+    let lines =
+        |rows: &[Words]| -> Vec<Line<'static>> { rows.iter().flat_map(|row| wrapped(app, row, columns)).collect() };
+    let (mut all, mut list, after) = (lines(&page.before), lines(&page.list), lines(&page.after));
+    let left = room.saturating_sub(all.len() + after.len());
+    if list.len() > left {
+        let more = list.split_off(left.saturating_sub(1)).len();
+        let words = format!("{:FACT$}and {more} more: {} shows all", "", key(app, Command::Compare));
+        list.push(Line::styled(words, look.theme.dim));
+    }
+    all.extend(list);
+    all.extend(after);
+    if all.len() > room {
+        all.truncate(room.saturating_sub(1));
+        let words = format!("{} {} shows the rest", look.glyphs.ellipsis, key(app, Command::Open));
+        all.push(Line::styled(words, look.theme.dim));
+    }
+    all
+}
+
+/// A row in lines: a fact's value goes on under itself.
+fn wrapped(app: &App, (role, text): &Words, columns: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let indent = text.len() - text.trim_start().len();
+    let (name, value, hang) = match (indent, text.split_at_checked(FACT)) {
+        (0, Some((name, value))) if name.ends_with(' ') => (name, value, FACT),
+        _ => ("", text.trim_start(), indent),
+    };
+    let parts = wrap(value, columns.saturating_sub(hang).max(20)).into_iter().enumerate();
+    let line = |(number, part)| {
+        let before = if number == 0 { name } else { "" };
+        Line::styled(cut(&format!("{before:hang$}{part}"), columns, &look.glyphs), style(look, *role))
+    };
+    parts.map(line).collect()
+}
+
+/// Everything about what is under the cursor, in rows.
+pub(in crate::tui) fn rows(app: &App) -> Vec<Words> {
+    let page = page(app).unwrap_or_default();
+    page.before.into_iter().chain(page.list).chain(page.after).collect()
+}
+
+fn page(app: &App) -> Option<Page> {
+    Some(match app.publish.current()? {
+        Row::Target(target) => of_target(app, target),
+        Row::Publication(publication) => of_publication(app, publication),
+    })
+}
+
+fn fact(role: Role, name: &str, value: impl AsRef<str>) -> Words {
+    (role, format!("{name:<9} {}", value.as_ref()))
+}
+
+/// What goes on under a fact.
+fn under(role: Role, value: impl AsRef<str>) -> Words {
+    (role, format!("{:FACT$}{}", "", value.as_ref()))
+}
+
+/// Where a name of a target leads, against what was published there.
+fn leads(app: &App, target: &TargetView, path: Option<&str>) -> (Role, String) {
+    let Some(path) = path else {
+        let role = if target.root.is_some() { Role::Warning } else { Role::Dim };
+        return (role, "points to nothing yet".to_owned());
+    };
+    let root = path.trim_start_matches("/ipfs/");
+    if target.root.as_deref() == Some(root) {
+        return (Role::Good, "points to this root".to_owned());
+    }
+    let mut before = app.publish.history.iter().filter(|publication| publication.target == target.name);
+    let words = match before.find(|publication| publication.root == root) {
+        Some(older) => format!("still points to the root of {} ago", since(app, &older.begun)),
+        None => format!("points to {path}, which was not published from here"),
+    };
+    (Role::Warning, words)
+}
+
+fn record(app: &App, target: &TargetView, set: &TxtSet) -> (Role, String) {
+    let links: Vec<&str> = set.values.iter().filter_map(|value| value.strip_prefix("dnslink=")).collect();
+    match links.as_slice() {
+        [] => leads(app, target, None),
+        [one] => {
+            let (role, words) = leads(app, target, Some(one));
+            match set.ttl.filter(|_| role == Role::Warning) {
+                Some(ttl) => (role, format!("{words}, and resolvers may keep that for {ttl} s")),
+                None => (role, words),
+            }
+        }
+        many => (Role::Warning, format!("has {} records: {}", many.len(), many.join(" "))),
+    }
+}
+
+fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>) {
+    let dot = app.look.glyphs.dot;
+    match &sight.node {
+        Err(error) => {
+            rows.push(fact(Role::Danger, "node", error.to_string()));
+            rows.extend(error.hints().iter().map(|hint| under(Role::Dim, hint)));
+        }
+        Ok(status) => {
+            let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
+            let agent = status.agent.trim_end_matches('/');
+            rows.push(fact(Role::Text, "node", format!("{agent} {dot} {peers} {dot} {}", target.settings.node.kubo)));
+            let room = match status.storage_max {
+                Some(limit) => {
+                    let free = limit.saturating_sub(status.repository_size);
+                    let role = if free < limit / 10 { Role::Warning } else { Role::Text };
+                    fact(role, "room", format!("{} free of {}", bytes(free), bytes(limit)))
+                }
+                None => fact(Role::Text, "room", format!("{} used, no limit is set", bytes(status.repository_size))),
+            };
+            rows.push(room);
+            if sight.pinned == Some(false) {
+                rows.push(fact(Role::Danger, "pin", "the node does not pin the root that was published last"));
+            }
+        }
+    }
+    if let Some(dnslink) = &target.settings.dnslink {
+        let (role, words) = match &sight.record {
+            Some(Ok(set)) => record(app, target, set),
+            Some(Err(error)) => (Role::Warning, format!("can't be looked up: {error}")),
+            None => (Role::Dim, "is not known".to_owned()),
+        };
+        rows.push(fact(role, "DNSLink", format!("{} {words}", dnslink.domain)));
+    }
+    if let Some(key) = &target.settings.ipns {
+        let (role, words) = match &sight.ipns {
+            Some(Ok(path)) => leads(app, target, path.as_deref()),
+            Some(Err(error)) => (Role::Warning, format!("can't be resolved: {error}")),
+            None => (Role::Dim, "is not known while the node is lost".to_owned()),
+        };
+        rows.push(fact(role, "IPNS", format!("{key} {words}")));
+    }
+}
+
+/// The steps of a publication that goes on.
+fn of_steps(app: &App, target: &TargetView, rows: &mut Vec<Words>) {
+    let glyphs = &app.look.glyphs;
+    let Some((steps, percent)) = steps(app, &target.name) else { return };
+    for (step, state) in steps {
+        let percent =
+            percent.map_or_else(|| "under way".to_owned(), |percent| format!("{percent} % of what all targets get"));
+        let (role, sign, words) = match state {
+            StepState::Running if matches!(step, crate::engine::publish::plan::Step::HandOver) => {
+                (Role::Name, glyphs.arriving, percent)
+            }
+            StepState::Running => (Role::Name, glyphs.arriving, "under way".to_owned()),
+            StepState::Done(words) => (Role::Good, glyphs.done, words.clone()),
+            StepState::Skipped => (Role::Dim, glyphs.dot, "nothing to do".to_owned()),
+            StepState::Failed(reason) => (Role::Danger, glyphs.failed, reason.clone()),
+        };
+        rows.push(fact(role, super::jobs::step_name(*step), format!("{sign} {words}")));
+    }
+}
+
+/// Everything about a target.
+fn of_target(app: &App, target: &TargetView) -> Page {
+    let mut page = Page::default();
+    of_steps(app, target, &mut page.before);
+    match &target.root {
+        Some(root) => page.before.push(fact(Role::Name, "root", root)),
+        None => page.before.push(fact(Role::Dim, "root", "nothing was published yet")),
+    }
+    let keep = target.settings.keep;
+    if let Some(published) = &target.published {
+        let pinned = format!("{} ago, {} of at most {keep} roots pinned", since(app, published), target.pinned);
+        page.before.push(fact(Role::Text, "published", pinned));
+    }
+    pending(app, target, &mut page);
+    match app.publish.sights.get(&target.name) {
+        None => page.after.push(fact(Role::Dim, "node", format!("asking {} ...", target.settings.node.kubo))),
+        Some((_, Err(problem))) => page.after.push(fact(Role::Danger, "node", problem.text())),
+        Some((_, Ok(sight))) => of_sight(app, sight, target, &mut page.after),
+    }
+    if target.published.is_none() {
+        page.after.push(fact(Role::Dim, "keeps", count(keep.into(), "published root", "published roots")));
+    }
+    page.after.extend(target.settings.gateways.iter().map(|gateway| fact(Role::Dim, "gateway", gateway)));
+    page
+}
+
+/// What differs from a target to the catalog.
+fn pending(app: &App, target: &TargetView, page: &mut Page) {
+    let publish = key(app, Command::PublishAll);
+    if let Some(running) = target.running.as_ref().filter(|_| steps(app, &target.name).is_none()) {
+        let words = format!("publishing {running} was not finished: {publish} goes on with it");
+        page.before.push(fact(Role::Warning, "cut", words));
+    }
+    let now = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
+    match (&target.root, now) {
+        (None, Some(_)) => page.before.push(fact(Role::Text, "pending", format!("everything: {publish} publishes it"))),
+        (Some(root), Some(now)) if root != now => match app.publish.difference(root, now) {
+            None => {}
+            Some(Err(problem)) if problem.is_waiting() => page.before.push(fact(Role::Dim, "pending", "comparing ...")),
+            Some(Err(problem)) => page.before.push(fact(Role::Warning, "pending", &problem.message)),
+            Some(Ok(difference)) => {
+                page.before.push(fact(Role::Warning, "pending", describe::brief(difference)));
+                let named = difference.repositories.iter().map(describe::repository);
+                page.list.extend(named.map(|(role, text)| under(role, text)));
+            }
+        },
+        (Some(_), _) => page.before.push(fact(Role::Good, "pending", "nothing: it has what the catalog stands for")),
+        (None, None) => {}
+    }
+}
+
+/// Everything about a publication.
+fn of_publication(app: &App, publication: &PublicationView) -> Page {
+    let mut rows = vec![fact(Role::Name, "root", &publication.root)];
+    let gone = if publication.target_removed { ", which is not there any more" } else { "" };
+    rows.push(fact(Role::Text, "target", format!("{}{gone}", publication.target)));
+    let at = publication.begun.parse::<jiff::Timestamp>().map(|at| at.to_zoned_datetime(app.zone.clone()));
+    let at = at.map_or_else(|_| publication.begun.clone(), |at| at.strftime("%Y-%m-%d %H:%M").to_string());
+    rows.push(fact(Role::Text, "begun", format!("{at}, {} ago", since(app, &publication.begun))));
+    rows.push(fact(Role::Text, "changes", &publication.summary));
+    if let Some(failure) = &publication.failure {
+        rows.push(fact(Role::Danger, "failure", failure));
+    }
+    let sent = match publication.blocks {
+        0 => "nothing".to_owned(),
+        blocks => format!("{}, {}", count(blocks, "block", "blocks"), bytes(publication.bytes)),
+    };
+    rows.push(fact(Role::Text, "sent", sent));
+    if let Some(former) = &publication.former {
+        rows.push(fact(Role::Dim, "before", former));
+    }
+    let back = key(app, Command::Rollback);
+    let (role, words) = match (publication.current, publication.pinned, publication.kept) {
+        (true, ..) => (Role::Good, "it is what the target gives out".to_owned()),
+        (false, true, true) => {
+            (Role::Text, format!("pinned there and kept here: {back} goes back to it and sends nothing"))
+        }
+        (false, true, false) => (Role::Text, "pinned there, not kept here".to_owned()),
+        (false, false, true) => (Role::Text, format!("kept here: {back} goes back to it")),
+        (false, false, false) => (Role::Dim, "not kept: there is no way back to it".to_owned()),
+    };
+    rows.push(fact(role, "state", words));
+    Page { before: rows, ..Page::default() }
+}
