@@ -93,6 +93,11 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
     // What is missing is told at its field, and nothing is saved.
     session.type_in("\r");
     session.see("TSIG file:");
+    wait_for(
+        "the cursor in that field",
+        || session.text(),
+        || session.line_at_cursor().contains("TSIG file ").then_some(()),
+    );
     fill(&mut session, "TSIG file", world.secret_file().to_str().unwrap());
     session.type_in("\r");
     session.see("home is saved");
