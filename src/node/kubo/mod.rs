@@ -28,7 +28,7 @@ use cid::Cid;
 pub use self::options::{KuboOptions, Timeouts};
 
 use self::control::Control;
-pub(in crate::node) use self::options::Authorisation;
+pub(in crate::node) use self::options::{Authorisation, is_loopback};
 use self::rpc::Rpc;
 use super::{CarStream, Imported, Key, Node, Pin, Status, Tried};
 use crate::error::Result;

@@ -103,7 +103,7 @@ pub(super) fn base(url: &Url) -> Result<Url> {
 }
 
 /// Whether the URL names this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(in crate::node) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

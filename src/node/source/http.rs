@@ -1,7 +1,7 @@
 //! Blocks over HTTP: from a trustless gateway (specs.ipfs.tech/http-gateways/trustless-gateway) or the RPC of a Kubo node.
 //!
-//! Both answer one raw block for one request, and most of them the blocks of a whole file; what differs is how the request is
-//! made. A Kubo node may search the network for what it lacks, and so may a gateway: that is why answers may take long.
+//! Both answer one raw block for one request, and gateways also the blocks of a whole file; what differs is how the request
+//! is made. A Kubo node may search the network for what it lacks, and so may a gateway: that is why answers may take long.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::{BlockSource, FileBlocks, inline};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::node::kubo::Authorisation;
+use crate::node::kubo::{Authorisation, is_loopback};
 use crate::text::{printable, printable_within};
 use crate::unixfs::{BLOCK_LIMIT, verify_block};
 
@@ -44,7 +44,7 @@ pub struct HttpBlocks {
     base: Url,
     dialect: Dialect,
     authorization: Option<HeaderValue>,
-    /// It was asked for the blocks of a whole file, and does not give those.
+    /// It does not give the blocks of a whole file in one answer, or is not worth asking for them.
     only_blocks: AtomicBool,
 }
 
@@ -98,7 +98,9 @@ impl HttpBlocks {
             .build()
             .map_err(|error| Error::new(Kind::Unexpected, "no HTTP client").caused_by(error))?;
         let authorization = secret.map(Authorisation::parse).transpose()?.map(|secret| secret.header);
-        Ok(Self { client, base, dialect, authorization, only_blocks: AtomicBool::new(false) })
+        // On this machine nothing is gained by fewer questions, and blocks are read by several at a time: 1.3 to 2 times as fast.
+        let only_blocks = dialect == Dialect::Kubo || is_loopback(&base);
+        Ok(Self { client, base, dialect, authorization, only_blocks: AtomicBool::new(only_blocks) })
     }
 
     /// What it says that a path such as `/ipns/k51…` means, by its own resolvers.
@@ -174,21 +176,14 @@ impl HttpBlocks {
 
     /// Asks for the blocks of a file; nothing where that is not answered by them.
     async fn ask_for_file(&self, cid: &Cid, from: u64) -> Result<Option<Response>> {
-        let request = match self.dialect {
-            Dialect::Gateway => {
-                let query = format!("format=car&dag-scope=entity&entity-bytes={from}:*&car-order=dfs&car-dups=y");
-                self.client.get(self.url(&format!("ipfs/{cid}?{query}"))?).header(ACCEPT, CAR)
-            }
-            // It begins at the beginning.
-            Dialect::Kubo if from > 0 => return Ok(None),
-            Dialect::Kubo => self.client.post(self.url(&format!("api/v0/dag/export?arg={cid}&progress=false"))?),
-        };
+        let query = format!("format=car&dag-scope=entity&entity-bytes={from}:*&car-order=dfs&car-dups=y");
+        let request = self.client.get(self.url(&format!("ipfs/{cid}?{query}"))?).header(ACCEPT, CAR);
         // Whatever goes wrong, a single block is asked for next, and says what it is.
         let Ok(response) = self.authorized(request).send().await else { return Ok(None) };
         let status = response.status();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_car = content_type.is_some_and(|value| value.starts_with("application/vnd.ipld.car"));
-        if status == StatusCode::OK && (is_car || self.dialect == Dialect::Kubo) {
+        if status == StatusCode::OK && is_car {
             return Ok(Some(response));
         }
         let is_other_answer = status == StatusCode::OK

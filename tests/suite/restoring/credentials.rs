@@ -46,7 +46,7 @@ fn a_node_that_wants_a_secret_is_shown_it_and_nobody_else() {
     repository.dag_import(&car);
     let secrets = serde_json::json!({
         "reader": { "AuthSecret": format!("bearer:{SECRET}"), "AllowedPaths": ["/api/v0/block"] },
-        "other": { "AuthSecret": "basic:user:pass:word", "AllowedPaths": ["/api/v0/block", "/api/v0/resolve", "/api/v0/dag/export"] },
+        "other": { "AuthSecret": "basic:user:pass:word", "AllowedPaths": ["/api/v0/block", "/api/v0/resolve"] },
     });
     repository.run(&["config", "--json", "API.Authorizations", &secrets.to_string()]).success();
     let kubo = Kubo::from_repository(repository, &[("registry.roadstead.test", &root)]);
