@@ -20,10 +20,10 @@ fn foobar() -> Cid {
     Cid::new_v1(crate::unixfs::RAW, cid::multihash::Multihash::wrap(0x12, &hash).unwrap())
 }
 
-/// A Kubo there, which may take a second for anything.
+/// A Kubo there, which may take three seconds for anything: the machine may be busy with other tests.
 fn kubo_at(url: &str, secret: Option<&str>) -> Kubo {
-    let second = Duration::from_secs(1);
-    let timeouts = Timeouts { connect: second, answer: second, stall: second, quiet: second / 2, walk: second };
+    let limit = Duration::from_secs(3);
+    let timeouts = Timeouts { connect: limit, answer: limit, stall: limit, quiet: limit / 6, walk: limit };
     let options = KuboOptions { url: url.parse().unwrap(), authorisation: secret.map(Into::into), timeouts };
     Kubo::new(&options).unwrap()
 }
