@@ -1,6 +1,6 @@
 //! What the interface knows from one start to the next: what was typed into the palette, and how lists were sorted.
 //!
-//! Values only; [`super::memory`] keeps them in a file. What comes out of a file is not trusted: what makes no sense is left
+//! Values only; `memory` keeps them in a file. What comes out of a file is not trusted: what makes no sense is left
 //! out, and nothing that could steer a terminal comes in.
 
 use serde::{Deserialize, Serialize};

@@ -130,4 +130,26 @@ mod tests {
         }
         assert_eq!(Theme::named("pink"), None);
     }
+
+    /// How bright a colour is, from 0 to 1 (WCAG 2.2, relative luminance).
+    fn luminance(colour: [u8; 3]) -> f64 {
+        let linear = colour.map(|part| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    }
+
+    /// WCAG 2.2 wants 4.5 for text (1.4.3) and 3 for what only shows a state; a line between things may be fainter.
+    #[test]
+    fn true_colours_can_be_read_on_their_paper() {
+        for (theme, paper) in [(Theme::light(), [0xff; 3]), (Theme::dark(), [0x1e; 3])] {
+            for style in [theme.dim, theme.name, theme.key, theme.good, theme.warning, theme.danger, theme.accent] {
+                let Some(Color::Rgb(red, green, blue)) = style.fg else { panic!("no true colour: {style:?}") };
+                let (one, other) = (luminance([red, green, blue]), luminance(paper));
+                let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+                assert!(contrast >= 4.5, "{style:?} has {contrast:.1}");
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Pictures of the interface, made from the real program's screen. `ROADSTEAD_SCREENSHOTS=1 cargo test --test suite screenshots`
-//! writes them to `assets/screenshots/`; without it they are made and looked at all the same.
+//! writes them to `assets/screenshots/`; without it they are made and looked at all the same. With `ROADSTEAD_SCREENSHOTS=light`,
+//! `terminal` or `terminal-light`, they are of that theme and paper, and go to `target/screenshots/` to be looked at.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,19 +22,54 @@ use crate::terminal::Terminal;
 const SIZE: (u16, u16) = (120, 32);
 /// A cell in pixels.
 const CELL: (f64, f64) = (8.4, 17.0);
-/// Background and text where the program says nothing of them.
-const PAPER: &str = "#11151c";
-const INK: &str = "#d5dae3";
-/// The sixteen colours of a terminal.
-const COLOURS: [&str; 16] = [
-    "#11151c", "#e06c75", "#8cc570", "#e0b060", "#6aa7f0", "#c08be0", "#5bbccc", "#d5dae3", "#5c6675", "#f0868e",
-    "#a3d98a", "#f0c67a", "#8abcf8", "#d3a6ee", "#7ad3e0", "#ffffff",
-];
+/// What a terminal looks like, where the program says nothing of it.
+struct Paper {
+    /// The theme of the program on it.
+    theme: &'static str,
+    background: &'static str,
+    text: &'static str,
+    /// The sixteen colours.
+    colours: [&'static str; 16],
+}
 
-fn colour(colour: vt100::Color, otherwise: &str) -> String {
+/// A dark one.
+const DARK: Paper = Paper {
+    theme: "dark",
+    background: "#11151c",
+    text: "#d5dae3",
+    colours: [
+        "#11151c", "#e06c75", "#8cc570", "#e0b060", "#6aa7f0", "#c08be0", "#5bbccc", "#d5dae3", "#5c6675", "#f0868e",
+        "#a3d98a", "#f0c67a", "#8abcf8", "#d3a6ee", "#7ad3e0", "#ffffff",
+    ],
+};
+
+/// A light one, with the colours that desktops give out with it.
+const LIGHT: Paper = Paper {
+    theme: "light",
+    background: "#ffffff",
+    text: "#1e1e1e",
+    colours: [
+        "#2e3436", "#cc0000", "#4e9a06", "#c4a000", "#3465a4", "#75507b", "#06989a", "#d3d7cf", "#555753", "#ef2929",
+        "#8ae234", "#fce94f", "#729fcf", "#ad7fa8", "#34e2e2", "#eeeeec",
+    ],
+};
+
+/// The one that is asked for.
+fn paper() -> Paper {
+    match std::env::var("ROADSTEAD_SCREENSHOTS").as_deref() {
+        Ok("light") => LIGHT,
+        Ok("terminal") => Paper { theme: "terminal", ..DARK },
+        Ok("terminal-light") => Paper { theme: "terminal", ..LIGHT },
+        _ => DARK,
+    }
+}
+
+fn colour(paper: &Paper, colour: vt100::Color, otherwise: &str) -> String {
     match colour {
         vt100::Color::Default => otherwise.to_owned(),
-        vt100::Color::Idx(index) => COLOURS.get(usize::from(index)).map_or(otherwise, |colour| *colour).to_owned(),
+        vt100::Color::Idx(index) => {
+            paper.colours.get(usize::from(index)).map_or(otherwise, |colour| *colour).to_owned()
+        }
         vt100::Color::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
     }
 }
@@ -46,11 +82,11 @@ struct Run {
     style: (String, String, bool, bool, bool),
 }
 
-fn runs(screen: &vt100::Screen, row: u16) -> Vec<Run> {
+fn runs(on: &Paper, screen: &vt100::Screen, row: u16) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for column in 0..SIZE.0 {
         let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else { continue };
-        let (mut ink, mut paper) = (colour(cell.fgcolor(), INK), colour(cell.bgcolor(), PAPER));
+        let (mut ink, mut paper) = (colour(on, cell.fgcolor(), on.text), colour(on, cell.bgcolor(), on.background));
         if cell.inverse() {
             std::mem::swap(&mut ink, &mut paper);
         }
@@ -71,17 +107,19 @@ fn runs(screen: &vt100::Screen, row: u16) -> Vec<Run> {
 /// A picture of a screen, and what it shows in words.
 fn picture(screen: &vt100::Screen, title: &str) -> String {
     let (width, height) = (f64::from(SIZE.0) * CELL.0 + 24.0, f64::from(SIZE.1) * CELL.1 + 24.0);
+    let on = paper();
+    let background = on.background;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{title}\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{PAPER}\"/>\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{background}\"/>\n\
          <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"14\" xml:space=\"preserve\">\n"
     );
     for row in 0..SIZE.1 {
-        for run in runs(screen, row) {
+        for run in runs(&on, screen, row) {
             let (ink, paper, bold, dim, underline) = &run.style;
             let x = 12.0 + f64::from(run.column) * CELL.0;
             let (wide, y) = (f64::from(run.columns) * CELL.0, 12.0 + f64::from(row) * CELL.1);
-            if paper != PAPER {
+            if paper != background {
                 let high = CELL.1;
                 let _ = writeln!(
                     svg,
@@ -115,7 +153,9 @@ fn take(terminal: &Terminal, name: &str, shows: &str) {
         assert!(svg.contains(word), "the picture of {name} does not show {word}");
     }
     if std::env::var_os("ROADSTEAD_SCREENSHOTS").is_some() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screenshots");
+        let usual = std::env::var("ROADSTEAD_SCREENSHOTS").is_ok_and(|of| of == "1");
+        let place = if usual { "assets/screenshots" } else { "target/screenshots" };
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join(format!("{name}.svg")), svg).unwrap();
     }
@@ -216,7 +256,7 @@ fn each_view_has_a_picture() {
         registry
     });
     let config = directory.path().join("config.toml");
-    std::fs::write(&config, "[interface]\ntheme = \"dark\"\n").unwrap();
+    std::fs::write(&config, format!("[interface]\ntheme = \"{}\"\n", paper().theme)).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_roadstead"));
     let arguments = ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
     let mut terminal = Terminal::start(program, &arguments, &[("LANG", "C.UTF-8")], SIZE);

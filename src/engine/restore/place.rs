@@ -118,7 +118,7 @@ impl Place {
         }
     }
 
-    /// As it can be read again by [`Self::of_written`], from whatever directory. Holds no secret.
+    /// As it can be read again by `of_written`, from whatever directory. Holds no secret.
     pub fn written(&self) -> Result<String> {
         let text = |path: &Path| {
             let path = std::path::absolute(path)?;
