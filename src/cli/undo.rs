@@ -30,18 +30,18 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    /// The verb; as a participle; in the past.
-    fn words(self) -> [&'static str; 3] {
+    /// The verb; at the beginning of a question; as a participle; in the past.
+    fn words(self) -> [&'static str; 4] {
         match self {
-            Self::Undo => ["undo", "Undoing", "Undid"],
-            Self::Redo => ["redo", "Redoing", "Redid"],
+            Self::Undo => ["undo", "Undo", "Undoing", "Undid"],
+            Self::Redo => ["redo", "Redo", "Redoing", "Redid"],
         }
     }
 }
 
 /// Undoes the last change, or redoes it, after asking.
 pub(super) fn run(arguments: &Arguments, context: &Context, direction: Direction) -> Result<Exit> {
-    let [verb, doing, did] = direction.words();
+    let [verb, ask, doing, did] = direction.words();
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
     let plan = match direction {
         Direction::Undo => engine.plan_undo()?,
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context, direction: Direction
         output.message(&format!("{doing} {} would do this. Nothing was changed.", what(&plan)));
         return Ok(Exit::Done);
     }
-    let question = format!("{}{} {}? {}", verb[..1].to_uppercase(), &verb[1..], what(&plan), consequence(&plan));
+    let question = format!("{ask} {}? {}", what(&plan), consequence(&plan));
     if !context.confirm(verb, &[&table], &question)? {
         return Ok(Exit::Declined);
     }
