@@ -66,6 +66,11 @@ impl Engine {
         Ok(growth)
     }
 
+    /// Bytes of the blobs and manifests of a root, each once; none where its directories are gone.
+    pub(super) fn stored_below(&self, reader: &Connection, root: &Link) -> Result<Option<u64>> {
+        self.counted(reader, root, None)
+    }
+
     /// Bytes of a root, by what differs to a later one where there is one.
     fn counted(&self, reader: &Connection, root: &Link, later: Option<(Cid, u64)>) -> Result<Option<u64>> {
         if let Some(known) = self.counted.get(&root.cid) {

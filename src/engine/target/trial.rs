@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::secrets::{self, Variables};
 use super::{find, record_name};
@@ -13,6 +14,7 @@ use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
 use crate::engine::publish::Places;
+use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
 use crate::node::{Node, Status};
@@ -195,11 +197,13 @@ impl Engine {
         job: &Job,
     ) -> Result<Trial> {
         let (target, needs) = {
-            let reader = self.catalog.read()?;
-            let target = find(&reader, name)?;
-            let root = state::root(&reader)?.map_or(0, |link| link.tsize);
-            let has = publications::newest_published(&reader, target.id)?.map(|newest| newest.root.tsize);
-            (target, Needs { root, has })
+            let (engine, name) = (Arc::clone(self), name.to_owned());
+            let asked = spawn_blocking(move || -> Result<_> {
+                let target = find(&*engine.catalog.read()?, &name)?;
+                let needs = Needs::of(&engine, &target)?;
+                Ok((target, needs))
+            });
+            asked.await.map_err(panicked)??
         };
         let mut tried = vec![job.or_cancelled(async { Ok(try_node(&target, places, variables, &needs).await) }).await?];
         job.tell(Event::Progress { what: "parts", done: 1, total: 3 });
@@ -238,12 +242,28 @@ impl Engine {
     }
 }
 
-/// Bytes of what a node has to hold.
+/// Bytes of what a node has to hold, each blob once: a directory says more of itself, since it counts what it links twice
+/// twice (UnixFS `Tsize`), and both views link every blob.
 struct Needs {
     /// What the catalog stands for.
     root: u64,
-    /// What was published last, if anything was.
-    has: Option<u64>,
+    /// What of it was not published last.
+    missing: u64,
+    /// Anything was published.
+    published: bool,
+}
+
+impl Needs {
+    fn of(engine: &Engine, target: &Target) -> Result<Self> {
+        let reader = engine.catalog.read()?;
+        let newest = publications::newest_published(&reader, target.id)?;
+        let published = newest.is_some();
+        let Some(root) = state::root(&reader)? else { return Ok(Self { root: 0, missing: 0, published }) };
+        let bytes = engine.stored_below(&reader, &root)?.unwrap_or_default();
+        // Of a root that is not kept whole any more nothing is known.
+        let added = newest.and_then(|newest| engine.diff(&newest.root.cid, &root.cid).ok());
+        Ok(Self { root: bytes, missing: added.map_or(bytes, |differs| differs.added.bytes), published })
+    }
 }
 
 async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, needs: &Needs) -> Vec<Check> {
@@ -335,14 +355,13 @@ fn room(checks: &mut Checks, status: &Status, needs: &Needs) {
     let free = limit.saturating_sub(status.repository_size);
     let detail =
         format!("{} of {} used; the root takes {}", bytes(status.repository_size), bytes(limit), bytes(needs.root));
-    let missing = needs.has.map_or(needs.root, |has| needs.root.saturating_sub(has));
     let hint = "Raise `Datastore.StorageMax`, or unpin what is not needed there and run `ipfs repo gc`.".to_owned();
-    if free >= missing {
+    if free >= needs.missing {
         checks.good("room", detail);
-    } else if needs.has.is_some() {
+    } else if needs.published {
         checks.say("room", Outcome::Doubtful, detail, Some(hint));
     } else {
-        let short = format!("{detail}, which is {} more than is left", bytes(missing - free));
+        let short = format!("{detail}, which is {} more than is left", bytes(needs.missing - free));
         checks.fail("room", &Error::new(Kind::Node, short).hint(hint), "");
     }
 }

@@ -177,6 +177,9 @@ fn outcome(trial: &Trial, part: Part, what: &str) -> (Outcome, String) {
 async fn a_trial_says_what_works_and_what_does_not() {
     let yard = Yard::new().await;
     let (harbour, peers) = harbour(&yard);
+    yard.put("app", "1", &crate::engine::tests::index("one"));
+    yard.add(&["app:1"]).await;
+    *harbour.node.storage_max.lock().unwrap() = Some(1 << 30);
     let none = Seeing::default();
     let good = tried(&yard, &peers, &none).await;
     assert_eq!(good.failure(), None, "{good:?}");
@@ -184,6 +187,8 @@ async fn a_trial_says_what_works_and_what_does_not() {
     for what in ["secret", "reachable", "version", "read blocks", "import", "pin", "room"] {
         assert_eq!(outcome(&good, Part::Node, what).0, Outcome::Good, "{what}");
     }
+    let stored = crate::text::bytes(yard.engine.statistics().unwrap().stored);
+    assert!(outcome(&good, Part::Node, "room").1.ends_with(&format!("the root takes {stored}")), "each blob once");
     assert_eq!(outcome(&good, Part::Ipns, "key").1, "self: k51self");
     assert_eq!(outcome(&good, Part::Dnslink, "seen by the world").1, "no record");
 
