@@ -288,9 +288,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
         Outcome::Allowed(names) => (names.join(", "), Vec::new()),
         Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
         Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),
-        Outcome::TargetSaved(name) => {
-            (format!("{name} is saved; `t` tries whether it would take a publication"), Vec::new())
-        }
+        Outcome::TargetSaved(name) => (format!("{name} is saved; `t` tries it"), Vec::new()),
         Outcome::Tested(trial) => {
             let failed: Vec<String> = trial
                 .checks

@@ -7,23 +7,25 @@ use super::{Role, Row, row};
 use crate::text::count;
 
 /// How much asking took of each registry's quota, and how much it says is left: of how many, by registry. A registry that
-/// says nothing has said nothing of a quota, which is not the same as that it has none.
+/// says nothing has said nothing of a quota, which is not the same as that it has none; of one that took nothing either,
+/// there is nothing to say.
 pub fn pulls(plan: &Plan, quotas: &BTreeMap<String, (u64, u64)>) -> Vec<Row> {
     let (Plan::Add(plan) | Plan::Update(plan)) = plan else { return Vec::new() };
     let of = |(registry, taken): (&String, &u64)| {
         let taken = match taken {
+            0 if !quotas.contains_key(registry) => return None,
             0 => "asking took no pull".to_owned(),
             taken => format!("asking took {}", count(*taken, "pull", "pulls")),
         };
-        match quotas.get(registry) {
+        Some(match quotas.get(registry) {
             Some((left, of)) => {
                 let role = if left * 10 < *of { Role::Warning } else { Role::Dim };
                 row(role, format!("{registry}: {taken}, {left} of {of} are left; fetching layers takes none."))
             }
             None => row(Role::Dim, format!("{registry}: {taken}; it has not said how many are left.")),
-        }
+        })
     };
-    plan.pulls.iter().map(of).collect()
+    plan.pulls.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]
@@ -45,7 +47,6 @@ mod tests {
                     "docker.io: asking took 3 pulls, 7 of 100 are left; fetching layers takes none.".to_owned()
                 ),
                 (Role::Dim, "ghcr.io: asking took 1 pull; it has not said how many are left.".to_owned()),
-                (Role::Dim, "quay.io: asking took no pull; it has not said how many are left.".to_owned()),
             ]
         );
         assert_eq!(super::pulls(&Plan::Verify { repair: true }, &quotas), []);

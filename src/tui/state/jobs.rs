@@ -293,10 +293,12 @@ impl Job {
         (silent >= STALLED).then_some((image, silent.as_secs()))
     }
 
-    /// Whole percent of the bytes; 100 only when all of them are there.
+    /// Whole percent of the bytes; 100 only when all of them are there. Of what is done there is no part left to tell, and the
+    /// last sample was taken before its end.
     pub fn percent(&self) -> Option<u64> {
         let (done, total) = self.bytes;
-        (total > 0).then(|| if done >= total { 100 } else { (u128::from(done) * 100 / u128::from(total)) as u64 })
+        (total > 0 && !matches!(self.standing, Standing::Done(_)))
+            .then(|| if done >= total { 100 } else { (u128::from(done) * 100 / u128::from(total)) as u64 })
     }
 
     /// Seconds until all bytes are there, if it goes on like this.

@@ -105,11 +105,12 @@ pub(super) fn style(look: &Look, role: Role) -> Style {
     }
 }
 
-/// A place in the middle, for so many lines.
+/// A place in the middle, for so many lines; the views' names above and the two lines below stay in sight.
 pub(super) fn middle(area: Rect, lines: usize) -> Rect {
+    let rest = area.height.saturating_sub(3);
+    let area = if rest >= 5 { Rect { y: area.y + 1, height: rest, ..area } } else { area };
     let width = area.width.saturating_sub(6).min(100).max(area.width.min(40));
-    let height =
-        u16::try_from(lines + 4).unwrap_or(u16::MAX).min(area.height.saturating_sub(2)).max(5).min(area.height);
+    let height = u16::try_from(lines + 4).unwrap_or(u16::MAX).max(5).min(area.height);
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }
 

@@ -10,7 +10,7 @@ use super::super::cells::{cut, cut_middle, left, right};
 use super::frame::pane;
 use crate::engine::browse::Insight;
 use crate::engine::view::RepositoryRow;
-use crate::text::bytes;
+use crate::text::{bytes, count};
 
 /// Columns of the bars.
 const BAR: usize = 30;
@@ -80,7 +80,12 @@ fn figures(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>>
         ]));
     }
     let counts = &statistics.counts;
-    let words = format!("{} repositories, {} images, {} blobs", counts.repositories, counts.images, counts.blobs);
+    let words = [
+        count(counts.repositories, "repository", "repositories"),
+        count(counts.images, "image", "images"),
+        count(counts.blobs, "blob", "blobs"),
+    ]
+    .join(", ");
     lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
     if let Some(room) = insight.room {
         let words = format!("{} free of {} on the disk of the data directory", bytes(room.free), bytes(room.total));
@@ -126,7 +131,10 @@ fn growth(app: &App, insight: &Insight, columns: usize) -> Vec<Line<'static>> {
         ]));
     }
     let ago = |at: i64| super::super::cells::age(app.wall.as_second() - at);
-    let words = format!("{} roots, the first {} ago, the last {} ago", shown.len(), ago(first.0), ago(last.0));
+    let words = match shown.len() {
+        1 => format!("1 root, {} ago", ago(first.0)),
+        roots => format!("{roots} roots, the first {} ago, the last {} ago", ago(first.0), ago(last.0)),
+    };
     lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
     lines
 }
