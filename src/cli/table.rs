@@ -270,8 +270,10 @@ library/nginx  sha256:e3b0c442…6fb924    41 MiB  published
     proptest::proptest! {
         #[test]
         fn cutting_keeps_the_width(text in "\\PC{0,30}", width in 1_usize..40) {
-            proptest::prop_assert!(cut(&text, width).width() <= width.max(text.width().min(width)));
-            proptest::prop_assert!(elide_middle(&text, width).chars().count() <= text.chars().count().max(width));
+            // As in every cell: what makes a letter wider (a variation selector) is made visible there.
+            let text = printable(&text);
+            proptest::prop_assert!(cut(&text, width).width() <= width);
+            proptest::prop_assert!(elide_middle(&text, width).width() <= width);
         }
     }
 }
