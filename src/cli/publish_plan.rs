@@ -187,6 +187,7 @@ pub(super) mod tests {
                 after: format!("/ipfs/{root}"),
             }),
             notes: vec!["It was rolled back before; this goes on to what the catalog has now.".into()],
+            found: None,
         };
         PublishPlan {
             root: root.parse().unwrap(),

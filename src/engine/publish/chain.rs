@@ -20,7 +20,7 @@ use crate::unixfs::directory::{self, DirectoryBlock, Node, NodeStore};
 use crate::unixfs::{Link, NodeKind, Profile};
 
 /// The roots on the way to another one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Chain {
     /// The temporary roots, in order; the root that they lead to is not among them.
     pub(super) roots: Vec<Link>,

@@ -86,7 +86,7 @@ pub(super) enum Asking {
 }
 
 /// Everything that one root has and another one has not.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Difference {
     /// Blocks of directories, parents first.
     pub(super) nodes: Vec<NewNode>,

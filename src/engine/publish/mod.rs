@@ -6,6 +6,7 @@
 mod chain;
 mod check;
 mod difference;
+pub mod found;
 mod gateways;
 mod handover;
 mod names;

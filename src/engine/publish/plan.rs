@@ -1,8 +1,11 @@
 //! What publishing will do: values that both faces show before exactly they are run.
 
+use std::sync::Arc;
+
 use cid::Cid;
 use serde::Serialize;
 
+use super::found::Found;
 use crate::catalog::targets::Target;
 use crate::error::Error;
 use crate::image::Digest;
@@ -88,6 +91,8 @@ pub struct PlannedTarget {
     pub ipns: Option<PlannedName>,
     /// Things worth knowing before it is run, in sentences.
     pub notes: Vec<String>,
+    /// What the run need not find out once more, if it follows soon.
+    pub found: Option<Arc<Found>>,
 }
 
 impl PlannedTarget {

@@ -169,6 +169,7 @@ impl Engine {
             bytes: survey.bytes(),
             chain: survey.way(&root.cid),
             pinned: survey.pinned.is_some(),
+            found: survey.found(),
             unpin: survey.unpin,
             dnslink: survey.record,
             ipns,

@@ -122,8 +122,7 @@ impl<'r> Run<'r> {
         let root = self.root();
         let (engine, job, force) = (self.engine, self.job, self.plan.force);
         let mut survey =
-            Survey::of(engine, self.places, &self.planned.target, &root, force, self.planned.former.as_ref(), job)
-                .await?;
+            Survey::of(engine, self.places, &self.planned.target, &root, force, Some(self.planned), job).await?;
         self.compare(&survey)?;
         self.outcome.root = survey.served;
         if survey.served != Some(root.cid) || survey.former.is_none_or(|former| former.cid != root.cid) {

@@ -8,10 +8,11 @@ use tokio::task::spawn_blocking;
 
 use super::chain::{self, Chain};
 use super::difference::{Asking, Difference};
+use super::found::Found;
 use super::names;
 use super::pins;
 use super::places::Places;
-use super::plan::PlannedRecord;
+use super::plan::{PlannedRecord, PlannedTarget};
 use crate::catalog::nodes::Nodes;
 use crate::catalog::targets::Target;
 use crate::catalog::{publications, state, unfinished};
@@ -110,15 +111,15 @@ impl Written {
 }
 
 impl Survey {
-    /// Looks at a target. With `force` it does not matter who else wrote there. `seen` is the root that the plan has found there
-    /// whole a moment ago: its pin is looked at, and not all of it once more.
+    /// Looks at a target. With `force` it does not matter who else wrote there. Of the root that a plan has found there whole,
+    /// the pin is looked at, and not all of it once more; and what it lacks is taken from a plan that is not old.
     pub(super) async fn of(
         engine: &Arc<Engine>,
         places: &dyn Places,
         target: &Target,
         root: &Link,
         force: bool,
-        seen: Option<&Cid>,
+        plan: Option<&PlannedTarget>,
         job: &Job,
     ) -> Result<Self> {
         let (node, zone) = (places.node(target)?, places.zone(target)?);
@@ -131,30 +132,36 @@ impl Survey {
             // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
             if force || written.served.is_none() { Ok(()) } else { pins::check_writer(engine, &*node, &pin_name).await }
         };
-        let former = Self::former(engine, &*node, &written.candidates, root, seen, job);
-        let asked = async { tokio::try_join!(node.pin(&root.cid), writer, former) };
-        let (pinned, (), former) = job.or_cancelled(asked).await?;
-        let asking = match former {
-            _ if pinned.is_some() || written.continues.is_some() => Asking::Thorough,
-            Some(_) => Asking::Large,
-            None => Asking::Thrifty,
-        };
-        let difference = Self::difference(engine, &*node, former.as_ref(), root, asking, job).await?;
-        let chain = match &former {
-            Some(former) if pinned.is_none() => {
-                let (engine, former, root) = (Arc::clone(engine), *former, *root);
-                spawn_blocking(move || {
-                    let reader = engine.catalog.read()?;
-                    chain::between(engine.profile, &mut Nodes::of(&reader), &former, &root)
-                })
-                .await
-                .map_err(panicked)??
+        let seen = plan.and_then(|plan| plan.former);
+        let candidate = Self::candidate(&*node, &written.candidates);
+        // All are waited for: which of several complaints is told must not depend on which comes first.
+        let asked = async { Ok(futures::join!(node.pin(&root.cid), writer, candidate)) };
+        let (pinned, writer, candidate) = job.or_cancelled(asked).await?;
+        let (pinned, (), mut candidate) = (pinned?, writer?, candidate?);
+        let (is_pinned, continues) = (pinned.is_some(), written.continues);
+        let (former, (difference, chain, temporary)) = loop {
+            let former = candidate.and_then(|place| written.candidates.get(place)).copied();
+            let known = plan
+                .and_then(|plan| plan.found.as_deref())
+                .filter(|found| found.holds(former.map(|former| former.cid), is_pinned, continues));
+            if let Some(Found { difference, chain, temporary, .. }) = known.cloned() {
+                break (former, (difference, chain, temporary));
             }
-            _ => Chain::default(),
+            let whole = async {
+                match former {
+                    Some(former) if seen != Some(former.cid) => Self::is_whole(engine, &*node, former, root, job).await,
+                    _ => Ok(true),
+                }
+            };
+            let missing = Self::missing(engine, &*node, former.as_ref(), root, is_pinned, continues, job);
+            let (whole, missing) = futures::join!(whole, missing);
+            if whole? {
+                break (former, missing?);
+            }
+            let rest = candidate.map_or(written.candidates.len(), |place| place + 1);
+            let next = Self::candidate(&*node, written.candidates.get(rest..).unwrap_or_default());
+            candidate = job.or_cancelled(next).await?.map(|place| rest + place);
         };
-        // The first try may have brought them there.
-        let temporary =
-            if written.continues.is_some() { Self::lacking(&*node, &chain, job).await? } else { chain.nodes.clone() };
         let record = Self::record(engine, target, zone.as_deref(), &root.cid, force, job).await?;
         let pinned_by_us =
             written.pinned_by_us || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
@@ -179,33 +186,71 @@ impl Survey {
         })
     }
 
-    /// The newest root that the node still pins, with every block that is read on the way from it: a node that lacks one would
-    /// look for it in the network, and has lost more than we know.
-    async fn former(
+    /// What the node lacks, the way to pin it, and the blocks of temporary roots that it lacks.
+    async fn missing(
         engine: &Arc<Engine>,
         node: &dyn Node,
-        candidates: &[Link],
+        former: Option<&Link>,
         root: &Link,
-        seen: Option<&Cid>,
+        pinned: bool,
+        continues: Option<i64>,
         job: &Job,
-    ) -> Result<Option<Link>> {
-        for link in candidates {
-            if node.pin(&link.cid).await?.is_none() || !node.holds(&link.cid).await? {
-                continue;
+    ) -> Result<(Difference, Chain, Vec<directory::Node>)> {
+        let asking = match former {
+            _ if pinned || continues.is_some() => Asking::Thorough,
+            Some(_) => Asking::Large,
+            None => Asking::Thrifty,
+        };
+        let difference = Self::difference(engine, node, former, root, asking, job).await?;
+        let chain = match former {
+            Some(former) if !pinned => {
+                let (engine, former, root) = (Arc::clone(engine), *former, *root);
+                spawn_blocking(move || {
+                    let reader = engine.catalog.read()?;
+                    chain::between(engine.profile, &mut Nodes::of(&reader), &former, &root)
+                })
+                .await
+                .map_err(panicked)??
             }
-            if seen == Some(&link.cid) {
-                return Ok(Some(*link));
-            }
-            let (engine, former, root) = (Arc::clone(engine), *link, *root);
-            let left = spawn_blocking(move || Difference::between(&*engine.catalog.read()?, Some(&root), &former));
-            let left = left.await.map_err(panicked)??;
-            let read: Vec<Cid> =
-                left.nodes.iter().map(|node| node.cid).chain(left.files.iter().map(|file| file.cid)).collect();
-            if super::difference::holds(node, &read, job).await?.into_iter().all(|held| held) {
-                return Ok(Some(*link));
+            _ => Chain::default(),
+        };
+        // The first try may have brought them there.
+        let temporary = if continues.is_some() { Self::lacking(node, &chain, job).await? } else { chain.nodes.clone() };
+        Ok((difference, chain, temporary))
+    }
+
+    /// What of this a run that follows soon need not find out once more.
+    pub(super) fn found(&self) -> Option<Arc<Found>> {
+        let former = self.former?.cid;
+        Some(Arc::new(Found::new(
+            former,
+            self.pinned.is_some(),
+            self.continues,
+            self.difference.clone(),
+            self.chain.clone(),
+            self.temporary.clone(),
+        )))
+    }
+
+    /// Where the newest root is that the node still pins and holds.
+    async fn candidate(node: &dyn Node, candidates: &[Link]) -> Result<Option<usize>> {
+        for (place, link) in candidates.iter().enumerate() {
+            if node.pin(&link.cid).await?.is_some() && node.holds(&link.cid).await? {
+                return Ok(Some(place));
             }
         }
         Ok(None)
+    }
+
+    /// Whether the node has every block that is read on the way from a former root: one that lacks one would look for it in the
+    /// network, and has lost more than we know.
+    async fn is_whole(engine: &Arc<Engine>, node: &dyn Node, former: Link, root: &Link, job: &Job) -> Result<bool> {
+        let (engine, root) = (Arc::clone(engine), *root);
+        let left = spawn_blocking(move || Difference::between(&*engine.catalog.read()?, Some(&root), &former));
+        let left = left.await.map_err(panicked)??;
+        let read: Vec<Cid> =
+            left.nodes.iter().map(|node| node.cid).chain(left.files.iter().map(|file| file.cid)).collect();
+        Ok(super::difference::holds(node, &read, job).await?.into_iter().all(|held| held))
     }
 
     /// The blocks of temporary roots that the node lacks.

@@ -328,6 +328,7 @@ fn planned(view: &TargetView, id: i64, former: Option<u8>, after: u8) -> Planned
             after: link(after),
         }),
         notes: Vec::new(),
+        found: None,
     }
 }
 

@@ -87,3 +87,26 @@ async fn what_a_cut_hand_over_brought_is_not_sent_again_and_what_it_lost_is() {
     assert!(times.iter().all(|(cid, times)| *times == 1 || *cid == lost));
     assert_whole(&node, &root_of(&yard));
 }
+
+/// The plan's answers are taken for the run, and are no longer true.
+#[tokio::test]
+async fn what_is_lost_between_the_plan_and_its_run_is_handed_over_again() {
+    let (yard, quay, node) = moored(MIB).await;
+    publish(&yard.engine, &quay).await;
+    yard.put("app", "2", &image(3, 9 * MIB, 0));
+    yard.add(&["app:2"]).await;
+    let mut cars = 0;
+    node.intercept(move |name, _| {
+        cars += usize::from(name == "import");
+        if cars > 2 { Answer::Fail(Error::new(Kind::Network, "connection reset")) } else { Answer::Go }
+    });
+    attempt(&yard.engine, &quay).await.unwrap();
+    node.behave();
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let planned = plan.targets[0].bytes;
+    node.state().collect_garbage();
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    assert!(outcome.targets[0].notes.iter().any(|note| note.contains("handed over again")), "{outcome:?}");
+    assert!(outcome.targets[0].sent > planned);
+    assert_whole(&node, &root_of(&yard));
+}
