@@ -125,7 +125,7 @@ impl Bench {
     async fn add(&self, what: &[(String, String)]) -> Result<()> {
         let source = |(repository, tag): &(String, String)| {
             let source = format!("{}/{repository}:{tag}", self.registry.host()).parse()?;
-            Ok(AddRequest { insecure: true, selection: Some(Selection::All), ..AddRequest::new(source) })
+            Ok(AddRequest { insecure: Some(true), selection: Some(Selection::All), ..AddRequest::new(source) })
         };
         let requests: Vec<AddRequest> = what.iter().map(source).collect::<Result<_>>()?;
         let plan = Job::new().0.run(async |job: &Job| self.engine.plan_add(&requests, job).await).await?;

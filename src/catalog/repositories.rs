@@ -226,6 +226,15 @@ pub fn set_visibility(writer: &Writer<'_>, id: i64, private: bool, allowed: bool
     Ok(())
 }
 
+/// Whether upstream speaks plain HTTP, as the newest choice for it says, or else that for anything of its registry.
+pub fn is_insecure(connection: &Connection, upstream: &Upstream) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT insecure FROM repositories WHERE registry = ?1 ORDER BY upstream = ?2 DESC, id DESC LIMIT 1",
+    )?;
+    let known = statement.query_row(params![upstream.registry, upstream.repository.as_str()], |row| row.get(0));
+    Ok(known.optional()?.unwrap_or(false))
+}
+
 /// Says whether upstream speaks plain HTTP.
 pub fn set_insecure(writer: &Writer<'_>, id: i64, insecure: bool) -> Result<()> {
     writer.prepare_cached("UPDATE repositories SET insecure = ? WHERE id = ?")?.execute(params![insecure, id])?;

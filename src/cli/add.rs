@@ -47,9 +47,13 @@ pub(super) struct Arguments {
     #[arg(long = "as", value_name = "NAME[:TAG]", value_parser = parsed::<PublishedAs>)]
     pub(super) name: Option<PublishedAs>,
 
-    /// The registry speaks plain HTTP.
+    /// The registry speaks plain HTTP; known of a registry that something was mirrored from with it.
     #[arg(long)]
     pub(super) insecure: bool,
+
+    /// The registry speaks HTTPS, although something was mirrored from it by plain HTTP.
+    #[arg(long, conflicts_with = "insecure")]
+    pub(super) no_insecure: bool,
 
     /// How files become CIDs, when the catalog is made: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
     #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
@@ -132,7 +136,7 @@ fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Sele
         selection: selection.cloned(),
         all_manifests: arguments.all_manifests,
         name: arguments.name.clone(),
-        insecure: arguments.insecure,
+        insecure: (arguments.insecure || arguments.no_insecure).then_some(arguments.insecure),
     };
     Ok(sources.into_iter().map(request).collect())
 }
@@ -365,7 +369,7 @@ mod tests {
         }
         let request =
             requested(&["--as", "mirror/x:stable", "--insecure", "--all-manifests", "h:1/a"]).unwrap().remove(0);
-        assert!(request.insecure && request.all_manifests);
+        assert!(request.insecure == Some(true) && request.all_manifests);
         assert_eq!(request.name.unwrap().tag.unwrap().as_str(), "stable");
     }
 

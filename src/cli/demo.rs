@@ -200,7 +200,7 @@ async fn plan(engine: &Arc<Engine>, registry: &MemoryRegistry, tag: &str, job: &
     let request = AddRequest {
         selection: Some(Selection::All),
         name: Some(PublishedAs { name: NAME.parse()?, tag: None }),
-        insecure: true,
+        insecure: Some(true),
         ..AddRequest::new(source)
     };
     let mut plan = engine.plan_add(&[request], job).await?;

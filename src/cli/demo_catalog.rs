@@ -83,7 +83,7 @@ async fn make(directory: &Path, job: &Job) -> Result<(Arc<Engine>, MemoryRegistr
         requests.push(AddRequest {
             selection: Some(Selection::All),
             name: Some(PublishedAs { name: repository.parse()?, tag: None }),
-            insecure: true,
+            insecure: Some(true),
             ..AddRequest::new(source)
         });
     }

@@ -111,7 +111,7 @@ impl Engine {
                 let reference = Reference { upstream, tag: image.followed().cloned(), digest: None };
                 AddRequest {
                     name: (!usual).then(|| PublishedAs { name: repository.name.clone(), tag: image.tag.clone() }),
-                    insecure: repository.insecure,
+                    insecure: Some(repository.insecure),
                     ..AddRequest::new(Source::Registry(reference))
                 }
             })

@@ -50,14 +50,15 @@ pub struct AddRequest {
     pub all_manifests: bool,
     /// Published name (and perhaps tag) instead of the usual one.
     pub name: Option<PublishedAs>,
-    /// The registry speaks plain HTTP.
-    pub insecure: bool,
+    /// The registry speaks plain HTTP, or it does not. None: as the catalog has chosen before for what is mirrored from there,
+    /// else it does not.
+    pub insecure: Option<bool>,
 }
 
 impl AddRequest {
     /// A request without any option.
     pub fn new(source: Source) -> Self {
-        Self { source, selection: None, all_manifests: false, name: None, insecure: false }
+        Self { source, selection: None, all_manifests: false, name: None, insecure: None }
     }
 }
 

@@ -208,7 +208,8 @@ impl Engine {
         match &request.source {
             Source::Registry(reference) => {
                 let Reference { upstream, tag, digest } = reference;
-                let registry = self.registries.open(&upstream.registry, request.insecure)?;
+                let insecure = request.insecure.map_or_else(|| self.is_insecure(upstream), Ok)?;
+                let registry = self.registries.open(&upstream.registry, insecure)?;
                 let chosen = request.name.clone();
                 let name = match &chosen {
                     Some(chosen) => chosen.name.clone(),
@@ -225,7 +226,7 @@ impl Engine {
                 let tag = given.or_else(|| tag.clone());
                 let target = digest.map_or_else(|| reference.target(), Target::Digest);
                 Ok(Placed {
-                    request: request.clone(),
+                    request: AddRequest { insecure: Some(insecure), ..request.clone() },
                     registry,
                     repository: upstream.repository.clone(),
                     target,
@@ -323,7 +324,7 @@ impl Engine {
             platforms: platforms.into_iter().map(|platform| platform.to_string()).collect(),
             private,
             allowed: false,
-            insecure: request.insecure,
+            insecure: placed.request.insecure == Some(true),
             logical: 0,
             new_bytes: 0,
             left_out,

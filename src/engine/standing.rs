@@ -11,7 +11,7 @@ use lru::LruCache;
 use super::Engine;
 use super::plan::PlannedManifest;
 use super::publish::plan::RepositoryChange;
-use crate::catalog::{publications, state, targets};
+use crate::catalog::{publications, repositories, state, targets};
 use crate::error::{Kind, Result};
 use crate::image::{Digest, Reference, Upstream};
 
@@ -107,11 +107,8 @@ impl Engine {
         Ok(tags.into_iter().map(|tag| tag.to_string()).collect())
     }
 
-    /// Whether the catalog mirrors something from there by plain HTTP.
-    fn is_insecure(&self, upstream: &Upstream) -> Result<bool> {
-        let reader = self.catalog.read()?;
-        let name = upstream.published_name()?;
-        Ok(crate::catalog::repositories::by_name(&reader, name.as_str())?
-            .is_some_and(|known| known.insecure && known.upstream.as_ref() == Some(upstream)))
+    /// Whether the catalog mirrors this by plain HTTP; of what it does not mirror yet, whether it does so from its registry.
+    pub(super) fn is_insecure(&self, upstream: &Upstream) -> Result<bool> {
+        repositories::is_insecure(&*self.catalog.read()?, upstream)
     }
 }

@@ -295,7 +295,8 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
         let Some(request) = requests.last_mut() else { return Err(wrong("follows no image")) };
         match flag {
             "--all-manifests" => request.all_manifests = true,
-            "--insecure" => request.insecure = true,
+            "--insecure" => request.insecure = Some(true),
+            "--no-insecure" => request.insecure = Some(false),
             "--as" | "--platform" => {
                 let value = given.or_else(|| words.next()).ok_or_else(|| wrong("needs a value"))?;
                 if flag == "--as" {

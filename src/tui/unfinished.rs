@@ -30,8 +30,8 @@ enum Written {
         name: Option<String>,
         #[serde(default)]
         all_manifests: bool,
-        #[serde(default)]
-        insecure: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        insecure: Option<bool>,
     },
     /// Bring images up to date; none: all.
     Update { images: Vec<String> },

@@ -203,7 +203,7 @@ async fn mirror(engine: &std::sync::Arc<Engine>, registry: &MemoryRegistry, from
         registry.put_image(&name.parse().unwrap(), Some(tag), &builder.build());
         let source = format!("{}/{name}:{tag}", registry.host()).parse().unwrap();
         let named = format!("{name}:{tag}").parse().unwrap();
-        let request = AddRequest { insecure: true, name: Some(named), ..AddRequest::new(source) };
+        let request = AddRequest { insecure: Some(true), name: Some(named), ..AddRequest::new(source) };
         let (job, _watch) = Job::new();
         let added = job
             .run(async |job: &Job| {

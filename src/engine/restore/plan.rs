@@ -146,7 +146,7 @@ impl ReturningRepository {
                 selection: Some(record.selection.clone()),
                 all_manifests: record.all_manifests,
                 name: Some(PublishedAs { name: self.name.clone(), tag: image.tag.clone() }),
-                insecure: self.insecure,
+                insecure: Some(self.insecure),
             },
             registry: Arc::clone(&self.registry) as Arc<dyn crate::registry::Registry>,
             repository: self.name.clone(),

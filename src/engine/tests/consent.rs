@@ -69,7 +69,7 @@ async fn how_upstream_is_spoken_to_is_noted() {
     let (yard, _) = switched("nothing").await;
     yard.put("app", "1", &index("one"));
     yard.add(&["app:1"]).await;
-    let request = AddRequest { insecure: false, ..yard.request("app:1") };
+    let request = AddRequest { insecure: Some(false), ..yard.request("app:1") };
     let plan = yard.engine.plan_add(std::slice::from_ref(&request), &Job::new().0).await.unwrap();
     yard.apply(plan).await.unwrap();
     yard.check();
@@ -77,6 +77,22 @@ async fn how_upstream_is_spoken_to_is_noted() {
     let plan = fresh.engine.plan_add(&[request], &Job::new().0).await.unwrap();
     fresh.apply(plan).await.unwrap();
     assert_eq!(fresh.root(), yard.root());
+}
+
+#[tokio::test]
+async fn how_a_registry_is_spoken_to_is_known_for_what_else_comes_from_it() {
+    let (yard, _) = switched("nothing").await;
+    for repository in ["app", "other"] {
+        yard.put(repository, "1", &index(repository));
+    }
+    let insecure = async |said: Option<bool>| {
+        let request = AddRequest { insecure: said, ..yard.request("other:1") };
+        yard.engine.plan_add(&[request], &Job::new().0).await.unwrap().images[0].insecure
+    };
+    assert!(!insecure(None).await, "nothing is known of it");
+    yard.add(&["app:1"]).await;
+    assert!(insecure(None).await);
+    assert!(!insecure(Some(false)).await);
 }
 
 /// An image of a public repository that names content of a private one, which its own registry never showed it has.

@@ -82,7 +82,7 @@ impl Yard {
 
     fn request(&self, what: &str) -> AddRequest {
         let source = format!("{}/{what}", self.registry.host()).parse().unwrap();
-        AddRequest { insecure: true, selection: Some(Selection::All), ..AddRequest::new(source) }
+        AddRequest { insecure: Some(true), selection: Some(Selection::All), ..AddRequest::new(source) }
     }
 
     pub(super) async fn plan(&self, what: &[&str]) -> Result<AddPlan> {
