@@ -19,11 +19,15 @@ use super::state::publish::Publish;
 use super::state::standings::Standings;
 use super::state::stats::Stats;
 use super::theme::Theme;
+use super::work::JobId;
 use crate::engine::browse::Overview;
 use crate::error::Kind;
 
 /// How long what went well is said.
 const TOAST: Duration = Duration::from_secs(4);
+
+/// The numbers of questions and plans begin here, far from those of jobs.
+const QUESTIONS: u64 = 1 << 32;
 
 /// A view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -170,6 +174,8 @@ pub struct App {
     pub(super) noted: usize,
     /// The next number of a question, plan or job.
     pub(super) next: u64,
+    /// How many jobs have begun.
+    pub(super) jobs_begun: JobId,
 }
 
 impl App {
@@ -207,7 +213,8 @@ impl App {
             remembered: Remembered::default(),
             unwritten: Vec::new(),
             stale: true,
-            next: 1,
+            jobs_begun: 0,
+            next: QUESTIONS,
         };
         app.resize(beginning.size);
         app
@@ -355,6 +362,12 @@ impl App {
     /// Whether something is to be asked by now, although nothing happened.
     pub fn is_due(&self, now: Duration) -> bool {
         self.tab == Tab::Publish && self.publish.is_due(now)
+    }
+
+    /// The number of a new job: people read it, so they count up by one.
+    pub(super) fn job_number(&mut self) -> JobId {
+        self.jobs_begun += 1;
+        self.jobs_begun
     }
 
     /// A number that no question, plan or job has had.

@@ -2,6 +2,7 @@
 //! row and around the end; details show everything, so there they go from line to line that has the text.
 
 use super::app::{App, Tab};
+use super::command::Command;
 use super::state::images::Level;
 use super::view;
 
@@ -26,7 +27,8 @@ pub(super) fn step(app: &mut App, forward: bool) {
         Tab::Jobs | Tab::Publish | Tab::Stats => return,
     };
     if text.is_empty() {
-        app.hint("nothing is looked for: `/` says what");
+        let key = app.keymap.key(Command::Filter).map_or_else(|| ":filter".to_owned(), |key| key.short());
+        app.hint(format!("nothing is looked for: `{key}` says what"));
         return;
     }
     let (here, of) = match app.tab {

@@ -271,7 +271,7 @@ impl App {
         if plan.changes() && self.refuses(&format!("`{}`", plan.title())) {
             return Vec::new();
         }
-        let id = self.ticket();
+        let id = self.job_number();
         let title = plan.title();
         self.note(log::Level::Info, Some(id), format!("{title} begins"));
         let request = request.or_else(|| plan.again());

@@ -40,12 +40,12 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
         rows.push(row(Role::Text, String::new()));
         rows.push(row(
             Role::Warning,
-            format!("Private upstream, and left out: {names}. `A` in the list of repositories lets one in."),
+            format!("Private upstream, and left out: {names}. `:allow` in the list of repositories lets one in."),
         ));
     }
     let nothing = plan.is_done().then(|| {
         if plan.targets.is_empty() {
-            "There is no target to publish to: `n` in the view Publish sets one up".to_owned()
+            "There is no target to publish to: `:target-add` sets one up".to_owned()
         } else if let [only] = plan.targets.as_slice() {
             format!("Nothing to publish: {} has this root, and its names point to it", only.target.name)
         } else {

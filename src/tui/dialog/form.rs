@@ -7,6 +7,9 @@ use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
 use crate::engine::target::{Clear, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name};
 use crate::error::{Error, Kind};
 
+/// Where a node's RPC mostly is.
+const NODE: &str = "http://127.0.0.1:5001";
+
 /// A field.
 #[derive(Debug, Clone)]
 pub struct Field {
@@ -88,7 +91,7 @@ pub fn label(setting: Setting) -> &'static str {
 pub fn hint(setting: Setting) -> &'static str {
     match setting {
         Setting::Name => "what it is called here, like `home`",
-        Setting::Kubo => "URL of the RPC of its Kubo node, like http://127.0.0.1:5001",
+        Setting::Kubo => "URL of the RPC of its Kubo node; empty: http://127.0.0.1:5001, a node on this machine",
         Setting::AuthFile => "file with bearer:TOKEN or basic:USER:PASSWORD; empty: the node wants nothing",
         Setting::AuthVariable => "environment variable with the same, instead of a file",
         Setting::Keep => "how many published roots stay pinned; empty: 5",
@@ -109,6 +112,7 @@ pub fn hint(setting: Setting) -> &'static str {
 pub fn otherwise(setting: Setting) -> &'static str {
     match setting {
         Setting::AuthFile | Setting::AuthVariable | Setting::Ipns | Setting::Domain | Setting::Gateways => "none",
+        Setting::Kubo => NODE,
         Setting::Keep => "5",
         Setting::Algorithm => "hmac-sha256",
         Setting::Ttl => "60",
@@ -152,7 +156,6 @@ impl Form {
         let field = |setting| {
             let text = match (setting, target) {
                 (Setting::Name, Some(target)) => target.name.clone(),
-                (Setting::Kubo, None) => "http://127.0.0.1:5001".to_owned(),
                 (_, Some(target)) => said(&target.settings, setting),
                 (_, None) => String::new(),
             };
@@ -281,7 +284,7 @@ impl Form {
             (gateways.is_empty(), Clear::Gateways),
         ];
         Ok(TargetChange {
-            kubo: owned(Setting::Kubo),
+            kubo: Some(owned(Setting::Kubo).unwrap_or_else(|| NODE.to_owned())),
             authorisation,
             keep: number(Setting::Keep)?,
             ipns: owned(Setting::Ipns),
@@ -304,7 +307,6 @@ impl Form {
         if setting != Setting::Name && self.text(setting).is_empty() {
             let because = match setting {
                 Setting::Dns => label(Setting::Domain).to_owned(),
-                Setting::Kubo => "a target".to_owned(),
                 _ => self.text(Setting::Dns).to_owned(),
             };
             return Mistake { setting, text: format!("{because} needs it: {}", hint(setting)) };

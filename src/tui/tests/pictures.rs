@@ -88,7 +88,7 @@ fn other_views_while_nothing_runs() {
 fn working(size: (u16, u16), glyphs: &super::super::glyphs::Glyphs) -> App {
     let mut app = settled(size, glyphs, Content::Small);
     let plan = || Box::new(Plan::Add(AddPlan::default()));
-    let (first, second) = (app.next + 1, app.next + 2);
+    let (first, second) = (app.jobs_begun + 1, app.jobs_begun + 2);
     app.start(plan(), Some(Request::Gc));
     app.start(Box::new(Plan::Verify { repair: false }), None);
     let blob = Event::BlobStarted {
@@ -196,7 +196,7 @@ fn damage_offers_to_repair_and_cut_jobs_are_offered() {
     };
     let verified =
         Verified { blobs: 3, bytes: 1 << 20, damaged: vec![damage], root_matches: true, ..Verified::default() };
-    let job = app.next;
+    let job = app.jobs_begun;
     app.update(Msg::Ended(job, Ok(Outcome::Verified(verified))));
     app.problems.clear();
     insta::assert_snapshot!("repair-80x24", picture(&app));

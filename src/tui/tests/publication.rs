@@ -385,7 +385,7 @@ fn publishing(size: (u16, u16), glyphs: &Glyphs) -> (App, u64) {
     let plan = plan(vec![planned(&home(Some(4), 5), 1, Some(4), 5), planned(&office, 2, Some(3), 5)]);
     let mut app = two(size, glyphs);
     app.start(Box::new(Plan::Publish(plan)), None);
-    let job = app.next;
+    let job = app.jobs_begun;
     let mut step = |target: &str, step, state| {
         app.update(Msg::Job(job, Event::Step { target: target.to_owned(), step, state }));
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::super::app::{App, Tab};
 use super::super::command::TABLE;
@@ -62,6 +62,18 @@ fn two_clicks_open_one_selects_and_heads_sort() {
     assert!(app.images.repositories.descending);
 }
 
+/// Windows, and terminals that were asked for it, tell of both.
+#[test]
+fn letting_go_of_a_key_is_no_second_press() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    let before = app.images.repositories.window.cursor();
+    let event = |kind| Msg::Key(KeyEvent { kind, ..KeyEvent::new(KeyCode::Char('j'), KeyModifiers::NONE) });
+    for kind in [KeyEventKind::Press, KeyEventKind::Release, KeyEventKind::Repeat, KeyEventKind::Release] {
+        app.update(event(kind));
+    }
+    assert_eq!(app.images.repositories.window.cursor(), before + 2);
+}
+
 #[test]
 fn details_scroll_to_their_end_and_no_further() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
@@ -114,7 +126,7 @@ fn a_plan_that_is_out_of_date_is_made_again() {
     let effects = app.start(Box::new(Plan::Verify { repair: false }), Some(Request::Gc));
     assert!(matches!(effects.as_slice(), [Effect::Start(..), Effect::Remember(_)]), "{effects:?}");
     let problem = Problem { message: "the catalog changed".to_owned(), hints: Vec::new(), kind: Kind::Locked };
-    let job = app.next;
+    let job = app.jobs_begun;
     let effects = app.update(Msg::Ended(job, Err(problem)));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Plan(_, Request::Gc))), "{effects:?}");
     assert!(matches!(app.dialogs.last(), Some(Dialog::Planning { because: Some(_), .. })));
@@ -124,7 +136,7 @@ fn a_plan_that_is_out_of_date_is_made_again() {
 fn what_runs_is_remembered_and_what_ended_is_not() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
     app.start(Box::new(Plan::Verify { repair: false }), Some(Request::Update(Vec::new())));
-    let job = app.next;
+    let job = app.jobs_begun;
     let cancelled = Problem { message: "interrupted".to_owned(), hints: Vec::new(), kind: Kind::Interrupted };
     let effects = app.update(Msg::Ended(job, Err(cancelled)));
     assert!(effects.iter().any(|e| matches!(e, Effect::Remember(requests) if requests.is_empty())), "{effects:?}");
