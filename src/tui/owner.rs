@@ -35,6 +35,10 @@ impl Face for Owner {
         &mut self.screen.terminal
     }
 
+    fn hold(&mut self, on: bool) -> io::Result<()> {
+        Screen::hold(on)
+    }
+
     fn copy(&mut self, text: &str) -> io::Result<()> {
         Screen::copy(text)
     }

@@ -53,6 +53,9 @@ pub(super) trait Face {
     /// The terminal.
     fn terminal(&mut self) -> &mut Terminal<Self::Backend>;
 
+    /// Lets the terminal show nothing until a frame is whole, or show it.
+    fn hold(&mut self, on: bool) -> io::Result<()>;
+
     /// Copies a text.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 
@@ -202,9 +205,11 @@ fn draw<F: Face>(app: &App, face: &mut F) -> Result<()>
 where
     <F::Backend as Backend>::Error: Send + Sync + 'static,
 {
+    let words = || "can't draw on the terminal";
+    face.hold(true).context(words)?;
     match face.terminal().draw(|frame| view::draw(app, frame)) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Error::new(Kind::Unexpected, "can't draw on the terminal").caused_by(error)),
+        Ok(_) => face.hold(false).context(words),
+        Err(error) => Err(Error::new(Kind::Unexpected, words()).caused_by(error)),
     }
 }
 

@@ -9,8 +9,11 @@ use std::{panic, thread};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
-use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -60,6 +63,13 @@ impl Screen {
         self.terminal.resize(size.into())
     }
 
+    /// Lets the terminal show nothing until a frame is whole, or show it: synchronised output, which terminals that don't know
+    /// it pass over.
+    pub(super) fn hold(on: bool) -> io::Result<()> {
+        // It is sent with the frame that it begins.
+        if on { queue!(stdout(), BeginSynchronizedUpdate) } else { execute!(stdout(), EndSynchronizedUpdate) }
+    }
+
     /// Copies through the terminal (OSC 52), so that it works over SSH, too.
     pub(super) fn copy(text: &str) -> io::Result<()> {
         execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
@@ -92,6 +102,7 @@ fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = execute!(
             stdout(),
+            EndSynchronizedUpdate,
             DisableBracketedPaste,
             DisableMouseCapture,
             LeaveAlternateScreen,

@@ -41,6 +41,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let columns = usize::from(second.width);
         let mut lines = repositories(insight, look, columns);
         lines.extend(shared(insight, look, columns));
+        // The first heading is level with what is beside it.
+        lines.remove(0);
         scrolled(app, frame, second, lines);
         return;
     }
@@ -132,8 +134,8 @@ fn growth(app: &App, insight: &Insight, columns: usize) -> Vec<Line<'static>> {
     }
     let ago = |at: i64| super::super::cells::age(app.wall.as_second() - at);
     let words = match shown.len() {
-        1 => format!("1 root, {} ago", ago(first.0)),
-        roots => format!("{roots} roots, the first {} ago, the last {} ago", ago(first.0), ago(last.0)),
+        1 => format!("1 root that is kept, {} ago", ago(first.0)),
+        roots => format!("{roots} roots that are kept, the first {} ago, the last {} ago", ago(first.0), ago(last.0)),
     };
     lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
     lines

@@ -16,7 +16,11 @@ fn it_leaves_and_gives_the_terminal_back_and_asks_it_nothing() {
     session.type_in("q");
     assert_eq!(session.end(), 0);
     session.is_given_back();
-    assert!(!session.raw().contains("\x1b[6n"), "it asks where the cursor is");
+    let raw = session.raw();
+    assert!(!raw.contains("\x1b[6n"), "it asks where the cursor is");
+    // Each frame is shown whole, and the last one is not held back.
+    let (begun, last) = (raw.matches("\x1b[?2026h").count(), raw.rfind("\x1b[?2026l"));
+    assert!(begun > 0 && last > raw.rfind("\x1b[?2026h"), "{begun} {last:?}");
 }
 
 #[test]

@@ -25,6 +25,16 @@ pub(crate) struct Terminal {
     _master: Box<dyn MasterPty + Send>,
 }
 
+/// How much of this is whole frames: a terminal with synchronised output shows no half of one.
+pub(crate) fn whole(bytes: &[u8]) -> usize {
+    let last = |of: &[u8]| bytes.windows(of.len()).rposition(|part| part == of);
+    match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+        (Some(begin), None) => begin,
+        (Some(begin), Some(end)) if begin > end => begin,
+        _ => bytes.len(),
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -54,10 +64,16 @@ impl Terminal {
         let to = Arc::clone(&shown);
         thread::spawn(move || {
             let mut bytes = vec![0; 1 << 16];
+            let mut held = Vec::new();
             while let Ok(read @ 1..) = output.read(&mut bytes) {
-                to.0.lock().unwrap().process(&bytes[..read]);
+                held.extend_from_slice(&bytes[..read]);
+                let rest = held.split_off(whole(&held));
+                to.0.lock().unwrap().process(&held);
+                held = rest;
                 to.1.notify_all();
             }
+            to.0.lock().unwrap().process(&held);
+            to.1.notify_all();
         });
         Self { child, input, shown, began, _master: pair.master }
     }

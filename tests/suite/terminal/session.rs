@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use super::emulator::whole;
 use crate::peers::wait_for;
 
 /// A terminal with the program on it.
@@ -44,11 +45,16 @@ impl Session {
         let (into, raw_into) = (Arc::clone(&screen), Arc::clone(&raw));
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
+            let mut held = Vec::new();
             // It ends with the terminal.
             while let Ok(count @ 1..) = output.read(&mut buffer) {
-                into.lock().expect("a lock").process(&buffer[..count]);
                 raw_into.lock().expect("a lock").extend_from_slice(&buffer[..count]);
+                held.extend_from_slice(&buffer[..count]);
+                let rest = held.split_off(whole(&held));
+                into.lock().expect("a lock").process(&held);
+                held = rest;
             }
+            into.lock().expect("a lock").process(&held);
         });
         Self { master: pair.master, child, input, screen, raw }
     }
