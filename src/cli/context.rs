@@ -31,6 +31,9 @@ const LAST_CALLS: Duration = Duration::from_millis(500);
 /// What is said when a job is being stopped.
 const STOPPING: &str = "Stopping; what is verified is kept. Press ^C again to stop at once.";
 
+/// How long an interface waits for another process's plan.
+const PATIENTLY: Duration = Duration::from_hours(24 * 365);
+
 /// What a verb works with.
 pub(super) struct Context {
     /// Flags that all verbs have.
@@ -70,6 +73,14 @@ impl Context {
         self.may_change()?;
         self.make_home()?;
         Engine::open(self.options(profile)?)
+    }
+
+    /// Opens the catalog for somebody who sees what is waited for, and gives up when they want to: jobs of an interface wait for
+    /// each other, too.
+    pub(super) fn open_patiently(&self) -> Result<Arc<Engine>> {
+        self.may_change()?;
+        self.make_home()?;
+        Engine::open(Options { wait: PATIENTLY, ..self.options(None)? })
     }
 
     /// Makes the user's data directory on a machine where no program has needed it yet. A directory that was named is left to

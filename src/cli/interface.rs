@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         return on(context, || context.open_to_read());
     }
     // Where nothing can be written, there is still much to look at.
-    on(context, || context.open(None).or_else(|error| context.open_to_read().map_err(|_| error)))
+    on(context, || context.open_patiently().or_else(|error| context.open_to_read().map_err(|_| error)))
 }
 
 /// Opens the interface on what is opened here, once it is clear that there is a terminal for it.

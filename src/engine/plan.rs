@@ -248,6 +248,8 @@ pub struct RemovePlan {
     pub shared_by: u64,
     /// Bytes that stay because published roots that are kept need them.
     pub kept: u64,
+    /// Those roots, the newest first.
+    pub kept_by: Vec<String>,
 }
 
 /// One image of a [`RemovePlan`].

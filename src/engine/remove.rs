@@ -22,6 +22,9 @@ use crate::unixfs::tree;
 /// How many images that share something are named.
 const NAMED: u64 = 3;
 
+/// So many blobs are looked up in every published root, to name those that keep something; then any one is enough.
+const ASKED: usize = 64;
+
 impl Engine {
     /// Plans to remove these images; a bare name means the whole repository.
     pub fn plan_remove(&self, picks: &[Pick]) -> Result<RemovePlan> {
@@ -68,7 +71,7 @@ impl Engine {
         }
         let ids: Vec<i64> = chosen.into_iter().collect();
         let figures = statistics::images(&reader, &ids)?;
-        plan.kept = kept(&reader, &ids)?;
+        (plan.kept, plan.kept_by) = kept(&reader, &ids)?;
         plan.frees = figures.unique - plan.kept;
         plan.shared = figures.stored - figures.unique;
         (plan.shared_with, plan.shared_by) = statistics::keepers(&reader, &ids, NAMED)?;
@@ -123,25 +126,36 @@ fn removed(repository: &Repository, image: &Image) -> RemovedImage {
     }
 }
 
-/// Bytes of what only these images need in the catalog, and published roots that are kept still have under the images' names.
-fn kept(connection: &Connection, ids: &[i64]) -> Result<u64> {
+/// Bytes of what only these images need in the catalog, and published roots that are kept still have under the images' names;
+/// and these roots.
+fn kept(connection: &Connection, ids: &[i64]) -> Result<(u64, Vec<String>)> {
     let roots = publications::kept_roots(connection)?;
     if roots.is_empty() {
-        return Ok(0);
+        return Ok((0, Vec::new()));
     }
     let mut store = nodes::Nodes::of(connection);
-    let mut bytes = 0;
-    for (repository, blob) in statistics::unique_blobs(connection, ids)? {
+    let (mut bytes, mut keeping) = (0, vec![false; roots.len()]);
+    for (number, (repository, blob)) in statistics::unique_blobs(connection, ids)?.into_iter().enumerate() {
         let row = blobs::by_id(connection, blob)?;
-        for (root, place) in roots.iter().flat_map(|root| [(root, paths::BLOBS), (root, paths::MANIFESTS)]) {
-            let path = format!("{}/{repository}/{place}/{}", paths::NATIVE, row.digest);
-            if tree::lookup(&mut store, root, &path)?.is_some() {
-                bytes += row.size;
-                break;
+        let mut found = false;
+        // Roots that are known to keep something are asked first: one is enough for the bytes.
+        let (known, others): (Vec<usize>, Vec<usize>) = (0..roots.len()).partition(|place| keeping[*place]);
+        for place in known.into_iter().chain(others) {
+            if found && (keeping[place] || number >= ASKED) {
+                continue;
+            }
+            for part in [paths::BLOBS, paths::MANIFESTS] {
+                let path = format!("{}/{repository}/{part}/{}", paths::NATIVE, row.digest);
+                if tree::lookup(&mut store, &roots[place], &path)?.is_some() {
+                    (found, keeping[place]) = (true, true);
+                    break;
+                }
             }
         }
+        bytes += if found { row.size } else { 0 };
     }
-    Ok(bytes)
+    let by = roots.iter().zip(keeping).filter(|(_, keeps)| *keeps).map(|(root, _)| root.cid.to_string());
+    Ok((bytes, by.collect()))
 }
 
 /// `name:tag` or `name@digest`.

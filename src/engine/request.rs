@@ -39,7 +39,7 @@ impl fmt::Display for Source {
 }
 
 /// One image to add.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddRequest {
     /// Where it comes from.
     pub source: Source,

@@ -11,6 +11,7 @@ use super::dialog::palette::Palette;
 use super::dialog::prompt::{Prompt, Purpose};
 use super::effect::Effect;
 use super::problem::Problem;
+use super::serving::Serving;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
@@ -22,6 +23,9 @@ use crate::text::nearest;
 
 /// A small image that everyone may pull.
 const EXAMPLE: &str = "docker.io/library/hello-world:latest";
+
+/// Where roots are found.
+const OF_ROOTS: &str = "The history in the view Publish shows them.";
 
 /// Carries a command out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
@@ -108,7 +112,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Palette | Command::Help => {
             let help = command == Command::Help;
             let history = if help { &[] } else { app.remembered.typed() };
-            let palette = Palette::new(&app.keymap, app.contexts(), help, history);
+            let palette = Palette::new(&app.keymap, app.contexts(), help, app.read_only.is_some(), history);
             app.dialogs.push(Dialog::Palette(palette));
             Vec::new()
         }
@@ -143,8 +147,7 @@ fn ask(app: &mut App, plan: Plan) -> Vec<Effect> {
 fn filter(app: &mut App) -> Vec<Effect> {
     let text = match app.tab {
         Tab::Images if app.images.level == Level::Details => {
-            let text = app.images.search.clone();
-            app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Search, &text)));
+            app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Search, "")));
             return Vec::new();
         }
         Tab::Images => app.images.filter().to_owned(),
@@ -176,7 +179,7 @@ fn with_picks(app: &mut App, request: impl FnOnce(Vec<Pick>) -> Request) -> Vec<
 fn allow(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
     if !row.private {
-        let words = format!("{} is not private: it is published already", row.name);
+        let words = format!("{} is not private: whatever is published has it", row.name);
         app.hint(words);
         return Vec::new();
     }
@@ -194,18 +197,28 @@ fn copies(app: &App) -> Vec<Item> {
         let line = app.log.current().map(super::state::log::Line::text_with_job);
         return line.map(|value| Item { key: 'l', title: "line".to_owned(), value }).into_iter().collect();
     }
-    let host = app.overview.as_ref().and_then(|overview| overview.name.clone());
+    // What is served here can be pulled at once; else by the name that is published.
+    let (host, flags) = match &app.serving {
+        Serving::At(url) => {
+            let plain = url.strip_prefix("http://");
+            let host = plain.or_else(|| url.strip_prefix("https://")).map(|host| host.trim_end_matches('/').to_owned());
+            (host, if plain.is_some() { "--tls-verify=false " } else { "" })
+        }
+        _ => (app.overview.as_ref().and_then(|overview| overview.name.clone()), ""),
+    };
     let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
     let with_host = |name: &str| host.as_ref().map_or_else(|| name.to_owned(), |host| format!("{host}/{name}"));
     if let Some(image) = app.images.image() {
         let reference = with_host(&super::state::images::named(image));
-        return vec![
+        let mut items = vec![
             item('r', "reference", reference.clone()),
             item('d', "digest", image.digest.to_string()),
             item('c', "CID", image.cid.clone()),
             item('i', "ipfs:// URL", format!("ipfs://{}", image.cid)),
-            item('p', "pull command", format!("podman pull {reference}")),
         ];
+        // Without a host it would be no command that works.
+        items.extend(host.is_some().then(|| item('p', "pull command", format!("podman pull {flags}{reference}"))));
+        return items;
     }
     let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
     let mut items = vec![item('r', "reference", with_host(&row.name))];
@@ -312,12 +325,34 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
 }
 
 /// Verbs of the command line that the palette takes.
-const VERBS: [&str; 10] = ["add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "verify", "quit"];
+const VERBS: [&str; 15] = [
+    "add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "rollback", "allow", "verify", "serve",
+    "list", "history", "quit",
+];
+/// Verbs of the command line that make files, or are for somebody who has no interface before them.
+const ELSEWHERE: [&str; 16] = [
+    "client",
+    "completions",
+    "config",
+    "demo",
+    "diff",
+    "doctor",
+    "export",
+    "import",
+    "man",
+    "restore",
+    "root",
+    "show",
+    "stats",
+    "target",
+    "help",
+    "version",
+];
 
 /// Whether this begins with a verb that is one here.
 pub(super) fn is_verb(text: &str) -> bool {
     let verb = text.split(' ').next().unwrap_or(text);
-    VERBS.contains(&verb) || matches!(verb, "check" | "q")
+    VERBS.contains(&verb) || ELSEWHERE.contains(&verb) || matches!(verb, "check" | "q")
 }
 
 /// A verb of the command line that was typed into the palette.
@@ -339,15 +374,43 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             Ok(picks) => return app.start(Box::new(Plan::Check(picks)), None),
             Err(error) => Err(error.into()),
         },
+        "rollback" => match rest.split_whitespace().next().map(str::parse) {
+            Some(Ok(root)) => Ok(Request::Publish(PublishRequest {
+                root: Some(root),
+                targets: rest.split_whitespace().skip(1).map(str::to_owned).collect(),
+                ..PublishRequest::default()
+            })),
+            Some(Err(_)) => Err(Error::new(Kind::Usage, "that is no CID of a root").hint(OF_ROOTS).into()),
+            None => Err(Error::new(Kind::Usage, "`rollback` needs the CID of a root").hint(OF_ROOTS).into()),
+        },
+        "allow" => {
+            let allowed = !rest.split_whitespace().any(|word| word == "--revoke");
+            let names = rest.split_whitespace().filter(|word| *word != "--revoke");
+            match names.map(str::parse).collect::<Result<Vec<Pick>, Error>>() {
+                Ok(repositories) if repositories.is_empty() => {
+                    Err(Error::new(Kind::Usage, "`allow` needs the name of a repository").into())
+                }
+                Ok(repositories) => return ask(app, Plan::Allow { repositories, allowed }),
+                Err(error) => Err(error.into()),
+            }
+        }
+        "serve" => return serving::turn(app),
+        "list" => return act(app, Command::Images),
+        "history" => return act(app, Command::Publish),
         "verify" => return ask(app, Plan::Verify { repair: rest.contains("--repair") }),
         "quit" | "q" => return act(app, Command::Quit),
+        verb if ELSEWHERE.contains(&verb) => {
+            let error = Error::new(Kind::Usage, format!("`{verb}` is done in a shell: `roadstead {verb} …`"));
+            Err(error.hint("A second shell, or this one after `ctrl-z`, works on the same catalog.").into())
+        }
         _ => {
             let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
             Err(match nearest(verb, VERBS) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
                 None => error
                     .hint(
-                        "Type add, remove, update, outdated, undo, redo, gc, publish or verify, with what it is about.",
+                        "Type add, remove, update, outdated, undo, redo, gc, publish, rollback, allow or verify, with what it \
+                         is about.",
                     )
                     .into(),
             })

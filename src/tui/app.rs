@@ -19,7 +19,7 @@ use super::state::publish::Publish;
 use super::state::standings::Standings;
 use super::state::stats::Stats;
 use super::theme::Theme;
-use super::work::JobId;
+use super::work::{JobId, Request};
 use crate::engine::browse::Overview;
 use crate::error::Kind;
 
@@ -170,6 +170,8 @@ pub struct App {
     pub(super) stale: bool,
     /// This machine was looked at, or is being.
     pub(super) looked: bool,
+    /// Requests that were cut the last time, and that nobody has decided about.
+    pub(super) cut: Vec<Request>,
     /// How many requests are noted outside as running.
     pub(super) noted: usize,
     /// The next number of a question, plan or job.
@@ -196,6 +198,7 @@ impl App {
             environment: None,
             waits: None,
             looked: false,
+            cut: Vec::new(),
             noted: 0,
             look: beginning.look,
             theme: beginning.theme,
@@ -311,7 +314,10 @@ impl App {
             .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
             .filter(|(entry, _)| self.tab != Tab::Publish || self.publish.offers(entry.command))
             .collect();
-        commands.sort_by_key(|(entry, _)| entry.footer);
+        // What is marked is marked for these.
+        let marked = self.tab == Tab::Images && self.images.marked().0 > 0;
+        let first = |command| marked && matches!(command, Command::Remove | Command::Update | Command::Mark);
+        commands.sort_by_key(|(entry, _)| (!first(entry.command), entry.footer));
         commands.iter().map(|(entry, keys)| (entry.command, keys[0].short())).collect()
     }
 

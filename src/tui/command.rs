@@ -25,6 +25,22 @@ pub enum Context {
     Log,
 }
 
+impl Context {
+    /// What it is called where it is told of a key that is none here.
+    pub fn place(self) -> Option<&'static str> {
+        match self {
+            Self::Everywhere | Self::List | Self::First => None,
+            Self::Repositories => Some("the list of repositories"),
+            Self::Tags => Some("a list of tags"),
+            Self::Details => Some("the details of an image"),
+            Self::Jobs => Some("Jobs"),
+            Self::Publish => Some("Publish"),
+            Self::Stats => Some("Stats"),
+            Self::Log => Some("Log"),
+        }
+    }
+}
+
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the table says what each is")]
@@ -351,7 +367,7 @@ pub const TABLE: &[Entry] = &[
     ),
     entry(Command::Images, "images", &["1"], "images", "Show the images", &[Everywhere], 0),
     entry(Command::Jobs, "jobs", &["2"], "jobs", "Show what is running and what ended", &[Everywhere], 0),
-    entry(Command::Publish, "targets", &["3"], "publish", "Show the targets and what was published", &[Everywhere], 0),
+    entry(Command::Publish, "targets", &["3"], "targets", "Show the targets and what was published", &[Everywhere], 0),
     entry(Command::Stats, "stats", &["4"], "stats", "Show the registry in figures", &[Everywhere], 0),
     entry(Command::Log, "log", &["5"], "log", "Show what happened", &[Everywhere], 0),
     entry(Command::NextView, "next-view", &["tab"], "next view", "Show the next view", &[Everywhere], 0),

@@ -35,6 +35,10 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         Dialog::Add(add) => adding::key(app, add, key),
         Dialog::Cut(requests) => match key.code {
             KeyCode::Enter | KeyCode::Char('y') => requests.into_iter().flat_map(|request| app.plan(request)).collect(),
+            KeyCode::Char('f') => {
+                app.cut.clear();
+                app.remember().into_iter().collect()
+            }
             KeyCode::Esc | KeyCode::Char('n' | 'q') => Vec::new(),
             _ => {
                 app.dialogs.push(Dialog::Cut(requests));
@@ -80,15 +84,11 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             }
         },
         Dialog::Message { title, rows, scroll } => {
-            let last = u16::try_from(rows.len().saturating_sub(1)).unwrap_or(u16::MAX);
-            let scroll = match key.code {
-                KeyCode::Down | KeyCode::Char('j') => scroll.saturating_add(1),
-                KeyCode::Up | KeyCode::Char('k') => scroll.saturating_sub(1),
-                KeyCode::PageDown => scroll.saturating_add(10),
-                KeyCode::PageUp => scroll.saturating_sub(10),
-                _ => return Vec::new(),
-            };
-            app.dialogs.push(Dialog::Message { title, rows, scroll: scroll.min(last) });
+            let dialog = Dialog::Message { title, rows, scroll };
+            let Some(moved) = scrolled(app, &dialog, scroll, key) else { return Vec::new() };
+            if let Dialog::Message { title, rows, .. } = dialog {
+                app.dialogs.push(Dialog::Message { title, rows, scroll: moved });
+            }
             Vec::new()
         }
         Dialog::Leave => match key.code {
@@ -103,7 +103,33 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
-fn confirmed(app: &mut App, mut confirm: Box<confirm::Confirm>, key: KeyEvent) -> Vec<Effect> {
+/// Where a key scrolls a dialog that is text, if it does.
+fn scrolled(app: &App, dialog: &Dialog, scroll: u16, key: KeyEvent) -> Option<u16> {
+    let (end, page) = super::view::dialog_reach(app, dialog);
+    let scroll = scroll.min(end);
+    let moved = match key.code {
+        KeyCode::Down | KeyCode::Char('j') => scroll.saturating_add(1),
+        KeyCode::Up | KeyCode::Char('k') => scroll.saturating_sub(1),
+        KeyCode::PageDown | KeyCode::Char(' ') => scroll.saturating_add(page),
+        KeyCode::PageUp => scroll.saturating_sub(page),
+        KeyCode::Home | KeyCode::Char('g') => 0,
+        KeyCode::End | KeyCode::Char('G') => end,
+        _ => return None,
+    };
+    Some(moved.min(end))
+}
+
+fn confirmed(app: &mut App, confirm: Box<confirm::Confirm>, key: KeyEvent) -> Vec<Effect> {
+    let early = app.now < confirm.answers_from;
+    let scroll = confirm.scroll;
+    let dialog = Dialog::Confirm(confirm);
+    let moved = scrolled(app, &dialog, scroll, key);
+    let Dialog::Confirm(mut confirm) = dialog else { return Vec::new() };
+    if early || moved.is_some() {
+        confirm.scroll = moved.unwrap_or(scroll);
+        app.dialogs.push(Dialog::Confirm(confirm));
+        return Vec::new();
+    }
     match confirm.key(key) {
         Answer::Yes if confirm.described.nothing.is_some() => Vec::new(),
         Answer::Yes => {

@@ -181,6 +181,14 @@ impl Keymap {
         narrow.or_else(|| applying().next()).map(|(entry, _)| entry.command)
     }
 
+    /// Where a key does something that does nothing here, in words.
+    pub fn elsewhere(&self, key: Key) -> Option<String> {
+        let (entry, _) = self.keys.iter().find(|(_, keys)| keys.contains(&key))?;
+        let places: Vec<&str> = entry.contexts.iter().filter_map(|context| context.place()).collect();
+        let places = places.join(", ");
+        (!places.is_empty()).then(|| format!("`{}` ({}) does something in {places}", key.short(), entry.id))
+    }
+
     /// The key that is shown for a command.
     pub fn key(&self, command: Command) -> Option<Key> {
         self.keys.iter().find(|(entry, _)| entry.command == command).and_then(|(_, keys)| keys.first().copied())

@@ -25,6 +25,7 @@ use crate::engine::Engine;
 use crate::engine::browse::{Part, Rows};
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
+use crate::engine::publish::plan::TargetOutcome;
 use crate::engine::target::{Internet, TargetChange, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 
@@ -379,7 +380,13 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
             engine.apply_gc(&plan, job).await?;
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)
         }
-        Plan::Publish(plan) => Outcome::Published(engine.apply_publish(&plan, places.as_ref(), job).await?),
+        Plan::Publish(mut plan) => {
+            // Whoever could not be planned has nothing, and is not forgotten because the others have it.
+            let failed = std::mem::take(&mut plan.failed);
+            let mut outcome = engine.apply_publish(&plan, places.as_ref(), job).await?;
+            outcome.targets.extend(failed.into_iter().map(TargetOutcome::of_failed));
+            Outcome::Published(outcome)
+        }
         Plan::Check(picks) => Outcome::Checked(engine.outdated(&picks, job).await?),
         Plan::Verify { repair } => Outcome::Verified(engine.verify(repair, job).await?),
         Plan::Allow { repositories, allowed } => Outcome::Allowed(engine.allow(&repositories, allowed, job).await?),

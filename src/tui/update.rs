@@ -24,6 +24,9 @@ use crate::engine::target::Trial;
 use crate::engine::view::Standing as Currency;
 use crate::error::Kind;
 
+/// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.
+const HASTE: Duration = Duration::from_millis(700);
+
 impl App {
     /// Applies one message.
     pub fn update(&mut self, message: Msg) -> Vec<Effect> {
@@ -68,10 +71,13 @@ impl App {
             Msg::Planned(ticket, planned) => self.planned(ticket, planned),
             Msg::Rested(number) => adding::rested(self, number),
             Msg::Cut(requests) => {
-                if !requests.is_empty() {
-                    self.dialogs.push(Dialog::Cut(requests));
+                if requests.is_empty() {
+                    return Vec::new();
                 }
-                Vec::new()
+                self.cut.clone_from(&requests);
+                self.dialogs.push(Dialog::Cut(requests));
+                // Until somebody decides they are what was cut, whatever becomes of this program.
+                self.remember().into_iter().collect()
             }
             Msg::Job(id, event) => {
                 self.follow(id, &event);
@@ -123,7 +129,13 @@ impl App {
         }
         match command {
             Some(command) => act::act(self, command),
-            None => Vec::new(),
+            None => {
+                // A key that does something elsewhere is no key that does nothing.
+                if let Some(words) = self.keymap.elsewhere(Key::from(key)) {
+                    self.hint(words);
+                }
+                Vec::new()
+            }
         }
     }
 
@@ -244,6 +256,7 @@ impl App {
         let waiting = |dialog: &Dialog| matches!(dialog, Dialog::Planning { ticket: of, .. } if *of == ticket);
         let Some(place) = self.dialogs.iter().position(waiting) else { return Vec::new() };
         let Dialog::Planning { request, because, .. } = self.dialogs.remove(place) else { return Vec::new() };
+        let mut effects = Vec::new();
         match planned {
             Err(problem) => self.complain(problem),
             Ok(plan) => {
@@ -254,7 +267,16 @@ impl App {
                     update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
                 }
                 let pulls = describe::pulls(&plan, &self.jobs.quotas);
-                let confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
+                let by_itself = because.is_some();
+                let mut confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
+                if by_itself {
+                    confirm.answers_from = self.now + HASTE;
+                }
+                if confirm.described.nothing.is_some() {
+                    // There is nothing left of what was cut.
+                    self.cut.retain(|cut| confirm.request.as_ref() != Some(cut));
+                    effects.extend(self.remember());
+                }
                 match &confirm.described.nothing {
                     // With failures there is something to read.
                     Some(nothing) if !nothing.is_empty() => self.hint(nothing.clone()),
@@ -263,7 +285,7 @@ impl App {
                 }
             }
         }
-        Vec::new()
+        effects
     }
 
     /// Runs a plan as a job.
@@ -275,6 +297,7 @@ impl App {
         let title = plan.title();
         self.note(log::Level::Info, Some(id), format!("{title} begins"));
         let request = request.or_else(|| plan.again());
+        self.cut.retain(|cut| request.as_ref() != Some(cut));
         self.jobs.begin(id, title, request);
         self.images.clear_marks();
         let mut effects = vec![Effect::Start(id, plan)];
@@ -283,8 +306,9 @@ impl App {
     }
 
     /// What runs is remembered outside: what is cut by a kill is offered again at the next start.
-    fn remember(&mut self) -> Option<Effect> {
-        let requests: Vec<Request> = self.jobs.running().filter_map(|job| job.request.clone()).collect();
+    pub(super) fn remember(&mut self) -> Option<Effect> {
+        let running = self.jobs.running().filter_map(|job| job.request.clone());
+        let requests: Vec<Request> = running.chain(self.cut.iter().cloned()).collect();
         if requests.is_empty() && self.noted == 0 {
             return None;
         }
@@ -356,7 +380,8 @@ impl App {
                     && self.read_only.is_none()
                 {
                     let damaged = crate::text::count(verified.damaged.len() as u64, "blob is", "blobs are");
-                    let confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);
+                    let mut confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);
+                    confirm.answers_from = self.now + HASTE;
                     let because = Some(format!("{damaged} not what the catalog says."));
                     self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
                 }

@@ -17,7 +17,7 @@ use crate::engine::view::{Currency, Verified};
 pub type JobId = u64;
 
 /// What a plan is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Mirror images.
     Add(Vec<AddRequest>),
@@ -147,6 +147,24 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What it is about, where its title only says how many that are: the first few.
+    pub fn about(&self) -> Vec<String> {
+        const NAMED: usize = 5;
+        let names: Vec<String> = match self {
+            Self::Add(requests) => requests.iter().map(|request| request.source.to_string()).collect(),
+            Self::Update(picks) | Self::Remove(picks) => picks.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
+        if names.len() < 2 {
+            return Vec::new();
+        }
+        let more = names.len().saturating_sub(NAMED);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        names.into_iter().take(NAMED).chain(more).collect()
+    }
+}
+
 impl Plan {
     /// What its job is called.
     pub fn title(&self) -> String {
@@ -166,7 +184,8 @@ impl Plan {
             Self::Undo(plan) => format!("undo {} {}", plan.verb, plan.summary),
             Self::Redo(plan) => format!("redo {} {}", plan.verb, plan.summary),
             Self::Gc(_) => "gc".to_owned(),
-            Self::Publish(plan) if plan.rollback => format!("roll back to {}", plan.root),
+            // The outcome says to which root.
+            Self::Publish(plan) if plan.rollback => "roll back".to_owned(),
             Self::Publish(_) => "publish".to_owned(),
             Self::Forget(plan) => match plan.roots.as_slice() {
                 [one] => format!("forget {}", one.root),

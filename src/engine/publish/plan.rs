@@ -12,7 +12,7 @@ use crate::image::Digest;
 use crate::naming::{Atomicity, TxtSet};
 
 /// What is asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishRequest {
     /// Names of targets; none: all of them.
     pub targets: Vec<String>,
@@ -208,6 +208,21 @@ pub struct TargetOutcome {
     pub notes: Vec<String>,
     /// What failed, and at which step.
     pub failure: Option<(Step, Error)>,
+}
+
+impl TargetOutcome {
+    /// A target that could not be planned, and got nothing.
+    pub fn of_failed(failed: FailedTarget) -> Self {
+        Self {
+            name: failed.name,
+            root: None,
+            blocks: 0,
+            sent: 0,
+            unpinned: Vec::new(),
+            notes: Vec::new(),
+            failure: Some((Step::HandOver, failed.error)),
+        }
+    }
 }
 
 /// How a publication came out.

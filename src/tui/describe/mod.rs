@@ -1,7 +1,7 @@
 //! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
 
 use super::work::{Outcome, Plan};
-use crate::engine::plan::{AddPlan, Change, FailedRequest, GcPlan, RemovePlan};
+use crate::engine::plan::{AddPlan, Change, FailedRequest, GcPlan, RemovePlan, RemovedImage};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
 use crate::text::{bytes, count};
@@ -12,6 +12,9 @@ mod pulls;
 pub use publication::{brief, difference, hints, repository, trial};
 use publication::{publish, published};
 pub use pulls::pulls;
+
+/// Names that are told in a line.
+const IN_A_LINE: usize = 4;
 
 /// What a line of a dialog means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +61,8 @@ pub fn plan(plan: &Plan) -> Described {
         Plan::Add(plan) => add(plan, "Add", "add"),
         Plan::Update(plan) => add(plan, "Update", "update"),
         Plan::Remove(plan) => remove(plan),
-        Plan::Undo(plan) => undo(plan, "undo", "as before"),
-        Plan::Redo(plan) => undo(plan, "redo", "comes"),
+        Plan::Undo(plan) => undo(plan, "undo", "comes back"),
+        Plan::Redo(plan) => undo(plan, "redo", "comes back"),
         Plan::Gc(plan) => gc(plan),
         Plan::Publish(plan) => publish(plan),
         Plan::Verify { repair } => Described {
@@ -166,46 +169,84 @@ fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
     Described { title, rows, verb, destroys: false, nothing }
 }
 
+/// Images of a repository beyond which they are counted instead of listed.
+const LISTED: usize = 12;
+
+/// What becomes of the disk first, then the images: many of them are a line a repository.
 fn remove(plan: &RemovePlan) -> Described {
-    let mut rows: Vec<Row> = plan
-        .images
-        .iter()
-        .map(|image| {
-            let note = if image.attached { ", attached" } else { "" };
-            row(Role::Name, format!("{}  {}{note}", image.image, bytes(image.logical)))
-        })
-        .collect();
-    rows.extend(plan.repositories.iter().map(|name| row(Role::Text, format!("and with it the repository {name}"))));
-    if plan.kept > 0 {
-        rows.push(row(
-            Role::Text,
-            format!("{} stay because published roots that are kept here need them.", bytes(plan.kept)),
-        ));
-    }
-    rows.push(row(
+    let mut rows = vec![row(
         Role::Text,
-        match (plan.frees, plan.shared) {
-            (0, 0) => "No disk space becomes free.".to_owned(),
-            (0, shared) => format!("No disk space becomes free: others share {} of it.", bytes(shared)),
-            (frees, 0) => format!("`gc` can free {} then.", bytes(frees)),
-            (frees, shared) => {
-                format!("`gc` can free {} then; {} stay because others share them.", bytes(frees), bytes(shared))
-            }
+        match plan.frees {
+            0 => "No disk space becomes free.".to_owned(),
+            frees => format!("`gc` can free {} then.", bytes(frees)),
         },
-    ));
-    if !plan.shared_with.is_empty() {
+    )];
+    if plan.shared > 0 {
         let more = plan.shared_by.saturating_sub(plan.shared_with.len() as u64);
         let more = if more > 0 { format!(" and {} more", count(more, "image", "images")) } else { String::new() };
-        rows.push(row(Role::Dim, format!("  shared with {}{more}", plan.shared_with.join(", "))));
+        let with = if plan.shared_with.is_empty() { "others".to_owned() } else { plan.shared_with.join(", ") };
+        rows.push(row(Role::Text, format!("{} stay: they are shared with {with}{more}.", bytes(plan.shared))));
+    }
+    if plan.kept > 0 {
+        let more = plan.kept_by.len().saturating_sub(IN_A_LINE);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let roots: Vec<&str> = plan.kept_by.iter().take(IN_A_LINE).map(String::as_str).collect();
+        let words = if plan.kept_by.len() == 1 { "the published root" } else { "the published roots" };
+        let need = if plan.kept_by.len() == 1 { "needs" } else { "need" };
+        rows.push(row(
+            Role::Text,
+            format!("{} stay: {words} {}{more} {need} them.", bytes(plan.kept), roots.join(", ")),
+        ));
     }
     rows.push(row(Role::Dim, "It can be undone until `gc` runs."));
-    let title = format!("Remove {}?", count(plan.images.len() as u64, "image", "images"));
-    Described { title, rows, verb: "remove", destroys: true, nothing: None }
+    rows.push(row(Role::Text, String::new()));
+    let name = |image: &str| image.split(['@', ':']).next().unwrap_or(image).to_owned();
+    let mut groups: Vec<(String, Vec<&RemovedImage>)> = Vec::new();
+    for image in &plan.images {
+        // A port in a published name is written with an underscore, so a colon begins the tag.
+        let name = name(&image.image);
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, images)) => images.push(image),
+            None => groups.push((name, vec![image])),
+        }
+    }
+    let many = plan.images.len() > LISTED;
+    let others = plan.repositories.iter().filter(|name| !groups.iter().any(|(known, _)| known == *name));
+    let others: Vec<Row> = others.map(|name| row(Role::Text, format!("and with it the repository {name}"))).collect();
+    for (name, images) in groups {
+        let whole = if plan.repositories.contains(&name) { ", and with it the repository" } else { "" };
+        if many && images.len() > 1 {
+            let logical = images.iter().map(|image| image.logical).sum();
+            let number = number_of(&images);
+            rows.push(row(Role::Name, format!("{name}  {number}, {}{whole}", bytes(logical))));
+            continue;
+        }
+        let last = images.len() - 1;
+        for (place, image) in images.into_iter().enumerate() {
+            let note = if image.attached { ", attached" } else { "" };
+            let whole = if place == last { whole } else { "" };
+            rows.push(row(Role::Name, format!("{}  {}{note}{whole}", image.image, bytes(image.logical))));
+        }
+    }
+    rows.extend(others);
+    let all: Vec<&RemovedImage> = plan.images.iter().collect();
+    Described { title: format!("Remove {}?", number_of(&all)), rows, verb: "remove", destroys: true, nothing: None }
+}
+
+/// So many images, and what came along with them.
+fn number_of(images: &[&RemovedImage]) -> String {
+    let attached = images.iter().filter(|image| image.attached).count() as u64;
+    let own = count(images.len() as u64 - attached, "image", "images");
+    match attached {
+        0 => own,
+        attached if attached == images.len() as u64 => format!("{attached} attached"),
+        attached => format!("{own} and {attached} attached"),
+    }
 }
 
 fn undo(plan: &UndoPlan, verb: &'static str, comes: &str) -> Described {
     let returns = plan.returns.iter().map(|image| row(Role::Good, format!("{}  {comes}", image.image)));
-    let goes = plan.goes.iter().map(|image| row(Role::Danger, format!("{}  goes", image.image)));
+    let goes = plan.goes.iter().map(|image| row(Role::Danger, format!("{}  goes away", image.image)));
     Described {
         title: format!("{}{} `{} {}`?", verb[..1].to_uppercase(), &verb[1..], plan.verb, plan.summary),
         rows: returns.chain(goes).collect(),
@@ -285,7 +326,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             (format!("{} up to date, {stale} stale", count(current, "image", "images")), failed.collect())
         }
         Outcome::Published(outcome) => published(outcome),
-        Outcome::Allowed(names) => (names.join(", "), Vec::new()),
+        Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),
         Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
         Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),
         Outcome::TargetSaved(name) => (format!("{name} is saved; `t` tries it"), Vec::new()),

@@ -43,8 +43,12 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
             format!("Private upstream, and left out: {names}. `:allow` in the list of repositories lets one in."),
         ));
     }
-    let nothing = plan.is_done().then(|| {
-        if plan.targets.is_empty() {
+    let can_run = plan.targets.iter().any(|target| !plan.is_done_at(target));
+    let nothing = (!can_run).then(|| {
+        if !plan.failed.is_empty() {
+            // What failed is to be read.
+            String::new()
+        } else if plan.targets.is_empty() {
             "There is no target to publish to: `:target-add` sets one up".to_owned()
         } else if let [only] = plan.targets.as_slice() {
             format!("Nothing to publish: {} has this root, and its names point to it", only.target.name)
@@ -54,6 +58,7 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
     });
     let verb = if plan.rollback { "roll back" } else { "publish" };
     let title = match (plan.rollback, plan.targets.len()) {
+        _ if !can_run && !plan.failed.is_empty() => "Nothing can be published".to_owned(),
         (true, 1) => "Roll back?".to_owned(),
         (true, many) => format!("Roll back at {many} targets?"),
         (false, 0 | 1) => "Publish?".to_owned(),

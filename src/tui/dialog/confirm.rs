@@ -1,5 +1,7 @@
 //! A plan that asks whether it is to be run. The key that asked is not the key that answers where something is taken away.
 
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::describe::{self, Described, Role, Row};
@@ -16,6 +18,8 @@ pub struct Confirm {
     pub described: Described,
     /// How far it is scrolled.
     pub scroll: u16,
+    /// It came up by itself, and takes answers from this time on: a key that was meant for what was there before is none.
+    pub answers_from: Duration,
 }
 
 /// What a key means to it.
@@ -33,7 +37,7 @@ impl Confirm {
     /// A dialog about a plan.
     pub fn new(plan: Box<Plan>, request: Option<Request>) -> Self {
         let described = describe::plan(&plan);
-        Self { plan, request, described, scroll: 0 }
+        Self { plan, request, described, scroll: 0, answers_from: Duration::ZERO }
     }
 
     /// Says this, too.
@@ -66,18 +70,8 @@ impl Confirm {
         match key.code {
             KeyCode::Enter if !self.described.destroys => Answer::Yes,
             KeyCode::Char('y') => Answer::Yes,
-            KeyCode::Down | KeyCode::Char('j') => self.scrolled(1),
-            KeyCode::Up | KeyCode::Char('k') => self.scrolled(-1),
-            KeyCode::PageDown => self.scrolled(10),
-            KeyCode::PageUp => self.scrolled(-10),
             KeyCode::Enter | KeyCode::Esc | KeyCode::Char('n' | 'q') => Answer::No,
             _ => Answer::Stay,
         }
-    }
-
-    fn scrolled(&mut self, rows: i32) -> Answer {
-        let last = u16::try_from(self.described.rows.len()).unwrap_or(u16::MAX);
-        self.scroll = u16::try_from(i32::from(self.scroll) + rows).unwrap_or(0).min(last);
-        Answer::Stay
     }
 }

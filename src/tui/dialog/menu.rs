@@ -46,6 +46,10 @@ impl Menu {
             KeyCode::Enter => {
                 return self.items.get(self.cursor).cloned().map_or(Choice::Closed, Choice::Chosen);
             }
+            // Vi's keys, unless something is called so.
+            KeyCode::Char(letter @ ('j' | 'k')) if !self.items.iter().any(|item| item.key == letter) => {
+                self.cursor = if letter == 'j' { (self.cursor + 1).min(last) } else { self.cursor.saturating_sub(1) };
+            }
             KeyCode::Char(letter) => {
                 if let Some(item) = self.items.iter().find(|item| item.key == letter) {
                     return Choice::Chosen(item.clone());

@@ -42,11 +42,16 @@ pub enum Choice {
 }
 
 impl Palette {
-    /// All commands that apply where these contexts are; with what was typed before, newest last.
-    pub fn new(keymap: &Keymap, contexts: &[Context], help: bool, history: &[String]) -> Self {
+    /// All commands that apply where these contexts are, without those that change something where only looking is allowed; with
+    /// what was typed before, newest last.
+    pub fn new(keymap: &Keymap, contexts: &[Context], help: bool, only_looks: bool, history: &[String]) -> Self {
         let keys =
             |keys: &[super::super::keymap::Key]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let all: Vec<_> = keymap.applying(contexts).map(|(entry, of)| (entry, keys(of))).collect();
+        let all: Vec<_> = keymap
+            .applying(contexts)
+            .filter(|(entry, _)| !only_looks || !entry.command.changes())
+            .map(|(entry, of)| (entry, keys(of)))
+            .collect();
         Self {
             field: TextField::default(),
             help,
@@ -140,6 +145,11 @@ impl Palette {
             self.found.clone_from(&self.all);
             return;
         }
+        // What is said with a verb is not a command's name.
+        if typed.contains(' ') {
+            self.found.clear();
+            return;
+        }
         let mut matcher = Matcher::new(Config::DEFAULT);
         let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
         let mut buffer = Vec::new();
@@ -148,14 +158,13 @@ impl Palette {
             let (entry, keys) = row;
             // A key is found by itself, a command by its name before what it does.
             let by_key = keys.split(' ').any(|key| key == typed) || entry.id == typed;
-            let name = format!("{} {}", entry.title, entry.id);
+            let mut named = |name| pattern.score(Utf32Str::new(name, &mut buffer), &mut matcher);
             let score = if by_key {
                 Some(u32::MAX)
             } else {
-                pattern
-                    .score(Utf32Str::new(&name, &mut buffer), &mut matcher)
-                    .map(|score| score + 1000)
-                    .or_else(|| pattern.score(Utf32Str::new(entry.explanation, &mut buffer), &mut matcher))
+                // In a sentence any letters are found somewhere, so a part of it has to be typed as it is.
+                let told = || entry.explanation.to_lowercase().contains(&typed.to_lowercase()).then_some(1);
+                named(entry.id).max(named(entry.title)).map(|score| score + 1000).or_else(told)
             };
             scored.extend(score.map(|score| (score, row)));
         }
@@ -178,7 +187,7 @@ mod tests {
     #[test]
     fn a_command_is_found_by_name_by_key_and_by_what_it_does() {
         let keymap = Keymap::default();
-        let new = || Palette::new(&keymap, &[Context::Repositories, Context::List], false, &[]);
+        let new = || Palette::new(&keymap, &[Context::Repositories, Context::List], false, false, &[]);
         assert_eq!(type_in(&mut new(), "publ"), Choice::Command(Command::PublishAll));
         assert_eq!(type_in(&mut new(), "R"), Choice::Command(Command::UpdateAll));
         assert_eq!(type_in(&mut new(), "reclaim"), Choice::Command(Command::Gc));
@@ -188,7 +197,7 @@ mod tests {
     #[test]
     fn above_the_first_command_is_what_was_typed_before() {
         let history = ["add redis:7", "gc", "add nginx:1"].map(str::to_owned);
-        let mut palette = Palette::new(&Keymap::default(), &[Context::List], false, &history);
+        let mut palette = Palette::new(&Keymap::default(), &[Context::List], false, false, &history);
         let mut press = |code| palette.key(KeyEvent::new(code, KeyModifiers::NONE));
         press(KeyCode::Down);
         press(KeyCode::Up);

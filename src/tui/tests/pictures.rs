@@ -157,6 +157,7 @@ fn plans() {
         frees: 88 << 20,
         shared: 120 << 20,
         kept: 3 << 20,
+        kept_by: vec!["bafybeibg5lk6zwocwq4x7cmjuwdpiuy4dmkzcpxvqzoi3xfz2zh2i6w6lm".to_owned()],
         shared_with: vec!["library/redis:7".to_owned()],
         shared_by: 1,
     };

@@ -16,6 +16,7 @@ use super::super::state::images::Level;
 use super::super::work::{Plan, Request};
 use super::world::{Content, picture, press, settle, settled};
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::plan::GcPlan;
 use crate::error::Kind;
 
 fn click(app: &mut App, column: u16, row: u16, at: u64) {
@@ -221,4 +222,46 @@ fn an_interface_that_only_looks_refuses_every_change_with_words() {
     let (app, effects) = looking("V enter");
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "looking is allowed");
     assert!(!refused(&app));
+}
+
+#[test]
+fn what_was_cut_is_offered_until_somebody_decides() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    let cut = vec![Request::Update(Vec::new())];
+    let remembered = |effects: &[Effect]| {
+        effects.iter().rev().find_map(|effect| match effect {
+            Effect::Remember(requests) => Some(requests.len()),
+            _ => None,
+        })
+    };
+    assert_eq!(remembered(&app.update(Msg::Cut(cut.clone()))), Some(1), "a kill before the answer loses nothing");
+    press(&mut app, Content::Small, "esc");
+    assert!(app.dialogs.is_empty() && app.cut == cut, "later is no answer");
+    app.update(Msg::Cut(cut));
+    assert_eq!(remembered(&press(&mut app, Content::Small, "f")), Some(0));
+    assert!(app.dialogs.is_empty() && app.cut.is_empty());
+}
+
+#[test]
+fn a_dialog_that_comes_up_by_itself_takes_no_key_that_was_under_way() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    app.start(Box::new(Plan::Verify { repair: true }), Some(Request::Gc));
+    let locked = Problem { message: "it changed".to_owned(), hints: Vec::new(), kind: Kind::Locked };
+    app.update(Msg::Ended(app.jobs_begun, Err(locked)));
+    let mut plan = GcPlan::default();
+    plan.partial_files = 1;
+    let Some(Dialog::Planning { ticket, .. }) = app.dialogs.last() else { panic!("{:?}", app.dialogs) };
+    let ticket = *ticket;
+    app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Gc(plan)))));
+    assert!(matches!(app.dialogs.last(), Some(Dialog::Confirm(_))), "{:?}", app.dialogs);
+    assert!(press(&mut app, Content::Small, "y").is_empty() && app.dialogs.len() == 1);
+    app.update(Msg::Tick(app.now + Duration::from_secs(1), app.wall));
+    assert!(press(&mut app, Content::Small, "y").iter().any(|effect| matches!(effect, Effect::Start(..))));
+}
+
+#[test]
+fn a_key_of_another_view_says_so() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    press(&mut app, Content::Small, "x");
+    assert!(picture(&app).contains("`x` (cancel) does something in Jobs"), "{}", picture(&app));
 }

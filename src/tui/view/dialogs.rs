@@ -14,6 +14,7 @@ use super::super::dialog::form::{self, Form};
 use super::super::dialog::menu::Item;
 use super::super::dialog::palette::Palette;
 use super::frame::pane;
+use crate::text::printable;
 
 /// A dialog that is text, with keys below.
 pub(super) struct Text {
@@ -55,9 +56,12 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
         Dialog::Cut(requests) => {
             let rows = &mut shown.rows;
             rows.push((Role::Text, "These were cut when the program ended the last time:".to_owned()));
-            rows.extend(requests.iter().map(|request| (Role::Name, format!("  {}", request.title()))));
+            for request in requests {
+                rows.push((Role::Name, format!("  {}", request.title())));
+                rows.extend(request.about().into_iter().map(|words| (Role::Text, format!("    {words}"))));
+            }
             rows.push((Role::Dim, "What was verified of them is here. Going on shows each plan first.".to_owned()));
-            ("Go on?", vec![key("enter", "go on"), key("esc", "forget them")])
+            ("Go on?", vec![key("enter", "go on"), key("f", "forget them"), key("esc", "later")])
         }
         Dialog::Confirm(confirm) => {
             shown.rows.clone_from(&confirm.described.rows);
@@ -109,7 +113,9 @@ pub(super) fn style(look: &Look, role: Role) -> Style {
 pub(super) fn middle(area: Rect, lines: usize) -> Rect {
     let rest = area.height.saturating_sub(3);
     let area = if rest >= 5 { Rect { y: area.y + 1, height: rest, ..area } } else { area };
-    let width = area.width.saturating_sub(6).min(100).max(area.width.min(40));
+    // Lines longer than that are hard to read, but names of images are long where there is room.
+    let widest = (area.width / 3 * 2).max(100);
+    let width = area.width.saturating_sub(6).min(widest).max(area.width.min(40));
     let height = u16::try_from(lines + 4).unwrap_or(u16::MAX).max(5).min(area.height);
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }
@@ -128,8 +134,12 @@ impl Text {
     fn lines(&self, look: &Look, columns: usize) -> Vec<(usize, Line<'static>)> {
         let mut lines = Vec::new();
         for (place, (role, row)) in self.rows.iter().enumerate() {
-            let indent = row.len() - row.trim_start().len();
-            for (number, part) in wrap(row.trim_start(), columns.saturating_sub(indent)).into_iter().enumerate() {
+            let words = row.trim_start();
+            let indent = row.len() - words.len();
+            // What goes on in another line hangs by two, and has so much less room.
+            let fits = indent + width(&printable(words)) <= columns;
+            let room = columns.saturating_sub(if fits { indent } else { indent + 2 });
+            for (number, part) in wrap(words, room).into_iter().enumerate() {
                 let indent = if number == 0 { indent } else { indent + 2 };
                 lines.push((place, Line::styled(format!("{:indent$}{part}", ""), style(look, *role))));
             }
@@ -145,6 +155,15 @@ impl Text {
         let scroll = usize::from(self.scroll.min(end(lines.len(), place)));
         (place, lines.into_iter().skip(scroll).map(|(row, _)| row).collect())
     }
+}
+
+/// How far a dialog that is text can be scrolled, and the rows of a page of it.
+pub(in super::super) fn reach(app: &App, dialog: &Dialog) -> (u16, u16) {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let Some(shown) = as_text(app, dialog) else { return (0, 1) };
+    let lines = shown.lines(&app.look, usize::from(middle(area, 0).width).saturating_sub(4)).len();
+    let place = middle(area, lines);
+    (end(lines, place), place.height.saturating_sub(5).max(1))
 }
 
 /// How far so many lines can be scrolled in a dialog with keys below.
@@ -163,14 +182,21 @@ fn text(app: &App, frame: &mut Frame<'_>, area: Rect, shown: &Text) {
     let inside = block.inner(place);
     frame.render_widget(block, place);
     let end = end(lines.len(), place);
-    let more = if end > shown.scroll { format!("{} more below", end - shown.scroll) } else { String::new() };
+    let more = match end.saturating_sub(shown.scroll) {
+        0 => String::new(),
+        more => format!("{more} more below "),
+    };
     let height = inside.height.saturating_sub(2);
     let body = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), height, ..inside };
     frame.render_widget(Paragraph::new(lines).scroll((shown.scroll.min(end), 0)), body);
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
     let keys: Vec<(&str, &str)> = shown.keys.iter().map(|(key, what)| (*key, what.as_str())).collect();
     frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
-    if !more.is_empty() {
+    // The keys come first.
+    let taken: usize = keys.iter().map(|(key, what)| width(key) + width(what) + 4).sum();
+    let room = usize::from(foot.width).saturating_sub(taken);
+    let more = if width(&more) <= room { more } else { format!("{} ", look.glyphs.down) };
+    if end > shown.scroll && width(&more) <= room {
         let columns = u16::try_from(width(&more)).unwrap_or(0).min(foot.width);
         let at = Rect { x: foot.right() - columns, width: columns, ..foot };
         frame.render_widget(Paragraph::new(Span::styled(more, look.theme.dim)), at);
@@ -187,7 +213,7 @@ pub(super) fn field(
 ) {
     let columns = usize::from(area.width).saturating_sub(width(label) + 1);
     let skipped = field.skipped(columns);
-    let value = crate::text::printable(field.value());
+    let value = printable(field.value());
     let mut passed = 0;
     let shown: String = value
         .chars()
@@ -208,6 +234,8 @@ pub(super) fn field(
 
 /// Lines of a palette: as many as there is room for.
 pub(super) const PALETTE: usize = 100;
+/// Columns of the commands' names in a palette.
+const NAMES: usize = 15;
 /// Columns of the labels of a form.
 const LABELS: usize = 15;
 
@@ -322,6 +350,8 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     // The last lines say in full what the one under the cursor does.
     let (height, top) = palette_rows(inside, palette);
     let columns = usize::from(inside.width).saturating_sub(2);
+    let longest = palette.found.iter().map(|(_, keys)| width(keys)).max().unwrap_or(0);
+    let of_keys = (longest + 2).min(if columns >= 90 { 22 } else { 14 });
     let lines: Vec<Line<'_>> = palette
         .found
         .iter()
@@ -331,9 +361,12 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         .map(|(place, (entry, keys))| {
             let title_style = if entry.destroys { look.theme.danger } else { look.theme.name };
             let line = Line::from(vec![
-                Span::styled(left(keys, 14, &look.glyphs), look.theme.key),
-                Span::styled(left(entry.title, 15, &look.glyphs), title_style),
-                Span::styled(cut(entry.explanation, columns.saturating_sub(29), &look.glyphs), look.theme.text),
+                Span::styled(left(keys, of_keys, &look.glyphs), look.theme.key),
+                Span::styled(left(entry.id, NAMES, &look.glyphs), title_style),
+                Span::styled(
+                    cut(entry.explanation, columns.saturating_sub(of_keys + NAMES), &look.glyphs),
+                    look.theme.text,
+                ),
             ]);
             if place == palette.cursor { super::table::under_cursor(line, look) } else { line }
         })
@@ -347,8 +380,15 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         frame.render_widget(Paragraph::new(all), row(at, 2));
     }
     if lines.is_empty() {
-        let words = "No command is called so. With a space in it, it is read as a verb: `add nginx:alpine`.";
-        frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), row(2, 1));
+        let typed = printable(palette.field.value().trim());
+        let words = if super::super::act::is_verb(&typed) {
+            format!("Enter does `{typed}`.")
+        } else {
+            "No command is called so. A verb of the command line can be typed, too: `add nginx:alpine`.".to_owned()
+        };
+        let lines: Vec<Line<'_>> =
+            wrap(&words, columns).into_iter().map(|words| Line::styled(words, look.theme.dim)).collect();
+        frame.render_widget(Paragraph::new(lines), row(2, u16::try_from(height).unwrap_or(0)));
     } else {
         frame.render_widget(Paragraph::new(lines), row(2, u16::try_from(height).unwrap_or(0)));
     }
