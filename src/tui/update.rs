@@ -396,7 +396,7 @@ impl App {
                     }
                     failed => {
                         let problem = Problem {
-                            message: describe::failure(&outcome, &words, failed),
+                            message: describe::failure(&title, &outcome, &words, failed),
                             hints: self.what_next(&outcome, request.is_some()),
                             kind: Kind::Partial,
                         };

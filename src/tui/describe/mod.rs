@@ -252,8 +252,10 @@ fn gc(plan: &GcPlan) -> Described {
 }
 
 /// What failed of a job, in a sentence: of one image, which the job is named after, the reason alone.
-pub fn failure(outcome: &Outcome, words: &str, failed: &[String]) -> String {
-    if let (Outcome::Added(Added { recorded, failed: requests, .. }), [one]) = (outcome, failed)
+pub fn failure(title: &str, outcome: &Outcome, words: &str, failed: &[String]) -> String {
+    // `add 3 images` names none.
+    if !title.ends_with(" images")
+        && let (Outcome::Added(Added { recorded, failed: requests, .. }), [one]) = (outcome, failed)
         && let ([], [request]) = (recorded.as_slice(), requests.as_slice())
     {
         let reason = one.strip_prefix(&format!("{}: ", request.request)).unwrap_or(one);

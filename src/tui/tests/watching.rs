@@ -327,3 +327,15 @@ fn a_log_that_shows_nothing_says_why() {
     app.log.level = Level::Debug;
     assert_eq!(app.log.shown().len(), 13);
 }
+
+#[test]
+fn an_image_that_failed_among_many_is_named() {
+    let outcome = |title: &str| {
+        let outcome = Outcome::Added(refused());
+        let (words, failed) = super::super::describe::outcome(&outcome);
+        super::super::describe::failure(title, &outcome, &words, &failed)
+    };
+    assert!(outcome("add huge:1").starts_with("can't connect"));
+    let many = outcome("add 3 images");
+    assert!(many.starts_with("0 images recorded, 0 B fetched, but 127.0.0.1:38801/tools/huge:1: can't"), "{many}");
+}

@@ -169,9 +169,11 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
     }
     match &job.standing {
         Standing::Running => {
-            say(&job.facts().join("  "), look.theme.accent);
-            if let Some(reason) = job.reason() {
-                say(&reason, look.theme.warning);
+            if let Some(wait) = &job.waiting {
+                say(&wait.words(), look.theme.warning);
+            } else {
+                say(&job.facts().join("  "), look.theme.accent);
+                job.reason().iter().for_each(|reason| say(reason, look.theme.warning));
             }
         }
         Standing::Done(words) => say(words, look.theme.good),
@@ -213,7 +215,11 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
     let mut say = |text: &str, style| lines.extend(wrap(text, columns).into_iter().map(|row| Line::styled(row, style)));
     // Why it failed has been said above.
     let said = if let Standing::Failed(problem) = &job.standing { problem.text() } else { String::new() };
-    job.notes.iter().filter(|note| !said.contains(note.as_str())).for_each(|note| say(note, look.theme.dim));
+    let new = |note: &&String| {
+        let reason = note.split_once(": ").map_or(note.as_str(), |(_, reason)| reason);
+        !said.contains(note.as_str()) && !said.contains(reason)
+    };
+    job.notes.iter().filter(new).for_each(|note| say(note, look.theme.dim));
     for (registry, (left, of)) in &app.jobs.quotas {
         say(&format!("{registry}: {left} of {of} pulls left"), look.theme.dim);
     }

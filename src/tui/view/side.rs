@@ -57,7 +57,7 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
                 }
                 (None, None) => job.phase.clone(),
             };
-            lines.push(Line::styled(cut(&words, columns, &look.glyphs), look.theme.dim));
+            lines.extend(wrap(&words, columns).into_iter().take(3).map(|row| Line::styled(row, look.theme.dim)));
             if job.rates.len() > 1 {
                 lines.push(Line::styled(rates(job, look, columns), look.theme.accent));
             }
