@@ -36,7 +36,7 @@ impl Engine {
             if error.to_string().contains(short) {
                 error
             } else {
-                error.adding(format_args!("blob {short} of {}", blob.image))
+                error.adding(format_args!("blob {} of {}", blob.digest, blob.image))
             }
         })
     }

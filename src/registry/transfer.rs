@@ -147,8 +147,12 @@ impl Transfer {
 
     /// Why it failed comes first, then of what, and how much of it had come.
     fn named(&self, error: Error) -> Error {
-        let short = &self.digest.hex()[..12];
-        let of = format!("blob {short} of {}/{}", self.endpoints[0].registry, self.repository);
+        // Bytes that are not what they should be are looked into; of what did not come at all, a beginning tells which.
+        let blob = match error.kind() {
+            Kind::Verification => self.digest.to_string(),
+            _ => self.digest.hex()[..12].to_owned(),
+        };
+        let of = format!("blob {blob} of {}/{}", self.endpoints[0].registry, self.repository);
         error.adding(match self.position {
             0 => of,
             position => format!("{} of {} are here of {of}", bytes(position), bytes(self.size)),

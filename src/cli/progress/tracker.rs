@@ -318,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_here_before_is_no_speed() {
+        let (meter, mut tracker) = (Meter::default(), Tracker::default());
+        meter.expect(100 << 20);
+        tracker.sample(Duration::ZERO, &meter);
+        meter.find(60 << 20);
+        meter.advance(4 << 20);
+        tracker.sample(Duration::from_secs(1), &meter);
+        assert_eq!((tracker.bytes, tracker.rate()), ((64 << 20, 100 << 20), Some(4 << 20)));
+        assert_eq!(tracker.left(), Some(9));
+    }
+
+    #[test]
     fn steps_of_targets_are_told() {
         let (mut tracker, meter) = (Tracker::default(), Meter::default());
         let tell = |tracker: &mut Tracker, target: &str, step, state| {
