@@ -28,7 +28,7 @@ use crate::error::Kind;
 const TOAST: Duration = Duration::from_secs(4);
 
 /// The columns that a job's name has at least where what came of it is said.
-const NAME: usize = 40;
+const NAME: usize = 36;
 
 /// The numbers of questions and plans begin here, far from those of jobs.
 const QUESTIONS: u64 = 1 << 32;
@@ -330,6 +330,11 @@ impl App {
         let text = text.into();
         self.note(Level::Info, None, text.clone());
         self.toast = Some(Toast { text, until: self.now + TOAST, good: true });
+    }
+
+    /// A job's name, as long as it may be where other words are more important.
+    pub(super) fn short(&self, title: &str) -> String {
+        cut_middle(title, NAME.max(usize::from(self.size.0 / 2)), &self.look.glyphs)
     }
 
     /// Says for a moment what is to know: nothing was done.

@@ -400,13 +400,13 @@ impl App {
                             hints: self.what_next(&outcome, request.is_some()),
                             kind: Kind::Partial,
                         };
-                        self.problems.push(problem.of(&title));
+                        self.problems.push(problem.of(&self.short(&title)));
                         Standing::Failed(problem)
                     }
                 }
             }
             Err(problem) if problem.kind == Kind::Interrupted => {
-                self.say(format!("{title} was cancelled; what is verified is kept"));
+                self.tell(id, &title, "cancelled; what is verified is kept", false);
                 Standing::Cancelled
             }
             // The catalog is another one than the plan was made for: here is the plan for how it is now.
@@ -418,7 +418,7 @@ impl App {
             }
             Err(problem) => {
                 self.note(log::Level::Error, Some(id), format!("{title}: {}", problem.message));
-                self.problems.push(problem.of(&title));
+                self.problems.push(problem.of(&self.short(&title)));
                 Standing::Failed(problem)
             }
         };

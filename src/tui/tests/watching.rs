@@ -339,3 +339,15 @@ fn an_image_that_failed_among_many_is_named() {
     let many = outcome("add 3 images");
     assert!(many.starts_with("0 images recorded, 0 B fetched, but 127.0.0.1:38801/tools/huge:1: can't"), "{many}");
 }
+
+#[test]
+fn the_cause_is_read_before_a_long_name_is() {
+    let (mut app, job) = busy((80, 24), &UNICODE, check(), Some(Request::Gc));
+    app.update(Msg::Ended(job, Ok(Outcome::Added(refused()))));
+    let shown = picture(&app);
+    assert!(shown.contains("✗ check 127.0.0.1_3880…-image-name:2026.11: can't connect to"), "{shown}");
+    let (mut app, job) = busy((80, 24), &UNICODE, check(), None);
+    let cancelled = Problem { message: "interrupted".to_owned(), hints: Vec::new(), kind: Kind::Interrupted };
+    app.update(Msg::Ended(job, Err(cancelled)));
+    assert!(strip(&app).ends_with(": cancelled; what is verified is kept"), "{}", strip(&app));
+}
