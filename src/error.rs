@@ -93,6 +93,13 @@ impl Error {
         self
     }
 
+    /// Puts what else is to know behind the message: "message; `what`".
+    #[must_use]
+    pub fn adding(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{}; {what}", self.message);
+        self
+    }
+
     /// Adds what to do next: a full sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

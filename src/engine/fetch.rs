@@ -13,7 +13,7 @@ use super::Engine;
 use super::job::{Event, Job, cancelled};
 use super::plan::PlannedBlob;
 use super::verify::panicked;
-use crate::error::{Context as _, Result};
+use crate::error::Result;
 use crate::store::Verdict;
 use crate::unixfs::hash::FileDigests;
 
@@ -30,7 +30,15 @@ impl Engine {
         let outcome = self.fetch_verified(&blob, &job, &done).await;
         let failure = outcome.as_ref().err().map(ToString::to_string);
         job.tell(Event::BlobFinished { digest: blob.digest, failure });
-        outcome.context(|| format!("{} of {}", blob.digest, blob.image))
+        outcome.map_err(|error| {
+            // A transfer that failed has named it.
+            let short = &blob.digest.hex()[..12];
+            if error.to_string().contains(short) {
+                error
+            } else {
+                error.adding(format_args!("blob {} of {}", blob.digest, blob.image))
+            }
+        })
     }
 
     async fn fetch_verified(
@@ -49,9 +57,17 @@ impl Engine {
                 job.meter().advance(bytes);
             }
         };
+        // What is on the disk already says nothing of how fast the rest comes.
+        let found = {
+            let (job, done) = (job.clone(), Arc::clone(done));
+            move |bytes: u64| {
+                done.fetch_add(bytes, Ordering::Relaxed);
+                job.meter().find(bytes);
+            }
+        };
         // A run that was killed may have left it verified, but not recorded: reading it is cheaper than fetching it.
         if !blob.anew && self.store.contains(&digest, size)? {
-            let (engine, advance) = (Arc::clone(self), progress.clone());
+            let (engine, advance) = (Arc::clone(self), found.clone());
             let verdict =
                 spawn_blocking(move || engine.store.verify(&digest, size, profile, &mut |bytes| advance(bytes)))
                     .await
@@ -65,11 +81,11 @@ impl Engine {
         let engine = Arc::clone(self);
         let mut writer =
             spawn_blocking(move || engine.store.begin(digest, size, profile)).await.map_err(panicked)??;
-        progress(writer.position());
+        found(writer.position());
         if let Some(bytes) = blob.bytes.clone() {
             // Verified when it was read; a beginning that an earlier run left is kept.
             let rest = bytes.slice((writer.position() as usize).min(bytes.len())..);
-            progress(rest.len() as u64);
+            found(rest.len() as u64);
             return spawn_blocking(move || writer.write(&rest).and_then(|()| writer.commit()))
                 .await
                 .map_err(panicked)?;

@@ -140,7 +140,8 @@ pub enum End {
 #[derive(Debug, Default)]
 pub struct Meter {
     total: AtomicU64,
-    done: AtomicU64,
+    came: AtomicU64,
+    here: AtomicU64,
 }
 
 impl Meter {
@@ -151,7 +152,7 @@ impl Meter {
 
     /// Bytes that are done.
     pub fn done(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
+        self.moved().saturating_add(self.here.load(Ordering::Relaxed))
     }
 
     /// Adds to what there will be.
@@ -161,7 +162,17 @@ impl Meter {
 
     /// Adds to what is done.
     pub fn advance(&self, bytes: u64) {
-        self.done.fetch_add(bytes, Ordering::Relaxed);
+        self.came.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Adds to what is done what was here before: it says nothing of how fast bytes come.
+    pub fn find(&self, bytes: u64) {
+        self.here.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that came, without those that were here before: what a rate is made of.
+    pub fn moved(&self) -> u64 {
+        self.came.load(Ordering::Relaxed)
     }
 }
 

@@ -30,7 +30,9 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
         causes.push(cause.to_string());
         next = cause.source();
     }
-    let why = printable_within(&causes.last().cloned().unwrap_or_else(|| error.to_string()), 300);
+    let why = causes.last().cloned().unwrap_or_else(|| error.to_string());
+    // `Connection refused (os error 111)`: the number says nothing more.
+    let why = printable_within(why.split(" (os error ").next().unwrap_or(&why), 300);
     let all = causes.join(": ");
     let network = |message: String| Error::new(Kind::Network, message);
     if all.contains("InvalidContentType") || all.contains("corrupt message") {
@@ -62,13 +64,14 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
             network(format!("there is no host named {host}: {why}")).hint("Check the spelling of the registry's name."),
         );
     }
-    Setback::backoff(network(if error.is_timeout() {
-        format!("{host} did not answer in time")
+    Setback::backoff(if error.is_timeout() {
+        network(format!("{host} did not answer in time"))
     } else if error.is_connect() {
-        format!("can't connect to {host}: {why}")
+        network(format!("can't connect to {host}: {why}"))
+            .hint(format!("Check that {host} runs and can be reached from this machine."))
     } else {
-        format!("the connection to {host} broke: {why}")
-    }))
+        network(format!("the connection to {host} broke: {why}"))
+    })
 }
 
 /// Whether these are the words by which TLS servers answer plain http (Go's net/http, nginx, Apache).

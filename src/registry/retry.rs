@@ -114,7 +114,7 @@ impl Patience {
         if self.failures >= self.policy.tries.max(1) {
             return Err(match self.failures {
                 1 => error,
-                tries => error.context(format_args!("gave up after {tries} tries")),
+                tries => error.adding(format_args!("gave up after {tries} tries")),
             });
         }
         let why = error.to_string();
@@ -129,7 +129,7 @@ impl Patience {
             _ => self.policy.pause(self.failures),
         };
         if self.waited.saturating_add(wait) > self.policy.max_total {
-            return Err(error.context(format_args!("gave up after {} of waiting", spoken(self.waited))));
+            return Err(error.adding(format_args!("gave up after {} of waiting", spoken(self.waited))));
         }
         self.waited += wait;
         tracing::debug!(registry = %self.registry, ?wait, attempt = self.failures, %why, "trying again");
@@ -228,7 +228,7 @@ mod tests {
         patience.progress(9);
         patience.after(Setback::backoff(error())).await.unwrap();
         let given_up = patience.after(Setback::backoff(error())).await.unwrap_err();
-        assert_eq!(given_up.to_string(), "gave up after 3 tries: it broke");
+        assert_eq!(given_up.to_string(), "it broke; gave up after 3 tries");
         assert_eq!(*heard.0.lock().unwrap(), ["docker.io retry 1: it broke", "docker.io retry 2: it broke"].repeat(2));
     }
 

@@ -15,6 +15,7 @@ use super::endpoint::{Answer, Ask, Endpoint};
 use super::retry::{Patience, Setback};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, RepositoryName};
+use crate::text::bytes;
 
 pub(super) struct Transfer {
     /// The one that is asked now comes first.
@@ -144,8 +145,18 @@ impl Transfer {
         self.named(Error::new(kind, words))
     }
 
+    /// Why it failed comes first, then of what, and how much of it had come.
     fn named(&self, error: Error) -> Error {
-        error.context(format_args!("blob {} of {}/{}", self.digest, self.endpoints[0].registry, self.repository))
+        // Bytes that are not what they should be are looked into; of what did not come at all, a beginning tells which.
+        let blob = match error.kind() {
+            Kind::Verification => self.digest.to_string(),
+            _ => self.digest.hex()[..12].to_owned(),
+        };
+        let of = format!("blob {blob} of {}/{}", self.endpoints[0].registry, self.repository);
+        error.adding(match self.position {
+            0 => of,
+            position => format!("{} of {} are here of {of}", bytes(position), bytes(self.size)),
+        })
     }
 
     /// Waits before the next try; if there is none, goes on to the next endpoint; if there is none, fails.
@@ -162,12 +173,7 @@ impl Transfer {
             return Ok(());
         }
         self.finished = true;
-        let error = self.named(error);
-        Err(if self.position > 0 {
-            error.context(format_args!("after {} of {} bytes", self.position, self.size))
-        } else {
-            error
-        })
+        Err(self.named(error))
     }
 
     /// Asks for the rest, until an answer has begun.

@@ -3,7 +3,6 @@
 use super::adding;
 use super::app::{App, Tab};
 use super::command::Command;
-use super::describe::Role;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
 use super::dialog::menu::{Item, Menu};
@@ -15,7 +14,7 @@ use super::serving::Serving;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{finding, publishing, serving};
+use super::{finding, publishing, serving, watching};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
 use crate::error::{Error, Kind};
@@ -34,7 +33,10 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
     }
     let taken = match app.tab {
         Tab::Images => app.images.command(command),
-        Tab::Jobs => app.jobs.command(command),
+        Tab::Jobs => {
+            app.jobs.scroll_end = super::view::jobs_end(app);
+            app.jobs.command(command)
+        }
         Tab::Publish => app.publish.command(command),
         Tab::Stats => app.stats.command(command),
         Tab::Log => app.log.command(command),
@@ -87,18 +89,15 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         | Command::Rollback
         | Command::Compare => publishing::act(app, command),
         Command::Open if app.tab == Tab::Publish => publishing::act(app, command),
-        Command::Open if app.tab == Tab::Log => read(app),
+        Command::Open if app.tab == Tab::Log => watching::read(app),
         Command::Serve => serving::turn(app),
         Command::Verify => ask(app, Plan::Verify { repair: false }),
         Command::Allow => allow(app),
         Command::Copy => copy(app),
         Command::CopyMenu => copy_menu(app),
         Command::Browse => browse(app),
-        Command::Cancel => app.jobs.current().map(|job| Effect::Cancel(job.id)).into_iter().collect(),
-        Command::Retry => match app.jobs.current().and_then(|job| job.request.clone()) {
-            Some(request) => app.plan(request),
-            None => Vec::new(),
-        },
+        Command::Cancel => watching::cancel(app),
+        Command::Retry => watching::retry(app),
         Command::Mouse => {
             app.mouse = !app.mouse;
             app.say(if app.mouse {
@@ -193,9 +192,8 @@ fn copies(app: &App) -> Vec<Item> {
     if app.tab == Tab::Publish {
         return publishing::copies(app);
     }
-    if app.tab == Tab::Log {
-        let line = app.log.current().map(super::state::log::Line::text_with_job);
-        return line.map(|value| Item { key: 'l', title: "line".to_owned(), value }).into_iter().collect();
+    if matches!(app.tab, Tab::Jobs | Tab::Log) {
+        return watching::copies(app);
     }
     // What is served here can be pulled at once; else by the name that is published.
     let (host, flags) = match &app.serving {
@@ -231,26 +229,36 @@ fn copies(app: &App) -> Vec<Item> {
 }
 
 fn copy(app: &mut App) -> Vec<Effect> {
-    let Some(item) = copies(app).into_iter().next() else { return Vec::new() };
-    app.say(format!("Copied {}", item.value));
+    let Some(item) = copies(app).into_iter().next() else { return nothing_to_copy(app) };
+    copied(app, item)
+}
+
+/// Copies this, and says so.
+pub(super) fn copied(app: &mut App, item: Item) -> Vec<Effect> {
+    match item.value.trim_end().lines().count() {
+        0 | 1 => app.say(format!("Copied {}", item.value.trim_end())),
+        lines => app.say(format!("Copied {lines} lines: {}", item.title)),
+    }
     vec![Effect::Copy(item.value)]
 }
 
 fn copy_menu(app: &mut App) -> Vec<Effect> {
     let items = copies(app);
-    if !items.is_empty() {
-        app.dialogs.push(Dialog::Menu(Menu { title: "Copy".to_owned(), items, cursor: 0 }));
+    if items.is_empty() {
+        return nothing_to_copy(app);
     }
+    app.dialogs.push(Dialog::Menu(Menu { title: "Copy".to_owned(), items, cursor: 0 }));
+    Vec::new()
+}
+
+fn nothing_to_copy(app: &mut App) -> Vec<Effect> {
+    app.hint("There is nothing here to copy");
     Vec::new()
 }
 
 fn browse(app: &mut App) -> Vec<Effect> {
-    if app.tab == Tab::Log {
-        if let Some(file) = &app.log_file {
-            return vec![Effect::PageFile(file.clone())];
-        }
-        let lines = app.log.shown().iter().map(|line| format!("{} {}", line.at, line.text)).collect::<Vec<_>>();
-        return vec![Effect::Page(lines.join("\n"))];
+    if matches!(app.tab, Tab::Jobs | Tab::Log) {
+        return watching::browse(app);
     }
     match &app.images.details {
         Some(details) if app.images.level != Level::Repositories => {
@@ -259,18 +267,6 @@ fn browse(app: &mut App) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
-}
-
-/// The whole line of the log that is under the cursor.
-fn read(app: &mut App) -> Vec<Effect> {
-    let Some(line) = app.log.current() else { return Vec::new() };
-    let rows = vec![
-        (Role::Dim, format!("{} {}", line.at, line.level.word())),
-        (Role::Text, String::new()),
-        (Role::Text, line.text_with_job()),
-    ];
-    app.dialogs.push(Dialog::Message { title: "Log".to_owned(), rows, scroll: 0 });
-    Vec::new()
 }
 
 fn next_theme(app: &mut App) -> Vec<Effect> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cells::{cut_middle, width};
 use super::command::{Command, Context};
 use super::dialog::Dialog;
 use super::effect::Effect;
@@ -25,6 +26,9 @@ use crate::error::Kind;
 
 /// How long what went well is said.
 const TOAST: Duration = Duration::from_secs(4);
+
+/// The columns that a job's name has at least where what came of it is said.
+const NAME: usize = 36;
 
 /// The numbers of questions and plans begin here, far from those of jobs.
 const QUESTIONS: u64 = 1 << 32;
@@ -312,7 +316,13 @@ impl App {
             .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
             .filter(|(entry, _)| self.read_only.is_none() || !entry.command.changes())
             .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
-            .filter(|(entry, _)| self.tab != Tab::Publish || self.publish.offers(entry.command))
+            .filter(|(entry, _)| match self.tab {
+                Tab::Jobs => self.jobs.offers(entry.command),
+                Tab::Publish => self.publish.offers(entry.command),
+                Tab::Log => self.log.offers(entry.command),
+                // What runs is cancelled from everywhere; the footer says so where it is seen.
+                Tab::Images | Tab::Stats => entry.command != Command::Cancel,
+            })
             .collect();
         // What is marked is marked for these.
         let marked = self.tab == Tab::Images && self.images.marked().0 > 0;
@@ -328,15 +338,25 @@ impl App {
         self.toast = Some(Toast { text, until: self.now + TOAST, good: true });
     }
 
+    /// A job's name, as long as it may be where other words are more important.
+    pub(super) fn short(&self, title: &str) -> String {
+        cut_middle(title, NAME.max(usize::from(self.size.0 / 2)), &self.look.glyphs)
+    }
+
     /// Says for a moment what is to know: nothing was done.
     pub(super) fn hint(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), until: self.now + TOAST, good: false });
     }
 
-    /// Says what was waited for until a key shows that somebody has seen it.
-    pub(super) fn say_until_seen(&mut self, text: String) {
-        self.note(Level::Info, None, text.clone());
-        self.toast = Some(Toast { text, until: Duration::MAX, good: true });
+    /// Says what came of a job: for a moment, or what was waited for until a key shows that somebody has seen it. The log has its
+    /// name whole.
+    pub(super) fn tell(&mut self, job: JobId, title: &str, words: &str, until_seen: bool) {
+        self.note(Level::Info, Some(job), format!("{title}: {words}"));
+        // Without the sign; what is longer goes on in the next row, but the name does not fill rows alone.
+        let room = usize::from(self.size.0).saturating_sub(width(words) + 6).max(NAME);
+        let text = format!("{}: {words}", cut_middle(title, room, &self.look.glyphs));
+        let until = if until_seen { Duration::MAX } else { self.now + TOAST };
+        self.toast = Some(Toast { text, until, good: true });
     }
 
     /// Refuses what would change something, with words, where only looking is allowed; whether it did.

@@ -12,7 +12,7 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// The longest beginning that takes at most so many columns.
-fn beginning(text: &str, columns: usize) -> &str {
+pub(super) fn beginning(text: &str, columns: usize) -> &str {
     let mut taken = 0;
     for (place, letter) in text.char_indices() {
         taken += letter.width().unwrap_or(0);

@@ -151,7 +151,7 @@ const fn destroying(mut entry: Entry) -> Entry {
 
 const IMAGES: &[Context] = &[Repositories, Tags, Details];
 const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
-const COPIED: &[Context] = &[Repositories, Tags, Details, Publish, Log];
+const COPIED: &[Context] = &[Repositories, Tags, Details, Jobs, Publish, Log];
 
 /// The table.
 pub const TABLE: &[Entry] = &[
@@ -198,7 +198,7 @@ pub const TABLE: &[Entry] = &[
         "copy",
         &["y"],
         "copy",
-        "Copy what is under the cursor: the reference that clients pull, a CID, a line",
+        "Copy what is under the cursor: the reference that clients pull, a CID, what a job says, a line",
         COPIED,
         16,
     ),
@@ -300,10 +300,18 @@ pub const TABLE: &[Entry] = &[
         &["o"],
         "browse",
         "Open its page in a browser, or its text in the pager",
-        &[Tags, Details, Log],
+        &[Tags, Details, Jobs, Log],
         0,
     ),
-    entry(Command::Cancel, "cancel", &["x"], "cancel", "Cancel the job; what is verified is kept", &[Jobs], 10),
+    entry(
+        Command::Cancel,
+        "cancel",
+        &["x"],
+        "cancel",
+        "Cancel the job here, or the one that runs; what is verified is kept",
+        &[Everywhere],
+        10,
+    ),
     entry(Command::Retry, "retry", &["t"], "retry", "Start a job that failed or was cancelled again", &[Jobs], 11),
     entry(Command::Clear, "clear", &["c"], "clear", "Forget jobs that have ended", &[Jobs], 12),
     entry(Command::TargetAdd, "target-add", &["n"], "new", "Set up a place to publish to", &[Publish], 24),

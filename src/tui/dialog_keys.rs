@@ -74,10 +74,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         },
         Dialog::Menu(mut menu) => match menu.key(key) {
             menu::Choice::Closed => Vec::new(),
-            menu::Choice::Chosen(item) => {
-                app.say(format!("Copied {}", item.value));
-                vec![Effect::Copy(item.value)]
-            }
+            menu::Choice::Chosen(item) => act::copied(app, item),
             menu::Choice::Stay => {
                 app.dialogs.push(Dialog::Menu(menu));
                 Vec::new()

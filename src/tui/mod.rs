@@ -50,6 +50,7 @@ mod terminal;
 mod tests;
 mod unfinished;
 mod update;
+mod watching;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

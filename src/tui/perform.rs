@@ -271,6 +271,7 @@ impl Performer {
         let of = |(id, running): (&JobId, &Running)| Sample {
             id: *id,
             bytes: (running.meter.done(), running.meter.total()),
+            moved: running.meter.moved(),
             running: running.begun.elapsed(),
         };
         self.jobs.iter().map(of).collect()

@@ -40,6 +40,12 @@ impl Problem {
         self.kind == Kind::Unchanged
     }
 
+    /// The same, said of a job with this name.
+    #[must_use]
+    pub fn of(&self, title: &str) -> Self {
+        Self { message: format!("{title}: {}", self.message), ..self.clone() }
+    }
+
     /// Everything in one text.
     pub fn text(&self) -> String {
         self.hints.iter().fold(self.message.clone(), |text, hint| format!("{text}\n{hint}"))

@@ -14,9 +14,10 @@ use super::message::Msg;
 use super::problem::Problem;
 use super::question::Answer;
 use super::state::images::Level;
-use super::state::jobs::Standing;
+use super::state::job::Standing;
 use super::state::log;
 use super::state::standings::GONE;
+use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
 use crate::engine::job::Event;
@@ -81,8 +82,8 @@ impl App {
             }
             Msg::Job(id, event) => {
                 self.follow(id, &event);
-                if let Some(line) = self.jobs.event(id, event) {
-                    self.note(log::Level::Info, Some(id), line);
+                if let Some((level, line)) = self.jobs.event(id, event) {
+                    self.note(level, Some(id), line);
                 }
                 Vec::new()
             }
@@ -321,11 +322,9 @@ impl App {
         match event {
             Event::Failed { image, reason } => self.images.failed(image, Some(reason.clone())),
             Event::Recorded { image } => self.images.failed(image, None),
-            Event::Waiting { registry, pause, reason, .. } => {
-                let seconds = pause.as_secs_f64().ceil();
-                self.waits = Some((id, format!("{registry} asks us to wait {seconds} s: {reason}")));
+            Event::Waiting { .. } | Event::Queued { .. } => {
+                self.waits = Wait::of(event).map(|wait| (id, wait.words()));
             }
-            Event::Queued { behind } => self.waits = Some((id, format!("waiting for {behind}"))),
             Event::Resolving { done, total } if *total > 1 => {
                 self.waits = Some((id, format!("{done} of {total} asked for")));
             }
@@ -340,19 +339,39 @@ impl App {
         for line in failed {
             self.note(log::Level::Error, Some(id), line.clone());
         }
+        let shown = self.tab == Tab::Publish && self.dialogs.is_empty();
         let standing = if failed.is_empty() {
+            if !shown {
+                self.say(words.clone());
+            }
             Standing::Done(words.clone())
         } else {
-            Standing::Failed(Problem { message: words.clone(), hints: Vec::new(), kind: Kind::Node })
+            let problem = Problem { message: words.clone(), hints: failed.to_vec(), kind: Kind::Node };
+            if !shown {
+                self.problems.push(problem.clone());
+            }
+            Standing::Failed(problem)
         };
         self.jobs.end(id, standing);
-        if self.tab == Tab::Publish && self.dialogs.is_empty() {
+        if shown {
             self.dialogs.push(Dialog::Message { title: words, rows, scroll: 0 });
-        } else {
-            self.say(words);
         }
         self.publish.look_again();
         Vec::new()
+    }
+
+    /// What to do about what failed of an outcome.
+    fn what_next(&self, outcome: &Outcome, again: bool) -> Vec<String> {
+        let mut hints = describe::hints(outcome);
+        if matches!(outcome, Outcome::Added(_)) && again {
+            let key = |command| super::view::key(self, command);
+            hints.push(format!(
+                "What has come is kept: {} in Jobs ({}) goes on from there.",
+                key(Command::Retry),
+                key(Command::Jobs)
+            ));
+        }
+        hints
     }
 
     fn ended(&mut self, id: JobId, ended: Result<Outcome, Problem>) -> Vec<Effect> {
@@ -396,27 +415,23 @@ impl App {
                     self.note(log::Level::Error, Some(id), line.clone());
                 }
                 match failed.as_slice() {
-                    [] if matches!(outcome, Outcome::Published(_)) => {
-                        self.say_until_seen(format!("{title}: {words}"));
-                        Standing::Done(words)
-                    }
                     [] => {
-                        self.say(format!("{title}: {words}"));
+                        self.tell(id, &title, &words, matches!(outcome, Outcome::Published(_)));
                         Standing::Done(words)
                     }
                     failed => {
                         let problem = Problem {
-                            message: format!("{title}: {words}, but {}", failed.join("; ")),
-                            hints: describe::hints(&outcome),
+                            message: describe::failure(&title, &outcome, &words, failed),
+                            hints: self.what_next(&outcome, request.is_some()),
                             kind: Kind::Partial,
                         };
-                        self.problems.push(problem.clone());
+                        self.problems.push(problem.of(&self.short(&title)));
                         Standing::Failed(problem)
                     }
                 }
             }
             Err(problem) if problem.kind == Kind::Interrupted => {
-                self.say(format!("{title} was cancelled; what is verified is kept"));
+                self.tell(id, &title, "cancelled; what is verified is kept", false);
                 Standing::Cancelled
             }
             // The catalog is another one than the plan was made for: here is the plan for how it is now.
@@ -428,7 +443,7 @@ impl App {
             }
             Err(problem) => {
                 self.note(log::Level::Error, Some(id), format!("{title}: {}", problem.message));
-                self.problems.push(Problem { message: format!("{title}: {}", problem.message), ..problem.clone() });
+                self.problems.push(problem.of(&self.short(&title)));
                 Standing::Failed(problem)
             }
         };

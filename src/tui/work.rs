@@ -114,6 +114,8 @@ pub struct Sample {
     pub id: JobId,
     /// Bytes that are done, and all.
     pub bytes: (u64, u64),
+    /// Bytes that came, without those that were here before.
+    pub moved: u64,
     /// How long it has been running.
     pub running: Duration,
 }
@@ -201,7 +203,11 @@ impl Plan {
             Self::Check(picks) => match picks.as_slice() {
                 [] => "check all images".to_owned(),
                 [one] => format!("check {one}"),
-                picks => format!("check {}", many(picks.len())),
+                picks if picks.iter().all(|pick| pick.tag.is_some() || pick.digest.is_some()) => {
+                    format!("check {}", many(picks.len()))
+                }
+                // A name alone is a repository with all its images.
+                picks => format!("check {}", crate::text::count(picks.len() as u64, "repository", "repositories")),
             },
             Self::Allow { repositories, allowed } => {
                 let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();

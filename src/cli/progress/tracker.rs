@@ -88,6 +88,8 @@ pub(super) struct Tracker {
     pub(super) fetched: u64,
     /// Bytes that are there, of all.
     pub(super) bytes: (u64, u64),
+    /// Bytes that came, without those that were here before.
+    moved: u64,
     /// Registry, pulls left, of how many.
     pub(super) quotas: BTreeMap<String, (u64, u64)>,
     samples: VecDeque<(Duration, u64)>,
@@ -150,8 +152,9 @@ impl Tracker {
     pub(super) fn sample(&mut self, now: Duration, meter: &Meter) {
         self.now = now;
         self.bytes = (meter.done(), meter.total());
+        self.moved = meter.moved();
         if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= Duration::from_millis(100)) {
-            self.samples.push_back((now, self.bytes.0));
+            self.samples.push_back((now, self.moved));
         }
         while self.samples.front().is_some_and(|(at, _)| now.saturating_sub(*at) > WINDOW) {
             self.samples.pop_front();
@@ -162,7 +165,7 @@ impl Tracker {
     pub(super) fn rate(&self) -> Option<u64> {
         let (from, before) = self.samples.front()?;
         let passed = self.now.checked_sub(*from).filter(|passed| *passed >= Duration::from_millis(500))?;
-        Some((self.bytes.0.saturating_sub(*before) as f64 / passed.as_secs_f64()) as u64)
+        Some((self.moved.saturating_sub(*before) as f64 / passed.as_secs_f64()) as u64)
     }
 
     /// Seconds until all bytes are there, if it goes on like this.
@@ -312,6 +315,18 @@ mod tests {
         }
         assert_eq!((tracker.rate(), tracker.left()), (Some(0), None));
         assert!(tracker.samples.len() < 100);
+    }
+
+    #[test]
+    fn what_was_here_before_is_no_speed() {
+        let (meter, mut tracker) = (Meter::default(), Tracker::default());
+        meter.expect(100 << 20);
+        tracker.sample(Duration::ZERO, &meter);
+        meter.find(60 << 20);
+        meter.advance(4 << 20);
+        tracker.sample(Duration::from_secs(1), &meter);
+        assert_eq!((tracker.bytes, tracker.rate()), ((64 << 20, 100 << 20), Some(4 << 20)));
+        assert_eq!(tracker.left(), Some(9));
     }
 
     #[test]

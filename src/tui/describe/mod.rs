@@ -1,7 +1,7 @@
 //! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
 
 use super::work::{Outcome, Plan};
-use crate::engine::plan::{AddPlan, Change, FailedRequest, GcPlan, RemovePlan, RemovedImage};
+use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, RemovePlan, RemovedImage};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
 use crate::text::{bytes, count};
@@ -290,6 +290,19 @@ fn gc(plan: &GcPlan) -> Described {
     rows.push(row(Role::Dim, "What is reclaimed can't be undone any more."));
     let nothing = plan.is_empty().then(|| "There is nothing to reclaim.".to_owned());
     Described { title: format!("Reclaim {}?", bytes(total)), rows, verb: "reclaim", destroys: true, nothing }
+}
+
+/// What failed of a job, in a sentence: of one image, which the job is named after, the reason alone.
+pub fn failure(title: &str, outcome: &Outcome, words: &str, failed: &[String]) -> String {
+    // `add 3 images` names none.
+    if !title.ends_with(" images")
+        && let (Outcome::Added(Added { recorded, failed: requests, .. }), [one]) = (outcome, failed)
+        && let ([], [request]) = (recorded.as_slice(), requests.as_slice())
+    {
+        let reason = one.strip_prefix(&format!("{}: ", request.request)).unwrap_or(one);
+        return reason.to_owned();
+    }
+    format!("{words}, but {}", failed.join("; "))
 }
 
 /// An outcome in a line, and whether something of it failed.

@@ -6,6 +6,7 @@ use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifferenc
 use crate::engine::history::ForgetPlan;
 use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan};
 use crate::engine::target::{Outcome, RemoveTargetPlan, Trial};
+use crate::error::Error;
 use crate::text::{bytes, count};
 
 /// Tags of a repository that are named.
@@ -139,16 +140,22 @@ fn has(number: u64) -> &'static str {
 
 /// What to do about what failed.
 pub fn hints(outcome: &work::Outcome) -> Vec<String> {
-    let work::Outcome::Published(published) = outcome else { return Vec::new() };
+    let errors: Vec<&Error> = match outcome {
+        work::Outcome::Published(published) => {
+            published.targets.iter().filter_map(|target| target.failure.as_ref()).map(|(_, error)| error).collect()
+        }
+        work::Outcome::Added(added) => added.failed.iter().map(|failed| &failed.error).collect(),
+        _ => return Vec::new(),
+    };
     let mut hints: Vec<String> = Vec::new();
-    for (_, error) in published.targets.iter().filter_map(|target| target.failure.as_ref()) {
-        for hint in error.hints() {
-            if !hints.contains(hint) {
-                hints.push(hint.clone());
-            }
+    for hint in errors.iter().flat_map(|error| error.hints()) {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
         }
     }
-    hints.push("Publishing again goes on where it failed.".to_owned());
+    if matches!(outcome, work::Outcome::Published(_)) {
+        hints.push("Publishing again goes on where it failed.".to_owned());
+    }
     hints
 }
 

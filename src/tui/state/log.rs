@@ -100,6 +100,23 @@ impl Log {
         self.lines.iter().filter(|line| line.level >= self.level).filter(|line| line.contains(&filter)).collect()
     }
 
+    /// How many lines are not shown: because of their level, and because of the filter.
+    pub fn hidden(&self) -> (usize, usize) {
+        let level = self.lines.iter().filter(|line| line.level >= self.level).count();
+        (self.lines.len() - level, level - self.shown().len())
+    }
+
+    /// Whether the footer offers a command.
+    pub fn offers(&self, command: Command) -> bool {
+        match command {
+            // Nothing is marked here, and images are added elsewhere.
+            Command::Mark | Command::Undo | Command::Add | Command::Cancel => false,
+            Command::Open | Command::Copy | Command::Follow => !self.shown().is_empty(),
+            Command::Filter | Command::Level => !self.lines.is_empty(),
+            _ => true,
+        }
+    }
+
     /// The line under the cursor.
     pub fn current(&self) -> Option<&Line> {
         let shown = self.shown();

@@ -2,6 +2,7 @@
 //! wants to know it says by `wants`.
 
 pub mod images;
+pub mod job;
 pub mod jobs;
 pub mod listing;
 pub mod log;
@@ -9,3 +10,4 @@ pub mod marks;
 pub mod publish;
 pub mod standings;
 pub mod stats;
+pub mod wait;

@@ -79,7 +79,7 @@ impl Publish {
         let of_target = matches!(self.current(), Some(Row::Target(_)));
         match command {
             // Nothing is filtered or marked here, and images are added elsewhere.
-            Command::Filter | Command::Mark | Command::Add | Command::Undo | Command::Copy => false,
+            Command::Filter | Command::Mark | Command::Add | Command::Undo | Command::Copy | Command::Cancel => false,
             Command::TargetEdit | Command::TargetTest => of_target,
             Command::Rollback => matches!(self.current(), Some(Row::Publication(_))),
             _ => true,

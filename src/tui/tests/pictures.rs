@@ -101,7 +101,7 @@ fn working(size: (u16, u16), glyphs: &super::super::glyphs::Glyphs) -> App {
     app.update(Msg::Job(first, blob));
     for (seconds, bytes) in [(10, 80 << 20), (12, 88 << 20)] {
         let running = Duration::from_secs(seconds);
-        app.update(Msg::Samples(vec![Sample { id: first, bytes: (bytes, 204 << 20), running }]));
+        app.update(Msg::Samples(vec![Sample { id: first, bytes: (bytes, 204 << 20), moved: bytes, running }]));
     }
     app.update(Msg::Job(
         second,

@@ -394,7 +394,7 @@ fn publishing(size: (u16, u16), glyphs: &Glyphs) -> (App, u64) {
     step("home", Step::Check, StepState::Running);
     step("office", Step::HandOver, StepState::Running);
     let running = Duration::from_secs(14);
-    let sample = super::super::work::Sample { id: job, bytes: (214 << 20, 428 << 20), running };
+    let sample = super::super::work::Sample { id: job, bytes: (214 << 20, 428 << 20), moved: 214 << 20, running };
     app.update(Msg::Samples(vec![sample]));
     (app, job)
 }

@@ -152,7 +152,12 @@ fn run(content: Content, ascii: bool, happenings: Vec<Happening>) {
             Happening::Cut => Msg::Cut(vec![super::super::work::Request::Update(Vec::new())]),
             _ => Msg::Samples(
                 jobs.iter()
-                    .map(|id| Sample { id: *id, bytes: (time, time / 2), running: Duration::from_millis(time) })
+                    .map(|id| Sample {
+                        id: *id,
+                        bytes: (time, time / 2),
+                        moved: time,
+                        running: Duration::from_millis(time),
+                    })
                     .collect(),
             ),
         };

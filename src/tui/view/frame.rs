@@ -8,12 +8,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
 use super::super::app::{App, Look, Tab};
-use super::super::cells::{cut, width};
+use super::super::cells::{self, cut, cut_middle, width};
 use super::super::command::Command;
 use super::super::dialog::Dialog;
 use super::super::dialog::prompt::Purpose;
 use super::super::serving::Serving;
-use super::super::state::jobs::Job;
+use super::super::state::job::Job;
+use super::super::state::wait::Wait;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::text::bytes;
 
@@ -66,13 +67,7 @@ impl Parts {
 }
 
 fn strip_height(app: &App) -> u16 {
-    match app.problems.last() {
-        Some(problem) => {
-            let lines = super::super::cells::wrap(&problem.text(), usize::from(app.size.0).saturating_sub(4)).len();
-            u16::try_from(lines).unwrap_or(1).clamp(1, 6)
-        }
-        None => 1,
-    }
+    u16::try_from(strip_words(app).rows.len()).unwrap_or(1).max(1)
 }
 
 /// The lines around things: box characters, or ASCII.
@@ -153,71 +148,114 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// A job in a line: what, how far, how fast.
+/// A job in a line: how far it is, how fast or why it waits, and what it is called as far as there is room.
 pub(super) fn job_line(job: &Job, look: &Look, columns: usize) -> String {
-    let mut parts = vec![job.title.clone()];
-    if let Some((why, pause)) = &job.waiting {
-        parts.push(format!("{why} ({} s)", pause.as_secs_f64().ceil()));
-    } else if let Some((image, seconds)) = job.stalled() {
-        parts.extend(job.percent().map(|percent| format!("{percent} %")));
-        parts.push(format!("waiting for the registry of {image} ({seconds} s)"));
-    } else if let Some(percent) = job.percent() {
-        parts.push(format!("{percent} %"));
-        parts.push(format!("{} of {}", bytes(job.bytes.0), bytes(job.bytes.1)));
-        parts.extend(job.rate.filter(|rate| *rate > 0).map(|rate| format!("{}/s", bytes(rate))));
-        parts.extend(job.left().map(|left| format!("{left} s left")));
-    } else {
-        parts.push(job.phase.clone());
+    let glyphs = &look.glyphs;
+    let mut line = cut(&job.facts().join("  "), columns, glyphs);
+    if let Some(reason) = job.reason() {
+        let room = columns.saturating_sub(width(&line) + 2);
+        if room > 4 {
+            // Whom it waits for is a name, told apart by its end; a reason is not.
+            let names = !matches!(job.waiting, Some(Wait::Registry { .. }));
+            let reason = if names { cut_middle(&reason, room, glyphs) } else { cut(&reason, room, glyphs) };
+            line = format!("{line}: {reason}");
+        }
     }
-    cut(&parts.join("  "), columns, &look.glyphs)
+    // Names are told apart by their ends; less than this says nothing.
+    let room = columns.saturating_sub(width(&line) + 2);
+    if room >= width(&job.title).min(12) {
+        line = format!("{line}  {}", cut_middle(&job.title, room, glyphs));
+    }
+    line
+}
+
+/// What the strip says.
+struct Words {
+    sign: &'static str,
+    /// Of the sign and the first row.
+    style: Style,
+    /// Of the other rows.
+    rest: Style,
+    rows: Vec<String>,
+}
+
+/// At most so many rows; that there is more is seen at the end of the last one.
+fn at_most(mut rows: Vec<String>, most: usize, columns: usize, app: &App) -> Vec<String> {
+    if rows.len() > most {
+        rows.truncate(most);
+        if let Some(last) = rows.last_mut() {
+            *last = format!("{}{}", cells::beginning(last, columns.saturating_sub(1)), app.look.glyphs.ellipsis);
+        }
+    }
+    rows
+}
+
+/// Rows that a problem takes at most.
+const PROBLEM: usize = 6;
+/// Rows that anything else takes at most.
+const TOAST: usize = 3;
+
+fn strip_words(app: &App) -> Words {
+    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
+    let all = usize::from(app.size.0).saturating_sub(4);
+    if let Some(problem) = app.problems.last() {
+        // What to do next is never what is cut.
+        let hints: Vec<String> = problem.hints.iter().flat_map(|hint| cells::wrap(hint, all)).collect();
+        let hints = at_most(hints, PROBLEM - 2, all, app);
+        let mut rows = at_most(cells::wrap(&problem.message, all), PROBLEM - hints.len(), all, app);
+        rows.extend(hints);
+        return Words { sign: glyphs.failed, style: theme.danger, rest: theme.text, rows };
+    }
+    let columns = all.saturating_sub(width(&serving_words(app)));
+    let words = |sign, style, rows| Words { sign, style, rest: style, rows };
+    if let Some(toast) = &app.toast {
+        let (sign, style) = if toast.good { (glyphs.done, theme.good) } else { (glyphs.dot, theme.accent) };
+        return words(sign, style, at_most(cells::wrap(&toast.text, columns), TOAST, columns, app));
+    }
+    // The one that has been running longest.
+    if let Some(job) = app.jobs.running().last() {
+        let running = app.jobs.running().count();
+        let more = if running > 1 { format!("  and {} more", running - 1) } else { String::new() };
+        let text = job_line(job, &app.look, columns.saturating_sub(width(&more)));
+        let waits = job.waiting.is_some() || job.stalled().is_some();
+        let sign = if waits { glyphs.waiting } else { glyphs.arriving };
+        return words(sign, theme.accent, vec![format!("{text}{more}")]);
+    }
+    let root = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
+    let text = root.map(|root| format!("root {}", cut_middle(root, columns.saturating_sub(5), glyphs)));
+    words(" ", theme.dim, vec![text.unwrap_or_default()])
+}
+
+/// Where the registry is served, as briefly as the screen is narrow.
+fn serving_words(app: &App) -> String {
+    match &app.serving {
+        Serving::Off => String::new(),
+        Serving::Starting => " serving ... ".to_owned(),
+        Serving::At(url) => {
+            let short = if app.size.0 < 120 { url.trim_start_matches("http://") } else { url };
+            format!(" serving {} ", crate::text::printable_within(short, 40))
+        }
+        Serving::Stopping => " stopping ... ".to_owned(),
+    }
 }
 
 fn strip(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
-    let columns = usize::from(area.width).saturating_sub(4);
-    let line = |sign: &str, style: Style, text: String| {
-        Line::from(vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)])
-    };
-    if let Some(problem) = app.problems.last() {
-        let rows = super::super::cells::wrap(&problem.text(), columns);
-        let lines: Vec<Line<'_>> = rows
-            .into_iter()
-            .take(usize::from(area.height))
-            .enumerate()
-            .map(|(row, text)| {
-                line(if row == 0 { glyphs.failed } else { " " }, if row == 0 { theme.danger } else { theme.text }, text)
-            })
-            .collect();
-        frame.render_widget(Paragraph::new(lines), area);
-        return;
+    let Words { sign, style, rest, rows } = strip_words(app);
+    let lines: Vec<Line<'_>> = rows
+        .into_iter()
+        .enumerate()
+        .map(|(row, text)| {
+            let (sign, of) = if row == 0 { (sign, style) } else { (" ", rest) };
+            Line::from(vec![Span::styled(format!(" {sign} "), style), Span::styled(text, of)])
+        })
+        .collect();
+    frame.render_widget(Paragraph::new(lines), area);
+    if app.problems.is_empty() {
+        let serving = serving_words(app);
+        let taken = u16::try_from(width(&serving)).unwrap_or(0).min(area.width);
+        let place = Rect { x: area.right() - taken, width: taken, height: area.height.min(1), ..area };
+        frame.render_widget(Paragraph::new(Span::styled(serving, app.look.theme.accent)), place);
     }
-    let running = app.jobs.running().count();
-    let text = if let Some(toast) = &app.toast {
-        let (sign, style) = if toast.good { (glyphs.done, theme.good) } else { (glyphs.dot, theme.accent) };
-        line(sign, style, cut(&toast.text, columns, glyphs))
-    } else if let Some(job) = app.jobs.running().last() {
-        let more = if running > 1 { format!("  and {} more", running - 1) } else { String::new() };
-        let text = job_line(job, &app.look, columns.saturating_sub(width(&more)));
-        line(
-            if job.waiting.is_some() { glyphs.waiting } else { glyphs.arriving },
-            theme.accent,
-            format!("{text}{more}"),
-        )
-    } else {
-        let root = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
-        let text = root.map(|root| format!("root {root}")).unwrap_or_default();
-        line(" ", theme.dim, cut(&text, columns, glyphs))
-    };
-    let serving = match &app.serving {
-        Serving::Off => String::new(),
-        Serving::Starting => " serving ... ".to_owned(),
-        Serving::At(url) => format!(" serving {} ", crate::text::printable_within(url, 60)),
-        Serving::Stopping => " stopping ... ".to_owned(),
-    };
-    let taken = u16::try_from(width(&serving)).unwrap_or(0).min(area.width);
-    frame.render_widget(Paragraph::new(text), Rect { width: area.width - taken, ..area });
-    let place = Rect { x: area.right() - taken, width: taken, ..area };
-    frame.render_widget(Paragraph::new(Span::styled(serving, theme.accent)), place);
 }
 
 /// What is said of marked rows.
@@ -252,10 +290,7 @@ fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let label = if prompt.purpose == Purpose::Filter { " filter: " } else { " search: " };
         let columns = usize::from(area.width).saturating_sub(width(label) + 1);
         let skipped = prompt.field.skipped(columns);
-        let shown: String = super::super::cells::cut(prompt.field.value(), usize::MAX, &app.look.glyphs)
-            .chars()
-            .skip(skipped)
-            .collect();
+        let shown: String = cut(prompt.field.value(), usize::MAX, &app.look.glyphs).chars().skip(skipped).collect();
         let line = Line::from(vec![Span::styled(label, theme.key), Span::raw(cut(&shown, columns, &app.look.glyphs))]);
         frame.render_widget(Paragraph::new(line), area);
         let column = width(label) + prompt.field.column().saturating_sub(skipped);

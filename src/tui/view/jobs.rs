@@ -7,28 +7,60 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::{App, Look};
-use super::super::cells::{age, cut, cut_middle, left, right, wrap};
-use super::super::state::jobs::{Job, Standing};
-use super::frame::{job_line, pane};
+use super::super::cells::{age, cut, cut_middle, left, right, width, wrap};
+use super::super::command::Command;
+pub(super) use super::super::state::job::step_name;
+use super::super::state::job::{Job, Standing};
+use super::frame::pane;
 use crate::engine::job::StepState;
 use crate::text::bytes;
 
-pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let (list, details) = if app.beside() {
+/// Where the list is, if it is shown, and what the job under the cursor says.
+fn parts(app: &App, area: Rect) -> (Option<Rect>, Rect) {
+    if app.beside() {
         let left = Rect { width: area.width / 2, ..area };
-        (left, Rect { x: area.x + left.width, width: area.width - left.width, ..area })
-    } else {
-        let height = (area.height / 2).max(4);
-        (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
-    };
-    rows(app, frame, list);
+        return (Some(left), Rect { x: area.x + left.width, width: area.width - left.width, ..area });
+    }
+    if app.jobs.open && app.jobs.current().is_some() {
+        return (None, area);
+    }
+    // The list takes no more than it has rows.
+    let rows = u16::try_from(app.jobs.jobs.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let height = rows.clamp(4, (area.height / 2).max(4)).min(area.height);
+    (Some(Rect { height, ..area }), Rect { y: area.y + height, height: area.height - height, ..area })
+}
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let (list, details) = parts(app, area);
+    if let Some(list) = list {
+        rows(app, frame, list);
+    }
     one(app, frame, details);
+}
+
+/// How far what the job under the cursor says can be scrolled, as it is drawn.
+pub(in crate::tui) fn end(app: &App) -> u16 {
+    let Some(job) = app.jobs.current() else { return 0 };
+    let (_, details) = parts(app, super::frame::Parts::of(app).body);
+    beyond(lines(app, job, columns_in(details)).len(), details)
+}
+
+/// The columns of the text in a pane: without frame, and a column at either side.
+fn columns_in(area: Rect) -> usize {
+    usize::from(area.width).saturating_sub(4)
+}
+
+/// How many of so many lines a pane has no room for.
+fn beyond(lines: usize, area: Rect) -> u16 {
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_sub(area.height.saturating_sub(2))
 }
 
 pub(super) fn standing(job: &Job, look: &Look) -> (String, Style) {
     let (theme, glyphs) = (&look.theme, &look.glyphs);
     match &job.standing {
-        Standing::Running if job.waiting.is_some() => (format!("{} waits", glyphs.waiting), theme.warning),
+        Standing::Running if job.waiting.is_some() || job.stalled().is_some() => {
+            (format!("{} waits", glyphs.waiting), theme.warning)
+        }
         Standing::Running => (format!("{} runs", glyphs.arriving), theme.accent),
         Standing::Done(_) => (format!("{} done", glyphs.done), theme.good),
         Standing::Failed(_) => (format!("{} failed", glyphs.failed), theme.danger),
@@ -49,9 +81,15 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if jobs.jobs.is_empty() {
-        let words =
-            Line::styled("  Nothing has run yet: adding, updating, publishing and checking show here.", look.theme.dim);
-        frame.render_widget(Paragraph::new(words), inside);
+        let words = if app.jobs_begun > 0 {
+            let key = super::key(app, Command::Log);
+            format!("Nothing runs. What ended was cleared from here; the log ({key}) still has it.")
+        } else {
+            "Nothing has run yet: adding, updating, publishing and checking show here.".to_owned()
+        };
+        let rows = wrap(&words, usize::from(inside.width).saturating_sub(3));
+        let lines: Vec<_> = rows.into_iter().map(|row| Line::styled(format!("  {row}"), look.theme.dim)).collect();
+        frame.render_widget(Paragraph::new(lines), inside);
         return;
     }
     let height = usize::from(inside.height).max(1);
@@ -100,70 +138,90 @@ fn one(app: &App, frame: &mut Frame<'_>, area: Rect) {
     };
     let title =
         cut_middle(&format!("#{} {}", job.id, job.title), usize::from(area.width).saturating_sub(4), &look.glyphs);
-    let block = pane(look, Line::styled(format!(" {title} "), look.theme.title));
+    let active = app.jobs.open || !app.beside();
+    let mut block =
+        pane(look, Line::styled(format!(" {title} "), if active { look.theme.title } else { look.theme.dim }));
+    let lines = lines(app, job, columns_in(area));
+    let end = beyond(lines.len(), area);
+    let scroll = if app.jobs.open { app.jobs.scroll.min(end) } else { 0 };
+    let more = crate::text::count(u64::from(end - scroll), "more line", "more lines");
+    let below = match (app.jobs.open, end > scroll) {
+        (false, false) => String::new(),
+        (false, true) => format!(" {more}: {} ", super::key(app, Command::Open)),
+        (true, false) => format!(" back: {} ", super::key(app, Command::Back)),
+        (true, true) => format!(" {more}, back: {} ", super::key(app, Command::Back)),
+    };
+    block = block.title_bottom(Line::styled(below, look.theme.dim));
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    let columns = usize::from(inside.width).saturating_sub(2);
+    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
+    frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), text);
+}
+
+/// What a job says, line by line: how it stands, then what it did.
+fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
     let mut lines = Vec::new();
+    let mut say = |text: &str, style| lines.extend(wrap(text, columns).into_iter().map(|row| Line::styled(row, style)));
+    // The frame has room for a short one.
+    if width(&job.title) + 8 > columns {
+        say(&job.title, look.theme.name);
+    }
     match &job.standing {
-        Standing::Running => lines.push(Line::styled(job_line(job, look, columns), look.theme.accent)),
-        Standing::Done(words) => {
-            lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, look.theme.good)));
+        Standing::Running => {
+            if let Some(wait) = &job.waiting {
+                say(&wait.words(), look.theme.warning);
+            } else {
+                say(&job.facts().join("  "), look.theme.accent);
+                job.reason().iter().for_each(|reason| say(reason, look.theme.warning));
+            }
         }
+        Standing::Done(words) => say(words, look.theme.good),
         Standing::Failed(problem) => {
-            lines.extend(wrap(&problem.text(), columns).into_iter().map(|row| Line::styled(row, look.theme.danger)));
+            say(&problem.message, look.theme.danger);
+            problem.hints.iter().for_each(|hint| say(hint, look.theme.text));
         }
-        Standing::Cancelled => lines.push(Line::styled("Cancelled; what is verified is kept.", look.theme.warning)),
+        Standing::Cancelled => say("Cancelled; what is verified is kept.", look.theme.warning),
     }
     if job.blobs.0 > 0 {
-        lines.push(Line::styled(format!("{} of {} blobs", job.blobs.1, job.blobs.0), look.theme.dim));
+        say(&format!("{} of {} blobs are here", job.blobs.1, job.blobs.0), look.theme.dim);
     }
     for blob in &job.fetching {
         let bar = bar(blob.done(), blob.size, 16, look);
-        let text = format!(
-            "{} {} {}",
-            right(&bytes(blob.done()), 9, &look.glyphs),
-            right(&bytes(blob.size), 9, &look.glyphs),
-            blob.digest
-        );
+        let sizes =
+            format!("{} {}", right(&bytes(blob.done()), 9, &look.glyphs), right(&bytes(blob.size), 9, &look.glyphs));
+        let digest = cut_middle(&blob.digest.to_string(), columns.saturating_sub(17 + width(&sizes) + 1), &look.glyphs);
         lines.push(Line::from(vec![
             Span::styled(format!("{bar} "), look.theme.accent),
-            Span::raw(cut_middle(&text, columns.saturating_sub(17), &look.glyphs)),
+            Span::raw(format!("{sizes} {digest}")),
         ]));
     }
     for (target, steps) in &job.steps {
         lines.push(Line::styled(cut(target, columns, &look.glyphs), look.theme.name));
         for (step, state) in steps {
             let (sign, style, words) = match state {
-                StepState::Running => (look.glyphs.arriving, look.theme.accent, "…".to_owned()),
+                StepState::Running => (look.glyphs.arriving, look.theme.accent, look.glyphs.waiting.to_owned()),
                 StepState::Done(words) => (look.glyphs.done, look.theme.good, words.clone()),
                 StepState::Skipped => (look.glyphs.dot, look.theme.dim, "nothing to do".to_owned()),
                 StepState::Failed(reason) => (look.glyphs.failed, look.theme.danger, reason.clone()),
             };
-            let text = cut(&format!("{} {words}", step_name(*step)), columns.saturating_sub(4), &look.glyphs);
-            lines.push(Line::from(vec![Span::styled(format!("  {sign} "), style), Span::raw(text)]));
+            let rows = wrap(&format!("{} {words}", step_name(*step)), columns.saturating_sub(4));
+            for (place, row) in rows.into_iter().enumerate() {
+                let sign = if place == 0 { sign } else { " " };
+                lines.push(Line::from(vec![Span::styled(format!("  {sign} "), style), Span::raw(row)]));
+            }
         }
     }
-    lines.extend(job.notes.iter().flat_map(|note| wrap(note, columns)).map(|row| Line::styled(row, look.theme.dim)));
+    let mut say = |text: &str, style| lines.extend(wrap(text, columns).into_iter().map(|row| Line::styled(row, style)));
+    // Why it failed has been said above.
+    let said = if let Standing::Failed(problem) = &job.standing { problem.text() } else { String::new() };
+    let new = |note: &&String| {
+        let reason = note.split_once(": ").map_or(note.as_str(), |(_, reason)| reason);
+        !said.contains(note.as_str()) && !said.contains(reason)
+    };
+    job.notes.iter().filter(new).for_each(|note| say(note, look.theme.dim));
     for (registry, (left, of)) in &app.jobs.quotas {
-        lines.push(Line::styled(
-            cut(&format!("{registry}: {left} of {of} pulls left"), columns, &look.glyphs),
-            look.theme.dim,
-        ));
+        say(&format!("{registry}: {left} of {of} pulls left"), look.theme.dim);
     }
-    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
-    frame.render_widget(Paragraph::new(lines), text);
-}
-
-pub(super) fn step_name(step: crate::engine::publish::plan::Step) -> &'static str {
-    use crate::engine::publish::plan::Step;
-    match step {
-        Step::HandOver => "hand over",
-        Step::Pin => "pin",
-        Step::Check => "check",
-        Step::Dnslink => "DNSLink",
-        Step::Ipns => "IPNS",
-        Step::Tidy => "tidy",
-        Step::Gateways => "gateways",
-    }
+    lines
 }

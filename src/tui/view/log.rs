@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
-use super::super::cells::cut;
+use super::super::cells::{cut, wrap};
+use super::super::command::Command;
 use super::super::state::log::Level;
 use super::frame::pane;
 
@@ -32,7 +33,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     let shown = log.shown();
     if shown.is_empty() {
-        frame.render_widget(Paragraph::new(Line::styled("  Nothing has happened yet.", theme.dim)), inside);
+        let rows = wrap(&nothing(app), usize::from(inside.width).saturating_sub(3));
+        let lines: Vec<_> = rows.into_iter().map(|row| Line::styled(format!("  {row}"), theme.dim)).collect();
+        frame.render_widget(Paragraph::new(lines), inside);
         return;
     }
     let height = usize::from(inside.height).max(1);
@@ -63,4 +66,20 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// Why no line is shown, and how to see some.
+fn nothing(app: &App) -> String {
+    let log = &app.log;
+    let (level, filter) = log.hidden();
+    let lines = |number: usize| crate::text::count(number as u64, "line", "lines");
+    let key = |command| super::key(app, command);
+    match (level, filter) {
+        (0, 0) => "Nothing has happened yet.".to_owned(),
+        (level, 0) => format!("{} of lower levels: {} shows them.", lines(level), key(Command::Level)),
+        (_, filter) => {
+            let text = cut(&log.filter, 30, &app.look.glyphs);
+            format!("The filter {text} hides {}: {} clears it.", lines(filter), key(Command::Back))
+        }
+    }
 }

@@ -27,6 +27,7 @@ use super::dialog::Dialog;
 pub(super) use details::{end as details_end, text as details_text};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use dialogs::reach as dialog_reach;
+pub(super) use jobs::end as jobs_end;
 pub(super) use publish::key;
 pub(super) use target::rows as target_rows;
 

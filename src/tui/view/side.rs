@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::super::app::{App, Look};
 use super::super::cells::{cut, cut_middle, wrap};
 use super::super::command::Command;
-use super::super::state::jobs::{Job, Standing};
+use super::super::state::job::{Job, Standing};
 use super::frame::pane;
 use super::jobs::{bar, standing};
 use crate::text::bytes;
@@ -47,7 +47,7 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
     match &job.standing {
         Standing::Running => {
             let words = match (&job.waiting, job.percent()) {
-                (Some((why, _)), _) => why.clone(),
+                (Some(wait), _) => wait.words(),
                 (None, Some(percent)) => {
                     let (done, total) = job.bytes;
                     lines.push(Line::styled(bar(done, total, columns, look), look.theme.accent));
@@ -57,7 +57,7 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
                 }
                 (None, None) => job.phase.clone(),
             };
-            lines.push(Line::styled(cut(&words, columns, &look.glyphs), look.theme.dim));
+            lines.extend(wrap(&words, columns).into_iter().take(3).map(|row| Line::styled(row, look.theme.dim)));
             if job.rates.len() > 1 {
                 lines.push(Line::styled(rates(job, look, columns), look.theme.accent));
             }

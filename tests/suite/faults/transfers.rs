@@ -92,7 +92,17 @@ fn what_a_killed_run_fetched_is_not_fetched_again() {
         })
     });
     let said = scene.add("app:1").failure(4);
-    says(&said, &[&format!("after {SENT} of {SIZE} bytes"), "does not have it"]);
+    says(
+        &said,
+        &[
+            &format!(
+                "{} of {} are here of blob ",
+                roadstead::text::bytes(SENT as u64),
+                roadstead::text::bytes(SIZE as u64)
+            ),
+            "does not have it",
+        ],
+    );
     scene.registry.clear_intercept();
     scene.registry.forget_requests();
     scene.add("app:1").success();

@@ -1,0 +1,125 @@
+//! What the commands of the views Jobs and Log do: jobs are cancelled and begun again, and what was said is copied and read.
+
+use super::app::{App, Tab};
+use super::command::Command;
+use super::describe::Role;
+use super::dialog::Dialog;
+use super::dialog::menu::Item;
+use super::effect::Effect;
+use super::state::job::{Job, Standing};
+
+/// Cancels the job under the cursor; in another view the one that runs, if it is the only one.
+pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
+    let running = app.jobs.running().count();
+    if app.tab != Tab::Jobs && running > 1 {
+        let key = super::view::key(app, Command::Jobs);
+        app.hint(format!("{running} jobs run: {key} shows them, and there one is chosen"));
+        return Vec::new();
+    }
+    let job = if app.tab == Tab::Jobs { app.jobs.current() } else { app.jobs.running().next() };
+    match job {
+        Some(job) if job.is_running() => {
+            let (id, title) = (job.id, job.title.clone());
+            app.hint(format!("Cancelling: {title}"));
+            vec![Effect::Cancel(id)]
+        }
+        Some(job) => {
+            let words = format!("#{} {}: there is nothing to cancel", job.id, ended(job));
+            app.hint(words);
+            Vec::new()
+        }
+        None => {
+            app.hint("Nothing runs that could be cancelled");
+            Vec::new()
+        }
+    }
+}
+
+fn ended(job: &Job) -> &'static str {
+    match job.standing {
+        Standing::Running => "still runs",
+        Standing::Done(_) => "is done",
+        Standing::Failed(_) => "has failed",
+        Standing::Cancelled => "was cancelled",
+    }
+}
+
+/// Begins the job under the cursor again, with a plan for how things are now.
+pub(super) fn retry(app: &mut App) -> Vec<Effect> {
+    let Some(job) = app.jobs.current() else {
+        app.hint("There is no job here to begin again");
+        return Vec::new();
+    };
+    match &job.request {
+        Some(request) if job.is_unfinished() => {
+            let request = request.clone();
+            app.plan(request)
+        }
+        _ => {
+            let words = if job.is_unfinished() {
+                format!("Begin `{}` again where it was begun: it was made without a plan", job.title)
+            } else {
+                format!("#{} {}: only what failed or was cancelled is begun again", job.id, ended(job))
+            };
+            app.hint(words);
+            Vec::new()
+        }
+    }
+}
+
+/// What can be copied of what is under the cursor.
+pub(super) fn copies(app: &App) -> Vec<Item> {
+    let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
+    if app.tab == Tab::Jobs {
+        let Some(job) = app.jobs.current() else { return Vec::new() };
+        let mut items = vec![item('j', "what the job says", job.text()), item('t', "title", job.title.clone())];
+        match &job.standing {
+            Standing::Done(words) => items.push(item('r', "result", words.clone())),
+            Standing::Failed(problem) => items.push(item('r', "reason", problem.text())),
+            Standing::Running | Standing::Cancelled => {}
+        }
+        return items;
+    }
+    let Some(line) = app.log.current() else { return Vec::new() };
+    let mut items = vec![item('l', "line", line.text_with_job()), item('a', "all lines shown", lines(app))];
+    items.extend(app.log_file.as_ref().map(|file| item('f', "the log's file", file.display().to_string())));
+    items
+}
+
+fn lines(app: &App) -> String {
+    let shown = app.log.shown();
+    let lines: Vec<String> = shown.iter().map(|line| format!("{} {}", line.at, line.text_with_job())).collect();
+    lines.join("\n")
+}
+
+/// Shows what the job under the cursor says, or the log, in the pager.
+pub(super) fn browse(app: &mut App) -> Vec<Effect> {
+    if app.tab == Tab::Jobs {
+        return match app.jobs.current() {
+            Some(job) => vec![Effect::Page(job.text())],
+            None => {
+                app.hint("There is no job here to read");
+                Vec::new()
+            }
+        };
+    }
+    match &app.log_file {
+        Some(file) => vec![Effect::PageFile(file.clone())],
+        None => vec![Effect::Page(lines(app))],
+    }
+}
+
+/// The whole line of the log that is under the cursor.
+pub(super) fn read(app: &mut App) -> Vec<Effect> {
+    let Some(line) = app.log.current() else {
+        app.hint("There is no line here to open");
+        return Vec::new();
+    };
+    let rows = vec![
+        (Role::Dim, format!("{} {}", line.at, line.level.word())),
+        (Role::Text, String::new()),
+        (Role::Text, line.text_with_job()),
+    ];
+    app.dialogs.push(Dialog::Message { title: "Log".to_owned(), rows, scroll: 0 });
+    Vec::new()
+}
