@@ -48,6 +48,8 @@ pub struct PlannedImage {
     pub digest: Digest,
     /// What the plan does to it.
     pub change: Change,
+    /// Where it is [`Change::Extended`]: what changes about it, in words.
+    pub changes: Vec<String>,
     /// Platforms to mirror.
     pub selection: Selection,
     /// Whether manifests of the other platforms are kept too.

@@ -329,7 +329,7 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
         Question::Complete(prefix) => {
             Answer::Complete(all.into_iter().filter(|name| name.starts_with(&prefix)).collect())
         }
-        Question::Tags(of) => Answer::Tags(of, Ok(vec!["1.27".to_owned(), "1.28".to_owned(), "latest".to_owned()])),
+        Question::Tags(of, _) => Answer::Tags(of, Ok(vec!["1.27".to_owned(), "1.28".to_owned(), "latest".to_owned()])),
         Question::Standings if content == Content::Empty => Answer::Standings(Vec::new()),
         Question::Standings => {
             let tag = |tag: &str, kind| TagChange { tag: tag.to_owned(), kind, before: None, after: None };
