@@ -211,6 +211,43 @@ impl PlannedImage {
         std::iter::once(&self.name).chain(&self.alias)
     }
 
+    /// An image for tests of what shows plans: added from this reference, with these platforms, without those.
+    #[cfg(test)]
+    pub(crate) fn example(reference: &str, platforms: &[&str], without: &[&str]) -> Self {
+        let parsed: crate::image::Reference = reference.parse().unwrap();
+        let digest = Digest::of(reference.as_bytes());
+        let left_out = |platform: &&str| LeftOut {
+            digest: Digest::of(platform.as_bytes()),
+            platform: Some((*platform).to_owned()),
+            reason: "not chosen".to_owned(),
+        };
+        Self {
+            request: parsed.to_string(),
+            name: parsed.upstream.published_name().unwrap(),
+            alias: None,
+            tag: parsed.tag.clone(),
+            upstream: Some(parsed.upstream),
+            follows: Follows::Own,
+            digest,
+            change: Change::Added,
+            changes: Vec::new(),
+            selection: Selection::host(),
+            all_manifests: false,
+            platforms: platforms.iter().map(|platform| (*platform).to_owned()).collect(),
+            private: false,
+            allowed: false,
+            insecure: false,
+            logical: 12 << 20,
+            new_bytes: 5 << 20,
+            left_out: without.iter().map(left_out).collect(),
+            manifests: Vec::new(),
+            blobs: Vec::new(),
+            read: HashMap::new(),
+            attached: Vec::new(),
+            expected: None,
+        }
+    }
+
     /// `name:tag` or `name@digest`.
     pub fn shown(&self) -> String {
         match &self.tag {

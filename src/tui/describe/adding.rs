@@ -132,12 +132,15 @@ mod tests {
 
     #[test]
     fn failures_are_counted_first_and_a_hint_is_given_once() {
-        let plan = AddPlan { failed: vec![failed("a"), failed("b")], ..AddPlan::default() };
+        let plan = AddPlan { failed: vec![failed("image-a"), failed("image-b")], ..AddPlan::default() };
         let described = add(&plan, "Add", "add");
         assert_eq!(described.title, "None of 2 images can be added");
         let texts: Vec<&str> = described.rows.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(texts, ["2 of 2 images can't be added.", "a: no answer", "  Try again.", "b: no answer"]);
-        let plan = AddPlan { failed: vec![failed("a")], ..AddPlan::default() };
-        assert_eq!(add(&plan, "Add", "add").rows[0].1, "a: no answer");
+        assert_eq!(
+            texts,
+            ["2 of 2 images can't be added.", "image-a: no answer", "  Try again.", "image-b: no answer"]
+        );
+        let plan = AddPlan { failed: vec![failed("image-a")], ..AddPlan::default() };
+        assert_eq!(add(&plan, "Add", "add").rows[0].1, "image-a: no answer");
     }
 }

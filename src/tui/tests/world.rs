@@ -103,6 +103,9 @@ fn event(key: &str) -> KeyEvent {
         "down" => KeyCode::Down,
         "space" => KeyCode::Char(' '),
         "end" => KeyCode::End,
+        "page-down" => KeyCode::PageDown,
+        "page-up" => KeyCode::PageUp,
+        control if control.starts_with("ctrl-") => return control.parse::<Key>().unwrap().event(),
         letter => KeyCode::Char(letter.chars().next().unwrap()),
     };
     let event = KeyEvent::new(code, KeyModifiers::NONE);

@@ -129,7 +129,10 @@ pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'
     let what = if add.platforms.is_empty() { "options" } else { "platforms" };
     match add.at {
         Some(_) => keys.push(("space", "choose")),
-        None if add.goes_through_completions() => keys.extend([("tab", "next"), ("ctrl-o", what)]),
+        None if add.goes_through_completions() => {
+            let next = if add.completions.picked.is_some() { "next" } else { "complete" };
+            keys.extend([("tab", next), ("ctrl-o", what)]);
+        }
         None if !add.completions.found.is_empty() => keys.extend([("down", what), ("tab", "complete")]),
         None => keys.push(("down", what)),
     }
