@@ -25,7 +25,7 @@ pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described 
             }
         }
     }
-    changing.iter().for_each(|image| rows.extend(image_rows(image, given > 1)));
+    rows.extend(changing.iter().flat_map(|image| image_rows(image, given > 1)));
     if verb == "add" {
         rows.extend(same.iter().take(NAMED).flat_map(|image| {
             [row(Role::Name, image.shown()), row(Role::Dim, format!("  already here, {}", amount(image)))]

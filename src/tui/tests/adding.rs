@@ -69,7 +69,8 @@ fn plain() -> AddPlan {
 /// Fourteen images and one that fails.
 fn many() -> AddPlan {
     let image = |number: usize| {
-        let without: &[&str] = if number % 2 == 0 { &["linux/arm64", "linux/s390x"] } else { &["linux/arm64"] };
+        let without: &[&str] =
+            if number.is_multiple_of(2) { &["linux/arm64", "linux/s390x"] } else { &["linux/arm64"] };
         PlannedImage::example(&format!("registry.example/group/image-{number}:1.{number}"), &["linux/amd64"], without)
     };
     AddPlan {
