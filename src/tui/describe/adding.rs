@@ -55,9 +55,10 @@ fn done(verb: &str) -> &'static str {
 fn summary(plan: &AddPlan, changing: &[&PlannedImage], verb: &str) -> Option<Row> {
     let (failed, all) = (plan.failed.len() as u64, plan.images.len() as u64);
     let changed = changing.len() as u64;
-    let bytes = format!("{} to fetch, {} here already", bytes(plan.new_bytes), bytes(plan.known_bytes));
+    let new = if plan.new_bytes == 0 { "nothing".to_owned() } else { bytes(plan.new_bytes) };
+    let bytes = format!("{new} to fetch, {} here already", bytes(plan.known_bytes));
     if failed + all < 2 {
-        return (changed == 1).then(|| row(Role::Text, format!("{bytes}.")));
+        return (changed == 1).then(|| row(Role::Text, format!("{}.", capital(&bytes))));
     }
     let mut parts = Vec::new();
     if failed > 0 {
@@ -79,6 +80,11 @@ fn summary(plan: &AddPlan, changing: &[&PlannedImage], verb: &str) -> Option<Row
     }
     let role = if failed > 0 { Role::Warning } else { Role::Text };
     Some(row(role, format!("{}.", parts.join("; "))))
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn amount(image: &PlannedImage) -> String {
