@@ -48,6 +48,8 @@ pub struct PlannedImage {
     pub digest: Digest,
     /// What the plan does to it.
     pub change: Change,
+    /// Where it is [`Change::Extended`]: what changes about it, in words.
+    pub changes: Vec<String>,
     /// Platforms to mirror.
     pub selection: Selection,
     /// Whether manifests of the other platforms are kept too.
@@ -207,6 +209,43 @@ impl PlannedImage {
     /// The names it is published under.
     pub(super) fn names(&self) -> impl Iterator<Item = &RepositoryName> {
         std::iter::once(&self.name).chain(&self.alias)
+    }
+
+    /// An image for tests of what shows plans: added from this reference, with these platforms, without those.
+    #[cfg(test)]
+    pub(crate) fn example(reference: &str, platforms: &[&str], without: &[&str]) -> Self {
+        let parsed: crate::image::Reference = reference.parse().unwrap();
+        let digest = Digest::of(reference.as_bytes());
+        let left_out = |platform: &&str| LeftOut {
+            digest: Digest::of(platform.as_bytes()),
+            platform: Some((*platform).to_owned()),
+            reason: "not chosen".to_owned(),
+        };
+        Self {
+            request: parsed.to_string(),
+            name: parsed.upstream.published_name().unwrap(),
+            alias: None,
+            tag: parsed.tag.clone(),
+            upstream: Some(parsed.upstream),
+            follows: Follows::Own,
+            digest,
+            change: Change::Added,
+            changes: Vec::new(),
+            selection: Selection::host(),
+            all_manifests: false,
+            platforms: platforms.iter().map(|platform| (*platform).to_owned()).collect(),
+            private: false,
+            allowed: false,
+            insecure: false,
+            logical: 12 << 20,
+            new_bytes: 5 << 20,
+            left_out: without.iter().map(left_out).collect(),
+            manifests: Vec::new(),
+            blobs: Vec::new(),
+            read: HashMap::new(),
+            attached: Vec::new(),
+            expected: None,
+        }
     }
 
     /// `name:tag` or `name@digest`.

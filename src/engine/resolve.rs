@@ -198,6 +198,7 @@ impl Engine {
             if image.change == Change::Unchanged && new_bytes > 0 {
                 // A blob that the catalog lists is missing on disk: adding it again brings it back.
                 image.change = Change::Extended;
+                image.changes.push("files that are missing here come back".to_owned());
             }
         }
         Ok(())
@@ -319,6 +320,7 @@ impl Engine {
             follows: placed.follows.clone(),
             digest,
             change: Change::Added,
+            changes: Vec::new(),
             selection,
             all_manifests,
             platforms: platforms.into_iter().map(|platform| platform.to_string()).collect(),
@@ -337,7 +339,7 @@ impl Engine {
         image.logical = logical(&image.manifests, &image.blobs)
             + image.attached.iter().map(|attached| logical(&attached.manifests, &attached.blobs)).sum::<u64>();
         if let Some(existing) = existing {
-            image.change = self.compare(&image, &existing)?;
+            (image.change, image.changes) = self.compare(&image, &existing)?;
         }
         Ok((image, (placed.registry, placed.repository)))
     }
@@ -420,10 +422,10 @@ impl Engine {
         Ok(planned)
     }
 
-    /// What a plan changes about an image that is there.
-    fn compare(&self, planned: &PlannedImage, existing: &Image) -> Result<Change> {
+    /// What a plan changes about an image that is there, and in words where it is more than its tag.
+    fn compare(&self, planned: &PlannedImage, existing: &Image) -> Result<(Change, Vec<String>)> {
         if planned.digest != existing.digest {
-            return Ok(Change::Moved { from: existing.digest });
+            return Ok((Change::Moved { from: existing.digest }, Vec::new()));
         }
         let reader = self.catalog.read()?;
         let mut have = BTreeSet::new();
@@ -444,16 +446,21 @@ impl Engine {
             attached_here &= here.is_some_and(|image| image.digest == attached.digest);
         }
         let repository = repositories::by_id(&reader, existing.repository)?;
-        let same_upstream = planned.private == repository.private && planned.insecure == repository.insecure;
-        let same_choice = planned.selection == existing.selection
-            && planned.all_manifests == existing.all_manifests
-            && planned.follows == existing.follows;
-        let explicit = existing.attached_to.is_none();
-        Ok(if complete && attached_here && same_choice && same_upstream && explicit {
-            Change::Unchanged
-        } else {
-            Change::Extended
-        })
+        let asked = if planned.insecure { "plain HTTP" } else { "TLS" };
+        let upstream = if planned.private { "private" } else { "public" };
+        let differences = [
+            (!complete, "more of it comes".to_owned()),
+            (!attached_here, "what is attached to it comes".to_owned()),
+            (planned.selection != existing.selection, format!("the platforms chosen become {}", planned.selection)),
+            (planned.all_manifests != existing.all_manifests, "all manifests are kept".to_owned()),
+            (planned.follows != existing.follows, "it follows another tag upstream".to_owned()),
+            (planned.private != repository.private, format!("its upstream counts as {upstream} now")),
+            (planned.insecure != repository.insecure, format!("its registry is asked by {asked} from now on")),
+            (existing.attached_to.is_some(), "it stays when what it is attached to goes".to_owned()),
+        ];
+        let changes: Vec<String> =
+            differences.into_iter().filter(|(differs, _)| *differs).map(|(_, words)| words).collect();
+        Ok((if changes.is_empty() { Change::Unchanged } else { Change::Extended }, changes))
     }
 }
 

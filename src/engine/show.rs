@@ -14,7 +14,7 @@ use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::{blobs, omissions, statistics};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
+use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Upstream};
 use crate::text::{printable, printable_within};
 
 /// How many of those who share a blob are named.
@@ -97,6 +97,22 @@ impl Engine {
         }
         let all = repositories::list(&reader, None, None)?;
         Ok(all.into_iter().map(|row| row.name.to_string()).filter(|name| name.starts_with(prefix)).take(MOST).collect())
+    }
+
+    /// References that repositories are mirrored from and that begin so, in the longest form that does: what can be typed to
+    /// add more of them. What came from no registry has none.
+    pub fn complete_reference(&self, prefix: &str) -> Result<Vec<String>> {
+        const MOST: usize = 200;
+        let reader = self.catalog.read()?;
+        let all = repositories::list(&reader, None, None)?;
+        let begins_so = |upstream: &Upstream| {
+            let whole = upstream.to_string();
+            let hub = whole.strip_prefix("docker.io/");
+            let forms = [Some(whole.as_str()), hub, hub.and_then(|hub| hub.strip_prefix("library/"))];
+            forms.into_iter().flatten().find(|form| form.starts_with(prefix)).map(str::to_owned)
+        };
+        let upstreams = all.iter().filter_map(|repository| repository.upstream.as_ref());
+        Ok(upstreams.filter_map(begins_so).take(MOST).collect())
     }
 }
 

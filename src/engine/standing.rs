@@ -99,10 +99,12 @@ impl Engine {
         Ok(standings)
     }
 
-    /// The tags that upstream has of a reference's repository, sorted. Costs nothing of a registry's quota.
-    pub async fn upstream_tags(&self, reference: &Reference) -> Result<Vec<String>> {
+    /// The tags that upstream has of a reference's repository, sorted. Costs nothing of a registry's quota. It is asked by plain
+    /// HTTP or by TLS; none: as [`AddRequest`](super::request::AddRequest) means it.
+    pub async fn upstream_tags(&self, reference: &Reference, insecure: Option<bool>) -> Result<Vec<String>> {
         let upstream = &reference.upstream;
-        let registry = self.registries.open(&upstream.registry, self.is_insecure(upstream)?)?;
+        let insecure = insecure.map_or_else(|| self.is_insecure(upstream), Ok)?;
+        let registry = self.registries.open(&upstream.registry, insecure)?;
         let tags = registry.tags(&upstream.repository).await?;
         Ok(tags.into_iter().map(|tag| tag.to_string()).collect())
     }

@@ -193,6 +193,7 @@ impl Former {
             follows,
             digest: self.digest,
             change: Change::Added,
+            changes: Vec::new(),
             selection: self.selection.clone(),
             all_manifests: self.all_manifests,
             platforms: Vec::new(),

@@ -14,6 +14,19 @@ use super::retry::{Again, Setback, retry_after};
 use crate::error::{Error, Kind};
 use crate::text::printable_within;
 
+/// Registries of which nobody need doubt that they exist, with the hosts below them.
+const WELL_KNOWN: [&str; 9] = [
+    "docker.io",
+    "ghcr.io",
+    "quay.io",
+    "gcr.io",
+    "registry.k8s.io",
+    "mcr.microsoft.com",
+    "public.ecr.aws",
+    "registry.gitlab.com",
+    "lscr.io",
+];
+
 /// Whether trying again can help against this status.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
@@ -60,9 +73,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
         return Setback::never(tls_to_http(host));
     }
     if all.contains("Name or service not known") || all.contains("No address associated") {
-        return Setback::never(
-            network(format!("there is no host named {host}: {why}")).hint("Check the spelling of the registry's name."),
-        );
+        return Setback::never(unknown_host(host, &why));
     }
     Setback::backoff(if error.is_timeout() {
         network(format!("{host} did not answer in time"))
@@ -72,6 +83,16 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
     } else {
         network(format!("the connection to {host} broke: {why}"))
     })
+}
+
+fn unknown_host(host: &str, why: &str) -> Error {
+    let error = |message: String| Error::new(Kind::Network, message);
+    let is_below = |known: &str| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    if WELL_KNOWN.iter().any(|known| is_below(known)) {
+        return error(format!("{host} is not found: {why}"))
+            .hint("The registry is a well-known one: this machine may be offline, or its DNS may not answer.");
+    }
+    error(format!("there is no host named {host}: {why}")).hint("Check the spelling of the registry's name.")
 }
 
 /// Whether these are the words by which TLS servers answer plain http (Go's net/http, nginx, Apache).
@@ -228,6 +249,16 @@ mod tests {
         assert_eq!(setback.error.hints(), ["Log in: `podman login ghcr.io` or `docker login ghcr.io`."]);
         let setback = refusal(400, "Client sent an HTTP request to an HTTPS server.\n", "text/plain", &nobody);
         assert!(setback.error.hints()[0].contains("--insecure"));
+    }
+
+    #[test]
+    fn of_a_well_known_registry_the_spelling_is_not_doubted() {
+        for known in ["docker.io", "europe.gcr.io"] {
+            assert!(unknown_host(known, "no answer").hints()[0].contains("offline"), "{known}");
+        }
+        for other in ["dokcer.io", "notdocker.io"] {
+            assert!(unknown_host(other, "no answer").hints()[0].contains("spelling"), "{other}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::theme::{self, Theme};
 use super::work::{Plan, Request};
 use super::{finding, publishing, serving, watching};
 use crate::engine::publish::plan::PublishRequest;
-use crate::engine::request::{AddRequest, Pick};
+use crate::engine::request::{AddRequest, Pick, Source};
 use crate::error::{Error, Kind};
 use crate::text::nearest;
 
@@ -284,24 +284,26 @@ fn next_theme(app: &mut App) -> Vec<Effect> {
 }
 
 /// The images that a text names, separated by white space. An image may be followed by what `add` takes: `--as NAME[:TAG]`,
-/// `--platform LIST`, `--all-manifests`, `--insecure`.
+/// `--platform LIST`, `--all-manifests`, `--insecure`, `--no-insecure`. What is said before the first image is said of all.
 pub(super) fn requests(text: &str) -> Result<Request, Problem> {
     let mut requests: Vec<AddRequest> = Vec::new();
+    let mut of_all = AddRequest::new(Source::Tree(String::new()));
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
         if !word.starts_with("--") {
-            requests.push(AddRequest::new(word.parse().map_err(|error: Error| Problem::from(&error))?));
+            let source = word.parse().map_err(|error: Error| Problem::from(&error))?;
+            requests.push(AddRequest { source, ..of_all.clone() });
             continue;
         }
         let (flag, given) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
         let wrong = |why: &str| {
             let flag = crate::text::printable_within(flag, 40);
             let error = Error::new(Kind::Usage, format!("`{flag}` {why}"));
-            Problem::from(
-                error.hint("An image may be followed by --as NAME, --platform LIST, --all-manifests, --insecure."),
-            )
+            Problem::from(error.hint(
+                "Behind an image, or before the first one for all: --platform LIST, --as NAME, --all-manifests, --insecure.",
+            ))
         };
-        let Some(request) = requests.last_mut() else { return Err(wrong("follows no image")) };
+        let request = requests.last_mut().unwrap_or(&mut of_all);
         match flag {
             "--all-manifests" => request.all_manifests = true,
             "--insecure" => request.insecure = Some(true),
@@ -316,6 +318,10 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
             }
             _ => return Err(wrong("is nothing that can be said of an image here")),
         }
+    }
+    if of_all.name.is_some() && requests.len() > 1 {
+        let error = Error::new(Kind::Usage, "`--as` names one image");
+        return Err(error.hint("Say it behind the image that it is for.").into());
     }
     Ok(Request::Add(requests))
 }

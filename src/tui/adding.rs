@@ -1,13 +1,17 @@
 //! What adding asks of the outside world, and what it makes of the answers.
 
-use super::act;
+use std::collections::BTreeSet;
+
 use super::app::App;
 use super::dialog::Dialog;
-use super::dialog::add::{Add, Choice, Known, repository_of};
+use super::dialog::add::{Add, Choice, Known};
 use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
 use super::work::{Plan, Request};
+use super::{act, view};
+use crate::engine::request::Source;
+use crate::error::Error;
 use crate::image::{Platform, Selection};
 
 /// Opens the dialog; this text is there already.
@@ -55,7 +59,7 @@ fn forget(add: &Add) -> Option<Effect> {
 
 /// A key of the dialog, which was taken off.
 pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEvent) -> Vec<Effect> {
-    let completions = |add: &Add| add.completions.clone();
+    add.page = view::add_page(app, &add);
     let forgotten = forget(&add);
     match add.key(key) {
         Choice::Closed => return forgotten.into_iter().collect(),
@@ -72,32 +76,45 @@ pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEv
         }
         Choice::Changed => {
             let ticket = app.ticket();
-            let word = add.word().to_owned();
-            let rest = Effect::Rest(add.typing);
-            let gone_through = completions(&add);
-            app.dialogs.push(Dialog::Add(add));
-            let mut effects: Vec<Effect> = forgotten.into_iter().chain([rest]).collect();
+            let mut effects: Vec<Effect> = forgotten.into_iter().chain([Effect::Rest(add.typing)]).collect();
             // While completions are gone through, they stay as they are.
-            if !gone_through.contains(&word) {
-                effects.push(Effect::Ask(ticket, Question::Complete(word)));
+            if add.completions.picked.is_none() {
+                effects.push(Effect::Ask(ticket, Question::Complete(add.word().to_owned())));
             }
+            app.dialogs.push(Dialog::Add(add));
             return effects;
         }
-        Choice::Stay => app.dialogs.push(Dialog::Add(add)),
+        Choice::Stay => {
+            add.scroll = add.scroll.min(view::add_end(app, &add));
+            app.dialogs.push(Dialog::Add(add));
+        }
     }
     Vec::new()
 }
 
-/// What is typed, with the platforms that are chosen.
+/// What is typed, with what is chosen beside it.
 fn requests(add: &Add) -> Result<Request, Problem> {
     let mut request = act::requests(add.field.value())?;
-    if let (Request::Add(requests), true) = (&mut request, add.chose) {
-        let chosen = add.platforms.iter().filter(|(_, chosen)| *chosen);
-        let chosen: Result<_, _> = chosen.map(|(platform, _)| platform.parse::<Platform>()).collect();
-        let selection = Selection::Only(chosen.map_err(Problem::from)?);
-        for request in requests {
-            request.selection = Some(selection.clone());
+    let Request::Add(requests) = &mut request else { return Ok(request) };
+    let chosen = add.platforms.iter().filter(|(_, chosen)| *chosen);
+    let chosen: Vec<Platform> = chosen
+        .map(|(platform, _)| platform.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|error: Error| Problem::from(error))?;
+    for request in requests {
+        if add.chose {
+            // Of several images not every one has every platform.
+            let offer = add.offers.get(&request.source.to_string());
+            let has = |platform: &&Platform| offer.is_none_or(|offer| offer.contains(&platform.to_string()));
+            let of_it: BTreeSet<Platform> = chosen.iter().filter(has).cloned().collect();
+            if !of_it.is_empty() {
+                request.selection = Some(Selection::Only(of_it));
+            }
         }
+        if matches!(request.source, Source::Registry(_)) {
+            request.insecure = add.insecure.or(request.insecure);
+        }
+        request.all_manifests |= add.all_manifests;
     }
     Ok(request)
 }
@@ -121,11 +138,11 @@ fn look(app: &mut App) -> Vec<Effect> {
     let (for_plan, for_tags) = (app.ticket(), app.ticket());
     let Some(add) = dialog(app) else { return Vec::new() };
     let mut effects = Vec::new();
-    let repository = repository_of(add.word()).to_owned();
+    let (repository, insecure) = add.asked();
     let is_local = repository.starts_with("oci:") || repository.starts_with("oci-archive:");
-    if !repository.is_empty() && !is_local && !is_of_an_option(add.field.value()) && !add.has_tags_of(&repository) {
-        add.take_tags(&repository, Ok(Vec::new()));
-        effects.push(Effect::Ask(for_tags, Question::Tags(repository)));
+    if !repository.is_empty() && !is_local && !is_of_an_option(add.field.value()) && !add.has_tags() {
+        add.ask_tags();
+        effects.push(Effect::Ask(for_tags, Question::Tags(repository, insecure)));
     }
     match requests(add) {
         Ok(Request::Add(requests)) if requests.is_empty() => {}
@@ -156,7 +173,7 @@ pub(super) fn planned(
     }
 }
 
-/// Names in the catalog are there.
+/// References of the catalog are there.
 pub(super) fn names(app: &mut App, names: Vec<String>) {
     if let Some(add) = dialog(app) {
         add.take_names(names);
@@ -165,9 +182,7 @@ pub(super) fn names(app: &mut App, names: Vec<String>) {
 
 /// Tags of upstream are there.
 pub(super) fn tags(app: &mut App, repository: &str, tags: Result<Vec<String>, String>) {
-    if let Some(add) = dialog(app)
-        && add.has_tags_of(repository)
-    {
+    if let Some(add) = dialog(app) {
         add.take_tags(repository, tags);
     }
 }

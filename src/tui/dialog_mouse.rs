@@ -33,11 +33,11 @@ fn wheel(app: &mut App, code: KeyCode) -> Vec<Effect> {
         Some(Dialog::Menu(_)) => return press(app, code),
         Some(Dialog::Confirm(_) | Dialog::Message { .. }) => return (0..STEP).flat_map(|_| press(app, code)).collect(),
         Some(Dialog::Add(_)) => {
-            let end = view::add_end(app);
-            if let Some(Dialog::Add(add)) = app.dialogs.last_mut() {
+            if let Some(Dialog::Add(mut add)) = app.dialogs.pop() {
                 let step = STEP as u16;
-                add.scroll =
-                    if up { add.scroll.saturating_sub(step) } else { add.scroll.saturating_add(step).min(end) };
+                let scroll = if up { add.scroll.saturating_sub(step) } else { add.scroll.saturating_add(step) };
+                add.scroll = scroll.min(view::add_end(app, &add));
+                app.dialogs.push(Dialog::Add(add));
             }
         }
         _ => {}

@@ -317,7 +317,7 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         }
         // Answered before: it needs no thread of its own.
         Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
-        Question::Complete(prefix) => Answer::Complete(engine.complete(&prefix)?),
+        Question::Complete(prefix) => Answer::Complete(engine.complete_reference(&prefix)?),
         Question::Standings => Answer::Standings(engine.standings()?),
         Question::Rows(list) => {
             let of = match list.as_ref() {
@@ -335,8 +335,9 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
                 other => other,
             }
         }
-        Question::Tags(text) => {
-            let tags = text.parse().and_then(|reference| Handle::current().block_on(engine.upstream_tags(&reference)));
+        Question::Tags(text, insecure) => {
+            let ask = |reference| Handle::current().block_on(engine.upstream_tags(&reference, insecure));
+            let tags = text.parse().and_then(ask);
             Answer::Tags(text, tags.map_err(|error| error.to_string()))
         }
         Question::Environment => Answer::Environment(super::environment::look(engine)),

@@ -45,7 +45,7 @@ pub enum Question {
     Details(String),
     /// The registry in figures.
     Statistics,
-    /// References that begin like this.
+    /// References that the catalog mirrors from and that begin like this.
     Complete(String),
     /// Targets and what was published, as the catalog knows them.
     Targets,
@@ -57,8 +57,8 @@ pub enum Question {
     Standings,
     /// Rows of a list by name and with their bytes, to mark them: those of this question, which is for a list.
     Rows(Box<Question>),
-    /// The tags that upstream has of this reference's repository.
-    Tags(String),
+    /// The tags that upstream has of this reference's repository; by plain HTTP, by TLS, or as is known of its registry.
+    Tags(String, Option<bool>),
     /// What a first run should know of this machine.
     Environment,
 }
@@ -75,7 +75,7 @@ impl Question {
             Self::Complete(_) => "complete",
             Self::Standings => "standings",
             Self::Rows(_) => "rows",
-            Self::Tags(_) => "tags",
+            Self::Tags(..) => "tags",
             Self::Environment => "environment",
             Self::Targets => "targets",
             Self::Sight(target) => return Cow::Owned(format!("sight {target}")),

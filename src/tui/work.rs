@@ -174,9 +174,10 @@ impl Plan {
         match self {
             Self::Add(plan) | Self::Update(plan) => {
                 let verb = if matches!(self, Self::Add(_)) { "add" } else { "update" };
-                match plan.images.as_slice() {
-                    [one] => format!("{verb} {}", one.shown()),
-                    images => format!("{verb} {}", many(images.len())),
+                match (plan.images.as_slice(), plan.failed.len()) {
+                    ([one], 0) => format!("{verb} {}", one.shown()),
+                    (images, 0) => format!("{verb} {}", many(images.len())),
+                    (images, failed) => format!("{verb} {} of {}", images.len(), many(images.len() + failed)),
                 }
             }
             Self::Remove(plan) => match plan.images.as_slice() {

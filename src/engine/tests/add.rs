@@ -100,9 +100,17 @@ async fn a_moved_tag_is_followed_and_a_platform_can_be_added() {
     request.selection = Some("linux/arm64".parse().unwrap());
     let plan = yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
     assert_eq!(changes(&plan), [Change::Extended]);
+    let words = plan.images[0].changes.join("; ");
+    assert!(words.contains("more of it") && words.contains("linux/amd64,linux/arm64"), "{words}");
     yard.apply(plan).await.unwrap();
     yard.check();
     assert_eq!(yard.engine.show(&yard.pick("app:1")).unwrap().row.platforms, ["linux/amd64", "linux/arm64"]);
+    // What completes a reference is one that can be added again, not the name it is published under.
+    let upstream = yard.engine.repositories().unwrap()[0].upstream.clone().unwrap();
+    for prefix in ["", &upstream[..4], &upstream] {
+        assert_eq!(yard.engine.complete_reference(prefix).unwrap(), std::slice::from_ref(&upstream));
+    }
+    assert!(yard.engine.complete_reference("other").unwrap().is_empty());
 
     yard.put("app", "1", &index("moved"));
     let outdated = yard.engine.outdated(&[], &Job::new().0).await.unwrap();

@@ -35,7 +35,7 @@ async fn tags_come_from_upstream_and_stale_images_are_counted() {
     yard.add(&["app:1", "app:2"]).await;
     let reference = format!("{}/app", yard.registry.host()).parse().unwrap();
     // The catalog knows that this one is asked by plain HTTP.
-    assert_eq!(yard.engine.upstream_tags(&reference).await.unwrap(), ["1", "2"]);
+    assert_eq!(yard.engine.upstream_tags(&reference, None).await.unwrap(), ["1", "2"]);
     let stale = || yard.engine.repositories().unwrap()[0].stale;
     assert_eq!(stale(), 0);
     yard.put("app", "2", &index("three"));

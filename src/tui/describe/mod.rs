@@ -1,14 +1,16 @@
 //! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
 
 use super::work::{Outcome, Plan};
-use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, RemovePlan, RemovedImage};
+use crate::engine::plan::{Added, FailedRequest, GcPlan, RemovePlan, RemovedImage};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
 use crate::text::{bytes, count};
 
+mod adding;
 mod publication;
 mod pulls;
 
+use adding::add;
 pub use publication::{brief, difference, hints, repository, trial};
 use publication::{publish, published};
 pub use pulls::pulls;
@@ -109,64 +111,6 @@ pub fn plan(plan: &Plan) -> Described {
             Described { title: plan.title(), rows: Vec::new(), verb: "go on", destroys: false, nothing: None }
         }
     }
-}
-
-fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
-    let mut rows = Vec::new();
-    let changing = plan.images.iter().filter(|image| image.change != Change::Unchanged);
-    for image in changing.clone() {
-        let what = match image.change {
-            Change::Added => "new",
-            Change::Moved { .. } => "moved",
-            Change::Extended => "more of it",
-            Change::Unchanged => "unchanged",
-        };
-        rows.push(row(Role::Name, image.shown()));
-        let new = if image.new_bytes == 0 {
-            "nothing of it to fetch".to_owned()
-        } else {
-            format!("{} of it to fetch", bytes(image.new_bytes))
-        };
-        let private = if image.private || image.upstream.is_none() { "" } else { ", public upstream" };
-        let attached = match image.attached.len() {
-            0 => String::new(),
-            many => format!(", {many} attached"),
-        };
-        rows.push(row(
-            Role::Dim,
-            format!("  {what}, {}, {}, {new}{attached}{private}", image.platforms.join(" "), bytes(image.logical)),
-        ));
-        if image.private {
-            rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));
-        }
-        for left in image.left_out.iter().take(4) {
-            let of = left.platform.as_deref().map(|platform| format!("{platform}: ")).unwrap_or_default();
-            rows.push(row(Role::Dim, format!("  left out: {of}{}", left.reason)));
-        }
-    }
-    for failed in &plan.failed {
-        rows.push(row(Role::Danger, failed.words()));
-        rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
-    }
-    let changed = changing.count();
-    if !plan.images.is_empty() {
-        let known = bytes(plan.known_bytes);
-        rows.push(row(Role::Text, format!("{} to fetch, {known} here already.", bytes(plan.new_bytes))));
-    }
-    let unchanged = plan.images.len() - changed;
-    let nothing = (changed == 0).then(|| {
-        if plan.failed.is_empty() {
-            format!(
-                "{} as upstream has {}.",
-                count(unchanged as u64, "image is", "images are"),
-                if unchanged == 1 { "it" } else { "them" }
-            )
-        } else {
-            String::new()
-        }
-    });
-    let title = format!("{title} {}?", count(changed as u64, "image", "images"));
-    Described { title, rows, verb, destroys: false, nothing }
 }
 
 /// Images of a repository beyond which they are counted instead of listed.

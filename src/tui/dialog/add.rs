@@ -1,13 +1,18 @@
-//! Adding images: what is typed, what could complete it, the platforms to choose from, and the plan as it would be run.
+//! Adding images: what is typed, what could complete it, the platforms and options to choose from, and the plan as it would
+//! be run.
 //!
 //! Nothing is asked of a registry while keys come: what is typed is looked up when typing has rested.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::describe::{self, Described};
 use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use super::super::work::Plan;
+use super::completions::{Completions, repository_of};
+use crate::engine::plan::AddPlan;
 
 /// What is known of what is typed.
 #[derive(Debug)]
@@ -22,23 +27,39 @@ pub enum Known {
     Problem(Problem),
 }
 
+/// What is known of upstream's tags.
+#[derive(Debug)]
+pub enum Tags {
+    /// They are asked for.
+    Asked,
+    /// These there are.
+    Known(Vec<String>),
+    /// They can't be listed, for this reason.
+    Failed(String),
+}
+
 /// The dialog.
 #[derive(Debug)]
 pub struct Add {
     /// What is typed: references, separated by spaces.
     pub field: TextField,
     /// What would complete the word under the cursor.
-    pub completions: Vec<String>,
-    next: usize,
-    /// Names in the catalog that begin like the word.
+    pub completions: Completions,
+    /// References that the catalog mirrors from and that begin like the word.
     names: Vec<String>,
-    /// Tags that upstream has of a repository, or why they can't be had.
-    tags: Option<(String, Result<Vec<String>, String>)>,
-    /// The platforms that the image has, and which are chosen.
+    /// The tags of a repository, which is asked by plain HTTP or not.
+    tags: Option<((String, Option<bool>), Tags)>,
+    /// The platforms that the images have, and which are chosen; none unless there is a choice.
     pub platforms: Vec<(String, bool)>,
     /// The user chose platforms; else the usual ones are.
     pub chose: bool,
-    /// The platform under the cursor; none: the keys are the field's.
+    /// The platforms that each image has, by what was asked for.
+    pub offers: BTreeMap<String, BTreeSet<String>>,
+    /// The user chose that registries are asked by plain HTTP, or that they are not.
+    pub insecure: Option<bool>,
+    /// Manifests of the other platforms are wanted, too.
+    pub all_manifests: bool,
+    /// The choice under the cursor, platforms first, then [`PLAIN_HTTP`] and [`ALL_MANIFESTS`]; none: the keys are the field's.
     pub at: Option<usize>,
     /// Counts changes, so that a rest is known to be the newest one's.
     pub typing: u64,
@@ -46,7 +67,16 @@ pub struct Add {
     pub known: Known,
     /// How far the plan is scrolled.
     pub scroll: u16,
+    /// The lines that a page of it has.
+    pub page: u16,
 }
+
+/// The choices below the platforms: that registries are asked by plain HTTP.
+pub const PLAIN_HTTP: usize = 0;
+/// And that the manifests of platforms that are not chosen are kept, too.
+pub const ALL_MANIFESTS: usize = 1;
+/// How many there are below the platforms.
+const BELOW: usize = 2;
 
 /// What a key means to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +93,14 @@ pub enum Choice {
     Stay,
 }
 
-/// A reference without its tag and digest; a colon before the last slash belongs to a port.
-pub fn repository_of(word: &str) -> &str {
-    let word = word.split('@').next().unwrap_or(word);
-    match word.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => word,
-    }
+/// The options and their values in a text are no images: what is left.
+fn images(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_value = false;
+    text.split_whitespace().filter(move |word| {
+        let is_image = !word.starts_with("--") && !is_value;
+        is_value = matches!(*word, "--as" | "--platform");
+        is_image
+    })
 }
 
 impl Add {
@@ -79,16 +110,19 @@ impl Add {
         field.insert(text);
         Self {
             field,
-            completions: Vec::new(),
-            next: 0,
+            completions: Completions::default(),
             names: Vec::new(),
             tags: None,
             platforms: Vec::new(),
             chose: false,
+            offers: BTreeMap::new(),
+            insecure: None,
+            all_manifests: false,
             at: None,
             typing: 0,
             known: Known::Nothing,
             scroll: 0,
+            page: 1,
         }
     }
 
@@ -98,60 +132,140 @@ impl Add {
         value.rsplit(char::is_whitespace).next().unwrap_or(value)
     }
 
+    /// How many images are typed.
+    pub fn images(&self) -> usize {
+        images(self.field.value()).count()
+    }
+
+    /// The plan that is shown.
+    pub fn plan(&self) -> Option<&AddPlan> {
+        match &self.known {
+            Known::Plan(plan, _) => match plan.as_ref() {
+                Plan::Add(plan) => Some(plan),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether something of it can't be done as far as is known; asking again may find otherwise.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.known, Known::Problem(_)) || self.plan().is_some_and(|plan| !plan.failed.is_empty())
+    }
+
+    /// Whether a plan is shown that Enter runs.
+    pub fn can_run(&self) -> bool {
+        matches!(&self.known, Known::Plan(_, described) if described.nothing.is_none())
+    }
+
+    /// Whether registries are asked by plain HTTP, as far as is said here: by the choice, else by the text.
+    pub fn plain_http(&self) -> Option<bool> {
+        self.insecure.or_else(|| {
+            self.field.value().split_whitespace().rev().find_map(|word| match word {
+                "--insecure" => Some(true),
+                "--no-insecure" => Some(false),
+                _ => None,
+            })
+        })
+    }
+
+    /// Whether a choice below the platforms is made, by what is known.
+    pub fn is_chosen(&self, option: usize) -> bool {
+        let of_all = |is: fn(&crate::engine::plan::PlannedImage) -> bool| {
+            self.plan().is_some_and(|plan| !plan.images.is_empty() && plan.images.iter().all(is))
+        };
+        match option {
+            PLAIN_HTTP => self.plain_http().unwrap_or_else(|| of_all(|image| image.insecure)),
+            _ => self.all_manifests || of_all(|image| image.all_manifests),
+        }
+    }
+
     /// The text is another one: what was known of it is forgotten.
     pub fn changed(&mut self) {
         self.typing += 1;
         self.known = Known::Nothing;
         self.platforms.clear();
+        self.offers.clear();
         self.chose = false;
         self.at = None;
         self.scroll = 0;
         self.complete();
     }
 
-    /// Other platforms are wanted: the plan is another one, too.
+    /// Something else is chosen: the plan is another one, too.
     fn chosen(&mut self) {
         self.typing += 1;
-        self.chose = true;
         self.known = Known::Nothing;
     }
 
-    /// Names of the catalog that begin like the word.
+    /// References of the catalog that begin like the word.
     pub fn take_names(&mut self, names: Vec<String>) {
         self.names = names;
-        self.complete();
+        if self.completions.picked.is_none() {
+            self.complete();
+        }
     }
 
-    /// Whether the tags of this repository are there or asked for.
-    pub fn has_tags_of(&self, repository: &str) -> bool {
-        self.tags.as_ref().is_some_and(|(of, _)| of == repository)
+    /// The repository of the word, and how it is asked.
+    pub fn asked(&self) -> (String, Option<bool>) {
+        (repository_of(self.word()).to_owned(), self.plain_http())
     }
 
-    /// Tags of a repository are asked for, are there, or can't be had.
-    pub fn take_tags(&mut self, repository: &str, tags: Result<Vec<String>, String>) {
-        self.tags = Some((repository.to_owned(), tags));
-        self.complete();
+    /// Whether its tags are there or asked for.
+    pub fn has_tags(&self) -> bool {
+        let asked = self.asked();
+        self.tags.as_ref().is_some_and(|(of, tags)| *of == asked && !matches!(tags, Tags::Failed(_)))
     }
 
-    /// How many tags upstream has, or why they can't be had.
-    pub fn tags(&self) -> Option<Result<usize, &str>> {
+    /// The tags of the word's repository are asked for.
+    pub fn ask_tags(&mut self) {
+        self.tags = Some((self.asked(), Tags::Asked));
+        if self.completions.picked.is_none() {
+            self.complete();
+        }
+    }
+
+    /// Tags of a repository are there, or can't be had.
+    pub fn take_tags(&mut self, repository: &str, answer: Result<Vec<String>, String>) {
+        let Some((of, tags)) = self.tags.as_mut().filter(|(of, _)| of.0 == repository) else { return };
+        *tags = match answer {
+            Ok(all) => Tags::Known(all),
+            Err(why) => Tags::Failed(cause(&why).to_owned()),
+        };
+        // While tags of it are gone through, they stay as they are.
+        let within = format!("{}:", of.0);
+        let picked = self.completions.picked.and_then(|at| self.completions.found.get(at));
+        if !picked.is_some_and(|picked| picked.word.starts_with(&within)) {
+            self.complete();
+        }
+    }
+
+    /// What is known of the tags of the word's repository.
+    pub fn tags(&self) -> Option<&Tags> {
         let (of, tags) = self.tags.as_ref()?;
-        (of == repository_of(self.word())).then(|| tags.as_ref().map(Vec::len).map_err(String::as_str))
+        (of.0 == repository_of(self.word())).then_some(tags)
+    }
+
+    /// Why tags can't be listed, where it is worth saying: not beside a plan that is good, and not what the plan says itself.
+    pub fn no_tags(&self) -> Option<&str> {
+        let Some(Tags::Failed(why)) = self.tags() else { return None };
+        let said = match &self.known {
+            Known::Asking(_) => true,
+            Known::Nothing => false,
+            Known::Problem(problem) => problem.message.contains(why.as_str()),
+            Known::Plan(..) => self.plan().is_none_or(|plan| {
+                plan.failed.is_empty() || plan.failed.iter().any(|it| it.words().contains(why.as_str()))
+            }),
+        };
+        (!said).then_some(why)
     }
 
     fn complete(&mut self) {
-        let word = self.word().to_owned();
-        let repository = repository_of(&word);
-        let mut found = Vec::new();
-        if let Some((of, Ok(tags))) = &self.tags
-            && of == repository
-            && !word.is_empty()
-        {
-            let all = tags.iter().map(|tag| format!("{repository}:{tag}"));
-            found.extend(all.filter(|text| text.starts_with(&word) && *text != word).take(200));
-        }
-        found.extend(self.names.iter().filter(|name| name.starts_with(&word) && **name != word).cloned());
-        (self.completions, self.next) = (found, 0);
+        let tags: &[String] = match self.tags() {
+            Some(Tags::Known(tags)) => tags,
+            _ => &[],
+        };
+        self.completions = Completions::of(self.word(), tags, &self.names);
     }
 
     /// Takes a plan that was made for what is typed.
@@ -160,69 +274,77 @@ impl Add {
             Err(problem) => Known::Problem(problem),
             Ok(plan) => {
                 if let Plan::Add(add) = plan.as_ref() {
-                    if let [image] = add.images.as_slice() {
-                        let chosen = image.platforms.iter().map(|platform| (platform.clone(), true));
-                        let others = image.left_out.iter().filter_map(|left| left.platform.clone());
-                        let mut all: Vec<(String, bool)> = chosen.collect();
-                        for other in others {
-                            if !all.iter().any(|(known, _)| *known == other) {
-                                all.push((other, false));
-                            }
-                        }
-                        all.sort();
-                        self.platforms = all;
-                    } else {
-                        self.platforms.clear();
-                    }
+                    self.take_platforms(add);
                 }
                 let described = describe::plan(&plan);
                 Known::Plan(plan, described)
             }
         };
-        self.at = self.at.filter(|at| *at < self.platforms.len());
+        self.at = self.at.filter(|at| *at < self.choices());
+    }
+
+    /// The platforms that a plan's images have; those of images that it lost stay known.
+    fn take_platforms(&mut self, plan: &AddPlan) {
+        for image in &plan.images {
+            let left_out = image.left_out.iter().filter_map(|left| left.platform.clone());
+            self.offers.insert(image.request.clone(), image.platforms.iter().cloned().chain(left_out).collect());
+        }
+        if plan.images.is_empty() {
+            return;
+        }
+        let chosen: BTreeSet<&String> = plan.images.iter().flat_map(|image| &image.platforms).collect();
+        let all: BTreeSet<&String> = self.offers.values().flatten().collect();
+        self.platforms = all.into_iter().map(|platform| (platform.clone(), chosen.contains(platform))).collect();
+        if self.platforms.len() < 2 {
+            self.platforms.clear();
+        }
+    }
+
+    /// How many images have this platform.
+    pub fn offering(&self, platform: &str) -> usize {
+        self.offers.values().filter(|offer| offer.contains(platform)).count()
+    }
+
+    /// How many choices there are.
+    pub fn choices(&self) -> usize {
+        self.platforms.len() + BELOW
+    }
+
+    /// Whether the arrows go through completions: they are gone through already, or there is no plan that they could lead to.
+    pub fn goes_through_completions(&self) -> bool {
+        let picked = self.completions.picked.is_some();
+        picked || !self.completions.found.is_empty() && !self.can_run()
     }
 
     /// What a key means.
     pub fn key(&mut self, key: KeyEvent) -> Choice {
-        let last = self.platforms.len().saturating_sub(1);
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let shift = key.modifiers.contains(KeyModifiers::SHIFT);
+        let last = self.choices() - 1;
         match (key.code, self.at) {
             (KeyCode::Esc, Some(_)) => self.at = None,
             (KeyCode::Esc, None) => return Choice::Closed,
             (KeyCode::Enter, _) => {
                 return match &self.known {
-                    Known::Plan(_, described) if described.nothing.is_none() => Choice::Run,
+                    _ if self.can_run() => Choice::Run,
+                    Known::Plan(..) if self.has_failed() => Choice::Look,
                     Known::Plan(..) | Known::Asking(_) => Choice::Stay,
                     Known::Nothing | Known::Problem(_) => Choice::Look,
                 };
             }
-            (KeyCode::Tab, _) => {
-                if let Some(completion) = self.completions.get(self.next).cloned() {
-                    let kept = self.field.value().len() - self.word().len();
-                    let text = format!("{}{completion}", &self.field.value()[..kept]);
-                    let (next, all) = ((self.next + 1) % self.completions.len(), self.completions.clone());
-                    self.field = TextField::new(&text);
-                    self.changed();
-                    // What is gone through stays, whatever the text is now.
-                    (self.completions, self.next) = (all, next);
-                    return Choice::Changed;
-                }
-            }
-            (KeyCode::PageDown, _) => self.scroll = self.scroll.saturating_add(5),
-            (KeyCode::PageUp, _) => self.scroll = self.scroll.saturating_sub(5),
-            (KeyCode::Down, None) if !self.platforms.is_empty() => self.at = Some(0),
-            (KeyCode::Down, Some(at)) => self.at = Some((at + 1).min(last)),
-            (KeyCode::Up, Some(at)) => self.at = at.checked_sub(1),
-            (KeyCode::Char(' '), Some(at)) => {
-                let chosen = self.platforms.iter().filter(|(_, chosen)| *chosen).count();
-                if let Some((_, is_chosen)) = self.platforms.get_mut(at)
-                    // One at least.
-                    && (chosen > 1 || !*is_chosen)
-                {
-                    *is_chosen = !*is_chosen;
-                    self.chosen();
-                    return Choice::Look;
-                }
-            }
+            (KeyCode::Char('r'), _) if control => return Choice::Look,
+            (KeyCode::Char('o'), None) if control => self.at = Some(0),
+            (KeyCode::Char('o'), Some(_)) if control => self.at = None,
+            (KeyCode::BackTab, _) => return self.step(false),
+            (KeyCode::Tab, _) => return self.step(!shift),
+            (KeyCode::PageDown, _) => self.scroll = self.scroll.saturating_add(self.page),
+            (KeyCode::PageUp, _) => self.scroll = self.scroll.saturating_sub(self.page),
+            (KeyCode::Down, None) if self.goes_through_completions() => return self.step(true),
+            (KeyCode::Up, None) if self.completions.picked.is_some() => return self.step(false),
+            (KeyCode::Down, None) => self.at = Some(0),
+            (KeyCode::Down | KeyCode::Right, Some(at)) => self.at = Some((at + 1).min(last)),
+            (KeyCode::Up | KeyCode::Left, Some(at)) => self.at = at.checked_sub(1),
+            (KeyCode::Char(' '), Some(at)) => return self.turn(at),
             _ => {
                 if self.field.key(key) {
                     self.changed();
@@ -232,12 +354,47 @@ impl Add {
         }
         Choice::Stay
     }
+
+    /// The next completion, or the one before, comes into the text.
+    fn step(&mut self, forward: bool) -> Choice {
+        let kept = self.field.value().len() - self.word().len();
+        let Some(word) = self.completions.step(forward) else { return Choice::Stay };
+        let text = format!("{}{word}", &self.field.value()[..kept]);
+        let completions = std::mem::take(&mut self.completions);
+        self.field = TextField::new(&text);
+        self.changed();
+        // What is gone through stays, whatever the text is now.
+        self.completions = completions;
+        Choice::Changed
+    }
+
+    /// A choice is turned around.
+    fn turn(&mut self, at: usize) -> Choice {
+        match at.checked_sub(self.platforms.len()) {
+            Some(PLAIN_HTTP) => self.insecure = Some(!self.is_chosen(PLAIN_HTTP)),
+            Some(_) => self.all_manifests = !self.all_manifests,
+            None => {
+                let chosen = self.platforms.iter().filter(|(_, chosen)| *chosen).count();
+                match self.platforms.get_mut(at) {
+                    // One at least.
+                    Some((_, is_chosen)) if chosen > 1 || !*is_chosen => *is_chosen = !*is_chosen,
+                    _ => return Choice::Stay,
+                }
+                self.chose = true;
+            }
+        }
+        self.chosen();
+        Choice::Look
+    }
+}
+
+/// Why tags can't be listed, without whose they are: that stands above.
+fn cause(text: &str) -> &str {
+    text.strip_prefix("tags of ").and_then(|rest| rest.split_once(": ")).map_or(text, |(_, cause)| cause)
 }
 
 #[cfg(test)]
 mod tests {
-    use crossterm::event::KeyModifiers;
-
     use super::*;
 
     fn press(add: &mut Add, code: KeyCode) -> Choice {
@@ -248,13 +405,16 @@ mod tests {
     fn the_last_word_is_completed_from_upstream_and_from_the_catalog() {
         let mut add = Add::new("redis:7 ghcr.io:443/a/b:1.");
         assert_eq!((add.word(), repository_of(add.word())), ("ghcr.io:443/a/b:1.", "ghcr.io:443/a/b"));
+        add.ask_tags();
         add.take_tags("ghcr.io:443/a/b", Ok(vec!["1.0".into(), "1.1".into(), "2.0".into()]));
         add.take_names(vec!["nginx".into()]);
-        assert_eq!(add.completions, ["ghcr.io:443/a/b:1.0", "ghcr.io:443/a/b:1.1"]);
         assert_eq!(press(&mut add, KeyCode::Tab), Choice::Changed);
         assert_eq!(add.field.value(), "redis:7 ghcr.io:443/a/b:1.0");
-        press(&mut add, KeyCode::Tab);
+        press(&mut add, KeyCode::Down);
         assert_eq!(add.field.value(), "redis:7 ghcr.io:443/a/b:1.1");
+        press(&mut add, KeyCode::BackTab);
+        assert_eq!(add.field.value(), "redis:7 ghcr.io:443/a/b:1.0");
+        assert_eq!(add.completions.picked, Some(0));
     }
 
     #[test]
@@ -269,5 +429,36 @@ mod tests {
         press(&mut add, KeyCode::Down);
         assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Look);
         assert!(add.chose && add.platforms[1].1);
+    }
+
+    #[test]
+    fn options_are_choices_below_the_platforms_and_images_are_counted_without_them() {
+        let mut add = Add::new("127.0.0.1:5000/x --as y:1 --platform linux/arm64 z");
+        assert_eq!((add.images(), add.plain_http()), (2, None));
+        add.key(KeyEvent::new(KeyCode::Char('o'), KeyModifiers::CONTROL));
+        assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Look);
+        assert_eq!(add.plain_http(), Some(true));
+        press(&mut add, KeyCode::Right);
+        assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Look);
+        assert!(add.all_manifests && add.is_chosen(ALL_MANIFESTS));
+        assert_eq!(Add::new("--insecure x").plain_http(), Some(true));
+    }
+
+    #[test]
+    fn why_there_are_no_tags_is_said_once_and_not_beside_a_good_plan() {
+        let mut add = Add::new("127.0.0.1:5000/secret/vault:1");
+        add.ask_tags();
+        add.take_tags("127.0.0.1:5000/secret/vault", Err("tags of 127.0.0.1:5000/secret/vault: wrong password".into()));
+        assert_eq!(add.no_tags(), Some("wrong password"));
+        assert!(!add.has_tags(), "they are asked for again");
+        let problem = |message: &str| {
+            Known::Problem(Problem { message: message.into(), hints: Vec::new(), kind: crate::error::Kind::Auth })
+        };
+        add.known = problem("127.0.0.1:5000/secret/vault:1: wrong password");
+        assert_eq!(add.no_tags(), None);
+        add.known = problem("something else");
+        assert!(add.no_tags().is_some());
+        add.take_plan(Ok(Box::new(Plan::Add(AddPlan::default()))));
+        assert_eq!(add.no_tags(), None);
     }
 }

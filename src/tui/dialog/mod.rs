@@ -1,6 +1,7 @@
 //! Dialogs: what lies over a view and gets the keys first. A dialog is a value; the view of it is drawn elsewhere.
 
 pub mod add;
+pub mod completions;
 pub mod confirm;
 pub mod form;
 pub mod menu;

@@ -1,5 +1,6 @@
 //! The interface without a terminal: pictures of its views, and random messages.
 
+mod adding;
 mod commands;
 mod finding;
 mod pictures;

@@ -146,3 +146,16 @@ fn a_field_of_a_form_is_gone_to_by_a_click() {
     click(&mut app, "tab next");
     assert_eq!(field(&app), 3);
 }
+
+#[test]
+fn an_option_is_chosen_where_it_is_drawn() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    press(&mut app, Content::Small, "a l i b r a r y / n g i n x enter");
+    click(&mut app, "manifests of all");
+    click(&mut app, "plain HTTP");
+    let Some(Dialog::Add(add)) = app.dialogs.last() else { panic!() };
+    assert!(add.all_manifests && add.insecure == Some(true));
+    click(&mut app, "plain HTTP");
+    let Some(Dialog::Add(add)) = app.dialogs.last() else { panic!() };
+    assert_eq!(add.insecure, Some(false));
+}

@@ -103,6 +103,9 @@ fn event(key: &str) -> KeyEvent {
         "down" => KeyCode::Down,
         "space" => KeyCode::Char(' '),
         "end" => KeyCode::End,
+        "page-down" => KeyCode::PageDown,
+        "page-up" => KeyCode::PageUp,
+        control if control.starts_with("ctrl-") => return control.parse::<Key>().unwrap().event(),
         letter => KeyCode::Char(letter.chars().next().unwrap()),
     };
     let event = KeyEvent::new(code, KeyModifiers::NONE);
@@ -329,7 +332,7 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
         Question::Complete(prefix) => {
             Answer::Complete(all.into_iter().filter(|name| name.starts_with(&prefix)).collect())
         }
-        Question::Tags(of) => Answer::Tags(of, Ok(vec!["1.27".to_owned(), "1.28".to_owned(), "latest".to_owned()])),
+        Question::Tags(of, _) => Answer::Tags(of, Ok(vec!["1.27".to_owned(), "1.28".to_owned(), "latest".to_owned()])),
         Question::Standings if content == Content::Empty => Answer::Standings(Vec::new()),
         Question::Standings => {
             let tag = |tag: &str, kind| TagChange { tag: tag.to_owned(), kind, before: None, after: None };

@@ -1,28 +1,65 @@
-//! The dialog in which images are added: the text, what completes it, the platforms, the plan.
+//! The dialog in which images are added: the text, what completes it, platforms and options, the plan.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
-use super::super::app::App;
-use super::super::cells::{cut, wrap};
+use super::super::app::{App, Look};
+use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::describe::{self, Role, Row};
-use super::super::dialog::add::{Add, Known};
+use super::super::dialog::add::{ALL_MANIFESTS, Add, Known, PLAIN_HTTP, Tags};
 use super::dialogs::{field, keys_line, middle, style};
 use super::frame::pane;
-use crate::text::count;
+use crate::engine::plan::Change;
+use crate::text::{count, printable_within};
 
 /// Lines of the body, so that the dialog does not jump while what it shows changes.
-pub(super) const LINES: usize = 18;
+const LINES: usize = 18;
 /// Platforms that are shown at once.
-pub(super) const PLATFORMS: usize = 5;
+const PLATFORMS: usize = 5;
+/// Lines of completions that are shown at once.
+const COMPLETIONS: usize = 3;
+/// The choices below the platforms, in their order.
+const OPTIONS: [(usize, &str); 2] = [(PLAIN_HTTP, "plain HTTP"), (ALL_MANIFESTS, "manifests of all platforms")];
+/// What stands before them.
+const OPTIONS_HEAD: &str = "Options";
+
+/// Where everything of it is, and what is there.
+pub(super) struct Shape {
+    pub(super) place: Rect,
+    /// Rows above the body.
+    pub(super) top: u16,
+    /// Rows of the body that are shown.
+    pub(super) room: u16,
+    /// How far the body can be scrolled.
+    pub(super) end: u16,
+    pub(super) columns: usize,
+    completions: Vec<Line<'static>>,
+    body: Vec<Line<'static>>,
+}
+
+impl Shape {
+    /// In so large an area.
+    pub(super) fn of(app: &App, add: &Add, area: Rect) -> Self {
+        let place = middle(area, LINES);
+        let inside = place.height.saturating_sub(2);
+        let columns = usize::from(place.width).saturating_sub(4);
+        let completions = completions(&app.look, add, columns);
+        let body = body(app, add, columns);
+        let lines = |lines: &[Line<'_>]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        let top = lines(&completions).max(1) + 2;
+        let room = inside.saturating_sub(top + 2);
+        let end = lines(&body).saturating_sub(room);
+        Self { place, top, room, end, columns, completions, body }
+    }
+}
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, add: &Add) {
     let look = &app.look;
-    let place = middle(area, LINES);
+    let Shape { place, top, room, end, columns, completions, body } = Shape::of(app, add, area);
     frame.render_widget(Clear, place);
-    let block = pane(look, Line::styled(" Add images ", look.theme.title)).border_style(look.theme.accent);
+    let block = pane(look, Line::styled(format!(" {} ", title(add)), look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
     let row = |y: u16, height: u16| Rect {
@@ -31,22 +68,43 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, add: &Add) {
         width: inside.width.saturating_sub(2),
         height: height.min(inside.height.saturating_sub(y)),
     };
-    let columns = usize::from(inside.width).saturating_sub(2);
     field(look, frame, row(0, 1), "> ", &add.field);
-    frame.render_widget(Paragraph::new(completions(app, add, columns)), row(1, 1));
-
-    let lines = body(app, add, columns);
-    let room = inside.height.saturating_sub(5);
-    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(room);
-    frame.render_widget(Paragraph::new(lines).scroll((add.scroll.min(end), 0)), row(3, room));
-    let keys = keys(add, end);
+    frame.render_widget(Paragraph::new(completions), row(1, top - 2));
+    let scroll = add.scroll.min(end);
+    frame.render_widget(Paragraph::new(body).scroll((scroll, 0)), row(top, room));
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: inside.height.min(1), ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, &keys)), foot);
+    if end > scroll && room > 0 {
+        let more = format!("{} more below", end - scroll);
+        frame.render_widget(Paragraph::new(Span::styled(more, look.theme.dim)), row(top + room, 1));
+    }
+    frame.render_widget(Paragraph::new(keys_line(look, &keys(add, end, columns))), foot);
+}
+
+/// How many images it is about.
+fn title(add: &Add) -> String {
+    let images = |many: usize| count(many as u64, "image", "images");
+    match add.plan() {
+        Some(plan) if plan.images.len() + plan.failed.len() > 1 => {
+            let changing = plan.images.iter().filter(|image| image.change != Change::Unchanged).count();
+            let given = plan.images.len() + plan.failed.len();
+            if changing == given {
+                format!("Add {}", images(given))
+            } else {
+                format!("Add {changing} of {}", images(given))
+            }
+        }
+        _ => match add.images() {
+            0 | 1 => "Add images".to_owned(),
+            many => format!("Add {}", images(many)),
+        },
+    }
 }
 
 /// What is below the text that is typed.
 fn body(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
     let mut lines = platforms(app, add, columns);
+    lines.push(options(&app.look, add));
+    lines.push(Line::raw(""));
     for (role, text) in rows(app, add) {
         let indent = text.len() - text.trim_start().len();
         for (place, part) in wrap(text.trim_start(), columns.saturating_sub(indent + 2)).into_iter().enumerate() {
@@ -57,73 +115,147 @@ fn body(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// How far that can be scrolled in a dialog of this place.
-pub(super) fn end(app: &App, add: &Add, place: Rect) -> u16 {
-    let lines = body(app, add, usize::from(place.width.saturating_sub(4))).len();
-    u16::try_from(lines).unwrap_or(u16::MAX).saturating_sub(place.height.saturating_sub(7))
-}
-
-/// The keys that mean something now.
-pub(super) fn keys(add: &Add, end: u16) -> Vec<(&'static str, &'static str)> {
+/// The keys that mean something now, as many as fit into so many columns.
+pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'static str)> {
+    let is_typed = add.images() > 0;
     let enter = match &add.known {
-        Known::Plan(_, described) if described.nothing.is_none() => Some(("enter", "add")),
-        Known::Nothing | Known::Problem(_) if !add.field.value().trim().is_empty() => Some(("enter", "look it up")),
+        _ if add.can_run() && add.has_failed() => Some(("enter", "add the others")),
+        _ if add.can_run() => Some(("enter", "add")),
+        Known::Plan(..) | Known::Problem(_) if is_typed && add.has_failed() => Some(("enter", "ask again")),
+        Known::Nothing if is_typed => Some(("enter", "look it up")),
         _ => None,
     };
     let mut keys: Vec<_> = enter.into_iter().collect();
-    if !add.completions.is_empty() {
-        keys.push(("tab", "complete"));
-    }
-    match (add.at, add.platforms.len()) {
-        (Some(_), _) => keys.push(("space", "choose")),
-        (None, 2..) => keys.push(("down", "platforms")),
-        _ => {}
+    let what = if add.platforms.is_empty() { "options" } else { "platforms" };
+    match add.at {
+        Some(_) => keys.push(("space", "choose")),
+        None if add.goes_through_completions() => {
+            let next = if add.completions.picked.is_some() { "next" } else { "complete" };
+            keys.extend([("tab", next), ("ctrl-o", what)]);
+        }
+        None if !add.completions.found.is_empty() => keys.extend([("down", what), ("tab", "complete")]),
+        None => keys.push(("down", what)),
     }
     if end > 0 {
         keys.push(("page-down", "more"));
     }
-    keys.push(("esc", if add.at.is_some() { "back" } else { "close" }));
+    if add.can_run() && add.has_failed() {
+        keys.push(("ctrl-r", "ask again"));
+    }
+    let close = ("esc", if add.at.is_some() { "back" } else { "close" });
+    let taken = |keys: &[(&str, &str)]| keys.iter().map(|(key, what)| width(key) + width(what) + 4).sum::<usize>();
+    while keys.len() > 1 && taken(&keys) + taken(&[close]) > columns + 3 {
+        keys.pop();
+    }
+    keys.push(close);
     keys
 }
 
 /// What would complete the word, or what is known of upstream's tags.
-fn completions(app: &App, add: &Add, columns: usize) -> Line<'static> {
-    let (look, theme) = (&app.look, &app.look.theme);
-    if !add.completions.is_empty() {
-        let words = add.completions.iter().take(20).cloned().collect::<Vec<_>>().join("  ");
-        return Line::styled(format!("  {}", cut(&words, columns.saturating_sub(2), &look.glyphs)), theme.dim);
+fn completions(look: &Look, add: &Add, columns: usize) -> Vec<Line<'static>> {
+    let dim = |text: &str| Line::styled(cut(&format!("  {text}"), columns, &look.glyphs), look.theme.dim);
+    let tags = match add.tags() {
+        Some(Tags::Known(tags)) => tags.len() as u64,
+        _ => 0,
+    };
+    let (all, picked) = (&add.completions.found, add.completions.picked);
+    if all.is_empty() {
+        return (tags > 0).then(|| dim(&format!("upstream has {}", count(tags, "tag", "tags")))).into_iter().collect();
     }
-    match add.tags() {
-        Some(Ok(many @ 1..)) => {
-            let words = format!("  upstream has {}; `:` and Tab go through them", count(many as u64, "tag", "tags"));
-            Line::styled(cut(&words, columns, &look.glyphs), theme.dim)
-        }
-        Some(Err(why)) => {
-            Line::styled(cut(&format!("  its tags can't be listed: {why}"), columns, &look.glyphs), theme.dim)
-        }
-        _ => Line::raw(""),
+    let mut lines = Vec::new();
+    if let Some(missing) = &add.completions.missing {
+        let missing = printable_within(missing, 40);
+        lines.push(dim(&format!("no tag {missing}; of {} the nearest:", count(tags, "tag", "tags"))));
     }
+    let cell = all.iter().map(|it| width(&crate::text::printable(&it.shown)) + 3).max().unwrap_or(3);
+    let cell = cell.clamp(3, columns.max(3));
+    let (in_line, height) = ((columns / cell).max(1), COMPLETIONS - lines.len());
+    let page = in_line * height;
+    let from = picked.unwrap_or(0) / page * page;
+    let shown = &all[from..all.len().min(from + page)];
+    for (row, cells) in shown.chunks(in_line).enumerate() {
+        let mut spans = Vec::new();
+        for (column, it) in cells.iter().enumerate() {
+            let is_picked = picked == Some(from + row * in_line + column);
+            let cursor = if is_picked { look.glyphs.cursor } else { " " };
+            let text = format!("{cursor} {}", cut_middle(&it.shown, cell - 3, &look.glyphs));
+            let after = " ".repeat(cell.saturating_sub(width(&text)));
+            spans.push(Span::styled(text, if is_picked { look.theme.selected } else { look.theme.name }));
+            spans.push(Span::raw(after));
+        }
+        lines.push(Line::from(spans));
+    }
+    if all.len() > page {
+        let words = format!("  {} to {} of {}", from + 1, from + shown.len(), all.len());
+        lines.push(Line::styled(words, look.theme.dim));
+    }
+    lines
 }
 
-/// The platforms that the image has, those around the cursor.
+/// The first platform that is shown.
+fn top_platform(add: &Add) -> usize {
+    let last = add.platforms.len().saturating_sub(1);
+    add.at.unwrap_or(0).min(last).saturating_sub(PLATFORMS - 1)
+}
+
+/// The platforms that the images have, those around the cursor.
 fn platforms(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
     let (look, theme) = (&app.look, &app.look.theme);
-    if add.platforms.len() < 2 {
+    if add.platforms.is_empty() {
         return Vec::new();
     }
     let chosen = add.platforms.iter().filter(|(_, chosen)| *chosen).count();
     let mut lines = vec![Line::styled(format!("Platforms, {chosen} of {}", add.platforms.len()), theme.title)];
-    let top = add.at.unwrap_or(0).saturating_sub(PLATFORMS - 1);
-    for (place, (name, chosen)) in add.platforms.iter().enumerate().skip(top).take(PLATFORMS) {
+    for (place, (name, chosen)) in add.platforms.iter().enumerate().skip(top_platform(add)).take(PLATFORMS) {
         let at = add.at == Some(place);
         let cursor = if at { look.glyphs.cursor } else { " " };
-        let mark = if *chosen { "[x]" } else { "[ ]" };
-        let text = cut(&format!("{cursor} {mark} {name}"), columns, &look.glyphs);
+        let (has, all) = (add.offering(name), add.offers.len());
+        let of = if has < all { format!("  {has} of {all} images") } else { String::new() };
+        let text = cut(&format!("{cursor} {} {name}{of}", mark(*chosen)), columns, &look.glyphs);
         let line = Line::from(Span::styled(text, if *chosen { theme.name } else { theme.text }));
         lines.push(if at { super::table::under_cursor(line, look) } else { line });
     }
-    lines.push(Line::raw(""));
     lines
+}
+
+fn mark(chosen: bool) -> &'static str {
+    if chosen { "[x]" } else { "[ ]" }
+}
+
+/// The choices below the platforms, in a line.
+fn options(look: &Look, add: &Add) -> Line<'static> {
+    let mut spans = vec![Span::styled(OPTIONS_HEAD, look.theme.title)];
+    for (option, name) in OPTIONS {
+        let (at, chosen) = (add.at == Some(add.platforms.len() + option), add.is_chosen(option));
+        let cursor = if at { look.glyphs.cursor } else { " " };
+        let style = match (at, chosen) {
+            (true, _) => look.theme.selected,
+            (false, true) => look.theme.name,
+            (false, false) => look.theme.text,
+        };
+        spans.push(Span::raw(" "));
+        spans.push(Span::styled(format!("{cursor} {} {name}", mark(chosen)), style));
+    }
+    Line::from(spans)
+}
+
+/// The choice in a line of the body, in a column of it.
+pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
+    let shown = add.platforms.len().min(PLATFORMS);
+    let head = usize::from(shown > 0);
+    if line < head + shown {
+        return line.checked_sub(head).map(|line| top_platform(add) + line);
+    }
+    if line > head + shown {
+        return None;
+    }
+    // As `options` draws them.
+    let mut begin = width(OPTIONS_HEAD) + 1;
+    OPTIONS.into_iter().find_map(|(option, name)| {
+        let range = begin..begin + width(name) + 6;
+        begin = range.end + 1;
+        range.contains(&column).then_some(add.platforms.len() + option)
+    })
 }
 
 /// The plan, or what there is instead of one.
@@ -131,10 +263,14 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
     let mut rows = Vec::new();
     match &add.known {
         Known::Nothing if add.field.value().trim().is_empty() => {
-            rows.push((Role::Dim, "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE".to_owned()));
-            rows.push((Role::Dim, "Several are separated by spaces or lines.".to_owned()));
+            let words = [
+                "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE",
+                "Several are separated by spaces or lines.",
+                "Behind an image, or before the first one for all: --platform LIST, --as NAME, --all-manifests, --insecure.",
+            ];
+            rows.extend(words.map(|words| (Role::Dim, words.to_owned())));
         }
-        Known::Nothing => rows.push((Role::Dim, String::new())),
+        Known::Nothing => {}
         Known::Asking(ticket) => {
             rows.push((Role::Dim, format!("{} asking what there is", app.look.glyphs.waiting)));
             rows.extend(app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Warning, why.clone())));
@@ -151,5 +287,14 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
             rows.extend(describe::pulls(plan, &app.jobs.quotas));
         }
     }
+    // The hint of an error speaks of the command line.
+    if add.plain_http() != Some(true)
+        && let Some(place) = rows.iter().position(|(_, text)| text.contains("`--insecure`"))
+    {
+        let words =
+            if add.at.is_some() { "Here: space at `plain HTTP`." } else { "Here: ctrl-o, then space at `plain HTTP`." };
+        rows.insert(place + 1, (Role::Text, words.to_owned()));
+    }
+    rows.extend(add.no_tags().map(|why| (Role::Warning, format!("Its tags can't be listed: {why}"))));
     rows
 }

@@ -5,7 +5,6 @@ use ratatui::layout::{Margin, Rect};
 use super::super::app::App;
 use super::super::cells::width;
 use super::super::dialog::Dialog;
-use super::super::dialog::add::Add;
 use super::{add, dialogs};
 
 /// What is there.
@@ -36,10 +35,13 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
             (place, owned(dialogs::palette_keys(palette)), at.filter(|at| *at < palette.found.len()))
         }
         Dialog::Add(filled) => {
-            let place = dialogs::middle(area, add::LINES);
-            let end = add::end(app, filled, place);
-            let at = line(inside(place), 3, row).map(|line| line + usize::from(filled.scroll.min(end)));
-            (place, owned(&add::keys(filled, end)), at.and_then(|line| platform(filled, line)))
+            let shape = add::Shape::of(app, filled, area);
+            let inside = inside(shape.place);
+            let at = line(inside, shape.top, row).filter(|line| *line < usize::from(shape.room));
+            let at = at.map(|line| line + usize::from(filled.scroll.min(shape.end)));
+            let choice =
+                at.and_then(|line| add::choice(filled, line, usize::from(column.saturating_sub(inside.x + 1))));
+            (shape.place, owned(&add::keys(filled, shape.end, shape.columns)), choice)
         }
         Dialog::Form(filled) => {
             let shape = dialogs::form_place(look, area, filled);
@@ -91,15 +93,4 @@ fn key_at(keys: &[(&str, String)], column: u16) -> Option<String> {
         begin = end + 3;
         range.contains(&usize::from(column)).then(|| (*key).to_owned())
     })
-}
-
-/// The platform in a line of the body.
-fn platform(add: &Add, line: usize) -> Option<usize> {
-    if add.platforms.len() < 2 {
-        return None;
-    }
-    let top = add.at.unwrap_or(0).saturating_sub(add::PLATFORMS - 1);
-    // Below their head.
-    let place = top + line.checked_sub(1).filter(|line| *line < add::PLATFORMS)?;
-    (place < add.platforms.len()).then_some(place)
 }

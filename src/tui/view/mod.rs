@@ -23,7 +23,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
-use super::dialog::Dialog;
+use super::dialog::add::Add;
 pub(super) use details::{end as details_end, text as details_text};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use dialogs::reach as dialog_reach;
@@ -31,10 +31,18 @@ pub(super) use jobs::end as jobs_end;
 pub(super) use publish::key;
 pub(super) use target::rows as target_rows;
 
-/// How far what is added can be scrolled, as it is drawn.
-pub(super) fn add_end(app: &App) -> u16 {
-    let Some(Dialog::Add(filled)) = app.dialogs.last() else { return 0 };
-    add::end(app, filled, dialogs::middle(Rect::new(0, 0, app.size.0, app.size.1), add::LINES))
+/// How far the dialog in which images are added can be scrolled, as it is drawn.
+pub(super) fn add_end(app: &App, filled: &Add) -> u16 {
+    add::Shape::of(app, filled, screen(app)).end
+}
+
+/// The lines that it shows at once.
+pub(super) fn add_page(app: &App, filled: &Add) -> u16 {
+    add::Shape::of(app, filled, screen(app)).room.max(1)
+}
+
+fn screen(app: &App) -> Rect {
+    Rect::new(0, 0, app.size.0, app.size.1)
 }
 
 /// Draws everything.

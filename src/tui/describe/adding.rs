@@ -1,0 +1,152 @@
+//! What a plan to add or to update says: all of it in a line, what can't be done, then each image.
+
+use super::{Described, Role, Row, row};
+use crate::engine::plan::{AddPlan, Change, PlannedImage};
+use crate::text::{bytes, count};
+
+/// Images that stay as they are and are still named.
+const NAMED: usize = 20;
+/// Things that are left out of an image and are named.
+const LEFT_OUT: usize = 4;
+
+pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
+    let (changing, same): (Vec<&PlannedImage>, Vec<&PlannedImage>) =
+        plan.images.iter().partition(|image| image.change != Change::Unchanged);
+    let given = plan.images.len() + plan.failed.len();
+    let mut rows = Vec::new();
+    rows.extend(summary(plan, &changing, verb));
+    let mut hinted: Vec<&str> = Vec::new();
+    for failed in &plan.failed {
+        rows.push(row(Role::Danger, failed.words()));
+        for hint in failed.error.hints() {
+            if !hinted.contains(&hint.as_ref()) {
+                rows.push(row(Role::Dim, format!("  {hint}")));
+                hinted.push(hint.as_ref());
+            }
+        }
+    }
+    rows.extend(changing.iter().flat_map(|image| image_rows(image, given > 1)));
+    if verb == "add" {
+        rows.extend(same.iter().take(NAMED).flat_map(|image| {
+            [row(Role::Name, image.shown()), row(Role::Dim, format!("  already here, {}", amount(image)))]
+        }));
+    }
+    let nothing = changing.is_empty().then(|| match (plan.failed.len(), same.len(), verb) {
+        (1.., ..) => String::new(),
+        (_, 1, "add") => "It is here as upstream has it: there is nothing to do.".to_owned(),
+        (_, _, "add") => "All of them are here as upstream has them: there is nothing to do.".to_owned(),
+        (_, 1, _) => "1 image is as upstream has it.".to_owned(),
+        (_, same, _) => format!("{} as upstream has them.", count(same as u64, "image is", "images are")),
+    });
+    let title = match (changing.len(), plan.failed.len(), same.len()) {
+        (0, 1, 0) => format!("It can't be {}", done(verb)),
+        (0, failed @ 2.., 0) => format!("None of {} can be {}", count(failed as u64, "image", "images"), done(verb)),
+        (changed, 1.., _) => format!("{title} {changed} of {}?", count(given as u64, "image", "images")),
+        (changed, ..) => format!("{title} {}?", count(changed as u64, "image", "images")),
+    };
+    Described { title, rows, verb, destroys: false, nothing }
+}
+
+fn done(verb: &str) -> &'static str {
+    if verb == "add" { "added" } else { "updated" }
+}
+
+/// All of it in a line.
+fn summary(plan: &AddPlan, changing: &[&PlannedImage], verb: &str) -> Option<Row> {
+    let (failed, all) = (plan.failed.len() as u64, plan.images.len() as u64);
+    let changed = changing.len() as u64;
+    let new = if plan.new_bytes == 0 { "nothing".to_owned() } else { bytes(plan.new_bytes) };
+    let bytes = format!("{new} to fetch, {} here already", bytes(plan.known_bytes));
+    if failed + all < 2 {
+        return (changed == 1).then(|| row(Role::Text, format!("{}.", capital(&bytes))));
+    }
+    let mut parts = Vec::new();
+    if failed > 0 {
+        parts.push(format!("{failed} of {} can't be {}", count(failed + all, "image", "images"), done(verb)));
+    }
+    if changed > 0 {
+        let what = match (failed, verb) {
+            (0, verb) => format!("{} to {verb}", count(changed, "image", "images")),
+            (_, verb) => format!("{changed} to {verb}"),
+        };
+        parts.push(format!("{what}: {bytes}"));
+    }
+    if all > changed {
+        parts.push(format!(
+            "{} here as upstream has {}",
+            all - changed,
+            if all - changed == 1 { "it" } else { "them" }
+        ));
+    }
+    let role = if failed > 0 { Role::Warning } else { Role::Text };
+    Some(row(role, format!("{}.", parts.join("; "))))
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn amount(image: &PlannedImage) -> String {
+    format!("{}, {}", image.platforms.join(" "), bytes(image.logical))
+}
+
+fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
+    let mut rows = vec![row(Role::Name, image.shown())];
+    let what = match image.change {
+        Change::Added => "new",
+        Change::Moved { .. } => "moved",
+        Change::Extended if image.new_bytes > 0 => "more of it",
+        Change::Extended | Change::Unchanged => "already here",
+    };
+    let new = match image.new_bytes {
+        0 => "nothing of it to fetch".to_owned(),
+        new => format!("{} of it to fetch", bytes(new)),
+    };
+    let private = if image.private || image.upstream.is_none() { "" } else { ", public upstream" };
+    let attached = match image.attached.len() {
+        0 => String::new(),
+        many => format!(", {many} attached"),
+    };
+    rows.push(row(Role::Dim, format!("  {what}, {}, {new}{attached}{private}", amount(image))));
+    if !image.changes.is_empty() {
+        let only = if image.new_bytes == 0 { "only this changes" } else { "what changes" };
+        rows.push(row(Role::Text, format!("  {only}: {}", image.changes.join("; "))));
+    }
+    if image.private {
+        rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));
+    }
+    // What was not chosen is said of one; of many it would be said again and again.
+    let left_out = image.left_out.iter().filter(|left| !one_of_many || left.reason != "not chosen");
+    for left in left_out.take(LEFT_OUT) {
+        let of = left.platform.as_deref().map(|platform| format!("{platform}: ")).unwrap_or_default();
+        rows.push(row(Role::Dim, format!("  left out: {of}{}", left.reason)));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::FailedRequest;
+    use crate::error::{Error, Kind};
+
+    fn failed(request: &str) -> FailedRequest {
+        let error = Error::new(Kind::Network, "no answer").hint("Try again.");
+        FailedRequest { request: request.to_owned(), error }
+    }
+
+    #[test]
+    fn failures_are_counted_first_and_a_hint_is_given_once() {
+        let plan = AddPlan { failed: vec![failed("image-a"), failed("image-b")], ..AddPlan::default() };
+        let described = add(&plan, "Add", "add");
+        assert_eq!(described.title, "None of 2 images can be added");
+        let texts: Vec<&str> = described.rows.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(
+            texts,
+            ["2 of 2 images can't be added.", "image-a: no answer", "  Try again.", "image-b: no answer"]
+        );
+        let plan = AddPlan { failed: vec![failed("image-a")], ..AddPlan::default() };
+        assert_eq!(add(&plan, "Add", "add").rows[0].1, "image-a: no answer");
+    }
+}

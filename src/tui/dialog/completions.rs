@@ -1,0 +1,132 @@
+//! What would complete the word that is typed where images are added: tags that upstream has, references that the catalog
+//! mirrors from, options. Only the part that differs is shown.
+
+/// What may be said of an image, in the order in which it is offered.
+pub const OPTIONS: [&str; 5] = ["--platform", "--as", "--all-manifests", "--insecure", "--no-insecure"];
+/// The most that is offered.
+const MOST: usize = 200;
+/// Tags that are offered instead of one that is not there.
+const NEAREST: usize = 6;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// What is shown of it.
+    pub shown: String,
+    /// The whole word.
+    pub word: String,
+}
+
+/// What would complete a word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Completions {
+    /// All of them.
+    pub found: Vec<Completion>,
+    /// The one that stands in the text, while they are gone through.
+    pub picked: Option<usize>,
+    /// This tag is not there: these are the nearest.
+    pub missing: Option<String>,
+}
+
+/// A reference without its tag and digest; a colon before the last slash belongs to a port.
+pub fn repository_of(word: &str) -> &str {
+    let word = word.split('@').next().unwrap_or(word);
+    match word.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => word,
+    }
+}
+
+impl Completions {
+    /// What completes a word: from the tags of its repository, and from these references.
+    pub fn of(word: &str, tags: &[String], references: &[String]) -> Self {
+        let whole = |word: &str| Completion { shown: word.to_owned(), word: word.to_owned() };
+        if word.starts_with("--") {
+            let found = OPTIONS.iter().filter(|option| option.starts_with(word) && **option != word);
+            return Self { found: found.map(|option| whole(option)).collect(), ..Self::default() };
+        }
+        let mut completions = Self::default();
+        if !word.is_empty() && !word.contains('@') {
+            completions.take_tags(word, tags);
+        }
+        let begin_so = references.iter().filter(|reference| reference.starts_with(word) && *reference != word);
+        completions.found.extend(begin_so.map(|reference| whole(reference)));
+        completions.found.truncate(MOST);
+        completions
+    }
+
+    fn take_tags(&mut self, word: &str, tags: &[String]) {
+        let repository = repository_of(word);
+        let typed = word[repository.len()..].trim_start_matches(':');
+        let of = |tag: &&String| Completion { shown: (*tag).clone(), word: format!("{repository}:{tag}") };
+        let begin_so = tags.iter().filter(|tag| tag.starts_with(typed) && *tag != typed);
+        self.found = begin_so.take(MOST).map(|tag| of(&tag)).collect();
+        if !self.found.is_empty() || typed.is_empty() || tags.is_empty() || tags.iter().any(|tag| tag == typed) {
+            return;
+        }
+        let mut nearest: Vec<&String> = tags.iter().collect();
+        let distance = |tag: &str| {
+            let apart = !tag.contains(typed) && !typed.contains(tag);
+            (apart, strsim::damerau_levenshtein(tag, typed))
+        };
+        nearest.sort_by_cached_key(|tag| distance(tag));
+        self.found = nearest.iter().take(NEAREST).map(of).collect();
+        self.missing = Some(typed.to_owned());
+    }
+
+    /// Goes on to the next one, or back; it comes round. What stands in the text then.
+    pub fn step(&mut self, forward: bool) -> Option<&str> {
+        let all = self.found.len();
+        let next = match (self.picked, forward) {
+            (_, _) if all == 0 => return None,
+            (None, true) => 0,
+            (None, false) => all - 1,
+            (Some(at), true) => (at + 1) % all,
+            (Some(at), false) => (at + all - 1) % all,
+        };
+        self.picked = Some(next);
+        self.found.get(next).map(|completion| completion.word.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(completions: &Completions) -> Vec<&str> {
+        completions.found.iter().map(|completion| completion.shown.as_str()).collect()
+    }
+
+    fn all(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn of_tags_only_the_tags_are_shown() {
+        let tags = all(&["1.0", "1.1", "2.0"]);
+        let mut found = Completions::of("ghcr.io:443/a/b:1.", &tags, &[]);
+        assert_eq!(shown(&found), ["1.0", "1.1"]);
+        assert_eq!(found.step(true), Some("ghcr.io:443/a/b:1.0"));
+        assert_eq!(found.step(false), Some("ghcr.io:443/a/b:1.1"));
+        assert_eq!(found.step(true), Some("ghcr.io:443/a/b:1.0"));
+        assert_eq!(shown(&Completions::of("ghcr.io:443/a/b", &tags, &[])), ["1.0", "1.1", "2.0"]);
+        assert!(Completions::of("a/b@sha256:1", &tags, &[]).found.is_empty());
+    }
+
+    #[test]
+    fn of_a_tag_that_is_not_there_the_nearest_are_shown() {
+        let tags = all(&["1.0", "1.1", "2.0", "latest"]);
+        let found = Completions::of("a/b:1.0-alpine", &tags, &[]);
+        assert_eq!((shown(&found)[0], found.missing.as_deref()), ("1.0", Some("1.0-alpine")));
+        assert_eq!(shown(&Completions::of("a/b:lates1", &tags, &[]))[0], "latest");
+        assert_eq!(Completions::of("a/b:1.0", &tags, &[]).missing, None);
+    }
+
+    #[test]
+    fn options_and_references_are_completed_too() {
+        assert_eq!(shown(&Completions::of("--a", &[], &[])), ["--as", "--all-manifests"]);
+        let references = all(&["127.0.0.1:5000/team/app", "nginx"]);
+        assert_eq!(shown(&Completions::of("", &[], &references)), ["127.0.0.1:5000/team/app", "nginx"]);
+        assert_eq!(shown(&Completions::of("127.0.0.1:5000/t", &[], &references)), ["127.0.0.1:5000/team/app"]);
+    }
+}
