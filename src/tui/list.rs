@@ -138,6 +138,17 @@ impl<T> Window<T> {
         Some(span)
     }
 
+    /// Takes an answer to where a row is now, which the cursor is then on.
+    pub fn fill_around(&mut self, span: Span, total: u64, rows: Vec<T>, place: Option<u64>) {
+        // It stays in its line of the screen, as far as the list allows.
+        let kept = self.cursor.saturating_sub(self.top);
+        self.fill(span, total, rows);
+        if let Some(place) = place {
+            self.top = place.saturating_sub(kept);
+            self.move_to(place);
+        }
+    }
+
     /// Takes an answer.
     pub fn fill(&mut self, span: Span, total: u64, rows: Vec<T>) {
         self.known = true;

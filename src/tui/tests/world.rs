@@ -190,6 +190,7 @@ fn repository_row(place: usize, name: &str) -> RepositoryRow {
         published: place != 3,
         images: if name == "library/nginx" { 3 } else { 1 },
         stale: u64::from(place == 2),
+        added: "2026-11-20T09:00:00Z".parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second),
         figures: Figures { logical: size, stored: size / 2, unique: size / 4 },
     }
 }
@@ -275,10 +276,10 @@ fn details(content: Content, pick: &str) -> ImageDetails {
     }
 }
 
-fn part<T>(all: impl Iterator<Item = T>, span: super::super::list::Span) -> Vec<T> {
-    all.skip(usize::try_from(span.offset).unwrap_or(usize::MAX))
-        .take(usize::try_from(span.limit).unwrap_or(0))
-        .collect()
+fn rows<T>(all: Vec<T>, span: super::super::list::Span) -> Rows<T> {
+    let (skip, take) = (usize::try_from(span.offset).unwrap_or(usize::MAX), usize::try_from(span.limit).unwrap_or(0));
+    let total = all.len() as u64;
+    Rows { total, offset: span.offset, place: None, rows: all.into_iter().skip(skip).take(take).collect() }
 }
 
 pub(super) fn answer(content: Content, question: Question) -> Answer {
@@ -297,12 +298,12 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
                 .filter(|(_, name)| name.contains(&filter))
                 .map(|(n, name)| repository_row(n, name))
                 .collect();
-            Answer::Repositories(span, Rows { total: found.len() as u64, rows: part(found.into_iter(), span) })
+            Answer::Repositories(span, rows(found, span))
         }
         Question::Images { repository, filter, span, .. } => {
             let found: Vec<_> = tags(content, &repository).into_iter().filter(|tag| tag.contains(&filter)).collect();
-            let rows = found.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag));
-            Answer::Images(span, Rows { total: found.len() as u64, rows: part(rows, span) })
+            let found = found.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag)).collect();
+            Answer::Images(span, rows(found, span))
         }
         Question::Details(pick) => Answer::Details(Box::new(details(content, &pick))),
         Question::Statistics => Answer::Statistics(Box::new(Insight {

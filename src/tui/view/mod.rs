@@ -24,7 +24,8 @@ use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
 use super::dialog::Dialog;
-pub(super) use details::{end as details_end, text as details_text};
+use super::state::images::Pane;
+pub(super) use details::{end as details_end, text as details_text, whole as details_whole};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use publish::key;
 pub(super) use target::rows as target_rows;
@@ -33,6 +34,11 @@ pub(super) use target::rows as target_rows;
 pub(super) fn add_end(app: &App) -> u16 {
     let Some(Dialog::Add(filled)) = app.dialogs.last() else { return 0 };
     add::end(app, filled, dialogs::middle(Rect::new(0, 0, app.size.0, app.size.1), add::LINES))
+}
+
+/// What can be scrolled at a place of the screen, where images are shown.
+pub(super) fn pane_at(app: &App, column: u16, row: u16) -> Option<Pane> {
+    images::pane_at(app, frame::Parts::of(app).body, column, row)
 }
 
 /// Draws everything.
