@@ -74,10 +74,10 @@ impl Default for States {
 }
 
 impl States {
-    /// As a table for a query: pairs, each name once.
+    /// As a set for a query: names, each after the number of its state.
     fn json(&self) -> String {
-        let pairs: Vec<_> = self.named.iter().map(|(name, state)| (name, *state as u8)).collect();
-        serde_json::json!(pairs).to_string()
+        let names: Vec<_> = self.named.iter().map(|(name, state)| format!("{}{name}", *state as u8)).collect();
+        serde_json::json!(names).to_string()
     }
 }
 
@@ -169,9 +169,18 @@ fn pattern(filter: &str) -> String {
     pattern
 }
 
-/// States by name.
-const STATES: &str = "WITH states AS MATERIALIZED
-    (SELECT value ->> 0 AS name, min(value ->> 1) AS state FROM json_each(?4) GROUP BY 1)";
+/// The number of a row's state. A set is searched; a join would read it whole for each row.
+fn state(name: &str, is_private: &str, is_stale: &str) -> String {
+    let is = |state: State| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
+    let mut cases = format!("CASE WHEN {} THEN {}", is(State::Failed), State::Failed as u8);
+    for (condition, state) in [(is_private, State::Private), (is_stale, State::Stale)] {
+        cases.push_str(&format!(" WHEN {condition} THEN {}", state as u8));
+    }
+    for state in [State::Changed, State::New, State::Settled] {
+        cases.push_str(&format!(" WHEN {} THEN {}", is(state), state as u8));
+    }
+    cases + " ELSE ?3 END"
+}
 
 /// A part of the repositories.
 pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<Rows<Repository>> {
@@ -185,36 +194,31 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
             .query_row([&pattern], |row| row.get(0))?
     };
     let mut values = vec![Value::Text(pattern)];
-    let (with, joined, key) = match part.order {
-        RepositoryOrder::Name => ("", "", "r.name"),
-        RepositoryOrder::Images => ("", "", "r.tags"),
-        RepositoryOrder::Size => ("", "", "(SELECT coalesce(sum(i.logical), 0) FROM images i WHERE i.repository = r.id)"),
-        RepositoryOrder::Added => {
-            ("", "", "(SELECT coalesce(max(i.added_at), 0) FROM images i WHERE i.repository = r.id)")
+    let key = match part.order {
+        RepositoryOrder::Name => "r.name".to_owned(),
+        RepositoryOrder::Images => "r.tags".to_owned(),
+        RepositoryOrder::Size => {
+            "(SELECT coalesce(sum(i.logical), 0) FROM images i WHERE i.repository = r.id)".to_owned()
         }
-        // As `statistics::repository` counts it, for all of them at once.
-        RepositoryOrder::Alone => (
-            "WITH own AS (SELECT min(c.repository) AS repository, c.blob AS blob FROM image_contents c WHERE c.role < 4
-               GROUP BY c.blob HAVING min(c.repository) = max(c.repository)),
-             alone AS MATERIALIZED (SELECT o.repository AS repository, sum(b.size) AS bytes FROM own o
-               JOIN blobs b ON b.id = o.blob GROUP BY o.repository)",
-            "LEFT JOIN alone a ON a.repository = r.id",
-            "coalesce(a.bytes, 0)",
-        ),
+        RepositoryOrder::Added => {
+            "(SELECT coalesce(max(i.added_at), 0) FROM images i WHERE i.repository = r.id)".to_owned()
+        }
+        // As `statistics::repository` counts it.
+        RepositoryOrder::Alone => "(SELECT coalesce(sum(b.size), 0) FROM
+             (SELECT DISTINCT c.blob AS blob FROM images i JOIN image_contents c ON c.image = i.id
+              WHERE i.repository = r.id AND c.role < 4) own JOIN blobs b ON b.id = own.blob
+             WHERE NOT EXISTS (SELECT 1 FROM image_contents o
+               WHERE o.blob = own.blob AND o.repository != r.id AND o.role < 4))"
+            .to_owned(),
         RepositoryOrder::State => {
             values.extend([Value::Null, Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
-            (
-                STATES,
-                "LEFT JOIN states s ON s.name = r.name",
-                "CASE WHEN s.state = 0 THEN 0 WHEN r.private AND NOT r.allowed THEN 4
-                 WHEN EXISTS (SELECT 1 FROM images i JOIN blobs b ON b.id = i.manifest WHERE i.repository = r.id
-                   AND i.attached_to IS NULL AND i.upstream_digest <> b.digest) THEN 1
-                 ELSE coalesce(s.state, ?3) END",
-            )
+            let stale = "r.id IN (SELECT i.repository FROM images i JOIN blobs b ON b.id = i.manifest
+                 WHERE i.attached_to IS NULL AND i.upstream_digest <> b.digest)";
+            state("r.name", "r.private AND NOT r.allowed", stale)
         }
     };
     let query = format!(
-        "{with} SELECT r.id FROM repositories r {joined} {filtered} ORDER BY {key} {}, r.name LIMIT ? OFFSET ?",
+        "SELECT r.id FROM repositories r {filtered} ORDER BY {key} {}, r.name LIMIT ? OFFSET ?",
         part.direction()
     );
     let wanted = match part.around {
@@ -234,24 +238,20 @@ pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrd
         .prepare_cached(&format!("SELECT count(*) FROM images i {filtered}"))?
         .query_row(params![repository, pattern], |row| row.get(0))?;
     let mut values = vec![Value::Integer(repository), Value::Text(pattern)];
-    let (with, joined, key) = match part.order {
-        ImageOrder::Tag => ("", "", "i.tag IS NULL, i.tag COLLATE natural"),
-        ImageOrder::Platforms => ("", "", "i.platforms"),
-        ImageOrder::Size => ("", "", "i.logical"),
-        ImageOrder::Added => ("", "", "i.added_at"),
+    let key = match part.order {
+        ImageOrder::Tag => "i.tag IS NULL, i.tag COLLATE numbers".to_owned(),
+        ImageOrder::Platforms => "i.platforms".to_owned(),
+        ImageOrder::Size => "i.logical".to_owned(),
+        ImageOrder::Added => "i.added_at".to_owned(),
         ImageOrder::State => {
             values.extend([Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
-            (
-                STATES,
-                "JOIN blobs b ON b.id = i.manifest
-                 LEFT JOIN states s ON s.name = coalesce(i.tag, 'sha256:' || lower(hex(b.digest)))",
-                "CASE WHEN s.state = 0 THEN 0 WHEN i.upstream_digest <> b.digest THEN 1 ELSE coalesce(s.state, ?3) END",
-            )
+            let digest = "(SELECT b.digest FROM blobs b WHERE b.id = i.manifest)";
+            let name = format!("coalesce(i.tag, 'sha256:' || lower(hex({digest})))");
+            state(&name, "0", &format!("i.upstream_digest <> {digest}"))
         }
     };
     let query = format!(
-        "{with} SELECT i.id FROM images i {joined} {filtered}
-         ORDER BY {key} {}, i.tag COLLATE natural, i.id LIMIT ? OFFSET ?",
+        "SELECT i.id FROM images i {filtered} ORDER BY {key} {}, i.tag COLLATE numbers, i.id LIMIT ? OFFSET ?",
         part.direction()
     );
     let wanted = match part.around {
@@ -371,9 +371,12 @@ mod tests {
         let (_directory, catalog) = filled();
         let none = States::default();
         let reader = catalog.read().unwrap();
-        for (order, descending, place) in
-            [(ImageOrder::Tag, false, 3), (ImageOrder::Tag, true, 1), (ImageOrder::Added, true, 0), (ImageOrder::State, false, 3)]
-        {
+        for (order, descending, place) in [
+            (ImageOrder::Tag, false, 3),
+            (ImageOrder::Tag, true, 1),
+            (ImageOrder::Added, true, 0),
+            (ImageOrder::State, false, 3),
+        ] {
             let part = Part { descending, limit: 2, around: Some("1.10"), ..part(order, &none) };
             let found = images(&reader, 1, &part).unwrap();
             assert_eq!((found.total, found.place), (5, Some(place)), "{order:?}");

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// The name of the collation in the database. Only queries use it: an index would make the file unreadable for other programs.
-pub(super) const NAME: &str = "natural";
+/// The name of the collation in the database. Only queries use it: with an index by it no other program could change the file.
+pub(super) const NAME: &str = "numbers";
 
 /// Compares letter by letter, and runs of digits by their numbers; what is equal so far is told apart as text.
 pub fn compare(one: &str, other: &str) -> Ordering {
@@ -40,11 +40,30 @@ mod tests {
 
     #[test]
     fn versions_are_in_the_order_of_their_numbers() {
-        let sorted = ["", "1", "1.0", "1.1", "1.2", "1.9", "1.10", "1.10-rc2", "1.10-rc10", "1.010", "2", "10", "latest", "v2", "v10"];
+        let sorted = [
+            "",
+            "1",
+            "1.0",
+            "1.1",
+            "1.2",
+            "1.9",
+            "1.10",
+            "1.10-rc2",
+            "1.10-rc10",
+            "1.010",
+            "2",
+            "10",
+            "latest",
+            "v2",
+            "v10",
+        ];
         let mut shuffled = sorted.to_vec();
         shuffled.reverse();
         shuffled.sort_by(|one, other| compare(one, other));
-        assert_eq!(shuffled.iter().position(|tag| *tag == "1.2").unwrap() + 1, shuffled.iter().position(|tag| *tag == "1.9").unwrap());
+        assert_eq!(
+            shuffled.iter().position(|tag| *tag == "1.2").unwrap() + 1,
+            shuffled.iter().position(|tag| *tag == "1.9").unwrap()
+        );
         assert_eq!(compare("1.9", "1.10"), Ordering::Less);
         assert_eq!(compare("1.010", "1.10"), Ordering::Less, "equal numbers are told apart");
         assert_eq!(compare("99999999999999999999999999", "100000000000000000000000000"), Ordering::Less);

@@ -10,7 +10,7 @@ use crate::catalog::statistics::{Counts, Figures};
 use crate::catalog::{browse, state, statistics};
 use crate::error::Result;
 
-pub use crate::catalog::browse::{Rows, ImageOrder, Part, RepositoryOrder, State, States};
+pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, Rows, State, States};
 
 /// The registry in a line.
 #[derive(Debug, Clone, Serialize)]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod finding;
+mod panes;
 mod pictures;
 mod pointing;
 mod publication;

@@ -306,7 +306,7 @@ impl Page<'_> {
     fn layer(&mut self, layer: &LayerDetails) {
         let theme = &self.look.theme;
         let size = format!("{:>9}", bytes(layer.size));
-        let digest = cut_middle(&layer.digest.to_string(), self.columns.saturating_sub(12).min(71), &self.look.glyphs);
+        let digest = cut_middle(&layer.digest.to_string(), self.columns.saturating_sub(11), &self.look.glyphs);
         self.lines.push(Line::from(vec![Span::raw(format!("{size}  ")), Span::styled(digest, theme.name)]));
         for row in self.sharers(layer) {
             self.lines.push(Line::styled(format!("{:11}{row}", ""), theme.dim));

@@ -112,8 +112,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             super::found::mark(app, frame, inner(all));
         }
         ((list, Some(beside)), _) => {
-            let (own, other) =
-                if level == Level::Tags { (Keys::Here, Keys::Never) } else { (Keys::Left, Keys::Here) };
+            let (own, other) = if level == Level::Tags { (Keys::Here, Keys::Never) } else { (Keys::Left, Keys::Here) };
             tags(app, frame, list, own);
             details::draw(app, frame, beside, other);
             if level == Level::Details {

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(widths(&columns(10), 60), [("NAME", 28), ("MORE", 22), ("N", 5)]);
         assert_eq!(widths(&columns(30), 60), [("NAME", 30), ("MORE", 20), ("N", 5)]);
         assert_eq!(widths(&columns(40), 60), [("NAME", 51), ("N", 5)]);
-        assert_eq!(widths(&columns(200), 80), [("NAME", 58), ("MORE", 11), ("N", 5)], "they are cut all the same");
+        assert_eq!(widths(&columns(200), 80), [("NAME", 59), ("MORE", 11), ("N", 5)], "they are cut all the same");
         let mut sorted = columns(40);
         sorted[1] = sorted[1].sorted(Some(false)).from(100);
         assert_eq!(widths(&sorted, 60), [("NAME", 39), ("MORE", 11), ("N", 5)], "what it is sorted by stays");
