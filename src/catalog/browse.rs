@@ -141,11 +141,11 @@ impl<Order> Part<'_, Order> {
                 let offset = place.saturating_sub(limit / 2);
                 all.drain(..offset);
                 all.truncate(limit);
-                return Ok(Ids { offset: offset as u64, place: Some(place as u64), ids: all });
+                return Ok(Ids { offset: offset as u64, place: Some(place as u64), rows: all });
             }
         }
         let ids = read(number(self.limit), number(self.offset))?;
-        Ok(Ids { offset: self.offset, place: None, ids })
+        Ok(Ids { offset: self.offset, place: None, rows: ids })
     }
 }
 
@@ -153,7 +153,7 @@ impl<Order> Part<'_, Order> {
 struct Ids {
     offset: u64,
     place: Option<u64>,
-    ids: Vec<i64>,
+    rows: Vec<i64>,
 }
 
 /// `LIKE` with this text anywhere in it.
@@ -172,14 +172,16 @@ fn pattern(filter: &str) -> String {
 /// The number of a row's state. A set is searched; a join would read it whole for each row.
 fn state(name: &str, is_private: &str, is_stale: &str) -> String {
     let is = |state: State| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
-    let mut cases = format!("CASE WHEN {} THEN {}", is(State::Failed), State::Failed as u8);
-    for (condition, state) in [(is_private, State::Private), (is_stale, State::Stale)] {
-        cases.push_str(&format!(" WHEN {condition} THEN {}", state as u8));
-    }
-    for state in [State::Changed, State::New, State::Settled] {
-        cases.push_str(&format!(" WHEN {} THEN {}", is(state), state as u8));
-    }
-    cases + " ELSE ?3 END"
+    let cases = [
+        (is(State::Failed), State::Failed),
+        (is_private.to_owned(), State::Private),
+        (is_stale.to_owned(), State::Stale),
+        (is(State::Changed), State::Changed),
+        (is(State::New), State::New),
+        (is(State::Settled), State::Settled),
+    ];
+    let cases = cases.map(|(condition, state)| format!("WHEN {condition} THEN {}", state as u8));
+    format!("CASE {} ELSE ?3 END", cases.join(" "))
 }
 
 /// A part of the repositories.
@@ -225,7 +227,7 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
         Some(name) => repositories::by_name(connection, name)?.map(|repository| repository.id),
         None => None,
     };
-    let Ids { offset, place, ids } = part.ids(connection, &query, &values, wanted)?;
+    let Ids { offset, place, rows: ids } = part.ids(connection, &query, &values, wanted)?;
     let rows = ids.into_iter().map(|id| repositories::by_id(connection, id)).collect::<Result<_>>()?;
     Ok(Rows { total, offset, place, rows })
 }
@@ -262,7 +264,7 @@ pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrd
         Some(tag) => images::by_tag(connection, repository, tag)?.map(|image| image.id),
         None => None,
     };
-    let Ids { offset, place, ids } = part.ids(connection, &query, &values, wanted)?;
+    let Ids { offset, place, rows: ids } = part.ids(connection, &query, &values, wanted)?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         rows.extend(images::by_id(connection, id)?);

@@ -186,6 +186,22 @@ mod tests {
         assert_eq!((window.current(), window.top()), (Some(&500), 491));
     }
 
+    #[test]
+    fn a_row_that_went_elsewhere_stays_in_its_line_of_the_screen() {
+        let mut window = Window::default();
+        window.set_height(10);
+        answer(&mut window, 1000);
+        window.move_to(4);
+        window.refresh();
+        let span = window.wants().unwrap();
+        window.fill_around(Span { offset: 480, ..span }, 1000, (480..510).collect(), Some(495));
+        assert_eq!((window.cursor(), window.top(), window.current()), (495, 491, Some(&495)));
+        assert_eq!(window.wants(), None);
+        // What is not there any more leaves the cursor where it was.
+        window.fill_around(span, 3, (0..3).collect(), None);
+        assert_eq!((window.cursor(), window.top()), (2, 0));
+    }
+
     proptest! {
         #[test]
         fn the_cursor_is_always_shown(moves in prop::collection::vec((-50i64..50, 1u16..40, 0u64..200), 1..50)) {

@@ -164,9 +164,14 @@ fn kind(artifact_type: Option<&str>, tag: Option<&str>) -> String {
 
 /// Whether a word is a digest or a CID: these say something by both of their ends, and are not broken.
 fn is_hash(word: &str) -> bool {
-    let digest = word.rsplit_once("sha256:").map(|(_, hex)| hex);
-    let word = digest.unwrap_or(word).trim_end_matches([':', ',', ';']);
-    word.len() >= 46 && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let word = word.trim_end_matches([':', ',', ';']);
+    if let Some((_, hex)) = word.rsplit_once("sha256:") {
+        return hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    }
+    // CIDv1 in base32, and CIDv0.
+    let is_base32 = |text: &str| text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
+    (word.starts_with("ba") && (50..=80).contains(&word.len()) && is_base32(word))
+        || (word.starts_with("Qm") && word.len() == 46 && word.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 struct Page<'l> {

@@ -46,7 +46,7 @@ fn list_width(app: &App, columns: u16) -> u16 {
     match app.images.level {
         Level::Repositories => need.clamp(columns * 2 / 5, columns * 3 / 5),
         Level::Tags => need.clamp(columns * 2 / 5, columns / 2),
-        Level::Details => need.clamp(LEAST, columns.saturating_sub(OPENED).max(LEAST)),
+        Level::Details => need.clamp(LEAST, columns.saturating_sub(OPENED).min(columns * 2 / 5).max(LEAST)),
     }
 }
 
@@ -83,9 +83,8 @@ pub(super) fn pane_at(app: &App, area: Rect, column: u16, row: u16) -> Option<Pa
     let (list, beside) = halves(app, area);
     let (own, other) = match app.images.level {
         Level::Repositories => (Pane::Repositories, Pane::Tags),
-        Level::Tags => (Pane::Tags, Pane::Details),
         Level::Details if beside.is_none() => (Pane::Details, Pane::Details),
-        Level::Details => (Pane::Tags, Pane::Details),
+        Level::Tags | Level::Details => (Pane::Tags, Pane::Details),
     };
     let place = (column, row).into();
     match beside {
