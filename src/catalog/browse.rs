@@ -1,6 +1,7 @@
 //! Pages of long lists, filtered and sorted by the database, so that no face holds more rows than it shows.
 
-use rusqlite::{Connection, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
 
 use super::images::{self, Image};
 use super::repositories::{self, Repository};
@@ -16,20 +17,68 @@ pub enum RepositoryOrder {
     Images,
     /// By the bytes of all their images in full.
     Size,
+    /// By the bytes that nothing else needs.
+    Alone,
     /// By when an image was added last.
     Added,
+    /// By [`State`].
+    State,
 }
 
 /// How the images of a repository are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ImageOrder {
-    /// By tag.
+    /// By tag, numbers in it as numbers.
     #[default]
     Tag,
+    /// By the platforms that are here.
+    Platforms,
     /// By their bytes in full.
     Size,
     /// By when they were added.
     Added,
+    /// By [`State`].
+    State,
+}
+
+/// What is said of a repository or an image in a list, what wants to be looked at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// It could not be brought here or up to date.
+    Failed,
+    /// Upstream had something else when it was asked last.
+    Stale,
+    /// It differs from what was published.
+    Changed,
+    /// It was not published yet.
+    New,
+    /// Its upstream is private, and it is left out.
+    Private,
+    /// It is as it should be.
+    Settled,
+}
+
+/// What the catalog does not know itself of states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct States {
+    /// By name, or by tag or digest.
+    pub named: Vec<(String, State)>,
+    /// Of all others.
+    pub others: State,
+}
+
+impl Default for States {
+    fn default() -> Self {
+        Self { named: Vec::new(), others: State::Settled }
+    }
+}
+
+impl States {
+    /// As a set for a query: names, each after the number of its state.
+    fn json(&self) -> String {
+        let names: Vec<_> = self.named.iter().map(|(name, state)| format!("{}{name}", *state as u8)).collect();
+        serde_json::json!(names).to_string()
+    }
 }
 
 /// Which part of a list.
@@ -41,10 +90,33 @@ pub struct Part<'a, Order> {
     pub order: Order,
     /// The order turned around.
     pub descending: bool,
+    /// Where the order is by state: what is known of that.
+    pub states: &'a States,
     /// Rows to skip.
     pub offset: u64,
     /// Rows at most.
     pub limit: u64,
+    /// A row that is looked for, by name, or by tag or digest: the part is then where that is, if it is there.
+    pub around: Option<&'a str>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone)]
+pub struct Rows<T> {
+    /// How many rows the whole list has with this filter.
+    pub total: u64,
+    /// Rows that were skipped.
+    pub offset: u64,
+    /// Where the row is that was looked for.
+    pub place: Option<u64>,
+    /// The rows.
+    pub rows: Vec<T>,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { total: 0, offset: 0, place: None, rows: Vec::new() }
+    }
 }
 
 impl<Order> Part<'_, Order> {
@@ -52,10 +124,36 @@ impl<Order> Part<'_, Order> {
         if self.descending { "DESC" } else { "ASC" }
     }
 
-    fn bounds(&self) -> (i64, i64) {
-        let number = |value| i64::try_from(value).unwrap_or(i64::MAX);
-        (number(self.limit), number(self.offset))
+    /// The rows of this part, of a list that this query sorts; the last parameters are its limit and its offset.
+    fn ids(&self, connection: &Connection, query: &str, values: &[Value], wanted: Option<i64>) -> Result<Ids> {
+        let number = |value| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+        let mut statement = connection.prepare_cached(query)?;
+        let mut read = |limit: Value, offset: Value| -> Result<Vec<i64>> {
+            let bounds = [limit, offset];
+            let rows = statement.query_map(params_from_iter(values.iter().chain(&bounds)), |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        if let Some(wanted) = wanted {
+            let mut all = read(Value::Integer(-1), Value::Integer(0))?;
+            if let Some(place) = all.iter().position(|id| *id == wanted) {
+                // In the middle, so that what is around it is there too.
+                let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+                let offset = place.saturating_sub(limit / 2);
+                all.drain(..offset);
+                all.truncate(limit);
+                return Ok(Ids { offset: offset as u64, place: Some(place as u64), rows: all });
+            }
+        }
+        let ids = read(number(self.limit), number(self.offset))?;
+        Ok(Ids { offset: self.offset, place: None, rows: ids })
     }
+}
+
+/// Rows of a part by number.
+struct Ids {
+    offset: u64,
+    place: Option<u64>,
+    rows: Vec<i64>,
 }
 
 /// `LIKE` with this text anywhere in it.
@@ -71,53 +169,225 @@ fn pattern(filter: &str) -> String {
     pattern
 }
 
-/// A part of the repositories, and how many there are with this filter.
-pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<(u64, Vec<Repository>)> {
-    let filtered = "FROM repositories r WHERE (r.name LIKE ?1 ESCAPE '\\' OR r.alias LIKE ?1 ESCAPE '\\')";
+/// The number of a row's state. A set is searched; a join would read it whole for each row.
+fn state(name: &str, is_private: &str, is_stale: &str) -> String {
+    let is = |state: State| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
+    let cases = [
+        (is(State::Failed), State::Failed),
+        (is_private.to_owned(), State::Private),
+        (is_stale.to_owned(), State::Stale),
+        (is(State::Changed), State::Changed),
+        (is(State::New), State::New),
+        (is(State::Settled), State::Settled),
+    ];
+    let cases = cases.map(|(condition, state)| format!("WHEN {condition} THEN {}", state as u8));
+    format!("CASE {} ELSE ?3 END", cases.join(" "))
+}
+
+/// A part of the repositories.
+pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<Rows<Repository>> {
+    let filtered = "WHERE (r.name LIKE ?1 ESCAPE '\\' OR r.alias LIKE ?1 ESCAPE '\\')";
     let pattern = pattern(part.filter);
     let total = if part.filter.is_empty() {
         connection.prepare_cached("SELECT count(*) FROM repositories")?.query_row([], |row| row.get(0))?
     } else {
-        connection.prepare_cached(&format!("SELECT count(*) {filtered}"))?.query_row([&pattern], |row| row.get(0))?
+        connection
+            .prepare_cached(&format!("SELECT count(*) FROM repositories r {filtered}"))?
+            .query_row([&pattern], |row| row.get(0))?
     };
+    let mut values = vec![Value::Text(pattern)];
     let key = match part.order {
-        RepositoryOrder::Name => "r.name",
-        RepositoryOrder::Images => "r.tags",
-        RepositoryOrder::Size => "(SELECT coalesce(sum(i.logical), 0) FROM images i WHERE i.repository = r.id)",
-        RepositoryOrder::Added => "(SELECT coalesce(max(i.added_at), 0) FROM images i WHERE i.repository = r.id)",
+        RepositoryOrder::Name => "r.name".to_owned(),
+        RepositoryOrder::Images => "r.tags".to_owned(),
+        RepositoryOrder::Size => {
+            "(SELECT coalesce(sum(i.logical), 0) FROM images i WHERE i.repository = r.id)".to_owned()
+        }
+        RepositoryOrder::Added => {
+            "(SELECT coalesce(max(i.added_at), 0) FROM images i WHERE i.repository = r.id)".to_owned()
+        }
+        // As `statistics::repository` counts it.
+        RepositoryOrder::Alone => "(SELECT coalesce(sum(b.size), 0) FROM
+             (SELECT DISTINCT c.blob AS blob FROM images i JOIN image_contents c ON c.image = i.id
+              WHERE i.repository = r.id AND c.role < 4) own JOIN blobs b ON b.id = own.blob
+             WHERE NOT EXISTS (SELECT 1 FROM image_contents o
+               WHERE o.blob = own.blob AND o.repository != r.id AND o.role < 4))"
+            .to_owned(),
+        RepositoryOrder::State => {
+            values.extend([Value::Null, Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
+            let stale = "r.id IN (SELECT i.repository FROM images i JOIN blobs b ON b.id = i.manifest
+                 WHERE i.attached_to IS NULL AND i.upstream_digest <> b.digest)";
+            state("r.name", "r.private AND NOT r.allowed", stale)
+        }
     };
-    let ((limit, offset), direction) = (part.bounds(), part.direction());
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT r.id {filtered} ORDER BY {key} {direction}, r.name LIMIT ?2 OFFSET ?3"))?;
-    let ids: Vec<i64> =
-        statement.query_map(params![pattern, limit, offset], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let query = format!(
+        "SELECT r.id FROM repositories r {filtered} ORDER BY {key} {}, r.name LIMIT ? OFFSET ?",
+        part.direction()
+    );
+    let wanted = match part.around {
+        Some(name) => repositories::by_name(connection, name)?.map(|repository| repository.id),
+        None => None,
+    };
+    let Ids { offset, place, rows: ids } = part.ids(connection, &query, &values, wanted)?;
     let rows = ids.into_iter().map(|id| repositories::by_id(connection, id)).collect::<Result<_>>()?;
-    Ok((total, rows))
+    Ok(Rows { total, offset, place, rows })
 }
 
-/// A part of a repository's images, without those that only came along, and how many there are with this filter.
-pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrder>) -> Result<(u64, Vec<Image>)> {
-    let filtered =
-        "FROM images i WHERE i.repository = ?1 AND i.attached_to IS NULL AND coalesce(i.tag, '') LIKE ?2 ESCAPE '\\'";
+/// A part of a repository's images, without those that only came along.
+pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrder>) -> Result<Rows<Image>> {
+    let filtered = "WHERE i.repository = ?1 AND i.attached_to IS NULL AND coalesce(i.tag, '') LIKE ?2 ESCAPE '\\'";
     let pattern = pattern(part.filter);
     let total = connection
-        .prepare_cached(&format!("SELECT count(*) {filtered}"))?
+        .prepare_cached(&format!("SELECT count(*) FROM images i {filtered}"))?
         .query_row(params![repository, pattern], |row| row.get(0))?;
+    let mut values = vec![Value::Integer(repository), Value::Text(pattern)];
     let key = match part.order {
-        ImageOrder::Tag => "i.tag IS NULL, i.tag",
-        ImageOrder::Size => "i.logical",
-        ImageOrder::Added => "i.added_at",
+        ImageOrder::Tag => "i.tag IS NULL, i.tag COLLATE numbers".to_owned(),
+        ImageOrder::Platforms => "i.platforms".to_owned(),
+        ImageOrder::Size => "i.logical".to_owned(),
+        ImageOrder::Added => "i.added_at".to_owned(),
+        ImageOrder::State => {
+            values.extend([Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
+            let digest = "(SELECT b.digest FROM blobs b WHERE b.id = i.manifest)";
+            let name = format!("coalesce(i.tag, 'sha256:' || lower(hex({digest})))");
+            state(&name, "0", &format!("i.upstream_digest <> {digest}"))
+        }
     };
-    let ((limit, offset), direction) = (part.bounds(), part.direction());
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT i.id {filtered} ORDER BY {key} {direction}, i.tag, i.id LIMIT ?3 OFFSET ?4"
-    ))?;
-    let ids: Vec<i64> = statement
-        .query_map(params![repository, pattern, limit, offset], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let query = format!(
+        "SELECT i.id FROM images i {filtered} ORDER BY {key} {}, i.tag COLLATE numbers, i.id LIMIT ? OFFSET ?",
+        part.direction()
+    );
+    let wanted = match part.around {
+        Some(tag) if tag.contains(':') => match tag.parse() {
+            Ok(digest) => images::by_digest(connection, repository, &digest)?.map(|image| image.id),
+            Err(_) => None,
+        },
+        Some(tag) => images::by_tag(connection, repository, tag)?.map(|image| image.id),
+        None => None,
+    };
+    let Ids { offset, place, rows: ids } = part.ids(connection, &query, &values, wanted)?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         rows.extend(images::by_id(connection, id)?);
     }
-    Ok((total, rows))
+    Ok(Rows { total, offset, place, rows })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalog;
+    use super::*;
+    use crate::image::Digest;
+
+    /// Three repositories: `a` with many tags, `b` which shares its large blob with `c`, whose image upstream has otherwise.
+    fn filled() -> (tempfile::TempDir, Catalog) {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog.db")).unwrap();
+        catalog
+            .write(|writer| {
+                let bytes = |number: i64| -> Vec<u8> { (0..32).map(|_| u8::try_from(number).unwrap()).collect() };
+                for (id, size) in [(1, 10), (2, 1000), (3, 7), (4, 20), (5, 1)] {
+                    writer.execute(
+                        "INSERT INTO blobs (id, digest, size, cid, tsize) VALUES (?1, ?2, ?3, ?2, ?3)",
+                        params![id, bytes(id), size],
+                    )?;
+                }
+                for (id, name) in [(1, "a"), (2, "b"), (3, "c")] {
+                    writer.execute("INSERT INTO repositories (id, name, tags) VALUES (?, ?, 1)", params![id, name])?;
+                }
+                let mut image = 0;
+                let mut add = |repository: i64, tag: &str, manifest: i64, upstream: Option<i64>, parts: &[i64]| {
+                    image += 1;
+                    writer.execute(
+                        "INSERT INTO images (id, repository, tag, manifest, selection, all_manifests, platforms, logical,
+                         added_at, upstream_digest) VALUES (?, ?, ?, ?, 'all', 0, ?, 1, ?, ?)",
+                        params![image, repository, tag, manifest, format!("linux/{tag}"), 100 - image, upstream.map(bytes)],
+                    )?;
+                    for part in parts {
+                        writer.execute(
+                            "INSERT INTO image_contents (image, blob, role, repository) VALUES (?, ?, 2, ?)",
+                            params![image, part, repository],
+                        )?;
+                    }
+                    Ok::<_, crate::error::Error>(())
+                };
+                for tag in ["1.10", "1.9", "1.1", "latest", "1.2"] {
+                    add(1, tag, 1, Some(1), &[1])?;
+                }
+                add(2, "x", 3, None, &[2, 3])?;
+                add(3, "x", 4, Some(5), &[2, 4])
+            })
+            .unwrap();
+        (directory, catalog)
+    }
+
+    fn part<Order>(order: Order, states: &States) -> Part<'_, Order> {
+        Part { filter: "", order, descending: false, states, offset: 0, limit: 100, around: None }
+    }
+
+    fn names(catalog: &Catalog, part: &Part<'_, RepositoryOrder>) -> String {
+        let found = repositories(&catalog.read().unwrap(), part).unwrap();
+        found.rows.iter().map(|row| row.name.as_str()).collect()
+    }
+
+    fn tags(catalog: &Catalog, part: &Part<'_, ImageOrder>) -> Vec<String> {
+        let found = images(&catalog.read().unwrap(), 1, part).unwrap();
+        found.rows.iter().map(|row| row.tag.as_ref().unwrap().to_string()).collect()
+    }
+
+    #[test]
+    fn repositories_by_what_they_alone_cost_and_by_state() {
+        let (_directory, catalog) = filled();
+        let none = States::default();
+        assert_eq!(names(&catalog, &part(RepositoryOrder::Alone, &none)), "bac");
+        assert_eq!(names(&catalog, &part(RepositoryOrder::State, &none)), "cab");
+        let mut states = States { named: vec![("b".into(), State::New), ("b".into(), State::Failed)], ..none };
+        assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "bca");
+        states.named = vec![("a".into(), State::Changed)];
+        states.others = State::New;
+        assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "cab");
+        catalog.write(|writer| repositories::set_visibility(writer, 3, true, false)).unwrap();
+        assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "abc", "what is left out comes last");
+        let turned = Part { descending: true, filter: "b", ..part(RepositoryOrder::State, &states) };
+        assert_eq!(names(&catalog, &turned), "b");
+        // As the figures of the screen say it.
+        let reader = catalog.read().unwrap();
+        let unique = |id| super::super::statistics::repository(&reader, id).unwrap().unique;
+        assert_eq!([unique(2), unique(1), unique(3)], [7, 10, 20]);
+    }
+
+    #[test]
+    fn tags_by_number_platform_and_state() {
+        let (_directory, catalog) = filled();
+        let none = States::default();
+        assert_eq!(tags(&catalog, &part(ImageOrder::Tag, &none)), ["1.1", "1.2", "1.9", "1.10", "latest"]);
+        assert_eq!(tags(&catalog, &part(ImageOrder::Platforms, &none)), ["1.1", "1.10", "1.2", "1.9", "latest"]);
+        let states = States { named: vec![("1.9".into(), State::Changed), ("latest".into(), State::New)], ..none };
+        let by_state = Part { limit: 3, ..part(ImageOrder::State, &states) };
+        assert_eq!(tags(&catalog, &by_state), ["1.9", "latest", "1.1"]);
+        let digest = Digest::of(b"not here").to_string();
+        assert_eq!(tags(&catalog, &Part { around: Some(&digest), ..by_state }), ["1.9", "latest", "1.1"]);
+    }
+
+    #[test]
+    fn a_row_is_found_in_any_order() {
+        let (_directory, catalog) = filled();
+        let none = States::default();
+        let reader = catalog.read().unwrap();
+        for (order, descending, place) in [
+            (ImageOrder::Tag, false, 3),
+            (ImageOrder::Tag, true, 1),
+            (ImageOrder::Added, true, 0),
+            (ImageOrder::State, false, 3),
+        ] {
+            let part = Part { descending, limit: 2, around: Some("1.10"), ..part(order, &none) };
+            let found = images(&reader, 1, &part).unwrap();
+            assert_eq!((found.total, found.place), (5, Some(place)), "{order:?}");
+            let at = usize::try_from(place - found.offset).unwrap();
+            assert_eq!(found.rows[at].tag.as_ref().unwrap().as_str(), "1.10", "{order:?}");
+            assert_eq!(found.rows.len(), 2);
+        }
+        let found = repositories(&reader, &Part { around: Some("c"), limit: 1, ..part(RepositoryOrder::Name, &none) });
+        let found = found.unwrap();
+        assert_eq!((found.place, found.offset, found.rows.len()), (Some(2), 2, 1));
+    }
 }

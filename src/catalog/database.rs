@@ -147,6 +147,7 @@ impl Catalog {
         let mut to = Connection::open("").map_err(explain)?;
         rusqlite::backup::Backup::new(&from, &mut to)
             .and_then(|backup| backup.run_to_completion(1000, Duration::ZERO, None))
+            .and_then(|()| to.create_collation(super::natural::NAME, super::natural::compare))
             .map_err(explain)?;
         Ok(Self { file: self.file.clone(), read_only: false, idle: Mutex::new(vec![to]) })
     }
@@ -181,7 +182,8 @@ impl Catalog {
                 }
                 connection.pragma_update(None, "foreign_keys", true)?;
                 connection.pragma_update(None, "cache_size", -8192)?;
-                connection.pragma_update(None, "trusted_schema", false)
+                connection.pragma_update(None, "trusted_schema", false)?;
+                connection.create_collation(super::natural::NAME, super::natural::compare)
             })
             .map_err(|error| self.explain(error))?;
         // Else a statement is prepared again for each value it gets, wherever the value might have made another plan.

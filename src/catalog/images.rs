@@ -251,6 +251,18 @@ pub fn stale(connection: &Connection, repository: i64) -> Result<u64> {
     Ok(statement.query_row([repository], |row| row.get(0))?)
 }
 
+/// When an image of a repository was added last.
+pub fn newest(connection: &Connection, repository: i64) -> Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT max(added_at) FROM images WHERE repository = ?")?;
+    Ok(statement.query_row([repository], |row| row.get(0))?)
+}
+
+/// Says when an image was added: one that comes back has been here before.
+pub fn set_added(writer: &Writer<'_>, image: i64, at: i64) -> Result<()> {
+    writer.prepare_cached("UPDATE images SET added_at = ? WHERE id = ?")?.execute([at, image])?;
+    Ok(())
+}
+
 /// Everything an image consists of.
 pub fn contents(connection: &Connection, image: i64) -> Result<Vec<Content>> {
     let mut statement =

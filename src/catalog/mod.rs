@@ -12,6 +12,7 @@ pub mod follows;
 pub mod images;
 pub mod left_blobs;
 mod lock;
+pub mod natural;
 pub mod nodes;
 pub mod omissions;
 pub mod pages;

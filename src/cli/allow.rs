@@ -122,6 +122,7 @@ mod tests {
             published,
             images: 1,
             stale: 0,
+            added: None,
             figures: Figures::default(),
         };
         let rows = [row("a", true, false), row("b", false, true), row("c", true, true)];

@@ -156,6 +156,7 @@ pub(super) mod tests {
                 published: false,
                 images: 1,
                 stale: 0,
+                added: None,
                 figures: figures(612 << 20, 612 << 20, 574 << 20),
             },
             RepositoryRow {
@@ -166,6 +167,7 @@ pub(super) mod tests {
                 published: true,
                 images: 12,
                 stale: 0,
+                added: None,
                 figures: figures(492 << 20, 88 << 20, 3 << 20),
             },
         ]

@@ -10,16 +10,7 @@ use crate::catalog::statistics::{Counts, Figures};
 use crate::catalog::{browse, state, statistics};
 use crate::error::Result;
 
-pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder};
-
-/// A part of a list.
-#[derive(Debug, Clone)]
-pub struct Rows<T> {
-    /// How many rows the whole list has with this filter.
-    pub total: u64,
-    /// The rows asked for.
-    pub rows: Vec<T>,
-}
+pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, Rows, State, States};
 
 /// The registry in a line.
 #[derive(Debug, Clone, Serialize)]
@@ -62,7 +53,15 @@ const LARGEST: u64 = 10;
 impl Engine {
     /// The registry in figures, and how it came to be so.
     pub fn insight(&self) -> Result<Insight> {
-        let part = Part { filter: "", order: RepositoryOrder::Size, descending: true, offset: 0, limit: LARGEST };
+        let part = Part {
+            filter: "",
+            order: RepositoryOrder::Size,
+            descending: true,
+            states: &States::default(),
+            offset: 0,
+            limit: LARGEST,
+            around: None,
+        };
         let largest = self.browse_repositories(&part)?.rows;
         let growth = self.growth()?;
         let room = rustix::fs::statvfs(self.data_dir()).ok().map(|disk| Room {
@@ -75,18 +74,18 @@ impl Engine {
     /// A part of the list of repositories.
     pub fn browse_repositories(&self, part: &Part<'_, RepositoryOrder>) -> Result<Rows<RepositoryRow>> {
         let reader = self.catalog.read()?;
-        let (total, found) = browse::repositories(&reader, part)?;
-        let rows = found.into_iter().map(|repository| repository_row(&reader, repository)).collect::<Result<_>>()?;
-        Ok(Rows { total, rows })
+        let Rows { total, offset, place, rows } = browse::repositories(&reader, part)?;
+        let rows = rows.into_iter().map(|repository| repository_row(&reader, repository)).collect::<Result<_>>()?;
+        Ok(Rows { total, offset, place, rows })
     }
 
     /// A part of the images of a repository.
     pub fn browse_images(&self, repository: &str, part: &Part<'_, ImageOrder>) -> Result<Rows<ImageRow>> {
         let reader = self.catalog.read()?;
         let repository = find_repository(&reader, repository)?;
-        let (total, found) = browse::images(&reader, repository.id, part)?;
-        let rows = found.iter().map(|image| image_row(&reader, &repository, image)).collect::<Result<_>>()?;
-        Ok(Rows { total, rows })
+        let Rows { total, offset, place, rows } = browse::images(&reader, repository.id, part)?;
+        let rows = rows.iter().map(|image| image_row(&reader, &repository, image)).collect::<Result<_>>()?;
+        Ok(Rows { total, offset, place, rows })
     }
 
     /// The registry in a line.

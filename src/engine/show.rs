@@ -120,6 +120,7 @@ pub(super) fn repository_row(connection: &Connection, repository: Repository) ->
     Ok(RepositoryRow {
         images: images::count(connection, repository.id)?,
         stale: images::stale(connection, repository.id)?,
+        added: images::newest(connection, repository.id)?,
         figures: statistics::repository(connection, repository.id)?,
         published: repository.is_published(),
         private: repository.private,

@@ -59,6 +59,9 @@ pub(super) struct Former {
     /// Digest, platform and reason of what was left out.
     omissions: Vec<(Digest, Option<String>, String)>,
     logical: u64,
+    /// When it was added; older versions did not note that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    added_at: Option<i64>,
 }
 
 /// What an image is called in its repository.
@@ -137,6 +140,7 @@ impl Step {
             contents,
             omissions: omissions.into_iter().map(|left| (left.digest, left.platform, left.reason)).collect(),
             logical: image.logical,
+            added_at: Some(image.added_at),
         })))
     }
 
@@ -434,6 +438,9 @@ impl Engine {
             omissions: &omissions,
         };
         let row = self.put(writer, settings, &repository, &parts, &planned, &Ready::new())?;
+        if let Some(at) = former.added_at {
+            images::set_added(writer, row.id, at)?;
+        }
         of.insert(repository.id);
         touched.repositories.entry(repository.id).or_default().came(writer, &repository, &row)
     }

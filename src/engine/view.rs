@@ -17,13 +17,16 @@ pub struct RepositoryRow {
     pub upstream: Option<String>,
     /// Upstream gives it only to those who log in.
     pub private: bool,
-    /// It is part of the tree.
+    /// It is part of the tree: what is published next has it, whether or not anything was published yet.
     pub published: bool,
     /// Tags, and manifests pinned by digest.
     pub images: u64,
     /// How many of them upstream had otherwise when it was asked last.
     #[serde(skip)]
     pub stale: u64,
+    /// When an image of it was added last, in seconds since 1970.
+    #[serde(skip)]
+    pub added: Option<i64>,
     /// Dedup figures in bytes.
     #[serde(flatten)]
     pub figures: Figures,
@@ -51,6 +54,13 @@ pub struct ImageRow {
     pub stale: Option<Digest>,
 }
 
+impl ImageRow {
+    /// What it is called in its repository: its tag, or `@` and its digest.
+    pub fn shown(&self) -> String {
+        self.tag.clone().unwrap_or_else(|| format!("@{}", self.digest))
+    }
+}
+
 /// Everything about one image.
 #[derive(Debug, Clone, Serialize)]
 pub struct ImageDetails {
@@ -61,7 +71,7 @@ pub struct ImageDetails {
     pub upstream: Option<String>,
     /// Upstream gives it only to those who log in.
     pub private: bool,
-    /// It is part of the tree.
+    /// It is part of the tree: what is published next has it, whether or not anything was published yet.
     pub published: bool,
     /// Media type of its top manifest.
     pub media_type: String,

@@ -262,8 +262,7 @@ fn browse(app: &mut App) -> Vec<Effect> {
     }
     match &app.images.details {
         Some(details) if app.images.level != Level::Repositories => {
-            let text = serde_json::to_string_pretty(details).unwrap_or_default();
-            vec![Effect::Page(text)]
+            vec![Effect::Page(super::view::details_whole(app, details))]
         }
         _ => Vec::new(),
     }

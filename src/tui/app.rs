@@ -420,7 +420,7 @@ impl App {
         match self.tab {
             Tab::Images => {
                 let beside = self.beside();
-                questions.extend(self.images.wants(beside));
+                questions.extend(self.images.wants(beside, &self.standings));
                 questions.extend(self.standings.wants());
                 if self.is_empty() && !std::mem::replace(&mut self.looked, true) {
                     questions.push(Question::Environment);

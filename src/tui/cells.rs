@@ -63,6 +63,42 @@ pub(super) fn cut_middle(text: &str, columns: usize, glyphs: &Glyphs) -> String 
     }
 }
 
+/// Names within so many columns. Those that are too long lose what they have in common, so that they can be told apart.
+pub(super) fn told_apart(names: &[String], columns: usize, glyphs: &Glyphs) -> Vec<String> {
+    let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
+    let mut sorted: Vec<usize> = (0..names.len()).collect();
+    sorted.sort_by(|one, other| names[*one].cmp(&names[*other]));
+    // The one that a name has most in common with is beside it.
+    let mut differs = vec![0; names.len()];
+    for pair in sorted.windows(2) {
+        let (one, other) = (&names[pair[0]], &names[pair[1]]);
+        let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+        differs[pair[0]] = differs[pair[0]].max(same);
+        differs[pair[1]] = differs[pair[1]].max(same);
+    }
+    names.iter().zip(differs).map(|(name, differs)| cut_around(name, differs, columns, glyphs)).collect()
+}
+
+/// Text within so many columns, of which this letter stays.
+fn cut_around(text: &str, letter: usize, columns: usize, glyphs: &Glyphs) -> String {
+    let usual = cut_middle(text, columns, glyphs);
+    let front = columns.saturating_sub(1).div_ceil(2);
+    let at = |letter: usize| text.char_indices().nth(letter).map_or(text.len(), |(at, _)| at);
+    let (before, after) = text.split_at(at(letter));
+    let back = columns.saturating_sub(1 + front);
+    if columns < 12 || text.width() <= columns || before.width() < front || after.width() <= back {
+        return usual;
+    }
+    let head = beginning(text, columns / 4);
+    let room = columns - 1 - head.width();
+    // A little of what is before it, to be read together with.
+    let tail = &text[at(letter.saturating_sub(2)).max(head.len())..];
+    if tail.width() <= room {
+        return format!("{head}{}{}", glyphs.ellipsis, end(text, room));
+    }
+    format!("{head}{}{}{}", glyphs.ellipsis, beginning(tail, room - 1), glyphs.ellipsis)
+}
+
 /// Text in exactly so many columns, at the left.
 pub(super) fn left(text: &str, columns: usize, glyphs: &Glyphs) -> String {
     let mut text = cut_middle(text, columns, glyphs);
@@ -135,7 +171,32 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
     }
 
+    #[test]
+    fn names_that_are_cut_can_be_told_apart() {
+        let day = |day| format!("nightly-2026-11-{day:02}-with-a-very-long-name-that-says-much-more-until-128");
+        let all: Vec<String> = (1..30).map(day).chain([" nightly".to_owned(), "latest".to_owned()]).collect();
+        let teams = ["cart", "checkout", "search"].map(|team| format!("127.0.0.1_34777/shop/{team}/service-checkout"));
+        for names in [all.as_slice(), &teams] {
+            for columns in [14, 18, 24, 30, 40, 60, 100] {
+                let shown = told_apart(names, columns, &UNICODE);
+                let distinct: std::collections::BTreeSet<&String> = shown.iter().collect();
+                assert_eq!(distinct.len(), names.len(), "{columns}: {shown:?}");
+            }
+        }
+        assert_eq!(told_apart(&all[..2], 22, &UNICODE)[1], "night…-02-with-a-very…");
+        assert_eq!(told_apart(&teams, 26, &UNICODE)[2], "127.0.…p/search/service-c…");
+    }
+
     proptest! {
+        #[test]
+        fn names_fit_and_keep_their_number(names in prop::collection::vec("[ab日\u{301}]{0,40}", 0..8), columns in 0usize..50) {
+            let shown = told_apart(&names, columns, &UNICODE);
+            prop_assert_eq!(shown.len(), names.len());
+            for name in shown {
+                prop_assert!(width(&name) <= columns, "{:?}", name);
+            }
+        }
+
         #[test]
         fn everything_fits(text in ".*", columns in 0usize..60) {
             for fitted in [cut(&text, columns, &UNICODE), cut_middle(&text, columns, &ASCII)] {

@@ -1,6 +1,6 @@
 //! The few signs that are not letters: in Unicode, or in ASCII where the locale or the terminal wants that.
 
-/// A set of signs. Each is one column wide.
+/// A set of signs. Each is one column wide, but for the arrow, and none is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glyphs {
     /// Something is done, or as it should be.
@@ -46,11 +46,11 @@ pub const UNICODE: Glyphs = Glyphs {
     done: "✓",
     failed: "✗",
     arriving: "↓",
-    waiting: "…",
+    waiting: "⋯",
     new: "+",
     changed: "~",
     stale: "!",
-    private: "*",
+    private: "⊘",
     marked: "•",
     cursor: "›",
     up: "▴",
@@ -63,23 +63,23 @@ pub const UNICODE: Glyphs = Glyphs {
     boxes: true,
 };
 
-/// ASCII alone.
+/// ASCII alone. Where systemd has no ticks it writes `+`; git marks with `*` what is new.
 pub const ASCII: Glyphs = Glyphs {
-    done: "v",
+    done: "+",
     failed: "x",
-    arriving: "v",
+    arriving: "<",
     waiting: ".",
-    new: "+",
-    changed: "~",
+    new: "*",
+    changed: "%",
     stale: "!",
-    private: "*",
-    marked: "*",
+    private: "@",
+    marked: "#",
     cursor: ">",
     up: "^",
     down: "v",
     ellipsis: "~",
     dot: "-",
-    arrow: ">",
+    arrow: "->",
     bar: ("=", "-"),
     levels: &["_", ".", "-", "=", "+", "*", "#"],
     boxes: false,
@@ -104,9 +104,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sign_is_one_column_wide() {
+    fn every_sign_is_one_column_wide_and_no_other_one() {
         for glyphs in [UNICODE, ASCII] {
-            for sign in [
+            let signs = [
                 glyphs.done,
                 glyphs.failed,
                 glyphs.arriving,
@@ -121,12 +121,12 @@ mod tests {
                 glyphs.down,
                 glyphs.ellipsis,
                 glyphs.dot,
-                glyphs.arrow,
-                glyphs.bar.0,
-                glyphs.bar.1,
-            ] {
+            ];
+            for sign in signs.into_iter().chain([glyphs.bar.0, glyphs.bar.1]) {
                 assert_eq!(sign.width(), 1, "{sign}");
             }
+            let distinct: std::collections::BTreeSet<&str> = signs.into_iter().collect();
+            assert_eq!(distinct.len(), signs.len(), "{signs:?}");
             assert!(glyphs.levels.iter().all(|sign| sign.width() == 1));
         }
     }

@@ -138,6 +138,17 @@ impl<T> Window<T> {
         Some(span)
     }
 
+    /// Takes an answer to where a row is now, which the cursor is then on.
+    pub fn fill_around(&mut self, span: Span, total: u64, rows: Vec<T>, place: Option<u64>) {
+        // It stays in its line of the screen, as far as the list allows.
+        let kept = self.cursor.saturating_sub(self.top);
+        self.fill(span, total, rows);
+        if let Some(place) = place {
+            self.top = place.saturating_sub(kept);
+            self.move_to(place);
+        }
+    }
+
     /// Takes an answer.
     pub fn fill(&mut self, span: Span, total: u64, rows: Vec<T>) {
         self.known = true;
@@ -173,6 +184,22 @@ mod tests {
         window.move_to(500);
         answer(&mut window, 1000);
         assert_eq!((window.current(), window.top()), (Some(&500), 491));
+    }
+
+    #[test]
+    fn a_row_that_went_elsewhere_stays_in_its_line_of_the_screen() {
+        let mut window = Window::default();
+        window.set_height(10);
+        answer(&mut window, 1000);
+        window.move_to(4);
+        window.refresh();
+        let span = window.wants().unwrap();
+        window.fill_around(Span { offset: 480, ..span }, 1000, (480..510).collect(), Some(495));
+        assert_eq!((window.cursor(), window.top(), window.current()), (495, 491, Some(&495)));
+        assert_eq!(window.wants(), None);
+        // What is not there any more leaves the cursor where it was.
+        window.fill_around(span, 3, (0..3).collect(), None);
+        assert_eq!((window.cursor(), window.top()), (2, 0));
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::dialog::form::Draft;
+use super::list::Span;
 use super::memory::Memory;
 use super::message::Msg;
 use super::problem::Problem;
@@ -296,16 +297,20 @@ fn mistake() -> Problem {
 fn answer(engine: &Engine, question: Question) -> Result<Answer> {
     Ok(match question {
         Question::Overview => Answer::Overview(engine.overview()?),
-        Question::Repositories { filter, order, descending, span } => {
-            let part = Part { filter: &filter, order, descending, offset: span.offset, limit: span.limit };
-            Answer::Repositories(span, engine.browse_repositories(&part)?)
+        Question::Repositories { filter, order, descending, states, span, around } => {
+            let (Span { offset, limit }, around) = (span, around.as_deref());
+            let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
+            let rows = engine.browse_repositories(&part)?;
+            Answer::Repositories(Span { offset: rows.offset, limit }, rows)
         }
-        Question::Images { repository, filter, order, descending, span } => {
-            let part = Part { filter: &filter, order, descending, offset: span.offset, limit: span.limit };
-            match engine.browse_images(&repository, &part) {
-                Err(gone) if gone.kind() == Kind::NotFound => Answer::Images(span, Rows { total: 0, rows: Vec::new() }),
-                found => Answer::Images(span, found?),
-            }
+        Question::Images { repository, filter, order, descending, states, span, around } => {
+            let (Span { offset, limit }, around) = (span, around.as_deref());
+            let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
+            let rows = match engine.browse_images(&repository, &part) {
+                Err(gone) if gone.kind() == Kind::NotFound => Rows::default(),
+                found => found?,
+            };
+            Answer::Images(Span { offset: rows.offset, limit }, rows)
         }
         Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
         Question::Statistics => Answer::Statistics(Box::new(engine.insight()?)),

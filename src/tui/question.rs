@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::list::Span;
 use super::problem::Problem;
 use super::state::publish::Sides;
-use crate::engine::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows};
+use crate::engine::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States};
 use crate::engine::diff::Difference;
 use crate::engine::history::PublicationView;
 use crate::engine::standing::TargetStanding;
@@ -25,8 +25,12 @@ pub enum Question {
         order: RepositoryOrder,
         /// The order turned around.
         descending: bool,
+        /// Where the order is by state: what is known of that.
+        states: States,
         /// Which part.
         span: Span,
+        /// A row that is looked for: the part is then where that is.
+        around: Option<String>,
     },
     /// A part of a repository's images.
     Images {
@@ -38,8 +42,12 @@ pub enum Question {
         order: ImageOrder,
         /// The order turned around.
         descending: bool,
+        /// Where the order is by state: what is known of that.
+        states: States,
         /// Which part.
         span: Span,
+        /// A row that is looked for: the part is then where that is.
+        around: Option<String>,
     },
     /// Everything about an image: `name:tag` or `name@digest`.
     Details(String),
@@ -64,6 +72,15 @@ pub enum Question {
 }
 
 impl Question {
+    /// The same for a list, without looking for a row.
+    #[must_use]
+    pub fn of_exactly_this_part(mut self) -> Self {
+        if let Self::Repositories { around, .. } | Self::Images { around, .. } = &mut self {
+            *around = None;
+        }
+        self
+    }
+
     /// Questions of one kind supersede one another: only the newest answer counts.
     pub fn kind(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {

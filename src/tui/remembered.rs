@@ -12,14 +12,21 @@ const LINES: usize = 200;
 /// The longest line that is remembered, in bytes.
 const LONGEST: usize = 1 << 10;
 
-const REPOSITORIES: [(&str, RepositoryOrder); 4] = [
+const REPOSITORIES: [(&str, RepositoryOrder); 6] = [
     ("name", RepositoryOrder::Name),
     ("images", RepositoryOrder::Images),
     ("size", RepositoryOrder::Size),
+    ("alone", RepositoryOrder::Alone),
     ("added", RepositoryOrder::Added),
+    ("state", RepositoryOrder::State),
 ];
-const TAGS: [(&str, ImageOrder); 3] =
-    [("tag", ImageOrder::Tag), ("size", ImageOrder::Size), ("added", ImageOrder::Added)];
+const TAGS: [(&str, ImageOrder); 5] = [
+    ("tag", ImageOrder::Tag),
+    ("platforms", ImageOrder::Platforms),
+    ("size", ImageOrder::Size),
+    ("added", ImageOrder::Added),
+    ("state", ImageOrder::State),
+];
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

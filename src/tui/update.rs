@@ -174,7 +174,11 @@ impl App {
             _ => return Vec::new(),
         };
         match self.tab {
-            Tab::Images => self.images.scroll_list(rows),
+            Tab::Images => {
+                if let Some(pane) = super::view::pane_at(self, mouse.column, mouse.row) {
+                    self.images.scroll_pane(pane, rows);
+                }
+            }
             _ => {
                 let command = if rows < 0 { Command::Up } else { Command::Down };
                 return act::act(self, command);
@@ -216,7 +220,10 @@ impl App {
             }
             Answer::Complete(found) => adding::names(self, found),
             Answer::Tags(repository, tags) => adding::tags(self, &repository, tags),
-            Answer::Standings(standings) => self.standings.answer(standings),
+            Answer::Standings(standings) => {
+                self.standings.answer(standings);
+                self.images.standings_changed();
+            }
             Answer::Environment(found) => self.environment = Some(found),
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {

@@ -130,3 +130,20 @@ async fn a_change_of_no_image_says_that_it_can_not_be_undone() {
     yard.engine.configure(Some("registry.example.com"), None, &Job::new().0).await.unwrap();
     assert_eq!(yard.engine.plan_undo().unwrap_err().kind(), Kind::Usage);
 }
+
+#[tokio::test]
+async fn what_comes_back_was_added_when_it_was() {
+    let yard = Yard::new().await;
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    let added = |yard: &Yard| yard.engine.images(&yard.pick("app")).unwrap()[0].added.clone();
+    let id = |yard: &Yard| {
+        let reader = yard.engine.catalog.read().unwrap();
+        reader.query_row("SELECT id FROM images", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let image = id(&yard);
+    yard.engine.catalog.write(|writer| crate::catalog::images::set_added(writer, image, 1_000_000_000)).unwrap();
+    yard.remove("app").await;
+    yard.undo().await.unwrap();
+    assert_eq!(added(&yard), "2001-09-09T01:46:40Z");
+}

@@ -7,6 +7,7 @@ use super::super::list::Window;
 use super::super::question::{Answer, Question};
 use super::super::remembered::Orders;
 use super::listing::Listing;
+use super::standings::Standings;
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
 
@@ -22,9 +23,18 @@ pub enum Level {
     Details,
 }
 
-const REPOSITORY_ORDERS: [RepositoryOrder; 4] =
-    [RepositoryOrder::Name, RepositoryOrder::Images, RepositoryOrder::Size, RepositoryOrder::Added];
-const IMAGE_ORDERS: [ImageOrder; 3] = [ImageOrder::Tag, ImageOrder::Size, ImageOrder::Added];
+/// What the repositories can be sorted by, as their columns are.
+pub const REPOSITORY_ORDERS: [RepositoryOrder; 6] = [
+    RepositoryOrder::Name,
+    RepositoryOrder::Images,
+    RepositoryOrder::Size,
+    RepositoryOrder::Alone,
+    RepositoryOrder::Added,
+    RepositoryOrder::State,
+];
+/// What tags can be sorted by, as their columns are.
+pub const IMAGE_ORDERS: [ImageOrder; 5] =
+    [ImageOrder::Tag, ImageOrder::Platforms, ImageOrder::Size, ImageOrder::Added, ImageOrder::State];
 
 /// The view.
 #[derive(Debug, Default)]
@@ -69,8 +79,19 @@ pub fn named(row: &ImageRow) -> String {
 }
 
 /// Whether what was asked for (`docker.io/library/nginx:alpine`) is what has this name here (`library/nginx:alpine`).
-fn means(asked: &str, name: &str) -> bool {
+pub(super) fn means(asked: &str, name: &str) -> bool {
     asked.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// What can be scrolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pane {
+    /// The repositories.
+    Repositories,
+    /// The tags of one.
+    Tags,
+    /// The details of an image.
+    Details,
 }
 
 impl Images {
@@ -198,12 +219,12 @@ impl Images {
         }
     }
 
-    /// Scrolls what is shown.
-    pub fn scroll_list(&mut self, rows: i64) {
-        match self.level {
-            Level::Repositories => self.repositories.window.scroll_by(rows),
-            Level::Tags => self.tags.window.scroll_by(rows),
-            Level::Details => {
+    /// Scrolls one of the panes that are shown.
+    pub fn scroll_pane(&mut self, pane: Pane, rows: i64) {
+        match pane {
+            Pane::Repositories => self.repositories.window.scroll_by(rows),
+            Pane::Tags => self.tags.window.scroll_by(rows),
+            Pane::Details => {
                 let scroll = i64::from(self.scroll) + rows;
                 self.scroll = u16::try_from(scroll.max(0)).unwrap_or(u16::MAX).min(self.scroll_end);
             }
@@ -370,13 +391,21 @@ impl Images {
         (self.level, self.details, self.asked) = (Level::Repositories, None, None);
     }
 
+    /// Whether a list is sorted by state, which the standings are a part of: it is to be sorted again when they change.
+    pub fn standings_changed(&mut self) {
+        if self.repositories.order == RepositoryOrder::State {
+            self.repositories.window.refresh();
+        }
+        if self.tags.order == ImageOrder::State {
+            self.tags.window.refresh();
+        }
+    }
+
     /// What it wants to know.
-    pub fn wants(&mut self, beside: bool) -> Vec<Question> {
+    pub fn wants(&mut self, beside: bool, standings: &Standings) -> Vec<Question> {
         let mut wanted = Vec::new();
         if let Some(span) = self.repositories.window.wants() {
-            let list = &self.repositories;
-            let (order, descending) = (list.order, list.descending);
-            wanted.push(Question::Repositories { filter: list.filter.clone(), order, descending, span });
+            wanted.push(self.ask_repositories(standings, span));
         }
         if beside && self.level == Level::Repositories {
             let under = self.repositories.window.current().map(|row| row.name.clone());
@@ -384,22 +413,20 @@ impl Images {
                 self.repository = under;
                 self.tags.window.reset();
                 self.tags.filter.clear();
+                self.tags.following = None;
             }
         }
         if let Some(repository) = self.repository.clone().filter(|_| beside || self.level != Level::Repositories)
             && let Some(span) = self.tags.window.wants()
         {
-            let (filter, order, descending) = (self.tags.filter.clone(), self.tags.order, self.tags.descending);
-            wanted.push(Question::Images { repository, filter, order, descending, span });
+            wanted.push(self.ask_tags(&repository, standings, span));
         }
         if let Some(span) = self.repositories.marking.take() {
-            let list = &self.repositories;
-            let (filter, order, descending) = (list.filter.clone(), list.order, list.descending);
-            wanted.push(Question::Rows(Box::new(Question::Repositories { filter, order, descending, span })));
+            let list = self.ask_repositories(standings, span).of_exactly_this_part();
+            wanted.push(Question::Rows(Box::new(list)));
         }
         if let (Some(span), Some(repository)) = (self.tags.marking.take(), self.repository.clone()) {
-            let (filter, order, descending) = (self.tags.filter.clone(), self.tags.order, self.tags.descending);
-            let list = Question::Images { repository, filter, order, descending, span };
+            let list = self.ask_tags(&repository, standings, span).of_exactly_this_part();
             wanted.push(Question::Rows(Box::new(list)));
         }
         if self.level == Level::Details || (self.level == Level::Tags && beside) {
@@ -415,11 +442,12 @@ impl Images {
     /// Takes an answer.
     pub fn answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Repositories(span, rows) => self.repositories.window.fill(span, rows.total, rows.rows),
+            Answer::Repositories(span, rows) => self.repositories.fill(span, rows),
             Answer::Images(span, rows) => {
-                self.tags.window.fill(span, rows.total, rows.rows);
+                let total = rows.total;
+                self.tags.fill(span, rows);
                 // A repository goes with its last image.
-                if rows.total == 0 && self.tags.filter.is_empty() {
+                if total == 0 && self.tags.filter.is_empty() {
                     self.leave();
                 }
             }

@@ -2,9 +2,16 @@
 
 use super::super::list::{Span, Window};
 use super::marks::Marks;
+use crate::engine::browse::Rows;
 
 /// Every row there is.
 const ALL: Span = Span { offset: 0, limit: u64::MAX };
+
+/// What a row is called: by that it is marked and found again.
+pub trait Named {
+    /// Its name; the catalog finds it by that.
+    fn key(&self) -> String;
+}
 
 /// A list with its filter and order.
 #[derive(Debug, Clone)]
@@ -21,6 +28,8 @@ pub struct Listing<T, Order> {
     pub marks: Marks,
     /// These rows are to be marked, also those that are not loaded: their names are to be asked for.
     pub marking: Option<Span>,
+    /// The row that the cursor was on when the order changed: it follows it.
+    pub following: Option<String>,
     /// The row that was marked last: a range begins there.
     anchor: u64,
 }
@@ -34,8 +43,41 @@ impl<T, Order: Default> Default for Listing<T, Order> {
             descending: false,
             marks: Marks::default(),
             marking: None,
+            following: None,
             anchor: 0,
         }
+    }
+}
+
+impl<T: Named, Order: Copy + PartialEq> Listing<T, Order> {
+    pub(super) fn turn(&mut self) {
+        self.sort_so(self.order, !self.descending);
+    }
+
+    pub(super) fn step(&mut self, orders: &[Order], forward: bool) {
+        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
+        let next = if forward { place + 1 } else { place + orders.len() - 1 };
+        self.sort_so(orders[next % orders.len()], false);
+    }
+
+    /// Sorts by this, or turns the order around if it is that already.
+    pub(super) fn sort(&mut self, order: Order) {
+        self.sort_so(order, self.order == order && !self.descending);
+    }
+
+    fn sort_so(&mut self, order: Order, descending: bool) {
+        (self.order, self.descending) = (order, descending);
+        // Two orders in a row, and the rows are still those of the first.
+        if self.following.is_none() {
+            self.following = self.window.current().map(Named::key);
+        }
+        self.window.refresh();
+    }
+
+    /// Takes an answer.
+    pub(super) fn fill(&mut self, span: Span, rows: Rows<T>) {
+        self.window.fill_around(span, rows.total, rows.rows, rows.place);
+        self.following = None;
     }
 }
 
@@ -51,32 +93,10 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
         Self { window, order: self.order, descending: self.descending, ..Self::default() }
     }
 
-    pub(super) fn turn(&mut self) {
-        self.descending = !self.descending;
-        self.window.reset();
-    }
-
-    pub(super) fn step(&mut self, orders: &[Order], forward: bool) {
-        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
-        let next = if forward { place + 1 } else { place + orders.len() - 1 };
-        self.order = orders[next % orders.len()];
-        self.descending = false;
-        self.window.reset();
-    }
-
     pub(super) fn set_filter(&mut self, filter: &str) {
         filter.clone_into(&mut self.filter);
+        self.following = None;
         self.window.reset();
-    }
-
-    /// Sorts by this, or turns the order around if it is that already.
-    pub(super) fn sort(&mut self, order: Order) {
-        if self.order == order {
-            self.turn();
-        } else {
-            (self.order, self.descending) = (order, false);
-            self.window.reset();
-        }
     }
 
     pub(super) fn toggle(&mut self, row: Option<(String, u64)>) {

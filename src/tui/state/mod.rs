@@ -1,6 +1,7 @@
 //! What each view remembers, and how it answers commands. No view draws here, and none asks anything by itself: what it
 //! wants to know it says by `wants`.
 
+mod asking;
 pub mod images;
 pub mod job;
 pub mod jobs;

@@ -1,8 +1,9 @@
 //! How the catalog stands to what each target gives out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::question::Question;
+use crate::engine::browse::{State, States};
 use crate::engine::publish::plan::ChangeKind;
 use crate::engine::standing::TargetStanding;
 
@@ -86,12 +87,37 @@ impl Standings {
         self.targets.iter().filter_map(|target| target.tag(repository, tag)).max()
     }
 
+    /// How repositories stand, over all targets, for a list that is sorted by it.
+    pub fn repositories(&self) -> States {
+        let names = self.targets.iter().filter_map(|target| target.changes.as_ref()).flat_map(HashMap::keys);
+        let names: BTreeSet<&String> = names.collect();
+        let named = names.into_iter().map(|name| (name.clone(), state(self.repository(name)))).collect();
+        // Nothing is called so.
+        States { named, others: state(self.repository("")) }
+    }
+
+    /// How the tags of a repository stand, over all targets, for a list that is sorted by it.
+    pub fn tags(&self, repository: &str) -> States {
+        let changes = self.targets.iter().filter_map(|target| target.changes.as_ref()?.get(repository));
+        let names: BTreeSet<&String> = changes.flat_map(|(_, tags)| tags.keys()).collect();
+        let named = names.into_iter().map(|tag| (tag.clone(), state(self.tag(repository, tag)))).collect();
+        States { named, others: state(self.tag(repository, "")) }
+    }
+
     /// How a tag stands at each target: its name, the root it gives out, whether it pins that.
     pub fn of_tag(&self, repository: &str, tag: &str) -> Vec<(&str, Option<&str>, bool, Option<Standing>)> {
         self.targets
             .iter()
             .map(|target| (target.name.as_str(), target.root.as_deref(), target.pinned, target.tag(repository, tag)))
             .collect()
+    }
+}
+
+fn state(standing: Option<Standing>) -> State {
+    match standing {
+        Some(Standing::New) => State::New,
+        Some(Standing::Changed) => State::Changed,
+        Some(Standing::Published) | None => State::Settled,
     }
 }
 

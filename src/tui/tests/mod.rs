@@ -3,6 +3,7 @@
 mod adding;
 mod commands;
 mod finding;
+mod panes;
 mod pictures;
 mod pointing;
 mod publication;

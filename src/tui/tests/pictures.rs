@@ -54,6 +54,13 @@ fn hostile_text() {
 }
 
 #[test]
+fn long_names_and_values() {
+    at_every_size("long", Content::Long, "");
+    at_every_size("long-tags", Content::Long, "enter");
+    at_every_size("long-details", Content::Long, "enter j enter");
+}
+
+#[test]
 fn a_long_list_is_a_window() {
     at_every_size("huge", Content::Huge, "end *");
 }

@@ -176,7 +176,7 @@ fn the_order_of_lists_is_kept_and_holds_for_every_repository() {
     let effects = press(&mut app, Content::Small, "> > s");
     let kept = effects.iter().filter(|effect| matches!(effect, Effect::Keep(Memorable::Orders(_)))).count();
     assert_eq!(kept, 3);
-    press(&mut app, Content::Small, "enter > esc j enter");
+    press(&mut app, Content::Small, "enter > > esc j enter");
     assert_eq!(app.images.tags.order, ImageOrder::Size, "another repository is sorted like the one before");
     let mut next = super::world::app((80, 24), &UNICODE);
     next.recall(app.remembered.clone());

@@ -10,8 +10,10 @@ use super::super::app::{App, Beginning, Look};
 use super::super::effect::Effect;
 use super::super::glyphs::{self, Glyphs};
 use super::super::keymap::{Key, Keymap};
+use super::super::list::Span;
 use super::super::message::Msg;
 use super::super::question::{Answer, Check, Question};
+use super::super::state::listing::Named;
 use super::super::theme::Theme;
 use super::super::view;
 use crate::catalog::statistics::{Counts, Figures};
@@ -35,6 +37,8 @@ pub(super) enum Content {
     Hostile,
     /// More than fits.
     Huge,
+    /// Names and values that are longer than their place.
+    Long,
 }
 
 pub(super) const CID: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
@@ -167,6 +171,9 @@ fn names(content: Content) -> Vec<String> {
             .map(str::to_owned)
             .to_vec(),
         Content::Hostile => HOSTILE.map(str::to_owned).to_vec(),
+        Content::Long => ["cart", "checkout", "search"]
+            .map(|team| format!("127.0.0.1_34777/shop/{team}/one-of-many-teams/service-checkout"))
+            .to_vec(),
         Content::Huge => (0..5000).map(|number| format!("group-{:03}/project-{number:05}", number % 97)).collect(),
     }
 }
@@ -179,6 +186,9 @@ fn tags(content: Content, repository: &str) -> Vec<String> {
         }
         Content::Small => vec!["latest".to_owned()],
         Content::Hostile => HOSTILE.map(str::to_owned).to_vec(),
+        Content::Long => {
+            (1..7).map(|day| format!("nightly-2026-11-{day:02}-{}-until-128", "long-".repeat(20))).collect()
+        }
         Content::Huge => (0..200).map(|number| format!("1.{number}.0")).collect(),
     }
 }
@@ -193,6 +203,7 @@ fn repository_row(place: usize, name: &str) -> RepositoryRow {
         published: place != 3,
         images: if name == "library/nginx" { 3 } else { 1 },
         stale: u64::from(place == 2),
+        added: "2026-11-20T09:00:00Z".parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second),
         figures: Figures { logical: size, stored: size / 2, unique: size / 4 },
     }
 }
@@ -212,7 +223,15 @@ fn image_row(place: usize, name: &str, tag: &str) -> ImageRow {
 
 fn details(content: Content, pick: &str) -> ImageDetails {
     let (name, tag) = pick.rsplit_once(':').unwrap_or((pick, "latest"));
-    let text = |usual: &str| if content == Content::Hostile { HOSTILE.join(" ") } else { usual.to_owned() };
+    let text = |usual: &str| match content {
+        Content::Hostile => HOSTILE.join(" "),
+        Content::Long => "0123456789".repeat(410),
+        _ => usual.to_owned(),
+    };
+    let sharers = |usual: &str| match content {
+        Content::Long => names(content).iter().map(|name| format!("{name}:1.1")).collect(),
+        _ => vec![usual.to_owned()],
+    };
     let layers = |platform: &str| {
         [("base", 29 << 20), ("app", 41 << 20)]
             .into_iter()
@@ -221,8 +240,12 @@ fn details(content: Content, pick: &str) -> ImageDetails {
                 cid: Some(CID.to_owned()),
                 media_type: "application/vnd.oci.image.layer.v1.tar+gzip".to_owned(),
                 size,
-                shared_with: if what == "base" { vec!["library/alpine:latest".to_owned()] } else { Vec::new() },
-                shared_by: if what == "base" { 4 } else { 0 },
+                shared_with: if what == "base" { sharers("library/alpine:latest") } else { Vec::new() },
+                shared_by: match (what, content) {
+                    ("base", Content::Long) => 44,
+                    ("base", _) => 4,
+                    _ => 0,
+                },
             })
             .collect()
     };
@@ -278,10 +301,15 @@ fn details(content: Content, pick: &str) -> ImageDetails {
     }
 }
 
-fn part<T>(all: impl Iterator<Item = T>, span: super::super::list::Span) -> Vec<T> {
-    all.skip(usize::try_from(span.offset).unwrap_or(usize::MAX))
-        .take(usize::try_from(span.limit).unwrap_or(0))
-        .collect()
+/// A part of them, the other way round if that is asked for, and where the row is that is looked for.
+fn rows<T: Named>(mut all: Vec<T>, span: Span, turned: bool, around: Option<&str>) -> Rows<T> {
+    if turned {
+        all.reverse();
+    }
+    let place = all.iter().position(|row| around == Some(row.key().as_str())).map(|place| place as u64);
+    let (skip, take) = (usize::try_from(span.offset).unwrap_or(usize::MAX), usize::try_from(span.limit).unwrap_or(0));
+    let total = all.len() as u64;
+    Rows { total, offset: span.offset, place, rows: all.into_iter().skip(skip).take(take).collect() }
 }
 
 pub(super) fn answer(content: Content, question: Question) -> Answer {
@@ -293,19 +321,19 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             root: Some(CID.to_owned()),
             name: Some("r.example.org".to_owned()),
         }),
-        Question::Repositories { filter, span, .. } => {
+        Question::Repositories { filter, span, descending, around, .. } => {
             let found: Vec<_> = all
                 .iter()
                 .enumerate()
                 .filter(|(_, name)| name.contains(&filter))
                 .map(|(n, name)| repository_row(n, name))
                 .collect();
-            Answer::Repositories(span, Rows { total: found.len() as u64, rows: part(found.into_iter(), span) })
+            Answer::Repositories(span, rows(found, span, descending, around.as_deref()))
         }
-        Question::Images { repository, filter, span, .. } => {
+        Question::Images { repository, filter, span, descending, around, .. } => {
             let found: Vec<_> = tags(content, &repository).into_iter().filter(|tag| tag.contains(&filter)).collect();
-            let rows = found.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag));
-            Answer::Images(span, Rows { total: found.len() as u64, rows: part(rows, span) })
+            let found = found.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag)).collect();
+            Answer::Images(span, rows(found, span, descending, around.as_deref()))
         }
         Question::Details(pick) => Answer::Details(Box::new(details(content, &pick))),
         Question::Statistics => Answer::Statistics(Box::new(Insight {

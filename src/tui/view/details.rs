@@ -7,24 +7,24 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::{App, Look};
-use super::super::cells::{cut, cut_middle, wrap};
+use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::command::Command;
 use super::super::state::images::named;
 use super::super::state::standings::Standing;
-use super::frame::pane;
+use super::images::Keys;
 use crate::engine::view::{ImageDetails, LayerDetails, ManifestDetails};
 use crate::text::{bytes, printable};
 
-pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
     let look = &app.look;
     let Some(details) = &app.images.details else {
-        let block = pane(look, Line::styled(" Details ", look.theme.dim));
+        let block = keys.pane(look, Line::styled(" Details ", look.theme.dim));
         frame.render_widget(block, area);
         return;
     };
     let name = cut_middle(&named(&details.row), usize::from(area.width).saturating_sub(4), &look.glyphs);
-    let style = if active { look.theme.title } else { look.theme.dim };
-    let block = pane(look, Line::styled(format!(" {name} "), style));
+    let style = if keys.are_here() { look.theme.title } else { look.theme.dim };
+    let block = keys.pane(look, Line::styled(format!(" {name} "), style));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     let lines = lines(app, details, usize::from(inside.width).saturating_sub(2));
@@ -40,6 +40,13 @@ pub(in crate::tui) fn text(app: &App) -> Vec<String> {
     lines.iter().map(ToString::to_string).collect()
 }
 
+/// All of the details, for where lines may be long.
+pub(in crate::tui) fn whole(app: &App, details: &ImageDetails) -> String {
+    let title = printable(&named(&details.row));
+    let lines = lines(app, details, WHOLE).into_iter().map(|line| line.to_string().trim_end().to_owned());
+    [title, String::new()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+}
+
 /// How far the details can be scrolled, as they are drawn.
 pub(in crate::tui) fn end(app: &App) -> u16 {
     let area = super::images::details_area(app, super::frame::Parts::of(app).body);
@@ -49,9 +56,14 @@ pub(in crate::tui) fn end(app: &App) -> u16 {
     u16::try_from(lines).unwrap_or(u16::MAX).saturating_sub(area.height.saturating_sub(2))
 }
 
+/// So many columns that nothing is cut.
+const WHOLE: usize = 1 << 24;
+/// The lines that a value takes at most.
+const VALUE: usize = 4;
+
 fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>> {
     let look = &app.look;
-    let mut out = Page { look, columns, lines: Vec::new() };
+    let mut out = Page { look, columns, browse: super::key(app, Command::Browse), lines: Vec::new() };
     if let Some(why) = app.images.failure(&named(&details.row)) {
         out.styled("failed", why, look.theme.danger);
     }
@@ -60,8 +72,8 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
         out.styled("stale", &format!("upstream has {stale} now: `{key}` updates"), look.theme.warning);
     }
     if app.standings.is_without_targets() {
-        let view = super::key(app, Command::Publish);
-        out.field("published", &format!("no: there is no target yet, {view} sets one up"));
+        let add = Command::TargetAdd.entry().id;
+        out.field("published", &format!("no: there is no target yet; `:{add}` sets one up"));
     }
     let of = details.row.tag.clone().unwrap_or_else(|| details.row.digest.to_string());
     for (target, root, pinned, how) in app.standings.of_tag(&details.row.name, &of) {
@@ -89,9 +101,9 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.field("type", &details.media_type);
     out.field("upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
     let visible = match (details.private, details.published) {
-        (true, false) => "private upstream, kept out of what is published",
-        (true, true) => "private upstream, allowed into what is published",
-        (false, _) if details.upstream.is_none() => "from a file, part of what is published",
+        (true, false) => "private upstream; left out when publishing",
+        (true, true) => "private upstream; goes along when publishing, which was allowed",
+        (false, _) if details.upstream.is_none() => "from a file; goes along when publishing",
         (false, _) => "public upstream",
     };
     out.field("access", visible);
@@ -107,6 +119,7 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
         out.head(&format!("Attached: {}", details.attached.len()));
         for attached in &details.attached {
             let kind = kind(attached.artifact_type.as_deref(), attached.tag.as_deref());
+            let kind = cut_middle(&kind, columns.saturating_sub(11), &look.glyphs);
             out.line(&format!("{:>9}  {kind}", bytes(attached.logical)), look.theme.text);
             out.indented(&attached.digest.to_string(), look.theme.name);
             out.indented(&attached.cid, look.theme.dim);
@@ -115,8 +128,8 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     if !details.left_out.is_empty() {
         out.head("Left out");
         for left in &details.left_out {
-            let of = left.platform.as_deref().unwrap_or("");
-            out.text(&format!("{of} {}: {}", left.digest, left.reason));
+            let of = left.platform.as_deref().map(|platform| format!("{platform} ")).unwrap_or_default();
+            out.value("  ", &format!("{of}{}: {}", left.digest, left.reason));
         }
     }
     out.head("In the gateway view");
@@ -149,9 +162,23 @@ fn kind(artifact_type: Option<&str>, tag: Option<&str>) -> String {
     }
 }
 
+/// Whether a word is a digest or a CID: these say something by both of their ends, and are not broken.
+fn is_hash(word: &str) -> bool {
+    let word = word.trim_end_matches([':', ',', ';']);
+    if let Some((_, hex)) = word.rsplit_once("sha256:") {
+        return hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    }
+    // CIDv1 in base32, and CIDv0.
+    let is_base32 = |text: &str| text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
+    (word.starts_with("ba") && (50..=80).contains(&word.len()) && is_base32(word))
+        || (word.starts_with("Qm") && word.len() == 46 && word.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 struct Page<'l> {
     look: &'l Look,
     columns: usize,
+    /// The key that shows all of it.
+    browse: String,
     lines: Vec<Line<'static>>,
 }
 
@@ -177,11 +204,42 @@ impl Page<'_> {
     }
 
     fn field(&mut self, label: &str, value: &str) {
-        let room = self.columns.saturating_sub(10).max(8);
-        let mut rows = wrap(&printable(value), room).into_iter();
+        let rows = self.rows(value, self.columns.saturating_sub(10).max(8));
+        let mut rows = rows.into_iter();
         let first = rows.next().unwrap_or_default();
         self.lines.push(Line::from(vec![Span::styled(format!("{label:<9} "), self.look.theme.dim), Span::raw(first)]));
         self.lines.extend(rows.map(|row| Line::raw(format!("{:10}{row}", ""))));
+    }
+
+    /// A value in lines of so many columns; where it has more lines than are shown, the last one says how long it is.
+    fn rows(&self, value: &str, room: usize) -> Vec<String> {
+        let fit = |word: &str| {
+            if is_hash(word) { cut_middle(word, room, &self.look.glyphs) } else { word.to_owned() }
+        };
+        let text = printable(value).split(' ').map(fit).collect::<Vec<_>>().join(" ");
+        let mut rows = wrap(&text, room);
+        if rows.len() > VALUE {
+            rows.truncate(VALUE);
+            let ellipsis = self.look.glyphs.ellipsis;
+            let size = bytes(value.len() as u64);
+            let sign = format!("{ellipsis} {size} in all: `{}` shows it", self.browse);
+            let sign = if width(&sign) * 2 <= room { sign } else { format!("{ellipsis} {size}") };
+            if let Some(last) = rows.last_mut() {
+                let kept = cut(last, room.saturating_sub(width(&sign)), &self.look.glyphs);
+                let kept = kept.strip_suffix(ellipsis).unwrap_or(&kept);
+                *last = format!("{kept}{sign}");
+            }
+        }
+        rows
+    }
+
+    /// A value below a head: what it does not fit into one line of is indented.
+    fn value(&mut self, indent: &str, value: &str) {
+        let indents = indent.len() + 2;
+        for (place, row) in self.rows(value, self.columns.saturating_sub(indents).max(8)).into_iter().enumerate() {
+            let indent = if place == 0 { indent.len() } else { indents };
+            self.lines.push(Line::raw(format!("{:indent$}{row}", "")));
+        }
     }
 
     fn head(&mut self, text: &str) {
@@ -201,7 +259,9 @@ impl Page<'_> {
             (None, None) if manifest.layers.is_empty() => "index".to_owned(),
             (None, None) => "artifact".to_owned(),
         };
-        self.head(&format!("{kind}  {}", manifest.digest));
+        let kind = cut(&kind, self.columns / 2, &self.look.glyphs);
+        let digest = self.columns.saturating_sub(width(&kind) + 2);
+        self.head(&format!("{kind}  {}", cut_middle(&manifest.digest.to_string(), digest, &self.look.glyphs)));
         if let Some(config) = &manifest.config {
             let mut say = |label: &str, value: &str| {
                 if !value.is_empty() {
@@ -234,41 +294,55 @@ impl Page<'_> {
 
     /// Some of many, under a label.
     fn list(&mut self, label: &str, all: impl ExactSizeIterator<Item = String>) {
-        const SHOWN: usize = 40;
+        let shown = if self.columns == WHOLE { usize::MAX } else { 40 };
         let many = all.len();
         if many == 0 {
             return;
         }
         self.label(label);
-        for text in all.take(SHOWN) {
-            let rows = wrap(&printable(&text), self.columns.saturating_sub(4).max(8));
-            for (place, row) in rows.into_iter().take(4).enumerate() {
-                let indent = if place == 0 { 2 } else { 4 };
-                self.lines.push(Line::raw(format!("{:indent$}{row}", "")));
-            }
+        for text in all.take(shown) {
+            self.value("  ", &text);
         }
-        if many > SHOWN {
-            self.label(&format!("  and {} more", many - SHOWN));
+        if many > shown {
+            self.label(&format!("  and {} more: `{}` shows them", many - shown, self.browse));
         }
     }
 
     fn layer(&mut self, layer: &LayerDetails) {
         let theme = &self.look.theme;
         let size = format!("{:>9}", bytes(layer.size));
-        let digest = cut_middle(&layer.digest.to_string(), self.columns.saturating_sub(12).min(71), &self.look.glyphs);
+        let digest = cut_middle(&layer.digest.to_string(), self.columns.saturating_sub(11), &self.look.glyphs);
         self.lines.push(Line::from(vec![Span::raw(format!("{size}  ")), Span::styled(digest, theme.name)]));
-        let more = match (layer.shared_by, layer.shared_with.as_slice()) {
-            (0, _) => "only here".to_owned(),
-            (by, with) if by as usize > with.len() => {
-                format!("also in {} and {} more", with.join(", "), by as usize - with.len())
-            }
-            (_, with) => format!("also in {}", with.join(", ")),
-        };
-        let more = cut(&more, self.columns.saturating_sub(11), &self.look.glyphs);
-        self.lines.push(Line::styled(format!("{:11}{more}", ""), theme.dim));
+        for row in self.sharers(layer) {
+            self.lines.push(Line::styled(format!("{:11}{row}", ""), theme.dim));
+        }
         if let Some(cid) = &layer.cid {
             let cid = cut_middle(cid, self.columns.saturating_sub(11), &self.look.glyphs);
             self.lines.push(Line::styled(format!("{:11}{cid}", ""), theme.dim));
         }
+    }
+
+    /// Who else has a layer, in lines: names lose their middle, and how many more there are is always said.
+    fn sharers(&self, layer: &LayerDetails) -> Vec<String> {
+        let room = self.columns.saturating_sub(11).max(8);
+        let named = layer.shared_with.len() as u64;
+        let mut parts: Vec<String> = layer.shared_with.iter().map(|name| printable(name)).collect();
+        match layer.shared_by.saturating_sub(named) {
+            0 if parts.is_empty() => return vec!["only here".to_owned()],
+            0 => {}
+            more => parts.push(format!("and {more} more")),
+        }
+        let last = parts.len() - 1;
+        let mut rows = vec!["also in".to_owned()];
+        for (place, part) in parts.iter().enumerate() {
+            // What follows `and` needs no comma before it.
+            let comma = if place < last && !parts[place + 1].starts_with("and ") { "," } else { "" };
+            let part = format!("{}{comma}", cut_middle(part, room - comma.len(), &self.look.glyphs));
+            match rows.last_mut() {
+                Some(row) if width(row) + 1 + width(&part) <= room => *row = format!("{row} {part}"),
+                _ => rows.push(part),
+            }
+        }
+        rows
     }
 }

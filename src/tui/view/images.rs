@@ -1,38 +1,72 @@
 //! Images: the list, and from 120 columns on what is under the cursor beside it.
 
+use std::collections::BTreeMap;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Block, Paragraph};
 
 use super::super::app::{App, Look};
-use super::super::cells::{age, cut_middle};
+use super::super::cells::{age, cut_middle, told_apart, width};
 use super::super::command::Command;
-use super::super::state::images::{Level, named};
+use super::super::state::images::{IMAGE_ORDERS, Level, Pane, REPOSITORY_ORDERS, named};
 use super::super::state::standings::{GONE, Standing};
 use super::details;
 use super::frame::{Hit, pane};
-use super::table::{self, Column};
+use super::table::{self, Column, Cursor};
 use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::view::{ImageRow, RepositoryRow};
-use crate::text::bytes;
+use crate::text::{bytes, printable};
+
+/// The least columns of details that were opened, where there are as many: digests fit in one line of them.
+const OPENED: u16 = 86;
+/// The least columns of the list beside them.
+const LEAST: u16 = 34;
+/// Names are not given more columns than these of what is beside them.
+const LONGEST: u16 = 64;
 
 /// Where the list is, and what is beside it.
 fn halves(app: &App, area: Rect) -> (Rect, Option<Rect>) {
-    if !app.beside() {
+    if !app.beside() || app.is_empty() {
         return (area, None);
     }
     let area = Rect { width: area.width - side(app, area).map_or(0, |side| side.width), ..area };
-    let left = Rect { width: area.width / 2, ..area };
+    let left = Rect { width: list_width(app, area.width), ..area };
     (left, Some(Rect { x: area.x + left.width, width: area.width - left.width, ..area }))
 }
 
-/// Where what goes on is shown beside everything, on a large screen.
+/// The columns of the list: what it needs, as long as what is beside it has what that needs.
+fn list_width(app: &App, columns: u16) -> u16 {
+    let need = 2 + match app.images.level {
+        Level::Repositories => table::need(&repository_columns(app)),
+        Level::Tags | Level::Details => table::need(&tag_columns(app)),
+    };
+    match app.images.level {
+        Level::Repositories => need.clamp(columns * 2 / 5, columns * 3 / 5),
+        Level::Tags => need.clamp(columns * 2 / 5, columns / 2),
+        Level::Details => need.clamp(LEAST, columns.saturating_sub(OPENED).min(columns * 2 / 5).max(LEAST)),
+    }
+}
+
+/// Where what goes on is shown beside everything, on a large screen: while something runs, and afterwards where no name is cut
+/// for it.
 fn side(app: &App, area: Rect) -> Option<Rect> {
     const COLUMNS: u16 = 44;
-    let fits = app.size.0 >= 160 && app.size.1 >= 45 && !app.is_empty();
-    fits.then(|| Rect { x: area.right().saturating_sub(COLUMNS), width: COLUMNS.min(area.width), ..area })
+    let fits = app.size.0 >= 160 && app.size.1 >= 45 && !app.is_empty() && !app.jobs.jobs.is_empty();
+    let left = area.width.saturating_sub(COLUMNS);
+    let is_cut = || {
+        let inside = Rect { width: list_width(app, left).saturating_sub(2), ..area };
+        let columns = match app.images.level {
+            Level::Repositories => repository_columns(app).to_vec(),
+            Level::Tags | Level::Details => tag_columns(app).to_vec(),
+        };
+        table::fit(&columns, inside).iter().any(|(place, column)| *place == 0 && column.width < column.need)
+    };
+    let is_opened = app.images.level == Level::Details && left < OPENED + LEAST;
+    let shown = fits && !is_opened && (app.jobs.running().next().is_some() || !is_cut());
+    shown.then(|| Rect { x: area.right().saturating_sub(COLUMNS), width: COLUMNS.min(area.width), ..area })
 }
 
 /// Where the details of an image are, if they are shown.
@@ -44,6 +78,21 @@ pub(super) fn details_area(app: &App, area: Rect) -> Option<Rect> {
     }
 }
 
+/// What can be scrolled at a place of the view.
+pub(super) fn pane_at(app: &App, area: Rect, column: u16, row: u16) -> Option<Pane> {
+    let (list, beside) = halves(app, area);
+    let (own, other) = match app.images.level {
+        Level::Repositories => (Pane::Repositories, Pane::Tags),
+        Level::Details if beside.is_none() => (Pane::Details, Pane::Details),
+        Level::Tags | Level::Details => (Pane::Tags, Pane::Details),
+    };
+    let place = (column, row).into();
+    match beside {
+        Some(beside) if beside.contains(place) => Some(other),
+        _ => list.contains(place).then_some(own),
+    }
+}
+
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let level = app.images.level;
     if let Some(side) = side(app, area) {
@@ -51,24 +100,49 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     match (halves(app, area), level) {
         ((list, beside), Level::Repositories) => {
-            let beside = beside.filter(|_| !app.is_empty());
-            repositories(app, frame, if beside.is_some() { list } else { area });
+            repositories(app, frame, list, beside.is_some());
             if let Some(beside) = beside {
-                tags(app, frame, beside, false);
+                tags(app, frame, beside, Keys::Never);
             }
         }
-        ((all, None), Level::Tags) => tags(app, frame, all, true),
+        ((all, None), Level::Tags) => tags(app, frame, all, Keys::Alone),
         ((all, None), Level::Details) => {
-            details::draw(app, frame, all, true);
+            details::draw(app, frame, all, Keys::Alone);
             super::found::mark(app, frame, inner(all));
         }
         ((list, Some(beside)), _) => {
-            tags(app, frame, list, level == Level::Tags);
-            details::draw(app, frame, beside, level == Level::Details);
+            let (own, other) = if level == Level::Tags { (Keys::Here, Keys::Never) } else { (Keys::Left, Keys::Here) };
+            tags(app, frame, list, own);
+            details::draw(app, frame, beside, other);
             if level == Level::Details {
                 super::found::mark(app, frame, inner(beside));
             }
         }
+    }
+}
+
+/// Whether a pane has the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// It has, and nothing is beside it.
+    Alone,
+    /// It has, and not what is beside it.
+    Here,
+    /// It had: what was opened from it has them.
+    Left,
+    /// It has not, and had not.
+    Never,
+}
+
+impl Keys {
+    /// A pane of this title, which shows by its border whether it has the keys.
+    pub(super) fn pane<'t>(self, look: &Look, title: Line<'t>) -> Block<'t> {
+        let block = pane(look, title);
+        if self == Self::Here { block.border_style(look.theme.accent) } else { block }
+    }
+
+    pub(super) fn are_here(self) -> bool {
+        matches!(self, Self::Alone | Self::Here)
     }
 }
 
@@ -96,43 +170,69 @@ pub(super) fn hit(app: &App, area: Rect, column: u16, row: u16) -> Option<Hit> {
         let inner = Rect { width: list.width.saturating_sub(2), ..list };
         return if app.images.level == Level::Repositories {
             let place = table::column_at(&table::fit(&repository_columns(app), inner), at)?;
-            REPOSITORY_ORDERS.get(place).copied().flatten().map(Hit::Repositories)
+            REPOSITORY_ORDERS.get(place).copied().map(Hit::Repositories)
         } else {
             let place = table::column_at(&table::fit(&tag_columns(app), inner), at)?;
-            TAG_ORDERS.get(place).copied().flatten().map(Hit::Tags)
+            IMAGE_ORDERS.get(place).copied().map(Hit::Tags)
         };
     }
     (row > list.y + 1).then(|| Hit::Row(u64::from(row - list.y - 2)))
 }
 
-/// What each column is sorted by.
-const REPOSITORY_ORDERS: [Option<RepositoryOrder>; 6] =
-    [Some(RepositoryOrder::Name), Some(RepositoryOrder::Images), Some(RepositoryOrder::Size), None, None, None];
-const TAG_ORDERS: [Option<ImageOrder>; 5] =
-    [Some(ImageOrder::Tag), None, Some(ImageOrder::Size), Some(ImageOrder::Added), None];
+/// The columns that the longest of these takes.
+fn longest<'t>(texts: impl Iterator<Item = &'t str>, most: u16) -> u16 {
+    let longest = texts.map(width).max().unwrap_or(0);
+    u16::try_from(longest).unwrap_or(u16::MAX).min(most)
+}
 
-fn repository_columns(app: &App) -> [Column; 5] {
+/// In the order of [`REPOSITORY_ORDERS`].
+fn repository_columns(app: &App) -> [Column; 6] {
     let list = &app.images.repositories;
     let sorted = |order| (list.order == order).then_some(list.descending);
+    let names = longest(list.window.loaded().iter().map(|row| row.name.as_str()), LONGEST);
     [
-        Column::new("REPOSITORY", 0).sorted(sorted(RepositoryOrder::Name)),
+        Column::new("REPOSITORY", 0).up_to(names).sorted(sorted(RepositoryOrder::Name)),
         Column::new("IMAGES", 8).right().sorted(sorted(RepositoryOrder::Images)),
         Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
-        Column::new("ALONE", 9).right().from(70),
-        Column::new("STATE", 12),
+        Column::new("ALONE", 9).right().from(70).spare().sorted(sorted(RepositoryOrder::Alone)),
+        Column::new("ADDED", 7).right().from(90).spare().sorted(sorted(RepositoryOrder::Added)),
+        Column::new("STATE", 12).sorted(sorted(RepositoryOrder::State)),
     ]
 }
 
+/// In the order of [`IMAGE_ORDERS`].
 fn tag_columns(app: &App) -> [Column; 5] {
     let list = &app.images.tags;
     let sorted = |order| (list.order == order).then_some(list.descending);
+    let names: Vec<String> = list.window.loaded().iter().map(ImageRow::shown).collect();
+    let names = longest(names.iter().map(String::as_str), LONGEST);
+    let platforms: Vec<String> = list.window.loaded().iter().map(|row| row.platforms.join(", ")).collect();
+    let platforms = longest(platforms.iter().map(String::as_str), LONGEST).max(PLATFORM);
     [
-        Column::new("TAG", 0).sorted(sorted(ImageOrder::Tag)),
-        Column::new("PLATFORMS", 18).from(60),
-        Column::new("SIZE", 9).right().sorted(sorted(ImageOrder::Size)),
-        Column::new("ADDED", 7).right().sorted(sorted(ImageOrder::Added)).from(44),
-        Column::new("STATE", 12),
+        Column::new("TAG", 0).up_to(names).sorted(sorted(ImageOrder::Tag)),
+        Column::new("PLATFORMS", PLATFORM).up_to(platforms).from(56).spare().sorted(sorted(ImageOrder::Platforms)),
+        Column::new("SIZE", 9).right().from(40).sorted(sorted(ImageOrder::Size)),
+        Column::new("ADDED", 7).right().from(44).spare().sorted(sorted(ImageOrder::Added)),
+        Column::new("STATE", 12).sorted(sorted(ImageOrder::State)),
     ]
+}
+
+/// The least columns of platforms: one of the usual ones, and that there are more.
+const PLATFORM: u16 = 15;
+
+/// As many platforms as fit, and how many more there are.
+fn platforms(all: &[String], columns: usize) -> String {
+    let Some((first, rest)) = all.split_first() else { return "-".to_owned() };
+    let mut text = first.clone();
+    for (place, platform) in rest.iter().enumerate() {
+        let left = rest.len() - place - 1;
+        let more = if left > 0 { format!(" +{left}").len() } else { 0 };
+        if width(&text) + 2 + width(platform) + more > columns {
+            return format!("{text} +{}", left + 1);
+        }
+        text = format!("{text}, {platform}");
+    }
+    text
 }
 
 fn title<'t>(look: &Look, name: &str, total: u64, filter: &str, active: bool) -> Line<'t> {
@@ -147,9 +247,10 @@ fn title<'t>(look: &Look, name: &str, total: u64, filter: &str, active: bool) ->
     Line::from(spans)
 }
 
-fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect) {
+fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
     let (look, list) = (&app.look, &app.images.repositories);
-    let block = pane(look, title(look, "Repositories", list.window.total(), &list.filter, true));
+    let keys = if beside { Keys::Here } else { Keys::Alone };
+    let block = keys.pane(look, title(look, "Repositories", list.window.total(), &list.filter, true));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if app.is_empty() {
@@ -162,22 +263,38 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let fitting = table::fit(&repository_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
+    let columns = name_columns(&fitting);
+    let names: Vec<String> = list.window.loaded().iter().map(|row| row.name.clone()).collect();
+    let short: BTreeMap<&String, String> = names.iter().zip(told_apart(&names, columns, &look.glyphs)).collect();
     for (place, row) in list.window.shown() {
         let selected = place == list.window.cursor();
         let Some(row) = row else {
             lines.push(Line::styled(format!("  {}", look.glyphs.waiting), look.theme.dim));
             continue;
         };
-        let texts = repository_texts(app, row);
+        // The second name where there is room for both.
+        let whole = row.alias.as_ref().map(|alias| format!("{} ({alias})", row.name));
+        let whole = whole.filter(|whole| width(&printable(whole)) <= columns);
+        let name = whole.or_else(|| short.get(&row.name).cloned()).unwrap_or_default();
+        let texts = repository_texts(app, row, name);
         let marked = list.marks.contains(&row.name);
         lines.push(table::row(&fitting, look, &texts, selected, marked, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-fn repository_texts(app: &App, row: &RepositoryRow) -> Vec<(String, Style)> {
+/// The columns of the names.
+fn name_columns(fitting: &[(usize, Column)]) -> usize {
+    fitting.iter().find(|(place, _)| *place == 0).map_or(0, |(_, column)| usize::from(column.width))
+}
+
+/// How long ago something was added.
+fn added(app: &App, at: Option<jiff::Timestamp>) -> String {
+    at.map(|at| age(app.wall.as_second() - at.as_second())).unwrap_or_default()
+}
+
+fn repository_texts(app: &App, row: &RepositoryRow, name: String) -> Vec<(String, Style)> {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
-    let name = row.alias.clone().map_or_else(|| row.name.clone(), |alias| format!("{} ({alias})", row.name));
     let state = if let Some(state) = arriving(app, |image| of_repository(image, &row.name)) {
         state
     } else if let Some(why) = app.images.failure(&row.name) {
@@ -194,6 +311,7 @@ fn repository_texts(app: &App, row: &RepositoryRow) -> Vec<(String, Style)> {
         (row.images.to_string(), theme.text),
         (bytes(row.figures.logical), theme.text),
         (bytes(row.figures.unique), theme.dim),
+        (added(app, row.added.and_then(|at| jiff::Timestamp::from_second(at).ok())), theme.dim),
         state,
     ]
 }
@@ -227,11 +345,11 @@ pub(super) fn standing(look: &Look, standing: Option<Standing>) -> (String, Styl
     }
 }
 
-fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
+fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
     let (look, list) = (&app.look, &app.images.tags);
     let name = app.images.repository.clone().unwrap_or_default();
     let name = cut_middle(&name, usize::from(area.width).saturating_sub(12), &look.glyphs);
-    let block = pane(look, title(look, &name, list.window.total(), &list.filter, active));
+    let block = keys.pane(look, title(look, &name, list.window.total(), &list.filter, keys.are_here()));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if app.images.repository.is_none() {
@@ -245,27 +363,32 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, active: bool) {
     let fitting = table::fit(&tag_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
     let shown = usize::from(inside.height).saturating_sub(1);
+    let names: Vec<String> = list.window.loaded().iter().map(ImageRow::shown).collect();
+    let short: BTreeMap<&String, String> =
+        names.iter().zip(told_apart(&names, name_columns(&fitting), &look.glyphs)).collect();
     for (place, row) in list.window.shown().take(shown) {
-        let selected = active && place == list.window.cursor();
+        let at = match keys {
+            _ if place != list.window.cursor() => Cursor::Elsewhere,
+            Keys::Alone | Keys::Here => Cursor::Here,
+            Keys::Left => Cursor::Left,
+            Keys::Never => Cursor::Elsewhere,
+        };
         let Some(row) = row else {
             lines.push(Line::styled(format!("  {}", look.glyphs.waiting), look.theme.dim));
             continue;
         };
         let marked = list.marks.contains(&named(row));
-        lines.push(table::row(&fitting, look, &image_texts(app, row), selected, marked, inside.width));
+        let name = short.get(&row.shown()).cloned().unwrap_or_default();
+        let texts = image_texts(app, row, name, &fitting);
+        lines.push(table::row_with(&fitting, look, &texts, at, marked, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-fn image_texts(app: &App, row: &ImageRow) -> Vec<(String, Style)> {
+fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Column)]) -> Vec<(String, Style)> {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
-    let name = row.tag.clone().unwrap_or_else(|| format!("@{}", row.digest));
-    let platforms = match row.platforms.as_slice() {
-        [] => "-".to_owned(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} +{}", rest.len()),
-    };
-    let added = row.added.parse::<jiff::Timestamp>().map(|at| age(app.wall.as_second() - at.as_second()));
+    let columns = fitting.iter().find(|(_, column)| column.title == "PLATFORMS").map_or(0, |(_, column)| column.width);
+    let platforms = platforms(&row.platforms, usize::from(columns));
     let full = named(row);
     let state = if let Some(state) = arriving(app, |image| image == full) {
         state
@@ -281,7 +404,7 @@ fn image_texts(app: &App, row: &ImageRow) -> Vec<(String, Style)> {
         (name, theme.name),
         (platforms, theme.text),
         (bytes(row.logical), theme.text),
-        (added.unwrap_or_default(), theme.dim),
+        (added(app, row.added.parse().ok()), theme.dim),
         state,
     ]
 }

@@ -24,7 +24,8 @@ use ratatui::widgets::Paragraph;
 
 use super::app::{App, Tab};
 use super::dialog::add::Add;
-pub(super) use details::{end as details_end, text as details_text};
+use super::state::images::Pane;
+pub(super) use details::{end as details_end, text as details_text, whole as details_whole};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use dialogs::reach as dialog_reach;
 pub(super) use jobs::end as jobs_end;
@@ -43,6 +44,11 @@ pub(super) fn add_page(app: &App, filled: &Add) -> u16 {
 
 fn screen(app: &App) -> Rect {
     Rect::new(0, 0, app.size.0, app.size.1)
+}
+
+/// What can be scrolled at a place of the screen, where images are shown.
+pub(super) fn pane_at(app: &App, column: u16, row: u16) -> Option<Pane> {
+    images::pane_at(app, frame::Parts::of(app).body, column, row)
 }
 
 /// Draws everything.

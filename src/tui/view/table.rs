@@ -11,8 +11,12 @@ use super::super::cells;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     pub(super) title: &'static str,
-    /// Columns of the terminal it takes; 0: what is left.
+    /// Columns of the terminal it takes, or at least takes; 0: what is left.
     pub(super) width: u16,
+    /// What it would take if it could.
+    pub(super) need: u16,
+    /// It is left out where the names would be cut else.
+    pub(super) spare: bool,
     /// Numbers stand at the right.
     pub(super) right: bool,
     /// It is left out below so many columns in total.
@@ -23,7 +27,19 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) const fn new(title: &'static str, width: u16) -> Self {
-        Self { title, width, right: false, from: 0, sorted: None }
+        Self { title, width, need: width, spare: false, right: false, from: 0, sorted: None }
+    }
+
+    /// It takes more where there is room, up to this.
+    pub(super) const fn up_to(mut self, need: u16) -> Self {
+        self.need = need;
+        self
+    }
+
+    /// It gives way where names would be cut else.
+    pub(super) const fn spare(mut self) -> Self {
+        self.spare = true;
+        self
     }
 
     pub(super) const fn right(mut self) -> Self {
@@ -42,20 +58,44 @@ impl Column {
     }
 }
 
-/// The columns that fit, each with its width.
+/// A name that has so many columns is not made longer by leaving other columns out.
+const ENOUGH: u16 = 40;
+
+/// The columns that fit, each with its width. Names come first: what is spare gives way to them, and what can grow does so
+/// into what they do not need. The column that the list is sorted by is always there.
 pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
+    let is_there = |column: &Column| column.from <= area.width || column.sorted.is_some();
     let mut fitting: Vec<(usize, Column)> =
-        columns.iter().copied().enumerate().filter(|(_, column)| column.from <= area.width).collect();
-    let fixed: u16 = fitting.iter().map(|(_, column)| column.width + 1).sum();
-    let open = u16::try_from(fitting.iter().filter(|(_, column)| column.width == 0).count()).unwrap_or(1).max(1);
+        columns.iter().copied().enumerate().filter(|(_, column)| is_there(column)).collect();
     // Two columns at the left are for cursor and mark.
-    let room = area.width.saturating_sub(fixed + 2);
-    for (_, column) in &mut fitting {
-        if column.width == 0 {
-            column.width = (room / open).max(8);
-        }
+    let room = |fitting: &[(usize, Column)]| {
+        area.width.saturating_sub(fitting.iter().map(|(_, column)| column.width + 1).sum::<u16>() + 2)
+    };
+    let wanted = |fitting: &[(usize, Column)], most: u16| -> u16 {
+        fitting.iter().filter(|(_, column)| column.width == 0).map(|(_, column)| column.need.min(most)).sum()
+    };
+    while room(&fitting) < wanted(&fitting, ENOUGH) {
+        let can_go = |column: &Column| column.spare && column.sorted.is_none();
+        let widest = fitting.iter().enumerate().filter(|(_, (_, column))| can_go(column));
+        let Some(widest) = widest.max_by_key(|(_, (_, column))| column.width).map(|(place, _)| place) else { break };
+        fitting.remove(widest);
+    }
+    let mut spare = room(&fitting).saturating_sub(wanted(&fitting, u16::MAX));
+    for (_, column) in fitting.iter_mut().filter(|(_, column)| column.width > 0) {
+        let more = column.need.saturating_sub(column.width).min(spare);
+        (column.width, spare) = (column.width + more, spare - more);
+    }
+    let open = u16::try_from(fitting.iter().filter(|(_, column)| column.width == 0).count()).unwrap_or(1).max(1);
+    let room = room(&fitting);
+    for (_, column) in fitting.iter_mut().filter(|(_, column)| column.width == 0) {
+        column.width = (room / open).max(8);
     }
     fitting
+}
+
+/// How wide a table would like to be, with its cursor and without its frame.
+pub(super) fn need(columns: &[Column]) -> u16 {
+    columns.iter().map(|column| column.need.max(column.width) + 1).sum::<u16>() + 2
 }
 
 /// Which column is there, counted from the left of the table.
@@ -95,6 +135,17 @@ pub(super) fn under_cursor<'l>(mut line: Line<'l>, look: &Look) -> Line<'l> {
     line.style(look.theme.selected)
 }
 
+/// How a row stands to the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cursor {
+    /// It is elsewhere.
+    Elsewhere,
+    /// It is here, and so are the keys.
+    Here,
+    /// It is here, while something else has the keys.
+    Left,
+}
+
 /// A row.
 pub(super) fn row(
     fitting: &[(usize, Column)],
@@ -104,7 +155,20 @@ pub(super) fn row(
     marked: bool,
     columns: u16,
 ) -> Line<'static> {
-    let cursor = if selected { look.glyphs.cursor } else { " " };
+    let cursor = if selected { Cursor::Here } else { Cursor::Elsewhere };
+    row_with(fitting, look, texts, cursor, marked, columns)
+}
+
+/// A row of a list that may be beside what has the keys.
+pub(super) fn row_with(
+    fitting: &[(usize, Column)],
+    look: &Look,
+    texts: &[(String, Style)],
+    at: Cursor,
+    marked: bool,
+    columns: u16,
+) -> Line<'static> {
+    let cursor = if at == Cursor::Elsewhere { " " } else { look.glyphs.cursor };
     let mark = if marked { look.glyphs.marked } else { " " };
     let mut spans = vec![Span::styled(format!("{cursor}{mark}"), look.theme.accent)];
     for (place, column) in fitting {
@@ -118,10 +182,37 @@ pub(super) fn row(
         spans.push(Span::styled(text, *style));
         spans.push(Span::raw(" "));
     }
-    if selected {
+    if at == Cursor::Left {
+        return Line::from(spans).patch_style(look.theme.title);
+    }
+    if at == Cursor::Here {
         let taken: usize = spans.iter().map(|span| cells::width(&span.content)).sum();
         spans.push(Span::raw(" ".repeat(usize::from(columns).saturating_sub(taken))));
         return under_cursor(Line::from(spans), look);
     }
     Line::from(spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn widths(columns: &[Column], width: u16) -> Vec<(&'static str, u16)> {
+        let fitting = fit(columns, Rect::new(0, 0, width, 10));
+        fitting.iter().map(|(_, column)| (column.title, column.width)).collect()
+    }
+
+    #[test]
+    fn names_come_before_what_is_spare() {
+        let columns =
+            |name| [Column::new("NAME", 0).up_to(name), Column::new("MORE", 11).up_to(22).spare(), Column::new("N", 5)];
+        // Two for cursor and mark, and one after each column.
+        assert_eq!(widths(&columns(10), 60), [("NAME", 28), ("MORE", 22), ("N", 5)]);
+        assert_eq!(widths(&columns(30), 60), [("NAME", 30), ("MORE", 20), ("N", 5)]);
+        assert_eq!(widths(&columns(40), 60), [("NAME", 51), ("N", 5)]);
+        assert_eq!(widths(&columns(200), 80), [("NAME", 59), ("MORE", 11), ("N", 5)], "they are cut all the same");
+        let mut sorted = columns(40);
+        sorted[1] = sorted[1].sorted(Some(false)).from(100);
+        assert_eq!(widths(&sorted, 60), [("NAME", 39), ("MORE", 11), ("N", 5)], "what it is sorted by stays");
+    }
 }

@@ -100,7 +100,7 @@ fn an_interrupt_of_the_pager_is_the_pagers() {
     let mut session = open(&roadstead, (80, 24), &[("PAGER", "less -X"), ("LESS", "")]);
     in_pager(&mut session);
     // Lines are lines, and nothing of them is raw.
-    session.wait("the document", |screen| screen.contents().contains("{\n  \"name\": \"team/app\",\n"));
+    session.wait("the document", |screen| screen.contents().contains("team/app:1\n\npublished no: "));
     // ^C goes to all that runs on the terminal; who lent it does not end by that.
     session.signal(rustix::process::Signal::INT);
     session.type_in("G");
@@ -131,7 +131,9 @@ fn lines_that_were_typed_and_the_order_come_back_at_the_next_start() {
     let mut session = open(&roadstead, (80, 24), &[]);
     session.see_selected("team/app");
     session.type_in("s");
-    session.see_selected("team/second");
+    // The cursor stays on its row, which is the last one now.
+    session.see("REPOSITORY ▾");
+    session.see_selected("team/app");
     session.type_in(":verify --repair\r");
     session.see("fetch what is damaged again?");
     session.type_in("\x1b");

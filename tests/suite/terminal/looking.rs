@@ -64,7 +64,7 @@ fn the_interface_only_looks_and_says_so() {
     session.type_in("d");
     session.see("`remove` would change something");
     session.type_in("s");
-    session.see_selected("team/second");
+    session.see("REPOSITORY ▾");
     session.type_in(":log\r");
     session.see("Log information");
     session.type_in("q");

@@ -1,0 +1,65 @@
+//! What the lists of images ask the catalog for: which part, in which order, around which row.
+
+use super::super::list::Span;
+use super::super::question::Question;
+use super::images::{Images, means};
+use super::listing::Named;
+use super::standings::Standings;
+use crate::engine::browse::{ImageOrder, RepositoryOrder, State, States};
+use crate::engine::view::{ImageRow, RepositoryRow};
+
+/// A name, and what it is without its first parts: `docker.io/library/nginx`, `library/nginx`, `nginx`.
+fn endings(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest))
+}
+
+impl Named for RepositoryRow {
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Named for ImageRow {
+    fn key(&self) -> String {
+        self.tag.clone().unwrap_or_else(|| self.digest.to_string())
+    }
+}
+
+impl Images {
+    pub(super) fn ask_repositories(&self, standings: &Standings, span: Span) -> Question {
+        let list = &self.repositories;
+        let states = match list.order {
+            RepositoryOrder::State => {
+                let mut states = standings.repositories();
+                let names = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
+                let failed = names.flat_map(|(name, _)| endings(name));
+                states.named.extend(failed.map(|name| (name.to_owned(), State::Failed)));
+                states
+            }
+            _ => States::default(),
+        };
+        let (filter, around) = (list.filter.clone(), list.following.clone());
+        Question::Repositories { filter, order: list.order, descending: list.descending, states, span, around }
+    }
+
+    pub(super) fn ask_tags(&self, repository: &str, standings: &Standings, span: Span) -> Question {
+        let list = &self.tags;
+        let states = match list.order {
+            ImageOrder::State => {
+                let mut states = standings.tags(repository);
+                let failed = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
+                // A digest has a colon of its own.
+                let failed = failed.filter(|(name, _)| means(name.trim_end_matches("@sha256"), repository));
+                states.named.extend(failed.map(|(name, of)| {
+                    let of = if name.ends_with("@sha256") { format!("sha256:{of}") } else { of.to_owned() };
+                    (of, State::Failed)
+                }));
+                states
+            }
+            _ => States::default(),
+        };
+        let (repository, filter, around) = (repository.to_owned(), list.filter.clone(), list.following.clone());
+        let (order, descending) = (list.order, list.descending);
+        Question::Images { repository, filter, order, descending, states, span, around }
+    }
+}
