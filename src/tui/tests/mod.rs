@@ -7,4 +7,5 @@ mod pointing;
 mod publication;
 mod random;
 mod story;
+mod targets;
 mod world;

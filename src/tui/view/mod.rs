@@ -11,6 +11,7 @@ mod found;
 mod images;
 mod jobs;
 mod log;
+mod more;
 mod publish;
 mod side;
 mod stats;
@@ -27,7 +28,8 @@ use super::dialog::Dialog;
 pub(super) use details::{end as details_end, text as details_text};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use publish::key;
-pub(super) use target::rows as target_rows;
+pub(super) use stats::end as stats_end;
+pub(super) use target::{is_whole as target_is_whole, rows as target_rows};
 
 /// How far what is added can be scrolled, as it is drawn.
 pub(super) fn add_end(app: &App) -> u16 {
