@@ -29,6 +29,8 @@ pub struct Catalog {
     file: PathBuf,
     read_only: bool,
     idle: Mutex<Vec<Connection>>,
+    /// Sees what all the others commit, and does nothing else: two of its answers can be compared.
+    witness: Mutex<Option<Connection>>,
 }
 
 /// One consistent state to read from.
@@ -47,7 +49,8 @@ pub struct Writer<'connection> {
 impl Catalog {
     /// Opens the catalog in this file, which is made if it isn't there, and brings its schema up to date.
     pub fn open(file: &Path) -> Result<Self> {
-        let catalog = Self { file: file.to_owned(), read_only: false, idle: Mutex::default() };
+        let catalog =
+            Self { file: file.to_owned(), read_only: false, idle: Mutex::default(), witness: Mutex::default() };
         let mut connection = catalog.connect()?;
         catalog.migrate(&mut connection)?;
         catalog.idle().push(connection);
@@ -69,7 +72,8 @@ impl Catalog {
             .hint("`roadstead add REF` mirrors an image and makes one there.")
             .hint("If there is one elsewhere, name its directory with `--data-dir` or ROADSTEAD_DATA_DIR."));
         }
-        let catalog = Self { file: file.to_owned(), read_only: true, idle: Mutex::default() };
+        let catalog =
+            Self { file: file.to_owned(), read_only: true, idle: Mutex::default(), witness: Mutex::default() };
         let connection = catalog.connect()?;
         let version = schema_version(&connection).map_err(|error| catalog.explain(error))?;
         if version == 0 {
@@ -90,6 +94,19 @@ impl Catalog {
         catalog.check_version(version)?;
         catalog.idle().push(connection);
         Ok(catalog)
+    }
+
+    /// A number that is another one as soon as anything in the catalog is, whoever changed it: content, targets, what was
+    /// published. It says nothing to another process.
+    pub fn version(&self) -> Result<u64> {
+        let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match witness.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+        *witness = Some(connection);
+        version.map_err(|error| self.explain(error))
     }
 
     /// Whether only reading is possible.
@@ -149,7 +166,7 @@ impl Catalog {
             .and_then(|backup| backup.run_to_completion(1000, Duration::ZERO, None))
             .and_then(|()| to.create_collation(super::natural::NAME, super::natural::compare))
             .map_err(explain)?;
-        Ok(Self { file: self.file.clone(), read_only: false, idle: Mutex::new(vec![to]) })
+        Ok(Self { file: self.file.clone(), read_only: false, idle: Mutex::new(vec![to]), witness: Mutex::default() })
     }
 
     /// Gives room that rows have left back to the file system, when it is worth the rewrite.
@@ -393,5 +410,22 @@ mod tests {
             catalog.read().unwrap().query_row("SELECT count(*) FROM settings", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 0);
         catalog.write(|_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn the_version_moves_with_every_change_whoever_makes_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("catalog.db");
+        let (ours, theirs) = (Catalog::open(&file).unwrap(), Catalog::open(&file).unwrap());
+        let first = ours.version().unwrap();
+        assert_eq!(ours.version().unwrap(), first, "looking changes nothing");
+        let add = |key: &'static str| {
+            move |writer: &Writer<'_>| Ok(writer.execute("INSERT INTO settings VALUES (?, 'x')", [key]).map(drop)?)
+        };
+        theirs.write(add("a")).unwrap();
+        let second = ours.version().unwrap();
+        assert_ne!(second, first, "another's change");
+        ours.write(add("b")).unwrap();
+        assert_ne!(ours.version().unwrap(), second, "one's own change, through another connection");
     }
 }

@@ -28,6 +28,13 @@ impl Figures {
     pub fn saved(&self) -> u64 {
         self.logical.saturating_sub(self.stored)
     }
+
+    /// What is stored of the logical bytes, and what is saved, in whole percent that make up 100; none where there is nothing.
+    pub fn percent(&self) -> Option<(u64, u64)> {
+        let stored = u64::try_from(u128::from(self.stored.min(self.logical)) * 100 / u128::from(self.logical.max(1)));
+        let stored = stored.ok().filter(|_| self.logical > 0)?;
+        Some((stored, 100 - stored))
+    }
 }
 
 /// How much there is.
@@ -170,11 +177,11 @@ pub fn is_counted(connection: &Connection, blob: i64) -> Result<bool> {
     Ok(statement.query_row([blob], |_| Ok(())).optional()?.is_some())
 }
 
-/// The blobs that save most: size times the images beyond the first.
+/// The layers that save most: size times the images beyond the first.
 pub fn most_shared(connection: &Connection, limit: u64) -> Result<Vec<SharedBlob>> {
     let mut statement = connection.prepare_cached(
         "SELECT b.digest, b.size, count(DISTINCT c.image) AS images FROM image_contents c JOIN blobs b ON b.id = c.blob
-         WHERE c.role < 4 GROUP BY c.blob HAVING images > 1 ORDER BY b.size * (images - 1) DESC, b.digest LIMIT ?",
+         WHERE c.role = 2 GROUP BY c.blob HAVING images > 1 ORDER BY b.size * (images - 1) DESC, b.digest LIMIT ?",
     )?;
     let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
         Ok(SharedBlob { digest: digest_column(row, 0)?, size: row.get(1)?, images: row.get(2)? })

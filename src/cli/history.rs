@@ -169,6 +169,7 @@ mod tests {
             verb: "publish".into(),
             state: State::Published,
             current: false,
+            same_root: false,
             begun: "2026-11-24T12:00:00Z".into(),
             ended: Some("2026-11-24T12:01:00Z".into()),
             blocks: 900,

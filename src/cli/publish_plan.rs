@@ -185,6 +185,7 @@ pub(super) mod tests {
                 name: "k51qzi5uqu5d".into(),
                 before: None,
                 after: format!("/ipfs/{root}"),
+                unseen: false,
             }),
             notes: vec!["It was rolled back before; this goes on to what the catalog has now.".into()],
             found: None,

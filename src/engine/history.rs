@@ -34,6 +34,8 @@ pub struct PublicationView {
     pub state: State,
     /// It is what the target gives out.
     pub current: bool,
+    /// Its root is what the target gives out, by this publication or by a later one.
+    pub same_root: bool,
     /// When it began (RFC 3339).
     pub begun: String,
     /// When it ended (RFC 3339).
@@ -98,7 +100,7 @@ impl Engine {
         kept.extend(state::root(&reader)?.map(|link| link.cid));
         let mut current = Vec::new();
         for target in targets::all(&reader)? {
-            current.extend(publications::newest_published(&reader, target.id)?.map(|newest| newest.id));
+            current.extend(publications::newest_published(&reader, target.id)?);
         }
         Ok(all.into_iter().map(|publication| view(publication, &kept, &current)).collect())
     }
@@ -207,7 +209,7 @@ fn frees(connection: &Connection, kept: Vec<Link>, roots: &[Cid]) -> Result<u64>
     Ok(bytes)
 }
 
-fn view(publication: Publication, kept: &[Cid], current: &[i64]) -> PublicationView {
+fn view(publication: Publication, kept: &[Cid], current: &[Publication]) -> PublicationView {
     PublicationView {
         id: publication.id,
         target: publication.target_name,
@@ -216,7 +218,10 @@ fn view(publication: Publication, kept: &[Cid], current: &[i64]) -> PublicationV
         former: publication.former.map(|cid| cid.to_string()),
         verb: publication.verb,
         state: publication.state,
-        current: current.contains(&publication.id),
+        current: current.iter().any(|newest| newest.id == publication.id),
+        same_root: current
+            .iter()
+            .any(|newest| newest.target == publication.target && newest.root.cid == publication.root.cid),
         begun: time(publication.begun_at),
         ended: publication.ended_at.map(time),
         blocks: publication.blocks,

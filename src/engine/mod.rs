@@ -184,6 +184,11 @@ impl Engine {
         &self.data_dir
     }
 
+    /// A number that moves with every change of the catalog: content, targets, what was published; whichever process made it.
+    pub fn version(&self) -> Result<u64> {
+        self.catalog.version()
+    }
+
     /// The root that the catalog stands for.
     pub fn root(&self) -> Result<Option<Cid>> {
         Ok(state::root(&*self.catalog.read()?)?.map(|link| link.cid))

@@ -66,7 +66,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         },
         Dialog::Form(mut form) => match form.key(key) {
             form::Choice::Closed => Vec::new(),
-            form::Choice::Save(draft) => super::publishing::save(app, *draft),
+            form::Choice::Save(draft) => super::publishing::save(app, form, *draft),
             form::Choice::Stay => {
                 app.dialogs.push(Dialog::Form(form));
                 Vec::new()

@@ -411,7 +411,14 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
             let save = move |engine: &Engine| {
                 if new { engine.add_target(&name, &change) } else { engine.set_target(&name, &change) }
             };
-            Outcome::TargetSaved(blocking(engine, save).await?.name)
+            let variables = variables.clone();
+            let (name, doubts) = blocking(engine, move |engine| {
+                let name = save(engine)?.name;
+                let doubts = engine.target_doubts(&name, &variables)?;
+                Ok((name, doubts))
+            })
+            .await?;
+            Outcome::TargetSaved(name, doubts)
         }
         Plan::TestTarget(name) => {
             Outcome::Tested(engine.test_target(&name, places.as_ref(), &Internet, variables, job).await?)

@@ -7,9 +7,10 @@ use super::dialog::Dialog;
 use super::dialog::form::{Draft, Form};
 use super::dialog::menu::Item;
 use super::effect::Effect;
+use super::problem::Problem;
 use super::question::Question;
 use super::state::publish::{Row, Sides};
-use super::work::{Plan, Request};
+use super::work::{JobId, Plan, Request};
 use crate::engine::publish::plan::PublishRequest;
 
 /// Carries one out.
@@ -43,16 +44,14 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
 pub(super) fn publish(app: &mut App) -> Vec<Effect> {
     if app.publish.known && app.publish.targets.is_empty() {
         app.open(super::app::Tab::Publish);
-        let key = super::view::key(app, Command::TargetAdd);
-        app.hint(format!("There is no target to publish to yet: {key} sets one up"));
+        app.hint("There is no target to publish to yet: `:target-add` sets one up");
         return Vec::new();
     }
     app.plan(Request::Publish(PublishRequest::default()))
 }
 
 fn missing(app: &mut App) -> Vec<Effect> {
-    let key = super::view::key(app, Command::TargetAdd);
-    app.hint(format!("There is no target here: {key} sets one up"));
+    app.hint("There is no target here: `:target-add` sets one up");
     Vec::new()
 }
 
@@ -68,8 +67,13 @@ fn form(app: &mut App, edit: bool) -> Vec<Effect> {
 }
 
 /// Saves what a form says.
-pub(super) fn save(app: &mut App, draft: Draft) -> Vec<Effect> {
-    app.start(Box::new(Plan::SaveTarget(Box::new(draft))), None)
+pub(super) fn save(app: &mut App, form: Box<Form>, draft: Draft) -> Vec<Effect> {
+    let name = draft.name.clone();
+    let effects = app.start(Box::new(Plan::SaveTarget(Box::new(draft))), None);
+    if !effects.is_empty() {
+        app.publish.begin_saving(app.jobs_begun, form, &name);
+    }
+    effects
 }
 
 fn rollback(app: &mut App) -> Vec<Effect> {
@@ -77,6 +81,11 @@ fn rollback(app: &mut App) -> Vec<Effect> {
         app.hint("Move to a root in the history below to publish it again");
         return Vec::new();
     };
+    if publication.same_root {
+        let words = format!("{} gives out this root: there is nothing to go back to", publication.target);
+        app.hint(words);
+        return Vec::new();
+    }
     let Ok(root) = publication.root.parse() else { return Vec::new() };
     let targets = if publication.target_removed { Vec::new() } else { vec![publication.target.clone()] };
     app.plan(Request::Publish(PublishRequest { targets, root: Some(root), force: false }))
@@ -122,7 +131,23 @@ pub(super) fn show(app: &mut App, sides: &Sides) {
     app.dialogs.push(Dialog::Message { title, rows, scroll: 0 });
 }
 
+/// A job ended. If it was to save what a form says and could not, that is shown again, with the reason where it was written.
+pub(super) fn saved(app: &mut App, job: JobId, problem: Option<&Problem>) {
+    let (Some(mut form), Some(problem)) = (app.publish.end_saving(job), problem) else { return };
+    app.publish.give_up_saving();
+    if app.dialogs.is_empty() {
+        form.refuse(problem);
+        app.dialogs.push(Dialog::Form(form));
+        // It is told there.
+        app.problems.pop();
+    }
+}
+
 fn open(app: &mut App) -> Vec<Effect> {
+    if super::view::target_is_whole(app) && app.publish.current().is_some() {
+        app.hint("All of it is beside the lists");
+        return Vec::new();
+    }
     let title = match app.publish.current() {
         Some(Row::Target(target)) => target.name.clone(),
         Some(Row::Publication(publication)) => format!("Published to {}", publication.target),

@@ -105,7 +105,7 @@ where
     sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut watch = interval(WATCH);
     watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut generation = engine.generation().ok();
+    let mut version = engine.version().ok();
     let (mut stale, mut next_frame) = (true, tokio::time::Instant::now());
     let mut unfinished = Unfinished::open(engine.data_dir());
     let cut = if app.read_only.is_none() { unfinished.take_cut() } else { Vec::new() };
@@ -134,15 +134,15 @@ where
             _ = sample.tick(), if !performer.is_idle() => Msg::Samples(performer.sample()),
             _ = watch.tick() => {
                 performer.reap();
-                let now = engine.generation().ok();
-                if now == generation {
+                let now = engine.version().ok();
+                if now == version {
                     // A toast goes by itself.
                     if !app.is_moving() && !app.is_due(begun.elapsed()) {
                         continue;
                     }
                     Msg::Tick(begun.elapsed(), jiff::Timestamp::now())
                 } else {
-                    generation = now;
+                    version = now;
                     Msg::Changed
                 }
             }

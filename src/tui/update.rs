@@ -38,6 +38,9 @@ impl App {
         if moves {
             self.images.scroll_end = super::view::details_end(self);
             self.images.scroll = self.images.scroll.min(self.images.scroll_end);
+            if self.tab == Tab::Stats {
+                self.stats.set_end(super::view::stats_end(self));
+            }
         }
         effects.extend(self.sorted_anew());
         effects.extend(self.wants());
@@ -66,6 +69,8 @@ impl App {
                 self.standings.refresh();
                 self.stats.refresh();
                 self.publish.refresh();
+                // A first run says whether there is a target, too.
+                self.looked = false;
                 Vec::new()
             }
             Msg::Answer(_, answer) => self.answer(*answer),
@@ -341,7 +346,7 @@ impl App {
 
     /// What was tried of a target is shown whole, where somebody waits for it.
     fn tested(&mut self, id: JobId, trial: &Trial, words: String, failed: &[String]) -> Vec<Effect> {
-        let rows = describe::trial(trial);
+        let rows = describe::trial(trial, &self.look.glyphs);
         self.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
         for line in failed {
             self.note(log::Level::Error, Some(id), line.clone());
@@ -385,6 +390,7 @@ impl App {
         let title = self.jobs.jobs.iter().find(|job| job.id == id).map(|job| job.title.clone()).unwrap_or_default();
         let request = self.jobs.jobs.iter().find(|job| job.id == id).and_then(|job| job.request.clone());
         let mut next = Vec::new();
+        let refused = ended.as_ref().err().cloned();
         let standing = match ended {
             Ok(outcome) => {
                 if let Outcome::Added(added) = &outcome {
@@ -412,7 +418,7 @@ impl App {
                     self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
                 }
                 let (words, failed) = describe::outcome(&outcome);
-                if matches!(outcome, Outcome::Published(_) | Outcome::TargetSaved(_)) {
+                if matches!(outcome, Outcome::Published(_) | Outcome::TargetSaved(..)) {
                     self.publish.look_again();
                 }
                 if let Outcome::Tested(trial) = &outcome {
@@ -455,6 +461,7 @@ impl App {
             }
         };
         self.jobs.end(id, standing);
+        publishing::saved(self, id, refused.as_ref());
         next.extend(self.remember());
         next.extend(self.apply(Msg::Changed));
         next

@@ -101,8 +101,8 @@ pub enum Outcome {
     Forgotten(u64),
     /// A target is not there any more.
     TargetRemoved(String),
-    /// A target was saved.
-    TargetSaved(String),
+    /// A target was saved; what is doubtful about it, half a sentence each.
+    TargetSaved(String, Vec<String>),
     /// A target was tried.
     Tested(Trial),
 }

@@ -12,6 +12,7 @@ use super::report::{RemoveTargetReport, TargetReport};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
 use crate::catalog::targets::{DnslinkSettings, Secret, ZoneSettings};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::target::{RemoveTargetPlan, TargetView};
 use crate::error::{Error, Kind, Result};
@@ -126,7 +127,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 
 fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
     let change = arguments.settings.change(Some(&arguments.kubo), &[])?;
-    let view = context.open(None)?.add_target(&arguments.name, &change)?;
+    let engine = context.open(None)?;
+    let view = engine.add_target(&arguments.name, &change)?;
+    warn(&engine, &view.name, context)?;
     context.output.json(&TargetReport { target: &view })?;
     context.output.message(&format!("Added {}. `roadstead target test {}` tries it.", view.name, view.name));
     Ok(Exit::Done)
@@ -138,10 +141,20 @@ fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
             .hint("`roadstead target set --help` lists what can be set."));
     }
     let change = arguments.settings.change(arguments.kubo.as_deref(), &arguments.clear)?;
-    let view = context.open_existing()?.set_target(&arguments.name, &change)?;
+    let engine = context.open_existing()?;
+    let view = engine.set_target(&arguments.name, &change)?;
+    warn(&engine, &view.name, context)?;
     context.output.json(&TargetReport { target: &view })?;
     context.output.message(&format!("Changed {}. `roadstead target test {}` tries it.", view.name, view.name));
     Ok(Exit::Done)
+}
+
+/// Says what is doubtful about the target's secrets: it is saved all the same.
+fn warn(engine: &Engine, name: &str, context: &Context) -> Result<()> {
+    for doubt in engine.target_doubts(name, context.peers().variables())? {
+        context.output.warning(&format!("{doubt}."));
+    }
+    Ok(())
 }
 
 fn list(context: &Context) -> Result<Exit> {

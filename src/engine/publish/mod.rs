@@ -21,4 +21,5 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+pub(super) use names::moved as moved_name;
 pub use places::Places;

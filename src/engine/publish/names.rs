@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::plan::{PlannedName, PlannedRecord};
 use crate::catalog::targets::{DnslinkSettings, Target};
-use crate::catalog::unfinished;
+use crate::catalog::{publications, unfinished};
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone, dnslink};
@@ -114,13 +114,20 @@ pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &J
         ))
 }
 
-/// How the target's IPNS name will move; a reason if that can't be said. `last` is where it was moved to from here: a node
-/// without routing publishes its name and can't say what it points to.
+/// The IPNS name that was moved to what was published last, if one was: a node without routing publishes a name and can't say
+/// afterwards what it points to.
+pub(in crate::engine) fn moved(connection: &Connection, newest: i64) -> Result<Option<String>> {
+    let steps = publications::steps(connection, newest)?;
+    Ok(steps.into_iter().find(|done| done.step == "ipns").map(|done| done.detail))
+}
+
+/// How the target's IPNS name will move; a reason if that can't be said. `last` is the name that was moved from here, and where
+/// to: a node without routing publishes its name and can't say what it points to.
 pub(super) async fn plan_name(
     node: &dyn Node,
     target: &Target,
     root: &Cid,
-    last: Option<&Cid>,
+    last: Option<(&str, &Cid)>,
 ) -> Option<std::result::Result<PlannedName, Error>> {
     let key = target.settings.ipns.clone()?;
     let after = format!("/ipfs/{root}");
@@ -131,9 +138,10 @@ pub(super) async fn plan_name(
             Error::new(Kind::NotFound, format!("{} has no key `{}`", node.place(), printable_within(&key, 100)))
                 .hint(format!("`ipfs key gen {}` makes it on that node.", printable_within(&key, 100)))
         })?;
-        let before = node.resolve_name(&name).await.unwrap_or_default();
-        let before = before.or_else(|| last.map(|root| format!("/ipfs/{root}")));
-        Ok(PlannedName { key, name, before, after })
+        let seen = node.resolve_name(&name).await.unwrap_or_default();
+        let moved = last.filter(|(moved, _)| *moved == name).map(|(_, root)| format!("/ipfs/{root}"));
+        let unseen = seen.is_none() && moved.is_some();
+        Ok(PlannedName { key, name, before: seen.or(moved), after, unseen })
     };
     Some(found.await)
 }

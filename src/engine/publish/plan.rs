@@ -127,10 +127,13 @@ pub struct PlannedName {
     pub key: String,
     /// The name, once the node has said it: `k51…`.
     pub name: String,
-    /// What it points to, as the node sees it.
+    /// What it points to, as the node sees it; where the node can't look it up, what it was moved to from here.
     pub before: Option<String>,
     /// What it will point to.
     pub after: String,
+    /// The node can't look it up, as one without routing can't: that it was moved is all that is known.
+    #[serde(skip)]
+    pub unseen: bool,
 }
 
 /// What a publication changes in one repository.

@@ -142,7 +142,7 @@ impl Engine {
         {
             notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
         }
-        let last = survey.served.as_ref().filter(|_| survey.named);
+        let last = survey.named.as_deref().zip(survey.served.as_ref());
         let ipns =
             match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?
             {

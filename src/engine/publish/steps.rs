@@ -226,17 +226,19 @@ impl Run<'_> {
         }
         // Unpinning once more what a cut kept from being written down does no harm.
         self.outcome.unpinned.clone_from(&gone);
-        self.write(move |writer| {
+        let older = self.write(move |writer| {
+            let published = publications::pinned_roots(writer, target)?;
             gone.iter().try_for_each(|cid| {
                 publications::set_pinned(writer, target, cid, false)?;
                 unfinished::forget_temporary_root(writer, target, cid)
-            })
-        })
-        .await?;
+            })?;
+            Ok(gone.iter().filter(|cid| published.contains(cid)).count())
+        });
+        let older = older.await?;
         match failure {
             None => {
-                let roots = count(self.outcome.unpinned.len() as u64, "root", "roots");
-                self.done("tidy", format!("{roots} unpinned")).await
+                let words = unpinned(older, self.outcome.unpinned.len() - older);
+                self.done("tidy", words).await
             }
             Some((_, error)) if error.kind() == Kind::Interrupted => Err(error),
             Some((cid, error)) => {
@@ -270,4 +272,11 @@ impl Run<'_> {
         self.outcome.notes.extend(behind);
         Ok(())
     }
+}
+
+/// What was unpinned, in words: roots that were published, and those that only led from one to the next.
+fn unpinned(older: usize, temporary: usize) -> String {
+    let of = |number: usize, one, many| (number > 0).then(|| count(number as u64, one, many));
+    let parts = [of(older, "older root", "older roots"), of(temporary, "temporary root", "temporary roots")];
+    format!("{} unpinned", parts.into_iter().flatten().collect::<Vec<_>>().join(" and "))
 }

@@ -38,8 +38,8 @@ pub(super) struct Survey {
     pub(super) served: Option<Cid>,
     /// The row of that publication.
     pub(super) served_by: Option<i64>,
-    /// Its IPNS name was moved to it, when the node was asked for that.
-    pub(super) named: bool,
+    /// The IPNS name that was moved to it, when the node was asked for that.
+    pub(super) named: Option<String>,
     /// That root is whole in this catalog.
     pub(super) whole: bool,
     /// It was last told to go back to an older root.
@@ -68,7 +68,7 @@ pub(super) struct Survey {
 struct Written {
     served: Option<Cid>,
     served_by: Option<i64>,
-    named: bool,
+    named: Option<String>,
     whole: bool,
     rolled_back: bool,
     continues: Option<i64>,
@@ -95,10 +95,9 @@ impl Written {
             }
         }
         let served_by = served.as_ref().map(|served| served.id);
-        let steps = served_by.map(|id| publications::steps(&reader, id)).transpose()?.unwrap_or_default();
         Ok(Self {
             served_by,
-            named: steps.iter().any(|done| done.step == "ipns"),
+            named: served_by.map(|id| names::moved(&reader, id)).transpose()?.flatten(),
             whole: served.as_ref().is_some_and(|served| candidates.iter().any(|link| link.cid == served.root.cid)),
             rolled_back: served.as_ref().is_some_and(|served| served.verb == "rollback"),
             served: served.map(|served| served.root.cid),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::secrets::{self, Variables};
 use super::setting::{At as _, Setting, Wrong};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
 use crate::error::{Error, Kind, Result};
@@ -13,8 +14,10 @@ use crate::text::printable_within;
 const TTL: u32 = 60;
 /// How many published roots stay pinned if nothing else is said.
 const KEEP: u32 = 5;
-/// More than this is a mistake.
-const MOST_KEPT: u32 = 10_000;
+/// More published roots than this are a mistake.
+pub const MOST_KEPT: u32 = 10_000;
+/// A record that may be kept for longer than a week, in seconds, is a mistake.
+pub const LONGEST_TTL: u32 = 604_800;
 /// Algorithms of TSIG keys (RFC 8945, section 6) that a server may be expected to take today.
 const ALGORITHMS: [&str; 3] = ["hmac-sha256", "hmac-sha384", "hmac-sha512"];
 
@@ -153,7 +156,11 @@ impl TargetChange {
         }
         settings.dnslink = self.dnslink(settings.dnslink)?;
         if !self.gateways.is_empty() {
-            let gateways = self.gateways.iter().map(|url| web_url(url, "a gateway")).collect::<Result<_>>();
+            let gateways = self
+                .gateways
+                .iter()
+                .map(|url| web_url(url, "a gateway", "https://ipfs.example.com"))
+                .collect::<Result<_>>();
             settings.gateways = gateways.at(Setting::Gateways)?;
         }
         Ok(settings)
@@ -184,8 +191,8 @@ impl TargetChange {
             };
         };
         let ttl = self.ttl.or(old.as_ref().map(|old| old.ttl)).unwrap_or(TTL);
-        if !(1..=604_800).contains(&ttl) {
-            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to 604800 seconds"))).at(Setting::Ttl);
+        if !(1..=LONGEST_TTL).contains(&ttl) {
+            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to {LONGEST_TTL} seconds"))).at(Setting::Ttl);
         }
         let zone = self.zone_settings(old.map(|old| old.zone))?;
         Ok(Some(DnslinkSettings { domain: check_domain(&domain).at(Setting::Domain)?, zone, ttl }))
@@ -254,9 +261,8 @@ impl TargetChange {
 }
 
 /// A URL without credentials, query and fragment. What is wrong with it is said without it: it may hold a password.
-fn web_url(text: &str, of: &str) -> Result<String> {
-    let refused =
-        |why: &str| Err(wrong(format!("the URL of {of} {why}")).hint("Write it like `https://node.example.com:5001`."));
+fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
+    let refused = |why: &str| Err(wrong(format!("the URL of {of} {why}")).hint(format!("Write it like `{example}`.")));
     let Ok(url) = Url::parse(text.trim()) else { return refused("is no URL") };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return refused("begins neither with http:// nor with https://");
@@ -272,7 +278,7 @@ fn web_url(text: &str, of: &str) -> Result<String> {
 }
 
 fn rpc_url(text: &str) -> Result<String> {
-    let url = web_url(text, "the node")?;
+    let url = web_url(text, "the node", "https://node.example.com:5001")?;
     // Whoever copies it from a manual has the end of it too.
     Ok(url.strip_suffix("/api/v0").unwrap_or(&url).trim_end_matches('/').to_owned())
 }
@@ -283,11 +289,41 @@ fn check_secret(secret: Secret) -> Result<Secret> {
         Secret::File(path) if path.to_str().is_none() => {
             Err(wrong(format!("{} has a name that is not UTF-8", path.display())))
         }
-        Secret::Variable(name) if name.is_empty() || name.contains(['=', '\0']) => {
-            Err(wrong(format!("`{}` can't be the name of a variable", printable_within(name, 80))))
+        Secret::Variable(name) if !is_variable(name) => {
+            Err(wrong(format!("`{}` can't be the name of a variable", printable_within(name, 80)))
+                .hint("Names of variables have letters, digits and underscores, like `NODE_TOKEN`."))
         }
         _ => Ok(secret),
     }
+}
+
+/// Whether a shell can set a variable of this name (POSIX, 3.216).
+fn is_variable(name: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(sound) && name.starts_with(|c: char| !c.is_ascii_digit())
+}
+
+/// An error if a secret that is new in these settings is in a file that can't be read, or that holds none. One that is in a
+/// variable may be set elsewhere.
+pub(super) fn check_files(settings: &TargetSettings, old: Option<&TargetSettings>) -> Result<(), Wrong> {
+    let zone = |settings: &TargetSettings| settings.dnslink.as_ref().map(|dnslink| dnslink.zone.clone());
+    let of_zone = match zone(settings) {
+        Some(ZoneSettings::Provider { .. }) => Setting::TokenFile,
+        _ => Setting::KeyFile,
+    };
+    let secrets = |settings: &TargetSettings| {
+        let of_zone = zone(settings).and_then(|zone| zone.secret().cloned());
+        [settings.node.authorisation.clone(), of_zone]
+    };
+    let before = old.map(secrets).unwrap_or_default();
+    for ((secret, old), setting) in secrets(settings).into_iter().zip(before).zip([Setting::AuthFile, of_zone]) {
+        if let Some(secret @ Secret::File(_)) = &secret
+            && Some(secret) != old.as_ref()
+        {
+            secrets::read(secret, &Variables::none()).map(drop).at(setting)?;
+        }
+    }
+    Ok(())
 }
 
 /// A domain in lower case, without what publishing adds to it.

@@ -13,7 +13,7 @@ use super::{find, record_name};
 use crate::catalog::publications;
 use crate::catalog::targets::Target;
 use crate::engine::Engine;
-use crate::engine::publish::Places;
+use crate::engine::publish::{Places, moved_name};
 use crate::error::{Error, Kind, Result};
 use crate::naming::TxtSet;
 use crate::node::{Node, Status};
@@ -21,19 +21,32 @@ use crate::node::{Node, Status};
 /// How long each part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Where an IPNS name leads, as far as its node says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leads {
+    /// Here.
+    To(String),
+    /// It was moved to what was published last, and the node can't look it up: one without routing can't.
+    Unseen,
+    /// Nowhere, or where it leads can't be looked up; it was not moved from here.
+    Nowhere,
+}
+
 /// A target as it looks from outside.
 #[derive(Debug)]
 pub struct Sight {
     /// Its name.
     pub target: String,
+    /// What was published last, when it was looked at.
+    pub root: Option<String>,
     /// What its node says of itself.
     pub node: Result<Status>,
     /// Whether the node pins the root that was published last; unknown where nothing was, or where the node does not say.
     pub pinned: Option<bool>,
     /// The record as this machine's resolver has it; none where the target has no record.
     pub record: Option<Result<TxtSet>>,
-    /// What the IPNS name points to, as the node sees it; none where the target has no such name.
-    pub ipns: Option<Result<Option<String>>>,
+    /// Where the IPNS name leads; none where the target has no such name.
+    pub ipns: Option<Result<Leads>>,
 }
 
 impl Engine {
@@ -43,10 +56,11 @@ impl Engine {
         let read = spawn_blocking(move || {
             let reader = engine.catalog.read()?;
             let target = find(&reader, &wanted)?;
-            let newest = publications::newest_published(&reader, target.id)?.map(|newest| newest.root.cid);
-            Ok::<_, Error>((target, newest))
+            let newest = publications::newest_published(&reader, target.id)?;
+            let moved = newest.as_ref().map(|newest| moved_name(&reader, newest.id)).transpose()?.flatten();
+            Ok::<_, Error>((target, newest.map(|newest| newest.root.cid), moved))
         });
-        let (target, newest) = read.await.map_err(crate::engine::verify::panicked)??;
+        let (target, newest, moved) = read.await.map_err(crate::engine::verify::panicked)??;
         let of_node = async {
             let node = places.node(&target)?;
             let status = within(&node.place(), node.status()).await?;
@@ -55,7 +69,7 @@ impl Engine {
                 None => None,
             };
             let ipns = match &target.settings.ipns {
-                Some(key) => Some(within(&node.place(), resolve(&*node, key)).await),
+                Some(key) => Some(within(&node.place(), leads(&*node, key, moved.as_deref())).await),
                 None => None,
             };
             Ok((status, pinned, ipns))
@@ -65,7 +79,7 @@ impl Engine {
             Ok((status, pinned, ipns)) => (Ok(status), pinned, ipns),
             Err(error) => (Err(error), None, None),
         };
-        Ok(Sight { target: target.name, node, pinned, record, ipns })
+        Ok(Sight { target: target.name, root: newest.map(|root| root.to_string()), node, pinned, record, ipns })
     }
 }
 
@@ -75,9 +89,13 @@ async fn record(target: &Target, world: &dyn World) -> Option<Result<TxtSet>> {
     Some(within("the resolver", world.txt(&name)).await)
 }
 
-async fn resolve(node: &dyn Node, key: &str) -> Result<Option<String>> {
-    match node.keys().await?.into_iter().find(|found| found.name == *key) {
-        Some(found) => node.resolve_name(&found.id).await,
+async fn leads(node: &dyn Node, key: &str, moved: Option<&str>) -> Result<Leads> {
+    match node.keys().await?.into_iter().find(|found| found.name == *key || found.id == *key) {
+        Some(found) => Ok(match node.resolve_name(&found.id).await? {
+            Some(path) => Leads::To(path),
+            None if moved == Some(&found.id) => Leads::Unseen,
+            None => Leads::Nowhere,
+        }),
         None => Err(Error::new(Kind::NotFound, format!("the node has no key `{key}`"))),
     }
 }

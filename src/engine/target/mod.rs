@@ -14,13 +14,13 @@ mod trial;
 mod walk;
 
 pub use adapters::Adapters;
-pub use change::{Clear, TargetChange, ZoneKind, check_name};
-pub use look::Sight;
+pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
+pub use look::{Leads, Sight};
 pub use peers::{Connect, Internet, Peers};
 pub(in crate::engine) use secrets::read as read_secret;
 pub use secrets::{Found, Variables};
 pub use setting::{Setting, Wrong};
-pub use trial::{Check, Outcome, Part, Trial, World};
+pub use trial::{ALLOWED, Check, Outcome, Part, Trial, World};
 pub use walk::Walked;
 
 use std::sync::Arc;
@@ -115,6 +115,7 @@ impl Engine {
     pub fn add_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
         change::check_name(name)?;
         let settings = change.added()?;
+        change::check_files(&settings, None)?;
         self.catalog.write(|writer| {
             if targets::by_name(writer, name)?.is_some() {
                 return Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
@@ -128,6 +129,8 @@ impl Engine {
 
     /// Gives a target other settings.
     pub fn set_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
+        let old = find(&*self.catalog.read()?, name)?.settings;
+        change::check_files(&change.changed(old.clone())?, Some(&old))?;
         self.catalog.write(|writer| {
             let target = find(writer, name)?;
             let settings = change.changed(target.settings)?;

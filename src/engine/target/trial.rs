@@ -13,7 +13,7 @@ use crate::catalog::targets::{DnslinkSettings, Secret, Target};
 use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
-use crate::engine::publish::Places;
+use crate::engine::publish::{Places, moved_name};
 use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
@@ -22,6 +22,9 @@ use crate::text::{bytes, count, printable_within};
 
 /// The oldest Kubo that publishing is tested with: its `dag/import` and `pin/update` say what is asked of them.
 const TRIED_WITH: (u64, u64) = (0, 40);
+
+/// What is found of a right that the node grants.
+pub const ALLOWED: &str = "allowed";
 
 /// A part of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -240,6 +243,14 @@ impl Engine {
         }
         Ok([node.made, dnslink.made].concat())
     }
+
+    /// What is doubtful about how the secrets of a target are kept, half a sentence each: a variable that is not set here may be
+    /// where this runs by itself.
+    pub fn target_doubts(&self, name: &str, variables: &Variables) -> Result<Vec<String>> {
+        let checks = self.target_secrets(name, variables)?.into_iter();
+        let doubtful = checks.filter(|check| check.outcome != Outcome::Good);
+        Ok(doubtful.map(|check| check.detail.trim_end_matches('.').to_owned()).collect())
+    }
 }
 
 /// Bytes of what a node has to hold, each blob once: a directory says more of itself, since it counts what it links twice
@@ -251,6 +262,8 @@ struct Needs {
     missing: u64,
     /// Anything was published.
     published: bool,
+    /// The IPNS name that was moved to it.
+    moved: Option<String>,
 }
 
 impl Needs {
@@ -258,11 +271,12 @@ impl Needs {
         let reader = engine.catalog.read()?;
         let newest = publications::newest_published(&reader, target.id)?;
         let published = newest.is_some();
-        let Some(root) = state::root(&reader)? else { return Ok(Self { root: 0, missing: 0, published }) };
+        let moved = newest.as_ref().map(|newest| moved_name(&reader, newest.id)).transpose()?.flatten();
+        let Some(root) = state::root(&reader)? else { return Ok(Self { root: 0, missing: 0, published, moved }) };
         let bytes = engine.stored_below(&reader, &root)?.unwrap_or_default();
         // Of a root that is not kept whole any more nothing is known.
         let added = newest.and_then(|newest| engine.diff(&newest.root.cid, &root.cid).ok());
-        Ok(Self { root: bytes, missing: added.map_or(bytes, |differs| differs.added.bytes), published })
+        Ok(Self { root: bytes, missing: added.map_or(bytes, |differs| differs.added.bytes), published, moved })
     }
 }
 
@@ -304,7 +318,7 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
     }
     let mut all = checks.made;
     let reached = all.iter().all(|check| check.what != "reachable" || check.outcome == Outcome::Good);
-    all.extend(try_ipns(target, &*node, reached).await);
+    all.extend(try_ipns(target, &*node, reached, needs.moved.as_deref()).await);
     all
 }
 
@@ -334,7 +348,7 @@ fn version(checks: &mut Checks, agent: &str) {
 async fn rights(checks: &mut Checks, node: &dyn Node, names: bool) {
     for tried in node.try_rights(names).await {
         match tried.outcome {
-            Ok(()) => checks.good(tried.right, "allowed"),
+            Ok(()) => checks.good(tried.right, ALLOWED),
             Err(error) => {
                 let hint = match error.kind() {
                     Kind::Auth => "Allow it: `ipfs config API.Authorizations` lists what each token may do.",
@@ -366,7 +380,7 @@ fn room(checks: &mut Checks, status: &Status, needs: &Needs) {
     }
 }
 
-async fn try_ipns(target: &Target, node: &dyn Node, reached: bool) -> Vec<Check> {
+async fn try_ipns(target: &Target, node: &dyn Node, reached: bool, moved: Option<&str>) -> Vec<Check> {
     let mut checks = Checks::of(Part::Ipns);
     let Some(key) = &target.settings.ipns else { return checks.made };
     if !reached {
@@ -374,11 +388,16 @@ async fn try_ipns(target: &Target, node: &dyn Node, reached: bool) -> Vec<Check>
         return checks.made;
     }
     match node.keys().await {
-        Ok(keys) => match keys.iter().find(|found| found.name == *key) {
+        Ok(keys) => match keys.iter().find(|found| found.name == *key || found.id == *key) {
             Some(found) => {
                 checks.good("key", format!("{key}: {}", printable_within(&found.id, 100)));
                 match node.resolve_name(&found.id).await {
                     Ok(Some(path)) => checks.good("name", printable_within(&path, 200)),
+                    Ok(None) if moved == Some(&found.id) => {
+                        let hint = "It was moved to what was published last; who asks this node where it leads gets no answer.";
+                        let words = "the node can't look it up (no routing?)";
+                        checks.say("name", Outcome::Doubtful, words, Some(hint.to_owned()));
+                    }
                     Ok(None) => checks.good("name", "not published yet"),
                     Err(error) => {
                         let hint = "It is published all the same; the node may be offline.".to_owned();

@@ -286,7 +286,10 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
         Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),
         Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
         Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),
-        Outcome::TargetSaved(name) => (format!("{name} is saved; `t` tries it"), Vec::new()),
+        Outcome::TargetSaved(name, doubts) if doubts.is_empty() => {
+            (format!("{name} is saved; `:target-test` tries it"), Vec::new())
+        }
+        Outcome::TargetSaved(name, doubts) => (format!("{name} is saved, but {}", doubts.join(", and ")), Vec::new()),
         Outcome::Tested(trial) => {
             let failed: Vec<String> = trial
                 .checks

@@ -1,11 +1,12 @@
 //! Targets, older roots and what differs between roots, in words.
 
+use super::super::glyphs::Glyphs;
 use super::super::work;
 use super::{Described, Role, Row, row};
 use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifference};
 use crate::engine::history::ForgetPlan;
 use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan};
-use crate::engine::target::{Outcome, RemoveTargetPlan, Trial};
+use crate::engine::target::{ALLOWED, Check, Outcome, Part, RemoveTargetPlan, Trial};
 use crate::error::Error;
 use crate::text::{bytes, count};
 
@@ -44,6 +45,9 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
             format!("Private upstream, and left out: {names}. `:allow` in the list of repositories lets one in."),
         ));
     }
+    // What a node can't look up has moved, and more is not known.
+    let unseen = plan.targets.iter().any(|target| target.ipns.as_ref().is_some_and(|name| name.unseen));
+    let point = if unseen { "were moved" } else { "point" };
     let can_run = plan.targets.iter().any(|target| !plan.is_done_at(target));
     let nothing = (!can_run).then(|| {
         if !plan.failed.is_empty() {
@@ -52,9 +56,9 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
         } else if plan.targets.is_empty() {
             "There is no target to publish to: `:target-add` sets one up".to_owned()
         } else if let [only] = plan.targets.as_slice() {
-            format!("Nothing to publish: {} has this root, and its names point to it", only.target.name)
+            format!("Nothing to publish: {} has this root, and its names {point} to it", only.target.name)
         } else {
-            "Nothing to publish: every target has this root, and its names point to it".to_owned()
+            format!("Nothing to publish: every target has this root, and its names {point} to it")
         }
     });
     let verb = if plan.rollback { "roll back" } else { "publish" };
@@ -206,19 +210,26 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
     }
 }
 
-/// What was tried of a target.
-pub fn trial(trial: &Trial) -> Vec<Row> {
+/// What was tried of a target: what failed first, then what is worth a look, then the rest. What the node allows is one line.
+pub fn trial(trial: &Trial, glyphs: &Glyphs) -> Vec<Row> {
     let mut rows = Vec::new();
-    for check in &trial.checks {
-        let (part, word) = (check.part.name(), check.outcome.word());
-        let role = match check.outcome {
-            Outcome::Good => Role::Good,
-            Outcome::Doubtful => Role::Warning,
-            Outcome::Failed => Role::Danger,
-            Outcome::Skipped => Role::Dim,
-        };
-        rows.push(row(role, format!("{word}: {part}, {}: {}", check.what, check.detail)));
-        rows.extend(check.hints.iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
+    let allowed = |check: &&Check| check.outcome == Outcome::Good && check.detail == ALLOWED;
+    for (outcome, role, sign) in [
+        (Outcome::Failed, Role::Danger, glyphs.failed),
+        (Outcome::Doubtful, Role::Warning, glyphs.stale),
+        (Outcome::Good, Role::Good, glyphs.done),
+        (Outcome::Skipped, Role::Dim, glyphs.dot),
+    ] {
+        for check in trial.checks.iter().filter(|check| check.outcome == outcome && !allowed(check)) {
+            let part = if check.part == Part::Node { String::new() } else { format!("{}, ", check.part.name()) };
+            rows.push(row(role, format!("{sign} {part}{}: {}", check.what, check.detail)));
+            let hint = |hint: &String| hint.replace("`roadstead target set`", "`:target-edit`");
+            rows.extend(check.hints.iter().map(|text| row(Role::Dim, format!("  {}", hint(text)))));
+        }
+        let rights: Vec<&str> = trial.checks.iter().filter(allowed).map(|check| check.what.as_str()).collect();
+        if outcome == Outcome::Good && !rights.is_empty() {
+            rows.push(row(role, format!("{sign} allowed: {}", rights.join(", "))));
+        }
     }
     rows
 }

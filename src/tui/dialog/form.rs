@@ -2,9 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
-use crate::engine::target::{Clear, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name};
+use crate::engine::target::{
+    Clear, LONGEST_TTL, MOST_KEPT, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name,
+};
 use crate::error::{Error, Kind};
 
 /// Where a node's RPC mostly is.
@@ -220,6 +223,21 @@ impl Form {
         Choice::Stay
     }
 
+    /// What it says could not be saved: the field that the reason is about gets the cursor.
+    pub fn refuse(&mut self, problem: &Problem) {
+        let named = |field: &Field| {
+            let text = field.text.value().trim().trim_start_matches('~');
+            !text.is_empty() && problem.message.contains(text)
+        };
+        let files = [Setting::AuthFile, Setting::KeyFile, Setting::TokenFile];
+        let place = self.fields.iter().position(|field| files.contains(&field.setting) && named(field));
+        let place = place.or_else(|| self.fields.iter().position(named));
+        self.focus = place.unwrap_or(self.focus);
+        if let Some(field) = self.fields.get(self.focus) {
+            self.mistake = Some(Mistake { setting: field.setting, text: problem.text().replace('\n', ". ") });
+        }
+    }
+
     /// Text was pasted into the field with the cursor.
     pub fn paste(&mut self, text: &str) {
         if let Some(field) = self.fields.get_mut(self.focus) {
@@ -262,9 +280,14 @@ impl Form {
     fn change(&self) -> Result<TargetChange, Mistake> {
         let text = |setting| Some(self.text(setting)).filter(|text| !text.is_empty() && self.shows(setting));
         let owned = |setting| text(setting).map(str::to_owned);
-        let number = |setting| {
+        let number = |setting, most: u32, of: &str| {
             let read = text(setting).map(str::parse::<u32>).transpose();
-            read.map_err(|_| Mistake { setting, text: "It is no whole number.".to_owned() })
+            let words = || format!("It is a whole number from 1 to {most}, of {of}.");
+            match read {
+                Ok(Some(0)) | Err(_) => Err(Mistake { setting, text: words() }),
+                Ok(Some(number)) if number > most => Err(Mistake { setting, text: words() }),
+                Ok(read) => Ok(read),
+            }
         };
         if text(Setting::AuthFile).is_some() && text(Setting::AuthVariable).is_some() {
             let text = "Name the file or the variable, not both.".to_owned();
@@ -286,7 +309,7 @@ impl Form {
         Ok(TargetChange {
             kubo: Some(owned(Setting::Kubo).unwrap_or_else(|| NODE.to_owned())),
             authorisation,
-            keep: number(Setting::Keep)?,
+            keep: number(Setting::Keep, MOST_KEPT, "published roots")?,
             ipns: owned(Setting::Ipns),
             domain: owned(Setting::Domain),
             zone,
@@ -295,7 +318,7 @@ impl Form {
             algorithm: owned(Setting::Algorithm),
             key_secret: text(Setting::KeyFile).map(Into::into),
             token: text(Setting::TokenFile).map(Into::into),
-            ttl: number(Setting::Ttl)?,
+            ttl: number(Setting::Ttl, LONGEST_TTL, "seconds")?,
             gateways,
             clear: clear.into_iter().filter_map(|(empty, clear)| empty.then_some(clear)).collect(),
         })

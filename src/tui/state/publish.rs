@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::command::Command;
+use super::super::dialog::form::Form;
 use super::super::problem::Problem;
 use super::super::question::Question;
+use super::super::work::JobId;
 use crate::engine::diff::Difference;
 use crate::engine::history::PublicationView;
 use crate::engine::target::{Sight, TargetView};
 
 /// How often targets are looked at while the view is open.
 const AGAIN: Duration = Duration::from_secs(30);
+/// How soon a target is looked at again that was seen with another root than it has.
+const SOON: Duration = Duration::from_secs(2);
 /// How many publications are shown.
 const REMEMBERED: usize = 500;
 
@@ -53,6 +57,10 @@ pub struct Publish {
     looking: BTreeMap<String, Duration>,
     /// Everything that is known from outside is out of date.
     changed: bool,
+    /// What is being saved, and by which job: in case that fails, it is shown again.
+    saving: Option<(JobId, Box<Form>)>,
+    /// The target that the cursor goes to as soon as it is there.
+    wanted: Option<String>,
 }
 
 impl Publish {
@@ -64,6 +72,22 @@ impl Publish {
     /// Something was published, or a target changed: they look different now.
     pub fn look_again(&mut self) {
         self.changed = true;
+    }
+
+    /// This form is being saved by a job. The cursor goes to its target.
+    pub fn begin_saving(&mut self, job: JobId, form: Box<Form>, target: &str) {
+        self.saving = Some((job, form));
+        self.wanted = Some(target.to_owned());
+    }
+
+    /// A job ended: the form that it saved, if it did, or should have.
+    pub fn end_saving(&mut self, job: JobId) -> Option<Box<Form>> {
+        self.saving.take_if(|(saving, _)| *saving == job).map(|(_, form)| form)
+    }
+
+    /// What was to be saved is not.
+    pub fn give_up_saving(&mut self) {
+        self.wanted = None;
     }
 
     /// The row under the cursor.
@@ -81,7 +105,7 @@ impl Publish {
             // Nothing is filtered or marked here, and images are added elsewhere.
             Command::Filter | Command::Mark | Command::Add | Command::Undo | Command::Copy | Command::Cancel => false,
             Command::TargetEdit | Command::TargetTest => of_target,
-            Command::Rollback => matches!(self.current(), Some(Row::Publication(_))),
+            Command::Rollback => matches!(self.current(), Some(Row::Publication(on)) if !on.same_root),
             _ => true,
         }
     }
@@ -107,7 +131,11 @@ impl Publish {
             }
             None => None,
         };
-        self.cursor = place.unwrap_or(self.cursor);
+        let wanted = self.wanted.as_ref().and_then(|name| targets.iter().position(|target| target.name == *name));
+        if wanted.is_some() {
+            self.wanted = None;
+        }
+        self.cursor = wanted.or(place).unwrap_or(self.cursor);
         (self.targets, self.history, self.known) = (targets, history, true);
         let names: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
         self.sights.retain(|name, _| names.contains(&name.as_str()));
@@ -136,7 +164,14 @@ impl Publish {
             // Its answer has got lost.
             return now.saturating_sub(*since) > AGAIN * 2;
         }
-        self.changed || self.sights.get(target).is_none_or(|(at, _)| now.saturating_sub(*at) >= AGAIN)
+        let root = self.targets.iter().find(|known| known.name == target).and_then(|known| known.root.as_ref());
+        self.changed
+            || self.sights.get(target).is_none_or(|(at, sight)| {
+                let age = now.saturating_sub(*at);
+                // Somebody has published there since.
+                let other = sight.as_ref().is_ok_and(|sight| sight.root.as_ref() != root);
+                age >= AGAIN || (other && age >= SOON)
+            })
     }
 
     fn rows(&self) -> usize {

@@ -13,6 +13,8 @@ pub struct Stats {
     asked: bool,
     /// How far it is scrolled.
     pub scroll: u16,
+    /// How far it can be.
+    end: u16,
     /// Rows on the screen.
     pub height: u16,
 }
@@ -23,13 +25,10 @@ impl Stats {
         self.asked = false;
     }
 
-    /// Rows of everything, below each other: figures, chart, lists and their heads.
-    fn rows(&self) -> u16 {
-        let Some(insight) = &self.insight else { return 0 };
-        let lists =
-            [insight.largest.len(), insight.statistics.repositories.len(), insight.statistics.most_shared.len()];
-        let rows = 24 + lists.iter().map(|rows| (*rows).max(1)).sum::<usize>();
-        u16::try_from(rows).unwrap_or(u16::MAX)
+    /// So many rows of it are below what fits.
+    pub fn set_end(&mut self, end: u16) {
+        self.end = end;
+        self.scroll = self.scroll.min(end);
     }
 
     /// What it wants to know.
@@ -47,13 +46,15 @@ impl Stats {
         self.scroll = match command {
             Command::Up => self.scroll.saturating_sub(1),
             Command::Down => self.scroll.saturating_add(1),
-            Command::PageUp | Command::HalfUp => self.scroll.saturating_sub(10),
-            Command::PageDown | Command::HalfDown => self.scroll.saturating_add(10),
+            Command::PageUp => self.scroll.saturating_sub(self.height.max(1)),
+            Command::PageDown => self.scroll.saturating_add(self.height.max(1)),
+            Command::HalfUp => self.scroll.saturating_sub((self.height / 2).max(1)),
+            Command::HalfDown => self.scroll.saturating_add((self.height / 2).max(1)),
             Command::First => 0,
             Command::Last => u16::MAX,
             _ => return false,
         }
-        .min(self.rows().saturating_sub(self.height));
+        .min(self.end);
         true
     }
 }

@@ -9,5 +9,6 @@ mod pointing;
 mod publication;
 mod random;
 mod story;
+mod targets;
 mod watching;
 mod world;

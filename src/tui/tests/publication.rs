@@ -22,13 +22,13 @@ use crate::engine::publish::plan::{
     ChangeKind, FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, PublishRequest,
     RepositoryChange, Step, TagChange, TargetOutcome,
 };
-use crate::engine::target::{Sight, TargetView};
+use crate::engine::target::{Leads, Sight, TargetView};
 use crate::error::{Error, Kind};
 use crate::naming::{Atomicity, TxtSet};
 use crate::node::Status;
 
 /// A root: what the number says.
-fn root(number: u8) -> Cid {
+pub(super) fn root(number: u8) -> Cid {
     Cid::new_v1(0x70, Multihash::wrap(0x12, &[number.wrapping_mul(37); 32]).unwrap())
 }
 
@@ -51,7 +51,7 @@ fn settings(kubo: &str, domain: Option<&str>, ipns: Option<&str>) -> TargetSetti
     }
 }
 
-fn target(name: &str, kubo: &str, domain: Option<&str>, published: Option<u8>, now: u8) -> TargetView {
+pub(super) fn target(name: &str, kubo: &str, domain: Option<&str>, published: Option<u8>, now: u8) -> TargetView {
     TargetView {
         name: name.to_owned(),
         settings: settings(kubo, domain, domain.map(|_| "self")),
@@ -64,7 +64,7 @@ fn target(name: &str, kubo: &str, domain: Option<&str>, published: Option<u8>, n
     }
 }
 
-fn publication(number: u8, target: &str, summary: &str) -> PublicationView {
+pub(super) fn publication(number: u8, target: &str, summary: &str) -> PublicationView {
     PublicationView {
         id: number.into(),
         target: target.to_owned(),
@@ -74,6 +74,7 @@ fn publication(number: u8, target: &str, summary: &str) -> PublicationView {
         verb: "publish".to_owned(),
         state: State::Published,
         current: false,
+        same_root: false,
         begun: format!("2026-11-{:02}T09:29:48Z", 10 + number),
         ended: Some(format!("2026-11-{:02}T09:30:00Z", 10 + number)),
         blocks: 1200 * u64::from(number),
@@ -85,10 +86,11 @@ fn publication(number: u8, target: &str, summary: &str) -> PublicationView {
     }
 }
 
-fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
+pub(super) fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
     let link = |number: u8| format!("/ipfs/{}", root(number));
     Sight {
         target: target.name.clone(),
+        root: target.root.clone(),
         node: Ok(Status {
             agent: "kubo/0.43.1/".to_owned(),
             peer_id: "12D3KooWDPAk1ry7XoNLm6N8fJP8ACyhZzaRtmBUX6e4DsWW4mAV".to_owned(),
@@ -103,14 +105,21 @@ fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
                 None => TxtSet { values: Vec::new(), ttl: None },
             })
         }),
-        ipns: target.settings.ipns.as_ref().map(|_| Ok(seen.map(link))),
+        ipns: target.settings.ipns.as_ref().map(|_| Ok(seen.map_or(Leads::Nowhere, |number| Leads::To(link(number))))),
     }
 }
 
 fn lost(target: &TargetView) -> Sight {
     let error = Error::new(Kind::Node, "ask the node: can't reach 127.0.0.1:5002: connection refused")
         .hint("Start it with `ipfs daemon`, or change the target's URL.");
-    Sight { target: target.name.clone(), node: Err(error), pinned: None, record: None, ipns: None }
+    Sight {
+        target: target.name.clone(),
+        root: target.root.clone(),
+        node: Err(error),
+        pinned: None,
+        record: None,
+        ipns: None,
+    }
 }
 
 /// What the catalog's root is in the pictures: the one that `world` says, or a target's.
@@ -161,7 +170,7 @@ fn difference(before: u8, after: u8) -> Difference {
 }
 
 /// The view with these targets, each as it looks from outside, and this history; the catalog stands for this root.
-fn view(
+pub(super) fn view(
     size: (u16, u16),
     glyphs: &Glyphs,
     now: u8,
@@ -191,11 +200,11 @@ fn at_every_size(name: &str, make: impl Fn((u16, u16), &Glyphs) -> App) {
     }
 }
 
-fn home(published: Option<u8>, now: u8) -> TargetView {
+pub(super) fn home(published: Option<u8>, now: u8) -> TargetView {
     target("home", "http://127.0.0.1:5001", Some("registry.example.org"), published, now)
 }
 
-fn history(current: u8) -> Vec<PublicationView> {
+pub(super) fn history(current: u8) -> Vec<PublicationView> {
     let mut all = vec![
         publication(5, "home", "1 repository changed, 1 added"),
         publication(4, "home", "2 repositories changed"),
@@ -205,7 +214,7 @@ fn history(current: u8) -> Vec<PublicationView> {
     ];
     all.retain(|publication| publication.id <= i64::from(current));
     if let Some(newest) = all.first_mut() {
-        newest.current = true;
+        (newest.current, newest.same_root) = (true, true);
     }
     for old in all.iter_mut().skip(3) {
         old.pinned = false;
@@ -230,7 +239,8 @@ fn two(size: (u16, u16), glyphs: &Glyphs) -> App {
     let (home, away) = (home(Some(4), 5), target("office", "http://127.0.0.1:5002", None, Some(3), 5));
     let (seen, gone) = (sight(&home, Some(4)), lost(&away));
     let mut all = history(4);
-    let office = PublicationView { current: true, ..publication(3, "office", "12 repositories added") };
+    let office =
+        PublicationView { current: true, same_root: true, ..publication(3, "office", "12 repositories added") };
     all.insert(2, office);
     let failed = PublicationView {
         state: State::Failed,
@@ -326,6 +336,7 @@ fn planned(view: &TargetView, id: i64, former: Option<u8>, after: u8) -> Planned
             name: "k51qzi5uqu5dgpd".to_owned(),
             before: former.map(link),
             after: link(after),
+            unseen: false,
         }),
         notes: Vec::new(),
         found: None,

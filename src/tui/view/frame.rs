@@ -128,7 +128,7 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     if let Some(overview) = &app.overview {
         let figures = &overview.figures;
-        let saved = (figures.saved() * 100).checked_div(figures.logical).unwrap_or(0);
+        let saved = figures.percent().map_or(0, |(_, saved)| saved);
         let dot = app.look.glyphs.dot;
         let full = format!(
             "{} {dot} {} {} {} stored ({saved} % saved) ",

@@ -11,6 +11,7 @@ mod found;
 mod images;
 mod jobs;
 mod log;
+mod more;
 mod publish;
 mod side;
 mod stats;
@@ -30,7 +31,8 @@ pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use dialogs::reach as dialog_reach;
 pub(super) use jobs::end as jobs_end;
 pub(super) use publish::key;
-pub(super) use target::rows as target_rows;
+pub(super) use stats::end as stats_end;
+pub(super) use target::{is_whole as target_is_whole, rows as target_rows};
 
 /// How far the dialog in which images are added can be scrolled, as it is drawn.
 pub(super) fn add_end(app: &App, filled: &Add) -> u16 {

@@ -4,19 +4,20 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Block, Paragraph};
 
 use super::super::app::App;
 use super::super::cells::{age, cut, width};
 use super::super::command::Command;
 use super::frame::pane;
+use super::more;
 use super::table::{self, Column};
 use super::target;
 use crate::catalog::publications::State;
 use crate::engine::history::PublicationView;
 use crate::engine::job::StepState;
 use crate::engine::publish::plan::Step;
-use crate::engine::target::TargetView;
+use crate::engine::target::{Leads, TargetView};
 use crate::text::count;
 
 /// Rows of the history that stay in sight, whatever there is to say of a target.
@@ -92,6 +93,10 @@ pub(super) fn steps<'a>(app: &'a App, target: &str) -> Option<(Steps<'a>, Option
 /// A name of a target that does not lead to what was published there.
 fn differing(app: &App, target: &TargetView) -> Option<&'static str> {
     let (_, Ok(sight)) = app.publish.sights.get(&target.name)? else { return None };
+    if sight.root != target.root {
+        // It was looked at before this was published.
+        return None;
+    }
     let link = format!("/ipfs/{}", target.root.as_ref()?);
     if let Some(Ok(set)) = &sight.record
         && !set.values.iter().any(|value| value.strip_prefix("dnslink=") == Some(&link))
@@ -99,7 +104,8 @@ fn differing(app: &App, target: &TargetView) -> Option<&'static str> {
         return Some("record differs");
     }
     match &sight.ipns {
-        Some(Ok(path)) if path.as_ref() != Some(&link) => Some("IPNS differs"),
+        Some(Ok(Leads::Nowhere)) => Some("IPNS leads nowhere"),
+        Some(Ok(Leads::To(path))) if *path != link => Some("IPNS differs"),
         _ if sight.pinned == Some(false) => Some("not pinned"),
         _ => None,
     }
@@ -171,13 +177,23 @@ fn widest<'a>(texts: impl Iterator<Item = &'a String>, least: u16, most: u16) ->
     texts.filter_map(|text| u16::try_from(width(text)).ok()).max().unwrap_or(0).clamp(least, most)
 }
 
+/// The frame of a list of which so many rows fit, and the first of those that are shown.
+fn listed(app: &App, title: &str, all: usize, rows: usize, cursor: usize) -> (Block<'static>, usize) {
+    let theme = &app.look.theme;
+    let top = cursor.saturating_sub(rows - 1);
+    let shown = all.saturating_sub(top).min(rows);
+    let title = Line::from(vec![
+        Span::styled(title.to_owned(), theme.title),
+        Span::styled(format!("{} ", more::count(all, shown)), theme.dim),
+    ]);
+    (more::more(app, pane(&app.look, title), top, all - top - shown), top)
+}
+
 fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, state) = (&app.look, &app.publish);
-    let title = Line::from(vec![
-        Span::styled(" Targets ", look.theme.title),
-        Span::styled(format!("{} ", state.targets.len()), look.theme.dim),
-    ]);
-    let block = pane(look, title);
+    let rows = usize::from(area.height).saturating_sub(3).max(1);
+    let cursor = state.cursor.min(state.targets.len().saturating_sub(1));
+    let (block, top) = listed(app, " Targets ", state.targets.len(), rows, cursor);
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if state.targets.is_empty() {
@@ -189,17 +205,20 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), inside);
         return;
     }
-    let height = usize::from(inside.height).saturating_sub(1).max(1);
-    let cursor = state.cursor.min(state.targets.len().saturating_sub(1));
-    let top = cursor.saturating_sub(height - 1);
-    let shown = || state.targets.iter().enumerate().skip(top).take(height);
+    let shown = || state.targets.iter().enumerate().skip(top).take(rows);
     let (nodes, states): (Vec<_>, Vec<_>) =
         shown().map(|(_, target)| (node_of(app, target), state_of(app, target))).unzip();
+    let node = widest(nodes.iter().map(|(text, _)| text), 8, 14);
+    let state_columns = widest(states.iter().map(|(text, _)| text), 9, 20);
+    // What the others leave, unless the names of domains and keys need it.
+    let needed: Vec<String> = shown().map(|(_, target)| names(app, target, usize::MAX)).collect();
+    let others = node + state_columns + widest(needed.iter(), 8, 30) + 14;
+    let most = inside.width.saturating_sub(others).clamp(16, 64);
     let columns = [
-        Column::new("TARGET", widest(shown().map(|(_, target)| &target.name), 6, 16)),
-        Column::new("NODE", widest(nodes.iter().map(|(text, _)| text), 8, 14)),
+        Column::new("TARGET", widest(shown().map(|(_, target)| &target.name), 6, most)),
+        Column::new("NODE", node),
         Column::new("NAMES", 0),
-        Column::new("STATE", widest(states.iter().map(|(text, _)| text), 9, 18)),
+        Column::new("STATE", state_columns),
         Column::new("AGE", 7).right().from(54),
     ];
     let fitting = table::fit(&columns, inside);
@@ -228,6 +247,7 @@ fn publication_state(app: &App, publication: &PublicationView) -> (String, Style
         State::Failed => (format!("{} failed", glyphs.failed), theme.danger),
         State::Superseded => (format!("{} superseded", glyphs.dot), theme.dim),
         State::Published if publication.current => (format!("{} current", glyphs.done), theme.good),
+        State::Published if publication.same_root => (format!("{} the same root", glyphs.dot), theme.good),
         State::Published if publication.pinned => (format!("{} pinned", glyphs.dot), theme.text),
         State::Published if publication.kept => (format!("{} kept", glyphs.dot), theme.text),
         State::Published => (format!("{} not kept", glyphs.dot), theme.dim),
@@ -236,11 +256,9 @@ fn publication_state(app: &App, publication: &PublicationView) -> (String, Style
 
 fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, state) = (&app.look, &app.publish);
-    let title = Line::from(vec![
-        Span::styled(" History ", look.theme.title),
-        Span::styled(format!("{} ", state.history.len()), look.theme.dim),
-    ]);
-    let block = pane(look, title);
+    let rows = usize::from(area.height).saturating_sub(3).max(1);
+    let cursor = state.cursor.checked_sub(state.targets.len());
+    let (block, top) = listed(app, " History ", state.history.len(), rows, cursor.unwrap_or(0));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if state.history.is_empty() {
@@ -252,10 +270,7 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim)), inside);
         return;
     }
-    let height = usize::from(inside.height).saturating_sub(1).max(1);
-    let cursor = state.cursor.checked_sub(state.targets.len());
-    let top = cursor.unwrap_or(0).saturating_sub(height - 1);
-    let shown = || state.history.iter().enumerate().skip(top).take(height);
+    let shown = || state.history.iter().enumerate().skip(top).take(rows);
     let name = |publication: &PublicationView| {
         if publication.target_removed { format!("({})", publication.target) } else { publication.target.clone() }
     };
@@ -263,10 +278,10 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
         shown().map(|(_, publication)| (name(publication), publication_state(app, publication))).unzip();
     let columns = [
         Column::new("AGE", 6).right(),
-        Column::new("TARGET", widest(names.iter(), 6, 16)),
+        Column::new("TARGET", widest(names.iter(), 6, if inside.width >= 90 { 30 } else { 16 })),
         Column::new("CHANGES", 0),
         Column::new("ROOT", 16).from(74),
-        Column::new("STATE", widest(states.iter().map(|(text, _)| text), 9, 14)),
+        Column::new("STATE", widest(states.iter().map(|(text, _)| text), 9, 15)),
     ];
     let fitting = table::fit(&columns, inside);
     let room = fitting.iter().find(|(place, _)| *place == 2).map_or(0, |(_, column)| usize::from(column.width));

@@ -8,14 +8,18 @@ use ratatui::widgets::Paragraph;
 use super::super::app::{App, Look};
 use super::super::cells::{cut, cut_middle, left, right};
 use super::frame::pane;
+use super::more::more;
+use crate::catalog::statistics::Figures;
 use crate::engine::browse::Insight;
 use crate::engine::view::RepositoryRow;
 use crate::text::{bytes, count};
 
 /// Columns of the bars.
 const BAR: usize = 30;
-/// Rows of the chart.
-const CHART: usize = 5;
+/// Rows of the chart at least, and at most.
+const CHART: (usize, usize) = (5, 24);
+/// Columns of a root in the chart at most.
+const BROAD: usize = 12;
 /// Heights of a column of the chart, from nothing to full.
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
@@ -23,41 +27,67 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, theme) = (&app.look, &app.look.theme);
     let block = pane(look, Line::styled(" Stats ", theme.title));
     let inside = block.inner(area);
-    frame.render_widget(block, area);
-    let Some(insight) = &app.stats.insight else {
+    if app.stats.insight.is_none() {
+        frame.render_widget(block, area);
         frame.render_widget(Paragraph::new(Line::styled("  counting ...", theme.dim)), inside);
         return;
-    };
-    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
-    if app.beside() {
-        let half = text.width / 2;
-        let first = Rect { width: half.saturating_sub(2), ..text };
-        let second = Rect { x: text.x + half, width: text.width - half, ..text };
-        let columns = usize::from(first.width);
-        let mut lines = figures(insight, look, columns);
-        lines.extend(growth(app, insight, columns));
-        lines.extend(rest(app, columns));
-        scrolled(app, frame, first, lines);
-        let columns = usize::from(second.width);
-        let mut lines = repositories(insight, look, columns);
-        lines.extend(shared(insight, look, columns));
-        // The first heading is level with what is beside it.
-        lines.remove(0);
-        scrolled(app, frame, second, lines);
-        return;
     }
-    let columns = usize::from(text.width);
-    let mut lines = figures(insight, look, columns);
-    lines.extend(growth(app, insight, columns));
-    lines.extend(repositories(insight, look, columns));
-    lines.extend(shared(insight, look, columns));
-    lines.extend(rest(app, columns));
-    scrolled(app, frame, text, lines);
+    let parts = parts(app, inside);
+    let below = end_of(&parts);
+    let scroll = app.stats.scroll.min(below);
+    let block = more(app, block, scroll.into(), usize::from(below - scroll));
+    frame.render_widget(block, area);
+    for (place, lines) in parts {
+        let end = beyond(place, &lines);
+        frame.render_widget(Paragraph::new(lines).scroll((scroll.min(end), 0)), place);
+    }
 }
 
-fn scrolled(app: &App, frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
-    let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(area.height);
-    frame.render_widget(Paragraph::new(lines).scroll((app.stats.scroll.min(end), 0)), area);
+/// How far it can be scrolled.
+pub(in crate::tui) fn end(app: &App) -> u16 {
+    let body = super::frame::Parts::of(app).body;
+    let inside = Rect { height: body.height.saturating_sub(2), width: body.width.saturating_sub(2), ..body };
+    end_of(&parts(app, inside))
+}
+
+fn end_of(parts: &[(Rect, Vec<Line<'_>>)]) -> u16 {
+    parts.iter().map(|(place, lines)| beyond(*place, lines)).max().unwrap_or(0)
+}
+
+/// Lines that do not fit.
+fn beyond(place: Rect, lines: &[Line<'_>]) -> u16 {
+    u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(place.height)
+}
+
+/// What is shown where: all of it in a column, or in two of them.
+fn parts(app: &App, inside: Rect) -> Vec<(Rect, Vec<Line<'static>>)> {
+    let look = &app.look;
+    let Some(insight) = &app.stats.insight else { return Vec::new() };
+    let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    if !app.beside() {
+        let columns = usize::from(text.width);
+        let mut lines = figures(insight, look, columns);
+        lines.extend(growth(app, insight, columns, CHART.0));
+        lines.extend(repositories(insight, look, columns));
+        lines.extend(shared(insight, look, columns));
+        lines.extend(rest(app, columns));
+        return vec![(text, lines)];
+    }
+    let half = text.width / 2;
+    let first = Rect { width: half.saturating_sub(2), ..text };
+    let second = Rect { x: text.x + half, width: text.width - half, ..text };
+    let columns = usize::from(first.width);
+    let (mut left, rest) = (figures(insight, look, columns), rest(app, columns));
+    // The chart takes the room that is left, and not more than is good for it: three lines are said around it.
+    let room = usize::from(first.height).saturating_sub(left.len() + rest.len() + 3);
+    left.extend(growth(app, insight, columns, room.clamp(CHART.0, CHART.1)));
+    left.extend(rest);
+    let columns = usize::from(second.width);
+    let mut right = repositories(insight, look, columns);
+    right.extend(shared(insight, look, columns));
+    // The first heading is level with what is beside it.
+    right.remove(0);
+    vec![(first, left), (second, right)]
 }
 
 fn bar(value: u64, of: u64, look: &Look) -> String {
@@ -68,12 +98,15 @@ fn bar(value: u64, of: u64, look: &Look) -> String {
 fn figures(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
     let (statistics, theme) = (&insight.statistics, &look.theme);
     let mut lines = Vec::new();
+    let all = Figures { logical: statistics.logical, stored: statistics.stored, unique: statistics.stored };
+    let percent = all.percent();
     for (label, value) in [("logical", statistics.logical), ("stored", statistics.stored), ("saved", statistics.saved)]
     {
-        let percent = match statistics.logical {
-            0 => String::new(),
-            all => format!(" {} %", u128::from(value) * 100 / u128::from(all)),
-        };
+        let percent = percent.map_or_else(String::new, |(stored, saved)| match label {
+            "logical" => " 100 %".to_owned(),
+            "stored" => format!(" {stored} %"),
+            _ => format!(" {saved} %"),
+        });
         lines.push(Line::from(vec![
             Span::styled(left(label, 8, &look.glyphs), theme.dim),
             Span::raw(format!("{} ", right(&bytes(value), 9, &look.glyphs))),
@@ -101,7 +134,7 @@ fn headed(title: &str, look: &Look) -> Vec<Line<'static>> {
 }
 
 /// What was published, a column each, the newest at the right.
-fn growth(app: &App, insight: &Insight, columns: usize) -> Vec<Line<'static>> {
+fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line<'static>> {
     let (look, theme) = (&app.look, &app.look.theme);
     let mut lines = headed("Growth by published root", look);
     let wide = columns.saturating_sub(10).clamp(1, 100);
@@ -111,12 +144,12 @@ fn growth(app: &App, insight: &Insight, columns: usize) -> Vec<Line<'static>> {
         return lines;
     };
     // Few publications get broad columns.
-    let broad = (wide / shown.len()).clamp(1, 4);
+    let broad = (wide / shown.len()).clamp(1, BROAD);
     let most = shown.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1);
-    for row in (0..CHART).rev() {
+    for row in (0..rows).rev() {
         let mut text = String::new();
         for (_, size) in shown {
-            let eighths = (u128::from(*size) * (CHART * 8) as u128).div_ceil(u128::from(most)) as usize;
+            let eighths = (u128::from(*size) * (rows * 8) as u128).div_ceil(u128::from(most)) as usize;
             let here = eighths.saturating_sub(row * 8).min(8);
             let cell = match (look.glyphs.boxes, here) {
                 (true, here) => EIGHTHS[here],
@@ -126,7 +159,7 @@ fn growth(app: &App, insight: &Insight, columns: usize) -> Vec<Line<'static>> {
             };
             text.push_str(&cell.repeat(broad));
         }
-        let label = if row == CHART - 1 { bytes(most) } else { String::new() };
+        let label = if row == rows - 1 { bytes(most) } else { String::new() };
         lines.push(Line::from(vec![
             Span::styled(format!("{} ", right(&label, 9, &look.glyphs)), theme.dim),
             Span::styled(text, theme.accent),

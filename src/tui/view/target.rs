@@ -13,9 +13,10 @@ use super::super::state::publish::Row;
 use super::dialogs::style;
 use super::frame::pane;
 use super::publish::{key, since, steps};
+use crate::catalog::publications::State;
 use crate::engine::history::PublicationView;
 use crate::engine::job::StepState;
-use crate::engine::target::{Sight, TargetView};
+use crate::engine::target::{Leads, Sight, TargetView};
 use crate::naming::TxtSet;
 use crate::text::{bytes, count};
 
@@ -80,6 +81,21 @@ fn lines(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
         all.push(Line::styled(words, look.theme.dim));
     }
     all
+}
+
+/// Whether all of it is in sight beside the lists.
+pub(in crate::tui) fn is_whole(app: &App) -> bool {
+    let body = super::frame::Parts::of(app).body;
+    app.beside() && height(app, body.width - body.width / 2) <= body.height
+}
+
+/// What to do, in words for this place: where the command line changes a target, a key does here.
+fn here(app: &App, hint: &str) -> String {
+    let edit = format!("`{}`", key(app, Command::TargetEdit));
+    match hint.split_once("`roadstead target set NAME") {
+        Some((before, rest)) => format!("{before}{edit}{}", rest.split_once('`').map_or("", |(_, after)| after)),
+        None => hint.replace("`roadstead target set`", &edit),
+    }
 }
 
 /// A row in lines: a fact's value goes on under itself.
@@ -158,7 +174,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
     match &sight.node {
         Err(error) => {
             rows.push(fact(Role::Danger, "node", error.to_string()));
-            rows.extend(error.hints().iter().map(|hint| under(Role::Dim, hint)));
+            rows.extend(error.hints().iter().map(|hint| under(Role::Dim, here(app, hint))));
         }
         Ok(status) => {
             let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
@@ -180,6 +196,8 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
     }
     if let Some(dnslink) = &target.settings.dnslink {
         let (role, words) = match &sight.record {
+            // It was looked at before the newest root was published.
+            _ if sight.root != target.root => asking(),
             Some(Ok(set)) => record(app, target, set),
             Some(Err(error)) => (Role::Warning, format!("can't be looked up: {error}")),
             None => (Role::Dim, "is not known".to_owned()),
@@ -188,12 +206,21 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
     }
     if let Some(key) = &target.settings.ipns {
         let (role, words) = match &sight.ipns {
-            Some(Ok(path)) => leads(app, target, path.as_deref()),
+            Some(_) if sight.root != target.root => asking(),
+            Some(Ok(Leads::To(path))) => leads(app, target, Some(path)),
+            Some(Ok(Leads::Nowhere)) => leads(app, target, None),
+            Some(Ok(Leads::Unseen)) => {
+                (Role::Text, "was moved to this root; the node can't look it up (no routing?)".to_owned())
+            }
             Some(Err(error)) => (Role::Warning, format!("can't be resolved: {error}")),
             None => (Role::Dim, "is not known while the node is lost".to_owned()),
         };
         rows.push(fact(role, "IPNS", format!("{key} {words}")));
     }
+}
+
+fn asking() -> (Role, String) {
+    (Role::Dim, "is being looked up ...".to_owned())
 }
 
 /// The steps of a publication that goes on.
@@ -290,6 +317,9 @@ fn of_publication(app: &App, publication: &PublicationView) -> Page {
     let back = key(app, Command::Rollback);
     let (role, words) = match (publication.current, publication.pinned, publication.kept) {
         (true, ..) => (Role::Good, "it is what the target gives out".to_owned()),
+        _ if publication.state == State::Published && publication.same_root => {
+            (Role::Good, "the target gives out the same root again".to_owned())
+        }
         (false, true, true) => {
             (Role::Text, format!("pinned there and kept here: {back} goes back to it and sends nothing"))
         }

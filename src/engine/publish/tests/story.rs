@@ -1,8 +1,38 @@
 //! What publishing does when nothing goes wrong.
 
+use async_trait::async_trait;
+
 use super::super::plan::ChangeKind;
+use super::fake_node::Answer;
 use super::*;
+use crate::catalog::publications;
+use crate::engine::target::{Leads, World};
 use crate::engine::tests::{image, index};
+use crate::naming::TxtSet;
+
+/// A world without records and gateways.
+#[derive(Debug)]
+struct Nobody;
+
+#[async_trait]
+impl World for Nobody {
+    async fn txt(&self, _: &str) -> Result<TxtSet> {
+        Ok(TxtSet { values: Vec::new(), ttl: None })
+    }
+
+    async fn gateway(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What is written down of a step of what was published last.
+fn noted(yard: &Yard, step: &str) -> Option<String> {
+    let reader = yard.engine.catalog.read().unwrap();
+    let target = targets::by_name(&reader, "home").unwrap().unwrap();
+    let newest = publications::newest_published(&reader, target.id).unwrap()?;
+    let steps = publications::steps(&reader, newest.id).unwrap();
+    steps.into_iter().find(|done| done.step == step).map(|done| done.detail)
+}
 
 #[tokio::test]
 async fn a_root_is_published_moved_on_and_rolled_back() {
@@ -121,4 +151,64 @@ async fn what_another_registry_put_there_is_not_sent_again() {
     let twice = state.imported[sent..].iter().filter(|cid| state.imported[..sent].contains(cid)).count();
     assert_eq!(twice, 0);
     assert_eq!(state.pins.len(), 2);
+}
+
+/// A node without routing publishes its name, and can't say where it leads: plan and sight say the same of it.
+#[tokio::test]
+async fn a_name_that_its_node_cant_look_up_has_moved_all_the_same() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, _) = quay.add(&yard.engine, "home", 2);
+    node.intercept(|call, state| {
+        if call == "resolve_name" {
+            state.names.clear();
+        }
+        Answer::Go
+    });
+    let leads = async || {
+        let sight = yard.engine.look_at_target("home", &quay, &Nobody).await.unwrap();
+        (sight.root, sight.ipns.unwrap().unwrap())
+    };
+    assert_eq!(leads().await, (None, Leads::Nowhere));
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let again = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert!(again.targets[0].ipns.as_ref().is_some_and(|name| name.unseen), "{again:?}");
+    assert_eq!(leads().await, (Some(root_of(&yard).to_string()), Leads::Unseen));
+
+    // Another key has not moved, whatever the first one did.
+    let other = crate::node::Key { name: "other".into(), id: "k51other".into() };
+    node.state().keys.push(other);
+    let change = crate::engine::target::TargetChange { ipns: Some("other".into()), ..Default::default() };
+    yard.engine.set_target("home", &change).unwrap();
+    assert_eq!(leads().await.1, Leads::Nowhere);
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert!(!plan.is_done() && plan.targets[0].ipns.as_ref().unwrap().before.is_none(), "{plan:?}");
+    node.behave();
+    publish(&yard.engine, &quay).await;
+    assert_eq!(leads().await.1, Leads::To(format!("/ipfs/{}", root_of(&yard))));
+}
+
+#[tokio::test]
+async fn what_is_unpinned_is_told_by_what_it_was() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (node, _) = quay.add(&yard.engine, "home", 2);
+    yard.put("app", "1", &image("linux/amd64", "one"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    assert_eq!(noted(&yard, "tidy"), None);
+    // One comes and one goes: the way leads over a root that nobody published.
+    yard.put("other", "1", &image("linux/amd64", "two"));
+    yard.add(&["other:1"]).await;
+    yard.remove("app:1").await;
+    publish(&yard.engine, &quay).await;
+    assert_eq!(noted(&yard, "tidy").as_deref(), Some("1 temporary root unpinned"));
+    assert_eq!(node.state().pins.len(), 2, "both published roots stay");
+    yard.put("other", "1", &image("linux/amd64", "three"));
+    yard.add(&["other:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let tidied = noted(&yard, "tidy").unwrap();
+    assert!(tidied.starts_with("1 older root"), "{tidied}");
 }

@@ -81,6 +81,7 @@ fn what_makes_no_sense_is_refused_in_words_without_secrets() {
             "`--dns cloudflare` needs `--dns-token-file FILE`",
         ),
         (TargetChange { gateways: vec!["gateway".into()], ..base() }, "the URL of a gateway"),
+        (TargetChange { authorisation: Some(Secret::Variable("NO SUCH".into())), ..base() }, "the name of a variable"),
     ] {
         let error = change.added().unwrap_err().error;
         assert_eq!(error.kind(), Kind::Usage, "{error}");
@@ -107,6 +108,29 @@ fn what_is_not_said_stays() {
     let cleared = TargetChange { clear: vec![Clear::Dnslink, Clear::Ipns], ..TargetChange::default() };
     let cleared = cleared.changed(changed).unwrap();
     assert_eq!((cleared.dnslink, cleared.ipns), (None, None));
+}
+
+#[tokio::test]
+async fn a_file_that_cant_be_read_is_refused_and_a_variable_that_is_not_set_is_doubtful() {
+    let yard = Yard::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing");
+    let of_file = |file: &std::path::Path| TargetChange { authorisation: Some(Secret::File(file.into())), ..base() };
+    let error = yard.engine.add_target("home", &of_file(&missing)).unwrap_err();
+    assert!(error.kind() == Kind::NotFound && error.to_string().contains("missing"), "{error}");
+    let there = directory.path().join("there");
+    std::fs::write(&there, CANARY).unwrap();
+    yard.engine.add_target("home", &of_file(&there)).unwrap();
+    // One that was readable when it was named does not stand in the way of other changes.
+    std::fs::remove_file(&there).unwrap();
+    yard.engine.set_target("home", &TargetChange { keep: Some(3), ..of_file(&there) }).unwrap();
+    assert!(yard.engine.set_target("home", &of_file(&missing)).is_err());
+    let variable = TargetChange { authorisation: Some(Secret::Variable("ELSEWHERE".into())), ..Default::default() };
+    yard.engine.set_target("home", &variable).unwrap();
+    let doubts = yard.engine.target_doubts("home", &Variables::none()).unwrap();
+    assert!(doubts.len() == 1 && doubts[0].contains("ELSEWHERE"), "{doubts:?}");
+    let set = Variables::new(|_| Some(CANARY.to_owned()));
+    assert!(yard.engine.target_doubts("home", &set).unwrap().is_empty());
 }
 
 #[cfg(unix)]

@@ -1,0 +1,157 @@
+//! Targets: what their names are said to be, how they are saved and tried, and what the lists show of many.
+
+use std::time::Duration;
+
+use super::super::effect::Effect;
+use super::super::glyphs::{ASCII, UNICODE};
+use super::super::message::Msg;
+use super::super::problem::Problem;
+use super::super::question::{Answer, Question};
+use super::super::work::{Outcome, Plan};
+use super::publication::{history, home, publication, root, sight, target, view};
+use super::world::{Content, picture, press};
+use crate::engine::history::PublicationView;
+use crate::engine::target::{ALLOWED, Check, Leads, Outcome as Found, Part, Sight, Trial};
+use crate::error::Kind;
+
+#[test]
+fn a_name_that_its_node_cant_look_up_is_no_contradiction() {
+    for (size, of) in [((80, 24), "80x24"), ((120, 40), "120x40")] {
+        let home = home(Some(5), 5);
+        let seen = Sight { ipns: Some(Ok(Leads::Unseen)), ..sight(&home, Some(5)) };
+        let app = view(size, &UNICODE, 5, vec![(home, seen)], history(5));
+        let shown = picture(&app);
+        assert!(shown.contains("✓ current") && !shown.contains("differs"), "{shown}");
+        insta::assert_snapshot!(format!("publish-unseen-{of}"), shown);
+    }
+}
+
+#[test]
+fn what_was_seen_before_it_was_published_is_no_difference() {
+    let now = home(Some(5), 5);
+    let before = Sight { root: Some(root(4).to_string()), ..sight(&now, Some(4)) };
+    let mut app = view((120, 40), &UNICODE, 5, vec![(now, before)], history(5));
+    let shown = picture(&app);
+    assert!(!shown.contains("differs") && shown.contains("is being looked up"), "{shown}");
+    let effects = app.update(Msg::Tick(app.now + Duration::from_secs(2), app.wall));
+    let asked = |effect: &Effect| matches!(effect, Effect::Ask(_, Question::Sight(name)) if name == "home");
+    assert!(effects.iter().any(asked), "it is looked at again soon: {effects:?}");
+}
+
+/// A history in which an older root was published again.
+fn rolled_back() -> Vec<PublicationView> {
+    let mut all = history(3);
+    let again = PublicationView {
+        id: 9,
+        verb: "rollback".to_owned(),
+        current: true,
+        same_root: true,
+        ..publication(2, "home", "1 repository added")
+    };
+    for publication in &mut all {
+        (publication.current, publication.same_root) = (false, publication.id == 2);
+    }
+    all.insert(0, again);
+    all
+}
+
+#[test]
+fn the_root_that_is_given_out_is_nothing_to_go_back_to() {
+    for (size, of) in [((80, 24), "80x24"), ((120, 40), "120x40")] {
+        let home = home(Some(2), 3);
+        let seen = sight(&home, Some(2));
+        let mut app = view(size, &UNICODE, 3, vec![(home, seen)], rolled_back());
+        press(&mut app, Content::Small, "j j j");
+        insta::assert_snapshot!(format!("publish-same-root-{of}"), picture(&app));
+        let effects = press(&mut app, Content::Small, "b");
+        assert!(effects.is_empty() && app.dialogs.is_empty(), "{effects:?}");
+        assert!(picture(&app).contains("there is nothing to go back to"));
+    }
+}
+
+#[test]
+fn long_names_have_the_room_that_there_is() {
+    for (size, of) in [((80, 24), "80x24"), ((120, 40), "120x40"), ((200, 60), "200x60")] {
+        let mut many: Vec<_> = ["cellar-with-a-very-long-name", "attic-with-another-long-name"]
+            .map(|name| target(name, "http://127.0.0.1:5003", None, Some(5), 5))
+            .into_iter()
+            .map(|target| (target.clone(), sight(&target, None)))
+            .collect();
+        many.extend((0..9).map(|number| {
+            let target = target(&format!("node-{number}"), "http://127.0.0.1:5004", None, Some(5), 5);
+            (target.clone(), sight(&target, None))
+        }));
+        let app = view(size, &UNICODE, 5, many, history(5));
+        let shown = picture(&app);
+        assert!(size.0 == 120 || shown.contains("cellar-with-a-very-long-name "), "{shown}");
+        assert!(size.1 > 24 || (shown.contains(" of 11 ") && shown.contains("more: ")), "{shown}");
+        insta::assert_snapshot!(format!("publish-long-{of}"), shown);
+    }
+}
+
+#[test]
+fn what_is_beside_the_lists_is_not_shown_over_them() {
+    let open = |size, published, keys| {
+        let home = home(Some(published), 5);
+        let seen = sight(&home, Some(published));
+        let mut app = view(size, &UNICODE, 5, vec![(home, seen)], history(published));
+        press(&mut app, Content::Small, keys);
+        app
+    };
+    let app = open((200, 60), 5, "j j enter");
+    assert!(app.dialogs.is_empty() && picture(&app).contains("beside the lists"));
+    assert_eq!(open((80, 24), 5, "j j enter").dialogs.len(), 1);
+    assert_eq!(open((120, 15), 4, "enter").dialogs.len(), 1, "not all that differs fits beside");
+}
+
+#[test]
+fn what_cant_be_saved_is_shown_again_where_it_was_written() {
+    let mut app = view((80, 24), &UNICODE, 1, Vec::new(), Vec::new());
+    press(&mut app, Content::Small, "n h o m e tab tab / n o p e enter");
+    assert!(app.dialogs.is_empty(), "it is being saved");
+    let message = "can't read the secret in /nope: No such file or directory".to_owned();
+    let hints = vec!["Who runs this must be able to read it.".to_owned()];
+    let job = app.jobs_begun;
+    app.update(Msg::Ended(job, Err(Problem { message, hints, kind: Kind::NotFound })));
+    assert!(app.problems.is_empty(), "it is told in the form");
+    insta::assert_snapshot!("form-refused-80x24", picture(&app));
+    press(&mut app, Content::Small, "enter");
+    let job = app.jobs_begun;
+    app.update(Msg::Ended(job, Ok(Outcome::TargetSaved("home".to_owned(), Vec::new()))));
+    assert!(app.dialogs.is_empty() && picture(&app).contains("home is saved"));
+    // The cursor goes to it, wherever it is.
+    let targets = vec![target("aaa", "http://127.0.0.1:1", None, None, 1), home(None, 1)];
+    app.update(Msg::Answer(0, Box::new(Answer::Targets(targets, Vec::new()))));
+    assert_eq!(app.publish.cursor, 1);
+}
+
+#[test]
+fn what_failed_of_a_target_is_told_first() {
+    let check = |part, what: &str, outcome, detail: &str, hint: Option<&str>| Check {
+        part,
+        what: what.to_owned(),
+        outcome,
+        detail: detail.to_owned(),
+        hints: hint.map(str::to_owned).into_iter().collect(),
+        kind: None,
+    };
+    let mut checks = vec![check(Part::Node, "reachable", Found::Good, "127.0.0.1:5001, peer 12D3KooW, 8 peers", None)];
+    let rights = ["reach the node", "see its state", "read blocks", "import", "see pins", "pin", "list keys"];
+    checks.extend(rights.map(|right| check(Part::Node, right, Found::Good, ALLOWED, None)));
+    checks.extend([
+        check(Part::Node, "version", Found::Doubtful, "kubo/0.30.0", Some("Upgrade the node.")),
+        check(Part::Ipns, "key", Found::Good, "self: k51qzi5uqu5dgpd", None),
+        check(Part::Dnslink, "zone", Found::Failed, "no such key", Some("`roadstead target set` gives it another.")),
+        check(Part::Dnslink, "change", Found::Skipped, "what comes before it failed", None),
+    ]);
+    let trial = Trial { target: "home".to_owned(), checks };
+    for (size, glyphs, of) in [((80, 24), &UNICODE, "80x24"), ((80, 24), &ASCII, "80x24-ascii")] {
+        let home = home(Some(5), 5);
+        let seen = sight(&home, Some(5));
+        let mut app = view(size, glyphs, 5, vec![(home, seen)], history(5));
+        app.start(Box::new(Plan::TestTarget("home".to_owned())), None);
+        let job = app.jobs_begun;
+        app.update(Msg::Ended(job, Ok(Outcome::Tested(trial.clone()))));
+        insta::assert_snapshot!(format!("trial-{of}"), picture(&app));
+    }
+}
