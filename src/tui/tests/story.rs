@@ -262,6 +262,6 @@ fn a_dialog_that_comes_up_by_itself_takes_no_key_that_was_under_way() {
 #[test]
 fn a_key_of_another_view_says_so() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
-    press(&mut app, Content::Small, "x");
-    assert!(picture(&app).contains("`x` (cancel) does something in Jobs"), "{}", picture(&app));
+    press(&mut app, Content::Small, "b");
+    assert!(picture(&app).contains("`b` (rollback) does something in Publish"), "{}", picture(&app));
 }

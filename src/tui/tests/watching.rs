@@ -228,7 +228,7 @@ fn all_that_a_job_says_is_read_by_scrolling() {
         insta::assert_snapshot!(format!("job-open-{of}"), picture(&app));
         press(&mut app, Content::Small, "G");
         let shown = picture(&app);
-        assert!(shown.contains("failed: node, step 39"), "{shown}");
+        assert!(shown.contains("step 38: the node says"), "{shown}");
         assert_eq!(app.jobs.scroll, app.jobs.scroll_end);
         // Another job that begins meanwhile takes nothing away from who reads.
         app.start(Box::new(Plan::Verify { repair: false }), None);

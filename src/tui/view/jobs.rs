@@ -216,7 +216,11 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
     // Why it failed has been said above.
     let said = if let Standing::Failed(problem) = &job.standing { problem.text() } else { String::new() };
     let new = |note: &&String| {
-        let reason = note.split_once(": ").map_or(note.as_str(), |(_, reason)| reason);
+        // What was tried of a target begins with a sign, and is told once by its name.
+        let glyphs = &look.glyphs;
+        let signs = [glyphs.done, glyphs.failed, glyphs.stale, glyphs.dot];
+        let tried = signs.iter().find_map(|sign| note.strip_prefix(sign)?.strip_prefix(' '));
+        let reason = tried.or_else(|| note.split_once(": ").map(|(_, reason)| reason)).unwrap_or(note);
         !said.contains(note.as_str()) && !said.contains(reason)
     };
     job.notes.iter().filter(new).for_each(|note| say(note, look.theme.dim));
