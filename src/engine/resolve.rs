@@ -173,7 +173,9 @@ impl Engine {
                 if is_new {
                     new_bytes += wanted.size;
                 }
-                match (is_new, counted.insert((wanted.digest, is_new))) {
+                // What stays as it is says nothing of what is left to fetch.
+                let counts = is_new || image.change != Change::Unchanged;
+                match (is_new, counts && counted.insert((wanted.digest, is_new))) {
                     (true, true) => {
                         plan.new_bytes += wanted.size;
                         plan.fetch.push(PlannedBlob {

@@ -368,7 +368,8 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         "redo" => Ok(Request::Redo),
         "gc" => Ok(Request::Gc),
         "publish" => Ok(Request::Publish(PublishRequest {
-            targets: rest.split_whitespace().map(str::to_owned).collect(),
+            targets: rest.split_whitespace().filter(|word| *word != "--force").map(str::to_owned).collect(),
+            force: rest.split_whitespace().any(|word| word == "--force"),
             ..PublishRequest::default()
         })),
         "outdated" | "check" => match picks() {

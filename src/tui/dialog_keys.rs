@@ -89,7 +89,12 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             Vec::new()
         }
         Dialog::Leave => match key.code {
-            KeyCode::Char('f') => vec![Effect::Quit { finish: true }],
+            KeyCode::Char('f') => {
+                // It is the last picture until the jobs have ended.
+                let running = crate::text::count(app.jobs.running().count() as u64, "job ends", "jobs end");
+                app.hint(format!("Leaving when {running}; what is done until then is in the log"));
+                vec![Effect::Quit { finish: true }]
+            }
             KeyCode::Char('c') => vec![Effect::Quit { finish: false }],
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('s' | 'n' | 'q') => Vec::new(),
             _ => {

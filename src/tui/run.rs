@@ -183,6 +183,7 @@ where
     }
     let ending = performer.finish();
     if finish {
+        draw(&app, face)?;
         ending.await;
     } else {
         // What hangs in a system call is cut off like by a kill; what is verified is kept.

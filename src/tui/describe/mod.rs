@@ -260,8 +260,9 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
         Outcome::Root(root) => (format!("the root is {root}"), Vec::new()),
         Outcome::Freed(freed) => (format!("{} reclaimed", bytes(*freed)), Vec::new()),
         Outcome::Verified(verified) => {
-            let mut failed: Vec<String> =
-                verified.damaged.iter().map(|damage| format!("{}: {}", damage.digest, damage.problem)).collect();
+            // What was damaged and is whole again is no failure.
+            let left = verified.damaged.iter().filter(|damage| !verified.repaired.contains(&damage.digest));
+            let mut failed: Vec<String> = left.map(|damage| format!("{}: {}", damage.digest, damage.problem)).collect();
             if !verified.root_matches {
                 failed.push("the tree is not what the recorded root says".to_owned());
             }

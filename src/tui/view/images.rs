@@ -385,6 +385,12 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
+/// Whether the repository whose tags are shown is left out of what is published.
+fn stays_out(app: &App, repository: &str) -> bool {
+    let row = app.images.repositories.window.current();
+    row.is_some_and(|row| row.name == repository && row.private && !row.published)
+}
+
 fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Column)]) -> Vec<(String, Style)> {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let columns = fitting.iter().find(|(_, column)| column.title == "PLATFORMS").map_or(0, |(_, column)| column.width);
@@ -394,6 +400,8 @@ fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Colum
         state
     } else if let Some(why) = app.images.failure(&full) {
         failed(&app.look, why)
+    } else if stays_out(app, &row.name) {
+        (format!("{} private", glyphs.private), theme.warning)
     } else if row.stale.is_some() {
         (format!("{} stale", glyphs.stale), theme.warning)
     } else {

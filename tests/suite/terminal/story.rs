@@ -134,7 +134,7 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
     session.see("Roll back?");
     session.see("/greeting");
     session.type_in("\r");
-    session.see("roll back to");
+    session.see("roll back: 1 target has");
     session.see("1 target has");
     world.wait_for_gateway(&first);
     assert_eq!(world.record(), [format!("dnslink=/ipfs/{first}")]);
