@@ -148,10 +148,14 @@ fn look(app: &mut App) -> Vec<Effect> {
         Ok(Request::Add(requests)) if requests.is_empty() => {}
         // `nginx:` is on its way to a tag.
         _ if add.field.value().ends_with(':') => {}
-        Ok(request) => {
-            add.known = Known::Asking(for_plan);
-            effects.push(Effect::Plan(for_plan, request));
-        }
+        Ok(request) => match add.former.take().filter(|_| add.asked_for.as_ref() == Some(&request)) {
+            Some(plan) => add.take_plan(Ok(plan)),
+            None => {
+                add.known = Known::Asking(for_plan);
+                add.asked_for = Some(request.clone());
+                effects.push(Effect::Plan(for_plan, request));
+            }
+        },
         Err(problem) => add.known = Known::Problem(problem),
     }
     effects

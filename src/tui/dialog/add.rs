@@ -10,7 +10,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::super::describe::{self, Described};
 use super::super::problem::Problem;
 use super::super::text_field::TextField;
-use super::super::work::Plan;
+use super::super::work::{Plan, Request};
 use super::completions::{Completions, repository_of};
 use crate::engine::plan::AddPlan;
 
@@ -65,6 +65,10 @@ pub struct Add {
     pub typing: u64,
     /// What is known of it.
     pub known: Known,
+    /// What the newest plan was asked for.
+    pub asked_for: Option<Request>,
+    /// That plan, once another text is typed: a space more is no other question, and manifests count as pulls.
+    pub former: Option<Box<Plan>>,
     /// How far the plan is scrolled.
     pub scroll: u16,
     /// The lines that a page of it has.
@@ -121,6 +125,8 @@ impl Add {
             at: None,
             typing: 0,
             known: Known::Nothing,
+            asked_for: None,
+            former: None,
             scroll: 0,
             page: 1,
         }
@@ -183,7 +189,11 @@ impl Add {
     /// The text is another one: what was known of it is forgotten.
     pub fn changed(&mut self) {
         self.typing += 1;
-        self.known = Known::Nothing;
+        if let Known::Plan(plan, _) = std::mem::replace(&mut self.known, Known::Nothing)
+            && matches!(plan.as_ref(), Plan::Add(plan) if plan.failed.is_empty())
+        {
+            self.former = Some(plan);
+        }
         self.platforms.clear();
         self.offers.clear();
         self.chose = false;

@@ -2,7 +2,7 @@
 
 use super::super::app::App;
 use super::super::dialog::Dialog;
-use super::super::dialog::add::Add;
+use super::super::dialog::add::{Add, Known};
 use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
 use super::super::message::Msg;
@@ -109,6 +109,19 @@ fn enter_asks_again_what_failed_and_an_old_failure_goes() {
 /// Looks it up without answering what is asked.
 fn app_look(app: &mut App) -> Vec<Effect> {
     app.update(Msg::Key(crossterm::event::KeyCode::Enter.into()))
+}
+
+/// Each manifest that is fetched is a pull of somebody's quota.
+#[test]
+fn a_space_more_asks_nothing_again() {
+    let mut app = typed((80, 24), "nginx:1");
+    plan(&mut app, good("library/nginx:1"));
+    press(&mut app, Content::Small, "space");
+    assert!(matches!(add(&app).known, Known::Nothing));
+    let effects = app.update(Msg::Rested(add(&app).typing));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Plan(..))), "{effects:?}");
+    assert!(matches!(add(&app).known, Known::Plan(..)));
+    planning(&press(&mut app, Content::Small, "ctrl-r"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::{App, Look};
-use super::super::cells::{cut, cut_middle, left, right};
+use super::super::cells::{cut, cut_middle, left, right, wrap};
 use super::frame::pane;
 use super::more::more;
 use crate::catalog::statistics::Figures;
@@ -167,8 +167,8 @@ fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line
     }
     let ago = |at: i64| super::super::cells::age(app.wall.as_second() - at);
     let words = match shown.len() {
-        1 => format!("1 root that is kept, {} ago", ago(first.0)),
-        roots => format!("{roots} roots that are kept, the first {} ago, the last {} ago", ago(first.0), ago(last.0)),
+        1 => format!("1 kept root, {} ago", ago(first.0)),
+        roots => format!("{roots} kept roots, the first {} ago, the last {} ago", ago(first.0), ago(last.0)),
     };
     lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
     lines
@@ -222,7 +222,7 @@ fn rest(app: &App, columns: usize) -> Vec<Line<'static>> {
     let mut lines = headed("Pulls left", look);
     if app.jobs.quotas.is_empty() {
         let words = "No registry has said how many yet; Docker Hub does with every pull.";
-        lines.push(Line::styled(cut(words, columns, &look.glyphs), theme.dim));
+        lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, theme.dim)));
     }
     for (registry, (remaining, of)) in &app.jobs.quotas {
         let style = if remaining * 10 < *of { theme.warning } else { theme.text };
