@@ -61,6 +61,9 @@ impl Column {
 /// A name that has so many columns is not made longer by leaving other columns out.
 const ENOUGH: u16 = 40;
 
+/// Columns that a name has at least.
+const LEAST: u16 = 8;
+
 /// The columns that fit, each with its width. Names come first: what is spare gives way to them, and what can grow does so
 /// into what they do not need. The column that the list is sorted by is always there.
 pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
@@ -72,7 +75,7 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
         area.width.saturating_sub(fitting.iter().map(|(_, column)| column.width + 1).sum::<u16>() + 2)
     };
     let wanted = |fitting: &[(usize, Column)], most: u16| -> u16 {
-        fitting.iter().filter(|(_, column)| column.width == 0).map(|(_, column)| column.need.min(most)).sum()
+        fitting.iter().filter(|(_, column)| column.width == 0).map(|(_, column)| column.need.max(LEAST).min(most)).sum()
     };
     while room(&fitting) < wanted(&fitting, ENOUGH) {
         let can_go = |column: &Column| column.spare && column.sorted.is_none();
@@ -88,7 +91,7 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
     let open = u16::try_from(fitting.iter().filter(|(_, column)| column.width == 0).count()).unwrap_or(1).max(1);
     let room = room(&fitting);
     for (_, column) in fitting.iter_mut().filter(|(_, column)| column.width == 0) {
-        column.width = (room / open).max(8);
+        column.width = (room / open).max(LEAST);
     }
     fitting
 }
