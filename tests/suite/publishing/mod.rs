@@ -14,7 +14,11 @@ use crate::peers::kubo::Kubo;
 
 /// What a node pins recursively, with names.
 fn pins(kubo: &Kubo) -> String {
-    kubo.repository().run(&["pin", "ls", "--type=recursive", "--names"]).success()
+    let said = kubo.repository().run(&["pin", "ls", "--type=recursive", "--names"]).success();
+    // Kubo lists them in any order.
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 /// Whether a node has everything below a root, without asking anybody.
