@@ -1,5 +1,6 @@
 //! No verb: the terminal interface.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _};
 use std::net::Ipv4Addr;
@@ -12,13 +13,13 @@ use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::Exit;
 use super::context::{Context, by_hand, ours};
 use super::output::Colour;
+use super::{Exit, arguments};
 use crate::config::{InterfaceSettings, misplaced};
 use crate::engine::Engine;
 use crate::engine::target::{Adapters, Peers, Variables};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
 use crate::serve::{self, CatalogShelf};
 use crate::tui::keymap::Keymap;
@@ -79,6 +80,8 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
         locale: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable),
         term: variable("TERM"),
         pager: std::env::var_os("PAGER").filter(|pager| !pager.is_empty()).unwrap_or_else(|| "less".into()),
+        program: program(context, &engine)?,
+        verbs: arguments::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect(),
         keymap,
         variables: Variables::of_process(),
         server: Some(Arc::new(Loopback { engine: Arc::clone(&engine) })),
@@ -88,6 +91,17 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
     let prompt = |name: &str, wanted: &TxtSet| tracing::warn!("{}", by_hand(name, wanted));
     tui::open(engine, Arc::new(Peers::new(Variables::of_process(), Adapters::new(prompt))), options)?;
     Ok(Exit::Done)
+}
+
+/// This program as a command line on the same catalog: verbs that the interface has no way of its own for are carried out by it.
+fn program(context: &Context, engine: &Engine) -> Result<Vec<OsString>> {
+    let mut words = vec![std::env::current_exe().context(|| "can't tell where this program is")?.into_os_string()];
+    words.extend(["--data-dir".into(), engine.data_dir().as_os_str().to_owned()]);
+    if let Some(config) = &context.settings.config {
+        words.extend(["--config".into(), config.value.as_os_str().to_owned()]);
+    }
+    words.extend(context.global.read_only.then(|| "--read-only".into()));
+    Ok(words)
 }
 
 /// The keys that the configuration says; what makes no sense in it is told with its place.

@@ -325,43 +325,32 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
     Ok(Request::Add(requests))
 }
 
-/// Verbs of the command line that the palette takes.
-const VERBS: [&str; 15] = [
-    "add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "rollback", "allow", "verify", "serve",
-    "list", "history", "quit",
-];
-/// Verbs of the command line that make files, or are for somebody who has no interface before them.
-const ELSEWHERE: [&str; 16] = [
-    "client",
-    "completions",
-    "config",
-    "demo",
-    "diff",
-    "doctor",
-    "export",
-    "import",
-    "man",
-    "restore",
-    "root",
-    "show",
-    "stats",
-    "target",
-    "help",
-    "version",
-];
+/// Verbs of the command line that the interface has a way of its own for.
+const HERE: [&str; 11] =
+    ["add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "rollback", "allow", "verify"];
 
-/// Whether this begins with a verb that is one here.
-pub(super) fn is_verb(text: &str) -> bool {
+/// Whether this begins with a verb that is one here, or one of the command line.
+pub(super) fn is_verb(app: &App, text: &str) -> bool {
     let verb = text.split(' ').next().unwrap_or(text);
-    VERBS.contains(&verb) || ELSEWHERE.contains(&verb) || matches!(verb, "check" | "q")
+    HERE.contains(&verb) || app.verbs.iter().any(|known| known == verb) || matches!(verb, "check" | "quit" | "q")
 }
 
 /// A verb of the command line that was typed into the palette.
 pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
     let picks = || rest.split_whitespace().map(str::parse).collect::<Result<Vec<Pick>, Error>>();
+    let known =
+        |flag: &str| matches!((verb, flag), ("publish", "--force") | ("allow", "--revoke") | ("verify", "--repair"));
+    let flagged = rest.split_whitespace().any(|word| word.starts_with('-') && !known(word));
     let request = match verb {
         "add" => requests(rest),
+        "serve" if rest.is_empty() => return serving::turn(app),
+        "list" if rest.is_empty() => return act(app, Command::Images),
+        "history" if rest.is_empty() => return act(app, Command::Publish),
+        // What the interface has no way of its own for, this program does on the terminal, in its own words.
+        verb if (flagged || !HERE.contains(&verb)) && app.verbs.iter().any(|known| known == verb) => {
+            return vec![Effect::Verb(text.split_whitespace().map(str::to_owned).collect())];
+        }
         "remove" => picks().map(Request::Remove).map_err(Problem::from),
         "update" => picks().map(Request::Update).map_err(Problem::from),
         "undo" => Ok(Request::Undo),
@@ -396,25 +385,13 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
                 Err(error) => Err(error.into()),
             }
         }
-        "serve" => return serving::turn(app),
-        "list" => return act(app, Command::Images),
-        "history" => return act(app, Command::Publish),
         "verify" => return ask(app, Plan::Verify { repair: rest.contains("--repair") }),
         "quit" | "q" => return act(app, Command::Quit),
-        verb if ELSEWHERE.contains(&verb) => {
-            let error = Error::new(Kind::Usage, format!("`{verb}` is done in a shell: `roadstead {verb} …`"));
-            Err(error.hint("A second shell, or this one after `ctrl-z`, works on the same catalog.").into())
-        }
         _ => {
             let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
-            Err(match nearest(verb, VERBS) {
+            Err(match nearest(verb, HERE.into_iter().chain(app.verbs.iter().map(String::as_str))) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => error
-                    .hint(
-                        "Type add, remove, update, outdated, undo, redo, gc, publish, rollback, allow or verify, with what it \
-                         is about.",
-                    )
-                    .into(),
+                None => error.hint("Every verb of the command line can be typed here, with what it is about.").into(),
             })
         }
     };

@@ -162,6 +162,8 @@ pub struct App {
     pub zone: jiff::tz::TimeZone,
     /// The file of the program's log.
     pub log_file: Option<PathBuf>,
+    /// Verbs of the command line: what the interface has no way of its own for is carried out on the terminal.
+    pub verbs: Vec<String>,
     /// Serving is possible.
     pub can_serve: bool,
     /// Whether the registry is served on this machine.
@@ -216,6 +218,7 @@ impl App {
             zone: beginning.zone,
             log_file: None,
             can_serve: false,
+            verbs: Vec::new(),
             serving: Serving::Off,
             remembered: Remembered::default(),
             unwritten: Vec::new(),

@@ -18,11 +18,11 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         return vec![Effect::Suspend];
     }
     match dialog {
-        Dialog::Planning { ticket, request, because } => {
+        Dialog::Planning { ticket, request, because, since } => {
             if interrupt || matches!(key.code, KeyCode::Esc | KeyCode::Char('q')) {
                 return vec![Effect::Forget(ticket)];
             }
-            app.dialogs.push(Dialog::Planning { ticket, request, because });
+            app.dialogs.push(Dialog::Planning { ticket, request, because, since });
             Vec::new()
         }
         Dialog::Add(add) if interrupt => adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
@@ -56,7 +56,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             }
             palette::Choice::Typed(text) => {
                 // What was no command may be anything, and is not kept.
-                let kept = act::is_verb(&text).then(|| app.keep(Memorable::Typed(text.clone())));
+                let kept = act::is_verb(app, &text).then(|| app.keep(Memorable::Typed(text.clone())));
                 kept.into_iter().chain(act::typed(app, &text)).collect()
             }
             palette::Choice::Stay => {

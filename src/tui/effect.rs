@@ -31,6 +31,8 @@ pub enum Effect {
     Page(String),
     /// Show a file in the user's pager.
     PageFile(PathBuf),
+    /// Carry a verb of the command line out on the terminal: the verb, and what follows it.
+    Verb(Vec<String>),
     /// Start serving on this machine, or stop.
     Serve(bool),
     /// Open a URL in the user's browser.
@@ -51,6 +53,6 @@ pub enum Effect {
 impl Effect {
     /// Whether something else has the terminal and its keys while it is performed.
     pub fn lends_the_terminal(&self) -> bool {
-        matches!(self, Self::Suspend | Self::Page(_) | Self::PageFile(_))
+        matches!(self, Self::Suspend | Self::Page(_) | Self::PageFile(_) | Self::Verb(_))
     }
 }

@@ -91,6 +91,10 @@ pub struct Options {
     pub term: Option<String>,
     /// The pager.
     pub pager: OsString,
+    /// This program as a command line on the same data directory: a verb goes behind it.
+    pub program: Vec<OsString>,
+    /// The verbs that it has.
+    pub verbs: Vec<String>,
     /// Which key is what.
     pub keymap: Keymap,
     /// How the secrets of targets that are tried are read from the environment.
@@ -162,11 +166,11 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
         zone: jiff::tz::TimeZone::system(),
     });
     (app.log_file, app.can_serve) = (log_file.flatten(), options.server.is_some());
-    app.read_only = options.read_only;
+    (app.read_only, app.verbs) = (options.read_only, options.verbs);
     let memory = memory::Memory::of(engine.data_dir(), app.read_only.is_some());
     app.recall(memory.read());
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
-    let mut owner = owner::Owner { screen, pager: options.pager };
+    let mut owner = owner::Owner { screen, pager: options.pager, program: options.program };
     let inputs = Inputs { messages, sender };
     let extras = perform::Extras { variables: options.variables, server: options.server, memory };
     run::run(app, &mut owner, inputs, engine, places, extras).await

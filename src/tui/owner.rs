@@ -17,6 +17,8 @@ pub(super) struct Owner {
     pub(super) screen: Screen,
     /// The pager: `$PAGER`, or `less`.
     pub(super) pager: OsString,
+    /// This program as a command line, with what it was told about where everything is: a verb goes behind it.
+    pub(super) program: Vec<OsString>,
 }
 
 impl Face for Owner {
@@ -82,6 +84,20 @@ impl Face for Owner {
             let mut words = words.split_whitespace();
             let Some(program) = words.next() else { return Ok(()) };
             Command::new(program).args(words).arg(file).status().map(drop)
+        })?
+    }
+
+    fn verb(&mut self, words: &[String]) -> io::Result<()> {
+        let (program, given) = self.program.split_first().ok_or(io::ErrorKind::NotFound)?;
+        self.screen.lend(|| {
+            let mut output = io::stdout();
+            writeln!(output, "$ roadstead {}", crate::text::printable(&words.join(" ")))?;
+            let status = Command::new(program).args(given).args(words).status()?;
+            let ended = if status.success() { "Done.".to_owned() } else { format!("It ended with {status}.") };
+            // What it said stays until somebody has read it.
+            write!(output, "{ended} Enter goes back to the interface. ")?;
+            output.flush()?;
+            io::stdin().read_line(&mut String::new()).map(drop)
         })?
     }
 

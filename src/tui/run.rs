@@ -36,6 +36,8 @@ const WATCH: Duration = Duration::from_secs(1);
 const LAST_CALLS: Duration = Duration::from_secs(5);
 /// What is said of a pager that can't be started.
 const PAGER: &str = "can't show it in the pager";
+/// Where it comes from.
+const OF_PAGERS: &str = "`$PAGER` says which pager is meant.";
 
 /// The outside of the loop: what draws, and what only the owner of a terminal can do.
 pub(super) trait Face {
@@ -73,6 +75,9 @@ pub(super) trait Face {
 
     /// Shows a file in a pager. Keys are the pager's meanwhile.
     fn page_file(&mut self, file: &Path) -> io::Result<()>;
+
+    /// Carries a verb of the command line out on the terminal, with what follows it. Keys are its own meanwhile.
+    fn verb(&mut self, words: &[String]) -> io::Result<()>;
 
     /// Shows a URL in a browser.
     fn browse(&mut self, url: &str) -> io::Result<()>;
@@ -216,13 +221,14 @@ where
 
 /// Performs an effect for which the terminal is lent. What can't be started is a problem, and no more.
 fn lend<F: Face>(face: &mut F, effect: Effect) -> Result<(), Problem> {
-    let (done, what) = match effect {
-        Effect::Suspend => (face.suspend(), "can't stop this program"),
-        Effect::Page(text) => (face.page(&text), PAGER),
-        Effect::PageFile(file) => (face.page_file(&file), PAGER),
-        _ => (Ok(()), ""),
+    let (done, what, hint) = match effect {
+        Effect::Suspend => (face.suspend(), "can't stop this program", None),
+        Effect::Page(text) => (face.page(&text), PAGER, Some(OF_PAGERS)),
+        Effect::PageFile(file) => (face.page_file(&file), PAGER, Some(OF_PAGERS)),
+        Effect::Verb(words) => (face.verb(&words), "can't carry the verb out", None),
+        _ => (Ok(()), "", None),
     };
-    done.context(|| what).map_err(|error| Problem::from(error.hint("`$PAGER` says which pager is meant.")))
+    done.context(|| what).map_err(|error| Problem::from(hint.into_iter().fold(error, Error::hint)))
 }
 
 /// Performs an effect; says how to leave, if that is what it is.
@@ -246,7 +252,7 @@ fn perform<F: Face>(
         Effect::Mouse(on) => face.set_mouse(on).context(words)?,
         Effect::Redraw => face.redraw().context(words)?,
         // They lend the terminal, and are performed where its events are.
-        Effect::Suspend | Effect::Page(_) | Effect::PageFile(_) => {}
+        Effect::Suspend | Effect::Page(_) | Effect::PageFile(_) | Effect::Verb(_) => {}
         Effect::Serve(on) => performer.serve(on),
         Effect::Browse(url) => {
             if let Err(error) = face.browse(&url).context(|| "can't start a browser") {

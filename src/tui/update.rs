@@ -258,7 +258,7 @@ impl App {
             return Vec::new();
         }
         let ticket = self.ticket();
-        self.dialogs.push(Dialog::Planning { ticket, request: request.clone(), because });
+        self.dialogs.push(Dialog::Planning { ticket, request: request.clone(), because, since: self.now });
         vec![Effect::Plan(ticket, request)]
     }
 

@@ -8,6 +8,8 @@ pub mod menu;
 pub mod palette;
 pub mod prompt;
 
+use std::time::Duration;
+
 use add::Add;
 use confirm::Confirm;
 use form::Form;
@@ -29,6 +31,8 @@ pub enum Dialog {
         request: Request,
         /// Why it is made, if the user did not ask for it just now.
         because: Option<String>,
+        /// When that began.
+        since: Duration,
     },
     /// Images to add are asked for, with the plan beside.
     Add(Box<Add>),

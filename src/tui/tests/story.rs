@@ -265,3 +265,17 @@ fn a_key_of_another_view_says_so() {
     press(&mut app, Content::Small, "b");
     assert!(picture(&app).contains("`b` (rollback) does something in Publish"), "{}", picture(&app));
 }
+
+#[test]
+fn verbs_without_a_way_of_their_own_go_to_the_command_line() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    app.verbs = ["add", "export", "update"].map(str::to_owned).to_vec();
+    let mut typed = |text: &str| {
+        press(&mut app, Content::Small, ":");
+        app.update(Msg::Paste(text.to_owned()));
+        press(&mut app, Content::Small, "enter")
+    };
+    let verb = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Verb(_)));
+    assert!(verb(&typed("export /srv/tree")) && verb(&typed("update --dry-run")));
+    assert!(!verb(&typed("update library/nginx")) && !verb(&typed("exprot /srv/tree")));
+}

@@ -46,10 +46,15 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
     let key = |key, what: &str| (key, what.to_owned());
     let mut shown = Text { title: String::new(), rows: Vec::new(), scroll: 0, keys: Vec::new() };
     let (title, keys) = match dialog {
-        Dialog::Planning { ticket, request, because } => {
+        Dialog::Planning { ticket, request, because, since } => {
+            // What takes long shows how long: a node that hangs says nothing else.
+            let waited = match app.now.saturating_sub(*since).as_secs() {
+                0..2 => String::new(),
+                seconds => format!(" {seconds} s"),
+            };
             let rows = &mut shown.rows;
             rows.extend(because.iter().map(|because| (Role::Warning, because.clone())));
-            rows.push((Role::Text, format!("{} {}", request.title(), app.look.glyphs.waiting)));
+            rows.push((Role::Text, format!("{} {}{waited}", request.title(), app.look.glyphs.waiting)));
             rows.extend(app.waits.iter().filter(|(of, _)| of == ticket).map(|(_, why)| (Role::Dim, why.clone())));
             ("Asking", vec![key("esc", "give up")])
         }
@@ -381,7 +386,7 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     }
     if lines.is_empty() {
         let typed = printable(palette.field.value().trim());
-        let words = if super::super::act::is_verb(&typed) {
+        let words = if super::super::act::is_verb(app, &typed) {
             format!("Enter does `{typed}`.")
         } else {
             "No command is called so. A verb of the command line can be typed, too: `add nginx:alpine`.".to_owned()

@@ -149,3 +149,32 @@ fn lines_that_were_typed_and_the_order_come_back_at_the_next_start() {
     session.type_in("q");
     assert_eq!(session.end(), 0);
 }
+
+/// What one face can do, the other can: a verb without a way of its own in the interface is carried out as itself.
+#[test]
+fn any_verb_of_the_command_line_is_carried_out_on_the_terminal() {
+    let (roadstead, _layout) = with_image();
+    let mut session = open(&roadstead, (80, 24), &[]);
+    session.see("team/app");
+    let directory = roadstead.path("tree");
+    session.type_in(&format!(":export {}\r", directory.display()));
+    session.see("Enter goes back to the interface");
+    session.see("$ roadstead export");
+    session.is_given_back();
+    assert!(directory.join("v2").is_dir());
+    session.type_in("\r");
+    session.see_selected("team/app");
+    // One that fails says so, and the interface lives.
+    session.type_in(":show no-such/image\r");
+    session.see("It ended with");
+    session.see("there is no repository");
+    session.type_in("\r");
+    session.see_selected("team/app");
+    // What another process changes is followed.
+    session.type_in(":remove team/second --yes\r");
+    session.see("Done.");
+    session.type_in("\r");
+    session.see_no("team/second");
+    session.type_in("q");
+    assert_eq!(session.end(), 0);
+}
