@@ -338,7 +338,9 @@ impl Add {
                 return match &self.known {
                     _ if self.can_run() => Choice::Run,
                     Known::Plan(..) if self.has_failed() => Choice::Look,
-                    Known::Plan(..) | Known::Asking(_) => Choice::Stay,
+                    // There is nothing to do.
+                    Known::Plan(..) => Choice::Closed,
+                    Known::Asking(_) => Choice::Stay,
                     Known::Nothing | Known::Problem(_) => Choice::Look,
                 };
             }
