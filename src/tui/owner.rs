@@ -93,9 +93,10 @@ impl Face for Owner {
             let mut output = io::stdout();
             writeln!(output, "$ roadstead {}", crate::text::printable(&words.join(" ")))?;
             let status = Command::new(program).args(given).args(words).status()?;
-            let ended = if status.success() { "Done.".to_owned() } else { format!("It ended with {status}.") };
+            let verb = words.first().map(|verb| crate::text::printable(verb)).unwrap_or_default();
+            let how = if status.success() { "is done".to_owned() } else { format!("ended with {status}") };
             // What it said stays until somebody has read it.
-            write!(output, "{ended} Enter goes back to the interface. ")?;
+            write!(output, "`{verb}` {how}. Enter goes back to the interface. ")?;
             output.flush()?;
             io::stdin().read_line(&mut String::new()).map(drop)
         })?

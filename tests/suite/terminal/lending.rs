@@ -158,23 +158,24 @@ fn any_verb_of_the_command_line_is_carried_out_on_the_terminal() {
     session.see("team/app");
     let directory = roadstead.path("tree");
     session.type_in(&format!(":export {}\r", directory.display()));
-    session.see("Enter goes back to the interface");
-    session.see("$ roadstead export");
+    // What was said before stays on the screen that is lent, so each is waited for by its name.
+    session.see("`export` is done. Enter goes back to the interface");
     session.is_given_back();
     assert!(directory.join("v2").is_dir());
     session.type_in("\r");
     session.see_selected("team/app");
     // One that fails says so, and the interface lives.
     session.type_in(":show no-such/image\r");
-    session.see("It ended with");
+    session.see("`show` ended with");
     session.see("there is no repository");
     session.type_in("\r");
     session.see_selected("team/app");
     // What another process changes is followed.
     session.type_in(":remove team/second --yes\r");
-    session.see("Done.");
+    session.see("`remove` is done.");
     session.type_in("\r");
-    session.see_no("team/second");
+    session.see("Repositories 1");
+    session.see_selected("team/app");
     session.type_in("q");
     assert_eq!(session.end(), 0);
 }
