@@ -7,13 +7,14 @@
 //! |---|---|---|---|
 //! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
-//! [`error`] and [`text`] are known to all of them.
+//! [`error`], [`text`] and [`http`] are known to all of them.
 
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod http;
 pub mod image;
 pub mod naming;
 pub mod node;

@@ -49,6 +49,10 @@ impl Observer for Notices {
         self.tell(&Event::Waiting { registry: registry.to_owned(), pause, reason: reason.to_owned(), asked: false });
     }
 
+    fn note(&self, sentence: &str) {
+        self.tell(&Event::Note(sentence.to_owned()));
+    }
+
     fn quota(&self, registry: &str, quota: Quota) {
         self.tell(&Event::Quota { registry: registry.to_owned(), limit: quota.limit, remaining: quota.remaining });
     }

@@ -56,11 +56,6 @@ impl Authorities {
         self.pem.is_empty()
     }
 
-    /// Each certificate by itself.
-    pub(super) fn pem(&self) -> &[Vec<u8>] {
-        &self.pem
-    }
-
     /// TLS that trusts these certificates and the system's.
     pub(super) fn client_config(&self) -> Result<ClientConfig> {
         let refuse = |why: String| Error::new(Kind::Usage, format!("a certificate in `ca_file` can't be used: {why}"));

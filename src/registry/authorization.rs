@@ -1,24 +1,23 @@
 //! Convincing a registry: from a challenge and a credential to the header of a request.
 //!
-//! The ordinary way, a token for nobody or for user and password, is `oci-client`'s. Done here: basic authentication,
-//! identity tokens (distribution, "OAuth2 Token Authentication"), the reasons of a refusal, which the crate does not tell
-//! apart, and patience with a token server that is busy.
+//! Basic authentication, tokens for nobody or for user and password (distribution, "Token Authentication"), and identity
+//! tokens ("OAuth2 Token Authentication"). What a token server is shown and what it says goes by the same requests as
+//! everything else, with their caps and rules; `oci-client` has the shape of its answer.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
-use oci_client::secrets::RegistryAuth;
+use oci_client::token_cache::RegistryToken;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 use url::Url;
 
 use super::challenge::Challenge;
 use super::credentials::{Credential, Secret};
 use super::document::Document;
-use super::endpoint::{Ask, Endpoint};
+use super::endpoint::{Ask, Endpoint, Redirects};
 use super::failure::{speaks_tls, tls_to_http};
 use super::retry::Patience;
 use super::safe_url::SafeUrl;
@@ -122,12 +121,6 @@ impl Keyring {
     }
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    token: Option<String>,
-    access_token: Option<String>,
-}
-
 impl Endpoint {
     /// What to send along with a request, and whether it was asked for just now.
     pub(super) async fn grant(
@@ -205,39 +198,21 @@ impl Endpoint {
             )
             .hint(format!("Log in: `podman login {0}` or `docker login {0}`.", self.host))),
             (Challenge::Bearer { realm, service }, credential) => {
-                if realm.scheme() == "http" && !self.insecure {
+                if realm.scheme() == "http" && !self.may_be_plain(&realm, credential.is_some()) {
                     return Err(Error::new(
                         Kind::Auth,
                         format!("{} wants credentials to be sent to {} in the clear", self.host, SafeUrl(&realm)),
                     )
                     .hint("This is refused; tell the registry's operator."));
                 }
-                if let Some(Credential::IdentityToken(token)) = &credential {
-                    return self.exchange_identity(&realm, service.as_deref(), repository, token, patience).await;
-                }
-                match self.ordinary_token(repository, credential.as_ref()).await {
-                    Some(grant) => grant,
-                    None => self.token(&realm, service.as_deref(), repository, credential.as_ref(), patience).await,
+                let service = service.as_deref();
+                match &credential {
+                    Some(Credential::IdentityToken(token)) => {
+                        self.exchange_identity(&realm, service, repository, token, patience).await
+                    }
+                    _ => self.token(&realm, service, repository, credential.as_ref(), patience).await,
                 }
             }
-        }
-    }
-
-    /// The ordinary way; nothing if it failed, since the reasons can't be told apart from what comes back.
-    async fn ordinary_token(&self, repository: &str, credential: Option<&Credential>) -> Option<Result<Grant>> {
-        let client = self.oci_client()?;
-        let (auth, holder) = match credential {
-            Some(Credential::Password { user, password }) => {
-                (RegistryAuth::Basic(user.clone(), password.reveal().to_owned()), Holder::Token)
-            }
-            _ => (RegistryAuth::Anonymous, Holder::Nobody),
-        };
-        let reference =
-            oci_client::Reference::with_tag(self.authority(), self.remote_name(repository), "latest".to_owned());
-        let asked = client.auth(&reference, &auth, oci_client::RegistryOperation::Pull);
-        match tokio::time::timeout(self.shared.timeouts.response, asked).await {
-            Ok(Ok(Some(token))) => Some(Grant::bearer(&token, holder)),
-            _ => None,
         }
     }
 
@@ -245,7 +220,7 @@ impl Endpoint {
         format!("repository:{}:pull", self.remote_name(repository))
     }
 
-    /// Asks the token server as `oci-client` does, with patience, and says why it refuses.
+    /// Asks the token server for a token to pull with, for nobody or for a user with a password.
     async fn token(
         &self,
         realm: &Url,
@@ -267,6 +242,7 @@ impl Endpoint {
             _ => (Grant::nobody(), Holder::Nobody),
         };
         let mut ask = Ask::get(url);
+        ask.redirects = Redirects::SameOrigin;
         if let Some(header) = &grant.header {
             ask.headers.insert(AUTHORIZATION, header.clone());
         }
@@ -292,6 +268,7 @@ impl Endpoint {
             .finish();
         let mut ask = Ask::get(realm.clone());
         ask.method = Method::POST;
+        ask.redirects = Redirects::Never;
         ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         ask.form = Some(form);
         let asked = Grant { header: None, holder: Holder::Token, secrets: vec![token.clone()] };
@@ -306,8 +283,8 @@ impl Endpoint {
     fn granted(&self, answer: Document, asked: &Grant, holder: Holder) -> Result<Grant> {
         let answer = answer.success(self, asked)?;
         let wrong = || Error::new(Kind::Auth, format!("the token server of {} gave no token", self.host));
-        let token: TokenAnswer = serde_json::from_slice(&answer.bytes).map_err(|_| wrong())?;
-        let token = token.token.or(token.access_token).filter(|token| !token.is_empty()).ok_or_else(wrong)?;
-        Grant::bearer(&token, holder)
+        let token: RegistryToken = serde_json::from_slice(&answer.bytes).map_err(|_| wrong())?;
+        let token = Some(token.token()).filter(|token| !token.is_empty()).ok_or_else(wrong)?;
+        Grant::bearer(token, holder)
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! Knows one endpoint's requests and what is small enough for memory; blobs are not.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use tokio::time::Instant;
 
+use super::MIN_RATE;
 use super::authorization::Grant;
 use super::endpoint::{Answer, Ask, Endpoint};
 use super::failure::{Refused, of_transport};
+use super::pace::Pace;
 use super::retry::{Patience, Setback};
 use crate::error::{Error, Kind, Result};
 use crate::text;
@@ -89,7 +90,8 @@ impl Endpoint {
         };
         // HEAD announces the length of a body that does not come; reading it gives nothing.
         let mut bytes = BytesMut::new();
-        while let Some(chunk) = self.next_chunk(&mut response, self.shared.timeouts.stall).await? {
+        let mut pace = self.pace();
+        while let Some(chunk) = self.next_chunk(&mut response, &mut pace).await? {
             if bytes.len() + chunk.len() > cap {
                 if whole {
                     return Err(too_large());
@@ -102,15 +104,26 @@ impl Endpoint {
         Ok(Document { status, headers, bytes: bytes.freeze(), foreign })
     }
 
-    /// The next bytes of a body, within the time that a stall may last.
+    /// What a body of this host has to keep up with.
+    pub(super) fn pace(&self) -> Pace {
+        Pace::new(self.shared.timeouts.pace)
+    }
+
+    /// The next bytes of a body, within the time that a stall may last, and not too few of them.
     pub(super) async fn next_chunk(
         &self,
         response: &mut reqwest::Response,
-        stall: Duration,
+        pace: &mut Pace,
     ) -> Result<Option<Bytes>, Setback> {
+        let stall = self.shared.timeouts.stall;
+        let begun = Instant::now();
         match tokio::time::timeout(stall, response.chunk()).await {
+            Ok(Ok(Some(chunk))) if !pace.keeps_up(begun.elapsed(), chunk.len()) => {
+                let words = format!("{} sends less than {} a second", self.host, text::bytes(MIN_RATE));
+                Err(Setback::backoff(Error::new(Kind::Network, words)))
+            }
             Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(of_transport(error, &self.host, self.insecure)),
+            Ok(Err(error)) => Err(of_transport(error, &self.host, self.is_plain())),
             Err(_) => Err(Setback::backoff(Error::new(
                 Kind::Network,
                 format!("{} sent nothing for {} s", self.host, stall.as_secs_f32()),

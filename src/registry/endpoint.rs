@@ -2,18 +2,18 @@
 //!
 //! Knows HTTP; must not know what the documents say.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::authorities::Authorities;
 use super::authorization::{Grant, Identity, Keyring};
 use super::credentials::Credentials;
 use super::document::MAX_REFUSAL;
 use super::failure::{Refused, is_passing, of_transport};
+use super::plain_http::PlainHttp;
 use super::retry::{Patience, Setback};
 use super::safe_url::SafeUrl;
 use super::{Observer, Quota, RetryPolicy, Timeouts};
@@ -31,7 +31,6 @@ pub(super) struct Shared {
     pub(super) credentials: Credentials,
     pub(super) retry: RetryPolicy,
     pub(super) timeouts: Timeouts,
-    pub(super) user_agent: &'static str,
     pub(super) observer: Arc<dyn Observer>,
 }
 
@@ -41,19 +40,15 @@ pub(super) struct Endpoint {
     pub(super) host: String,
     /// The registry whose images it gives out, as the observer knows it.
     pub(super) registry: String,
-    /// `https://host:port/`.
-    pub(super) base: Url,
+    /// `https://host:port/`, or with http where that is allowed; [`Endpoint::base`] says which it is now.
+    pub(super) written: Url,
     /// Put before every repository (proxies that hold several registries).
     pub(super) prefix: Option<RepositoryName>,
-    /// Plain http is allowed.
-    pub(super) insecure: bool,
-    /// How often something is tried.
-    pub(super) tries: u32,
+    /// Plain http: whether it is allowed, or has turned out to be what the host speaks.
+    pub(super) plain_http: PlainHttp,
+    /// How often something is tried at a host that has a substitute.
+    pub(super) tries: Option<u32>,
     pub(super) http: reqwest::Client,
-    /// What a client of `oci-client` trusts beside the system's authorities; nothing if one can't be made here, since that crate
-    /// panics on a system that has none.
-    pub(super) authorities: Option<Authorities>,
-    pub(super) oci: OnceLock<Option<oci_client::Client>>,
     pub(super) keyring: Keyring,
     pub(super) rests_until: Mutex<Option<Instant>>,
     pub(super) shared: Arc<Shared>,
@@ -67,6 +62,18 @@ pub(super) struct Ask {
     pub(super) form: Option<String>,
     pub(super) repository: String,
     pub(super) identity: Identity,
+    pub(super) redirects: Redirects,
+}
+
+/// Where an answer may point to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redirects {
+    /// Anywhere, without credentials: blobs are often at a storage provider's.
+    Anywhere,
+    /// To the same scheme, host and port: a token is believed only from whom the registry named.
+    SameOrigin,
+    /// Nowhere: what was sent is a secret.
+    Never,
 }
 
 impl Ask {
@@ -78,6 +85,7 @@ impl Ask {
             form: None,
             repository: String::new(),
             identity: Identity::User,
+            redirects: Redirects::Anywhere,
         }
     }
 
@@ -88,7 +96,8 @@ impl Ask {
     }
 }
 
-fn authority(url: &Url) -> String {
+/// `host[:port]` of a URL.
+pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -102,17 +111,24 @@ pub(super) struct Answer {
 
 impl Endpoint {
     pub(super) fn patience(&self) -> Patience {
-        Patience::new(self.shared.retry.at_most(self.tries), self.shared.observer.clone(), &self.registry)
+        Patience::new(
+            match self.tries {
+                Some(tries) => self.shared.retry.impatient(tries),
+                None => self.shared.retry,
+            },
+            self.shared.observer.clone(),
+            &self.registry,
+        )
     }
 
     /// Patience with a host that has a substitute.
     pub(super) fn impatience(&self) -> Patience {
-        Patience::new(self.shared.retry.at_most(2), self.shared.observer.clone(), &self.registry)
+        Patience::new(self.shared.retry.impatient(2), self.shared.observer.clone(), &self.registry)
     }
 
     /// `host[:port]` as it is in URLs.
     pub(super) fn authority(&self) -> String {
-        authority(&self.base)
+        authority(&self.written)
     }
 
     /// A repository's name at this host.
@@ -121,9 +137,8 @@ impl Endpoint {
     }
 
     pub(super) fn url(&self, path: &str) -> Result<Url> {
-        self.base
-            .join(path)
-            .map_err(|_| Error::new(Kind::Usage, format!("{} makes no URL with this name", SafeUrl(&self.base))))
+        let base = self.base();
+        base.join(path).map_err(|_| Error::new(Kind::Usage, format!("{} makes no URL with this name", SafeUrl(&base))))
     }
 
     pub(super) fn repository_url(&self, repository: &RepositoryName, rest: &str) -> Result<Url> {
@@ -142,31 +157,6 @@ impl Endpoint {
 
     pub(super) fn rests(&self) -> bool {
         self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
-    }
-
-    /// The client that gets tokens, made when it is first needed.
-    pub(super) fn oci_client(&self) -> Option<&oci_client::Client> {
-        use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol};
-        let made = self.oci.get_or_init(|| {
-            let authorities = self.authorities.as_ref()?;
-            let encoding = CertificateEncoding::Pem;
-            let config = ClientConfig {
-                protocol: if self.base.scheme() == "http" { ClientProtocol::Http } else { ClientProtocol::Https },
-                extra_root_certificates: authorities
-                    .pem()
-                    .iter()
-                    .map(|data| Certificate { encoding: encoding.clone(), data: data.clone() })
-                    .collect(),
-                read_timeout: Some(self.shared.timeouts.stall),
-                connect_timeout: Some(self.shared.timeouts.connect),
-                user_agent: self.shared.user_agent,
-                ..ClientConfig::default()
-            };
-            Client::try_from(config)
-                .inspect_err(|error| tracing::warn!(host = %self.host, %error, "no client for tokens"))
-                .ok()
-        });
-        made.as_ref()
     }
 
     /// Asks with authorization, renewing it once if it is refused, and with patience. Any other answer is the caller's to judge.
@@ -201,9 +191,11 @@ impl Endpoint {
         authorization: Option<&reqwest::header::HeaderValue>,
         grant: &Grant,
     ) -> Result<Answer, Setback> {
-        let mut url = ask.url.clone();
+        let mut url = self.as_it_speaks(&ask.url);
+        let mut origin = url.origin();
         let mut foreign = false;
-        for _ in 0..=MAX_REDIRECTS {
+        let mut redirects = 0;
+        while redirects <= MAX_REDIRECTS {
             let mut headers = ask.headers.clone();
             if foreign {
                 headers.remove(AUTHORIZATION);
@@ -217,8 +209,13 @@ impl Endpoint {
             let response = match tokio::time::timeout(self.shared.timeouts.response, request.send()).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => {
+                    if !foreign && self.falls_back(&url, &error) {
+                        url = self.as_it_speaks(&url);
+                        origin = url.origin();
+                        continue;
+                    }
                     let host = if foreign { authority(&url) } else { self.host.clone() };
-                    return Err(of_transport(error, &host, self.insecure));
+                    return Err(of_transport(error, &host, self.is_plain()));
                 }
                 Err(_) => {
                     let waited = self.shared.timeouts.response.as_secs_f32();
@@ -230,7 +227,7 @@ impl Endpoint {
                 self.shared.observer.quota(&self.registry, quota);
             }
             let target = match response.status().as_u16() {
-                301 | 302 | 303 | 307 | 308 if ask.form.is_none() => response.headers().get(LOCATION),
+                301 | 302 | 303 | 307 | 308 if ask.redirects != Redirects::Never => response.headers().get(LOCATION),
                 _ => None,
             };
             let Some(target) = target else {
@@ -238,7 +235,12 @@ impl Endpoint {
             };
             let next = self.redirected(&url, target)?;
             // Once elsewhere, always elsewhere: coming back does not bring the credentials back.
-            foreign |= next.origin() != ask.url.origin();
+            foreign |= next.origin() != origin;
+            if foreign && ask.redirects == Redirects::SameOrigin {
+                let words = format!("the token server of {} points to another host, which is refused", self.host);
+                return Err(Setback::never(Error::new(Kind::Auth, words).hint("Tell the registry's operator.")));
+            }
+            redirects += 1;
             tracing::debug!(from = %SafeUrl(&url), to = %SafeUrl(&next), "redirected");
             url = next;
         }
@@ -257,7 +259,7 @@ impl Endpoint {
         if !(next.scheme() == "https" || next.scheme() == "http" && next.has_host()) {
             return Err(refuse("redirects to something that is neither http nor https"));
         }
-        if next.scheme() == "http" && !self.insecure {
+        if next.scheme() == "http" && !self.may_be_plain(&next, false) {
             return Err(refuse(&format!("redirects from https to plain http ({}), which is refused", SafeUrl(&next))));
         }
         // A redirect must not choose credentials for us.

@@ -19,6 +19,11 @@ pub trait Observer: Send + Sync {
         let _ = (registry, wait, attempt, why);
     }
 
+    /// Something about the registry that is worth knowing, in a sentence; said once for each registry.
+    fn note(&self, sentence: &str) {
+        let _ = sentence;
+    }
+
     /// The registry said how much may still be asked of it.
     fn quota(&self, registry: &str, quota: Quota) {
         let _ = (registry, quota);

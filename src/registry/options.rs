@@ -26,6 +26,9 @@ pub struct RegistrySettings {
     pub max_parallel: Option<usize>,
 }
 
+/// Bytes that a body has to bring for each second of waiting: less, and it could keep whoever waits for it for ever.
+pub const MIN_RATE: u64 = 1024;
+
 /// How long is waited for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -35,11 +38,18 @@ pub struct Timeouts {
     pub response: Duration,
     /// For the next byte of a body.
     pub stall: Duration,
+    /// How much waiting for a body may add up to before what came meanwhile has to be [`MIN_RATE`] for that time.
+    pub pace: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), response: Duration::from_mins(1), stall: Duration::from_secs(30) }
+        Self {
+            connect: Duration::from_secs(10),
+            response: Duration::from_mins(1),
+            stall: Duration::from_secs(30),
+            pace: Duration::from_mins(1),
+        }
     }
 }
 
@@ -58,8 +68,6 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// When to try again.
     pub retry: RetryPolicy,
-    /// The `User-Agent` header.
-    pub user_agent: &'static str,
     /// Who hears of waits, retries and quotas.
     pub observer: Arc<dyn Observer>,
 }
@@ -74,7 +82,6 @@ impl Options {
             credential_files: Vec::new(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
-            user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")),
             observer: Arc::new(Silent),
         }
     }
@@ -89,7 +96,6 @@ impl std::fmt::Debug for Options {
             .field("credential_files", &self.credential_files)
             .field("timeouts", &self.timeouts)
             .field("retry", &self.retry)
-            .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
     }
 }

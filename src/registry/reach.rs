@@ -3,8 +3,8 @@
 use futures::future::join_all;
 
 use super::Registries;
-use super::endpoint::Endpoint;
-use super::failure::of_transport;
+use super::authorization::Grant;
+use super::endpoint::{Ask, Endpoint, Redirects};
 use crate::error::{Error, Kind, Result};
 
 /// How one address of a registry answers.
@@ -34,17 +34,15 @@ impl Registries {
 
 async fn ping(endpoint: &Endpoint) -> Result<()> {
     let address = endpoint.authority();
-    let url = endpoint
-        .base
-        .join("v2/")
-        .map_err(|error| Error::new(Kind::Usage, format!("{address} is no address")).caused_by(error))?;
+    let mut ask = Ask::get(endpoint.url("v2/")?);
+    ask.redirects = Redirects::Never;
     let patience = endpoint.shared.timeouts.connect + endpoint.shared.timeouts.connect;
-    let answer = tokio::time::timeout(patience, endpoint.http.get(url).send()).await.map_err(|_| {
+    let answer = tokio::time::timeout(patience, endpoint.once(&ask, None, &Grant::nobody())).await.map_err(|_| {
         Error::new(Kind::Network, format!("{address} did not answer within {} s", patience.as_secs()))
             .hint("Check the network, and whether a proxy is needed (HTTPS_PROXY).")
     })?;
-    let answer = answer.map_err(|error| of_transport(error, &address, endpoint.insecure).error)?;
-    match answer.status().as_u16() {
+    let answer = answer.map_err(|setback| setback.error)?;
+    match answer.response.status().as_u16() {
         // Who has to log in learns how; that is an answer as good as any.
         200 | 401 => Ok(()),
         status => {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 use url::Url;
@@ -13,6 +13,7 @@ use super::authorities::Authorities;
 use super::authorization::Keyring;
 use super::credentials::Credentials;
 use super::endpoint::{Endpoint, Shared};
+use super::plain_http::PlainHttp;
 use super::upstream::Upstream;
 use super::{Options, Registry, RegistrySettings};
 use crate::error::{Error, Kind, Result};
@@ -52,7 +53,6 @@ impl Registries {
             credentials: Credentials::new(&options.environment, &options.credential_files),
             retry: options.retry,
             timeouts: options.timeouts,
-            user_agent: options.user_agent,
             observer: options.observer.clone(),
         });
         Self { inner: Arc::new(Inner { options, shared, open: Mutex::default(), slots: Mutex::default() }) }
@@ -82,10 +82,8 @@ impl Registries {
         }
         let plain = insecure && !is_hub;
         let address = if is_hub { "registry-1.docker.io" } else { registry };
-        let mut endpoint = self.endpoint(registry, registry, address, plain, settings.ca_file.as_deref())?;
-        if settings.mirror.is_some() {
-            endpoint.tries = options.retry.tries;
-        }
+        let plain = PlainHttp::of(address, plain, false);
+        let endpoint = self.endpoint(registry, registry, address, plain, settings.ca_file.as_deref())?;
         endpoints.push(Arc::new(endpoint));
         let wanted = settings.max_parallel.unwrap_or(options.max_parallel);
         let slots = self
@@ -117,9 +115,10 @@ impl Registries {
         let ca_file = own.ca_file.as_deref().or(of.ca_file.as_deref());
         let plain = plain || own.insecure && !written.starts_with("https://");
         let address = if host == "docker.io" { "registry-1.docker.io" } else { &host };
+        let plain = PlainHttp::of(address, plain, written.starts_with("https://"));
         let mut endpoint =
             self.endpoint(registry, &host, address, plain, ca_file).map_err(|error| refuse(error.to_string()))?;
-        endpoint.tries = MIRROR_TRIES;
+        endpoint.tries = Some(MIRROR_TRIES);
         if !prefix.is_empty() {
             endpoint.prefix = Some(prefix.parse::<RepositoryName>().map_err(|error| refuse(error.to_string()))?);
         }
@@ -131,10 +130,10 @@ impl Registries {
         registry: &str,
         host: &str,
         address: &str,
-        plain: bool,
+        plain_http: PlainHttp,
         ca_file: Option<&Path>,
     ) -> Result<Endpoint> {
-        let scheme = if plain { "http" } else { "https" };
+        let scheme = if plain_http == PlainHttp::Allowed { "http" } else { "https" };
         let base = Url::parse(&format!("{scheme}://{address}/")).ok().filter(|url| {
             url.path() == "/"
                 && url.username().is_empty()
@@ -146,44 +145,37 @@ impl Registries {
             Error::new(Kind::Usage, format!("`{}` is not the name of a registry", printable_within(host, 200)))
         })?;
         let authorities = ca_file.map(Authorities::read).transpose()?.unwrap_or_default();
-        let (http, system_roots) = self.client(&authorities, plain)?;
+        let http = self.client(&authorities, plain_http != PlainHttp::Refused)?;
         Ok(Endpoint {
             host: host.to_owned(),
             registry: registry.to_owned(),
-            base,
+            written: base,
             prefix: None,
-            insecure: plain,
-            tries: self.inner.options.retry.tries,
+            plain_http,
+            tries: None,
             http,
-            authorities: system_roots.then_some(authorities),
-            oci: OnceLock::new(),
             keyring: Keyring::default(),
             rests_until: Mutex::default(),
             shared: self.inner.shared.clone(),
         })
     }
 
-    /// A client, and whether the system's authorities are known to it.
-    fn client(&self, authorities: &Authorities, plain: bool) -> Result<(reqwest::Client, bool)> {
-        let builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(self.inner.options.timeouts.connect)
-            .http2_adaptive_window(true)
-            .user_agent(self.inner.options.user_agent);
-        // A system without any authority can still speak plain http, or trust the ones in `ca_file`.
-        let system_roots = reqwest::Client::builder().build();
-        let builder = match &system_roots {
-            _ if !authorities.is_empty() => builder.tls_backend_preconfigured(authorities.client_config()?),
-            Err(_) if plain => builder.tls_certs_only([]),
-            _ => builder,
+    fn client(&self, authorities: &Authorities, may_be_plain: bool) -> Result<reqwest::Client> {
+        let begun =
+            || crate::http::client().connect_timeout(self.inner.options.timeouts.connect).http2_adaptive_window(true);
+        let made = if authorities.is_empty() {
+            begun().build()
+        } else {
+            begun().tls_backend_preconfigured(authorities.client_config()?).build()
         };
-        let client = builder.build().map_err(|error| {
-            Error::new(Kind::Unexpected, "can't set up TLS")
-                .caused_by(error.without_url())
-                .hint("Install the system's certificate authorities (the package `ca-certificates`), or set `ca_file`.")
-        })?;
-        Ok((client, system_roots.is_ok()))
+        // A system without any authority can still speak plain http.
+        made.or_else(|error| if may_be_plain { begun().tls_certs_only([]).build() } else { Err(error) }).map_err(
+            |error| {
+                Error::new(Kind::Unexpected, "can't set up TLS").caused_by(error.without_url()).hint(
+                    "Install the system's certificate authorities (the package `ca-certificates`), or set `ca_file`.",
+                )
+            },
+        )
     }
 }
 

@@ -15,6 +15,8 @@ use super::Observer;
 pub struct RetryPolicy {
     /// How often something is tried in all, at least 1.
     pub tries: u32,
+    /// How long is tried in all, whatever the number of tries: a registry that is restarted is back within it.
+    pub min_total: Duration,
     /// The longest first pause; each further one may be twice as long.
     pub base: Duration,
     /// The longest pause of our own.
@@ -31,8 +33,9 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             tries: 5,
+            min_total: Duration::from_secs(30),
             base: Duration::from_millis(250),
-            max_pause: Duration::from_secs(30),
+            max_pause: Duration::from_secs(8),
             max_retry_after: Duration::from_mins(10),
             max_total: Duration::from_mins(20),
             progress: 64 << 10,
@@ -41,10 +44,11 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The same with at most this many tries.
+    /// The same for a host that has a substitute: this many tries, and no longer.
     #[must_use]
-    pub fn at_most(mut self, tries: u32) -> Self {
+    pub fn impatient(mut self, tries: u32) -> Self {
         self.tries = self.tries.min(tries);
+        self.min_total = Duration::ZERO;
         self
     }
 
@@ -111,7 +115,7 @@ impl Patience {
         if again == Again::Never {
             return Err(error);
         }
-        if self.failures >= self.policy.tries.max(1) {
+        if self.failures >= self.policy.tries.max(1) && self.waited >= self.policy.min_total {
             return Err(match self.failures {
                 1 => error,
                 tries => error.adding(format_args!("gave up after {tries} tries")),
@@ -219,7 +223,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tries_are_counted_and_refilled_by_progress() {
-        let (mut patience, heard) = patience(RetryPolicy { tries: 3, progress: 10, ..RetryPolicy::default() });
+        let (mut patience, heard) =
+            patience(RetryPolicy { tries: 3, progress: 10, min_total: Duration::ZERO, ..RetryPolicy::default() });
         patience.after(Setback::backoff(error())).await.unwrap();
         patience.after(Setback::backoff(error())).await.unwrap();
         patience.progress(9);
@@ -243,6 +248,21 @@ mod tests {
         let refused = patience.after(ask(7260)).await.unwrap_err();
         assert_eq!(refused.to_string(), "docker.io asks us to wait 2 h 1 min: it broke");
         assert_eq!(refused.hints().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_is_outlived() {
+        let (mut patience, heard) = patience(RetryPolicy::default());
+        let begun = tokio::time::Instant::now();
+        while patience.after(Setback::backoff(error())).await.is_ok() {}
+        let tried = begun.elapsed();
+        assert!(tried >= Duration::from_secs(30) && tried < Duration::from_secs(40), "{tried:?}");
+        let pauses = heard.0.lock().unwrap().len();
+        assert!((5..40).contains(&pauses), "each pause is heard of: {pauses}");
+        // What has a substitute is not worth that.
+        let (mut other, _) = self::patience(RetryPolicy::default().impatient(2));
+        other.after(Setback::backoff(error())).await.unwrap();
+        assert!(other.after(Setback::backoff(error())).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

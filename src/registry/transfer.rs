@@ -12,6 +12,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RAN
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::endpoint::{Answer, Ask, Endpoint};
+use super::pace::Pace;
 use super::retry::{Patience, Setback};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, RepositoryName};
@@ -32,6 +33,8 @@ pub(super) struct Transfer {
     /// Where the current answer began.
     begun_at: u64,
     response: Option<reqwest::Response>,
+    /// Of the current answer.
+    pace: Pace,
     patience: Patience,
     finished: bool,
     /// Held while the transfer lives, so that not too many do.
@@ -60,7 +63,7 @@ impl Transfer {
         while endpoints.len() > 1 && endpoints[0].rests() {
             endpoints.pop_front();
         }
-        let patience = endpoints[0].patience();
+        let (patience, pace) = (endpoints[0].patience(), endpoints[0].pace());
         let mut transfer = Self {
             endpoints,
             repository,
@@ -71,6 +74,7 @@ impl Transfer {
             announced_end: None,
             begun_at: from,
             response: None,
+            pace,
             patience,
             finished: from == size,
             _slot: slot,
@@ -95,7 +99,7 @@ impl Transfer {
             }
             let Some(response) = self.response.as_mut() else { continue };
             let endpoint = &self.endpoints[0];
-            match endpoint.next_chunk(response, endpoint.shared.timeouts.stall).await {
+            match endpoint.next_chunk(response, &mut self.pace).await {
                 Ok(Some(mut bytes)) => {
                     let again = self.skip.min(bytes.len() as u64);
                     self.skip -= again;
@@ -240,6 +244,7 @@ impl Transfer {
             status => return wrong(format!("{} answered {}", self.host(), status.as_u16())),
         }
         self.begun_at = self.position;
+        self.pace = self.endpoints[0].pace();
         self.response = Some(response);
         Ok(())
     }

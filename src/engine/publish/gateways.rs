@@ -33,7 +33,8 @@ pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> R
         let (engine, root) = (Arc::clone(engine), *root);
         spawn_blocking(move || what_to_compare(&engine, &root)).await.map_err(panicked)??
     };
-    let client = reqwest::Client::builder()
+    let client = crate::http::client()
+        .redirect(crate::http::safe_redirects(3))
         .connect_timeout(Duration::from_secs(20))
         .timeout(PATIENCE)
         .build()

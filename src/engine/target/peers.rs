@@ -100,7 +100,8 @@ impl World for Internet {
         if let Ok(mut parts) = address.path_segments_mut() {
             parts.pop_if_empty().extend(["ipfs", EMPTY]);
         }
-        let client = reqwest::Client::builder()
+        let client = crate::http::client()
+            .redirect(crate::http::safe_redirects(3))
             .timeout(PATIENCE)
             .build()
             .map_err(|error| Error::new(Kind::Unexpected, "can't ask gateways").caused_by(error))?;

@@ -16,7 +16,6 @@ use super::secrets::Secrets;
 use crate::error::{Error, Kind, Result};
 
 /// How this program names itself. A name with `/kubo/` or `/go-ipfs/` in it would have to be of the node's own version.
-const USER_AGENT: &str = concat!("roadstead/", env!("CARGO_PKG_VERSION"));
 
 /// A command, its arguments and options, and what can't be done if it fails: `can't pin X`.
 #[derive(Debug)]
@@ -48,17 +47,8 @@ impl Rpc {
     /// Checks the options, and connects to nothing yet.
     pub(super) fn new(options: &KuboOptions, authorisation: Option<Authorisation>) -> Result<Self> {
         let is_local = options::is_loopback(&options.url);
-        let mut client = Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(options.timeouts.connect)
-            .tcp_nodelay(true)
-            // What is decompressed on the way has lost its trailers.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            // Credentials belong to this URL alone.
-            .redirect(reqwest::redirect::Policy::none());
+        // What is decompressed on the way would lose its trailers, and credentials belong to this URL alone.
+        let mut client = crate::http::client().connect_timeout(options.timeouts.connect).tcp_nodelay(true);
         if is_local {
             client = client.no_proxy();
         }

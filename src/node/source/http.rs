@@ -86,13 +86,12 @@ impl HttpBlocks {
             return Err(wrong("it holds a login")
                 .hint("Put `basic:USER:PASSWORD` into a file, and name that file with `--auth-file`."));
         }
-        let client = Client::builder()
-            .user_agent(concat!("roadstead/", env!("CARGO_PKG_VERSION")))
+        let client = crate::http::client()
             .connect_timeout(Duration::from_secs(15))
             .read_timeout(SILENCE)
             // Gateways send browsers, and some everyone, to a host of the CID's own.
             .redirect(match dialect {
-                Dialect::Gateway => reqwest::redirect::Policy::limited(3),
+                Dialect::Gateway => crate::http::safe_redirects(3),
                 Dialect::Kubo => reqwest::redirect::Policy::none(),
             })
             .build()

@@ -7,6 +7,7 @@ mod manifests;
 mod mirrors;
 mod resilience;
 mod tls;
+mod tokens;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,6 +53,10 @@ impl Observer for Heard {
         self.0.lock().unwrap().push(format!("{registry} retry {attempt}: {why}"));
     }
 
+    fn note(&self, sentence: &str) {
+        self.0.lock().unwrap().push(sentence.to_owned());
+    }
+
     fn quota(&self, registry: &str, quota: Quota) {
         self.0.lock().unwrap().push(format!("{registry} quota {}/{}", quota.remaining, quota.limit));
     }
@@ -71,6 +76,7 @@ impl Bench {
         let mut options = Options::new(Environment { home: Some(home.path().to_owned()), ..Environment::default() });
         options.observer = heard.clone();
         options.retry.base = Duration::from_millis(1);
+        options.retry.min_total = Duration::ZERO;
         options.retry.progress = 16;
         options.timeouts.stall = Duration::from_secs(10);
         options.timeouts.response = Duration::from_secs(10);

@@ -28,7 +28,7 @@ impl axum::serve::Listener for Secure {
 }
 
 /// A registry behind TLS on a loopback port, and the PEM file of its certificate.
-async fn secure(home: &std::path::Path, registry: &MemoryRegistry) -> (String, std::path::PathBuf) {
+pub(super) async fn secure(home: &std::path::Path, registry: &MemoryRegistry) -> (String, std::path::PathBuf) {
     let authority = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (authority.cert.pem(), authority.signing_key.serialize_pem());
     let host = listen(&certificate, &key, registry).await;
@@ -91,14 +91,42 @@ async fn tokens_over_tls() {
 }
 
 #[tokio::test]
-async fn plain_http_needs_to_be_allowed() {
+async fn on_this_machine_plain_http_needs_no_flag() {
     let bench = Bench::new();
-    let registry = MemoryRegistry::builder().start().await.unwrap();
+    let registry = MemoryRegistry::builder().basic_auth("u", PASSWORD).start().await.unwrap();
+    registry.put_image(&name("a"), Some("1"), &image());
+    bench.log_in(&registry.host(), "u", PASSWORD);
     let upstream = Registries::new(bench.options.clone()).open(&registry.host(), false).unwrap();
-    let error = upstream.manifest(&name("a"), &tag("1")).await.unwrap_err();
+    let (a, one) = (name("a"), tag("1"));
+    let asked = (0..5).map(|_| upstream.manifest(&a, &one));
+    assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
+    let heard = bench.heard.all();
+    assert_eq!(heard.len(), 1, "said once: {heard:?}");
+    assert!(heard[0].contains("asked over plain http"), "{heard:?}");
+    // Whoever writes `https://` means it.
+    let mut bench = Bench::new();
+    let settings = RegistrySettings { mirror: Some(format!("https://{}", registry.host())), ..Default::default() };
+    bench.options.registries.insert("ghcr.io".to_owned(), settings);
+    let before = registry.total_requests();
+    let reached = Registries::new(bench.options.clone()).reach("ghcr.io").await.unwrap();
+    let error = reached[0].outcome.as_ref().unwrap_err();
     assert!(error.to_string().contains("does not speak TLS"), "{error}");
     assert!(error.hints()[0].contains("`--insecure`"));
-    assert_eq!(registry.total_requests(), 0);
+    assert_eq!(registry.total_requests(), before);
+}
+
+#[tokio::test]
+async fn what_turned_out_to_be_plain_is_shown_no_password_of_another_port() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().start().await.unwrap();
+    let thief = MemoryRegistry::builder().start().await.unwrap();
+    bench.log_in(&registry.host(), "u", PASSWORD);
+    let challenge = format!("Bearer realm=\"http://{}/token\",service=\"x\"", thief.host());
+    registry.intercept(move |_| Some(with(plain(401, ""), &[("www-authenticate", &challenge)])));
+    let upstream = Registries::new(bench.options.clone()).open(&registry.host(), false).unwrap();
+    let error = upstream.manifest(&name("a"), &tag("1")).await.unwrap_err();
+    assert!(error.to_string().contains("in the clear"), "{error}");
+    assert_eq!(thief.total_requests(), 0);
 }
 
 #[tokio::test]
