@@ -26,13 +26,21 @@ const MOST_ATTACHED: usize = 2_000;
 const ATTACHED_DEPTH: usize = 3;
 
 impl Engine {
-    /// What is attached to these manifests: referrers, and cosign's tags.
+    /// What is attached to these manifests: referrers, and cosign's tags. `new`: the catalog does not have the image yet.
     pub(super) async fn resolve_attached(
         &self,
         placed: &Placed,
         subjects: Vec<Digest>,
+        new: bool,
         job: &Job,
     ) -> Result<Vec<AttachedImage>> {
+        let tags = match (&placed.upstream, &placed.recorded) {
+            (Some(upstream), None) => {
+                placed.asked.tags(upstream, new, placed.registry.tags(&placed.repository)).await?
+            }
+            _ => None,
+        };
+        let tags = tags.as_deref();
         let mut all: BTreeMap<(Digest, Option<String>, Digest), AttachedImage> = BTreeMap::new();
         let mut next = subjects;
         let mut asked: BTreeSet<Digest> = next.iter().copied().collect();
@@ -46,7 +54,7 @@ impl Engine {
                 .map(|subject| async move {
                     match recorded {
                         Some(recorded) => self.take_recorded(placed, subject, recorded).await,
-                        None => self.attached_of(placed, subject).await,
+                        None => self.attached_of(placed, subject, tags).await,
                     }
                 })
                 .buffer_unordered(AT_ONCE);
@@ -99,15 +107,24 @@ impl Engine {
         Ok(())
     }
 
-    async fn attached_of(&self, placed: &Placed, subject: Digest) -> Result<Vec<AttachedImage>> {
+    /// `tags` are those that the repository has, where that is known: the others need not be asked for.
+    async fn attached_of(
+        &self,
+        placed: &Placed,
+        subject: Digest,
+        tags: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<AttachedImage>> {
         let mut found: Vec<(Option<Tag>, Target)> = Vec::new();
-        for descriptor in placed.registry.referrers(&placed.repository, &subject).await? {
+        for descriptor in placed.registry.referrers(&placed.repository, &subject, tags).await? {
             if descriptor.digest != subject {
                 found.push((None, Target::Digest(descriptor.digest)));
             }
         }
         for suffix in ["sig", "att", "sbom"] {
             let tag: Tag = format!("sha256-{}.{suffix}", subject.hex()).parse()?;
+            if tags.is_some_and(|tags| !tags.contains(&tag)) {
+                continue;
+            }
             match placed.registry.head(&placed.repository, &Target::Tag(tag.clone())).await {
                 Ok(head) => {
                     let target = head.digest.map_or_else(|| Target::Tag(tag.clone()), Target::Digest);

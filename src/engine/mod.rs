@@ -4,6 +4,7 @@
 //! shown and then exactly run; every long one is a [`job::Job`] that can be watched and cancelled.
 
 mod apply;
+mod asked;
 mod attached;
 mod blocks;
 pub mod browse;

@@ -4,12 +4,13 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream;
 
 use super::Engine;
+use super::asked::Asked;
 use super::closure::Closure;
 use super::job::{Event, Job};
 use super::plan::{
@@ -42,25 +43,8 @@ pub(super) struct Placed {
     pub(super) follows: Follows,
     /// What is attached to it, where records say so: subject, tag and digest of each. None: the registry is asked.
     pub(super) recorded: Option<Vec<(Digest, Option<Tag>, Digest)>>,
-    /// Where fetched manifests are counted.
-    pub(super) pulls: Pulls,
-}
-
-/// Manifests that are fetched for a plan, by registry.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pulls(Arc<Mutex<BTreeMap<String, u64>>>);
-
-impl Pulls {
-    fn add(&self, upstream: Option<&Upstream>, number: u64) {
-        if let Some(upstream) = upstream {
-            let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *counted.entry(upstream.registry.clone()).or_default() += number;
-        }
-    }
-
-    fn counted(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
+    /// What the plan has asked already.
+    pub(super) asked: Asked,
 }
 
 /// An image, and the registry and the repository there that its blobs are fetched from.
@@ -80,10 +64,10 @@ impl Engine {
         let _listening = self.notices.listen(job);
         let total = requests.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
-        let pulls = Pulls::default();
+        let asked = Asked::about(requests);
         let mut resolved = stream::iter(requests.iter().enumerate())
             .map(async |(index, request)| {
-                let outcome = job.or_cancelled(self.resolve(request, &pulls, job)).await;
+                let outcome = job.or_cancelled(self.resolve(request, &asked, job)).await;
                 Resolved { index, request: request.source.to_string(), outcome }
             })
             .buffer_unordered(AT_ONCE);
@@ -93,7 +77,7 @@ impl Engine {
             job.tell(Event::Resolving { done: outcomes.len() as u64, total });
         }
         job.check()?;
-        Ok(AddPlan { pulls: pulls.counted(), ..self.plan_of(outcomes)? })
+        Ok(AddPlan { pulls: asked.pulls(), ..self.plan_of(outcomes)? })
     }
 
     /// Makes a plan of requests that were resolved.
@@ -239,7 +223,7 @@ impl Engine {
                     tag,
                     follows,
                     recorded: None,
-                    pulls: Pulls::default(),
+                    asked: Asked::default(),
                 })
             }
             Source::Local(source) => {
@@ -268,7 +252,7 @@ impl Engine {
                     tag: Some(tag.unwrap_or_else(Tag::latest)),
                     follows: Follows::Own,
                     recorded: None,
-                    pulls: Pulls::default(),
+                    asked: Asked::default(),
                 })
             }
             Source::Tree(name) => Err(Error::new(
@@ -278,10 +262,10 @@ impl Engine {
         }
     }
 
-    async fn resolve(&self, request: &AddRequest, pulls: &Pulls, job: &Job) -> Result<Found> {
-        let placed = Placed { pulls: pulls.clone(), ..self.place(request).await? };
+    async fn resolve(&self, request: &AddRequest, asked: &Asked, job: &Job) -> Result<Found> {
+        let placed = Placed { asked: asked.clone(), ..self.place(request).await? };
         // A registry that is asked and gives nothing is counted, too.
-        pulls.add(placed.upstream.as_ref(), 0);
+        asked.count_pulls(placed.upstream.as_ref(), 0);
         self.resolve_placed(placed, job).await
     }
 
@@ -306,11 +290,17 @@ impl Engine {
         // What records choose was there when it was chosen, which upstream may have changed since.
         let explicit = request.selection.is_some() && placed.recorded.is_none();
         closure.require(request.selection.as_ref().unwrap_or(&selection), explicit)?;
-        let mut attached = self.resolve_attached(&placed, closure.subjects(), job).await?;
+        let new = existing.as_ref().is_none_or(|image| image.digest != digest);
+        let mut attached = self.resolve_attached(&placed, closure.subjects(), new, job).await?;
         self.leave_out_asked_for(&placed, &mut attached)?;
-        let private = match &placed.upstream {
-            Some(_) => placed.registry.is_private(&placed.repository, &Target::Digest(digest)).await?,
-            None => false,
+        let private = {
+            let target = Target::Digest(digest);
+            let ask = placed.registry.is_private(&placed.repository, &target);
+            match &placed.upstream {
+                Some(_) if new => ask.await?,
+                Some(upstream) => placed.asked.is_private(upstream, ask).await?,
+                None => false,
+            }
         };
         let Closure { manifests, blobs: wanted, left_out, platforms, read, .. } = closure;
         let mut image = PlannedImage {
@@ -416,7 +406,7 @@ impl Engine {
             return Ok(kept);
         }
         let fetched = placed.registry.manifest(&placed.repository, target).await?;
-        placed.pulls.add(placed.upstream.as_ref(), 1);
+        placed.asked.count_pulls(placed.upstream.as_ref(), 1);
         let manifest = crate::image::Manifest::parse(&fetched.bytes, fetched.content_type.as_deref())
             .context(|| format!("{} of {}", target, placed.request.source))?;
         let planned = Arc::new(PlannedManifest { digest: fetched.digest, bytes: fetched.bytes, manifest });

@@ -58,6 +58,11 @@ impl Grant {
         Self { header: None, holder: Holder::Nobody, secrets: Vec::new() }
     }
 
+    /// Whether it is what anyone gets, who shows no credential.
+    pub(super) fn is_anyones(&self) -> bool {
+        self.holder == Holder::Nobody
+    }
+
     pub(super) fn password(user: &str, password: &Secret) -> Self {
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", password.reveal()));
         let header = sensitive(&format!("Basic {pair}"));

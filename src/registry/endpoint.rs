@@ -2,9 +2,11 @@
 //!
 //! Knows HTTP; must not know what the documents say.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use lru::LruCache;
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -18,7 +20,7 @@ use super::retry::{Patience, Setback};
 use super::safe_url::SafeUrl;
 use super::{Observer, Quota, RetryPolicy, Timeouts};
 use crate::error::{Error, Kind, Result};
-use crate::image::{RepositoryName, Target};
+use crate::image::{Digest, RepositoryName, Target};
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -51,6 +53,10 @@ pub(super) struct Endpoint {
     pub(super) http: reqwest::Client,
     pub(super) keyring: Keyring,
     pub(super) rests_until: Mutex<Option<Instant>>,
+    /// Manifests that were given to a request without credentials, and when: asking again whether anyone may pull is no use.
+    pub(super) given_to_anyone: Mutex<LruCache<(RepositoryName, Digest), Instant>>,
+    /// First parts of repositories' names under which there is no referrers API, and since when that is known.
+    pub(super) lacks_referrers_api: Mutex<HashMap<String, Instant>>,
     pub(super) shared: Arc<Shared>,
 }
 

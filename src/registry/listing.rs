@@ -3,6 +3,8 @@
 //! Follows `Link` headers (RFC 8288) on the same host, within bounds. Knows JSON of these two lists and nothing of blobs.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LINK};
 use serde::Deserialize;
@@ -25,6 +27,9 @@ const MAX_IDLE_PAGES: usize = 3;
 
 /// Referrers of one manifest.
 const MAX_REFERRERS: usize = 10_000;
+
+/// When a registry that had no referrers API is asked for it again: it may have been upgraded under a program that goes on.
+const REFERRERS_API_RECHECK: Duration = Duration::from_hours(1);
 
 #[derive(Deserialize)]
 struct TagPage {
@@ -134,13 +139,18 @@ impl Endpoint {
         Ok(tags.into_iter().collect())
     }
 
-    pub(super) async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
+    pub(super) async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        tags: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<Descriptor>> {
         match self.referrers_by_api(repository, subject).await {
             Ok(Some(found)) => Ok(found),
-            Ok(None) => self.referrers_by_tag(repository, subject).await,
+            Ok(None) => self.referrers_by_tag(repository, subject, tags).await,
             // Registries that don't know the path refuse it in many ways; whether it was a refusal in earnest, the tag will show.
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Auth) => {
-                self.referrers_by_tag(repository, subject).await
+                self.referrers_by_tag(repository, subject, tags).await
             }
             Err(error) => Err(error),
         }
@@ -149,9 +159,13 @@ impl Endpoint {
 
     /// Nothing if the registry has no such API.
     async fn referrers_by_api(&self, repository: &RepositoryName, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
+        if self.lacks_referrers_api(repository) {
+            return Ok(None);
+        }
         let mut next = Some(self.repository_url(repository, &format!("referrers/{subject}"))?);
         let mut pages = Pages::new(self);
         let mut found = Vec::new();
+        let mut digests = HashSet::new();
         while let Some(url) = next {
             let mut ask = Ask::get(url.clone()).about(repository);
             ask.headers.insert(ACCEPT, HeaderValue::from_static(media::OCI_INDEX));
@@ -159,6 +173,9 @@ impl Endpoint {
             let (answer, grant) = self.exchange(&ask, &mut patience).await?;
             let status = answer.response.status();
             if !status.is_success() && found.is_empty() && matches!(status.as_u16(), 400 | 404 | 405 | 406 | 501) {
+                if matches!(status.as_u16(), 404 | 405 | 501) {
+                    self.note_lack_of_referrers_api(repository);
+                }
                 return Ok(None);
             }
             let page = match self.read(answer, MAX_MANIFEST).await {
@@ -179,22 +196,46 @@ impl Endpoint {
             let before = found.len();
             for entry in list.manifests.unwrap_or_default() {
                 match serde_json::from_value::<Descriptor>(entry) {
-                    Ok(descriptor) if !found.contains(&descriptor) => found.push(descriptor),
+                    Ok(descriptor) if digests.insert(descriptor.digest) => found.push(descriptor),
                     Ok(_) => {}
                     Err(error) => tracing::debug!(registry = %self.registry, %error, "a referrer that can't be read"),
                 }
-            }
-            if found.len() > MAX_REFERRERS {
-                return Err(Error::new(Kind::Verification, format!("more than {MAX_REFERRERS} of them")));
+                if found.len() > MAX_REFERRERS {
+                    return Err(Error::new(Kind::Verification, format!("more than {MAX_REFERRERS} of them")));
+                }
             }
             next = pages.next(&url, &page.headers, found.len() > before)?;
         }
         Ok(Some(found))
     }
 
+    /// Registries that are one behind several names differ by the first part of a repository's name.
+    fn place_of(&self, repository: &RepositoryName) -> String {
+        let name = self.remote_name(repository.as_str());
+        name.split_once('/').map_or(name.as_str(), |(first, _)| first).to_owned()
+    }
+
+    fn lacks_referrers_api(&self, repository: &RepositoryName) -> bool {
+        let lacking = self.lacks_referrers_api.lock().unwrap_or_else(PoisonError::into_inner);
+        lacking.get(&self.place_of(repository)).is_some_and(|since| since.elapsed() < REFERRERS_API_RECHECK)
+    }
+
+    fn note_lack_of_referrers_api(&self, repository: &RepositoryName) {
+        let mut lacking = self.lacks_referrers_api.lock().unwrap_or_else(PoisonError::into_inner);
+        lacking.insert(self.place_of(repository), Instant::now());
+    }
+
     /// By the referrers tag schema (distribution spec, "Referrers Tag Schema").
-    async fn referrers_by_tag(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
+    async fn referrers_by_tag(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        tags: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<Descriptor>> {
         let tag: Tag = format!("sha256-{}", subject.hex()).parse()?;
+        if tags.is_some_and(|tags| !tags.contains(&tag)) {
+            return Ok(Vec::new());
+        }
         let fetched = match self.manifest(repository, &Target::Tag(tag)).await {
             Ok(fetched) => fetched,
             Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),

@@ -31,6 +31,8 @@ mod tests;
 mod transfer;
 mod upstream;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -65,7 +67,13 @@ pub trait Registry: Send + Sync {
     async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>>;
 
     /// The manifests that are about `subject` (distribution spec, "Listing Referrers"), by the API or by the fallback tag.
-    async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>>;
+    /// `tags` are those that the repository has, where that is known: a fallback tag that is not among them is not asked for.
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        tags: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<Descriptor>>;
 
     /// Whether someone without credentials is refused this image.
     async fn is_private(&self, repository: &RepositoryName, target: &Target) -> Result<bool>;

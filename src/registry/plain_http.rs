@@ -89,8 +89,7 @@ impl Endpoint {
         }
         if spoken.set(()).is_ok() {
             tracing::info!(host = %self.host, "it does not speak TLS and is asked over plain http");
-            let words =
-                format!("{} is on this machine and does not speak TLS: it is asked over plain http.", self.host);
+            let words = format!("{} doesn't speak TLS; using plain HTTP, since it is on this machine.", self.host);
             self.shared.observer.note(&words);
         }
         true

@@ -3,9 +3,11 @@
 //! Knows the settings and which host stands behind a name; makes the clients.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lru::LruCache;
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -22,6 +24,9 @@ use crate::text::printable_within;
 
 /// How often a mirror is tried before the registry itself is asked.
 const MIRROR_TRIES: u32 = 2;
+
+/// Manifests of which is remembered that anyone is given them: more than are asked for at the same time.
+const MAX_GIVEN_REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 
 /// Opens registries; cheap to clone. Clones share connections, tokens and limits.
 #[derive(Clone)]
@@ -156,6 +161,8 @@ impl Registries {
             http,
             keyring: Keyring::default(),
             rests_until: Mutex::default(),
+            given_to_anyone: Mutex::new(LruCache::new(MAX_GIVEN_REMEMBERED)),
+            lacks_referrers_api: Mutex::default(),
             shared: self.inner.shared.clone(),
         })
     }

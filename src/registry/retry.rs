@@ -118,7 +118,8 @@ impl Patience {
         if self.failures >= self.policy.tries.max(1) && self.waited >= self.policy.min_total {
             return Err(match self.failures {
                 1 => error,
-                tries => error.adding(format_args!("gave up after {tries} tries")),
+                tries if self.waited.as_secs() == 0 => error.adding(format_args!("gave up after {tries} tries")),
+                tries => error.adding(format_args!("gave up after {tries} tries in {}", spoken(self.waited))),
             });
         }
         let why = error.to_string();

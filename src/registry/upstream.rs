@@ -2,7 +2,9 @@
 //!
 //! Knows manifests' headers and digests; blobs are `transfer`'s and lists are `listing`'s.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -26,6 +28,9 @@ const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd
 
 /// The header that names the digest of a manifest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// For how long it counts that a request without credentials was answered: as long as a plan takes.
+const GIVEN_IS_RECENT: Duration = Duration::from_mins(1);
 
 pub(super) struct Upstream {
     /// The mirror, if there is one, and the registry itself, always.
@@ -61,8 +66,12 @@ impl Endpoint {
             }
             let headers = answer.response.headers().clone();
             self.read(answer, 0).await.map_err(|setback| setback.error)?.success(self, &grant)?;
+            let digest = claimed_digest(&headers);
+            if let Some(digest) = digest.filter(|_| grant.is_anyones()) {
+                self.note_given_to_anyone(repository, digest);
+            }
             Ok(Head {
-                digest: claimed_digest(&headers),
+                digest,
                 media_type: content_type(&headers),
                 size: headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()),
             })
@@ -100,6 +109,17 @@ impl Endpoint {
         Ok(Fetched { bytes: document.bytes, digest, content_type })
     }
 
+    fn note_given_to_anyone(&self, repository: &RepositoryName, digest: Digest) {
+        let mut given = self.given_to_anyone.lock().unwrap_or_else(PoisonError::into_inner);
+        given.put((repository.clone(), digest), Instant::now());
+    }
+
+    /// Whether a request without credentials was given this a moment ago. Said once: what was true may change.
+    fn was_given_to_anyone(&self, repository: &RepositoryName, digest: &Digest) -> bool {
+        let mut given = self.given_to_anyone.lock().unwrap_or_else(PoisonError::into_inner);
+        given.pop(&(repository.clone(), *digest)).is_some_and(|when| when.elapsed() < GIVEN_IS_RECENT)
+    }
+
     /// Whether someone without credentials is refused; `None` if that someone is told that there is nothing.
     async fn refuses_anonymous(
         &self,
@@ -107,6 +127,11 @@ impl Endpoint {
         target: &Target,
         mut patience: Patience,
     ) -> Result<Option<bool>> {
+        if let Target::Digest(digest) = target
+            && self.was_given_to_anyone(repository, digest)
+        {
+            return Ok(Some(false));
+        }
         let mut ask = self.manifest_ask(Method::HEAD, repository, target)?;
         ask.identity = Identity::Anonymous;
         let mut asked = self.exchange(&ask, &mut patience).await;
@@ -213,8 +238,13 @@ impl Registry for Upstream {
         self.first(|endpoint| Box::pin(endpoint.tags(repository))).await
     }
 
-    async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
-        self.first(|endpoint| Box::pin(endpoint.referrers(repository, subject))).await
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        tags: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<Descriptor>> {
+        self.first(|endpoint| Box::pin(endpoint.referrers(repository, subject, tags))).await
     }
 
     /// The registry itself is asked before its mirror: a mirror with credentials of its own gives private images to anyone.

@@ -10,7 +10,7 @@ const PURE: [&str; 3] = ["image", "unixfs", "site"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
 const PORTS: [&str; 5] = ["registry", "store", "catalog", "node", "naming"];
 /// Known to all; they know no room.
-const EVERYWHERE: [&str; 2] = ["error", "text"];
+const EVERYWHERE: [&str; 3] = ["error", "http", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
 const CONFIGURATION: &str = "config";
 /// What a file may have at most, and where it begins to be too much.
@@ -25,7 +25,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
     let pure = PURE.iter().copied();
     let mut known: BTreeSet<&str> = match room {
         // Says what went wrong and how text is shown, in the words of no room.
-        "error" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
+        "error" | "http" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
         "image" | "unixfs" | "site" => pure.take_while(|other| *other != room).collect(),
         // The settings of a registry are the registry's own type.
         CONFIGURATION => pure.chain(["registry"]).collect(),
@@ -230,6 +230,25 @@ fn arrows_point_left() {
     let rooms = rooms(&sources);
     let complaints: Vec<String> = sources.iter().flat_map(|source| source.complaints(&rooms)).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Ways to make an HTTP client beside the one that has our rules: no decompression, no redirect unasked, no `Referer`.
+const OTHER_CLIENTS: [&str; 5] =
+    ["Client::builder()", "Client::new()", "ClientBuilder::new()", "reqwest::get(", "Client::default()"];
+
+#[test]
+fn every_http_client_begins_in_one_file() {
+    let makes_one = |source: &Source| {
+        let code = code_of(&source.text);
+        OTHER_CLIENTS.iter().any(|way| code.contains(way))
+    };
+    let is_tests = |source: &Source| source.path.components().any(|part| part.as_os_str() == "tests");
+    let makers: Vec<String> = sources()
+        .iter()
+        .filter(|source| !is_tests(source) && makes_one(source))
+        .map(|source| source.path.display().to_string())
+        .collect();
+    assert_eq!(makers, ["http.rs"], "an HTTP client is made where it escapes the rules of src/http.rs");
 }
 
 #[test]

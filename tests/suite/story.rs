@@ -393,8 +393,9 @@ fn exit_codes_tell_the_truth() {
     roadstead.run(&["add"]).failure(2);
     roadstead.run(&["add", &format!("{}/busybox:no-such-tag", registry.host()), "--insecure"]).failure(4);
     roadstead.run(&["show", "docker.io/library/nothing:1"]).failure(4);
-    // Something listens there that isn't a registry over TLS.
-    roadstead.run(&["add", &format!("{}/busybox:1", registry.host())]).failure(6);
+    // Something listens there that doesn't speak the scheme that the user wants.
+    let tls = DockerRegistry::with_tls();
+    roadstead.run(&["add", "--insecure", &format!("{}/busybox:1", tls.host())]).failure(6);
     roadstead.add(&format!("{}/busybox:1", registry.host()));
     // No terminal to ask, and nobody said yes.
     roadstead.run(&["remove", &format!("{}/busybox:1", registry.host())]).failure(2);

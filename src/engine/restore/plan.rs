@@ -157,7 +157,7 @@ impl ReturningRepository {
             tag: image.tag.clone(),
             follows,
             recorded: Some(companions.chain(referrers).collect()),
-            pulls: crate::engine::resolve::Pulls::default(),
+            asked: crate::engine::asked::Asked::default(),
         }
     }
 }

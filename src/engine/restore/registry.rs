@@ -1,6 +1,6 @@
 //! A published tree as the registry that it is: its native view holds every manifest and blob under its digest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -98,7 +98,12 @@ impl Registry for TreeRegistry {
     }
 
     /// By the list under the fallback tag, which the tree always has.
-    async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        _: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<Descriptor>> {
         let bytes = match self.read(repository, &Target::Tag(lists::fallback_tag(subject))).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Vec::new()),

@@ -43,3 +43,56 @@ async fn tags_come_from_upstream_and_stale_images_are_counted() {
     assert_eq!(stale(), 1);
     assert!(yard.engine.standings().unwrap().is_empty(), "there is no target");
 }
+
+#[tokio::test]
+async fn an_update_of_unchanged_tags_asks_hardly_more_than_what_became_of_them() {
+    let yard = Yard::with(MemoryRegistry::builder().referrers_api(false).start().await.unwrap(), None);
+    let (repositories, tags) = (["app", "db", "web"], ["1", "2", "3", "4"]);
+    let all: Vec<String> =
+        repositories.iter().flat_map(|repository| tags.iter().map(move |tag| format!("{repository}:{tag}"))).collect();
+    let mut digests = std::collections::BTreeMap::new();
+    for what in &all {
+        let (repository, tag) = what.split_once(':').unwrap();
+        digests.insert(what.as_str(), yard.put(repository, tag, &index(what)));
+    }
+    yard.add(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    yard.registry.forget_requests();
+    let update = async |job: &Job| yard.engine.plan_update(&[], job).await;
+    let plan = Job::new().0.run(update).await.unwrap();
+    assert!(changes(&plan).iter().all(|change| *change == Change::Unchanged), "{:?}", changes(&plan));
+    // A HEAD for each, and a list of tags for each repository.
+    let asked: Vec<String> = yard.registry.log().iter().map(|info| format!("{} {}", info.method, info.path)).collect();
+    assert_eq!(asked.len(), all.len() + repositories.len(), "{asked:#?}");
+
+    // What came since is found by the same requests: a signature beside one tag, and a list of referrers for another.
+    let signature = image("linux/amd64", "a signature");
+    yard.put("db", &format!("sha256-{}.sig", digests["db:3"].hex()), &signature);
+    let described = index("web:1");
+    yard.registry.put_image(&"web".parse().unwrap(), None, &described.referrer("application/vnd.example.sbom", "sbom"));
+    yard.registry.put_referrers_tag(&"web".parse().unwrap(), &described.digest());
+    let plan = Job::new().0.run(update).await.unwrap();
+    let changed: Vec<&str> = plan
+        .images
+        .iter()
+        .filter(|image| image.change != Change::Unchanged)
+        .map(|image| image.request.rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(changed, ["db:3", "web:1"]);
+}
+
+#[tokio::test]
+async fn a_registry_that_lists_no_tags_is_asked_for_each() {
+    let yard = Yard::with(MemoryRegistry::builder().referrers_api(false).start().await.unwrap(), None);
+    let one = index("one");
+    let digest = yard.put("app", "1", &one);
+    yard.add(&["app:1"]).await;
+    let signature = image("linux/amd64", "a signature");
+    yard.put("app", &format!("sha256-{}.sig", digest.hex()), &signature);
+    yard.registry.intercept(|info| {
+        info.path
+            .ends_with("/tags/list")
+            .then(|| axum::response::IntoResponse::into_response(axum::http::StatusCode::NOT_FOUND))
+    });
+    let plan = Job::new().0.run(async |job: &Job| yard.engine.plan_update(&[], job).await).await.unwrap();
+    assert_eq!(changes(&plan), [Change::Extended]);
+}

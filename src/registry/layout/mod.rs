@@ -260,7 +260,12 @@ impl Registry for Layout {
         Ok(tags.into_iter().collect())
     }
 
-    async fn referrers(&self, _repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>> {
+    async fn referrers(
+        &self,
+        _repository: &RepositoryName,
+        subject: &Digest,
+        _tags: Option<&BTreeSet<Tag>>,
+    ) -> Result<Vec<Descriptor>> {
         let (layout, subject) = (self.clone(), *subject);
         blocking(move || {
             let mut found = Vec::new();

@@ -173,10 +173,10 @@ async fn an_index_and_its_referrers() {
     let entries = serde_json::json!({"schemaVersion": 2, "manifests": [index.descriptor(), sbom.descriptor()]});
     std::fs::write(dir.path().join("index.json"), entries.to_string()).unwrap();
     let layout = open(&format!("{source}:{}", index.digest())).await.unwrap();
-    let found = layout.referrers(&repository(), &index.digest()).await.unwrap();
+    let found = layout.referrers(&repository(), &index.digest(), None).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].artifact_type.as_deref(), Some("application/vnd.example.sbom"));
-    assert!(layout.referrers(&repository(), &child.digest()).await.unwrap().is_empty());
+    assert!(layout.referrers(&repository(), &child.digest(), None).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Tags and referrers, page by page.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::error::Kind;
 use crate::image::media;
@@ -97,12 +99,12 @@ async fn referrers_by_the_api_in_pages() {
         registry.put_image(&name("a"), None, &image.referrer("application/vnd.example.sbom", format!("sbom {number}")));
     }
     let upstream = bench.open(&registry.host());
-    let mut found = upstream.referrers(&name("a"), &image.digest()).await.unwrap();
+    let mut found = upstream.referrers(&name("a"), &image.digest(), None).await.unwrap();
     let mut expected = registry.referrers(&name("a"), &image.digest());
     found.sort_by_key(|descriptor| descriptor.digest);
     expected.sort_by_key(|descriptor| descriptor.digest);
     assert_eq!((found.len(), found), (5, expected));
-    assert!(upstream.referrers(&name("a"), &Digest::of(b"other")).await.unwrap().is_empty());
+    assert!(upstream.referrers(&name("a"), &Digest::of(b"other"), None).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -113,23 +115,25 @@ async fn referrers_by_the_fallback_tag() {
     registry.put_image(&name("a"), Some("1"), &image);
     registry.put_image(&name("a"), None, &image.referrer("application/vnd.example.sbom", "sbom"));
     let upstream = bench.open(&registry.host());
-    assert!(upstream.referrers(&name("a"), &image.digest()).await.unwrap().is_empty(), "no tag yet");
+    assert!(upstream.referrers(&name("a"), &image.digest(), None).await.unwrap().is_empty(), "no tag yet");
     registry.put_referrers_tag(&name("a"), &image.digest());
-    let found = upstream.referrers(&name("a"), &image.digest()).await.unwrap();
+    let found = upstream.referrers(&name("a"), &image.digest(), None).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].artifact_type.as_deref(), Some("application/vnd.example.sbom"));
     // Other ways of not having the API, and an answer that is no index.
     for status in [200, 400, 401, 403, 405, 501] {
         registry.intercept(move |info| info.path.contains("/referrers/").then(|| plain(status, "{}")));
-        assert_eq!(upstream.referrers(&name("a"), &image.digest()).await.unwrap().len(), 1, "{status}");
+        let upstream = bench.open(&registry.host());
+        assert_eq!(upstream.referrers(&name("a"), &image.digest(), None).await.unwrap().len(), 1, "{status}");
     }
     registry.intercept(|info| info.path.contains("/referrers/").then(|| plain(500, "")));
-    assert_eq!(upstream.referrers(&name("a"), &image.digest()).await.unwrap_err().kind(), Kind::Network);
+    let upstream = bench.open(&registry.host());
+    assert_eq!(upstream.referrers(&name("a"), &image.digest(), None).await.unwrap_err().kind(), Kind::Network);
     // A tag of that name that is an image is nobody's list.
     registry.clear_intercept();
     let fallback = format!("sha256-{}", image.digest().hex());
     registry.put_image(&name("a"), Some(&fallback), &image);
-    assert!(upstream.referrers(&name("a"), &image.digest()).await.unwrap().is_empty());
+    assert!(upstream.referrers(&name("a"), &image.digest(), None).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -140,5 +144,63 @@ async fn referrers_that_can_not_be_read_are_left_out() {
     let bad = serde_json::json!({"mediaType": "x", "digest": "sha512:00", "size": 1});
     let body = serde_json::json!({"schemaVersion": 2, "manifests": [bad, good, good, 7]}).to_string();
     registry.intercept(move |_| Some(with(plain(200, body.clone()), &[("content-type", media::OCI_INDEX)])));
-    assert_eq!(upstream.referrers(&name("a"), &Digest::of(b"y")).await.unwrap().len(), 1);
+    assert_eq!(upstream.referrers(&name("a"), &Digest::of(b"y"), None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn referrers_that_are_said_twice_are_one_and_their_number_is_bounded() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().start().await.unwrap();
+    let upstream = bench.open(&registry.host());
+    let entry = |number: u32| {
+        let digest = Digest::of(&number.to_be_bytes());
+        serde_json::json!({"mediaType": media::OCI_MANIFEST, "digest": digest, "size": 1})
+    };
+    let page = |entries: Vec<serde_json::Value>| {
+        let body = serde_json::json!({"schemaVersion": 2, "manifests": entries}).to_string();
+        move |info: &super::super::memory::RequestInfo| {
+            let answer = || with(plain(200, body.clone()), &[("content-type", media::OCI_INDEX)]);
+            info.path.contains("/referrers/").then(answer)
+        }
+    };
+    registry.intercept(page((0..20_000).map(|number| entry(number % 10_000)).collect()));
+    assert_eq!(upstream.referrers(&name("a"), &Digest::of(b"y"), None).await.unwrap().len(), 10_000);
+    registry.intercept(page((0..10_001).map(entry).collect()));
+    let error = upstream.referrers(&name("a"), &Digest::of(b"y"), None).await.unwrap_err();
+    assert!(error.to_string().contains("more than 10000"), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_without_the_referrers_api_is_asked_for_it_once() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().referrers_api(false).start().await.unwrap();
+    let upstream = bench.open(&registry.host());
+    for number in 0..3_u8 {
+        let image = ImageBuilder::new("linux/amd64".parse().unwrap()).layer(&[("n", [number].as_slice())]).build();
+        registry.put_image(&name("team/a"), Some(&number.to_string()), &image);
+        assert!(upstream.referrers(&name("team/a"), &image.digest(), None).await.unwrap().is_empty());
+    }
+    let asked = |part: &str| registry.log().iter().filter(|info| info.path.contains(part)).count();
+    assert_eq!((asked("/referrers/"), asked("/manifests/sha256-")), (1, 3));
+    // Nothing needs to be asked where it is known which tags there are.
+    registry.forget_requests();
+    let image = image();
+    assert!(upstream.referrers(&name("team/a"), &image.digest(), Some(&BTreeSet::new())).await.unwrap().is_empty());
+    assert_eq!(registry.total_requests(), 0);
+}
+
+#[tokio::test]
+async fn whether_anyone_may_pull_is_not_asked_of_who_was_asked_as_anyone() {
+    let bench = Bench::new();
+    let registry = MemoryRegistry::builder().token_auth("u", PASSWORD).start().await.unwrap();
+    let digest = registry.put_image(&name("a"), Some("1"), &image());
+    let upstream = bench.open(&registry.host());
+    let target = Target::Digest(digest);
+    assert_eq!(upstream.head(&name("a"), &tag("1")).await.unwrap().digest, Some(digest));
+    registry.forget_requests();
+    assert!(!upstream.is_private(&name("a"), &target).await.unwrap());
+    assert_eq!(registry.total_requests(), 0);
+    // The answer counts once, and for this image alone.
+    assert!(!upstream.is_private(&name("a"), &target).await.unwrap());
+    assert!(registry.total_requests() > 0);
 }

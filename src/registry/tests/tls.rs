@@ -102,7 +102,7 @@ async fn on_this_machine_plain_http_needs_no_flag() {
     assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
     let heard = bench.heard.all();
     assert_eq!(heard.len(), 1, "said once: {heard:?}");
-    assert!(heard[0].contains("asked over plain http"), "{heard:?}");
+    assert!(heard[0].contains("using plain HTTP"), "{heard:?}");
     // Whoever writes `https://` means it.
     let mut bench = Bench::new();
     let settings = RegistrySettings { mirror: Some(format!("https://{}", registry.host())), ..Default::default() };

@@ -66,7 +66,7 @@ fn a_port_where_nobody_listens() {
     let roadstead = Roadstead::new();
     let host = format!("127.0.0.1:{}", free_port());
     let said = checked(roadstead.run(&["add", &format!("{host}/app:1")])).failure(6);
-    says(&said, &[&format!("can't connect to {host}"), "Connection refused", "gave up after 5 tries"]);
+    says(&said, &[&format!("can't connect to {host}"), "Connection refused", "trying again in", "gave up after"]);
 }
 
 #[test]
@@ -105,6 +105,8 @@ fn an_unknown_authority_and_the_wrong_scheme() {
     says(&said, &[&reference, "speaks TLS", "Leave out `--insecure`"]);
     let scene = Scene::new();
     scene.put("app", "1", &image("one"));
-    let said = scene.run(&["add", &scene.reference("app:1")]).failure(6);
-    says(&said, &["does not speak TLS", "hint: ", "--insecure", "insecure = true"]);
+    // On this machine plain HTTP needs no flag, and that it is used is said once.
+    let added = scene.run(&["add", &scene.reference("app:1")]);
+    assert_eq!(added.stderr.matches("doesn't speak TLS").count(), 1, "{added}");
+    added.success();
 }

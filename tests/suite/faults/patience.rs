@@ -45,9 +45,12 @@ fn a_limit_that_stays_is_given_up_with_what_helps() {
         manifests(info).then(|| plain(429, body))
     });
     let said = scene.add("app:1").failure(6);
-    says(&said, &[&scene.reference("app:1"), "gave up after 5 tries", "429", "You have reached your\\u{1b}[31m pull"]);
+    says(
+        &said,
+        &[&scene.reference("app:1"), "gave up after", "tries in 3", "429", "You have reached your\\u{1b}[31m pull"],
+    );
     says(&said, &["hint: Logging in may raise the limit"]);
-    assert_eq!(scene.asked("GET", "/manifests/1"), 5);
+    assert!(scene.asked("GET", "/manifests/1") >= 5);
     scene.registry.intercept(|info| manifests(info).then(|| with(plain(429, ""), &[("retry-after", "7200")])));
     let begun = Instant::now();
     let said = scene.add("app:1").failure(6);
@@ -82,7 +85,10 @@ fn a_server_that_always_fails_is_given_up_and_the_rest_kept() {
     let of_it = path.clone();
     scene.registry.intercept(move |info| (info.path == of_it).then(|| plain(502, "<html>Bad Gateway</html>")));
     let said = scene.add("app:1").failure(6);
-    says(&said, &[&broken.hex()[..12], "gave up after 5 tries", &format!("{} answered 502 Bad Gateway", scene.host())]);
+    says(
+        &said,
+        &[&broken.hex()[..12], "gave up after", "tries in 3", &format!("{} answered 502 Bad Gateway", scene.host())],
+    );
     assert!(!said.contains("<html>"), "{said}");
     assert_eq!(scene.listed(), Vec::<String>::new());
     // What was verified is not fetched again.
