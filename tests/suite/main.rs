@@ -9,6 +9,7 @@ mod cli;
 mod clients;
 mod crash;
 mod doctor;
+mod documents;
 mod faults;
 mod house;
 mod images;
