@@ -8,6 +8,7 @@
 mod cli;
 mod clients;
 mod crash;
+mod dependencies;
 mod doctor;
 mod documents;
 mod faults;
