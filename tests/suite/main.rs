@@ -12,6 +12,7 @@ mod dependencies;
 mod doctor;
 mod documents;
 mod faults;
+mod fuzzing;
 mod house;
 mod images;
 mod nodes;
