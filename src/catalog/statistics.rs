@@ -40,7 +40,8 @@ impl Figures {
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Repositories.
+    /// Repositories. A document that has this has their list under the same name, which says how many there are.
+    #[serde(skip)]
     pub repositories: u64,
     /// Images: tags, and manifests pinned by digest.
     pub images: u64,

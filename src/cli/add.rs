@@ -207,8 +207,9 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
     for image in &report.images {
         let name = printable_within(&image.image, 300);
         if image.private && image.change == "added" {
+            let mirrored = if report.dry_run { "would be mirrored" } else { "is mirrored" };
             warnings.push(format!(
-                "{name} is private upstream: it is mirrored, and not published unless `roadstead allow` says so"
+                "{name} is private upstream: it {mirrored}, and not published unless `roadstead allow` says so"
             ));
         }
         // An image without an index has one platform, which is taken as it is.
@@ -238,6 +239,7 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
         ("", Column::Fixed),
     ]);
     for image in report.images.iter().filter(|image| with_unchanged || image.change != "unchanged") {
+        let change = if report.dry_run { would(image.change) } else { image.change };
         let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
         let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
         let platforms = match image.platforms.as_slice() {
@@ -250,7 +252,7 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
             number => format!("with {number} attached"),
         };
         table.row([
-            Cell::toned(tone, image.change),
+            Cell::toned(tone, change),
             Cell::toned(Tone::Name, &image.image),
             Cell::toned(if image.platforms.is_empty() { Tone::Dim } else { Tone::Plain }, platforms),
             bytes(image.logical).into(),
@@ -259,6 +261,16 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
         ]);
     }
     table
+}
+
+/// What a dry run calls a change that it only planned.
+pub(super) fn would(change: &'static str) -> &'static str {
+    match change {
+        "added" => "would add",
+        "moved" => "would move",
+        "extended" => "would extend",
+        unchanged => unchanged,
+    }
 }
 
 fn summary(report: &AddReport) -> Vec<String> {
@@ -359,6 +371,20 @@ mod tests {
         let words = ["x", "--platform", "linux/arm64,linux/amd64", "--platform", "linux/arm/v7"];
         assert_eq!(selection(&words).unwrap(), "linux/amd64,linux/arm/v7,linux/arm64");
         assert_eq!(selection(&["x", "--platform", "linux/arm64", "--platform", "all"]).unwrap(), "all");
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_be_done() {
+        let mut report = AddReport { dry_run: true, ..sample() };
+        let mut words = Vec::new();
+        for change in ["added", "moved", "extended", "unchanged"] {
+            report.images[0].change = change;
+            let shown = table(&report, true).render(None, Paint::new(false));
+            words.push(shown.split("  ").next().unwrap().to_owned());
+        }
+        assert_eq!(words, ["would add", "would move", "would extend", "unchanged"]);
+        report.dry_run = false;
+        assert!(table(&report, false).render(None, Paint::new(false)).is_empty());
     }
 
     #[test]

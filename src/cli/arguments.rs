@@ -10,7 +10,7 @@ use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Su
 use super::output::{Colour, Style};
 use super::progress::Mode;
 use super::{
-    add, allow, client, completions, config, demo, diff, doctor, export, gc, groups, history, import, list, man,
+    add, allow, client, completions, config, demo, diff, doctor, export, gc, groups, help, history, import, list, man,
     outdated, publish, remove, restore, rollback, root, serve, show, target, undo, update, verify,
 };
 use crate::config::{Given, Origin, Setting};
@@ -112,6 +112,7 @@ pub(super) enum Verb {
     /// Ask registries which mirrored images have moved.
     Outdated(outdated::Arguments),
     /// Take images out of the catalog.
+    #[command(visible_alias = "rm")]
     Remove(remove::Arguments),
     /// Take back the last change of images.
     Undo(undo::Arguments),
@@ -122,6 +123,7 @@ pub(super) enum Verb {
     /// Let private repositories be published.
     Allow(allow::Arguments),
     /// List repositories, or the images of one.
+    #[command(visible_alias = "ls")]
     List(list::Arguments),
     /// Show an image: platforms, layers, CIDs, and who shares them.
     Show(show::Arguments),
@@ -155,12 +157,18 @@ pub(super) enum Verb {
     Doctor(doctor::Arguments),
     /// See all of it work on an image made on the spot, without network.
     Demo(demo::Arguments),
-    /// Show or write the configuration, or print a web server's.
+    /// Show or set the configuration, or print a web server's.
     Config(config::Arguments),
     /// Print the completion script of a shell.
     Completions(completions::Arguments),
     /// Print the manual page, or write one page a verb.
     Man(man::Arguments),
+    /// Explain a verb, as `--help` does.
+    #[command(hide = true)]
+    Help(help::Arguments),
+    /// Print the version, as `--version` does.
+    #[command(hide = true)]
+    Version,
 }
 
 /// The whole tree.
@@ -257,7 +265,8 @@ mod tests {
                 }
             }
             text.extend(["## ", path, "\n\n", shown.trim_end(), "\n\n"]);
-            let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+            let shown = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+            let names: Vec<String> = shown.map(|verb| verb.get_name().to_owned()).collect();
             for name in names {
                 if let Some(verb) = command.find_subcommand_mut(&name) {
                     describe(verb, &format!("{path} {name}"), text);

@@ -1,16 +1,26 @@
 //! `config`: the settings in force and where they come from; files to begin with, for this program and for web servers.
+//!
+//! What the published tree depends on is kept in the catalog and set here; everything else is set in the configuration file.
+
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Exit;
+use super::arguments::parsed;
 use super::context::Context;
 use super::output::Output;
+use super::report::RootReport;
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
+use crate::catalog::settings::Settings as CatalogSettings;
 use crate::config::{Given, Origin, Settings, write_default};
+use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
+use crate::image::Platform;
+use crate::text::printable_within;
 
 /// What to do.
 #[derive(Debug, Args)]
@@ -25,10 +35,81 @@ pub(super) struct Arguments {
 pub(super) enum ConfigVerb {
     /// Show every setting, its value, and where it comes from.
     Show,
+    /// Set the registry's name or its default platform, which are kept in the catalog.
+    Set(SetArguments),
     /// Write a configuration file with every default in it, commented out.
     Init(InitArguments),
     /// Print the configuration with which a web server gives out what `export DIR` wrote.
     Web(WebArguments),
+}
+
+const SET_EXAMPLES: &str = "\
+Settings:
+  name HOST[:PORT]            the host name in the pull commands of the published pages; \"\" is none
+  default-platform PLATFORM   the platform whose image has the plain tag in the gateway view
+
+Examples:
+  roadstead config set name registry.example.com
+  roadstead config set default-platform linux/arm64
+
+Everything else is set in the configuration file, which `roadstead config init` writes.";
+
+/// What to set.
+#[derive(Debug, Args)]
+#[command(after_help = SET_EXAMPLES)]
+pub(super) struct SetArguments {
+    /// The setting: `name` or `default-platform`.
+    #[arg(value_name = "SETTING", value_parser = parsed::<RegistrySetting>)]
+    setting: RegistrySetting,
+
+    /// Its value.
+    #[arg(value_name = "VALUE")]
+    value: String,
+}
+
+/// A setting that belongs to the registry itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RegistrySetting {
+    Name,
+    DefaultPlatform,
+}
+
+impl FromStr for RegistrySetting {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "name" => Ok(Self::Name),
+            "default-platform" | "default_platform" => Ok(Self::DefaultPlatform),
+            other => Err(Error::new(
+                Kind::Usage,
+                format!("`{}` is not set by `config set`", printable_within(other, 80)),
+            )
+            .hint("It sets `name` and `default-platform`, which are kept in the catalog.")
+            .hint("Everything else is set in the configuration file: `roadstead config show` says which one that is.")),
+        }
+    }
+}
+
+/// Sets something that the registry's root depends on. JSON: as `root`.
+pub(super) fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
+    let value = arguments.value.as_str();
+    let platform: Option<Platform> = match arguments.setting {
+        RegistrySetting::Name => None,
+        RegistrySetting::DefaultPlatform => Some(value.parse()?),
+    };
+    let name = platform.is_none().then_some(value);
+    let engine = context.open(None)?;
+    let root = context.run(async |job: &Job| engine.configure(name, platform.as_ref(), job).await)?;
+    let output = &context.output;
+    output.json(&RootReport::of(root, &engine.settings()?))?;
+    output.message(&match (name, &platform) {
+        (_, Some(platform)) => format!("The default platform is {platform}."),
+        (Some(""), _) => "The registry has no name: its pages say HOST.".to_owned(),
+        (name, _) => format!("The registry's name is {}.", printable_within(name.unwrap_or_default(), 300)),
+    });
+    output.message(&format!("The root is {root}"));
+    Ok(Exit::Done)
 }
 
 const WEB_EXAMPLES: &str = "\
@@ -92,7 +173,11 @@ pub(super) fn init(arguments: &InitArguments, given: &Given, output: &Output) ->
 
 /// Shows the settings in force.
 pub(super) fn show(context: &Context) -> Result<Exit> {
-    let shown = Shown::of(&context.settings);
+    let mut shown = Shown::of(&context.settings);
+    // Where there is no catalog, or none that can be read, there is nothing to show of it.
+    if let Some(registry) = context.open_to_read().ok().and_then(|engine| engine.settings().ok()) {
+        shown.add_registry(&registry);
+    }
     context.output.json(&shown)?;
     context.output.table(&shown.table())?;
     context.output.finish()?;
@@ -117,7 +202,7 @@ struct Line {
     /// Its key, as in the file.
     key: String,
     /// Its value as text, number or boolean.
-    value: serde_json::Value,
+    value: Value,
     /// Where it comes from.
     origin: Origin,
 }
@@ -125,7 +210,7 @@ struct Line {
 impl Shown {
     fn of(settings: &Settings) -> Self {
         let mut lines = Vec::new();
-        let mut line = |key: &str, value: serde_json::Value, origin| {
+        let mut line = |key: &str, value: Value, origin| {
             lines.push(Line { key: key.to_owned(), value, origin });
         };
         if let Some(config) = &settings.config {
@@ -165,10 +250,26 @@ impl Shown {
         Self { config_exists: settings.config_exists, settings: lines }
     }
 
+    /// What is kept in the catalog.
+    fn add_registry(&mut self, registry: &CatalogSettings) {
+        let named = if registry.name.is_some() { Origin::Catalog } else { Origin::Default };
+        for (key, value, origin) in [
+            ("name", json!(registry.name), named),
+            ("default_platform", json!(registry.default_platform.to_string()), Origin::Catalog),
+            ("profile", json!(registry.profile.to_string()), Origin::Catalog),
+        ] {
+            self.settings.push(Line { key: key.to_owned(), value, origin });
+        }
+    }
+
     fn table(&self) -> Table {
         let mut table = Table::new(&[("SETTING", Column::Fixed), ("VALUE", Column::Fixed), ("FROM", Column::Fixed)]);
         for line in &self.settings {
-            let value = line.value.as_str().map_or_else(|| line.value.to_string(), str::to_owned);
+            let value = match &line.value {
+                Value::Null => "not set".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
             let tone = if line.origin == Origin::Default { Tone::Dim } else { Tone::Plain };
             table.row([Cell::toned(Tone::Name, &line.key), value.into(), Cell::toned(tone, line.origin.to_string())]);
         }
@@ -194,7 +295,13 @@ mod tests {
             data_dir: Some(Setting::new("/srv/data".into(), Origin::Flag)),
             wait: None,
         };
-        let shown = Shown::of(&Settings::load(&given).unwrap());
+        let mut shown = Shown::of(&Settings::load(&given).unwrap());
+        shown.add_registry(&CatalogSettings {
+            profile: crate::unixfs::Profile::V1_2025,
+            site_version: 1,
+            default_platform: "linux/amd64".parse().unwrap(),
+            name: None,
+        });
         let hide = |text: String| text.replace(&directory.path().display().to_string(), "/home");
         let json = hide(serde_json::to_string_pretty(&shown).unwrap());
         insta::assert_snapshot!("config_show", json);
@@ -212,6 +319,9 @@ mod tests {
                 vec!["interface.theme", "dark", "file"],
                 vec!["interface.mouse", "true", "default"],
                 vec!["interface.keys.add", "a", "insert", "file"],
+                vec!["name", "not", "set", "default"],
+                vec!["default_platform", "linux/amd64", "catalog"],
+                vec!["profile", "unixfs-v1-2025", "catalog"],
             ]
         );
     }

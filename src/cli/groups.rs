@@ -30,7 +30,7 @@ fn template(command: &Command) -> StyledStr {
     let styles = command.get_styles();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let shown: Vec<&Command> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).collect();
-    let width = shown.iter().map(|verb| verb.get_name().len()).max().unwrap_or(0);
+    let width = shown.iter().map(|verb| names(verb).len()).max().unwrap_or(0);
     let mut text = StyledStr::new();
     // Writing to a StyledStr can't fail.
     let _ = write!(text, "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n");
@@ -41,7 +41,7 @@ fn template(command: &Command) -> StyledStr {
         let _ = write!(text, "\n{header}{title}:{header:#}\n");
         for verb in verbs {
             let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            let name = verb.get_name();
+            let name = names(verb);
             let _ = writeln!(text, "  {literal}{name}{literal:#}{:gap$}  {about}", "", gap = width - name.len());
         }
     };
@@ -57,6 +57,12 @@ fn template(command: &Command) -> StyledStr {
     text
 }
 
+/// `list, ls`.
+fn names(verb: &Command) -> String {
+    let names: Vec<&str> = std::iter::once(verb.get_name()).chain(verb.get_visible_aliases()).collect();
+    names.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::arguments;
@@ -65,7 +71,9 @@ mod tests {
     fn every_verb_is_in_one_group() {
         let mut command = arguments::command();
         let help = command.render_help().to_string();
-        let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+        let shown = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+        let names: Vec<String> = shown.map(super::names).collect();
+        assert!(names.contains(&"list, ls".to_owned()) && names.contains(&"remove, rm".to_owned()), "{names:?}");
         for name in &names {
             let lines = help.lines().filter(|line| line.starts_with(&format!("  {name} "))).count();
             // Examples begin with the program's name.

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         returned = Some(applied);
     }
     output.json(&report)?;
-    output.table(&table)?;
+    output.table(&returning::table(&report))?;
     output.finish()?;
     for repository in report.repositories.iter().filter(|repository| repository.private && !repository.published) {
         output.warning(&format!(

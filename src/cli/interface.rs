@@ -81,7 +81,7 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
         term: variable("TERM"),
         pager: std::env::var_os("PAGER").filter(|pager| !pager.is_empty()).unwrap_or_else(|| "less".into()),
         program: program(context, &engine)?,
-        verbs: arguments::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect(),
+        verbs: verbs(&arguments::command()),
         keymap,
         variables: Variables::of_process(),
         server: Some(Arc::new(Loopback { engine: Arc::clone(&engine) })),
@@ -91,6 +91,13 @@ pub(super) fn on(context: &Context, engine: impl FnOnce() -> Result<Arc<Engine>>
     let prompt = |name: &str, wanted: &TxtSet| tracing::warn!("{}", by_hand(name, wanted));
     tui::open(engine, Arc::new(Peers::new(Variables::of_process(), Adapters::new(prompt))), options)?;
     Ok(Exit::Done)
+}
+
+/// Every word that a command line may begin with.
+fn verbs(command: &clap::Command) -> Vec<String> {
+    let words =
+        command.get_subcommands().flat_map(|verb| std::iter::once(verb.get_name()).chain(verb.get_all_aliases()));
+    words.map(str::to_owned).collect()
 }
 
 /// This program as a command line on the same catalog: verbs that the interface has no way of its own for are carried out by it.

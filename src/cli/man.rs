@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit> {
 fn commands(command: &Command) -> Vec<(String, &Command)> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let mut all = vec![(name, command)];
-    for verb in command.get_subcommands() {
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         all.extend(commands(verb));
     }
     all
@@ -201,8 +201,9 @@ mod tests {
             names.contains(&"roadstead.1".to_owned()) && names.contains(&"roadstead-config-show.1".to_owned()),
             "{names:?}"
         );
-        let inner = 3 + 7;
-        assert_eq!(names.len(), inner + arguments::command().get_subcommands().count() + 1, "{names:?}");
+        let inner = 4 + 7;
+        let shown = arguments::command().get_subcommands().filter(|verb| !verb.is_hide_set()).count();
+        assert_eq!(names.len(), inner + shown + 1, "{names:?}");
         assert!(err.text().starts_with(&format!("Wrote {} pages to ", names.len())), "{}", err.text());
         let add = fs::read_to_string(directory.path().join("roadstead-add.1")).unwrap();
         assert!(add.contains("kubeadm") && add.contains("EXIT STATUS"), "{add}");

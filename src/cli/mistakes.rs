@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 use crate::text::{nearest, printable_within};
 
 /// What other programs call a verb of ours.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 22] = [
     ("catalog", "list"),
     ("check", "verify"),
     ("clean", "gc"),
@@ -23,12 +23,10 @@ const ELSEWHERE: [(&str, &str); 24] = [
     ("images", "list"),
     ("info", "show"),
     ("inspect", "show"),
-    ("ls", "list"),
     ("mirror", "add"),
     ("prune", "gc"),
     ("pull", "add"),
     ("refresh", "update"),
-    ("rm", "remove"),
     ("rmi", "remove"),
     ("save", "export"),
     ("start", "serve"),
@@ -108,7 +106,6 @@ fn unknown_verb(error: &clap::Error, command: &Command, path: &str) -> (String, 
             let hint = format!("`{path} --help` lists the verbs, and `{path} VERB --help` explains one.");
             return (format!("`{path}` has no verb `help`"), vec![hint]);
         }
-        "version" if is_root => vec![format!("{path} --version")],
         "push" if is_root => {
             hints.push("Nothing is pushed to this registry; `roadstead add` mirrors an image into it.".to_owned());
             vec![]
@@ -225,7 +222,9 @@ mod tests {
 
     #[test]
     fn verbs_that_other_programs_have() {
-        for (word, verb) in [("ls", "list"), ("rm", "remove"), ("pull", "add"), ("inspect", "show"), ("prune", "gc")] {
+        for (word, verb) in
+            [("images", "list"), ("rmi", "remove"), ("pull", "add"), ("inspect", "show"), ("prune", "gc")]
+        {
             let said = said(&[word, "nginx"]);
             assert!(said.contains(&format!("Did you mean `roadstead {verb}`?")), "{said}");
         }
@@ -245,9 +244,7 @@ mod tests {
             "sh",
             "s",
             "x",
-            "help",
-            "help add",
-            "version",
+            "config help",
             "push a",
             "config",
             "config shw",

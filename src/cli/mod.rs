@@ -17,6 +17,7 @@ mod doctor;
 mod export;
 mod gc;
 mod groups;
+mod help;
 mod history;
 mod import;
 mod interface;
@@ -97,6 +98,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain_arguments(&error, &words),
     };
+    // Help and version come out of clap as errors that are none.
+    if let Some(asked) = arguments.verb.as_ref().and_then(help::as_flag)
+        && let Err(error) = arguments::command().try_get_matches_from(asked)
+    {
+        return explain_arguments(&error, &words);
+    }
     let output = Output::of_process(arguments.global.style());
     let ended = run(arguments, &matches, &output);
     end(&output, ended)
@@ -153,8 +160,11 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo(arguments) => demo::run(&arguments, &context),
+        Verb::Config(config::Arguments { verb: config::ConfigVerb::Set(arguments) }) => {
+            config::set(&arguments, &context)
+        }
         Verb::Config(_) => config::show(&context),
-        Verb::Completions(_) | Verb::Man(_) | Verb::Doctor(_) => Ok(Exit::Done),
+        Verb::Completions(_) | Verb::Man(_) | Verb::Doctor(_) | Verb::Help(_) | Verb::Version => Ok(Exit::Done),
     }
 }
 

@@ -49,7 +49,7 @@ impl Origin {
         if let Some(file) = &self.auth_file {
             place = place.with_auth_file(file)?;
         }
-        if let Some(warning) = place.warning() {
+        for warning in place.warnings() {
             context.output.warning(&warning);
         }
         let root = match &self.what {

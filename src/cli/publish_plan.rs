@@ -94,6 +94,9 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
         let after = if name.before.as_deref() == Some(&name.after) { "stays".to_owned() } else { name.after.clone() };
         row(Tone::Plain, "  name", format!("/ipns/{} {after}", name.name));
     }
+    if let Some(error) = &planned.ipns_failure {
+        row(Tone::Bad, "  name", format!("will not move: {error}"));
+    }
     for root in &planned.unpin {
         row(Tone::Plain, "  unpin", root.to_string());
     }
@@ -187,6 +190,7 @@ pub(super) mod tests {
                 after: format!("/ipfs/{root}"),
                 unseen: false,
             }),
+            ipns_failure: None,
             notes: vec!["It was rolled back before; this goes on to what the catalog has now.".into()],
             found: None,
         };

@@ -1,5 +1,7 @@
 //! The JSON document of `publish` and `rollback`, and the error that is left of a publication.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -59,6 +61,8 @@ struct TargetReport<'a> {
     dnslink: Option<&'a PlannedRecord>,
     /// How the IPNS name moves: `key`, `name`, `before`, `after`.
     ipns: Option<&'a PlannedName>,
+    /// Why it can't move: an error.
+    ipns_failure: Option<Value>,
     /// Things worth knowing, in sentences.
     notes: &'a [String],
     /// What came of it; nothing in a dry run.
@@ -78,6 +82,8 @@ struct OutcomeReport<'a> {
     unpinned: Vec<String>,
     /// What did not stop it and is worth knowing.
     notes: &'a [String],
+    /// Why the IPNS name did not move, though the target has the root: an error.
+    ipns_failure: Option<Value>,
     /// What failed: `step`, `error`.
     failure: Option<Value>,
 }
@@ -101,6 +107,7 @@ impl<'a> PublishReport<'a> {
                 unpin: planned.unpin.iter().copied().map(shown).collect(),
                 dnslink: planned.dnslink.as_ref(),
                 ipns: planned.ipns.as_ref(),
+                ipns_failure: planned.ipns_failure.as_deref().map(error_document),
                 notes: &planned.notes,
                 outcome: outcome.map(OutcomeReport::of),
             }
@@ -128,13 +135,16 @@ impl<'a> OutcomeReport<'a> {
             sent: outcome.sent,
             unpinned: outcome.unpinned.iter().copied().map(shown).collect(),
             notes: &outcome.notes,
+            ipns_failure: outcome.ipns_failure.as_deref().map(error_document),
             failure: failure.map(|(step, error)| json!({ "step": step, "error": error_document(error) })),
         }
     }
 }
 
-/// The error of the targets that failed: alone it is the failure itself; if others have it, part was done.
+/// The error of the targets that failed: alone it is the failure itself; if others have it, part was done. A target whose IPNS
+/// name did not move has the root, and not all that was asked for.
 pub(super) fn failure(plan: &mut PublishPlan, outcome: Option<PublishOutcome>) -> Option<Error> {
+    let names = names_that_stay(plan, outcome.as_ref());
     let outcomes = outcome.map(|outcome| outcome.targets).unwrap_or_default();
     let done = plan.targets.len() - outcomes.iter().filter(|target| target.failure.is_some()).count();
     let mut failed: Vec<(String, Error)> = Vec::new();
@@ -142,16 +152,19 @@ pub(super) fn failure(plan: &mut PublishPlan, outcome: Option<PublishOutcome>) -
         failed.extend(target.failure.map(|(_, error)| (target.name, error)));
     }
     failed.extend(plan.failed.drain(..).map(|failed| (failed.name, failed.error)));
-    let first = failed.first()?.1.kind();
+    let Some(first) = failed.first().map(|(_, error)| error.kind()) else { return of_names(&names, done) };
     if failed.len() == 1 && done == 0 {
         return failed.pop().map(|(name, error)| error.context(name));
     }
     let kind = if done > 0 { Kind::Partial } else { first };
-    let lines: Vec<String> = failed.iter().map(|(name, error)| format!("\n  {name}: {error}")).collect();
+    let lines = failed.iter().map(|(name, error)| format!("\n  {name}: {error}"));
+    let lines: Vec<String> =
+        lines.chain(names.iter().map(|stays| format!("\n  {}: {}", stays.target, stays.words()))).collect();
     let all = failed.len() + done;
     let mut made = Error::new(kind, format!("{} of {all} targets failed:{}", failed.len(), lines.concat()));
     let mut hints: Vec<&str> = Vec::new();
-    for hint in failed.iter().flat_map(|(_, error)| error.hints()) {
+    let of_failed = failed.iter().flat_map(|(_, error)| error.hints());
+    for hint in of_failed.chain(names.iter().flat_map(|stays| stays.error.hints())) {
         if !hints.contains(&hint.as_str()) {
             hints.push(hint);
         }
@@ -162,11 +175,59 @@ pub(super) fn failure(plan: &mut PublishPlan, outcome: Option<PublishOutcome>) -
     Some(made)
 }
 
+/// An IPNS name that does not move with the rest.
+struct Stays {
+    target: String,
+    planned: bool,
+    error: Arc<Error>,
+}
+
+impl Stays {
+    fn words(&self) -> String {
+        let verb = if self.planned { "would not move" } else { "did not move" };
+        format!("its IPNS name {verb}: {}", self.error)
+    }
+}
+
+fn names_that_stay(plan: &PublishPlan, outcome: Option<&PublishOutcome>) -> Vec<Stays> {
+    let stays = |target: &str, planned, error: &Option<Arc<Error>>| {
+        error.as_ref().map(|error| Stays { target: target.to_owned(), planned, error: Arc::clone(error) })
+    };
+    match outcome {
+        Some(outcome) => {
+            let has = outcome.targets.iter().filter(|target| target.failure.is_none());
+            has.filter_map(|target| stays(&target.name, false, &target.ipns_failure)).collect()
+        }
+        None => {
+            let targets = plan.targets.iter();
+            targets.filter_map(|planned| stays(&planned.target.name, true, &planned.ipns_failure)).collect()
+        }
+    }
+}
+
+/// Every target has the root, and not every name moved.
+fn of_names(names: &[Stays], all: usize) -> Option<Error> {
+    let message = match names {
+        [] => return None,
+        [one] => format!("{}: {}", one.target, one.words()),
+        many => {
+            let lines: String = many.iter().map(|stays| format!("\n  {}: {}", stays.target, stays.words())).collect();
+            format!("the IPNS names of {} of {all} targets stay behind:{lines}", many.len())
+        }
+    };
+    let error = Error::new(Kind::Partial, message);
+    Some(names.first()?.error.hints().iter().fold(error, Error::hint))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::publish_plan::tests::sample;
     use super::*;
     use crate::engine::publish::plan::Step;
+
+    fn no_key() -> Arc<Error> {
+        Arc::new(Error::new(Kind::NotFound, "the node has no key `moving`").hint("Make it."))
+    }
 
     fn outcome(plan: &PublishPlan, failure: Option<(Step, Error)>) -> PublishOutcome {
         let target = TargetOutcome {
@@ -175,7 +236,8 @@ mod tests {
             blocks: 12,
             sent: 3_146_000,
             unpinned: vec![plan.root],
-            notes: vec!["The IPNS name did not move: no.".into()],
+            notes: vec!["The gateway does not give out this root: no.".into()],
+            ipns_failure: failure.is_none().then(no_key),
             failure,
         };
         PublishOutcome { root: plan.root, targets: vec![target] }
@@ -185,10 +247,14 @@ mod tests {
     fn the_shape_in_json() {
         let plan = sample();
         let failed = Some((Step::Dnslink, Error::new(Kind::Auth, "the server refused the key").hint("Look at it.")));
-        let documents = [
-            serde_json::to_value(PublishReport::of(&plan, None, true)).unwrap(),
-            serde_json::to_value(PublishReport::of(&plan, Some(&outcome(&plan, failed)), false)).unwrap(),
-        ];
+        let documents =
+            [
+                serde_json::to_value(PublishReport::of(&plan, None, true)).unwrap(),
+                serde_json::to_value(PublishReport::of(&plan, Some(&outcome(&plan, failed)), false)).unwrap(),
+                serde_json::to_value(PublishReport::of(&plan, Some(&outcome(&plan, None)), false)).unwrap()["targets"]
+                    [0]["outcome"]
+                    .take(),
+            ];
         insta::assert_snapshot!("publish", serde_json::to_string_pretty(&documents).unwrap());
     }
 
@@ -198,7 +264,11 @@ mod tests {
         let done = outcome(&plan, None);
         let error = failure(&mut plan, Some(done)).unwrap();
         assert_eq!(error.kind(), Kind::Partial);
-        assert_eq!(error.to_string(), "1 of 2 targets failed:\n  away: http://10.0.0.9:5001 does not answer");
+        assert_eq!(
+            error.to_string(),
+            "1 of 2 targets failed:\n  away: http://10.0.0.9:5001 does not answer\n  home: its IPNS name did not move: \
+             the node has no key `moving`"
+        );
         let mut plan = sample();
         plan.failed.clear();
         let failed = outcome(&plan, Some((Step::Pin, Error::new(Kind::Auth, "no"))));
@@ -210,5 +280,25 @@ mod tests {
         let mut plan = sample();
         plan.failed.clear();
         assert!(failure(&mut plan, None).is_none());
+    }
+
+    #[test]
+    fn a_name_that_stays_behind_is_no_full_success() {
+        let mut plan = sample();
+        plan.failed.clear();
+        let done = outcome(&plan, None);
+        let error = failure(&mut plan, Some(done)).unwrap();
+        let words = "home: its IPNS name did not move: the node has no key `moving`";
+        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Partial, words));
+        assert_eq!(error.hints(), ["Make it."]);
+        plan.targets[0].ipns_failure = Some(no_key());
+        let error = failure(&mut plan, None).unwrap();
+        assert_eq!(error.to_string(), "home: its IPNS name would not move: the node has no key `moving`");
+        let away = TargetOutcome { name: "away".into(), ..outcome(&plan, None).targets.remove(0) };
+        let mut both = outcome(&plan, None);
+        both.targets.push(away);
+        plan.targets.push(plan.targets[0].clone());
+        let error = failure(&mut plan, Some(both)).unwrap();
+        assert!(error.to_string().starts_with("the IPNS names of 2 of 2 targets stay behind:\n  home: its"), "{error}");
     }
 }

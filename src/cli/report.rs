@@ -35,7 +35,7 @@ use super::output::error_document;
 use crate::catalog::settings::Settings;
 use crate::engine::history::ForgetPlan;
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, LeftOut, PlannedImage, RemovePlan};
-use crate::engine::target::{RemoveTargetPlan, TargetView};
+use crate::engine::target::{RemoveTargetPlan, TargetKey, TargetView};
 use crate::engine::undo::UndoPlan;
 use crate::error::{Error, Kind};
 use crate::image::Digest;
@@ -157,6 +157,9 @@ pub(super) struct TargetReport<'a> {
     /// `name`, `node`, `keep`, `ipns`, `dnslink`, `gateways`, `added`, `root`, `published`, `behind`, `running`, `pinned`.
     #[serde(flatten)]
     pub(super) target: &'a TargetView,
+    /// The key that was to be made: `name`, `id`, `made`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<&'a TargetKey>,
 }
 
 /// What `target remove` did, or would do.

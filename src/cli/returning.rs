@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::add::would;
 use super::report::{FailedReport, shown};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
@@ -146,7 +147,11 @@ pub(super) fn table(report: &ReturnReport) -> Table {
     for repository in &report.repositories {
         let counts: Vec<String> = ["added", "moved", "extended", "unchanged"]
             .into_iter()
-            .filter_map(|word| repository.images.get(word).map(|number| format!("{number} {word}")))
+            .filter_map(|word| repository.images.get(word).map(|number| (number, word)))
+            .map(|(number, word)| match would(word) {
+                planned if report.dry_run && planned != word => format!("{planned} {number}"),
+                _ => format!("{number} {word}"),
+            })
             .collect();
         let note = if repository.private && !repository.published {
             "private, not published"
@@ -164,7 +169,13 @@ pub(super) fn table(report: &ReturnReport) -> Table {
         for moved in &repository.moved {
             table.row([
                 Cell::toned(Tone::Name, format!("  {}", moved.image)),
-                format!("{} becomes {}", short(&moved.from), short(&moved.to)).into(),
+                format!(
+                    "{} {} {}",
+                    short(&moved.from),
+                    if report.dry_run { "would become" } else { "becomes" },
+                    short(&moved.to)
+                )
+                .into(),
                 "".into(),
                 "".into(),
             ]);

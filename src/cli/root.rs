@@ -1,4 +1,4 @@
-//! `root`: the CID that the catalog stands for, and the settings that it depends on.
+//! `root`: the CID that the catalog stands for.
 
 use clap::{Args, ValueHint};
 
@@ -19,12 +19,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
     pub(super) profile: Option<Profile>,
 
-    /// The host name that the pull commands on the published pages show.
-    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    /// What is `config set name HOST` by now.
+    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname, hide = true)]
     pub(super) name: Option<String>,
 
-    /// The platform whose image has the plain tag in the gateway view.
-    #[arg(long, value_name = "PLATFORM", value_parser = parsed::<Platform>)]
+    /// What is `config set default-platform PLATFORM` by now.
+    #[arg(long, value_name = "PLATFORM", value_parser = parsed::<Platform>, hide = true)]
     pub(super) default_platform: Option<Platform>,
 }
 
@@ -36,6 +36,14 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     } else {
         context.open_to_read()?
     };
+    for (flag, setting, said) in [
+        ("--name", "name HOST", name.is_some()),
+        ("--default-platform", "default-platform PLATFORM", platform.is_some()),
+    ] {
+        if said {
+            context.output.warning(&format!("`root {flag}` has moved: write `roadstead config set {setting}`"));
+        }
+    }
     let root = if name.is_some() || platform.is_some() {
         context.run(async |job: &Job| engine.configure(name, platform, job).await)?
     } else {

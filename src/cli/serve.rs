@@ -112,7 +112,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
                 }
                 if unnamed && example.is_some() {
                     // The pages are content: the same for everyone who has the root, wherever they are served.
-                    output.message("The pages say HOST in their commands: `roadstead root --name NAME[:PORT]` gives the registry a name.");
+                    output.message("The pages say HOST in their commands: `roadstead config set name HOST[:PORT]` gives the registry a name.");
                 }
                 if hidden > 0 {
                     output.message(&format!(

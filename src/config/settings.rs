@@ -17,6 +17,8 @@ use crate::registry::RegistrySettings;
 pub enum Origin {
     /// Nobody said anything.
     Default,
+    /// The catalog, whose content depends on it.
+    Catalog,
     /// The configuration file.
     File,
     /// An environment variable.
@@ -29,6 +31,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Default => "default",
+            Self::Catalog => "catalog",
             Self::File => "file",
             Self::Environment => "environment",
             Self::Flag => "flag",

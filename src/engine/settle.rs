@@ -67,7 +67,7 @@ impl Engine {
         if let Some(name) = name {
             check_host(name)?;
         }
-        let _lock = self.lock("root", job).await?;
+        let _lock = self.lock("config set", job).await?;
         self.change("configure", name.unwrap_or_default(), |writer, current, touched| {
             let mut new = current.clone();
             if let Some(name) = name {

@@ -6,6 +6,9 @@
 mod authority;
 pub mod dnslink;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hosts;
 pub mod manual;
 pub mod provider;

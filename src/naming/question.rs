@@ -96,7 +96,7 @@ pub(super) async fn txt(server: &Server, name: &Name) -> Result<Said> {
         .hint("Its CNAME records may form a circle."))
 }
 
-fn gather<'a>(server: &Server, at: &Name, found: impl Iterator<Item = &'a Record>) -> Result<Records> {
+pub(super) fn gather<'a>(server: &Server, at: &Name, found: impl Iterator<Item = &'a Record>) -> Result<Records> {
     let mut records = Records::default();
     for record in found {
         if let RData::TXT(txt) = &record.data {

@@ -149,7 +149,7 @@ enum Sent {
     InDoubt(Error),
 }
 
-fn signed(answer: &Answer, verifier: Option<TSigVerifier>) -> bool {
+pub(super) fn signed(answer: &Answer, verifier: Option<TSigVerifier>) -> bool {
     // The library subtracts the tolerance from the time without looking.
     let sane = answer.message.signature.as_ref().is_some_and(|record| record.data.time >= u64::from(record.data.fudge));
     sane && verifier.is_some_and(|mut verifier| verifier.verify(&answer.bytes).is_ok())

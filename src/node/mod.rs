@@ -114,6 +114,9 @@ pub trait Node: fmt::Debug + Send + Sync {
     /// The keys it has.
     async fn keys(&self) -> Result<Vec<Key>>;
 
+    /// Makes a key of this name, with which it can publish an IPNS name. One of that name being there is an error.
+    async fn generate_key(&self, name: &str) -> Result<Key>;
+
     /// Lets the IPNS name of this key point to a root; answers the name.
     async fn publish_name(&self, key: &str, root: &Cid) -> Result<String>;
 

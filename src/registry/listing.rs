@@ -76,7 +76,7 @@ impl<'a> Pages<'a> {
 }
 
 /// The target of `Link: <…>; rel="next"`.
-fn next_link(current: &Url, headers: &HeaderMap) -> Option<Url> {
+pub(super) fn next_link(current: &Url, headers: &HeaderMap) -> Option<Url> {
     for value in headers.get_all(LINK) {
         let mut rest = value.to_str().ok()?;
         while let Some((_, after)) = rest.split_once('<') {

@@ -15,6 +15,9 @@ pub mod credentials;
 mod document;
 mod endpoint;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod layout;
 mod listing;
 pub mod memory;

@@ -20,8 +20,9 @@ pub struct Reached {
 
 impl Registries {
     /// Asks the registry of this name, and its mirror if it has one, for `/v2/` (distribution spec, "Determining Support").
-    pub async fn reach(&self, registry: &str) -> Result<Vec<Reached>> {
-        let upstream = self.upstream(registry, false)?;
+    /// `insecure` allows plain http beyond what the settings allow, as it does where it is mirrored from.
+    pub async fn reach(&self, registry: &str, insecure: bool) -> Result<Vec<Reached>> {
+        let upstream = self.upstream(registry, insecure)?;
         let last = upstream.endpoints.len() - 1;
         let asked = upstream.endpoints.iter().enumerate().map(async |(index, endpoint)| Reached {
             address: endpoint.authority(),

@@ -34,7 +34,7 @@ const WAITING: usize = 64;
 const REMEMBERED: usize = 4096;
 
 /// The users of one reading of the file.
-struct Users {
+pub(super) struct Users {
     hashes: HashMap<String, String>,
     /// What the password of an unknown user is checked against, so that the time taken doesn't tell who is known.
     costliest: String,
@@ -180,7 +180,7 @@ impl Stamp {
 }
 
 /// User and password of a `Basic` header.
-fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
+pub(super) fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -203,7 +203,7 @@ fn read(path: &Path) -> Result<(Stamp, Users)> {
     Ok((stamp, parse(&text).map_err(|error| error.context(&shown))?))
 }
 
-fn parse(text: &str) -> Result<Users> {
+pub(super) fn parse(text: &str) -> Result<Users> {
     let mut hashes = HashMap::new();
     let mut costliest: Option<(u32, String)> = None;
     for (number, line) in (1..).zip(text.lines()) {

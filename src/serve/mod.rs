@@ -14,6 +14,9 @@ mod desk;
 mod endpoint;
 mod entity;
 mod file_body;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod patience;
 mod range;
 mod refusal;

@@ -88,6 +88,7 @@ impl Roadstead {
         let mut words = vec!["--json"];
         words.extend(arguments);
         let printed = self.ok(&words);
+        crate::documents::check(&printed).unwrap_or_else(|error| panic!("{words:?}: {error}: {printed}"));
         // A document over several lines, or one document a line.
         serde_json::from_str(&printed).unwrap_or_else(|_| {
             let last = printed.lines().last().unwrap_or_default();

@@ -32,6 +32,21 @@ fn a_sound_machine_has_no_failures() {
     assert!(printed.stdout.contains(&host) && printed.stderr.contains("1 check failed"), "{printed}");
 }
 
+/// What `add --insecure` said of a registry holds for every later question to it.
+#[test]
+fn a_registry_of_plain_http_is_asked_as_it_was_added() {
+    let registry = DockerRegistry::plain();
+    registry.push(&Layout::busybox(), "1", "busybox");
+    // The same registry by an address that is not known to be this machine's, where plain HTTP has to be said.
+    let host = registry.host().replace("127.0.0.1", "0.0.0.0");
+    let roadstead = Roadstead::new();
+    roadstead.run(&["add", &format!("{host}/busybox:1")]).failure(6);
+    roadstead.add(&format!("{host}/busybox:1"));
+    let document = roadstead.json(&["doctor"]);
+    assert_eq!(findings(&document, "network"), [("ok".into(), format!("{host} answers"))]);
+    assert_eq!(document["ok"], true, "{document}");
+}
+
 #[test]
 fn what_is_broken_is_told_and_the_rest_is_looked_at() {
     let roadstead = Roadstead::with_config("wiat = 3\n");

@@ -8,8 +8,11 @@
 mod cli;
 mod clients;
 mod crash;
+mod dependencies;
 mod doctor;
+mod documents;
 mod faults;
+mod fuzzing;
 mod house;
 mod images;
 mod nodes;

@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     #[arg(value_enum, value_name = "NAME")]
     client: Client,
 
-    /// Where it pulls from: a host, or a gateway's address of the root [default: the name set by `root --name`, else http://127.0.0.1:5050].
+    /// Where it pulls from: a host, or a gateway's address of the root [default: the name set by `config set name`, else http://127.0.0.1:5050].
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     from: Option<String>,
 

@@ -34,13 +34,14 @@ impl Network {
         }
     }
 
-    /// Those that images are mirrored from. What is wrong with the catalog is told by its own check.
-    fn mirrored(&self) -> BTreeSet<String> {
+    /// Those that images are mirrored from, and whether that is by plain HTTP, as `--insecure` said once. What is wrong with the
+    /// catalog is told by its own check.
+    fn mirrored(&self) -> BTreeSet<(String, bool)> {
         let Some(file) = self.catalog.as_ref().filter(|file| file.exists()) else { return BTreeSet::new() };
         let rows = Catalog::open_read_only(file)
             .and_then(|catalog| catalog.read().and_then(|reader| repositories::list(&reader, None, None)));
         let rows = rows.unwrap_or_default();
-        rows.into_iter().filter_map(|row| Some(row.upstream?.registry)).collect()
+        rows.into_iter().filter_map(|row| Some((row.upstream?.registry, row.insecure))).collect()
     }
 }
 
@@ -62,13 +63,18 @@ fn described(registry: &str, reached: Reached, substituted: bool) -> Finding {
 impl Check for Network {
     async fn look(&self) -> Vec<Finding> {
         let mut names = self.mirrored();
-        names.extend(self.configured.iter().cloned());
+        for name in &self.configured {
+            if !names.iter().any(|(known, _)| known == name) {
+                names.insert((name.clone(), false));
+            }
+        }
         // A machine that has nothing yet most likely begins there; it may also never want to.
         let beginning = names.is_empty();
         if beginning {
-            names.insert("docker.io".to_owned());
+            names.insert(("docker.io".to_owned(), false));
         }
-        let asked = stream::iter(names).map(async |name| (self.registries.reach(&name).await, name));
+        let asked =
+            stream::iter(names).map(async |(name, insecure)| (self.registries.reach(&name, insecure).await, name));
         let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
         let mut findings = Vec::new();
         for (reached, name) in answers {

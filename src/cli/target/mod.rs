@@ -11,10 +11,10 @@ use super::context::Context;
 use super::report::{RemoveTargetReport, TargetReport};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
-use crate::catalog::targets::{DnslinkSettings, Secret, ZoneSettings};
+use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::target::{RemoveTargetPlan, TargetView};
+use crate::engine::target::{RemoveTargetPlan, TargetKey, TargetView, make_key};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable};
 use settings::{Cleared, SettingsArguments};
@@ -25,6 +25,7 @@ Examples:
   roadstead target add home --kubo https://node.example.com --auth-file ~/.config/roadstead/node \\
       --dnslink registry.example.com --dns rfc2136 --dns-server ns1.example.com:53 \\
       --tsig-name roadstead --tsig-secret-file ~/.config/roadstead/tsig
+  roadstead target add home --kubo http://127.0.0.1:5001 --ipns registry --make-key
   roadstead target test home
   roadstead publish home
 
@@ -42,9 +43,10 @@ pub(super) struct Arguments {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 enum TargetVerb {
-    /// Add a target; nobody is asked yet.
+    /// Add a target; no connection is made, except by `--make-key`.
     Add(AddArguments),
     /// List targets, and what each gives out.
+    #[command(visible_alias = "ls")]
     List,
     /// Show everything about a target.
     Show(NameArguments),
@@ -55,6 +57,7 @@ enum TargetVerb {
     /// Read every block of a target's newest root from its node, and check it.
     Verify(NameArguments),
     /// Remove a target; its history stays.
+    #[command(visible_alias = "rm")]
     Remove(RemoveArguments),
 }
 
@@ -128,9 +131,14 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
     let change = arguments.settings.change(Some(&arguments.kubo), &[])?;
     let engine = context.open(None)?;
+    let key = match arguments.settings.make_key {
+        true => Some(with_key(&engine.draft_of_new(&arguments.name, &change)?, context)?),
+        false => None,
+    };
     let view = engine.add_target(&arguments.name, &change)?;
     warn(&engine, &view.name, context)?;
-    context.output.json(&TargetReport { target: &view })?;
+    context.output.json(&TargetReport { target: &view, key: key.as_ref() })?;
+    say_key(key.as_ref(), context);
     context.output.message(&format!("Added {}. `roadstead target test {}` tries it.", view.name, view.name));
     Ok(Exit::Done)
 }
@@ -142,11 +150,30 @@ fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
     }
     let change = arguments.settings.change(arguments.kubo.as_deref(), &arguments.clear)?;
     let engine = context.open_existing()?;
+    let key = match arguments.settings.make_key {
+        true => Some(with_key(&engine.draft_of_changed(&arguments.name, &change)?, context)?),
+        false => None,
+    };
     let view = engine.set_target(&arguments.name, &change)?;
     warn(&engine, &view.name, context)?;
-    context.output.json(&TargetReport { target: &view })?;
+    context.output.json(&TargetReport { target: &view, key: key.as_ref() })?;
+    say_key(key.as_ref(), context);
     context.output.message(&format!("Changed {}. `roadstead target test {}` tries it.", view.name, view.name));
     Ok(Exit::Done)
+}
+
+/// Makes the key of the target's IPNS name. If that fails, nothing is saved.
+fn with_key(target: &Target, context: &Context) -> Result<TargetKey> {
+    let places = context.peers();
+    context.run_quietly("Stopping; nothing was saved.", async |job: &Job| make_key(target, &places, job).await)
+}
+
+fn say_key(key: Option<&TargetKey>, context: &Context) {
+    if let Some(TargetKey { name, id, made }) = key {
+        let name = printable(name);
+        let verb = if *made { format!("Made the key `{name}`") } else { format!("The node has the key `{name}`") };
+        context.output.message(&format!("{verb}: its IPNS name is {id}."));
+    }
 }
 
 /// Says what is doubtful about the target's secrets: it is saved all the same.
@@ -171,7 +198,7 @@ fn list(context: &Context) -> Result<Exit> {
 
 fn show(arguments: &NameArguments, context: &Context) -> Result<Exit> {
     let view = context.open_to_read()?.target(&arguments.name)?;
-    context.output.json(&TargetReport { target: &view })?;
+    context.output.json(&TargetReport { target: &view, key: None })?;
     context.output.table(&facts(&view))?;
     Ok(Exit::Done)
 }
@@ -382,7 +409,7 @@ mod tests {
     fn the_shapes_in_json() {
         insta::assert_snapshot!(
             "target_json",
-            serde_json::to_string_pretty(&TargetReport { target: &sample() }).unwrap()
+            serde_json::to_string_pretty(&TargetReport { target: &sample(), key: None }).unwrap()
         );
     }
 }

@@ -20,6 +20,10 @@ pub(super) struct SettingsArguments {
     #[arg(long, value_name = "VARIABLE")]
     auth_env: Option<String>,
 
+    /// Show it to the node over plain HTTP although that is on another machine: whoever is on the way can read it.
+    #[arg(long)]
+    insecure_auth: bool,
+
     /// How many published roots stay pinned, the newest included [default: 5].
     #[arg(long, value_name = "NUMBER")]
     keep: Option<u32>,
@@ -27,6 +31,10 @@ pub(super) struct SettingsArguments {
     /// The node's key whose IPNS name shall point to the newest root.
     #[arg(long, value_name = "KEY")]
     ipns: Option<String>,
+
+    /// Make that key on the node, if it has none of this name. This connects to the node.
+    #[arg(long)]
+    pub(super) make_key: bool,
 
     /// The domain whose DNSLink record shall point to it.
     #[arg(long, value_name = "DOMAIN", value_hint = ValueHint::Hostname)]
@@ -94,6 +102,7 @@ impl SettingsArguments {
         });
         Ok(TargetChange {
             kubo: kubo.map(str::to_owned),
+            insecure_auth: self.insecure_auth,
             authorisation: file.or_else(|| self.auth_env.clone().map(Secret::Variable)),
             keep: self.keep,
             ipns: self.ipns.clone(),
@@ -117,6 +126,7 @@ impl SettingsArguments {
             self.auth_env.is_some(),
             self.keep.is_some(),
             self.ipns.is_some(),
+            self.make_key,
             self.dnslink.is_some(),
             self.dns.is_some(),
             self.dns_server.is_some(),

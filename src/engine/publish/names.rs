@@ -15,7 +15,7 @@ use crate::catalog::{publications, unfinished};
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone, dnslink};
-use crate::node::Node;
+use crate::node::{Key, Node};
 use crate::text::printable_within;
 
 /// How long a zone's servers may take to say what was set, and how often they are asked: a server that takes updates says it at
@@ -121,6 +121,19 @@ pub(in crate::engine) fn moved(connection: &Connection, newest: i64) -> Result<O
     Ok(steps.into_iter().find(|done| done.step == "ipns").map(|done| done.detail))
 }
 
+/// The key that is called so, or has this IPNS name.
+pub(in crate::engine) fn find_key(keys: Vec<Key>, wanted: &str) -> Option<Key> {
+    keys.into_iter().find(|key| key.name == wanted || key.id == wanted)
+}
+
+/// The node of a target does not have the key that its IPNS name needs.
+pub(in crate::engine) fn missing_key(target: &Target, key: &str, place: &str) -> Error {
+    let key = printable_within(key, 100);
+    Error::new(Kind::NotFound, format!("{place} has no key `{key}`"))
+        .hint(format!("`roadstead target set {} --make-key` makes it there.", target.name))
+        .hint("Or name one that it has with `--ipns`: `ipfs key list` on the node shows them; `self` is its own.")
+}
+
 /// How the target's IPNS name will move; a reason if that can't be said. `last` is the name that was moved from here, and where
 /// to: a node without routing publishes its name and can't say what it points to.
 pub(super) async fn plan_name(
@@ -132,12 +145,8 @@ pub(super) async fn plan_name(
     let key = target.settings.ipns.clone()?;
     let after = format!("/ipfs/{root}");
     let found = async {
-        let keys = node.keys().await?;
-        let name = keys.into_iter().find(|known| known.name == key || known.id == key).map(|key| key.id);
-        let name = name.ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("{} has no key `{}`", node.place(), printable_within(&key, 100)))
-                .hint(format!("`ipfs key gen {}` makes it on that node.", printable_within(&key, 100)))
-        })?;
+        let known = find_key(node.keys().await?, &key).ok_or_else(|| missing_key(target, &key, &node.place()))?;
+        let name = known.id;
         let seen = node.resolve_name(&name).await.unwrap_or_default();
         let moved = last.filter(|(moved, _)| *moved == name).map(|(_, root)| format!("/ipfs/{root}"));
         let unseen = seen.is_none() && moved.is_some();

@@ -89,6 +89,8 @@ pub struct PlannedTarget {
     pub dnslink: Option<PlannedRecord>,
     /// How the IPNS name moves.
     pub ipns: Option<PlannedName>,
+    /// Why the IPNS name can't move. The target gets the root all the same, and the publication is no full success.
+    pub ipns_failure: Option<Arc<Error>>,
     /// Things worth knowing before it is run, in sentences.
     pub notes: Vec<String>,
     /// What the run need not find out once more, if it follows soon.
@@ -104,6 +106,7 @@ impl PlannedTarget {
             && self.unpin.is_empty()
             && self.dnslink.as_ref().is_none_or(|record| record.before == record.after)
             && self.ipns.as_ref().is_none_or(|name| name.before.as_deref() == Some(name.after.as_str()))
+            && self.ipns_failure.is_none()
     }
 }
 
@@ -207,8 +210,10 @@ pub struct TargetOutcome {
     pub sent: u64,
     /// Roots that were unpinned.
     pub unpinned: Vec<Cid>,
-    /// What is worth knowing: an IPNS name that did not move, a gateway that is behind …
+    /// What is worth knowing: a root that is still pinned, a gateway that is behind …
     pub notes: Vec<String>,
+    /// Why the IPNS name did not move, though the target has the root.
+    pub ipns_failure: Option<Arc<Error>>,
     /// What failed, and at which step.
     pub failure: Option<(Step, Error)>,
 }
@@ -223,6 +228,7 @@ impl TargetOutcome {
             sent: 0,
             unpinned: Vec::new(),
             notes: Vec::new(),
+            ipns_failure: None,
             failure: Some((Step::HandOver, failed.error)),
         }
     }

@@ -143,14 +143,14 @@ impl Engine {
             notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
         }
         let last = survey.named.as_deref().zip(survey.served.as_ref());
-        let ipns =
+        let (ipns, ipns_failure) =
             match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?
             {
-                None => None,
-                Some(Ok(planned)) => Some(planned),
+                None => (None, None),
+                Some(Ok(planned)) => (Some(planned), None),
                 Some(Err(error)) => {
                     notes.push(format!("The IPNS name will not move: {error}."));
-                    None
+                    (None, Some(Arc::new(error)))
                 }
             };
         let changes = {
@@ -173,6 +173,7 @@ impl Engine {
             unpin: survey.unpin,
             dnslink: survey.record,
             ipns,
+            ipns_failure,
             notes,
         })
     }

@@ -69,6 +69,7 @@ impl<'r> Run<'r> {
             sent: 0,
             unpinned: Vec::new(),
             notes: Vec::new(),
+            ipns_failure: None,
             failure: None,
         };
         Self { engine, plan, planned, places, job, publication: None, served_by: None, step: Step::HandOver, outcome }

@@ -180,8 +180,15 @@ impl Run<'_> {
         self.done("dnslink", record.name.clone()).await
     }
 
-    /// An IPNS name that does not move is no failure: DNSLink is what clients go by, and it has moved.
+    /// An IPNS name that does not move keeps nothing else back: DNSLink is what clients go by, and it has moved. It is no success
+    /// either, since it was asked for.
     pub(super) async fn move_name(&mut self, survey: &Survey) -> Result<()> {
+        if let Some(error) = &self.planned.ipns_failure {
+            self.enter(Step::Ipns);
+            self.tell(StepState::Failed(error.to_string()));
+            self.outcome.ipns_failure = Some(Arc::clone(error));
+            return Ok(());
+        }
         let Some(name) = &self.planned.ipns else {
             self.skip(Step::Ipns);
             return Ok(());
@@ -196,7 +203,7 @@ impl Run<'_> {
             Err(error) if error.kind() == Kind::Interrupted => Err(error),
             Err(error) => {
                 self.tell(StepState::Failed(error.to_string()));
-                self.outcome.notes.push(format!("The IPNS name did not move: {error}."));
+                self.outcome.ipns_failure = Some(Arc::new(error));
                 Ok(())
             }
         }

@@ -13,7 +13,7 @@ use super::records::Records;
 use super::tree::{BlockTree, Tree};
 use crate::catalog::targets::Secret;
 use crate::engine::job::Job;
-use crate::engine::target::{Found, Variables, read_secret};
+use crate::engine::target::{Found, Variables, read_secret, secret_in_clear};
 use crate::engine::verify::panicked;
 use crate::engine::{Engine, exported};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -110,12 +110,11 @@ impl Place {
         }
     }
 
-    /// What is wrong with how its secret is kept, in a sentence.
-    pub fn warning(&self) -> Option<String> {
-        match self {
-            Self::Gateway(remote) | Self::Kubo(remote) => remote.secret().ok().flatten()?.warning,
-            Self::Path(_) => None,
-        }
+    /// What is wrong with how its secret is kept, and with how it is sent, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let (Self::Gateway(remote) | Self::Kubo(remote)) = self else { return Vec::new() };
+        let Ok(Some(secret)) = remote.secret() else { return Vec::new() };
+        secret.warning.into_iter().chain(secret_in_clear(&remote.address)).collect()
     }
 
     /// As it can be read again by `of_written`, from whatever directory. Holds no secret.

@@ -8,6 +8,7 @@ use super::secrets::{self, Variables};
 use super::setting::{At as _, Setting, Wrong};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
 use crate::error::{Error, Kind, Result};
+use crate::node::kubo::is_in_clear;
 use crate::text::printable_within;
 
 /// How long a record may be kept if nothing else is said, in seconds.
@@ -69,6 +70,8 @@ pub struct TargetChange {
     pub kubo: Option<String>,
     /// What the node wants to see.
     pub authorisation: Option<Secret>,
+    /// It may be shown to a node that is reached by plain HTTP on another machine.
+    pub insecure_auth: bool,
     /// How many published roots stay pinned.
     pub keep: Option<u32>,
     /// The key of the IPNS name.
@@ -124,6 +127,7 @@ impl TargetChange {
 
     /// The settings of a target that had these, or the first mistake in what is said. Nobody is asked.
     pub fn changed(&self, mut settings: TargetSettings) -> Result<TargetSettings, Wrong> {
+        let before = settings.node.clone();
         for clear in &self.clear {
             match clear {
                 Clear::Authorisation => settings.node.authorisation = None,
@@ -140,6 +144,7 @@ impl TargetChange {
             let place = if matches!(secret, Secret::File(_)) { Setting::AuthFile } else { Setting::AuthVariable };
             settings.node.authorisation = Some(check_secret(secret.clone()).at(place)?);
         }
+        self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
         if !(1..=MOST_KEPT).contains(&settings.keep) {
             return Err(wrong(format!("`--keep` is {}, and can be 1 to {MOST_KEPT}", settings.keep))
@@ -164,6 +169,25 @@ impl TargetChange {
             settings.gateways = gateways.at(Setting::Gateways)?;
         }
         Ok(settings)
+    }
+
+    /// An error if a secret would begin to go over plain HTTP to another machine, and nobody said that it may.
+    fn check_transport(&self, before: &NodeSettings, node: &NodeSettings) -> Result<(), Wrong> {
+        let Some(secret) = node.authorisation.as_ref().filter(|_| !self.insecure_auth && before != node) else {
+            return Ok(());
+        };
+        if !Url::parse(&node.kubo).is_ok_and(|url| is_in_clear(&url)) {
+            return Ok(());
+        }
+        let place = match secret {
+            _ if self.authorisation.is_none() => Setting::Kubo,
+            Secret::File(_) => Setting::AuthFile,
+            Secret::Variable(_) => Setting::AuthVariable,
+        };
+        Err(wrong(format!("the secret would go to {} over plain HTTP, where others can read it", node.kubo))
+            .hint(secrets::USE_TLS)
+            .hint("`--insecure-auth` sends it all the same, for instance in a network that is yours alone."))
+        .at(place)
     }
 
     /// What is said of how a record is changed by a server that takes updates.

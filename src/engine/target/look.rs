@@ -13,7 +13,7 @@ use super::{find, record_name};
 use crate::catalog::publications;
 use crate::catalog::targets::Target;
 use crate::engine::Engine;
-use crate::engine::publish::{Places, moved_name};
+use crate::engine::publish::{Places, find_key, missing_key, moved_name};
 use crate::error::{Error, Kind, Result};
 use crate::naming::TxtSet;
 use crate::node::{Node, Status};
@@ -69,7 +69,7 @@ impl Engine {
                 None => None,
             };
             let ipns = match &target.settings.ipns {
-                Some(key) => Some(within(&node.place(), leads(&*node, key, moved.as_deref())).await),
+                Some(key) => Some(within(&node.place(), leads(&*node, &target, key, moved.as_deref())).await),
                 None => None,
             };
             Ok((status, pinned, ipns))
@@ -89,14 +89,14 @@ async fn record(target: &Target, world: &dyn World) -> Option<Result<TxtSet>> {
     Some(within("the resolver", world.txt(&name)).await)
 }
 
-async fn leads(node: &dyn Node, key: &str, moved: Option<&str>) -> Result<Leads> {
-    match node.keys().await?.into_iter().find(|found| found.name == *key || found.id == *key) {
+async fn leads(node: &dyn Node, target: &Target, key: &str, moved: Option<&str>) -> Result<Leads> {
+    match find_key(node.keys().await?, key) {
         Some(found) => Ok(match node.resolve_name(&found.id).await? {
             Some(path) => Leads::To(path),
             None if moved == Some(&found.id) => Leads::Unseen,
             None => Leads::Nowhere,
         }),
-        None => Err(Error::new(Kind::NotFound, format!("the node has no key `{key}`"))),
+        None => Err(missing_key(target, key, "the node")),
     }
 }
 

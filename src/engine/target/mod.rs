@@ -4,6 +4,7 @@
 
 mod adapters;
 mod change;
+mod key;
 mod look;
 mod peers;
 mod secrets;
@@ -15,10 +16,11 @@ mod walk;
 
 pub use adapters::Adapters;
 pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
+pub use key::{TargetKey, make_key};
 pub use look::{Leads, Sight};
 pub use peers::{Connect, Internet, Peers};
-pub(in crate::engine) use secrets::read as read_secret;
 pub use secrets::{Found, Variables};
+pub(in crate::engine) use secrets::{in_clear as secret_in_clear, read as read_secret};
 pub use setting::{Setting, Wrong};
 pub use trial::{ALLOWED, Check, Outcome, Part, Trial, World};
 pub use walk::Walked;
@@ -111,16 +113,34 @@ impl Engine {
         view(&reader, find(&reader, name)?)
     }
 
+    /// What a target would be if it were added like this. Nothing is saved and nobody is asked.
+    pub fn draft_of_new(&self, name: &str, change: &TargetChange) -> Result<Target> {
+        change::check_name(name)?;
+        let settings = change.added()?;
+        change::check_files(&settings, None)?;
+        let reader = self.catalog.read()?;
+        is_free(&reader, name)?;
+        no_other_moves_it(&reader, name, &settings)?;
+        Ok(Target { id: 0, name: name.to_owned(), settings, added_at: now() })
+    }
+
+    /// What a target would be if it were changed like this. Nothing is saved and nobody is asked.
+    pub fn draft_of_changed(&self, name: &str, change: &TargetChange) -> Result<Target> {
+        let reader = self.catalog.read()?;
+        let target = find(&reader, name)?;
+        let settings = change.changed(target.settings.clone())?;
+        change::check_files(&settings, Some(&target.settings))?;
+        no_other_moves_it(&reader, name, &settings)?;
+        Ok(Target { settings, ..target })
+    }
+
     /// Adds a target, after checking that it makes sense by itself; nobody is asked.
     pub fn add_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
         change::check_name(name)?;
         let settings = change.added()?;
         change::check_files(&settings, None)?;
         self.catalog.write(|writer| {
-            if targets::by_name(writer, name)?.is_some() {
-                return Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
-                    .hint(format!("`roadstead target set {name} …` changes it.")));
-            }
+            is_free(writer, name)?;
             no_other_moves_it(writer, name, &settings)?;
             targets::save(writer, name, &settings, now())?;
             view(writer, find(writer, name)?)
@@ -173,6 +193,14 @@ impl Engine {
             }
             targets::remove(writer, &plan.name).map(drop)
         })
+    }
+}
+
+fn is_free(connection: &Connection, name: &str) -> Result<()> {
+    match targets::by_name(connection, name)? {
+        Some(_) => Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
+            .hint(format!("`roadstead target set {name} …` changes it."))),
+        None => Ok(()),
     }
 }
 

@@ -77,9 +77,11 @@ impl Places for Peers {
     }
 
     fn warnings(&self, target: &Target) -> Vec<String> {
-        let secrets = [target.settings.node.authorisation.as_ref(), zone_secret(target)];
+        let node = &target.settings.node;
+        let in_clear = node.authorisation.as_ref().and_then(|_| secrets::in_clear(&node.kubo));
+        let secrets = [node.authorisation.as_ref(), zone_secret(target)];
         let found = secrets.into_iter().flatten().filter_map(|secret| secrets::read(secret, &self.variables).ok());
-        found.filter_map(|found| found.warning).collect()
+        in_clear.into_iter().chain(found.filter_map(|found| found.warning)).collect()
     }
 }
 

@@ -5,12 +5,25 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::catalog::targets::Secret;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::node::kubo::is_in_clear;
 use crate::text::printable_within;
 
 /// More than this is no secret.
 const MAX_SIZE: u64 = 64 << 10;
+
+/// What to do where a secret would be read on the way.
+pub(super) const USE_TLS: &str = "Reach it by https://, or through a tunnel that ends on this machine (`ssh -L`).";
+
+/// A sentence where a secret that is shown to this URL can be read on the way.
+pub(in crate::engine) fn in_clear(url: &str) -> Option<String> {
+    let parsed = Url::parse(url).ok().filter(is_in_clear)?;
+    let host = printable_within(parsed.host_str().unwrap_or_default(), 200);
+    Some(format!("The secret for {host} goes there over plain HTTP: whoever is on the way can read it."))
+}
 
 /// How environment variables are read.
 #[derive(Clone)]

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+use super::key::try_ipns;
 use super::secrets::{self, Variables};
 use super::{find, record_name};
-use crate::catalog::targets::{DnslinkSettings, Secret, Target};
+use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target};
 use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
@@ -124,17 +125,17 @@ pub trait World: fmt::Debug + Send + Sync {
 }
 
 /// A list of checks being made.
-struct Checks {
+pub(super) struct Checks {
     part: Part,
-    made: Vec<Check>,
+    pub(super) made: Vec<Check>,
 }
 
 impl Checks {
-    fn of(part: Part) -> Self {
+    pub(super) fn of(part: Part) -> Self {
         Self { part, made: Vec::new() }
     }
 
-    fn say(&mut self, what: &str, outcome: Outcome, detail: impl Into<String>, hint: Option<String>) {
+    pub(super) fn say(&mut self, what: &str, outcome: Outcome, detail: impl Into<String>, hint: Option<String>) {
         self.made.push(Check {
             part: self.part,
             what: what.to_owned(),
@@ -145,11 +146,11 @@ impl Checks {
         });
     }
 
-    fn good(&mut self, what: &str, detail: impl Into<String>) {
+    pub(super) fn good(&mut self, what: &str, detail: impl Into<String>) {
         self.say(what, Outcome::Good, detail, None);
     }
 
-    fn fail(&mut self, what: &str, error: &Error, otherwise: &str) {
+    pub(super) fn fail(&mut self, what: &str, error: &Error, otherwise: &str) {
         let mut hints = error.hints().to_vec();
         if hints.is_empty() {
             hints.push(otherwise.to_owned());
@@ -164,7 +165,7 @@ impl Checks {
         });
     }
 
-    fn skip(&mut self, whats: &[&str]) {
+    pub(super) fn skip(&mut self, whats: &[&str]) {
         for what in whats {
             self.say(what, Outcome::Skipped, "what comes before it failed", None);
         }
@@ -186,6 +187,17 @@ impl Checks {
                 false
             }
         }
+    }
+}
+
+impl Checks {
+    /// The same of what a node wants to see, and whether somebody else sees it on the way.
+    fn node_secret(&mut self, node: &NodeSettings, variables: &Variables) -> bool {
+        let Some(secret) = &node.authorisation else { return true };
+        if let Some(warning) = secrets::in_clear(&node.kubo) {
+            self.say("transport", Outcome::Doubtful, warning, Some(secrets::USE_TLS.to_owned()));
+        }
+        self.secret(secret, variables)
     }
 }
 
@@ -234,9 +246,7 @@ impl Engine {
     pub fn target_secrets(&self, name: &str, variables: &Variables) -> Result<Vec<Check>> {
         let target = find(&*self.catalog.read()?, name)?;
         let mut node = Checks::of(Part::Node);
-        if let Some(secret) = &target.settings.node.authorisation {
-            node.secret(secret, variables);
-        }
+        node.node_secret(&target.settings.node, variables);
         let mut dnslink = Checks::of(Part::Dnslink);
         if let Some(secret) = target.settings.dnslink.as_ref().and_then(|dnslink| dnslink.zone.secret()) {
             dnslink.secret(secret, variables);
@@ -283,7 +293,7 @@ impl Needs {
 async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, needs: &Needs) -> Vec<Check> {
     let mut checks = Checks::of(Part::Node);
     let settings = &target.settings.node;
-    let readable = settings.authorisation.as_ref().is_none_or(|secret| checks.secret(secret, variables));
+    let readable = checks.node_secret(settings, variables);
     let rest = ["reachable", "version", "rights", "room"];
     let node = if readable { Some(places.node(target)) } else { None };
     let node = match node {
@@ -378,42 +388,6 @@ fn room(checks: &mut Checks, status: &Status, needs: &Needs) {
         let short = format!("{detail}, which is {} more than is left", bytes(needs.missing - free));
         checks.fail("room", &Error::new(Kind::Node, short).hint(hint), "");
     }
-}
-
-async fn try_ipns(target: &Target, node: &dyn Node, reached: bool, moved: Option<&str>) -> Vec<Check> {
-    let mut checks = Checks::of(Part::Ipns);
-    let Some(key) = &target.settings.ipns else { return checks.made };
-    if !reached {
-        checks.skip(&["key"]);
-        return checks.made;
-    }
-    match node.keys().await {
-        Ok(keys) => match keys.iter().find(|found| found.name == *key || found.id == *key) {
-            Some(found) => {
-                checks.good("key", format!("{key}: {}", printable_within(&found.id, 100)));
-                match node.resolve_name(&found.id).await {
-                    Ok(Some(path)) => checks.good("name", printable_within(&path, 200)),
-                    Ok(None) if moved == Some(&found.id) => {
-                        let hint = "It was moved to what was published last; who asks this node where it leads gets no answer.";
-                        let words = "the node can't look it up (no routing?)";
-                        checks.say("name", Outcome::Doubtful, words, Some(hint.to_owned()));
-                    }
-                    Ok(None) => checks.good("name", "not published yet"),
-                    Err(error) => {
-                        let hint = "It is published all the same; the node may be offline.".to_owned();
-                        checks.say("name", Outcome::Doubtful, error.to_string(), Some(hint));
-                    }
-                }
-            }
-            None => {
-                let error = Error::new(Kind::NotFound, format!("the node has no key `{key}`"))
-                    .hint(format!("`ipfs key gen {key}` on the node makes it; `self` is the node's own."));
-                checks.fail("key", &error, "");
-            }
-        },
-        Err(error) => checks.fail("key", &error, "Allow `/api/v0/key` and `/api/v0/name` to the token."),
-    }
-    checks.made
 }
 
 async fn try_dnslink(

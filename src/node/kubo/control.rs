@@ -1,21 +1,16 @@
 //! What is asked of a Kubo beside its data: who it is, its peers, its room, its keys and names.
 //!
-//! A node on this machine is asked through `ipfs-api-backend-hyper`, any other through [`Rpc`]; both send the same requests.
-//! That library knows no TLS, no path before the RPC and no bearer tokens, and reads errors without a cap, so it is not
-//! used for a node that is not ours. Its answers are read here: Kubo has dropped fields that its types insist on.
+//! The requests are those of `ipfs-api-backend-hyper`; they go over [`Rpc`], as everything does. That library's own client is
+//! never made: it reads an error without a cap and without an end, knows no TLS, no path before the RPC and no bearer tokens,
+//! and can be given no connector that would bound it. Answers are read here: Kubo has dropped fields that its types insist on.
 
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
 use ipfs_api_backend_hyper::request::{ApiRequest, Id, KeyList, SwarmPeers, Version};
-use ipfs_api_backend_hyper::{Error as LocalError, IpfsApi, IpfsClient, TryFromUri as _};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
 use std::time::Duration;
 
-use super::failure::{self, Answer};
-use super::options::{Authorisation, KuboOptions};
+use super::failure;
 use super::reply::Failed;
 use super::rpc::{Call, Rpc};
 use crate::error::Result;
@@ -23,7 +18,7 @@ use crate::node::{Key, Status};
 use crate::text::{printable, printable_within};
 
 /// The most bytes of an answer: some ten thousand peers or keys.
-const ANSWER: usize = 4 << 20;
+const MAX_ANSWER_SIZE: usize = 4 << 20;
 
 /// `repo/stat` without counting every block, which takes minutes where there are many.
 #[derive(Serialize)]
@@ -131,28 +126,12 @@ struct Resolved {
 #[derive(Clone)]
 pub(super) struct Control {
     rpc: Rpc,
-    local: Option<IpfsClient>,
 }
 
 impl Control {
-    /// Chooses the way to the node.
-    pub(super) fn new(rpc: Rpc, options: &KuboOptions, authorisation: Option<&Authorisation>) -> Self {
-        let is_plain = options.url.scheme() == "http" && rpc.is_local && rpc.has_no_prefix();
-        let credentials = authorisation.map(|authorisation| authorisation.basic.clone());
-        let local = match credentials {
-            _ if !is_plain => None,
-            None => IpfsClient::from_str(options.url.as_str()).ok(),
-            Some(None) => None,
-            Some(Some((user, password))) => {
-                IpfsClient::from_str(options.url.as_str()).ok().map(|client| client.with_credentials(user, password))
-            }
-        };
-        Self { rpc, local }
-    }
-
-    /// Whether the node is asked through the library for nodes on this machine.
-    pub(super) fn is_local(&self) -> bool {
-        self.local.is_some()
+    /// Asks over this RPC.
+    pub(super) fn new(rpc: Rpc) -> Self {
+        Self { rpc }
     }
 
     async fn ask<R: ApiRequest, T: DeserializeOwned>(
@@ -161,49 +140,10 @@ impl Control {
         doing: &str,
         limit: Duration,
     ) -> Result<T, Failed> {
-        match &self.local {
-            Some(local) => self.ask_local(local, request, doing, limit).await,
-            None => self.ask_remote(request, doing, limit).await,
-        }
-    }
-
-    async fn ask_local<R: ApiRequest, T: DeserializeOwned>(
-        &self,
-        local: &IpfsClient,
-        request: R,
-        doing: &str,
-        limit: Duration,
-    ) -> Result<T, Failed> {
-        let place = &self.rpc.place;
-        let secrets = &self.rpc.secrets;
-        let nonsense = |why: &str| Failed::Broken(failure::nonsense(place, doing, &secrets.clean(why)));
-        match timeout(limit, collect(local, request)).await {
-            Err(_) => Err(Failed::Broken(failure::stalled(place, doing, limit.as_secs()))),
-            Ok(Ok(Some(bytes))) => serde_json::from_slice(&bytes).map_err(|error| nonsense(&error.to_string())),
-            Ok(Ok(None)) => Err(nonsense("more than it could be")),
-            Ok(Err(LocalError::Api(error))) => {
-                Err(Failed::Refused(Answer::read(None, error.message.as_bytes()).clean(secrets)))
-            }
-            Ok(Err(LocalError::Client(error))) if error.is_connect() => {
-                Err(Failed::Broken(failure::unreachable(place, doing, &innermost(&error), true)))
-            }
-            Ok(Err(LocalError::IpfsClientError(error))) => {
-                Err(Failed::Refused(Answer::read(None, unrecognised(&error.to_string()).as_bytes()).clean(secrets)))
-            }
-            Ok(Err(error)) => Err(Failed::Broken(failure::cut(place, doing, &innermost(&error)))),
-        }
-    }
-
-    async fn ask_remote<R: ApiRequest, T: DeserializeOwned>(
-        &self,
-        request: R,
-        doing: &str,
-        limit: Duration,
-    ) -> Result<T, Failed> {
         let options = options_of(&request);
         let query: Vec<(&str, &str)> = options.iter().map(|(name, value)| (&**name, &**value)).collect();
         let call = Call { command: R::PATH.trim_start_matches('/'), query: &query, doing };
-        self.rpc.call(&call, limit).await?.only(ANSWER, limit).await
+        self.rpc.call(&call, limit).await?.only(MAX_ANSWER_SIZE, limit).await
     }
 
     /// What the node says of itself. A right that is missing is an error, as nobody can publish without.
@@ -297,21 +237,6 @@ impl Control {
     }
 }
 
-/// The answer through the library; nothing if it is too large.
-async fn collect<B: IpfsApi, R: ApiRequest>(client: &B, request: R) -> Result<Option<Bytes>, B::Error> {
-    let request = client.build_base_request(request, None)?;
-    let mut pieces = client.request_stream(request, |response| B::response_to_byte_stream(response));
-    let mut whole = BytesMut::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        if whole.len() + piece.len() > ANSWER {
-            return Ok(None);
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(Some(whole.freeze()))
-}
-
 /// A request's options as a query has them.
 fn options_of<R: Serialize>(request: &R) -> Vec<(String, String)> {
     let Ok(serde_json::Value::Object(options)) = serde_json::to_value(request) else { return Vec::new() };
@@ -321,18 +246,4 @@ fn options_of<R: Serialize>(request: &R) -> Vec<(String, String)> {
         other => Some(other.to_string()),
     };
     options.into_iter().filter_map(|(name, option)| Some((name, value(option)?))).collect()
-}
-
-/// An error that is not in JSON, without the library's words around it.
-fn unrecognised(text: &str) -> &str {
-    let text = text.strip_prefix("api returned an unknown error").unwrap_or(text).trim();
-    text.trim_matches('`')
-}
-
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

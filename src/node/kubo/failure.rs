@@ -42,18 +42,15 @@ struct Document {
 
 impl Answer {
     /// Reads an answer that is no success.
-    pub(super) fn read(status: Option<u16>, body: &[u8]) -> Self {
+    pub(super) fn read(status: u16, body: &[u8]) -> Self {
         let message = match serde_json::from_slice::<Document>(body) {
             Ok(document) => document.message,
             Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
         };
-        let is_denied = message.contains("Access Denied") || message.contains("403 - Forbidden");
         let refusal = match status {
-            Some(401 | 403 | 407) => Refusal::Denied,
-            Some(404 | 405) => Refusal::NoCommand,
-            None if is_denied => Refusal::Denied,
-            None if message.contains("404 page not found") => Refusal::NoCommand,
-            _ => Refusal::Status(status),
+            401 | 403 | 407 => Refusal::Denied,
+            404 | 405 => Refusal::NoCommand,
+            status => Refusal::Status(Some(status)),
         };
         Self { refusal, message }
     }
@@ -211,44 +208,42 @@ pub(super) fn nonsense(place: &str, doing: &str, why: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn error(status: Option<u16>, body: &str) -> Error {
+    fn error(status: u16, body: &str) -> Error {
         Answer::read(status, body.as_bytes()).into_error("the node", "can't pin")
     }
 
     #[test]
     fn refusals_have_words_and_hints() {
-        let denied = error(Some(403), "Kubo RPC Access Denied: Please provide a valid authorization token");
+        let denied = error(403, "Kubo RPC Access Denied: Please provide a valid authorization token");
         assert_eq!(denied.kind(), Kind::Auth);
         assert!(denied.hints().iter().any(|hint| hint.contains("API.Authorizations")));
         assert!(denied.hints().iter().any(|hint| hint.contains("/api/v0/dag/import")));
-        assert_eq!(error(None, "Kubo RPC Access Denied: no").kind(), Kind::Auth);
-        assert!(error(Some(404), "404 page not found").to_string().contains("no RPC of Kubo"));
-        assert!(error(None, "404 page not found").to_string().contains("no RPC of Kubo"));
-        let full = error(Some(500), r#"{"Message":"write x: no space left on device","Code":0,"Type":"error"}"#);
+        assert!(error(404, "404 page not found").to_string().contains("no RPC of Kubo"));
+        let full = error(500, r#"{"Message":"write x: no space left on device","Code":0,"Type":"error"}"#);
         assert!(full.hints()[0].contains("disk is full"), "{full:?}");
-        assert!(error(Some(502), "<html>").hints()[0].contains("ipfs daemon"));
-        assert_eq!(error(Some(500), "").to_string(), "can't pin: the node answers with status 500");
+        assert!(error(502, "<html>").hints()[0].contains("ipfs daemon"));
+        assert_eq!(error(500, "").to_string(), "can't pin: the node answers with status 500");
     }
 
     #[test]
     fn a_node_does_not_steer_the_terminal() {
-        let error = error(Some(500), &format!("{{\"Message\":\"\\u001b[31m{}\"}}", "x".repeat(9000)));
+        let error = error(500, &format!("{{\"Message\":\"\\u001b[31m{}\"}}", "x".repeat(9000)));
         assert!(!error.to_string().contains('\u{1b}') && error.to_string().chars().count() < 600);
     }
 
     #[test]
     fn what_a_refusal_means() {
-        let said = |message: &str| Answer::read(Some(500), format!("{{\"Message\":\"{message}\"}}").as_bytes());
+        let said = |message: &str| Answer::read(500, format!("{{\"Message\":\"{message}\"}}").as_bytes());
         assert!(said("block was not found locally (offline): ipld: could not find bafy").is_missing_block());
         let raw = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
         let hole = format!("error traversing DAG: block was not found locally (offline): ipld: could not find {raw}");
         assert_eq!(said(&hole).missing_block(), raw.parse().ok());
         assert_eq!(said(&format!("could not find {raw}")).missing_block(), None);
-        assert!(said(&hole).is_failure() && !Answer::read(Some(403), hole.as_bytes()).is_failure());
+        assert!(said(&hole).is_failure() && !Answer::read(403, hole.as_bytes()).is_failure());
         assert!(said("path 'bafy' is not pinned").is_missing_pin());
         assert!(said("not pinned or pinned indirectly").is_missing_pin());
         assert!(!said("'from' cid was not recursively pinned already").is_missing_pin());
         assert!(said("'to' cid was already recursively pinned").is_pinned_already());
-        assert!(!Answer::read(Some(403), b"path 'bafy' is not pinned").is_missing_pin());
+        assert!(!Answer::read(403, b"path 'bafy' is not pinned").is_missing_pin());
     }
 }

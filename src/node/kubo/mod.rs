@@ -1,8 +1,8 @@
 //! Kubo, the IPFS node that most people run, by its RPC (docs.ipfs.tech/reference/kubo/rpc).
 //!
-//! What is large or long goes over our own HTTP client, which sees the trailers in which Kubo says late errors; the small
-//! questions to a node on this machine go through `ipfs-api-backend-hyper`. Knows Kubo's commands and its words; must not
-//! know what the blocks mean.
+//! Everything goes over our own HTTP client, which bounds what it reads and sees the trailers in which Kubo says late errors;
+//! `ipfs-api-backend-hyper` says how the small questions are written. Knows Kubo's commands and its words; must not know what
+//! the blocks mean.
 
 mod blocks;
 mod control;
@@ -28,6 +28,7 @@ use cid::Cid;
 pub use self::options::{KuboOptions, Timeouts};
 
 use self::control::Control;
+pub use self::options::is_in_clear;
 pub(in crate::node) use self::options::{Authorisation, is_loopback};
 use self::rpc::Rpc;
 use super::{CarStream, Imported, Key, Node, Pin, Status, Tried};
@@ -44,33 +45,20 @@ impl Kubo {
     /// Checks the options, and connects to nothing yet.
     pub fn new(options: &KuboOptions) -> Result<Self> {
         let authorisation = options.authorisation.as_deref().map(Authorisation::parse).transpose()?;
-        let rpc = Rpc::new(options, authorisation.clone())?;
-        let control = Control::new(rpc.clone(), options, authorisation.as_ref());
+        let rpc = Rpc::new(options, authorisation)?;
+        let control = Control::new(rpc.clone());
         Ok(Self { rpc, control })
-    }
-
-    /// Whether it is asked through the library for nodes on this machine.
-    pub fn is_local(&self) -> bool {
-        self.control.is_local()
     }
 
     /// Its version: `0.43.1`.
     pub async fn version(&self) -> Result<String> {
         self.control.version().await
     }
-
-    /// Makes a key with which it can publish an IPNS name.
-    pub async fn generate_key(&self, name: &str) -> Result<Key> {
-        self.control.generate_key(name).await
-    }
 }
 
 impl fmt::Debug for Kubo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kubo")
-            .field("place", &self.rpc.place)
-            .field("is_local", &self.control.is_local())
-            .finish_non_exhaustive()
+        f.debug_struct("Kubo").field("place", &self.rpc.place).finish_non_exhaustive()
     }
 }
 
@@ -122,6 +110,10 @@ impl Node for Kubo {
 
     async fn keys(&self) -> Result<Vec<Key>> {
         self.control.keys().await
+    }
+
+    async fn generate_key(&self, name: &str) -> Result<Key> {
+        self.control.generate_key(name).await
     }
 
     async fn publish_name(&self, key: &str, root: &Cid) -> Result<String> {

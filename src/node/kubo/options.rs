@@ -112,6 +112,11 @@ pub(in crate::node) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether what is sent to this URL crosses a network that can read it: plain HTTP to another machine.
+pub fn is_in_clear(url: &Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
+}
+
 /// A secret in the forms that the ways to a node want it.
 #[derive(Clone)]
 pub(in crate::node) struct Authorisation {
@@ -211,6 +216,8 @@ mod tests {
             ("http://localhost.example", false),
         ] {
             assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+            assert_eq!(is_in_clear(&url.parse().unwrap()), !expected, "{url}");
+            assert!(!is_in_clear(&url.replace("http://", "https://").parse().unwrap()), "{url}");
         }
     }
 }

@@ -186,6 +186,6 @@ impl Reply {
             let room = ERROR - self.buffer.len();
             self.buffer.extend_from_slice(&data[..data.len().min(room)]);
         }
-        Answer::read(Some(status), &self.buffer).clean(&self.secrets)
+        Answer::read(status, &self.buffer).clean(&self.secrets)
     }
 }

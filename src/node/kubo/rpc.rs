@@ -15,8 +15,6 @@ use super::reply::{Failed, Reply};
 use super::secrets::Secrets;
 use crate::error::{Error, Kind, Result};
 
-/// How this program names itself. A name with `/kubo/` or `/go-ipfs/` in it would have to be of the node's own version.
-
 /// A command, its arguments and options, and what can't be done if it fails: `can't pin X`.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -68,11 +66,6 @@ impl Rpc {
             is_local,
             timeouts: options.timeouts,
         })
-    }
-
-    /// Whether its commands are right below `/api/v0`.
-    pub(super) fn has_no_prefix(&self) -> bool {
-        self.base.path() == "/api/v0/"
     }
 
     /// The call as a request without a body.

@@ -93,6 +93,12 @@ impl AuthFile {
     }
 }
 
+/// Whether a file with this content has an entry for a repository at a host. Asks no helper.
+#[cfg(feature = "fuzzing")]
+pub(in crate::registry) fn is_found(bytes: &[u8], host: &str, repository: &str) -> bool {
+    serde_json::from_slice::<AuthFile>(bytes).is_ok_and(|file| file.entry(host, repository).is_some())
+}
+
 /// All names of one host in these files.
 fn names_of(host: &str) -> Vec<&str> {
     if matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io") {

@@ -6,6 +6,8 @@
 
 mod environment;
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(super) use file::is_found;
 mod helper_program;
 mod survey;
 

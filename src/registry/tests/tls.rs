@@ -108,7 +108,7 @@ async fn on_this_machine_plain_http_needs_no_flag() {
     let settings = RegistrySettings { mirror: Some(format!("https://{}", registry.host())), ..Default::default() };
     bench.options.registries.insert("ghcr.io".to_owned(), settings);
     let before = registry.total_requests();
-    let reached = Registries::new(bench.options.clone()).reach("ghcr.io").await.unwrap();
+    let reached = Registries::new(bench.options.clone()).reach("ghcr.io", false).await.unwrap();
     let error = reached[0].outcome.as_ref().unwrap_err();
     assert!(error.to_string().contains("does not speak TLS"), "{error}");
     assert!(error.hints()[0].contains("`--insecure`"));

@@ -124,14 +124,19 @@ fn changes(target: &PlannedTarget, rows: &mut Vec<Row>) {
 
 /// How a publication came out, and what failed of it.
 pub(super) fn published(published: &PublishOutcome) -> (String, Vec<String>) {
+    let without = published.targets.iter().filter(|target| target.failure.is_some()).count();
     let failed: Vec<String> = published
         .targets
         .iter()
-        .filter_map(|target| target.failure.as_ref().map(|(_, error)| format!("{}: {error}", target.name)))
+        .filter_map(|target| match (&target.failure, &target.ipns_failure) {
+            (Some((_, error)), _) => Some(format!("{}: {error}", target.name)),
+            (None, Some(error)) => Some(format!("{}: its IPNS name did not move: {error}", target.name)),
+            (None, None) => None,
+        })
         .collect();
-    let (all, done) = (published.targets.len() as u64, (published.targets.len() - failed.len()) as u64);
+    let (all, done) = (published.targets.len() as u64, (published.targets.len() - without) as u64);
     let words = match done {
-        _ if failed.is_empty() => format!("{} {} {}", count(all, "target", "targets"), has(all), published.root),
+        _ if without == 0 => format!("{} {} {}", count(all, "target", "targets"), has(all), published.root),
         0 => "no target has the new root".to_owned(),
         done => format!("{done} of {} {} the new root", count(all, "target", "targets"), has(done)),
     };
@@ -146,7 +151,8 @@ fn has(number: u64) -> &'static str {
 pub fn hints(outcome: &work::Outcome) -> Vec<String> {
     let errors: Vec<&Error> = match outcome {
         work::Outcome::Published(published) => {
-            published.targets.iter().filter_map(|target| target.failure.as_ref()).map(|(_, error)| error).collect()
+            let failed = published.targets.iter().filter_map(|target| target.failure.as_ref()).map(|(_, error)| error);
+            failed.chain(published.targets.iter().filter_map(|target| target.ipns_failure.as_deref())).collect()
         }
         work::Outcome::Added(added) => added.failed.iter().map(|failed| &failed.error).collect(),
         _ => return Vec::new(),

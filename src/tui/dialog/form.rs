@@ -309,6 +309,7 @@ impl Form {
         Ok(TargetChange {
             kubo: Some(owned(Setting::Kubo).unwrap_or_else(|| NODE.to_owned())),
             authorisation,
+            insecure_auth: false,
             keep: number(Setting::Keep, MOST_KEPT, "published roots")?,
             ipns: owned(Setting::Ipns),
             domain: owned(Setting::Domain),

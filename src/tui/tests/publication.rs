@@ -338,6 +338,7 @@ fn planned(view: &TargetView, id: i64, former: Option<u8>, after: u8) -> Planned
             after: link(after),
             unseen: false,
         }),
+        ipns_failure: None,
         notes: Vec::new(),
         found: None,
     }
@@ -433,6 +434,7 @@ fn a_publication_and_its_outcome() {
             sent: 214 << 20,
             unpinned: Vec::new(),
             notes: Vec::new(),
+            ipns_failure: None,
             failure,
         };
         let error = Error::new(Kind::Node, "hand over 2311 blocks: can't reach 127.0.0.1:5002: connection reset")

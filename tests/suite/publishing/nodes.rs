@@ -47,8 +47,15 @@ impl Harbour {
 
     /// The root that the target gives out, and what its IPNS name points to, as `target show` and the plan say.
     fn given_out(&self) -> (String, String) {
+        self.given_out_where(0)
+    }
+
+    /// The same where the plan ends with this code.
+    fn given_out_where(&self, code: i32) -> (String, String) {
         let target = self.roadstead.json(&["target", "show", "home"]);
-        let plan = self.roadstead.json(&["publish", "home", "--dry-run"]);
+        let plan = self.roadstead.run(&["--json", "publish", "home", "--dry-run"]);
+        assert_eq!(plan.code, code, "{plan}");
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
         let name = plan["targets"][0]["ipns"]["before"].as_str().unwrap_or_default();
         let root = target["root"].as_str().or_else(|| target["target"]["root"].as_str()).unwrap_or_default();
         (String::from(root), String::from(name.trim_start_matches("/ipfs/")))
@@ -112,6 +119,77 @@ fn a_second_node_gets_all_of_it_in_the_same_run() {
     // The only one that is asked for gives its own code.
     let code = harbour.roadstead.run(&["publish", "away", "--yes"]).code;
     assert!(code == 6 || code == 7, "{code}");
+}
+
+/// A name that can't move is told before and after, and is no success; the key that it needs is made when that is asked for.
+#[test]
+fn a_name_whose_key_is_not_there_is_no_success() {
+    let kubo = Kubo::start(Profile::V1);
+    let url = kubo.api_url.clone();
+    let harbour = Harbour::at(kubo, &url, &["--ipns", "moving"]);
+    let roadstead = &harbour.roadstead;
+    let root = harbour.mirror("greeting", "first\n");
+    let tried = roadstead.run(&["target", "test", "home"]);
+    assert!(tried.code == 4 && tried.stdout.contains("`roadstead target set home --make-key`"), "{tried}");
+    let planned = roadstead.run(&["publish", "--dry-run"]);
+    assert!(planned.code == 9 && planned.stderr.contains("would not move"), "{planned}");
+    for _ in 0..2 {
+        let said = roadstead.run(&["publish", "--yes"]);
+        assert_eq!(said.code, 9, "{said}");
+        assert!(said.stderr.contains("no key `moving`") && said.stderr.contains("--make-key"), "{said}");
+        assert!(super::is_whole(&harbour.kubo, &root), "everything else is done");
+    }
+    assert_eq!(harbour.given_out_where(9), (root.clone(), String::new()));
+
+    let made = roadstead.json(&["target", "set", "home", "--make-key"]);
+    assert_eq!((&made["key"]["name"], &made["key"]["made"]), (&"moving".into(), &true.into()));
+    let keys = harbour.kubo.repository().run(&["key", "list", "-l"]).success();
+    assert!(keys.contains(made["key"]["id"].as_str().unwrap()), "{keys}");
+    roadstead.ok(&["publish", "--yes"]);
+    assert_eq!(harbour.given_out(), (root.clone(), root));
+
+    // With a target, too; what is there already is left as it is.
+    let added = roadstead.run(&["target", "add", "second", "--kubo", &url, "--ipns", "other", "--make-key"]);
+    assert!(added.code == 0 && added.stderr.contains("Made the key `other`"), "{added}");
+    let again = roadstead.json(&["target", "set", "second", "--ipns", "moving", "--make-key"]);
+    assert_eq!(again["key"]["made"], false);
+    // Where the key can't be made, nothing is saved.
+    roadstead.run(&["target", "add", "third", "--kubo", "http://127.0.0.1:1", "--ipns", "x", "--make-key"]).failure(7);
+    roadstead.run(&["target", "show", "third"]).failure(4);
+    roadstead.run(&["target", "add", "third", "--kubo", &url, "--make-key"]).failure(2);
+}
+
+/// A secret goes over plain HTTP to another machine only where somebody says so, and is never silent about it.
+#[test]
+fn a_secret_in_clear_is_refused_or_told() {
+    let roadstead = Roadstead::new();
+    let (secret, elsewhere) = (roadstead.path("secret"), "http://node.invalid:5001");
+    std::fs::write(&secret, "bearer:hidden").unwrap();
+    let file = secret.to_str().unwrap();
+    let add = ["target", "add", "home", "--kubo", elsewhere, "--auth-file", file];
+    let refused = roadstead.run(&add);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(refused.stderr.contains("plain HTTP") && refused.stderr.contains("--insecure-auth"), "{refused}");
+    // TLS, this machine, and no secret are fine.
+    for (name, words) in [
+        ("tls", &["--kubo", "https://node.invalid:5001", "--auth-file", file][..]),
+        ("here", &["--kubo", "http://127.0.0.1:5001", "--auth-file", file]),
+        ("bare", &["--kubo", elsewhere]),
+    ] {
+        let added = roadstead.run(&[&["target", "add", name], words].concat());
+        assert!(added.code == 0 && !added.stderr.contains("plain HTTP"), "{added}");
+    }
+    roadstead.run(&["target", "set", "tls", "--kubo", elsewhere]).failure(2);
+    roadstead.run(&["target", "set", "bare", "--auth-env", "TOKEN"]).failure(2);
+    let added = roadstead.run(&[&add[..], &["--insecure-auth"]].concat());
+    assert!(added.code == 0 && added.stderr.contains("over plain HTTP"), "{added}");
+    // What was allowed once stays so, and is said wherever it matters.
+    let changed = roadstead.run(&["target", "set", "home", "--keep", "3"]);
+    assert!(changed.code == 0 && changed.stderr.contains("over plain HTTP"), "{changed}");
+    let looked = roadstead.run(&["doctor", "--offline"]);
+    assert!(looked.stdout.contains("home: node, transport"), "{looked}");
+    let read = roadstead.run(&["restore", "bafkqaaa", "--from", &format!("kubo:{elsewhere}"), "--auth-file", file]);
+    assert!(read.code != 0 && read.stderr.contains("over plain HTTP"), "{read}");
 }
 
 /// What comes, moves and goes at once takes temporary roots, none of which stays.

@@ -291,17 +291,35 @@ async fn two_records_become_one() {
 }
 
 #[tokio::test]
-async fn an_ipns_name_that_does_not_move_is_a_note() {
+async fn an_ipns_name_that_does_not_move_is_no_success() {
     let (yard, quay, node, ..) = moored().await;
     node.intercept(fail_at("publish_name", Kind::Node));
     let outcome = attempt(&yard.engine, &quay).await.unwrap();
     assert!(outcome.targets[0].failure.is_none());
-    assert!(outcome.targets[0].notes.iter().any(|note| note.contains("IPNS")));
+    assert!(outcome.targets[0].ipns_failure.is_some(), "{outcome:?}");
+    assert_eq!(outcome.targets[0].root, Some(root_of(&yard)), "everything else has moved");
     node.behave();
     let imports = node.state().imports;
     publish(&yard.engine, &quay).await;
     assert_eq!(node.state().names["k51self"], format!("/ipfs/{}", root_of(&yard)));
     assert_eq!(node.state().imports, imports);
+}
+
+#[tokio::test]
+async fn a_key_that_the_node_lacks_is_told_by_every_run_until_it_is_there() {
+    let (yard, quay, node, ..) = moored().await;
+    node.state().keys.clear();
+    for _ in 0..2 {
+        let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+        let planned = plan.targets[0].ipns_failure.as_ref().unwrap().to_string();
+        assert!(planned.contains("no key `self`") && !plan.is_done(), "{plan:?}");
+        let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+        assert_eq!(outcome.targets[0].ipns_failure.as_ref().unwrap().to_string(), planned);
+        assert_eq!(outcome.targets[0].root, Some(root_of(&yard)));
+    }
+    node.state().keys.push(crate::node::Key { name: "self".into(), id: "k51self".into() });
+    publish(&yard.engine, &quay).await;
+    assert_eq!(node.state().names["k51self"], format!("/ipfs/{}", root_of(&yard)));
 }
 
 #[tokio::test]

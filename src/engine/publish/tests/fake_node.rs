@@ -281,6 +281,13 @@ impl Node for FakeNode {
         Ok(self.state().keys.clone())
     }
 
+    async fn generate_key(&self, name: &str) -> Result<Key> {
+        self.call("generate_key").await?;
+        let key = Key { name: name.to_owned(), id: format!("k51{name}") };
+        self.state().keys.push(key.clone());
+        Ok(key)
+    }
+
     async fn publish_name(&self, key: &str, root: &Cid) -> Result<String> {
         self.call("publish_name").await?;
         let mut state = self.state();

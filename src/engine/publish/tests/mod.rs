@@ -84,7 +84,7 @@ async fn publish(engine: &Arc<Engine>, quay: &Quay) -> PublishOutcome {
     assert!(plan.failed.is_empty(), "{:?}", plan.failed);
     let outcome = apply(engine, quay, &plan).await.unwrap();
     for target in &outcome.targets {
-        assert!(target.failure.is_none(), "{target:?}");
+        assert!(target.failure.is_none() && target.ipns_failure.is_none(), "{target:?}");
         assert_eq!(target.root, Some(plan.root));
     }
     let again = plan_of(engine, quay, &PublishRequest::default()).await.unwrap();

@@ -104,6 +104,10 @@ impl Node for Holding {
         self.answer(vec![Key { name: "self".into(), id: "k51self".into() }])
     }
 
+    async fn generate_key(&self, _: &str) -> Result<Key> {
+        unused()
+    }
+
     async fn publish_name(&self, _: &str, _: &Cid) -> Result<String> {
         unused()
     }

@@ -1,7 +1,7 @@
 //! A node that is no friend: too much, too slow, something else.
 
 use super::server::{Answer, Server, answer, chunk, head, ok};
-use super::{foobar, is_node_error, through_library, through_proxy};
+use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
 use crate::node::Node as _;
 
@@ -113,7 +113,7 @@ async fn answers_end() {
         (Answer::Raw(Vec::new()), "can't list the node's keys"),
     ] {
         let server = Server::start(move |_| wanted.clone()).await;
-        for kubo in [through_library(&server), through_proxy(&server)] {
+        for kubo in [directly(&server), through_proxy(&server)] {
             let error = kubo.keys().await.unwrap_err();
             assert!(error.to_string().contains(words) && !error.to_string().contains('\u{1b}'), "{error}");
         }
@@ -124,10 +124,42 @@ async fn answers_end() {
 async fn errors_end() {
     let server =
         Server::start(|_| Answer::Endless(head("500 Internal Server Error"), chunk(&"\u{1b}x".repeat(9000)))).await;
-    let error = through_proxy(&server).holds(&foobar()).await.unwrap_err();
-    let text = error.to_string();
-    assert!(text.chars().count() < 800 && !text.contains('\u{1b}'), "{text}");
-    is_node_error(through_library(&server).keys().await, "no sign of life");
+    for kubo in [directly(&server), through_proxy(&server)] {
+        let found = [
+            kubo.holds(&foobar()).await.unwrap_err(),
+            kubo.keys().await.unwrap_err(),
+            kubo.version().await.unwrap_err(),
+            kubo.publish_name("self", &foobar()).await.unwrap_err(),
+        ];
+        for text in found.map(|error| error.to_string()) {
+            // Its beginning is read and said, and nothing is waited for.
+            assert!(text.contains("says: ") && !text.contains("no sign of life"), "{text}");
+            assert!(text.chars().count() < 800 && !text.contains('\u{1b}'), "{text}");
+        }
+    }
+}
+
+/// Nobody agrees on HTTP/2 over plain HTTP: it is not offered, and frames in place of an answer are an error.
+#[tokio::test]
+async fn plain_http_is_http_1() {
+    // SETTINGS, then a PING again and again (RFC 9113, sections 6.5 and 6.7).
+    let settings = b"\0\0\0\x04\0\0\0\0\0".to_vec();
+    let ping = b"\0\0\x08\x06\0\0\0\0\0abcdefgh".to_vec();
+    let upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    for begun in [settings.clone(), [&upgrade[..], &settings].concat()] {
+        let wanted = Answer::Endless(begun, ping.clone());
+        let server = Server::start(move |_| wanted.clone()).await;
+        for kubo in [directly(&server), kubo_at(&server.url, Some("basic:user:pass"))] {
+            let error = kubo.keys().await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Node, "{error}");
+        }
+        let received = server.received();
+        assert_eq!(received.len(), 2);
+        for request in received {
+            assert_eq!(request.version, "HTTP/1.1");
+            assert_eq!((request.header("upgrade"), request.header("http2-settings")), (None, None));
+        }
+    }
 }
 
 #[tokio::test]

@@ -28,15 +28,13 @@ fn kubo_at(url: &str, secret: Option<&str>) -> Kubo {
     Kubo::new(&options).unwrap()
 }
 
-/// The same as seen by [`Kubo`] through its own client, though it is on this machine.
+/// The same behind a path, as it is behind a proxy.
 fn through_proxy(server: &Server) -> Kubo {
     kubo_at(&format!("{}/proxy", server.url), None)
 }
 
-fn through_library(server: &Server) -> Kubo {
-    let kubo = kubo_at(&server.url, None);
-    assert!(kubo.control.is_local());
-    kubo
+fn directly(server: &Server) -> Kubo {
+    kubo_at(&server.url, None)
 }
 
 fn is_node_error<T: std::fmt::Debug>(result: Result<T, Error>, words: &str) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::server::{Answer, Received, Server, answer, late, ok};
-use super::{foobar, is_node_error, kubo_at, through_library, through_proxy};
+use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
 use crate::node::{Node as _, Pin};
 
@@ -34,7 +34,7 @@ fn honest(request: &Received) -> Answer {
 async fn both_ways_ask_the_same() {
     let server = Server::start(honest).await;
     let mut seen: Vec<Vec<String>> = Vec::new();
-    for kubo in [through_library(&server), through_proxy(&server)] {
+    for kubo in [directly(&server), through_proxy(&server)] {
         assert_eq!(kubo.version().await.unwrap(), "0.43.1");
         let status = kubo.status().await.unwrap();
         assert_eq!((&*status.agent, &*status.peer_id, status.peers), ("kubo/0.43.1/", "12D3KooW", Some(2)));
@@ -77,7 +77,6 @@ async fn credentials_go_with_every_request() {
     ] {
         let server = Server::start(honest).await;
         let kubo = kubo_at(&server.url, Some(secret));
-        assert_eq!(kubo.control.is_local(), secret == "basic:user:pass");
         kubo.status().await.unwrap();
         assert!(kubo.holds(&foobar()).await.unwrap());
         let received = server.received();
@@ -132,7 +131,7 @@ async fn what_is_done_or_gone_already_is_fine() {
     })
     .await;
     let cid = foobar();
-    for kubo in [through_library(&server), through_proxy(&server)] {
+    for kubo in [directly(&server), through_proxy(&server)] {
         kubo.pin_update(&cid, &cid).await.unwrap();
         kubo.unpin(&cid).await.unwrap();
         assert_eq!(kubo.pin(&cid).await.unwrap(), None);
@@ -170,7 +169,7 @@ async fn refusals_say_what_to_do() {
         ("500 Internal Server Error", r#"{"Message":"no space left on device","Code":0}"#, Kind::Node, "disk is full"),
     ] {
         let server = Server::start(move |_| answer(status, body)).await;
-        for kubo in [through_library(&server), through_proxy(&server)] {
+        for kubo in [directly(&server), through_proxy(&server)] {
             let found = [kubo.keys().await.unwrap_err(), kubo.holds(&foobar()).await.unwrap_err()];
             for error in found {
                 assert_eq!(error.kind(), kind, "{error}");

@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 pub(super) struct Received {
     /// Path and query.
     pub(super) target: String,
+    /// `HTTP/1.1`.
+    pub(super) version: String,
     /// Lines of the head in lowercase names: `authorization: Bearer x`.
     pub(super) headers: Vec<(String, String)>,
     /// The body as it was sent, chunks and all.
@@ -124,8 +126,10 @@ async fn serve(
     };
     let text = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = text.lines();
+    let mut words = lines.next().unwrap().split(' ').skip(1).map(str::to_owned);
     let mut request = Received {
-        target: lines.next().unwrap().split(' ').nth(1).unwrap().to_owned(),
+        target: words.next().unwrap(),
+        version: words.next().unwrap(),
         headers: lines
             .filter_map(|line| line.split_once(": "))
             .map(|(n, v)| (n.to_lowercase(), v.to_owned()))

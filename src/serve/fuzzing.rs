@@ -1,0 +1,37 @@
+//! What a client sends, read without a server: for the targets in `fuzz/`.
+
+use axum::http::HeaderValue;
+
+use super::credentials;
+use super::endpoint::{self, Query};
+use super::range::{self, Wanted};
+
+/// The repository that a path below `/v2/` is about, if it is about one.
+pub fn repository(path: &str) -> Option<String> {
+    endpoint::parse(path).ok().map(|(name, _)| name.to_string())
+}
+
+/// The file below the root that a path means.
+pub fn page(path: &str) -> Option<String> {
+    endpoint::page(path)
+}
+
+/// Whether a query is understood.
+pub fn query(query: &str) -> bool {
+    Query::parse(Some(query)).is_ok()
+}
+
+/// Start and length of the part that a `Range` asks for.
+pub fn range(header: &str, size: u64) -> Option<(u64, u64)> {
+    match range::wanted(header, size) {
+        Wanted::Part { start, length } => Some((start, length)),
+        Wanted::Whole | Wanted::Unsatisfiable => None,
+    }
+}
+
+/// The user that an `Authorization` names, and whether a password file can be read.
+pub fn credentials(header: &[u8], file: &str) -> (Option<String>, bool) {
+    let header = HeaderValue::from_bytes(header).ok();
+    let user = header.as_ref().and_then(credentials::basic).map(|(user, _)| user);
+    (user, credentials::parse(file).is_ok())
+}
