@@ -45,6 +45,8 @@ pub(super) struct Limits {
     pub(super) head: Duration,
     /// For a client to take some of an answer.
     pub(super) write: Duration,
+    /// For an answer to find room in memory.
+    pub(super) room: Duration,
     /// For running answers to end when the server stops.
     pub(super) farewell: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for Limits {
             connections: 1024,
             head: Duration::from_secs(30),
             write: Duration::from_mins(1),
+            room: Duration::from_secs(10),
             farewell: Duration::from_secs(10),
         }
     }

@@ -14,6 +14,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 
+use super::documents::{Documents, Room};
 use super::file_body::{FileBody, Reader};
 use super::range::{Wanted, wanted};
 use crate::error::{Error, Kind, Result};
@@ -55,6 +56,7 @@ enum Content {
 pub(super) struct Entity {
     content: Content,
     content_type: HeaderValue,
+    identity: Digest,
     etag: HeaderValue,
     digest: Option<HeaderValue>,
     keep: Keep,
@@ -93,10 +95,19 @@ impl Entity {
         Ok(Self {
             content: Content::Bytes(Bytes::new()),
             content_type: HeaderValue::from_static("application/octet-stream"),
+            identity: *digest,
             etag: header(format!("\"{digest}\""))?,
             digest: Some(header(digest.to_string())?),
             keep,
         })
+    }
+
+    /// The same, with its bytes among the documents; fails with their number if there is no room for them.
+    pub(super) fn kept_in(mut self, documents: &Arc<Documents>, room: Option<Room>) -> Result<Self, usize> {
+        if let Content::Bytes(bytes) = self.content {
+            self.content = Content::Bytes(documents.keep(bytes, self.identity, room)?);
+        }
+        Ok(self)
     }
 
     /// The bytes it occupies in memory.

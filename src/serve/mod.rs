@@ -11,9 +11,11 @@ mod catalog_shelf;
 mod connections;
 mod credentials;
 mod desk;
+mod documents;
 mod endpoint;
 mod entity;
 mod file_body;
+mod lists;
 mod patience;
 mod range;
 mod refusal;
@@ -108,7 +110,7 @@ async fn run_within(
     let address = listener.local_addr().map_err(|error| explain(options.listen, error))?;
     allow_files(limits.connections);
     let counter = Counter {
-        desk: Desk::new(shelf),
+        desk: Desk::new(shelf, limits.room),
         reader: Arc::default(),
         own_names: options.own_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
     };
