@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::time::{sleep, timeout};
 
 use super::cache::{self, Cache, Key};
 use super::documents::{Documents, Room};
@@ -23,6 +23,8 @@ use crate::image::{Digest, RepositoryName, Target};
 
 /// How old an answer from memory may be: what another process adds or moves is seen after this.
 const TRUSTED: Duration = Duration::from_millis(100);
+/// How often who waits for room in memory says so.
+const PRESSING: Duration = Duration::from_millis(500);
 /// Questions to the shelf at once.
 const QUESTIONS: usize = 8;
 /// Bytes of the largest blob that is given out from memory: more is read in several pieces anyway.
@@ -47,6 +49,7 @@ pub(super) struct Desk {
     cache: Cache,
     documents: Arc<Documents>,
     patience: Duration,
+    crowded: Arc<Notify>,
     start: Instant,
     generation: AtomicU64,
     /// Microseconds after `start` when the generation was seen, plus one; 0 before that.
@@ -55,14 +58,15 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// A desk before this shelf. A request waits for room in memory for as long as `patience`.
-    pub(super) fn new(shelf: Arc<dyn Shelf>, patience: Duration) -> Self {
+    /// A desk before this shelf. A request waits for room in memory for as long as `patience`, and meanwhile tells `crowded`.
+    pub(super) fn new(shelf: Arc<dyn Shelf>, patience: Duration, crowded: Arc<Notify>) -> Self {
         Self {
             shelf,
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             cache: Cache::default(),
             documents: Arc::default(),
             patience,
+            crowded,
             start: Instant::now(),
             generation: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -143,7 +147,19 @@ impl Desk {
                 break;
             }
         }
-        let waited = timeout(self.patience, self.documents.room(size)).await;
+        let pressing = async {
+            loop {
+                self.crowded.notify_one();
+                sleep(PRESSING).await;
+            }
+        };
+        let waited = async {
+            tokio::select! {
+                room = self.documents.room(size) => room,
+                () = pressing => None,
+            }
+        };
+        let waited = timeout(self.patience, waited).await;
         waited.ok().flatten().ok_or_else(|| Refusal::unavailable("the memory for answers is taken; try again"))
     }
 

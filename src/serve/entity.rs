@@ -45,6 +45,13 @@ impl Keep {
     }
 }
 
+/// Marks answers whose body is in memory until a client has taken all of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Document;
+
+/// Bytes that the kernel takes at once in any case, so that nothing of an answer stays in memory.
+const TAKEN_AT_ONCE: usize = 64 * 1024;
+
 #[derive(Debug)]
 enum Content {
     Bytes(Bytes),
@@ -166,6 +173,9 @@ impl Entity {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if method != Method::HEAD {
+            if self.weight() > TAKEN_AT_ONCE {
+                response.extensions_mut().insert(Document);
+            }
             *response.body_mut() = match &self.content {
                 // The range was cut to the size, which fits in memory.
                 Content::Bytes(bytes) => bytes.slice(start as usize..(start + length) as usize).into(),

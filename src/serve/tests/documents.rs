@@ -1,7 +1,9 @@
 //! What slow readers of documents cost: one copy of each document, and no more than there is room for.
 
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::image::Digest;
+use crate::image::{Descriptor, Digest, media};
 
 /// Does not fit into the buffers between two sockets, and only once into the memory for large documents.
 const SIZE: usize = 6 << 20;
@@ -102,19 +104,40 @@ async fn who_waits_in_vain_is_told_to_come_back() {
 async fn lists_are_documents_too() {
     let limits = Limits { room: Duration::from_millis(1), ..Limits::default() };
     let server = Server::with(Options::default(), limits).await;
-    // Each page of tags is larger than what is kept in the cache, and more than there is room for in all.
-    let tags: Vec<String> = (0..10_000).map(|number| format!("{number:0>127}")).collect();
-    for name in 0..60 {
-        server.shelf.repository(&format!("r{name}"), |repository| {
-            let digest = Digest::of(b"{}");
-            repository.tags = tags.iter().map(|tag| (format!("{name}{tag}"), digest)).collect();
-        });
+    let subjects = [Digest::of(b"1"), Digest::of(b"2")];
+    for subject in subjects {
+        let referrer = Descriptor {
+            media_type: media::OCI_MANIFEST.to_owned(),
+            digest: subject,
+            size: 7,
+            urls: Vec::new(),
+            annotations: BTreeMap::from([(subject.to_string(), "a".repeat(SIZE))]),
+            platform: None,
+            artifact_type: None,
+        };
+        server.shelf.repository("a", |repository| repository.referrers.insert(subject, vec![referrer]));
     }
-    let mut statuses = Vec::new();
-    for name in 0..60 {
-        statuses.push(begin(&server, &format!("/v2/r{name}/tags/list")).await);
+    let [one, other] = subjects.map(|subject| format!("/v2/a/referrers/{subject}"));
+    let (reader, status) = begin(&server, &one).await;
+    assert_eq!(status, "200");
+    // The same list once more is the same copy.
+    assert_eq!(begin(&server, &one).await.1, "200");
+    assert_eq!(server.get(&other).await.status(), 503);
+    drop(reader);
+    let freed = async { while server.get(&other).await.status() != 200 {} };
+    tokio::time::timeout(PATIENCE, freed).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_a_document_too_slowly_makes_room_for_others() {
+    let limits = Limits { room: Duration::from_hours(1), answer: Duration::ZERO, ..Limits::default() };
+    let server = Server::with(Options::default(), limits).await;
+    for tag in ["1", "2"] {
+        large_manifest(&server, tag);
     }
-    assert!(statuses.iter().any(|(_, status)| status == "503"));
-    drop(statuses);
-    assert_eq!(server.get("/v2/r59/tags/list").await.status(), 200);
+    let (mut slow, status) = begin(&server, "/v2/a/manifests/1").await;
+    assert_eq!(status, "200");
+    let answer = tokio::time::timeout(PATIENCE, server.get("/v2/a/manifests/2")).await.unwrap();
+    assert!(answer.bytes().await.unwrap().len() > SIZE);
+    assert!(read_to_close(&mut slow).await.len() < SIZE);
 }
