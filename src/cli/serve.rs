@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
 use super::context::Context;
@@ -44,6 +45,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) htpasswd: Option<PathBuf>,
 
+    /// Name by which clients reach a server on loopback, beside `localhost` and the registry's own: a reverse proxy's, or
+    /// `host.docker.internal`.
+    #[arg(long, value_name = "HOST", value_parser = host, value_hint = ValueHint::Hostname)]
+    pub(super) allow_host: Vec<String>,
+
     /// Give private repositories to everyone, also beyond this machine.
     #[arg(long)]
     pub(super) include_private: bool,
@@ -60,7 +66,7 @@ impl Arguments {
             listen: self.listen,
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
             htpasswd: self.htpasswd.clone(),
-            own_names: name.into_iter().collect(),
+            own_names: name.into_iter().chain(self.allow_host.iter().cloned()).collect(),
             ..Options::default()
         }
     }
@@ -78,7 +84,17 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Serves until it is stopped by ^C or SIGTERM.
+/// A name that can stand in `Host`.
+fn host(text: &str) -> Result<String, String> {
+    if serve::is_host(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{text}` is no host name\n\n  tip: Give each name by itself, as in `--allow-host registry.example.com`."
+    ))
+}
+
+/// Serves until it is stopped by ^C or SIGTERM. SIGHUP has the certificate and the users read again.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_give()?;
     let name = engine.settings()?.name;
@@ -95,6 +111,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         "Stopping; answers under way are finished. Press ^C again to stop at once.",
         async |job: &Job| {
             let stop = job.cancellation().clone();
+            let (mut hangups, reload) = (signal(SignalKind::hangup())?, Arc::clone(&options.reload));
+            let hearing = tokio::spawn(async move {
+                while hangups.recv().await.is_some() {
+                    reload.notify_one();
+                }
+            });
             let mut told = Ok(());
             let ended = serve::run(shelf, options, stop, |listening| {
                 told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
@@ -122,6 +144,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
                 }
             })
             .await;
+            hearing.abort();
             told.and(ended)
         },
     );
@@ -181,6 +204,17 @@ mod tests {
         for text in ["5050", ":5050", "0.0.0.0", "example.com:80"] {
             let error = arguments(&["--listen", text]).unwrap_err().to_string();
             assert!(error.contains("`127.0.0.1:"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_beside_the_own_one_can_be_allowed() {
+        let words = ["--allow-host", "mirror.example:443", "--allow-host", "host.docker.internal"];
+        let options = arguments(&words).unwrap().options(Some("h:5000".into()));
+        assert_eq!(options.own_names, ["h:5000", "mirror.example:443", "host.docker.internal"]);
+        for bad in ["*", "https://mirror.example", "a,b"] {
+            let error = arguments(&["--allow-host", bad]).unwrap_err().to_string();
+            assert!(error.contains("tip: Give each name by itself"), "{error}");
         }
     }
 

@@ -3,14 +3,9 @@
 //! Logs the path without its query and no header, so that no credential gets into a log.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
-use axum::body::Body;
-use axum::http::{Method, Request, Response};
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use axum::http::{Method, Request, StatusCode};
 
 use crate::text::printable_within;
 
@@ -37,10 +32,15 @@ impl Record {
         })
     }
 
-    /// Follows the answer to its end.
-    pub(super) fn follow(mut self, response: Response<Body>) -> Response<Body> {
-        self.status = response.status().as_u16();
-        response.map(|body| Body::new(Followed { body, record: self }))
+    /// The same, of a request that is answered so.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status.as_u16();
+        self
+    }
+
+    /// Counts bytes of the answer.
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
     }
 }
 
@@ -55,36 +55,5 @@ impl Drop for Record {
             client = %self.client,
             "request"
         );
-    }
-}
-
-struct Followed {
-    body: Body,
-    record: Record,
-}
-
-impl http_body::Body for Followed {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            self.record.bytes += data.len() as u64;
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

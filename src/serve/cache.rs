@@ -13,7 +13,7 @@ use crate::image::{Digest, Target};
 /// Bytes in all.
 const CAPACITY: usize = 8 * 1024 * 1024;
 /// Bytes of the largest thing that is kept.
-const LARGEST: usize = 512 * 1024;
+pub(super) const LARGEST: usize = 512 * 1024;
 /// Bytes that an entry takes beside its content, roughly: names, headers, links.
 const ENTRY: usize = 768;
 
@@ -79,11 +79,20 @@ impl Cache {
         if let Some(old) = kept.entries.put(key, Arc::clone(entity)) {
             kept.weight -= old.weight() + ENTRY;
         }
-        while kept.weight > CAPACITY
-            && let Some((_, oldest)) = kept.entries.pop_lru()
-        {
-            kept.weight -= oldest.weight() + ENTRY;
-        }
+        while kept.weight > CAPACITY && kept.forget_one() {}
+    }
+
+    /// Forgets what was not used for the longest time; false if there is nothing.
+    pub(super) fn forget_one(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).forget_one()
+    }
+}
+
+impl Kept {
+    fn forget_one(&mut self) -> bool {
+        let Some((_, oldest)) = self.entries.pop_lru() else { return false };
+        self.weight -= oldest.weight() + ENTRY;
+        true
     }
 }
 

@@ -4,8 +4,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +14,8 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONNECTION};
 use axum::http::{HeaderValue, Request, Response};
 use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -20,19 +23,24 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::access_log::Record;
 use super::credentials::Credentials;
+use super::entity::Document;
+use super::hosts::Hosts;
 use super::patience::Patience;
+use super::peer::Peer;
+use super::places::{Answering, Guest, Place, Places, Rules};
 use super::router::mark;
+use super::tls::Certificates;
 
-/// Largest head of a request, and what is gathered before a write: one piece of a file goes out before the next is read.
-const BUFFER: usize = 16 * 1024;
+/// Bytes of the largest head of a request, and what is gathered before a write. Not more than the smallest piece of a file has:
+/// one goes out before the next is read.
+const BUFFER: usize = 8 * 1024;
 /// Most header fields of a request.
 const FIELDS: usize = 64;
 
@@ -43,8 +51,14 @@ pub(super) struct Limits {
     pub(super) connections: usize,
     /// For the head of a request, from the end of the last one, and for the TLS handshake.
     pub(super) head: Duration,
+    /// For a request that is on its way, before its connection is closed for another one.
+    pub(super) grace: Duration,
     /// For a client to take some of an answer.
     pub(super) write: Duration,
+    /// For a client to take all of an answer, when others wait for its place or its memory.
+    pub(super) answer: Duration,
+    /// For an answer to find room in memory.
+    pub(super) room: Duration,
     /// For running answers to end when the server stops.
     pub(super) farewell: Duration,
 }
@@ -54,7 +68,10 @@ impl Default for Limits {
         Self {
             connections: 1024,
             head: Duration::from_secs(30),
+            grace: Duration::from_millis(20),
             write: Duration::from_mins(1),
+            answer: Duration::from_secs(30),
+            room: Duration::from_secs(10),
             farewell: Duration::from_secs(10),
         }
     }
@@ -64,70 +81,57 @@ impl Default for Limits {
 pub(super) struct Door {
     /// Answers requests.
     pub(super) router: Router,
+    /// The names that are answered.
+    pub(super) hosts: Hosts,
     /// Lets requests in.
     pub(super) credentials: Option<Credentials>,
     /// Encrypts.
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Certificates>,
+    /// Told when an answer waits for room in memory.
+    pub(super) crowded: Arc<Notify>,
+    /// Told when the files of users and certificates are to be read again.
+    pub(super) reload: Arc<Notify>,
     /// Limits.
     pub(super) limits: Limits,
-}
-
-/// When a connection has to end.
-struct Leave {
-    /// The server stops.
-    stop: CancellationToken,
-    /// Others need its place.
-    crowded: CancellationToken,
-}
-
-/// What a connection's requests and its end tell each other.
-#[derive(Default)]
-struct Visit {
-    /// A request came.
-    begun: AtomicBool,
-    /// The next answer is the last.
-    last: AtomicBool,
 }
 
 /// Serves until `stop`, then lets running answers end for a while.
 pub(super) async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationToken) {
     let limits = door.limits;
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(Rules { places: limits.connections, grace: limits.grace, answer: limits.answer });
     let tasks = TaskTracker::new();
     let cut = CancellationToken::new();
-    let mut crowded = CancellationToken::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, client) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                refused(&error).await;
-                continue;
-            }
-        };
-        if places.available_permits() == 0 {
-            // Those that wait for another request leave at once, those that are served when they are done.
-            // This one waits for a place, and those after it in the kernel's queue.
-            tracing::warn!(connections = limits.connections, "all places are taken: idle connections are closed");
-            crowded.cancel();
-            crowded = CancellationToken::new();
+    let accepting = async {
+        loop {
+            let (stream, client) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    refused(&error).await;
+                    continue;
+                }
+            };
+            // Those after it wait in the kernel's queue.
+            let place = places.take(Peer::of(client)).await;
+            tasks.spawn(Arc::clone(&door).visit(stream, client, place, stop.clone(), cut.clone()));
         }
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            () = stop.cancelled() => break,
-        };
-        let (door, cut) = (Arc::clone(&door), cut.clone());
-        let leave = Leave { stop: stop.clone(), crowded: crowded.clone() };
-        tasks.spawn(async move {
-            let _place = place;
-            tokio::select! {
-                () = door.welcome(stream, client, leave) => {}
-                () = cut.cancelled() => {}
-            }
-        });
+    };
+    let making_room = async {
+        loop {
+            door.crowded.notified().await;
+            places.free_a_document();
+        }
+    };
+    let reloading = async {
+        loop {
+            door.reload.notified().await;
+            door.read_again();
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = making_room => {}
+        () = reloading => {}
+        () = stop.cancelled() => {}
     }
     drop(listener);
     tasks.close();
@@ -148,31 +152,68 @@ async fn refused(error: &io::Error) {
 }
 
 impl Door {
-    async fn welcome(self: Arc<Self>, stream: TcpStream, client: SocketAddr, leave: Leave) {
+    fn read_again(&self) {
+        if let Some(tls) = &self.tls {
+            tls.read_again();
+        }
+        if let Some(credentials) = &self.credentials {
+            credentials.read_again();
+        }
+    }
+
+    /// One connection, until its end or until it has to end.
+    async fn visit(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        place: Place,
+        stop: CancellationToken,
+        cut: CancellationToken,
+    ) {
+        tokio::select! {
+            () = self.welcome(stream, client, place.guest(), &stop) => {}
+            () = place.guest().leaves() => tracing::debug!(%client, "a connection is closed: its place is needed"),
+            () = cut.cancelled() => {}
+        }
+    }
+
+    async fn welcome(&self, stream: TcpStream, client: SocketAddr, guest: &Arc<Guest>, stop: &CancellationToken) {
         // Answers go out whole; waiting for more would only delay their ends. Its failure costs speed, nothing else.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return Box::pin(self.serve(stream, client, leave)).await };
-        match timeout(self.limits.head, tls.accept(stream)).await {
-            // In boxes of their own, so that a plain connection does not take the room of an encrypted one.
-            Ok(Ok(stream)) => Box::pin(self.serve(stream, client, leave)).await,
+        // In boxes of their own, so that a connection takes the room of what it is, and not of all that it could be.
+        match &self.tls {
+            None => Box::pin(self.serve(stream, client, guest, stop)).await,
+            Some(tls) => Box::pin(self.encrypt(tls, stream, client, guest, stop)).await,
+        }
+    }
+
+    async fn encrypt(
+        &self,
+        tls: &Certificates,
+        stream: TcpStream,
+        client: SocketAddr,
+        guest: &Arc<Guest>,
+        stop: &CancellationToken,
+    ) {
+        let Some(tls) = Box::pin(tls.acceptor()).await else { return };
+        match timeout(self.limits.head, Box::pin(tls.accept(stream))).await {
+            Ok(Ok(stream)) => Box::pin(self.serve(stream, client, guest, stop)).await,
             Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS came about"),
             Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
         }
     }
 
-    async fn serve<S>(self: &Arc<Self>, stream: S, client: SocketAddr, leave: Leave)
+    async fn serve<S>(&self, stream: S, client: SocketAddr, guest: &Arc<Guest>, stop: &CancellationToken)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let stream = TokioIo::new(Patience::new(stream, self.limits.write));
+        let stream = TokioIo::new(Patience::new(stream, self.limits.write, Arc::clone(guest)));
         let router = TowerToHyperService::new(self.router.clone());
-        let visit = Visit::default();
         let service = service_fn(|request| {
-            let (router, visit) = (router.clone(), &visit);
+            let router = router.clone();
             async move {
-                visit.begun.store(true, Ordering::Relaxed);
-                let mut response = self.answer(&router, request, client).await;
-                if visit.last.load(Ordering::Relaxed) {
+                let mut response = self.answer(&router, request, client, guest).await;
+                if guest.places().is_wanted() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, std::convert::Infallible>(response)
@@ -185,20 +226,12 @@ impl Door {
             .max_headers(FIELDS)
             .serve_connection(stream, service);
         let mut connection = std::pin::pin!(connection);
-        let ended = loop {
-            tokio::select! {
-                ended = connection.as_mut() => break ended,
-                () = leave.stop.cancelled() => {}
-                () = leave.crowded.cancelled(), if !visit.last.load(Ordering::Relaxed) => {
-                    visit.last.store(true, Ordering::Relaxed);
-                    if !visit.begun.load(Ordering::Relaxed) {
-                        // Its request may be on the way: it gets its answer.
-                        continue;
-                    }
-                }
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
             }
-            connection.as_mut().graceful_shutdown();
-            break connection.as_mut().await;
         };
         if let Err(error) = ended {
             tracing::debug!(%client, %error, "a connection ended early");
@@ -210,23 +243,101 @@ impl Door {
         router: &TowerToHyperService<Router>,
         request: Request<Incoming>,
         client: SocketAddr,
-    ) -> Response<Body> {
+        guest: &Arc<Guest>,
+    ) -> Response<Answer> {
+        let answering = guest.begin();
         let record = Record::begin(&request, client);
         let is_api = matches!(request.uri().path().as_bytes(), [b'/', b'v', b'2'] | [b'/', b'v', b'2', b'/', ..]);
-        let refusal = match &self.credentials {
-            Some(credentials) => credentials.check(request.headers().get(AUTHORIZATION)).await.err(),
-            None => None,
+        let allowed = match (self.hosts.check(&request), &self.credentials) {
+            (Ok(()), Some(credentials)) => credentials.check(request.headers().get(AUTHORIZATION), guest.peer()).await,
+            (checked, _) => checked,
         };
-        let mut response = match refusal {
-            Some(refusal) => refusal.into_response(),
-            None => router.call(request).await.unwrap_or_else(|never| match never {}),
+        let mut response = match allowed {
+            Err(refusal) => refusal.into_response(),
+            Ok(()) => router.call(request).await.unwrap_or_else(|never| match never {}),
         };
         if is_api {
             mark(response.headers_mut());
         }
-        match record {
-            Some(record) => record.follow(response),
-            None => response,
+        if response.extensions().get::<Document>().is_some() {
+            answering.has_document();
         }
+        let record = record.map(|record| record.with_status(response.status()));
+        response.map(|body| Answer { body, record, _answering: answering })
+    }
+}
+
+/// The body of an answer, followed to its end.
+struct Answer {
+    body: Body,
+    record: Option<Record>,
+    _answering: Answering,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(record) = &mut self.record
+            && let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            record.add(data.len() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_takes_little_memory() {
+        let door = Arc::new(Door {
+            router: Router::new(),
+            hosts: Hosts::Any,
+            credentials: None,
+            tls: None,
+            crowded: Arc::default(),
+            reload: Arc::default(),
+            limits: Limits::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpSocket::new_v4().unwrap().connect(listener.local_addr().unwrap()).await.unwrap();
+        let address = client.local_addr().unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let places = Places::new(Rules { places: 1, grace: Duration::ZERO, answer: Duration::ZERO });
+        let place = places.take(Peer::of(address)).await;
+        let stop = CancellationToken::new();
+        let router = TowerToHyperService::new(door.router.clone());
+        let answer = |request| door.answer(&router, request, address, place.guest());
+        let sizes = [
+            ("a request", size_of_returned(&answer)),
+            ("its connection", size_of_val(&door.serve(stream, address, place.guest(), &stop))),
+            ("its task", size_of_val(&Arc::clone(&door).visit(client, address, place, stop.clone(), stop.clone()))),
+        ];
+        let total: usize = sizes.iter().map(|(_, size)| size).sum();
+        println!("{sizes:?}");
+        assert!(total <= 4096, "{sizes:?}");
+    }
+
+    fn size_of_returned<A, T>(_: &impl Fn(A) -> T) -> usize {
+        size_of::<T>()
     }
 }

@@ -3,119 +3,86 @@
 //! Holds hashes, never passwords; nothing here is `Debug`, and no error shows more of a line than its number and user.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 
+use super::peer::Peer;
 use super::refusal::Refusal;
+use super::turns::Turns;
+use super::watched::{Fallback, Watched};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::text::printable_within;
 
 /// Bytes of the largest file that is read.
 const LARGEST: u64 = 1024 * 1024;
-/// How often the file is looked at.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The lowest cost of an entry that bcrypt knows.
+const LOWEST_COST: u32 = 4;
 /// The highest cost of an entry: about ten seconds of computing per attempt.
 const HIGHEST_COST: u32 = 16;
 /// Passwords that are computed at once; guessing must not take the machine away from pulls.
 const AT_ONCE: usize = 2;
-/// Passwords that wait for that; more are turned away.
-const WAITING: usize = 64;
+/// Passwords of one peer that wait for that; more are turned away.
+const WAITING: usize = 32;
 /// Accepted credentials that are remembered.
 const REMEMBERED: usize = 4096;
 
 /// The users of one reading of the file.
 pub(super) struct Users {
-    hashes: HashMap<String, String>,
-    /// What the password of an unknown user is checked against, so that the time taken doesn't tell who is known.
-    costliest: String,
-}
-
-/// What tells that a file is not the one that was read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp(u64, u64, (i64, i64), (i64, i64));
-
-struct State {
-    stamp: Option<Stamp>,
-    looked: Instant,
-    /// Nothing while the file can't be used: then nobody gets in.
-    users: Option<Arc<Users>>,
+    hashes: HashMap<String, (u32, String)>,
+    /// The highest cost of an entry: every attempt costs so much.
+    cost: u32,
     /// Keyed hashes of credentials that were right: a bcrypt check takes a large part of a second.
-    accepted: HashSet<[u8; 32]>,
+    accepted: Mutex<HashSet<[u8; 32]>>,
 }
 
 /// The guard at the door.
 pub(super) struct Credentials {
-    path: PathBuf,
-    state: Mutex<State>,
-    looking: tokio::sync::Mutex<()>,
+    users: Watched<Users>,
     key: [u8; 32],
-    computing: Arc<Semaphore>,
-    waiting: Semaphore,
+    turns: Arc<Turns>,
 }
 
 impl Credentials {
     /// Reads the file; refuses one that has no entry, or one that is not bcrypt.
     pub(super) fn load(path: &Path) -> Result<Self> {
-        let (stamp, users) = read(path)?;
-        let state = State {
-            stamp: Some(stamp),
-            looked: Instant::now(),
-            users: Some(Arc::new(users)),
-            accepted: HashSet::new(),
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            state: Mutex::new(state),
-            looking: tokio::sync::Mutex::new(()),
-            key: rand::random(),
-            computing: Arc::new(Semaphore::new(AT_ONCE)),
-            waiting: Semaphore::new(WAITING),
-        })
+        let file = path.to_owned();
+        // Someone who was taken out of the list must not stay because of a mistake in another line.
+        let users = Watched::load("the list of users", vec![path.to_owned()], Fallback::Nothing, move || read(&file))?;
+        Ok(Self { users, key: rand::random(), turns: Turns::new(AT_ONCE, WAITING) })
+    }
+
+    /// Reads the file again at the next request.
+    pub(super) fn read_again(&self) {
+        self.users.read_again();
     }
 
     /// Lets a request with this `Authorization` header in, or says why not.
-    pub(super) async fn check(&self, header: Option<&HeaderValue>) -> Result<(), Refusal> {
-        let users = self.users().await.ok_or_else(|| Refusal::unavailable("the list of users can't be read"))?;
+    pub(super) async fn check(&self, header: Option<&HeaderValue>, peer: Peer) -> Result<(), Refusal> {
+        let users = self.users.get().await.ok_or_else(|| Refusal::unavailable("the list of users can't be read"))?;
         let Some((user, password)) = header.and_then(basic) else { return Err(Refusal::unauthorized()) };
         let fingerprint = self.fingerprint(&user, &password);
-        if self.state().accepted.contains(&fingerprint) {
+        if users.has_accepted(&fingerprint) {
             return Ok(());
         }
-        let _waiting = self.waiting.try_acquire().map_err(|_| Refusal::too_many_attempts())?;
-        let permit = Arc::clone(&self.computing).acquire_owned().await.map_err(|_| Refusal::too_many_attempts())?;
+        let turn = self.turns.wait(peer).await.ok_or_else(Refusal::too_many_attempts)?;
         let asked = Arc::clone(&users);
         let right = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let known = asked.hashes.get(&user);
-            let same = bcrypt::verify(&password, known.unwrap_or(&asked.costliest)).unwrap_or(false);
-            same && known.is_some()
+            // Held until it is computed, even if nobody waits for it any more.
+            let _turn = turn;
+            asked.have(&user, &password)
         });
         if !right.await.unwrap_or(false) {
             return Err(Refusal::unauthorized());
         }
-        let mut state = self.state();
-        if state.users.as_ref().is_some_and(|now| Arc::ptr_eq(now, &users)) {
-            // Bcrypt looks at 72 bytes only, so one user can have more than one right password.
-            if state.accepted.len() >= REMEMBERED {
-                state.accepted.clear();
-            }
-            state.accepted.insert(fingerprint);
-        }
+        users.accept(fingerprint);
         Ok(())
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fingerprint(&self, user: &str, password: &[u8]) -> [u8; 32] {
@@ -126,57 +93,39 @@ impl Credentials {
         hash.update(password);
         hash.finalize().into()
     }
+}
 
-    /// The users, as the file has them now.
-    async fn users(&self) -> Option<Arc<Users>> {
-        let fresh = || {
-            let state = self.state();
-            (state.looked.elapsed() < LOOK_AGAIN).then(|| state.users.clone())
-        };
-        if let Some(users) = fresh() {
-            return users;
+impl Users {
+    /// Whether this is a user's password. Takes as long for every user, known or not, whatever their entries cost.
+    fn have(&self, user: &str, password: &[u8]) -> bool {
+        let known = self.hashes.get(user);
+        let is_right = known.is_some_and(|(_, hash)| bcrypt::verify(password, hash).unwrap_or(false));
+        for cost in rest(known.map(|(cost, _)| *cost), self.cost) {
+            // Computed for its time alone.
+            let _ = std::hint::black_box(bcrypt::hash_with_salt(password, cost, [0; 16]));
         }
-        let _looking = self.looking.lock().await;
-        if let Some(users) = fresh() {
-            return users;
+        is_right
+    }
+
+    fn has_accepted(&self, fingerprint: &[u8; 32]) -> bool {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).contains(fingerprint)
+    }
+
+    fn accept(&self, fingerprint: [u8; 32]) {
+        // Bcrypt looks at 72 bytes only, so one user can have more than one right password.
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if accepted.len() >= REMEMBERED {
+            accepted.clear();
         }
-        let (path, before) = (self.path.clone(), self.state().stamp);
-        let reading = tokio::task::spawn_blocking(move || match std::fs::metadata(&path) {
-            Ok(metadata) if Some(Stamp::of(&metadata)) == before => None,
-            _ => Some(read(&path)),
-        });
-        let reread = reading.await.unwrap_or_else(|error| {
-            Some(Err(Error::new(Kind::Unexpected, "reading the list of users broke off").caused_by(error)))
-        });
-        let mut state = self.state();
-        state.looked = Instant::now();
-        match reread {
-            None => {}
-            Some(Ok((stamp, users))) => {
-                tracing::info!(path = %self.path.display(), users = users.hashes.len(), "read the users again");
-                state.stamp = Some(stamp);
-                state.users = Some(Arc::new(users));
-                state.accepted.clear();
-            }
-            Some(Err(error)) => {
-                // Someone who was taken out of the list must not stay because of a mistake in another line.
-                if state.users.is_some() {
-                    tracing::error!(%error, "nobody is let in until the list of users is repaired");
-                }
-                state.stamp = None;
-                state.users = None;
-                state.accepted.clear();
-            }
-        }
-        state.users.clone()
+        accepted.insert(fingerprint);
     }
 }
 
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        let modified = (metadata.mtime(), metadata.mtime_nsec());
-        Self(metadata.ino(), metadata.len(), modified, (metadata.ctime(), metadata.ctime_nsec()))
-    }
+/// The costs that are to be computed after an entry of this one, or none, so that all takes as long as `highest`: each cost
+/// takes twice the time of the one below.
+fn rest(spent: Option<u32>, highest: u32) -> impl Iterator<Item = u32> {
+    let alone = spent.is_none().then_some(highest);
+    spent.map_or(0..0, |spent| spent..highest).chain(alone)
 }
 
 /// User and password of a `Basic` header.
@@ -191,21 +140,20 @@ pub(super) fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
     Some((user, decoded[colon + 1..].to_vec()))
 }
 
-fn read(path: &Path) -> Result<(Stamp, Users)> {
+fn read(path: &Path) -> Result<Users> {
     let shown = path.display();
     let file = File::open(path).context(|| shown.to_string())?;
-    let stamp = Stamp::of(&file.metadata().context(|| shown.to_string())?);
     let mut text = String::new();
     file.take(LARGEST + 1).read_to_string(&mut text).context(|| shown.to_string())?;
     if text.len() as u64 > LARGEST {
         return Err(Error::new(Kind::Usage, format!("{shown} has more than {LARGEST} bytes")));
     }
-    Ok((stamp, parse(&text).map_err(|error| error.context(&shown))?))
+    parse(&text).map_err(|error| error.context(&shown))
 }
 
 pub(super) fn parse(text: &str) -> Result<Users> {
     let mut hashes = HashMap::new();
-    let mut costliest: Option<(u32, String)> = None;
+    let mut highest: Option<u32> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -233,22 +181,22 @@ pub(super) fn parse(text: &str) -> Result<Users> {
             return refuse(format!("the password of `{user}` is not a complete bcrypt hash"), hint);
         };
         let cost = parts.get_cost();
-        if !(4..=HIGHEST_COST).contains(&cost) {
+        if !(LOWEST_COST..=HIGHEST_COST).contains(&cost) {
             return refuse(
-                format!("the password of `{user}` has the cost {cost}, from 4 to {HIGHEST_COST} are usable"),
+                format!(
+                    "the password of `{user}` has the cost {cost}, from {LOWEST_COST} to {HIGHEST_COST} are usable"
+                ),
                 hint,
             );
         }
-        if costliest.as_ref().is_none_or(|(highest, _)| cost > *highest) {
-            costliest = Some((cost, hash.to_owned()));
-        }
+        highest = highest.max(Some(cost));
         // As Apache does it: the first entry of a user counts.
-        hashes.entry(line.split(':').next().unwrap_or_default().to_owned()).or_insert_with(|| hash.to_owned());
+        hashes.entry(line.split(':').next().unwrap_or_default().to_owned()).or_insert_with(|| (cost, hash.to_owned()));
     }
-    let Some((_, costliest)) = costliest else {
+    let Some(cost) = highest else {
         return Err(Error::new(Kind::Usage, "there is no user in it").hint("`htpasswd -B FILE USER` adds one."));
     };
-    Ok(Users { hashes, costliest })
+    Ok(Users { hashes, cost, accepted: Mutex::default() })
 }
 
 #[cfg(test)]
@@ -262,7 +210,19 @@ mod tests {
         HeaderValue::try_from(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))).unwrap()
     }
 
-    fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+    fn peer(last: u8) -> Peer {
+        Peer::of(([192, 0, 2, last], 1).into())
+    }
+
+    async fn is_let_in(credentials: &Credentials, header: Option<&HeaderValue>) -> bool {
+        credentials.check(header, peer(1)).await.is_ok()
+    }
+
+    async fn accepted(credentials: &Credentials) -> usize {
+        credentials.users.get().await.unwrap().accepted.lock().unwrap().len()
+    }
+
+    fn written(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         std::fs::write(&path, text).unwrap();
@@ -270,7 +230,7 @@ mod tests {
     }
 
     fn look_again(credentials: &Credentials) {
-        credentials.state().looked = Instant::now().checked_sub(LOOK_AGAIN).unwrap();
+        credentials.users.look_again();
     }
 
     #[tokio::test]
@@ -279,8 +239,8 @@ mod tests {
         let credentials = Credentials::load(&path).unwrap();
         let right = header("anna", "pass:word");
         for _ in 0..2 {
-            assert!(credentials.check(Some(&right)).await.is_ok());
-            assert_eq!(credentials.state().accepted.len(), 1);
+            assert!(is_let_in(&credentials, Some(&right)).await);
+            assert_eq!(accepted(&credentials).await, 1);
         }
         for wrong in [
             None,
@@ -293,9 +253,9 @@ mod tests {
             Some(HeaderValue::from_static("Basic")),
             Some(HeaderValue::from_static("Basic YW5uYQ==")),
         ] {
-            assert!(credentials.check(wrong.as_ref()).await.is_err(), "{wrong:?}");
+            assert!(!is_let_in(&credentials, wrong.as_ref()).await, "{wrong:?}");
         }
-        assert_eq!(credentials.state().accepted.len(), 1);
+        assert_eq!(accepted(&credentials).await, 1);
     }
 
     #[tokio::test]
@@ -303,22 +263,74 @@ mod tests {
         let (_directory, path) = written(ANNA);
         let credentials = Credentials::load(&path).unwrap();
         let anna = header("anna", "pass:word");
-        assert!(credentials.check(Some(&anna)).await.is_ok());
+        assert!(is_let_in(&credentials, Some(&anna)).await);
         std::fs::write(&path, format!("bert:{}", bcrypt::hash("b", 4).unwrap())).unwrap();
         look_again(&credentials);
-        assert!(credentials.check(Some(&anna)).await.is_err());
-        assert!(credentials.check(Some(&header("bert", "b"))).await.is_ok());
+        assert!(!is_let_in(&credentials, Some(&anna)).await);
+        assert!(is_let_in(&credentials, Some(&header("bert", "b"))).await);
         // Damaged, gone: nobody; repaired: those in it.
         std::fs::write(&path, format!("{ANNA}\nbert:$apr1$x$y")).unwrap();
         look_again(&credentials);
-        assert!(credentials.check(Some(&header("bert", "b"))).await.is_err());
-        assert!(credentials.check(Some(&anna)).await.is_err());
+        assert!(!is_let_in(&credentials, Some(&header("bert", "b"))).await);
+        assert!(!is_let_in(&credentials, Some(&anna)).await);
         std::fs::remove_file(&path).unwrap();
         look_again(&credentials);
-        assert!(credentials.check(Some(&anna)).await.is_err());
+        assert!(!is_let_in(&credentials, Some(&anna)).await);
         std::fs::write(&path, ANNA).unwrap();
         look_again(&credentials);
-        assert!(credentials.check(Some(&anna)).await.is_ok());
+        assert!(is_let_in(&credentials, Some(&anna)).await);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_wrong_passwords_keeps_nobody_else_out() {
+        let (_directory, path) = written(ANNA);
+        let credentials = Arc::new(Credentials::load(&path).unwrap());
+        // Nothing is computed until these are given back.
+        let busy = [credentials.turns.wait(peer(9)).await.unwrap(), credentials.turns.wait(peer(9)).await.unwrap()];
+        let mut flood = Vec::new();
+        for number in 0..200 {
+            let wrong = header("anna", &number.to_string());
+            let mut attempt =
+                Box::pin(async { credentials.check(Some(&wrong), peer(1)).await.err().map(|no| no.status()) });
+            match futures::poll!(&mut attempt) {
+                std::task::Poll::Ready(refused) => assert_eq!((refused, number >= WAITING), (Some(429), true)),
+                std::task::Poll::Pending => assert!(number < WAITING),
+            }
+            drop(attempt);
+            flood.push(tokio::spawn({
+                let credentials = Arc::clone(&credentials);
+                async move { credentials.check(Some(&wrong), peer(1)).await.is_ok() }
+            }));
+            tokio::task::yield_now().await;
+        }
+        let right = tokio::spawn({
+            let credentials = Arc::clone(&credentials);
+            async move { credentials.check(Some(&header("anna", "pass:word")), peer(2)).await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        drop(busy);
+        assert!(right.await.unwrap());
+        for attempt in flood {
+            assert!(!attempt.await.unwrap());
+        }
+    }
+
+    #[test]
+    fn every_attempt_costs_the_same() {
+        let work = |spent: Option<u32>, highest: u32| -> u64 {
+            let own = spent.map_or(0, |cost| 1 << cost);
+            rest(spent, highest).map(|cost| 1_u64 << cost).sum::<u64>() + own
+        };
+        for highest in LOWEST_COST..=HIGHEST_COST {
+            assert_eq!(work(None, highest), 1 << highest);
+            for spent in LOWEST_COST..=highest {
+                assert_eq!(work(Some(spent), highest), 1 << highest, "{spent} of {highest}");
+            }
+        }
+        let users = parse(&format!("{ANNA}\nbert:{}", bcrypt::hash("b", 6).unwrap())).unwrap();
+        assert_eq!((users.cost, users.hashes["anna"].0, users.hashes["bert"].0), (6, 4, 6));
+        assert!(users.have("anna", b"pass:word") && users.have("bert", b"b"));
+        assert!(!users.have("anna", b"b") && !users.have("carl", b"b"));
     }
 
     #[test]

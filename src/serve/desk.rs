@@ -8,18 +8,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::time::{sleep, timeout};
 
-use super::cache::{Cache, Key};
+use super::cache::{self, Cache, Key};
+use super::documents::{Documents, Room};
 use super::endpoint::Asked;
 use super::entity::{Entity, Keep, type_of};
+use super::lists::{self, Next};
 use super::refusal::Refusal;
 use super::shelf::{BlobContent, Shelf};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::image::{Descriptor, Digest, RepositoryName, Target};
+use crate::image::{Digest, RepositoryName, Target};
 
 /// How old an answer from memory may be: what another process adds or moves is seen after this.
 const TRUSTED: Duration = Duration::from_millis(100);
+/// How often who waits for room in memory says so.
+const PRESSING: Duration = Duration::from_millis(500);
 /// Questions to the shelf at once.
 const QUESTIONS: usize = 8;
 /// Bytes of the largest blob that is given out from memory: more is read in several pieces anyway.
@@ -27,15 +32,14 @@ const SMALL_BLOB: u64 = 256 * 1024;
 /// Tags or names in one answer, unless less is asked for; `Link` leads to the rest.
 const PAGE: usize = 10_000;
 
-/// One page of a list.
-#[derive(Debug)]
-pub(super) struct Listed {
-    /// The name that the list is of, if it is of one.
-    pub(super) name: Option<RepositoryName>,
-    /// What is listed.
-    pub(super) items: Vec<String>,
-    /// How to ask for the next page: at most so many, after this one.
-    pub(super) next: Option<(usize, String)>,
+/// What came of a question, with something beside the thing to give out.
+enum Found<T> {
+    /// There is no such thing.
+    Nothing,
+    /// It is in memory, or an open file.
+    Here(Entity, T),
+    /// So many bytes that there is no room for.
+    TooMuch(usize),
 }
 
 /// Where requests are looked up.
@@ -43,6 +47,9 @@ pub(super) struct Desk {
     shelf: Arc<dyn Shelf>,
     questions: Arc<Semaphore>,
     cache: Cache,
+    documents: Arc<Documents>,
+    patience: Duration,
+    crowded: Arc<Notify>,
     start: Instant,
     generation: AtomicU64,
     /// Microseconds after `start` when the generation was seen, plus one; 0 before that.
@@ -51,12 +58,15 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// A desk before this shelf.
-    pub(super) fn new(shelf: Arc<dyn Shelf>) -> Self {
+    /// A desk before this shelf. A request waits for room in memory for as long as `patience`, and meanwhile tells `crowded`.
+    pub(super) fn new(shelf: Arc<dyn Shelf>, patience: Duration, crowded: Arc<Notify>) -> Self {
         Self {
             shelf,
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             cache: Cache::default(),
+            documents: Arc::default(),
+            patience,
+            crowded,
             start: Instant::now(),
             generation: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -103,18 +113,68 @@ impl Desk {
         Ok(generation)
     }
 
+    /// Asks the shelf until there is room for the answer: who finds none waits without it, and asks again.
+    async fn fetch<T: Send + 'static>(
+        &self,
+        question: impl Fn(&dyn Shelf) -> Result<Option<(Entity, T)>> + Send + Sync + 'static,
+    ) -> Result<Option<(Arc<Entity>, T)>, Refusal> {
+        let question = Arc::new(question);
+        let mut room = None;
+        loop {
+            let (question, documents, room_now) = (Arc::clone(&question), Arc::clone(&self.documents), room.take());
+            let found = self.ask(move |shelf| {
+                let Some((entity, beside)) = question(shelf)? else { return Ok(Found::Nothing) };
+                Ok(match entity.kept_in(&documents, room_now) {
+                    Ok(entity) => Found::Here(entity, beside),
+                    Err(size) => Found::TooMuch(size),
+                })
+            });
+            match found.await? {
+                Found::Nothing => return Ok(None),
+                Found::Here(entity, beside) => return Ok(Some((Arc::new(entity), beside))),
+                Found::TooMuch(size) => room = Some(self.room(size).await?),
+            }
+        }
+    }
+
+    /// Room for so many bytes: what nobody reads goes out of the cache for it, then clients are waited for.
+    async fn room(&self, size: usize) -> Result<Room, Refusal> {
+        loop {
+            if let Some(room) = self.documents.try_room(size) {
+                return Ok(room);
+            }
+            if size > cache::LARGEST || !self.cache.forget_one() {
+                break;
+            }
+        }
+        let pressing = async {
+            loop {
+                self.crowded.notify_one();
+                sleep(PRESSING).await;
+            }
+        };
+        let waited = async {
+            tokio::select! {
+                room = self.documents.room(size) => room,
+                () = pressing => None,
+            }
+        };
+        let waited = timeout(self.patience, waited).await;
+        waited.ok().flatten().ok_or_else(|| Refusal::unavailable("the memory for answers is taken; try again"))
+    }
+
     /// From memory, or from the shelf and then kept.
     async fn find(
         &self,
         key: Key,
-        question: impl FnOnce(&dyn Shelf) -> Result<Option<Entity>> + Send + 'static,
-    ) -> Result<Option<Arc<Entity>>> {
+        question: impl Fn(&dyn Shelf) -> Result<Option<Entity>> + Send + Sync + 'static,
+    ) -> Result<Option<Arc<Entity>>, Refusal> {
         let generation = self.generation().await?;
         if let Some(entity) = self.cache.get(generation, &key) {
             return Ok(Some(entity));
         }
-        let Some(entity) = self.ask(question).await? else { return Ok(None) };
-        let entity = Arc::new(entity);
+        let found = self.fetch(move |shelf| Ok(question(shelf)?.map(|entity| (entity, ()))));
+        let Some((entity, ())) = found.await? else { return Ok(None) };
         self.cache.put(generation, key, &entity);
         Ok(Some(entity))
     }
@@ -172,7 +232,7 @@ impl Desk {
     }
 
     /// A file of the page.
-    pub(super) async fn page(&self, path: String) -> Result<Option<Arc<Entity>>> {
+    pub(super) async fn page(&self, path: String) -> Result<Option<Arc<Entity>>, Refusal> {
         let wanted = path.clone();
         let question = move |shelf: &dyn Shelf| match shelf.page(&wanted)? {
             Some(bytes) => Entity::plain(bytes, type_of(&wanted)).map(Some),
@@ -187,13 +247,13 @@ impl Desk {
         asked: Asked,
         last: Option<String>,
         number: Option<usize>,
-    ) -> Result<Listed, Refusal> {
+    ) -> Result<(Arc<Entity>, Option<Next>), Refusal> {
         let limit = number.unwrap_or(PAGE).min(PAGE);
         let names = asked.clone();
-        let listed = self.ask(move |shelf| {
+        let listed = self.fetch(move |shelf| {
             for name in names.names() {
                 if let Some(page) = shelf.tags(name, last.as_deref(), Some(limit))? {
-                    return Ok(Some(Listed::new(Some(page.name), page.tags, limit, page.more)));
+                    return lists::tags(page, limit).map(Some);
                 }
             }
             Ok(None)
@@ -202,37 +262,41 @@ impl Desk {
     }
 
     /// Names of repositories.
-    pub(super) async fn repositories(&self, last: Option<String>, number: Option<usize>) -> Result<Listed> {
+    pub(super) async fn repositories(
+        &self,
+        last: Option<String>,
+        number: Option<usize>,
+    ) -> Result<(Arc<Entity>, Option<Next>), Refusal> {
         let limit = number.unwrap_or(PAGE).min(PAGE);
-        self.ask(move |shelf| {
-            let page = shelf.repositories(last.as_deref(), Some(limit))?;
-            Ok(Listed::new(None, page.names, limit, page.more))
-        })
-        .await
+        let listed = self.fetch(move |shelf| {
+            lists::repositories(shelf.repositories(last.as_deref(), Some(limit))?, limit).map(Some)
+        });
+        listed.await?.ok_or_else(Refusal::no_such_endpoint)
     }
 
-    /// What refers to a manifest.
-    pub(super) async fn referrers(&self, asked: Asked, subject: Option<Digest>) -> Result<Vec<Descriptor>, Refusal> {
+    /// What refers to a manifest; of one type if that is asked for.
+    pub(super) async fn referrers(
+        &self,
+        asked: Asked,
+        subject: Option<Digest>,
+        artifact_type: Option<String>,
+    ) -> Result<Arc<Entity>, Refusal> {
         let names = asked.clone();
-        let found = self.ask(move |shelf| {
-            let Some(subject) = subject else { return Ok(known(shelf, &names)?.map(|_| Vec::new())) };
+        let found = self.fetch(move |shelf| {
+            let wanted = artifact_type.as_deref();
+            let Some(subject) = subject else {
+                let Some(_) = known(shelf, &names)? else { return Ok(None) };
+                return Ok(Some((lists::referrers(Vec::new(), wanted)?, ())));
+            };
             for name in names.names() {
                 if let Some(referrers) = shelf.referrers(name, &subject)? {
-                    return Ok(Some(referrers));
+                    return Ok(Some((lists::referrers(referrers, wanted)?, ())));
                 }
             }
             Ok(None)
         });
-        found.await?.ok_or_else(|| Refusal::name_unknown(asked.name.as_str()))
-    }
-}
-
-impl Listed {
-    fn new(name: Option<RepositoryName>, mut items: Vec<String>, limit: usize, more: bool) -> Self {
-        // The spec wants `n=0` to be an empty list that leads nowhere.
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|last| (limit, last.clone()));
-        Self { name, items, next }
+        let (entity, ()) = found.await?.ok_or_else(|| Refusal::name_unknown(asked.name.as_str()))?;
+        Ok(entity)
     }
 }
 

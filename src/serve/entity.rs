@@ -14,6 +14,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 
+use super::documents::{Documents, Room};
 use super::file_body::{FileBody, Reader};
 use super::range::{Wanted, wanted};
 use crate::error::{Error, Kind, Result};
@@ -44,6 +45,13 @@ impl Keep {
     }
 }
 
+/// Marks answers whose body is in memory until a client has taken all of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Document;
+
+/// Bytes that the kernel takes at once in any case, so that nothing of an answer stays in memory.
+const TAKEN_AT_ONCE: usize = 64 * 1024;
+
 #[derive(Debug)]
 enum Content {
     Bytes(Bytes),
@@ -55,6 +63,7 @@ enum Content {
 pub(super) struct Entity {
     content: Content,
     content_type: HeaderValue,
+    identity: Digest,
     etag: HeaderValue,
     digest: Option<HeaderValue>,
     keep: Keep,
@@ -93,10 +102,19 @@ impl Entity {
         Ok(Self {
             content: Content::Bytes(Bytes::new()),
             content_type: HeaderValue::from_static("application/octet-stream"),
+            identity: *digest,
             etag: header(format!("\"{digest}\""))?,
             digest: Some(header(digest.to_string())?),
             keep,
         })
+    }
+
+    /// The same, with its bytes among the documents; fails with their number if there is no room for them.
+    pub(super) fn kept_in(mut self, documents: &Arc<Documents>, room: Option<Room>) -> Result<Self, usize> {
+        if let Content::Bytes(bytes) = self.content {
+            self.content = Content::Bytes(documents.keep(bytes, self.identity, room)?);
+        }
+        Ok(self)
     }
 
     /// The bytes it occupies in memory.
@@ -155,6 +173,9 @@ impl Entity {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if method != Method::HEAD {
+            if self.weight() > TAKEN_AT_ONCE {
+                response.extensions_mut().insert(Document);
+            }
             *response.body_mut() = match &self.content {
                 // The range was cut to the size, which fits in memory.
                 Content::Bytes(bytes) => bytes.slice(start as usize..(start + length) as usize).into(),

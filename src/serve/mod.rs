@@ -11,13 +11,18 @@ mod catalog_shelf;
 mod connections;
 mod credentials;
 mod desk;
+mod documents;
 mod endpoint;
 mod entity;
 mod file_body;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hosts;
+mod lists;
 mod patience;
+mod peer;
+mod places;
 mod range;
 mod refusal;
 mod router;
@@ -25,6 +30,8 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod turns;
+mod watched;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,16 +39,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use catalog_shelf::CatalogShelf;
+pub use hosts::is_host;
 pub use shelf::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
 
 use crate::error::{Error, Kind, Result};
 use connections::{Door, Limits};
 use credentials::Credentials;
 use desk::Desk;
+use hosts::Hosts;
 use router::Counter;
+use tls::Certificates;
 
 /// Connections that the kernel may hold until they are accepted.
 const QUEUE: u32 = 1024;
@@ -51,16 +62,19 @@ const QUEUE: u32 = 1024;
 pub struct Options {
     /// Where to listen; port 0 takes any that is free.
     pub listen: SocketAddr,
-    /// PEM files of the certificate chain and its key; without them, plain HTTP.
+    /// PEM files of the certificate chain and its key; without them, plain HTTP. Read again when they change; a pair that can't
+    /// be used leaves the former in force.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// An htpasswd file with bcrypt entries: without one of its users' passwords, nothing is given out.
     /// Read again when it changes.
     pub htpasswd: Option<PathBuf>,
     /// Host names, with their ports, under which clients know this server, beside the one they call: containerd's `?ns=` with
-    /// one of them means the repository's plain name.
+    /// one of them means the repository's plain name. On loopback without `htpasswd`, only these and names of loopback are answered.
     pub own_names: Vec<String>,
-    /// Connections at once; beyond that idle ones are closed, and new ones wait.
+    /// Connections at once; beyond that those without a request are closed, and new ones wait.
     pub connections: usize,
+    /// Told to read the files of certificate and users again, changed or not.
+    pub reload: Arc<Notify>,
 }
 
 impl Default for Options {
@@ -71,6 +85,7 @@ impl Default for Options {
             htpasswd: None,
             own_names: Vec::new(),
             connections: Limits::default().connections,
+            reload: Arc::default(),
         }
     }
 }
@@ -105,18 +120,26 @@ async fn run_within(
     shutdown: CancellationToken,
     started: impl FnOnce(&Listening),
 ) -> Result<()> {
-    let tls = options.tls.as_ref().map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
+    let tls = options.tls.as_ref().map(|(certificate, key)| Certificates::load(certificate, key)).transpose()?;
     let credentials = options.htpasswd.as_deref().map(Credentials::load).transpose()?;
     let listener = bind(options.listen).map_err(|error| explain(options.listen, error))?;
     let address = listener.local_addr().map_err(|error| explain(options.listen, error))?;
     allow_files(limits.connections);
+    // On loopback private repositories are given out, and any web page can send the browser there. A password keeps it out.
+    let hosts = if address.ip().to_canonical().is_loopback() && credentials.is_none() {
+        Hosts::loopback(options.own_names.iter().map(String::as_str))
+    } else {
+        Hosts::Any
+    };
+    let crowded = Arc::<Notify>::default();
     let counter = Counter {
-        desk: Desk::new(shelf),
+        desk: Desk::new(shelf, limits.room, Arc::clone(&crowded)),
         reader: Arc::default(),
         own_names: options.own_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let door = Door { router: router::router(Arc::new(counter)), credentials, tls, limits };
+    let reload = options.reload;
+    let door = Door { router: router::router(Arc::new(counter)), hosts, credentials, tls, crowded, reload, limits };
     started(&Listening { address, url: format!("{scheme}://{address}") });
     connections::serve(Arc::new(door), listener, shutdown).await;
     Ok(())
@@ -133,7 +156,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 fn explain(address: SocketAddr, error: io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            (Kind::Locked, "Another program listens there; choose another port, as in `--listen 127.0.0.1:5051`.")
+            (Kind::Usage, "Another program listens there; choose another port, as in `--listen 127.0.0.1:5051`.")
         }
         io::ErrorKind::PermissionDenied => {
             (Kind::Usage, "Ports below 1024 need privileges; choose a higher one with `--listen`.")

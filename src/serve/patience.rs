@@ -4,11 +4,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::places::Guest;
 
 /// A stream whose writes fail when none of them gets on for the given time.
 pub(super) struct Patience<S> {
@@ -16,22 +19,27 @@ pub(super) struct Patience<S> {
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
     running: bool,
+    guest: Arc<Guest>,
 }
 
 impl<S> Patience<S> {
-    /// Waits for `limit` at most.
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, deadline: None, running: false }
+    /// Waits for `limit` at most, and says of the guest when something waits to be taken.
+    pub(super) fn new(stream: S, limit: Duration, guest: Arc<Guest>) -> Self {
+        Self { stream, limit, deadline: None, running: false, guest }
     }
 
     fn watch<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.running = false;
+            if self.running {
+                self.running = false;
+                self.guest.sending(false);
+            }
             return result;
         }
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(self.limit)));
         if !self.running {
             self.running = true;
+            self.guest.sending(true);
             deadline.as_mut().reset(Instant::now() + self.limit);
         }
         deadline.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
@@ -83,12 +91,20 @@ mod tests {
     use futures::poll;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
+    use super::super::peer::Peer;
+    use super::super::places::{Places, Rules};
     use super::*;
+
+    async fn patience<S>(stream: S, limit: Duration) -> Patience<S> {
+        let places = Places::new(Rules { places: 1, grace: limit, answer: limit });
+        let place = places.take(Peer::of(([192, 0, 2, 1], 1).into())).await;
+        Patience::new(stream, limit, Arc::clone(place.guest()))
+    }
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (near, _far) = duplex(1);
-        let mut near = Patience::new(near, Duration::from_millis(50));
+        let mut near = patience(near, Duration::from_millis(50)).await;
         near.write_all(b"1").await.unwrap();
         let start = Instant::now();
         assert_eq!(near.write_all(b"2").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
@@ -98,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn each_byte_taken_gives_the_whole_time_again() {
         let (near, mut far) = duplex(1);
-        let mut near = Patience::new(near, Duration::from_hours(1));
+        let mut near = patience(near, Duration::from_hours(1)).await;
         near.write_all(b"1").await.unwrap();
         let mut writing = Box::pin(near.write_all(b"2"));
         assert!(poll!(&mut writing).is_pending());

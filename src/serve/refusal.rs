@@ -35,6 +35,26 @@ impl Refusal {
         self
     }
 
+    /// The status of the answer.
+    #[cfg(test)]
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// RFC 9112, section 3.2.
+    pub(super) fn host_invalid(message: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "HOST_INVALID", message)
+    }
+
+    /// `host` must be printable.
+    pub(super) fn other_host(host: &str) -> Self {
+        let message = format!(
+            "this server answers only for names of the machine it runs on, not for `{host}`; if that is a name of it, \
+             start it with `roadstead serve --allow-host {host}`"
+        );
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "DENIED", message).about("host", host)
+    }
+
     pub(super) fn name_unknown(name: &str) -> Self {
         let message = "there is no such repository here".to_owned();
         Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message).about("name", name)

@@ -12,15 +12,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 use axum::response::IntoResponse;
 use axum::routing::any;
 use bytes::Bytes;
-use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::desk::{Desk, Listed};
+use super::desk::Desk;
 use super::endpoint::{self, Asked, Query, Subject, Wish};
 use super::entity::Entity;
 use super::file_body::Reader;
+use super::lists::Next;
 use super::refusal::Refusal;
-use crate::image::{RepositoryName, media};
+use crate::image::RepositoryName;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
@@ -66,8 +66,7 @@ async fn catalog(State(counter): State<Arc<Counter>>, request: Request<Body>) ->
     only_reading(request.method())?;
     let query = Query::parse(request.uri().query())?;
     let listed = counter.desk.repositories(query.last, query.number).await?;
-    let body = json!({ "repositories": listed.items });
-    counter.list(&request, &body, &listed, None)
+    counter.list(&request, listed, None)
 }
 
 async fn distribution(State(counter): State<Arc<Counter>>, request: Request<Body>) -> Answer {
@@ -90,21 +89,17 @@ async fn distribution(State(counter): State<Arc<Counter>>, request: Request<Body
         }
         Wish::Tags => {
             let listed = counter.desk.tags(asked, query.last, query.number).await?;
-            let body = json!({ "name": listed.name, "tags": listed.items });
-            counter.list(&request, &body, &listed, query.namespace.as_deref())
+            counter.list(&request, listed, query.namespace.as_deref())
         }
         Wish::Referrers(subject) => {
             let subject = match subject {
                 Subject::Known(digest) => Some(digest),
                 Subject::Foreign => None,
             };
-            let mut manifests = counter.desk.referrers(asked, subject).await?;
-            if let Some(wanted) = &query.artifact_type {
-                manifests.retain(|manifest| manifest.artifact_type.as_ref() == Some(wanted));
-            }
-            let index = json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": manifests });
-            let mut response = counter.plain(&request, Bytes::from(index.to_string()), media::OCI_INDEX)?;
-            if query.artifact_type.is_some() {
+            let is_filtered = query.artifact_type.is_some();
+            let entity = counter.desk.referrers(asked, subject, query.artifact_type).await?;
+            let mut response = counter.give(&request, &entity);
+            if is_filtered {
                 response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
             }
             Ok(response)
@@ -148,9 +143,14 @@ impl Counter {
         Ok(self.give(request, &Entity::plain(bytes, content_type)?))
     }
 
-    fn list(&self, request: &Request<Body>, body: &Value, listed: &Listed, namespace: Option<&str>) -> Answer {
-        let mut response = self.plain(request, Bytes::from(body.to_string()), "application/json")?;
-        if let Some((number, last)) = &listed.next {
+    fn list(
+        &self,
+        request: &Request<Body>,
+        (entity, next): (Arc<Entity>, Option<Next>),
+        namespace: Option<&str>,
+    ) -> Answer {
+        let mut response = self.give(request, &entity);
+        if let Some(Next { number, last }) = &next {
             let mut query = form_urlencoded::Serializer::new(String::new());
             query.append_pair("n", &number.to_string()).append_pair("last", last);
             if let Some(namespace) = namespace {

@@ -1,4 +1,4 @@
-//! The server's certificate and key, from PEM files.
+//! The server's certificate and key, from PEM files, read again when they change.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +9,34 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::watched::{Fallback, Watched};
 use crate::error::{Error, Kind, Result};
 
+/// The certificate and the key, as their files have them.
+pub(super) struct Certificates(Watched<ServerConfig>);
+
+impl Certificates {
+    /// Reads both; refuses what can't be used.
+    pub(super) fn load(certificate: &Path, key: &Path) -> Result<Self> {
+        let files = vec![certificate.to_owned(), key.to_owned()];
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        // Half of a renewal, or a mistake in one, must not end what still works.
+        Watched::load("the certificate", files, Fallback::Former, move || config(&certificate, &key)).map(Self)
+    }
+
+    /// Encrypts with the newest that can be used.
+    pub(super) async fn acceptor(&self) -> Option<TlsAcceptor> {
+        self.0.get().await.map(TlsAcceptor::from)
+    }
+
+    /// Reads both again at the next connection.
+    pub(super) fn read_again(&self) {
+        self.0.read_again();
+    }
+}
+
 /// Reads a certificate chain, the server's own first, and its key.
-pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
+fn config(certificate: &Path, key: &Path) -> Result<ServerConfig> {
     let refuse = |path: &Path, why: &str| Error::new(Kind::Usage, format!("{}: {why}", path.display()));
     let unreadable = |path: &Path, error: pem::Error| match error {
         pem::Error::NoItemsFound => refuse(path, "there is no such section in it"),
@@ -40,5 +64,5 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
         })?;
     // HTTP/2 would put many answers on one connection, out of reach of the limits per connection.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(config)
 }

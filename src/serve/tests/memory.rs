@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
@@ -33,6 +33,37 @@ pub(super) struct MemoryShelf {
     content: Mutex<Content>,
     generation: AtomicU64,
     asked: AtomicUsize,
+    alive: Arc<Alive>,
+}
+
+/// Bytes of manifests that were given out and are still in memory, and the most there were.
+#[derive(Default)]
+struct Alive {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// A copy of its own, as a database gives it.
+struct Copied(Vec<u8>, Arc<Alive>);
+
+impl Copied {
+    fn of(bytes: &Bytes, alive: &Arc<Alive>) -> Bytes {
+        let now = alive.now.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
+        alive.most.fetch_max(now, Ordering::SeqCst);
+        Bytes::from_owner(Self(bytes.to_vec(), Arc::clone(alive)))
+    }
+}
+
+impl AsRef<[u8]> for Copied {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        self.1.now.fetch_sub(self.0.len(), Ordering::SeqCst);
+    }
 }
 
 impl Repository {
@@ -75,6 +106,11 @@ impl MemoryShelf {
         self.asked.load(Ordering::SeqCst)
     }
 
+    /// Bytes of manifests in memory: now, and the most there were.
+    pub(super) fn bytes_alive(&self) -> (usize, usize) {
+        (self.alive.now.load(Ordering::SeqCst), self.alive.most.load(Ordering::SeqCst))
+    }
+
     fn content(&self) -> Result<MutexGuard<'_, Content>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let content = self.content.lock().unwrap();
@@ -109,7 +145,7 @@ impl Shelf for MemoryShelf {
                 Target::Digest(digest) => *digest,
             };
             let (bytes, media_type) = repository.manifests.get(&digest)?.clone();
-            Some(ManifestAnswer { bytes, media_type, digest })
+            Some(ManifestAnswer { bytes: Copied::of(&bytes, &self.alive), media_type, digest })
         })
     }
 

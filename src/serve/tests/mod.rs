@@ -3,6 +3,7 @@
 mod connections;
 mod content;
 mod distribution;
+mod documents;
 mod memory;
 mod protection;
 

@@ -9,12 +9,18 @@ use reqwest::Certificate;
 use super::*;
 use crate::error::Kind;
 
-fn write_certificate(directory: &Path, name: &str) -> (std::path::PathBuf, std::path::PathBuf, String) {
+pub(super) fn write_certificate(directory: &Path, name: &str) -> (std::path::PathBuf, std::path::PathBuf, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (directory.join(format!("{name}.pem")), directory.join(format!("{name}.key")));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     (certificate, key, made.cert.pem())
+}
+
+/// A client that trusts this certificate alone, and connects anew for each request.
+pub(super) fn trusting(pem: &str) -> Client {
+    let root = Certificate::from_pem(pem.as_bytes()).unwrap();
+    Client::builder().no_proxy().pool_max_idle_per_host(0).tls_certs_only([root]).build().unwrap()
 }
 
 #[tokio::test]
@@ -24,8 +30,7 @@ async fn tls() {
     let options = Options { tls: Some((certificate, key)), ..Options::default() };
     let limits = Limits { head: Duration::from_millis(500), ..Limits::default() };
     let mut server = Server::with(options, limits).await;
-    let root = Certificate::from_pem(pem.as_bytes()).unwrap();
-    server.client = Client::builder().no_proxy().tls_certs_only([root]).build().unwrap();
+    server.client = trusting(&pem);
     let path = directory.path().join("large");
     std::fs::write(&path, vec![7; 3_000_000]).unwrap();
     let digest = server.shelf.repository("a", |repository| repository.add_file(&path));
@@ -33,7 +38,7 @@ async fn tls() {
     assert_eq!(server.get("/v2/").await.text().await.unwrap(), "{}");
     assert_eq!(server.get(&format!("/v2/a/blobs/{digest}")).await.bytes().await.unwrap().len(), 3_000_000);
     // Neither plain HTTP nor silence keeps its place.
-    assert!(!server.raw("GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n").await.contains("200"));
+    assert!(!server.raw("GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n").await.contains("200"));
     assert_eq!(server.raw("").await, "");
     server.stop().await;
 }
@@ -51,10 +56,79 @@ async fn unusable_certificates_name_their_file() {
         (&certificate, &certificate, "one.pem"),
         (&certificate, &other_key, "two.key"),
     ] {
-        let error = crate::serve::tls::acceptor(certificate, key).err().unwrap();
+        let error = crate::serve::tls::Certificates::load(certificate, key).err().unwrap();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.to_string().contains(named), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_and_a_bad_one_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key, first) = write_certificate(directory.path(), "server");
+    let (other, other_key, second) = write_certificate(directory.path(), "other");
+    let options = Options { tls: Some((certificate.clone(), key.clone())), ..Options::default() };
+    let reload = Arc::clone(&options.reload);
+    let server = Server::with(options, Limits::default()).await;
+    let answers = async |pem: &str| trusting(pem).get(server.url("/v2/")).send().await.is_ok();
+    // Whether it is told or sees it by itself, the new one counts soon.
+    let comes_to = async |pem: &str| {
+        let came = async { while !answers(pem).await {} };
+        tokio::time::timeout(PATIENCE, came).await.expect("the other certificate");
+    };
+    assert!(answers(&first).await && !answers(&second).await);
+    // Half of a renewal: the key does not go with it.
+    std::fs::copy(&other, &certificate).unwrap();
+    reload.notify_one();
+    for _ in 0..3 {
+        assert!(answers(&first).await && !answers(&second).await);
+    }
+    std::fs::copy(&other_key, &key).unwrap();
+    comes_to(&second).await;
+    assert!(!answers(&first).await);
+    std::fs::remove_file(&key).unwrap();
+    reload.notify_one();
+    assert!(answers(&second).await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_host_names_are_not_answered_on_loopback() {
+    let options = Options { own_names: vec!["mirror.example:5050".to_owned()], ..Options::default() };
+    let server = Server::with(options, Limits::default()).await;
+    server.shelf.repository("a", |repository| repository.add_manifest("1", "{}"));
+    server.shelf.change(|content| content.pages.insert("index.html".into(), "page".into()));
+    for path in ["/v2/", "/v2/a/manifests/1", "/"] {
+        for host in ["evil.example", "evil.example:5050", "localhost.evil.example"] {
+            let response = server.get_with(path, &[("host", host)]).await;
+            let (status, code, message) = refusal(response).await;
+            assert_eq!((status, code.as_str()), (421, "DENIED"), "{path} {host}");
+            assert!(message.contains("--allow-host"), "{message}");
+        }
+        for host in ["localhost:5050", "a.localhost", "[::1]", "127.8.8.8", "Mirror.Example"] {
+            assert_eq!(server.get_with(path, &[("host", host)]).await.status(), 200, "{path} {host}");
+        }
+    }
+    let end = "connection: close\r\n\r\n";
+    for (request, status) in [
+        ("GET /v2/ HTTP/1.1\r\n", 400),
+        ("GET /v2/ HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n", 400),
+        ("GET /v2/ HTTP/1.1\r\nhost: a b\r\n", 400),
+        ("GET /v2/ HTTP/1.1\r\nhost: \r\n", 400),
+        ("GET http://evil.example/v2/ HTTP/1.1\r\nhost: localhost\r\n", 421),
+        ("GET http://localhost/v2/ HTTP/1.1\r\nhost: localhost\r\n", 200),
+        ("GET /v2/ HTTP/1.0\r\n", 200),
+    ] {
+        let answer = server.raw(&format!("{request}{end}")).await;
+        assert!(answer.get(9..12) == Some(&status.to_string()), "{request}: {answer}");
+    }
+    // With a password nothing is there for a web page: behind a reverse proxy every name is right.
+    let directory = tempfile::tempdir().unwrap();
+    let users = directory.path().join("users");
+    std::fs::write(&users, format!("anna:{}\n", bcrypt::hash("secret", 4).unwrap())).unwrap();
+    let server = Server::with(Options { htpasswd: Some(users), ..Options::default() }, Limits::default()).await;
+    assert_eq!(server.get_with("/v2/", &[("host", "registry.example")]).await.status(), 401);
+    assert!(server.raw(&format!("GET /v2/ HTTP/1.1\r\n{end}")).await.starts_with("HTTP/1.1 400"));
 }
 
 #[tokio::test]

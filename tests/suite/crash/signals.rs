@@ -109,7 +109,7 @@ fn serving_stops_cleanly_while_a_transfer_runs() {
     let (running, host) = super::serving::serve(&roadstead);
     let mut client = TcpStream::connect(&host).expect("a connection");
     let name = format!("{}/app", roadstead.published());
-    write!(client, "GET /v2/{name}/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n").expect("a request");
+    write!(client, "GET /v2/{name}/blobs/{digest} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
     let mut read = vec![0; 64 << 10];
     client.read_exact(&mut read).expect("the beginning");
     running.signal(Signal::TERM);
@@ -120,4 +120,25 @@ fn serving_stops_cleanly_while_a_transfer_runs() {
     let ended = running.end();
     assert_eq!(ended.code, 0, "{ended}");
     says(&ended.stderr, &["Stopping; answers under way are finished."]);
+}
+
+#[test]
+fn a_hangup_does_not_end_serving() {
+    use std::io::{Read as _, Write as _};
+    let upstream = Upstream::start();
+    upstream.put("app", "1", &[random(100, 1)]);
+    let roadstead = Local::new(&upstream);
+    roadstead.ok(&ADD);
+    let (running, host) = super::serving::serve(&roadstead);
+    for _ in 0..3 {
+        running.signal(Signal::HUP);
+        let mut client = TcpStream::connect(&host).expect("a connection");
+        write!(client, "GET /v2/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    running.signal(Signal::TERM);
+    let ended = running.end();
+    assert_eq!(ended.code, 0, "{ended}");
 }
