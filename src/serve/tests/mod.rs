@@ -4,6 +4,7 @@ mod connections;
 mod content;
 mod distribution;
 mod memory;
+mod pending;
 mod protection;
 
 use std::sync::Arc;
