@@ -21,6 +21,7 @@ pub mod repositories;
 pub mod restoring;
 pub mod settings;
 mod soundness;
+pub mod stamps;
 pub mod state;
 pub mod statistics;
 pub mod targets;

@@ -115,10 +115,11 @@ impl Context {
         Ok(engine)
     }
 
-    /// Opens the catalog to give its blobs out: it is only read, unless some of them have to be brought first.
+    /// Opens the catalog to give its blobs out. It is only read, unless some of them have to be brought first; where it can be
+    /// written, it keeps which files were verified, so that they need not be read again.
     pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {
         let engine = self.open_to_read()?;
-        if engine.has_left_blobs()? { self.open(None) } else { Ok(engine) }
+        if engine.has_left_blobs()? { self.open(None) } else { Ok(self.open(None).unwrap_or(engine)) }
     }
 
     /// The way to the nodes and zones that targets name.

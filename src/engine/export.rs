@@ -101,7 +101,9 @@ impl Engine {
         let root = Self::root_to_export(&reader)?;
         super::exported::claim(target)?;
         let mut exported = Exported::of(root.cid);
-        self.write_entries(&reader, &root, target, job, &mut exported)?;
+        let written = self.write_entries(&reader, &root, target, job, &mut exported);
+        self.keep_stamps();
+        written?;
         super::exported::finish(target, &root.cid.to_string())?;
         Ok(exported)
     }
@@ -198,6 +200,7 @@ impl Engine {
         let (temporary, file) = Temporary::beside(target).context(words)?;
         let mut out = Out { writer: BufWriter::with_capacity(1 << 20, file), job, blocks: 0, bytes: 0 };
         let written = self.write_blocks(&reader, &root, there, &mut out);
+        self.keep_stamps();
         let finished = written.and_then(|()| {
             let file = out.writer.into_inner().map_err(|error| Error::from(error.into_error()))?;
             Ok(file.sync_all()?)

@@ -24,6 +24,7 @@ mod needed;
 mod nested;
 mod notices;
 mod pages;
+mod pending;
 pub mod plan;
 pub mod publish;
 mod record;
@@ -36,6 +37,7 @@ mod settle;
 pub mod shelf;
 mod show;
 mod since;
+mod stamps;
 pub mod standing;
 pub mod target;
 #[cfg(test)]
@@ -47,11 +49,11 @@ mod verify;
 pub mod view;
 
 pub use export::Exported;
+pub use pending::{Arrival, PendingBlob};
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cid::Cid;
@@ -82,7 +84,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Engine {
     data_dir: PathBuf,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     store: Store,
     registries: Registries,
     notices: Arc<notices::Notices>,
@@ -92,8 +94,8 @@ pub struct Engine {
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
     plan: AtomicI64,
-    /// Places that have blobs which were left there, as far as they were needed.
-    sources: Mutex<HashMap<String, Arc<dyn crate::node::source::BlockSource>>>,
+    /// Blobs that are being brought or verified to be given out.
+    arrivals: Arc<pending::Arrivals>,
 }
 
 impl Engine {
@@ -114,6 +116,8 @@ impl Engine {
 
     fn assemble(mut options: Options, store: Store, catalog: Catalog) -> Result<Self> {
         let profile = Self::set_up(&options, &catalog)?;
+        let catalog = Arc::new(catalog);
+        let arrivals = Arc::new(pending::Arrivals::new(Arc::clone(&catalog), store.clone(), profile));
         let notices = Arc::new(notices::Notices::default());
         options.registries.observer = Arc::clone(&notices) as Arc<dyn registry::Observer>;
         Ok(Self {
@@ -127,7 +131,7 @@ impl Engine {
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),
-            sources: Mutex::default(),
+            arrivals,
         })
     }
 

@@ -40,11 +40,14 @@ impl Engine {
             [one] => one.shown(),
             many => crate::text::count(many.len() as u64, "image", "images"),
         };
+        let mut stamped = Vec::new();
         self.change(verb, &summary, |writer, settings, touched| {
             images.iter().try_for_each(|image| self.record_one(writer, settings, touched, image, ready))?;
+            stamped = super::stamps::put(writer, &self.store)?;
             touched.repositories.iter_mut().try_for_each(|(repository, of_it)| prune(writer, *repository, of_it))
-        })
-        .map(drop)
+        })?;
+        self.store.recorded(&stamped);
+        Ok(())
     }
 
     fn record_one(

@@ -1,11 +1,12 @@
 //! What a server gives out of the catalog.
 
-use std::path::PathBuf;
+use std::fs::File;
 
 use bytes::Bytes;
 use rusqlite::Connection;
 
 use super::Engine;
+use super::pending::{PendingBlob, Stored};
 use super::remove::shown;
 use crate::catalog::repositories::Repository;
 use crate::catalog::{blobs, images, nodes, omissions, repositories, state};
@@ -25,10 +26,12 @@ pub struct Manifest {
 }
 
 /// A blob to give out.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Blob {
-    /// The whole of this file, with its size in bytes.
-    File(PathBuf, u64),
+    /// The whole of this file, with its size in bytes: it is the one that was verified.
+    File(File, u64),
+    /// One that has to be fetched or verified first, with its size in bytes.
+    Pending(PendingBlob, u64),
     /// These bytes.
     Bytes(Bytes),
 }
@@ -85,7 +88,7 @@ impl Engine {
         }))
     }
 
-    /// The blob of this repository.
+    /// The blob of this repository. Neither fetches nor reads it.
     pub fn served_blob(&self, name: &RepositoryName, digest: &Digest, private: bool) -> Result<Option<Blob>> {
         let reader = self.catalog.read()?;
         let Some(repository) = find(&reader, name, private)? else { return Ok(None) };
@@ -96,8 +99,10 @@ impl Engine {
         if blob.inline {
             return Ok(Some(Blob::Bytes(blobs::bytes(&reader, blob.id)?)));
         }
-        self.bring(&reader, &blob)?;
-        Ok(Some(Blob::File(self.store.path(digest), blob.size)))
+        Ok(Some(match self.find_stored(&reader, &blob)? {
+            Stored::Here(file) => Blob::File(file, blob.size),
+            Stored::Pending(pending) => Blob::Pending(pending, blob.size),
+        }))
     }
 
     /// The canonical name of a repository and some of its tags, one more than asked for if there are more.

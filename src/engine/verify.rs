@@ -42,6 +42,7 @@ impl Engine {
             }
             job.tell(Event::Progress { what: "blobs", done: done as u64 + 1, total });
         }
+        self.keep_stamps();
         self.check_inline(&mut verified)?;
         self.check_published(&mut verified)?;
         let engine = Arc::clone(self);
@@ -175,6 +176,7 @@ impl Engine {
                 Err(error) => damage.problem = format!("{}; it can't be repaired: {error}", damage.problem),
             }
         }
+        self.keep_stamps();
         self.store.sync_directory()
     }
 

@@ -46,6 +46,7 @@ pub use blob::{BlobBody, BlobStream};
 pub use layout::{Layout, LayoutKind, LocalSource};
 pub use observer::{Observer, Quota, Silent};
 pub use options::{MIN_RATE, Options, RegistrySettings, Timeouts};
+pub use pace::Pace;
 pub use reach::Reached;
 pub use registries::Registries;
 pub use retry::RetryPolicy;

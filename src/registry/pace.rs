@@ -8,7 +8,7 @@ use super::MIN_RATE;
 
 /// Waiting and bytes since the last judgement.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     window: Duration,
     waited: Duration,
     bytes: u64,
@@ -16,12 +16,12 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Judges whenever the waiting adds up to `window`.
-    pub(super) fn new(window: Duration) -> Self {
+    pub fn new(window: Duration) -> Self {
         Self { window, waited: Duration::ZERO, bytes: 0 }
     }
 
     /// Takes note of bytes that were waited for; false if those of the whole window were too few.
-    pub(super) fn keeps_up(&mut self, waited: Duration, bytes: usize) -> bool {
+    pub fn keeps_up(&mut self, waited: Duration, bytes: usize) -> bool {
         self.waited += waited;
         self.bytes = self.bytes.saturating_add(bytes as u64);
         if self.waited < self.window {

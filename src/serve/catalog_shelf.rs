@@ -40,7 +40,8 @@ impl Shelf for CatalogShelf {
 
     fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<BlobAnswer>> {
         Ok(self.engine.served_blob(name, digest, self.private)?.map(|blob| match blob {
-            Blob::File(path, size) => BlobAnswer { size, content: BlobContent::File(path) },
+            Blob::File(file, size) => BlobAnswer { size, content: BlobContent::File(Arc::new(file)) },
+            Blob::Pending(pending, size) => BlobAnswer { size, content: BlobContent::Pending(pending) },
             Blob::Bytes(bytes) => BlobAnswer { size: bytes.len() as u64, content: BlobContent::Bytes(bytes) },
         }))
     }

@@ -2,7 +2,6 @@
 //!
 //! Knows when memory is out of date and how many may ask the shelf at once. Must not know HTTP beyond what refuses.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -312,19 +311,11 @@ fn known<'a>(shelf: &dyn Shelf, asked: &'a Asked) -> Result<Option<&'a Repositor
 
 /// A blob ready to be given out: small ones in memory, large ones as an open file, which stays readable when it is removed.
 fn opened(content: BlobContent, size: u64, digest: &Digest) -> Result<Entity> {
-    let path = match content {
+    let file = match content {
         BlobContent::Bytes(bytes) => return Entity::blob(bytes, digest),
-        BlobContent::File(path) => path,
+        BlobContent::Pending(pending) => return Entity::pending(pending, size, digest),
+        BlobContent::File(file) => file,
     };
-    let damaged = |why: String| {
-        Error::new(Kind::Verification, format!("the file of blob {digest} {why}"))
-            .hint("`roadstead verify --repair` fetches it again.")
-    };
-    let file = File::open(&path).context(|| format!("blob {digest}, {}", path.display()))?;
-    let found = file.metadata().context(|| format!("blob {digest}"))?.len();
-    if found != size {
-        return Err(damaged(format!("has {found} bytes instead of {size}")));
-    }
     if size > SMALL_BLOB {
         // Cold files are read from front to back: let the kernel read further ahead. A hint, so its failure means nothing.
         #[cfg(target_os = "linux")]
@@ -332,6 +323,6 @@ fn opened(content: BlobContent, size: u64, digest: &Digest) -> Result<Entity> {
         return Entity::file(file, size, digest);
     }
     let mut bytes = vec![0; size as usize];
-    std::os::unix::fs::FileExt::read_exact_at(&file, &mut bytes, 0).context(|| format!("blob {digest}"))?;
+    std::os::unix::fs::FileExt::read_exact_at(&*file, &mut bytes, 0).context(|| format!("blob {digest}"))?;
     Entity::blob(Bytes::from(bytes), digest)
 }

@@ -4,7 +4,7 @@
 //! Must not know where the thing comes from.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::header::{
@@ -12,11 +12,14 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use axum::response::IntoResponse as _;
 use bytes::Bytes;
 
 use super::documents::{Documents, Room};
-use super::file_body::{FileBody, Reader};
+use super::file_body::{FileBody, Origin, Reader};
 use super::range::{Wanted, wanted};
+use super::refusal::Refusal;
+use crate::engine::{Arrival, PendingBlob};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 
@@ -56,6 +59,10 @@ const TAKEN_AT_ONCE: usize = 64 * 1024;
 enum Content {
     Bytes(Bytes),
     File(Arc<File>, u64),
+    /// Of so many bytes, none of which anybody wanted so far.
+    Pending(PendingBlob, u64),
+    /// Of so many bytes, for the one request that is answered with it.
+    Arriving(Mutex<Option<Arrival>>, u64),
 }
 
 /// Something to give out.
@@ -84,8 +91,34 @@ impl Entity {
     }
 
     /// A blob of this many bytes in a file.
-    pub(super) fn file(file: File, size: u64, digest: &Digest) -> Result<Self> {
-        Ok(Self { content: Content::File(Arc::new(file), size), ..Self::named(digest, Keep::Forever)? })
+    pub(super) fn file(file: Arc<File>, size: u64, digest: &Digest) -> Result<Self> {
+        Ok(Self { content: Content::File(file, size), ..Self::named(digest, Keep::Forever)? })
+    }
+
+    /// A blob of this many bytes that has to be fetched or verified before it can be given out.
+    pub(super) fn pending(pending: PendingBlob, size: u64, digest: &Digest) -> Result<Self> {
+        Ok(Self { content: Content::Pending(pending, size), ..Self::named(digest, Keep::Forever)? })
+    }
+
+    /// For a request that is to be given some of a blob that can't be given out at once: begins to get it, and waits until the
+    /// first bytes are there or it is known that they don't come. Everything else is itself.
+    pub(super) async fn begun(self: Arc<Self>, method: &Method, request: &HeaderMap) -> Result<Arc<Self>, Refusal> {
+        let Content::Pending(pending, size) = &self.content else { return Ok(self) };
+        let wants_none = method == Method::HEAD
+            || self.is_known(request)
+            || matches!(self.wanted(method, request), Wanted::Unsatisfiable);
+        if wants_none {
+            return Ok(self);
+        }
+        let mut arrival = pending.begin()?;
+        arrival.begun().await?;
+        Ok(Arc::new(Self {
+            content: Content::Arriving(Mutex::new(Some(arrival)), *size),
+            content_type: self.content_type.clone(),
+            etag: self.etag.clone(),
+            digest: self.digest.clone(),
+            keep: self.keep,
+        }))
     }
 
     /// Something without a name of its own: a page, a list.
@@ -121,7 +154,7 @@ impl Entity {
     pub(super) fn weight(&self) -> usize {
         match &self.content {
             Content::Bytes(bytes) => bytes.len(),
-            Content::File(..) => 0,
+            Content::File(..) | Content::Pending(..) | Content::Arriving(..) => 0,
         }
     }
 
@@ -133,7 +166,7 @@ impl Entity {
     fn size(&self) -> u64 {
         match &self.content {
             Content::Bytes(bytes) => bytes.len() as u64,
-            Content::File(_, size) => *size,
+            Content::File(_, size) | Content::Pending(_, size) | Content::Arriving(_, size) => *size,
         }
     }
 
@@ -146,7 +179,7 @@ impl Entity {
         if let Some(digest) = &self.digest {
             headers.insert(DOCKER_CONTENT_DIGEST, digest.clone());
         }
-        if request.get_all(IF_NONE_MATCH).iter().any(|known| self.is_among(known)) {
+        if self.is_known(request) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
@@ -179,10 +212,25 @@ impl Entity {
             *response.body_mut() = match &self.content {
                 // The range was cut to the size, which fits in memory.
                 Content::Bytes(bytes) => bytes.slice(start as usize..(start + length) as usize).into(),
-                Content::File(file, _) => Body::new(FileBody::new(Arc::clone(file), start, length, Arc::clone(reader))),
+                Content::File(file, _) => {
+                    let origin = Origin::Whole(Arc::clone(file));
+                    Body::new(FileBody::new(origin, start, length, Arc::clone(reader)))
+                }
+                Content::Arriving(arrival, _) => match arrival.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    Some(arrival) => {
+                        let origin = Origin::Arriving(arrival);
+                        Body::new(FileBody::new(origin, start, length, Arc::clone(reader)))
+                    }
+                    None => return unready(),
+                },
+                Content::Pending(..) => return unready(),
             };
         }
         response
+    }
+
+    fn is_known(&self, request: &HeaderMap) -> bool {
+        request.get_all(IF_NONE_MATCH).iter().any(|known| self.is_among(known))
     }
 
     fn wanted(&self, method: &Method, request: &HeaderMap) -> Wanted {
@@ -201,6 +249,11 @@ impl Entity {
         // No entity tag of ours has a comma in it.
         known.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
     }
+}
+
+/// For what was not begun before it is given out.
+fn unready() -> Response<Body> {
+    Refusal::unavailable("the blob is not ready").into_response()
 }
 
 fn content_range(text: &str) -> HeaderValue {

@@ -1,4 +1,4 @@
-//! A response body that comes from a file, in constant memory.
+//! A response body that comes from a file, in constant memory; the file may still be on its way.
 //!
 //! What the page cache holds is copied right here, without a change of thread (`preadv2` with `RWF_NOWAIT`); what it does
 //! not hold is read by a thread that may wait for the disk. Must not know what the file is.
@@ -16,6 +16,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Semaphore;
 
 use super::buffers::{Buffer, Buffers};
+use crate::engine::Arrival;
+use crate::error;
 
 /// Threads that may wait for the disk at once.
 const WAITING_READS: usize = 16;
@@ -33,9 +35,24 @@ impl Default for Reader {
     }
 }
 
+/// Where a body's bytes are.
+pub(super) enum Origin {
+    /// All of them are in this file.
+    Whole(Arc<File>),
+    /// They come while they are given out.
+    Arriving(Arrival),
+}
+
+/// What waiting for more of a file brings: from where, and up to which byte.
+type Reached = (Arrival, error::Result<(Arc<File>, u64)>);
+
 /// A part of a file.
 pub(super) struct FileBody {
-    file: Arc<File>,
+    /// With how many of its first bytes can be read; nothing before any can.
+    file: Option<(Arc<File>, u64)>,
+    /// Where more comes from; nothing while it is being waited for.
+    arrival: Option<Arrival>,
+    arriving: Option<BoxFuture<'static, Reached>>,
     position: u64,
     remaining: u64,
     /// Whether this file system can say at once that it would have to wait.
@@ -46,14 +63,42 @@ pub(super) struct FileBody {
 
 impl FileBody {
     /// The `length` bytes from `start`, which must be there.
-    pub(super) fn new(file: Arc<File>, start: u64, length: u64, reader: Arc<Reader>) -> Self {
-        Self { file, position: start, remaining: length, can_tell: true, reader, pending: None }
+    pub(super) fn new(origin: Origin, start: u64, length: u64, reader: Arc<Reader>) -> Self {
+        let (file, arrival) = match origin {
+            Origin::Whole(file) => (Some((file, u64::MAX)), None),
+            Origin::Arriving(arrival) => (None, Some(arrival)),
+        };
+        let (position, remaining) = (start, length);
+        Self { file, arrival, arriving: None, position, remaining, can_tell: true, reader, pending: None }
+    }
+
+    /// The file and how many bytes can be read from it now: at least one, or an error.
+    fn poll_file(&mut self, context: &mut Context<'_>) -> Poll<io::Result<(Arc<File>, u64)>> {
+        loop {
+            if let Some((file, end)) = &self.file
+                && self.position < *end
+            {
+                return Poll::Ready(Ok((Arc::clone(file), self.remaining.min(*end - self.position))));
+            }
+            if let Some(mut arrival) = self.arrival.take() {
+                let position = self.position;
+                self.arriving = Some(Box::pin(async move {
+                    let reached = arrival.reaches(position).await;
+                    (arrival, reached)
+                }));
+            }
+            let Some(arriving) = self.arriving.as_mut() else { return Poll::Ready(Err(cut_short())) };
+            let (arrival, reached) = ready!(arriving.as_mut().poll(context));
+            self.arriving = None;
+            self.arrival = Some(arrival);
+            self.file = Some(reached.map_err(io::Error::other)?);
+        }
     }
 
     /// The next piece, if it is in memory.
-    fn read_now(&mut self, mut buffer: Buffer) -> Result<io::Result<Buffer>, Buffer> {
+    fn read_now(&mut self, file: &File, wanted: u64, mut buffer: Buffer) -> Result<io::Result<Buffer>, Buffer> {
         while self.can_tell {
-            return match at_once(&self.file, buffer.space(self.remaining), self.position) {
+            return match at_once(file, buffer.space(wanted), self.position) {
                 Ok(0) => Ok(Err(cut_short())),
                 Ok(count) => Ok(Ok(buffer.filled(count))),
                 Err(error) => match error.kind() {
@@ -71,14 +116,14 @@ impl FileBody {
     }
 
     /// The next piece, by a thread that may wait.
-    fn read_later(&self, mut buffer: Buffer) -> BoxFuture<'static, io::Result<Buffer>> {
-        let (file, position, remaining) = (Arc::clone(&self.file), self.position, self.remaining);
+    fn read_later(&self, file: Arc<File>, wanted: u64, mut buffer: Buffer) -> BoxFuture<'static, io::Result<Buffer>> {
+        let position = self.position;
         let waiting = Arc::clone(&self.reader.waiting);
         Box::pin(async move {
             let permit = waiting.acquire_owned().await.map_err(io::Error::other)?;
             let read = move || {
                 let _permit = permit;
-                let space = buffer.space(remaining);
+                let space = buffer.space(wanted);
                 let count = space.len();
                 file.read_exact_at(space, position)?;
                 Ok(buffer.filled(count))
@@ -116,10 +161,14 @@ impl Body for FileBody {
             return Poll::Ready(None);
         }
         if self.pending.is_none() {
+            let (file, wanted) = match ready!(self.poll_file(context)) {
+                Ok(file) => file,
+                Err(error) => return Poll::Ready(Some(self.advance(Err(error)))),
+            };
             let buffer = self.reader.buffers.take();
-            match self.read_now(buffer) {
+            match self.read_now(&file, wanted, buffer) {
                 Ok(read) => return Poll::Ready(Some(self.advance(read))),
-                Err(buffer) => self.pending = Some(self.read_later(buffer)),
+                Err(buffer) => self.pending = Some(self.read_later(file, wanted, buffer)),
             }
         }
         let Some(pending) = self.pending.as_mut() else { return Poll::Ready(None) };
@@ -159,10 +208,10 @@ mod tests {
 
     use super::*;
 
-    fn file(bytes: &[u8]) -> Arc<File> {
+    fn file(bytes: &[u8]) -> Origin {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        Arc::new(file)
+        Origin::Whole(Arc::new(file))
     }
 
     fn pieces(body: FileBody) -> impl futures::Stream<Item = io::Result<Bytes>> {

@@ -85,6 +85,7 @@ async fn distribution(State(counter): State<Arc<Counter>>, request: Request<Body
         }
         Wish::Blob(digest) => {
             let entity = counter.desk.blob(asked, digest).await?;
+            let entity = entity.begun(request.method(), request.headers()).await?;
             Ok(counter.give(&request, &entity))
         }
         Wish::Tags => {

@@ -2,17 +2,20 @@
 //!
 //! Knows the questions a puller asks. Must not know HTTP, nor where the answers are kept.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::engine::PendingBlob;
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Target};
 
 /// Where answers come from.
 ///
-/// Every method may block for microseconds to milliseconds (a database, a small file): the server calls them off its own threads,
-/// a few at a time, and only for what it does not hold in memory. A repository that the server must not give out does not exist here.
+/// Every method may block for microseconds to milliseconds (a database, a small file), never for a network or for as long as a
+/// large file takes: the server calls them off its own threads, a few at a time, and only for what it does not hold in memory.
+/// A repository that the server must not give out does not exist here.
 pub trait Shelf: Send + Sync + 'static {
     /// A number that changes whenever anything that the other methods answer has changed, by whichever process.
     ///
@@ -64,8 +67,10 @@ pub struct BlobAnswer {
 /// Where a blob's bytes are.
 #[derive(Debug, Clone)]
 pub enum BlobContent {
-    /// The whole of this file.
-    File(PathBuf),
+    /// The whole of this file, which has the blob's size and is known to be right.
+    File(Arc<File>),
+    /// To be fetched or verified first, if anybody wants its bytes.
+    Pending(PendingBlob),
     /// Here; only for small ones.
     Bytes(Bytes),
 }

@@ -4,10 +4,12 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::{self, shown};
 use super::partial::{self, Partial};
+use super::stamp::{Known, Stamp};
 use super::writer::Writer;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
@@ -21,6 +23,7 @@ pub struct Store {
     blobs: PathBuf,
     partials: PathBuf,
     writable: bool,
+    pub(super) known: Arc<Known>,
 }
 
 impl Store {
@@ -65,7 +68,8 @@ impl Store {
     }
 
     fn at(directory: &Path, writable: bool) -> Self {
-        Self { blobs: directory.join("blobs/sha256"), partials: directory.join("partial"), writable }
+        let (blobs, partials) = (directory.join("blobs/sha256"), directory.join("partial"));
+        Self { blobs, partials, writable, known: Arc::default() }
     }
 
     /// Where a blob's file is, or would be.
@@ -88,8 +92,8 @@ impl Store {
         Ok(self.size(digest)? == Some(size))
     }
 
-    /// Opens a blob for reading.
-    pub fn open_blob(&self, digest: &Digest) -> Result<File> {
+    /// Opens a blob's file, whatever is in it: for those who hash what they read.
+    pub(super) fn open_unproven(&self, digest: &Digest) -> Result<File> {
         let path = self.path(digest);
         File::open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::new(Kind::NotFound, format!("blob {digest} is not in the store"))
@@ -106,7 +110,8 @@ impl Store {
     /// [`Kind::Locked`] if it is being written already, here or by another process.
     pub fn begin(&self, digest: Digest, size: u64, profile: Profile) -> Result<Writer> {
         self.check_writable()?;
-        Writer::begin(self.partials.join(digest.hex()), self.path(&digest), digest, size, profile)
+        let known = Arc::clone(&self.known);
+        Writer::begin(self.partial_path(&digest), self.path(&digest), digest, size, profile, known)
     }
 
     /// Stores a small blob in one go, synced like a [`Writer`]'s; if it is there with these bytes, nothing is written.
@@ -126,8 +131,13 @@ impl Store {
             .file
             .write_all_at(bytes, 0)
             .map_err(|error| disk::explain(error, &self.partials, needed, format!("blob {}: write", found.digest)))?;
-        partial.commit(&self.path(&found.digest))?;
+        let metadata = partial.commit(&self.path(&found.digest))?;
+        self.known.remember(&found.digest, Stamp::from(&metadata), true);
         Ok(found)
+    }
+
+    pub(super) fn partial_path(&self, digest: &Digest) -> PathBuf {
+        self.partials.join(digest.hex())
     }
 
     /// A partial file that doesn't get in the way of one that is being resumed.
@@ -153,6 +163,7 @@ impl Store {
     /// Removes a blob. Says how many bytes that freed: none if it was not there, or lives on in an exported tree.
     pub fn remove(&self, digest: &Digest) -> Result<u64> {
         self.check_writable()?;
+        self.known.forget(digest);
         let path = self.path(digest);
         let doing = || format!("delete {}", shown(&path));
         let freed = match path.symlink_metadata() {

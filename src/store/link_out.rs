@@ -17,7 +17,7 @@ use crate::unixfs::hash::FileHasher;
 /// How a blob got to another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LinkKind {
-    /// The same file under a second name; read-only, since a change would damage the store.
+    /// The same file under a second name; read-only, since a change would damage the store (and is found: the blob is verified anew).
     HardLink,
     /// A file of its own that shares the bytes on disk until one of them changes.
     Reflink,
@@ -27,7 +27,8 @@ pub enum LinkKind {
 
 impl Store {
     /// Makes a blob appear at `destination`: a hard link on the same file system, else a reflink, else a copy; whole or
-    /// not at all. Copies are 0644 and are not synced; a copy is read anyway, so a damaged blob is found and refused then.
+    /// not at all. Copies are 0644 and are not synced. A blob
+    /// that is damaged is refused.
     ///
     /// Never follows a symbolic link at `destination` and never replaces anything: what is there already must be the
     /// blob's own file (then this is [`LinkKind::HardLink`]) or a file with the same bytes, which are read to know that
@@ -35,7 +36,10 @@ impl Store {
     pub fn link_out(&self, digest: &Digest, destination: &Path) -> Result<LinkKind> {
         let blob = self.open_blob(digest)?;
         match fs::hard_link(self.path(digest), destination) {
-            Ok(()) => return Ok(LinkKind::HardLink),
+            Ok(()) => {
+                self.was_linked(digest, &blob);
+                return Ok(LinkKind::HardLink);
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return accept(&blob, digest, destination),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::from(error).context(format!("link to {}", shown(destination))));

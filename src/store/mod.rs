@@ -14,14 +14,17 @@
 mod blobs;
 mod disk;
 mod flusher;
+mod leaves;
 mod link_out;
 mod partial;
+mod stamp;
 mod survey;
 mod verify;
 mod writer;
 
 pub use blobs::Store;
 pub use link_out::LinkKind;
+pub use stamp::Stamp;
 pub use survey::Survey;
 pub use verify::Verdict;
 pub use writer::Writer;

@@ -1,6 +1,6 @@
 //! One partial file: locked, resumable, and never larger on disk than what it holds once it is let go.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -71,14 +71,15 @@ impl Partial {
     }
 
     /// Syncs the bytes and gives the file the blob's name, in one step for everyone who looks.
-    pub(super) fn commit(mut self, blob: &Path) -> Result<()> {
+    /// What the file system says of the file from then on comes back.
+    pub(super) fn commit(mut self, blob: &Path) -> Result<Metadata> {
         self.file.sync_data().context(|| format!("sync {}", shown(&self.path)))?;
         fs::rename(&self.path, blob).context(|| format!("rename {} to {}", shown(&self.path), shown(blob)))?;
         self.fate = Fate::Committed;
         // After the renaming: before it, a kill would leave a partial file that can't be opened for writing. Not every
         // file system has permissions.
         drop(self.file.set_permissions(Permissions::from_mode(0o444)));
-        Ok(())
+        self.file.metadata().context(|| format!("look at {}", shown(blob)))
     }
 }
 

@@ -41,17 +41,19 @@ impl Store {
         profile: Profile,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Verdict> {
-        let file = match self.open_blob(digest) {
+        let file = match self.open_unproven(digest) {
             Ok(file) => file,
             Err(error) if error.kind() == Kind::NotFound => return Ok(Verdict::Missing),
             Err(error) => return Ok(Verdict::Unreadable(error.to_string())),
         };
+        let before = Self::stamp_of(&file);
         let mut hasher = FileHasher::new(profile, size);
         if let Err(error) = hash_file(&file, &mut hasher, u64::MAX, progress) {
             return Ok(Verdict::Unreadable(error.to_string()));
         }
         let found = hasher.finish();
         let good = found.digest == *digest && found.size == size;
+        self.was_read(digest, &file, before, good);
         Ok(if good { Verdict::Good(found) } else { Verdict::Damaged(found) })
     }
 }

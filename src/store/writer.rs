@@ -1,12 +1,15 @@
 //! Writing one blob: bytes go to the disk and through the hasher, and only the right ones get the blob's name.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::disk::{self, shown};
 use super::flusher::{self, Flusher};
 use super::partial::Partial;
+use super::stamp::{Known, Stamp};
 use super::verify::hash_file;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
@@ -26,14 +29,22 @@ pub struct Writer {
     partial: Partial,
     blob: PathBuf,
     unflushed: u64,
+    known: Arc<Known>,
 }
 
 impl Writer {
     /// Opens the partial file, takes over what it holds, and reserves room for the rest.
-    pub(super) fn begin(path: PathBuf, blob: PathBuf, digest: Digest, size: u64, profile: Profile) -> Result<Self> {
+    pub(super) fn begin(
+        path: PathBuf,
+        blob: PathBuf,
+        digest: Digest,
+        size: u64,
+        profile: Profile,
+        known: Arc<Known>,
+    ) -> Result<Self> {
         let partial = Partial::open(path, &digest)?;
         let hasher = FileHasher::new(profile, size);
-        let mut writer = Self { digest, size, hasher, flusher: Flusher::default(), partial, blob, unflushed: 0 };
+        let mut writer = Self { digest, size, hasher, flusher: Flusher::default(), partial, blob, unflushed: 0, known };
         let metadata = writer.partial.file.metadata().context(|| format!("resume {}", shown(&writer.partial.path)))?;
         // From here on, whatever fails keeps what there is.
         writer.partial.position = metadata.len();
@@ -54,6 +65,12 @@ impl Writer {
     /// How many of the blob's first bytes are there: from this offset on, the rest is wanted.
     pub fn position(&self) -> u64 {
         self.partial.position
+    }
+
+    /// Opens what is being written, to be read as far as it was written: also after the blob got its name.
+    pub fn reader(&self) -> Result<File> {
+        // A handle of its own: one that is shared would keep the lock.
+        File::open(&self.partial.path).context(|| format!("open {}", shown(&self.partial.path)))
     }
 
     /// Takes the next bytes. More than the blob's size is refused, and makes the partial file be deleted: then the
@@ -88,7 +105,7 @@ impl Writer {
         }
         let flushed = self.flusher.finish();
         flushed.map_err(|error| self.failed(error, "sync"))?;
-        let Self { digest, size, hasher, flusher: _, mut partial, blob, .. } = self;
+        let Self { digest, size, hasher, flusher: _, mut partial, blob, known, .. } = self;
         let found = hasher.finish();
         if found.digest != digest {
             partial.discard();
@@ -102,7 +119,8 @@ impl Writer {
             let message = format!("{} has {on_disk} bytes instead of the {size} written", shown(&partial.path));
             return Err(Error::new(Kind::Verification, message).hint("Another program changed it; try again."));
         }
-        partial.commit(&blob)?;
+        let metadata = partial.commit(&blob)?;
+        known.remember(&digest, Stamp::from(&metadata), true);
         Ok(found)
     }
 

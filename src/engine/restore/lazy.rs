@@ -1,12 +1,13 @@
 //! Blobs that are left where they are until they are needed: rows now, bytes later.
 
-use std::collections::HashSet;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
-use rusqlite::Connection;
-use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 
 use super::apply::Left;
 use super::body::{FileStream, leaves};
@@ -18,11 +19,15 @@ use crate::catalog::images::Role;
 use crate::catalog::left_blobs;
 use crate::engine::Engine;
 use crate::engine::job::Job;
+use crate::engine::pending::{Arrivals, Progress};
 use crate::engine::plan::{AddPlan, PlannedBlob};
+use crate::engine::verify::panicked;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 use crate::node::source::BlockSource;
+use crate::registry::Pace;
 use crate::site::paths;
+use crate::store::Writer;
 use crate::text::printable_within;
 use crate::unixfs::file;
 
@@ -30,6 +35,10 @@ use crate::unixfs::file;
 const AT_ONCE: usize = 6;
 /// How often it is looked whether a blob that someone else brings is there.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long is waited for a place to be opened, and for each next block.
+const STALL: Duration = Duration::from_mins(2);
+/// How much waiting for blocks may add up to before those that came are judged by the least rate.
+const PACE: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Takes the blobs out of a plan that can wait, and records what they are and who has them.
@@ -94,57 +103,112 @@ impl Engine {
     pub fn has_left_blobs(&self) -> Result<bool> {
         left_blobs::any(&*self.catalog.read()?)
     }
+}
 
-    /// Brings a blob into the store that was left elsewhere; nothing to do for any other. To be called before a blob of the
-    /// store is read, where that may block.
-    pub(in crate::engine) fn bring(&self, connection: &Connection, blob: &Blob) -> Result<()> {
-        if blob.inline || self.store.contains(&blob.digest, blob.size)? {
-            return Ok(());
-        }
-        let Some(place) = left_blobs::place(connection, blob.id)? else { return Ok(()) };
-        let handle = Handle::try_current()
-            .map_err(|error| Error::new(Kind::Unexpected, "there is no runtime to fetch with").caused_by(error))?;
-        let brought = self.bring_from(&place, blob, &handle);
-        brought.context(|| format!("{} was left at {} until now", blob.digest, printable_within(&place, 200)))?;
-        self.catalog.write(|writer| left_blobs::remove(writer, blob.id))
+/// Places that have blobs which were left there, each opened once. No lock is held while one is opened.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Sources(Mutex<HashMap<String, Arc<OnceCell<Arc<dyn BlockSource>>>>>);
+
+impl Sources {
+    async fn open(&self, place: &str) -> Result<Arc<dyn BlockSource>> {
+        let cell = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(place.to_owned()).or_default())
+        };
+        let opening = async {
+            let opened = Place::of_written(place)?.blocks().await?;
+            let (source, _) =
+                opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
+            Ok(source)
+        };
+        cell.get_or_try_init(|| opening).await.map(Arc::clone)
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| Error::new(Kind::Network, format!("nothing came for {} s", STALL.as_secs()));
+    timeout(STALL, work).await.map_err(late)?
+}
+
+impl Arrivals {
+    /// Brings a blob into the store that was left elsewhere, and tells on the way how much of it was verified and written.
+    ///
+    /// May be dropped at any time: what was verified stays, and is where the next fetch goes on.
+    pub(in crate::engine) async fn fetch(
+        &self,
+        blob: &Blob,
+        place: &str,
+        tell: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<()> {
+        let brought = self.bring_from(place, blob, tell).await;
+        brought.context(|| format!("{} was left at {} until now", blob.digest, printable_within(place, 200)))
     }
 
-    fn bring_from(&self, place: &str, blob: &Blob, handle: &Handle) -> Result<()> {
-        let source = self.source_of(place, handle)?;
-        let mut writer = loop {
-            match self.store.begin(blob.digest, blob.size, self.profile) {
-                // Someone else brings it right now.
-                Err(error) if error.kind() == Kind::Locked => {
-                    std::thread::sleep(PAUSE);
-                    if self.store.contains(&blob.digest, blob.size)? {
-                        return Ok(());
-                    }
-                }
-                begun => break begun?,
+    async fn bring_from(&self, place: &str, blob: &Blob, tell: &(dyn Fn(Progress) + Send + Sync)) -> Result<()> {
+        let source = in_time(self.sources.open(place)).await?;
+        let Some(mut writer) = self.begin(blob).await? else { return Ok(()) };
+        let reader = Arc::new(writer.reader()?);
+        // The digest of the whole is known at its end: until then the last byte is nobody's, so that nobody gets all of
+        // what turns out to be something else.
+        let written = |position: u64| {
+            if position > 0 && position < blob.size {
+                tell(Progress::Growing(Arc::clone(&reader), position));
             }
         };
-        let mut stream = handle.block_on(FileStream::open(source, &blob.link.cid, writer.position()))?;
+        written(writer.position());
+        let mut stream = in_time(FileStream::open(source, &blob.link.cid, writer.position())).await?;
         if stream.size() != blob.size {
             let words = format!("it has {} bytes there instead of {}", stream.size(), blob.size);
             return Err(Error::new(Kind::Verification, words));
         }
-        while let Some(chunk) = handle.block_on(stream.chunk())? {
-            writer.write(&chunk)?;
+        let mut pace = Pace::new(PACE);
+        loop {
+            let asked = Instant::now();
+            let Some(chunk) = in_time(stream.chunk()).await? else { break };
+            if !pace.keeps_up(asked.elapsed(), chunk.len()) {
+                return Err(Error::new(Kind::Network, "it comes too slowly to be waited for"));
+            }
+            let writing = move || writer.write(&chunk).map(|()| writer);
+            writer = spawn_blocking(writing).await.map_err(panicked)??;
+            written(writer.position());
         }
-        writer.commit()?;
-        self.store.sync_directory()
+        let (store, catalog, id) = (self.store.clone(), Arc::clone(&self.catalog), blob.id);
+        let finishing = move || {
+            writer.commit()?;
+            store.sync_directory()?;
+            catalog.write(|writer| left_blobs::remove(writer, id))
+        };
+        spawn_blocking(finishing).await.map_err(panicked)?
     }
 
-    /// The place, opened once.
-    fn source_of(&self, place: &str, handle: &Handle) -> Result<Arc<dyn BlockSource>> {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = sources.get(place) {
-            return Ok(Arc::clone(known));
+    /// Begins to write, when nobody else does; nothing if somebody else has brought the blob meanwhile.
+    async fn begin(&self, blob: &Blob) -> Result<Option<Writer>> {
+        let (store, catalog, profile, blob) =
+            (self.store.clone(), Arc::clone(&self.catalog), self.profile, blob.clone());
+        let leaves = move || blobs::leaves(&*catalog.read()?, &blob).map(|leaves| (blob, leaves));
+        let (blob, leaves) = spawn_blocking(leaves).await.map_err(panicked)??;
+        let leaves = Arc::new(leaves);
+        let mut has_waited = false;
+        loop {
+            let (store, leaves) = (store.clone(), Arc::clone(&leaves));
+            let begin = move || -> Result<(Option<Writer>, bool)> {
+                let begun = store.begin_with_leaves(blob.digest, blob.size, profile, &leaves);
+                match begun {
+                    Err(error) if error.kind() == Kind::Locked => Ok((None, false)),
+                    Ok(writer) if has_waited && store.contains(&blob.digest, blob.size)? => {
+                        writer.abandon(false);
+                        Ok((None, true))
+                    }
+                    begun => Ok((Some(begun?), false)),
+                }
+            };
+            match spawn_blocking(begin).await.map_err(panicked)?? {
+                (None, false) => {
+                    has_waited = true;
+                    sleep(PAUSE).await;
+                }
+                (begun, _) => return Ok(begun),
+            }
         }
-        let opened = handle.block_on(Place::of_written(place)?.blocks())?;
-        let (source, _) =
-            opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
-        sources.insert(place.to_owned(), Arc::clone(&source));
-        Ok(source)
     }
 }

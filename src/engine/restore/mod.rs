@@ -31,6 +31,7 @@ mod tree;
 mod unfinished;
 
 pub use apply::{Left, Returned};
+pub(in crate::engine) use lazy::Sources;
 pub use name::{Named, root_of};
 pub use place::Place;
 pub use plan::{Purpose, ReturnPlan, ReturningImage, ReturningRepository};

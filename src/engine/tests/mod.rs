@@ -14,6 +14,7 @@ mod restore;
 mod restore_hostile;
 mod restore_http;
 mod retention;
+mod stamps;
 mod standing;
 mod undo;
 

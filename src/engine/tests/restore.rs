@@ -133,9 +133,13 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
         let name = yard.name("app");
         let layer = Digest::of(&vec![7_u8; (3 << 20) + 5]);
         let engine = Arc::clone(&restored.engine);
-        let given =
-            tokio::task::spawn_blocking(move || engine.served_blob(&name, &layer, false)).await.unwrap().unwrap();
-        assert!(given.is_some());
+        let Some(crate::engine::shelf::Blob::Pending(pending, _)) = engine.served_blob(&name, &layer, false).unwrap()
+        else {
+            panic!("it was left elsewhere");
+        };
+        assert_eq!(stored(&restored.engine), before, "nobody wants its bytes yet");
+        let mut arrival = pending.begin().unwrap();
+        arrival.reaches(u64::MAX).await.unwrap();
         assert_eq!(stored(&restored.engine), before + 1);
         // Everything that an export reads.
         let again = restored.directory.path().join("again.car");

@@ -1,6 +1,8 @@
 //! A shelf in memory.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -10,11 +12,16 @@ use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest, RepositoryName, Target, media};
 use crate::serve::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
 
+pub(super) enum Kept {
+    Bytes(Bytes),
+    File(PathBuf, u64),
+}
+
 #[derive(Default)]
 pub(super) struct Repository {
     pub(super) tags: BTreeMap<String, Digest>,
     pub(super) manifests: BTreeMap<Digest, (Bytes, String)>,
-    pub(super) blobs: BTreeMap<Digest, BlobAnswer>,
+    pub(super) blobs: BTreeMap<Digest, Kept>,
     pub(super) missing: BTreeMap<Digest, String>,
     pub(super) referrers: BTreeMap<Digest, Vec<Descriptor>>,
 }
@@ -76,17 +83,15 @@ impl Repository {
     }
 
     pub(super) fn add_blob(&mut self, bytes: &'static [u8]) -> Digest {
-        let content = BlobContent::Bytes(Bytes::from_static(bytes));
         let digest = Digest::of(bytes);
-        self.blobs.insert(digest, BlobAnswer { size: bytes.len() as u64, content });
+        self.blobs.insert(digest, Kept::Bytes(Bytes::from_static(bytes)));
         digest
     }
 
     pub(super) fn add_file(&mut self, path: &std::path::Path) -> Digest {
         let bytes = std::fs::read(path).unwrap();
         let digest = Digest::of(&bytes);
-        let content = BlobContent::File(path.to_owned());
-        self.blobs.insert(digest, BlobAnswer { size: bytes.len() as u64, content });
+        self.blobs.insert(digest, Kept::File(path.to_owned(), bytes.len() as u64));
         digest
     }
 }
@@ -154,7 +159,14 @@ impl Shelf for MemoryShelf {
     }
 
     fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<BlobAnswer>> {
-        self.of(name, |_, repository| repository.blobs.get(digest).cloned())
+        let found = self.of(name, |_, repository| {
+            Some(match repository.blobs.get(digest)? {
+                Kept::Bytes(bytes) => Ok((BlobContent::Bytes(bytes.clone()), bytes.len() as u64)),
+                Kept::File(path, size) => File::open(path).map(|file| (BlobContent::File(Arc::new(file)), *size)),
+            })
+        })?;
+        let found = found.transpose()?;
+        Ok(found.map(|(content, size)| BlobAnswer { size, content }))
     }
 
     fn tags(&self, name: &RepositoryName, after: Option<&str>, limit: Option<usize>) -> Result<Option<TagPage>> {

@@ -5,6 +5,7 @@ mod content;
 mod distribution;
 mod documents;
 mod memory;
+mod pending;
 mod protection;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod kills;
+mod lazy;
 mod proxy;
 mod unfinished;
 
