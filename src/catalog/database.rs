@@ -10,13 +10,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),
     include_str!("migrations/0003_images_on_pages.sql"),
     include_str!("migrations/0004_targets.sql"),
     include_str!("migrations/0005_undo.sql"),
     include_str!("migrations/0006_sources.sql"),
+    include_str!("migrations/0007_gone.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by

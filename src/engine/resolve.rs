@@ -93,7 +93,9 @@ impl Engine {
             job.tell(Event::Resolving { done: outcomes.len() as u64, total });
         }
         job.check()?;
-        Ok(AddPlan { pulls: pulls.counted(), ..self.plan_of(outcomes)? })
+        let plan = self.plan_of(outcomes)?;
+        self.note_back(&plan)?;
+        Ok(AddPlan { pulls: pulls.counted(), ..plan })
     }
 
     /// Makes a plan of requests that were resolved.
