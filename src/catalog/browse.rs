@@ -46,6 +46,8 @@ pub enum ImageOrder {
 pub enum State {
     /// It could not be brought here or up to date.
     Failed,
+    /// Upstream did not have it any more when it was asked last.
+    Gone,
     /// Upstream had something else when it was asked last.
     Stale,
     /// It differs from what was published.
@@ -170,11 +172,12 @@ fn pattern(filter: &str) -> String {
 }
 
 /// The number of a row's state. A set is searched; a join would read it whole for each row.
-fn state(name: &str, is_private: &str, is_stale: &str) -> String {
+fn state(name: &str, is_private: &str, is_gone: &str, is_stale: &str) -> String {
     let is = |state: State| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
     let cases = [
         (is(State::Failed), State::Failed),
         (is_private.to_owned(), State::Private),
+        (is_gone.to_owned(), State::Gone),
         (is_stale.to_owned(), State::Stale),
         (is(State::Changed), State::Changed),
         (is(State::New), State::New),
@@ -214,9 +217,11 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
             .to_owned(),
         RepositoryOrder::State => {
             values.extend([Value::Null, Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
+            let gone =
+                "r.id IN (SELECT i.repository FROM images i WHERE i.attached_to IS NULL AND i.gone_at IS NOT NULL)";
             let stale = "r.id IN (SELECT i.repository FROM images i JOIN blobs b ON b.id = i.manifest
                  WHERE i.attached_to IS NULL AND i.upstream_digest <> b.digest)";
-            state("r.name", "r.private AND NOT r.allowed", stale)
+            state("r.name", "r.private AND NOT r.allowed", gone, stale)
         }
     };
     let query = format!(
@@ -249,7 +254,7 @@ pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrd
             values.extend([Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
             let digest = "(SELECT b.digest FROM blobs b WHERE b.id = i.manifest)";
             let name = format!("coalesce(i.tag, 'sha256:' || lower(hex({digest})))");
-            state(&name, "0", &format!("i.upstream_digest <> {digest}"))
+            state(&name, "0", "i.gone_at IS NOT NULL", &format!("i.upstream_digest <> {digest}"))
         }
     };
     let query = format!(
@@ -347,6 +352,12 @@ mod tests {
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "cab");
         catalog.write(|writer| repositories::set_visibility(writer, 3, true, false)).unwrap();
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "abc", "what is left out comes last");
+        catalog.write(|writer| super::super::checked::set(writer, 6, None, 9)).unwrap();
+        assert_eq!(
+            names(&catalog, &part(RepositoryOrder::State, &states)),
+            "bac",
+            "what is gone wants to be looked at"
+        );
         let turned = Part { descending: true, filter: "b", ..part(RepositoryOrder::State, &states) };
         assert_eq!(names(&catalog, &turned), "b");
         // As the figures of the screen say it.

@@ -64,6 +64,8 @@ pub struct Image {
     pub upstream_digest: Option<Digest>,
     /// When upstream was asked last, in seconds since 1970.
     pub checked_at: Option<i64>,
+    /// Since when upstream does not have it any more, in seconds since 1970.
+    pub gone_at: Option<i64>,
 }
 
 /// An image to be recorded.
@@ -120,7 +122,7 @@ pub struct GatewayManifest {
 }
 
 pub(super) const COLUMNS: &str = "i.id, i.repository, i.tag, i.manifest, b.digest, i.selection, i.all_manifests, i.attached_to, i.platforms, \
-                       i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows, i.upstream_tag";
+                       i.logical, i.added_at, i.upstream_digest, i.checked_at, i.page_rows, i.upstream_tag, i.gone_at";
 pub(super) const FROM: &str = "FROM images i JOIN blobs b ON b.id = i.manifest";
 
 /// A column whose text must parse.
@@ -155,6 +157,7 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
         checked_at: row.get(12)?,
         page_rows: row.get(13)?,
         follows: Follows::column(row, 14)?,
+        gone_at: row.get(15)?,
     })
 }
 
@@ -239,15 +242,6 @@ pub fn tags(connection: &Connection, repository: i64, after: Option<&str>, limit
 pub fn count(connection: &Connection, repository: i64) -> Result<u64> {
     let mut statement =
         connection.prepare_cached("SELECT count(*) FROM images WHERE repository = ? AND attached_to IS NULL")?;
-    Ok(statement.query_row([repository], |row| row.get(0))?)
-}
-
-/// How many images of a repository upstream had otherwise when it was asked last.
-pub fn stale(connection: &Connection, repository: i64) -> Result<u64> {
-    let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM images i JOIN blobs b ON b.id = i.manifest
-         WHERE i.repository = ? AND i.attached_to IS NULL AND i.upstream_digest <> b.digest",
-    )?;
     Ok(statement.query_row([repository], |row| row.get(0))?)
 }
 
@@ -377,16 +371,6 @@ pub fn set_attached(writer: &Writer<'_>, image: i64, attached_to: Option<&Digest
     writer
         .prepare_cached("UPDATE images SET attached_to = ? WHERE id = ?")?
         .execute(params![attached_to.map(Digest::as_bytes), image])?;
-    Ok(())
-}
-
-/// Records what upstream said of an image; not content.
-pub fn set_checked(writer: &Writer<'_>, image: i64, upstream: Option<&Digest>, now: i64) -> Result<()> {
-    writer.prepare_cached("UPDATE images SET upstream_digest = ?, checked_at = ? WHERE id = ?")?.execute(params![
-        upstream.map(Digest::as_bytes),
-        now,
-        image
-    ])?;
     Ok(())
 }
 

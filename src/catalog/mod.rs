@@ -6,6 +6,7 @@
 
 pub mod blobs;
 pub mod browse;
+pub mod checked;
 mod database;
 pub mod details;
 pub mod follows;

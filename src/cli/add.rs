@@ -14,8 +14,8 @@ use super::{Exit, references};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::AddPlan;
-use crate::engine::request::{AddRequest, PublishedAs, Source};
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
+use crate::error::{Context as _, Kind, Result};
 use crate::image::{Platform, Selection};
 use crate::text::{bytes, count, printable_within};
 use crate::unixfs::Profile;
@@ -115,30 +115,13 @@ fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> 
 }
 
 fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Selection>) -> Result<Vec<AddRequest>> {
-    if let Some(name) = &arguments.name {
-        let repository = |source: &Source| match source {
-            Source::Registry(reference) => Some(reference.upstream.clone()),
-            Source::Local(_) | Source::Tree(_) => None,
-        };
-        let first = sources.first().and_then(repository);
-        let several = sources.len() > 1;
-        if several && name.tag.is_some() {
-            return Err(Error::new(Kind::Usage, "`--as NAME:TAG` names one image, and several are given")
-                .hint("Leave the tag out to publish several tags of one repository under another name."));
-        }
-        if several && (first.is_none() || sources.iter().any(|source| repository(source) != first)) {
-            return Err(Error::new(Kind::Usage, "`--as` names one repository, and images of several are given")
-                .hint("Add them one by one, each with its own `--as`."));
-        }
-    }
-    let request = |source| AddRequest {
-        source,
+    let options = AddOptions {
         selection: selection.cloned(),
         all_manifests: arguments.all_manifests,
         name: arguments.name.clone(),
         insecure: (arguments.insecure || arguments.no_insecure).then_some(arguments.insecure),
     };
-    Ok(sources.into_iter().map(request).collect())
+    options.requests(sources)
 }
 
 /// How a plan is carried out.
@@ -226,6 +209,10 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
             warnings.push(format!("a part of {name} is left out: {reason}; `roadstead show` says which"));
         }
     }
+    for name in &report.gone {
+        let name = printable_within(name, 300);
+        warnings.push(format!("{name} is gone upstream: the registry does not have this tag any more; it stays here"));
+    }
     warnings
 }
 
@@ -298,7 +285,10 @@ fn summary(report: &AddReport) -> Vec<String> {
         if !report.failed.is_empty() {
             return lines;
         }
-        lines.push("There was nothing to do: everything is here already.".to_owned());
+        lines.push(match report.gone.len() as u64 {
+            0 => "There was nothing to do: everything is here already.".to_owned(),
+            gone => format!("There was nothing to do: {} up to date, {gone} gone upstream.", report.images.len()),
+        });
     } else {
         lines.push(format!(
             "{}: {} fetched{}.",
@@ -417,14 +407,17 @@ mod tests {
         assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 1);
         assert_eq!(
             warnings(&report, None),
-            ["a part of library/nginx:alpine is left out: foreign layers; `roadstead show` says which"]
+            [
+                "a part of library/nginx:alpine is left out: foreign layers; `roadstead show` says which",
+                "library/old:1 is gone upstream: the registry does not have this tag any more; it stays here"
+            ]
         );
         assert_eq!(
             next_step(&report).unwrap(),
             "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine`."
         );
         report.images[1].change = "added";
-        assert!(warnings(&report, Some("linux/amd64")).len() == 2, "that it is private");
+        assert!(warnings(&report, Some("linux/amd64")).len() == 3, "that it is private");
         assert!(
             warnings(&report, Some("linux/arm64"))
                 .contains(&"ghcr.io/org/app:v1 is for linux/amd64, and this machine is linux/arm64".to_owned())

@@ -122,6 +122,7 @@ mod tests {
             published,
             images: 1,
             stale: 0,
+            gone: 0,
             added: None,
             figures: Figures::default(),
         };

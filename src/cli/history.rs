@@ -92,7 +92,7 @@ fn forget(arguments: &Arguments, context: &Context) -> Result<Exit> {
 fn consequence(plan: &ForgetPlan) -> String {
     match plan.frees {
         0 => "Nothing becomes free: all of it is needed otherwise.".to_owned(),
-        frees => format!("`roadstead gc` can free {} then, and there is no way back from here.", bytes(frees)),
+        frees => format!("Frees {} once `roadstead gc` runs, and there is no way back from here.", bytes(frees)),
     }
 }
 

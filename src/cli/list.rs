@@ -124,7 +124,11 @@ fn images(rows: &[ImageRow]) -> Table {
             0..=3 => row.platforms.join(", "),
             more => format!("{}, {}", row.platforms[..2].join(", "), count(more as u64 - 2, "more", "more")),
         };
-        let stale = if row.stale.is_some() { "outdated" } else { "" };
+        let state = match (&row.gone, &row.stale) {
+            (Some(_), _) => "gone upstream",
+            (None, Some(_)) => "outdated",
+            (None, None) => "",
+        };
         table.row([
             Cell::toned(Tone::Name, image),
             platforms.into(),
@@ -132,7 +136,7 @@ fn images(rows: &[ImageRow]) -> Table {
             row.digest.to_string().into(),
             // The date of an RFC 3339 time.
             Cell::toned(Tone::Dim, row.added.split('T').next().unwrap_or_default()),
-            Cell::toned(Tone::Warning, stale),
+            Cell::toned(Tone::Warning, state),
         ]);
     }
     table
@@ -156,6 +160,7 @@ pub(super) mod tests {
                 published: false,
                 images: 1,
                 stale: 0,
+                gone: 0,
                 added: None,
                 figures: figures(612 << 20, 612 << 20, 574 << 20),
             },
@@ -167,6 +172,7 @@ pub(super) mod tests {
                 published: true,
                 images: 12,
                 stale: 0,
+                gone: 0,
                 added: None,
                 figures: figures(492 << 20, 88 << 20, 3 << 20),
             },
@@ -183,6 +189,7 @@ pub(super) mod tests {
             logical: 41 << 20,
             added: "2026-11-24T07:55:00Z".into(),
             stale: Some(Digest::of(b"2")),
+            gone: None,
         }
     }
 
@@ -196,6 +203,8 @@ pub(super) mod tests {
         );
         let shown = images(&[sample_image(), ImageRow { tag: None, stale: None, ..sample_image() }]);
         insta::assert_snapshot!("images", shown.render(Some(100), Paint::new(false)));
+        let gone = images(&[ImageRow { gone: Some("2026-11-24T07:55:00Z".into()), ..sample_image() }]);
+        assert!(gone.render(None, Paint::new(false)).ends_with("gone upstream\n"));
     }
 
     #[test]

@@ -38,11 +38,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         output.json(&RemoveReport { dry_run: true, plan: &plan, root: None })?;
         output.table(&table)?;
         output.finish()?;
-        output.message(&format!("{} Nothing was changed.", summary(&plan, "would be removed", "would free")));
+        output.message(&format!("{} Nothing was changed.", summary(&plan, "Would remove")));
         return Ok(Exit::Done);
     }
-    let question = format!("Remove {}?", count(plan.images.len() as u64, "image", "images"));
-    let question = format!("{} {question}", consequence(&plan));
+    let question = format!("{} Remove {}?", consequence(&plan), plan.count());
     if !context.confirm("remove", &[&table], &question)? {
         return Ok(Exit::Declined);
     }
@@ -53,7 +52,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         output.table(&table)?;
     }
     output.finish()?;
-    output.message(&summary(&plan, "removed", "will free"));
+    output.message(&summary(&plan, "Removed"));
     output.message(&format!("The root is {root}"));
     Ok(Exit::Done)
 }
@@ -63,8 +62,8 @@ fn consequence(plan: &RemovePlan) -> String {
     match (plan.frees, stays(plan)) {
         (0, None) => "Nothing becomes free.".to_owned(),
         (0, Some(stays)) => format!("Nothing becomes free: {stays}."),
-        (frees, None) => format!("`roadstead gc` can free {} then.", bytes(frees)),
-        (frees, Some(stays)) => format!("`roadstead gc` can free {} then; {stays}.", bytes(frees)),
+        (frees, None) => format!("Frees {} once `roadstead gc` runs.", bytes(frees)),
+        (frees, Some(stays)) => format!("Frees {} once `roadstead gc` runs; {stays}.", bytes(frees)),
     }
 }
 
@@ -101,32 +100,28 @@ fn table(plan: &RemovePlan) -> Table {
     table
 }
 
-fn summary(plan: &RemovePlan, done: &str, frees: &str) -> String {
+fn summary(plan: &RemovePlan, removed: &str) -> String {
     let repositories = match plan.repositories.as_slice() {
         [] => String::new(),
-        [only] if plan.images.len() == 1 => format!(", and with it the repository {}", printable(only)),
-        [only] => format!(", and with them the repository {}", printable(only)),
-        many => format!(", and with them {} repositories", many.len()),
+        [only] => format!(" and the repository {}", printable(only)),
+        many => format!(" and {}", count(many.len() as u64, "repository", "repositories")),
     };
-    let room = match (plan.frees, stays(plan)) {
-        (0, None) => "; no disk space becomes free".to_owned(),
-        (0, Some(stays)) => format!("; no disk space becomes free: {stays}"),
-        (frees_bytes, None) => format!("; `roadstead gc` {frees} {}", bytes(frees_bytes)),
-        (frees_bytes, Some(stays)) => format!("; `roadstead gc` {frees} {}, and {stays}", bytes(frees_bytes)),
-    };
-    format!("{} {done}{repositories}{room}.", count(plan.images.len() as u64, "image", "images"))
+    format!("{removed} {}{repositories}. {}", plan.count(), consequence(plan))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::plan::RemovedImage;
 
     #[test]
     fn what_a_person_reads() {
         let mut plan = RemovePlan { frees: 3 << 20, shared: 38 << 20, ..RemovePlan::default() };
+        let image = |attached| RemovedImage::example("library/nginx:1", attached);
+        plan.images = [false, false, true].map(image).to_vec();
         assert_eq!(
-            summary(&plan, "removed", "will free"),
-            "0 images removed; `roadstead gc` will free 3.0 MiB, and 38 MiB stay because others share them."
+            summary(&plan, "Removed"),
+            "Removed 2 images (1 attached). Frees 3.0 MiB once `roadstead gc` runs; 38 MiB stay because others share them."
         );
         (plan.shared_with, plan.shared_by) = (vec!["a:1".into(), "b:2".into()], 2);
         assert_eq!(stays(&plan).unwrap(), "38 MiB stay because a:1 and b:2 share them");
@@ -135,14 +130,14 @@ mod tests {
         plan.repositories = vec!["library/nginx".into()];
         plan.shared = 0;
         assert_eq!(
-            summary(&plan, "removed", "will free"),
-            "0 images removed, and with them the repository library/nginx; `roadstead gc` will free 3.0 MiB."
+            summary(&plan, "Removed"),
+            "Removed 2 images (1 attached) and the repository library/nginx. Frees 3.0 MiB once `roadstead gc` runs."
         );
         (plan.frees, plan.kept) = (0, 2 << 20);
         assert_eq!(
-            summary(&plan, "would be removed", "would free"),
-            "0 images would be removed, and with them the repository library/nginx; no disk space becomes free: 2.0 MiB stay \
-             because published roots need them."
+            summary(&plan, "Would remove"),
+            "Would remove 2 images (1 attached) and the repository library/nginx. Nothing becomes free: 2.0 MiB stay because \
+             published roots need them."
         );
         (plan.shared, plan.shared_by) = (1 << 20, 0);
         plan.shared_with.clear();

@@ -49,6 +49,8 @@ pub(super) struct AddReport {
     pub(super) images: Vec<ImageReport>,
     /// What failed, and why.
     pub(super) failed: Vec<FailedReport>,
+    /// Images that upstream does not have any more; they stay as they are.
+    pub(super) gone: Vec<String>,
     /// Blobs to fetch.
     pub(super) new_blobs: u64,
     /// Bytes to fetch.
@@ -217,6 +219,7 @@ impl AddReport {
             dry_run: true,
             images: plan.images.iter().map(ImageReport::of).collect(),
             failed: plan.failed.iter().map(FailedReport::of).collect(),
+            gone: plan.gone.clone(),
             new_blobs: plan.fetch.len() as u64,
             new_bytes: plan.new_bytes,
             known_bytes: plan.known_bytes,
@@ -379,6 +382,7 @@ pub(super) mod tests {
             dry_run: false,
             images: vec![image, other],
             failed: vec![FailedReport::of(&failed)],
+            gone: vec!["library/old:1".into()],
             new_blobs: 3,
             new_bytes: 12 << 20,
             known_bytes: 643 << 20,

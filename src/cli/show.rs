@@ -112,6 +112,9 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
         pair(&mut table, "outdated", "upstream has another image by now");
         pair(&mut table, "it has", stale.to_string());
     }
+    if let Some(gone) = &row.gone {
+        pair(&mut table, "gone", format!("upstream does not have this tag any more, as was seen at {gone}"));
+    }
     pair(&mut table, "platforms", row.platforms.join(", "));
     let mut not_chosen: Vec<String> = details
         .left_out

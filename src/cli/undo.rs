@@ -10,7 +10,7 @@ use super::table::{Cell, Column, Table};
 use crate::engine::job::Job;
 use crate::engine::undo::UndoPlan;
 use crate::error::Result;
-use crate::text::{count, printable};
+use crate::text::printable;
 
 /// What of it.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context, direction: Direction
         output.message(&format!("{doing} {} would do this. Nothing was changed.", what(&plan)));
         return Ok(Exit::Done);
     }
-    let question = format!("{ask} {}? {}", what(&plan), consequence(&plan));
+    let question = format!("{ask} {}? {}.", what(&plan), plan.consequence());
     if !context.confirm(verb, &[&table], &question)? {
         return Ok(Exit::Declined);
     }
@@ -67,22 +67,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context, direction: Direction
         output.table(&table)?;
     }
     output.finish()?;
-    output.message(&format!("{did} {}: {}", what(&plan), consequence(&plan)));
+    output.message(&format!("{did} {}: {}.", what(&plan), plan.consequence()));
     output.message(&format!("The root is {root}"));
     Ok(Exit::Done)
 }
 
 fn what(plan: &UndoPlan) -> String {
     format!("`{} {}`", plan.verb, printable(&plan.summary))
-}
-
-fn consequence(plan: &UndoPlan) -> String {
-    let images = |number: usize| count(number as u64, "image", "images");
-    match (plan.returns.len(), plan.goes.len()) {
-        (returns, 0) => format!("{} as before.", images(returns)),
-        (0, goes) => format!("{} out of the catalog.", images(goes)),
-        (returns, goes) => format!("{} as before, {} out of the catalog.", images(returns), images(goes)),
-    }
 }
 
 fn table(plan: &UndoPlan) -> Table {

@@ -70,7 +70,7 @@ impl Engine {
 
     /// The same, for who has the right to change the catalog already.
     pub(super) async fn run_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
-        let mut added = Added { recorded: Vec::new(), failed: plan.failed, fetched: 0, root: None };
+        let mut added = Added { verb: verb.to_owned(), failed: plan.failed, gone: plan.gone, ..Added::default() };
         let images: Vec<PlannedImage> =
             plan.images.into_iter().filter(|image| image.change != Change::Unchanged).collect();
         if images.is_empty() {

@@ -11,6 +11,7 @@ use super::plan::AddPlan;
 use super::remove::{find, shown};
 use super::request::{AddRequest, Pick, PublishedAs, Source};
 use super::view::{Currency, Standing};
+use crate::catalog::checked;
 use crate::catalog::images::{self, Image};
 use crate::catalog::repositories::{self, Repository};
 use crate::error::{Error, Kind, Result};
@@ -54,19 +55,19 @@ impl Engine {
             })
             .buffer_unordered(AT_ONCE);
         let mut all = Vec::new();
-        let mut checked: Vec<(i64, Option<Digest>)> = Vec::new();
-        while let Some((index, repository, image, upstream, said)) = asked.next().await {
+        let mut said: Vec<(i64, Option<Digest>)> = Vec::new();
+        while let Some((index, repository, image, upstream, answer)) = asked.next().await {
             job.check()?;
-            let standing = match said {
+            let standing = match answer {
                 Ok(digest) if digest == image.digest => Standing::Current,
                 Ok(digest) => Standing::Outdated { upstream_digest: digest },
                 Err(error) if error.kind() == Kind::NotFound => Standing::Gone,
                 Err(error) => Standing::Unknown { reason: error.to_string(), kind: error.kind() },
             };
             match &standing {
-                Standing::Current => checked.push((image.id, Some(image.digest))),
-                Standing::Outdated { upstream_digest } => checked.push((image.id, Some(*upstream_digest))),
-                Standing::Gone => checked.push((image.id, None)),
+                Standing::Current => said.push((image.id, Some(image.digest))),
+                Standing::Outdated { upstream_digest } => said.push((image.id, Some(*upstream_digest))),
+                Standing::Gone => said.push((image.id, None)),
                 Standing::Unknown { .. } => {}
             }
             let row = Currency {
@@ -82,7 +83,7 @@ impl Engine {
         if !self.catalog.is_read_only() {
             let now = super::now();
             self.catalog.write(|writer| {
-                checked.iter().try_for_each(|(image, digest)| images::set_checked(writer, *image, digest.as_ref(), now))
+                said.iter().try_for_each(|(image, digest)| checked::set(writer, *image, digest.as_ref(), now))
             })?;
         }
         Ok(all.into_iter().map(|(_, row)| row).collect())
@@ -100,15 +101,16 @@ impl Engine {
         }
     }
 
-    /// Plans to bring these images up to date; all of them if none is picked.
+    /// Plans to bring these images up to date; all of them if none is picked. What upstream does not have any more stays as it is
+    /// here: that is no failure, and is noted.
     pub async fn plan_update(self: &Arc<Self>, picks: &[Pick], job: &Job) -> Result<AddPlan> {
-        let requests: Vec<AddRequest> = self
-            .followed(picks)?
-            .into_iter()
+        let followed = self.followed(picks)?;
+        let requests: Vec<AddRequest> = followed
+            .iter()
             .map(|(repository, image, upstream)| {
                 let usual = upstream.published_name().is_ok_and(|name| name == repository.name)
                     && image.followed() == image.tag.as_ref();
-                let reference = Reference { upstream, tag: image.followed().cloned(), digest: None };
+                let reference = Reference { upstream: upstream.clone(), tag: image.followed().cloned(), digest: None };
                 AddRequest {
                     name: (!usual).then(|| PublishedAs { name: repository.name.clone(), tag: image.tag.clone() }),
                     insecure: Some(repository.insecure),
@@ -116,6 +118,66 @@ impl Engine {
                 }
             })
             .collect();
-        self.plan_add(&requests, job).await
+        let mut plan = self.plan_add(&requests, job).await?;
+        let missing: Vec<String> = plan
+            .failed
+            .iter()
+            .filter(|failed| failed.error.kind() == Kind::NotFound)
+            .map(|failed| failed.request.clone())
+            .collect();
+        if missing.is_empty() {
+            return Ok(plan);
+        }
+        // A platform or a layer may be missing, too: what is gone, the tag alone says.
+        let asked = followed.iter().zip(&requests).filter_map(|((repository, image, upstream), request)| {
+            let source = request.source.to_string();
+            missing.contains(&source).then_some((repository, image, upstream, source))
+        });
+        let mut asked = stream::iter(asked)
+            .map(async |(repository, image, upstream, source)| {
+                let answer = job.or_cancelled(self.upstream_digest(repository, image, upstream)).await;
+                (shown(repository, image), image.id, source, answer)
+            })
+            .buffered(AT_ONCE);
+        let mut gone = Vec::new();
+        while let Some((name, id, source, answer)) = asked.next().await {
+            if answer.is_err_and(|error| error.kind() == Kind::NotFound) {
+                plan.failed.retain(|failed| failed.request != source);
+                plan.gone.push(name);
+                gone.push(id);
+            }
+        }
+        job.check()?;
+        if !self.catalog.is_read_only() && !gone.is_empty() {
+            let now = super::now();
+            self.catalog.write(|writer| gone.iter().try_for_each(|id| checked::set(writer, *id, None, now)))?;
+        }
+        Ok(plan)
+    }
+
+    /// Notes of tags that a plan has found upstream that they are not gone any more.
+    pub(super) fn note_back(&self, plan: &AddPlan) -> Result<()> {
+        if self.catalog.is_read_only() {
+            return Ok(());
+        }
+        let mut back = Vec::new();
+        {
+            let reader = self.catalog.read()?;
+            // Where a digest was asked for, nothing is known of the tag.
+            for image in plan.images.iter().filter(|image| image.expected.is_some() && !image.request.contains('@')) {
+                let (Some(tag), Some(repository)) = (&image.tag, repositories::by_name(&reader, image.name.as_str())?)
+                else {
+                    continue;
+                };
+                let known = images::by_tag(&reader, repository.id, tag.as_str())?;
+                back.extend(known.filter(|known| known.gone_at.is_some()).map(|known| (known.id, image.digest)));
+            }
+        }
+        if back.is_empty() {
+            return Ok(());
+        }
+        let now = super::now();
+        self.catalog
+            .write(|writer| back.iter().try_for_each(|(id, digest)| checked::set(writer, *id, Some(digest), now)))
     }
 }

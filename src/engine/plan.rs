@@ -1,6 +1,7 @@
 //! Plans: what a change will do, as values that both faces show before exactly they are run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use crate::catalog::follows::Follows;
 use crate::error::Error;
 use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
 use crate::registry::Registry;
+use crate::text::count;
 
 /// What is to be added or brought up to date.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub struct AddPlan {
     pub images: Vec<PlannedImage>,
     /// What can't be planned, and why; the rest goes on.
     pub failed: Vec<FailedRequest>,
+    /// Images that were to be brought up to date and that upstream does not have any more: they stay as they are.
+    pub gone: Vec<String>,
     /// The blobs to fetch, each once.
     pub fetch: Vec<PlannedBlob>,
     /// Bytes to fetch.
@@ -168,8 +172,8 @@ pub struct PlannedBlob {
     pub(super) bytes: Option<Bytes>,
 }
 
-impl std::fmt::Debug for PlannedBlob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for PlannedBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PlannedBlob").field("digest", &self.digest).field("size", &self.size).finish_non_exhaustive()
     }
 }
@@ -199,9 +203,68 @@ pub(super) struct Expected {
 }
 
 impl AddPlan {
-    /// Whether there is anything to do.
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.images.iter().all(|image| image.change == Change::Unchanged)
+        self.changing().next().is_none()
+    }
+
+    /// The images that it does something to.
+    pub fn changing(&self) -> impl Iterator<Item = &PlannedImage> {
+        self.images.iter().filter(|image| image.change != Change::Unchanged)
+    }
+}
+
+/// How many images, and how many that only came along with them: told alike before and after, in every face.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImageCount {
+    /// Images that were asked for.
+    pub images: u64,
+    /// Signatures, SBOMs and the like.
+    pub attached: u64,
+}
+
+impl ImageCount {
+    /// Of each it is said whether it is attached.
+    pub fn of(attached: impl IntoIterator<Item = bool>) -> Self {
+        let mut count = Self::default();
+        for attached in attached {
+            *if attached { &mut count.attached } else { &mut count.images } += 1;
+        }
+        count
+    }
+
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `14 images (3 attached)`: the three are not among the fourteen.
+impl fmt::Display for ImageCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.images, self.attached) {
+            (images, 0) => f.write_str(&count(images, "image", "images")),
+            (0, attached) => f.write_str(&count(attached, "attached image", "attached images")),
+            (images, attached) => write!(f, "{} ({attached} attached)", count(images, "image", "images")),
+        }
+    }
+}
+
+impl RemovePlan {
+    /// How many images it removes.
+    pub fn count(&self) -> ImageCount {
+        ImageCount::of(self.images.iter().map(|image| image.attached))
+    }
+
+    /// What it is about: the one image, or how many they are.
+    pub fn summary(&self) -> String {
+        let mut own = self.images.iter().filter(|image| !image.attached);
+        match (own.next(), own.next(), self.count().attached) {
+            (Some(one), None, 0) => one.image.clone(),
+            (Some(one), None, attached) => format!("{} ({attached} attached)", one.image),
+            (None, ..) if self.images.len() == 1 => self.images[0].image.clone(),
+            _ => self.count().to_string(),
+        }
     }
 }
 
@@ -258,12 +321,16 @@ impl PlannedImage {
 }
 
 /// What adding did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Added {
+    /// What was done: `add`, `update` …
+    pub verb: String,
     /// `name:tag` or `name@digest` of what is in the catalog now.
     pub recorded: Vec<String>,
     /// What failed while it was applied, and why.
     pub failed: Vec<FailedRequest>,
+    /// Images that upstream does not have any more, as [`AddPlan::gone`] says it.
+    pub gone: Vec<String>,
     /// Bytes that came over the network.
     pub fetched: u64,
     /// The root now.
@@ -304,6 +371,14 @@ pub struct RemovedImage {
     pub attached: bool,
     #[serde(skip)]
     pub(super) id: i64,
+}
+
+#[cfg(test)]
+impl RemovedImage {
+    /// An image for tests of what shows plans.
+    pub(crate) fn example(image: &str, attached: bool) -> Self {
+        Self { image: image.to_owned(), digest: Digest::of(image.as_bytes()), logical: 41 << 20, attached, id: 0 }
+    }
 }
 
 /// What can be reclaimed.

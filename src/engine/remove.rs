@@ -80,10 +80,7 @@ impl Engine {
 
     /// Removes exactly these images and returns the root.
     pub async fn apply_remove(self: &Arc<Self>, plan: &RemovePlan, job: &Job) -> Result<cid::Cid> {
-        let summary = match plan.images.as_slice() {
-            [one] => one.image.clone(),
-            many => crate::text::count(many.len() as u64, "image", "images"),
-        };
+        let summary = plan.summary();
         let _lock = self.lock(&format!("remove {summary}"), job).await?;
         job.check()?;
         self.change("remove", &summary, |writer, _, touched| {

@@ -62,6 +62,48 @@ impl AddRequest {
     }
 }
 
+/// What is said of images to add, wherever it stands among them: it holds for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddOptions {
+    /// As [`AddRequest::selection`].
+    pub selection: Option<Selection>,
+    /// As [`AddRequest::all_manifests`].
+    pub all_manifests: bool,
+    /// As [`AddRequest::name`].
+    pub name: Option<PublishedAs>,
+    /// As [`AddRequest::insecure`].
+    pub insecure: Option<bool>,
+}
+
+impl AddOptions {
+    /// Says it of each of these. One name is for one repository, and with a tag for one image.
+    pub fn requests(&self, sources: Vec<Source>) -> Result<Vec<AddRequest>> {
+        if let Some(name) = self.name.as_ref().filter(|_| sources.len() > 1) {
+            let repository = |source: &Source| match source {
+                Source::Registry(reference) => Some(reference.upstream.clone()),
+                Source::Local(_) | Source::Tree(_) => None,
+            };
+            if name.tag.is_some() {
+                return Err(Error::new(Kind::Usage, "`--as NAME:TAG` names one image, and several are given")
+                    .hint("Leave the tag out to publish several tags of one repository under another name."));
+            }
+            let first = sources.first().and_then(repository);
+            if first.is_none() || sources.iter().any(|source| repository(source) != first) {
+                return Err(Error::new(Kind::Usage, "`--as` names one repository, and images of several are given")
+                    .hint("Add them one by one, each with its own `--as`."));
+            }
+        }
+        let request = |source| AddRequest {
+            source,
+            selection: self.selection.clone(),
+            all_manifests: self.all_manifests,
+            name: self.name.clone(),
+            insecure: self.insecure,
+        };
+        Ok(sources.into_iter().map(request).collect())
+    }
+}
+
 /// A name chosen with `--as`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedAs {

@@ -77,7 +77,9 @@ impl Engine {
             job.tell(Event::Resolving { done: outcomes.len() as u64, total });
         }
         job.check()?;
-        Ok(AddPlan { pulls: asked.pulls(), ..self.plan_of(outcomes)? })
+        let plan = self.plan_of(outcomes)?;
+        self.note_back(&plan)?;
+        Ok(AddPlan { pulls: asked.pulls(), ..plan })
     }
 
     /// Makes a plan of requests that were resolved.

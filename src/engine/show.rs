@@ -12,7 +12,7 @@ use super::view::{
 };
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Repository};
-use crate::catalog::{blobs, omissions, statistics};
+use crate::catalog::{blobs, checked, omissions, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Upstream};
 use crate::text::{printable, printable_within};
@@ -119,7 +119,8 @@ impl Engine {
 pub(super) fn repository_row(connection: &Connection, repository: Repository) -> Result<RepositoryRow> {
     Ok(RepositoryRow {
         images: images::count(connection, repository.id)?,
-        stale: images::stale(connection, repository.id)?,
+        stale: checked::stale(connection, repository.id)?,
+        gone: checked::gone(connection, repository.id)?,
         added: images::newest(connection, repository.id)?,
         figures: statistics::repository(connection, repository.id)?,
         published: repository.is_published(),
@@ -131,7 +132,7 @@ pub(super) fn repository_row(connection: &Connection, repository: Repository) ->
 }
 
 pub(super) fn image_row(connection: &Connection, repository: &Repository, image: &Image) -> Result<ImageRow> {
-    let added = jiff::Timestamp::from_second(image.added_at).map(|at| at.to_string()).unwrap_or_default();
+    let time = |at: i64| jiff::Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default();
     Ok(ImageRow {
         name: repository.name.to_string(),
         tag: image.tag.as_ref().map(ToString::to_string),
@@ -139,8 +140,9 @@ pub(super) fn image_row(connection: &Connection, repository: &Repository, image:
         cid: blobs::by_id(connection, image.manifest)?.link.cid.to_string(),
         platforms: image.platforms.split(',').filter(|platform| !platform.is_empty()).map(str::to_owned).collect(),
         logical: image.logical,
-        added,
+        added: time(image.added_at),
         stale: image.upstream_digest.filter(|upstream| *upstream != image.digest),
+        gone: image.gone_at.map(time),
     })
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::job::Job;
-use super::plan::{Change, Expected, PlannedImage, PlannedManifest, WantedBlob};
+use super::plan::{Change, Expected, ImageCount, PlannedImage, PlannedManifest, WantedBlob};
 use super::record::{Parts, Ready, drop_if_empty, forget, prune};
 use super::touched::{Touched, TouchedRepository};
 use crate::catalog::follows::Follows;
@@ -107,6 +107,22 @@ struct Undoing {
     now: Option<Digest>,
     /// What was there before; nothing if it came.
     before: Option<Box<Former>>,
+}
+
+impl UndoPlan {
+    /// What it does, in words.
+    pub fn consequence(&self) -> String {
+        let (returns, goes) = (count(&self.returns), count(&self.goes));
+        match (returns.is_none(), goes.is_none()) {
+            (_, true) => format!("{returns} as before"),
+            (true, false) => format!("{goes} out of the catalog"),
+            (false, false) => format!("{returns} as before, {goes} out of the catalog"),
+        }
+    }
+}
+
+fn count<'i>(images: impl IntoIterator<Item = &'i UndoneImage>) -> ImageCount {
+    ImageCount::of(images.into_iter().map(|image| image.attached))
 }
 
 impl Step {
@@ -281,13 +297,9 @@ impl Engine {
             )
             .hint("Only adding, updating and removing images can, the last 1 000 times."));
         }
-        let summary = match of {
-            [one] => one.summary.clone(),
-            _ => crate::text::count(before.len() as u64, "image", "images"),
-        };
         let mut plan = UndoPlan {
             verb: first.verb.clone(),
-            summary,
+            summary: first.summary.clone(),
             at: first.at,
             returns: Vec::new(),
             goes: Vec::new(),
@@ -315,6 +327,9 @@ impl Engine {
                 }
             }
             plan.changes.push(Undoing { repository, tag, now, before: former });
+        }
+        if of.len() > 1 {
+            plan.summary = count(plan.returns.iter().chain(&plan.goes)).to_string();
         }
         Ok(plan)
     }

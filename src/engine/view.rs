@@ -24,6 +24,9 @@ pub struct RepositoryRow {
     /// How many of them upstream had otherwise when it was asked last.
     #[serde(skip)]
     pub stale: u64,
+    /// How many of them upstream did not have any more.
+    #[serde(skip)]
+    pub gone: u64,
     /// When an image of it was added last, in seconds since 1970.
     #[serde(skip)]
     pub added: Option<i64>,
@@ -52,6 +55,9 @@ pub struct ImageRow {
     /// What upstream had when it was asked last, if that was something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale: Option<Digest>,
+    /// Since when upstream does not have it any more (RFC 3339), as far as it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<String>,
 }
 
 impl ImageRow {

@@ -9,22 +9,15 @@ use super::dialog::menu::{Item, Menu};
 use super::dialog::palette::Palette;
 use super::dialog::prompt::{Prompt, Purpose};
 use super::effect::Effect;
-use super::problem::Problem;
 use super::serving::Serving;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{finding, publishing, serving, watching};
-use crate::engine::publish::plan::PublishRequest;
-use crate::engine::request::{AddRequest, Pick, Source};
-use crate::error::{Error, Kind};
-use crate::text::nearest;
+use super::{finding, publishing, serving, typed, watching};
+use crate::engine::request::Pick;
 
 /// A small image that everyone may pull.
 const EXAMPLE: &str = "docker.io/library/hello-world:latest";
-
-/// Where roots are found.
-const OF_ROOTS: &str = "The history in the view Publish shows them.";
 
 /// Carries a command out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
@@ -58,7 +51,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
             Vec::new()
         }
         Command::Add => adding::open(app, ""),
-        Command::Example if app.is_empty() => match requests(EXAMPLE) {
+        Command::Example if app.is_empty() => match typed::requests(EXAMPLE) {
             Ok(request) => app.plan(request),
             Err(problem) => {
                 app.complain(problem);
@@ -138,7 +131,7 @@ fn step(app: &mut App, forward: bool) -> Vec<Effect> {
     Vec::new()
 }
 
-fn ask(app: &mut App, plan: Plan) -> Vec<Effect> {
+pub(super) fn ask(app: &mut App, plan: Plan) -> Vec<Effect> {
     app.dialogs.push(Dialog::Confirm(Box::new(Confirm::new(Box::new(plan), None))));
     Vec::new()
 }
@@ -166,13 +159,18 @@ pub(super) fn set_text(app: &mut App, purpose: Purpose, text: &str) {
     }
 }
 
-fn picks(app: &App) -> Vec<Pick> {
+/// The images that are marked, or the one under the cursor.
+pub(super) fn picks(app: &App) -> Vec<Pick> {
     app.images.chosen().iter().filter_map(|name| name.parse().ok()).collect()
 }
 
 fn with_picks(app: &mut App, request: impl FnOnce(Vec<Pick>) -> Request) -> Vec<Effect> {
     let picks = picks(app);
-    if picks.is_empty() || app.tab != Tab::Images { Vec::new() } else { app.plan(request(picks)) }
+    if picks.is_empty() {
+        app.hint("There is no image under the cursor");
+        return Vec::new();
+    }
+    app.plan(request(picks))
 }
 
 fn allow(app: &mut App) -> Vec<Effect> {
@@ -280,128 +278,4 @@ fn next_theme(app: &mut App) -> Vec<Effect> {
     }
     app.say(format!("Theme: {name}"));
     Vec::new()
-}
-
-/// The images that a text names, separated by white space. An image may be followed by what `add` takes: `--as NAME[:TAG]`,
-/// `--platform LIST`, `--all-manifests`, `--insecure`, `--no-insecure`. What is said before the first image is said of all.
-pub(super) fn requests(text: &str) -> Result<Request, Problem> {
-    let mut requests: Vec<AddRequest> = Vec::new();
-    let mut of_all = AddRequest::new(Source::Tree(String::new()));
-    let mut words = text.split_whitespace();
-    while let Some(word) = words.next() {
-        if !word.starts_with("--") {
-            let source = word.parse().map_err(|error: Error| Problem::from(&error))?;
-            requests.push(AddRequest { source, ..of_all.clone() });
-            continue;
-        }
-        let (flag, given) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
-        let wrong = |why: &str| {
-            let flag = crate::text::printable_within(flag, 40);
-            let error = Error::new(Kind::Usage, format!("`{flag}` {why}"));
-            Problem::from(error.hint(
-                "Behind an image, or before the first one for all: --platform LIST, --as NAME, --all-manifests, --insecure.",
-            ))
-        };
-        let request = requests.last_mut().unwrap_or(&mut of_all);
-        match flag {
-            "--all-manifests" => request.all_manifests = true,
-            "--insecure" => request.insecure = Some(true),
-            "--no-insecure" => request.insecure = Some(false),
-            "--as" | "--platform" => {
-                let value = given.or_else(|| words.next()).ok_or_else(|| wrong("needs a value"))?;
-                if flag == "--as" {
-                    request.name = Some(value.parse().map_err(|error: Error| Problem::from(&error))?);
-                } else {
-                    request.selection = Some(value.parse().map_err(|error: Error| Problem::from(&error))?);
-                }
-            }
-            _ => return Err(wrong("is nothing that can be said of an image here")),
-        }
-    }
-    if of_all.name.is_some() && requests.len() > 1 {
-        let error = Error::new(Kind::Usage, "`--as` names one image");
-        return Err(error.hint("Say it behind the image that it is for.").into());
-    }
-    Ok(Request::Add(requests))
-}
-
-/// Verbs of the command line that the interface has a way of its own for.
-const HERE: [&str; 11] =
-    ["add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "rollback", "allow", "verify"];
-
-/// Whether this begins with a verb that is one here, or one of the command line.
-pub(super) fn is_verb(app: &App, text: &str) -> bool {
-    let verb = text.split(' ').next().unwrap_or(text);
-    HERE.contains(&verb) || app.verbs.iter().any(|known| known == verb) || matches!(verb, "check" | "quit" | "q")
-}
-
-/// A verb of the command line that was typed into the palette.
-pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
-    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let picks = || rest.split_whitespace().map(str::parse).collect::<Result<Vec<Pick>, Error>>();
-    let known =
-        |flag: &str| matches!((verb, flag), ("publish", "--force") | ("allow", "--revoke") | ("verify", "--repair"));
-    let flagged = rest.split_whitespace().any(|word| word.starts_with('-') && !known(word));
-    let request = match verb {
-        "add" => requests(rest),
-        "serve" if rest.is_empty() => return serving::turn(app),
-        "list" if rest.is_empty() => return act(app, Command::Images),
-        "history" if rest.is_empty() => return act(app, Command::Publish),
-        // What the interface has no way of its own for, this program does on the terminal, in its own words.
-        verb if (flagged || !HERE.contains(&verb)) && app.verbs.iter().any(|known| known == verb) => {
-            return vec![Effect::Verb(text.split_whitespace().map(str::to_owned).collect())];
-        }
-        "remove" => picks().map(Request::Remove).map_err(Problem::from),
-        "update" => picks().map(Request::Update).map_err(Problem::from),
-        "undo" => Ok(Request::Undo),
-        "redo" => Ok(Request::Redo),
-        "gc" => Ok(Request::Gc),
-        "publish" => Ok(Request::Publish(PublishRequest {
-            targets: rest.split_whitespace().filter(|word| *word != "--force").map(str::to_owned).collect(),
-            force: rest.split_whitespace().any(|word| word == "--force"),
-            ..PublishRequest::default()
-        })),
-        "outdated" | "check" => match picks() {
-            Ok(picks) => return app.start(Box::new(Plan::Check(picks)), None),
-            Err(error) => Err(error.into()),
-        },
-        "rollback" => match rest.split_whitespace().next().map(str::parse) {
-            Some(Ok(root)) => Ok(Request::Publish(PublishRequest {
-                root: Some(root),
-                targets: rest.split_whitespace().skip(1).map(str::to_owned).collect(),
-                ..PublishRequest::default()
-            })),
-            Some(Err(_)) => Err(Error::new(Kind::Usage, "that is no CID of a root").hint(OF_ROOTS).into()),
-            None => Err(Error::new(Kind::Usage, "`rollback` needs the CID of a root").hint(OF_ROOTS).into()),
-        },
-        "allow" => {
-            let allowed = !rest.split_whitespace().any(|word| word == "--revoke");
-            let names = rest.split_whitespace().filter(|word| *word != "--revoke");
-            match names.map(str::parse).collect::<Result<Vec<Pick>, Error>>() {
-                Ok(repositories) if repositories.is_empty() => {
-                    Err(Error::new(Kind::Usage, "`allow` needs the name of a repository").into())
-                }
-                Ok(repositories) => return ask(app, Plan::Allow { repositories, allowed }),
-                Err(error) => Err(error.into()),
-            }
-        }
-        "verify" => return ask(app, Plan::Verify { repair: rest.contains("--repair") }),
-        "quit" | "q" => return act(app, Command::Quit),
-        _ => {
-            let error = Error::new(Kind::Usage, format!("there is no command `{verb}` here"));
-            Err(match nearest(verb, HERE.into_iter().chain(app.verbs.iter().map(String::as_str))) {
-                Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => error.hint("Every verb of the command line can be typed here, with what it is about.").into(),
-            })
-        }
-    };
-    match request {
-        Ok(Request::Add(_)) if verb == "add" => adding::open(app, rest.trim()),
-        Ok(Request::Remove(picks)) if picks.is_empty() => Vec::new(),
-        Ok(request) => app.plan(request),
-        Err(problem) => {
-            app.complain(problem);
-            Vec::new()
-        }
-    }
 }

@@ -1,7 +1,5 @@
 //! What adding asks of the outside world, and what it makes of the answers.
 
-use std::collections::BTreeSet;
-
 use super::app::App;
 use super::dialog::Dialog;
 use super::dialog::add::{Add, Choice, Known};
@@ -9,10 +7,10 @@ use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
 use super::work::{Plan, Request};
-use super::{act, view};
+use super::{typed, view};
 use crate::engine::request::Source;
 use crate::error::Error;
-use crate::image::{Platform, Selection};
+use crate::image::Selection;
 
 /// Opens the dialog; this text is there already.
 pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
@@ -20,7 +18,7 @@ pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
         return Vec::new();
     }
     app.dialogs.push(Dialog::Add(Box::new(Add::new(text))));
-    if text.is_empty() { Vec::new() } else { typed(app) }
+    if text.is_empty() { Vec::new() } else { look_up_later(app) }
 }
 
 fn dialog(app: &mut App) -> Option<&mut Add> {
@@ -35,11 +33,11 @@ pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
     if let Some(add) = dialog(app) {
         add.field.insert(text);
     }
-    typed(app)
+    look_up_later(app)
 }
 
 /// The text is another one: the catalog is asked now, registries when typing has rested.
-pub(super) fn typed(app: &mut App) -> Vec<Effect> {
+pub(super) fn look_up_later(app: &mut App) -> Vec<Effect> {
     let ticket = app.ticket();
     let Some(add) = dialog(app) else { return Vec::new() };
     let forgotten = forget(add);
@@ -94,22 +92,13 @@ pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEv
 
 /// What is typed, with what is chosen beside it.
 fn requests(add: &Add) -> Result<Request, Problem> {
-    let mut request = act::requests(add.field.value())?;
+    let mut request = typed::requests(add.field.value())?;
     let Request::Add(requests) = &mut request else { return Ok(request) };
-    let chosen = add.platforms.iter().filter(|(_, chosen)| *chosen);
-    let chosen: Vec<Platform> = chosen
-        .map(|(platform, _)| platform.parse())
-        .collect::<Result<_, _>>()
-        .map_err(|error: Error| Problem::from(error))?;
     for request in requests {
-        if add.chose {
-            // Of several images not every one has every platform.
-            let offer = add.offers.get(&request.source.to_string());
-            let has = |platform: &&Platform| offer.is_none_or(|offer| offer.contains(&platform.to_string()));
-            let of_it: BTreeSet<Platform> = chosen.iter().filter(has).cloned().collect();
-            if !of_it.is_empty() {
-                request.selection = Some(Selection::Only(of_it));
-            }
+        let chosen = add.platforms.chosen(&request.source.to_string());
+        if !chosen.is_empty() {
+            let parsed = chosen.into_iter().map(str::parse).collect::<Result<_, Error>>();
+            request.selection = Some(Selection::Only(parsed.map_err(Problem::from)?));
         }
         if matches!(request.source, Source::Registry(_)) {
             request.insecure = add.insecure.or(request.insecure);

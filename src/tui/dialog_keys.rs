@@ -8,7 +8,7 @@ use super::dialog::prompt::Purpose;
 use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
 use super::effect::Effect;
 use super::remembered::Memorable;
-use super::{act, adding};
+use super::{act, adding, typed};
 
 /// A key goes to the topmost dialog, which was taken off.
 pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
@@ -56,8 +56,8 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             }
             palette::Choice::Typed(text) => {
                 // What was no command may be anything, and is not kept.
-                let kept = act::is_verb(app, &text).then(|| app.keep(Memorable::Typed(text.clone())));
-                kept.into_iter().chain(act::typed(app, &text)).collect()
+                let kept = typed::is_verb(app, &text).then(|| app.keep(Memorable::Typed(text.clone())));
+                kept.into_iter().chain(typed::typed(app, &text)).collect()
             }
             palette::Choice::Stay => {
                 app.dialogs.push(Dialog::Palette(palette));

@@ -48,6 +48,7 @@ mod run;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod unfinished;
 mod update;
 mod watching;

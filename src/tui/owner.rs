@@ -1,6 +1,6 @@
 //! The terminal's owner: what the loop does on a real terminal.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -63,9 +63,7 @@ impl Face for Owner {
     fn page(&mut self, text: &str) -> io::Result<()> {
         let pager = self.pager.clone();
         self.screen.lend(|| {
-            // Words of it are arguments: `less -R`.
-            let words = pager.to_string_lossy().into_owned();
-            let mut words = words.split_whitespace();
+            let mut words = pager_words(&pager)?.into_iter();
             let Some(program) = words.next() else { return Ok(()) };
             let mut child = Command::new(program).args(words).stdin(Stdio::piped()).spawn()?;
             if let Some(mut input) = child.stdin.take() {
@@ -80,8 +78,7 @@ impl Face for Owner {
     fn page_file(&mut self, file: &Path) -> io::Result<()> {
         let pager = self.pager.clone();
         self.screen.lend(|| {
-            let words = pager.to_string_lossy().into_owned();
-            let mut words = words.split_whitespace();
+            let mut words = pager_words(&pager)?.into_iter();
             let Some(program) = words.next() else { return Ok(()) };
             Command::new(program).args(words).arg(file).status().map(drop)
         })?
@@ -91,7 +88,7 @@ impl Face for Owner {
         let (program, given) = self.program.split_first().ok_or(io::ErrorKind::NotFound)?;
         self.screen.lend(|| {
             let mut output = io::stdout();
-            writeln!(output, "$ roadstead {}", crate::text::printable(&words.join(" ")))?;
+            writeln!(output, "$ roadstead {}", crate::text::printable(&shell_words::join(words)))?;
             let status = Command::new(program).args(given).args(words).status()?;
             let verb = words.first().map(|verb| crate::text::printable(verb)).unwrap_or_default();
             let how = if status.success() { "is done".to_owned() } else { format!("ended with {status}") };
@@ -111,4 +108,9 @@ impl Face for Owner {
             .spawn()
             .map(drop)
     }
+}
+
+/// Words of it are arguments, as in a shell: `less -R`.
+fn pager_words(pager: &OsStr) -> io::Result<Vec<String>> {
+    shell_words::split(&pager.to_string_lossy()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }

@@ -381,8 +381,14 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
-        Plan::Remove(plan) => Outcome::Root(engine.apply_remove(&plan, job).await?.to_string()),
-        Plan::Undo(plan) | Plan::Redo(plan) => Outcome::Root(engine.apply_undo(&plan, job).await?.to_string()),
+        Plan::Remove(plan) => {
+            engine.apply_remove(&plan, job).await?;
+            Outcome::Removed(plan.count())
+        }
+        Plan::Undo(plan) | Plan::Redo(plan) => {
+            engine.apply_undo(&plan, job).await?;
+            Outcome::Undone(plan.consequence())
+        }
         Plan::Gc(plan) => {
             engine.apply_gc(&plan, job).await?;
             Outcome::Freed(plan.blob_bytes + plan.partial_bytes + plan.node_bytes)

@@ -16,7 +16,6 @@ use super::question::Answer;
 use super::state::images::Level;
 use super::state::job::Standing;
 use super::state::log;
-use super::state::standings::GONE;
 use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
@@ -278,6 +277,7 @@ impl App {
                         self.images.failed(&failed.request, Some(failed.error.to_string()));
                     }
                     update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
+                    update.gone.iter().for_each(|image| self.images.failed(image, None));
                 }
                 let pulls = describe::pulls(&plan, &self.jobs.quotas);
                 let by_itself = because.is_some();
@@ -399,9 +399,8 @@ impl App {
                     }
                 }
                 if let Outcome::Checked(checked) = &outcome {
-                    for row in checked {
-                        let gone = matches!(row.standing, Currency::Gone).then(|| GONE.to_owned());
-                        self.images.failed(&row.image, gone);
+                    for row in checked.iter().filter(|row| !matches!(row.standing, Currency::Unknown { .. })) {
+                        self.images.failed(&row.image, None);
                     }
                 }
                 // What is damaged can be fetched again.
@@ -427,7 +426,17 @@ impl App {
                 for line in &failed {
                     self.note(log::Level::Error, Some(id), line.clone());
                 }
+                let notices = describe::notices(&outcome);
+                for line in &notices {
+                    self.note(log::Level::Warning, Some(id), line.clone());
+                }
+                self.jobs.note(id, notices);
                 match failed.as_slice() {
+                    [] if matches!(outcome, Outcome::Removed(_)) => {
+                        let undo = super::view::key(self, Command::Undo);
+                        self.say(format!("{words}; {undo} undoes"));
+                        Standing::Done(words)
+                    }
                     [] => {
                         self.tell(id, &title, &words, matches!(outcome, Outcome::Published(_)));
                         Standing::Done(words)

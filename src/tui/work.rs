@@ -6,7 +6,7 @@ use cid::Cid;
 
 use super::dialog::form::Draft;
 use crate::engine::history::ForgetPlan;
-use crate::engine::plan::{AddPlan, Added, GcPlan, RemovePlan};
+use crate::engine::plan::{AddPlan, Added, GcPlan, ImageCount, RemovePlan};
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::request::{AddRequest, Pick};
 use crate::engine::target::{RemoveTargetPlan, Trial};
@@ -85,8 +85,10 @@ pub enum Plan {
 pub enum Outcome {
     /// Images were added or brought up to date.
     Added(Added),
-    /// The catalog has another root.
-    Root(String),
+    /// Images were taken out.
+    Removed(ImageCount),
+    /// A change was taken back, or done again: what that did, in words.
+    Undone(String),
     /// Disk space was reclaimed: bytes.
     Freed(u64),
     /// All that is stored was checked.
@@ -123,21 +125,13 @@ pub struct Sample {
 impl Request {
     /// What it is called while it is planned.
     pub fn title(&self) -> String {
-        let images = |number: usize| crate::text::count(number as u64, "image", "images");
         match self {
             Self::Add(requests) => match requests.as_slice() {
                 [one] => format!("add {}", one.source),
-                many => format!("add {}", images(many.len())),
+                many => format!("add {}", crate::text::count(many.len() as u64, "image", "images")),
             },
-            Self::Update(picks) => match picks.as_slice() {
-                [] => "update all images".to_owned(),
-                [one] => format!("update {one}"),
-                many => format!("update {}", images(many.len())),
-            },
-            Self::Remove(picks) => match picks.as_slice() {
-                [one] => format!("remove {one}"),
-                many => format!("remove {}", images(many.len())),
-            },
+            Self::Update(picks) => format!("update {}", picked(picks)),
+            Self::Remove(picks) => format!("remove {}", picked(picks)),
             Self::Undo => "undo".to_owned(),
             Self::Redo => "redo".to_owned(),
             Self::Gc => "gc".to_owned(),
@@ -167,6 +161,18 @@ impl Request {
     }
 }
 
+/// What picks are about: a name alone is a repository with all its images.
+fn picked(picks: &[Pick]) -> String {
+    match picks {
+        [] => "all images".to_owned(),
+        [one] => one.to_string(),
+        many if many.iter().all(|pick| pick.tag.is_some() || pick.digest.is_some()) => {
+            crate::text::count(many.len() as u64, "image", "images")
+        }
+        many => crate::text::count(many.len() as u64, "repository", "repositories"),
+    }
+}
+
 impl Plan {
     /// What its job is called.
     pub fn title(&self) -> String {
@@ -174,16 +180,17 @@ impl Plan {
         match self {
             Self::Add(plan) | Self::Update(plan) => {
                 let verb = if matches!(self, Self::Add(_)) { "add" } else { "update" };
-                match (plan.images.as_slice(), plan.failed.len()) {
+                // What stays as it is is not what the job is about.
+                let changing: Vec<_> = plan.changing().collect();
+                match (changing.as_slice(), plan.failed.len()) {
                     ([one], 0) => format!("{verb} {}", one.shown()),
-                    (images, 0) => format!("{verb} {}", many(images.len())),
-                    (images, failed) => format!("{verb} {} of {}", images.len(), many(images.len() + failed)),
+                    (changing, 0) => format!("{verb} {}", many(changing.len())),
+                    (changing, failed) => {
+                        format!("{verb} {} of {}", changing.len(), many(plan.images.len() + failed))
+                    }
                 }
             }
-            Self::Remove(plan) => match plan.images.as_slice() {
-                [one] => format!("remove {}", one.image),
-                images => format!("remove {}", many(images.len())),
-            },
+            Self::Remove(plan) => format!("remove {}", plan.summary()),
             Self::Undo(plan) => format!("undo {} {}", plan.verb, plan.summary),
             Self::Redo(plan) => format!("redo {} {}", plan.verb, plan.summary),
             Self::Gc(_) => "gc".to_owned(),
@@ -201,15 +208,7 @@ impl Plan {
             Self::TestTarget(name) => format!("test the target {name}"),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),
-            Self::Check(picks) => match picks.as_slice() {
-                [] => "check all images".to_owned(),
-                [one] => format!("check {one}"),
-                picks if picks.iter().all(|pick| pick.tag.is_some() || pick.digest.is_some()) => {
-                    format!("check {}", many(picks.len()))
-                }
-                // A name alone is a repository with all its images.
-                picks => format!("check {}", crate::text::count(picks.len() as u64, "repository", "repositories")),
-            },
+            Self::Check(picks) => format!("check {}", picked(picks)),
             Self::Allow { repositories, allowed } => {
                 let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
                 format!("{} {}", if *allowed { "allow" } else { "revoke" }, names.join(" "))

@@ -53,10 +53,8 @@ impl Engine {
             }
             Purpose::Import { .. } => ("import", self.lock(&format!("import from {}", plan.place), job).await?),
         };
-        let mut returned = Returned {
-            added: Added { recorded: Vec::new(), failed: Vec::new(), fetched: 0, root: None },
-            left: Left::default(),
-        };
+        let mut returned =
+            Returned { added: Added { verb: verb.to_owned(), ..Added::default() }, left: Left::default() };
         let all = changing(plan);
         let total = all.len() as u64;
         for (number, batch) in all.chunks(BATCH).enumerate() {

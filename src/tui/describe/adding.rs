@@ -25,6 +25,8 @@ pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described 
             }
         }
     }
+    let gone = plan.gone.iter().map(|image| row(Role::Warning, format!("{image} is gone upstream; it stays here")));
+    rows.extend(gone);
     rows.extend(changing.iter().flat_map(|image| image_rows(image, given > 1)));
     if verb == "add" {
         rows.extend(same.iter().take(NAMED).flat_map(|image| {
@@ -35,8 +37,9 @@ pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described 
         (1.., ..) => String::new(),
         (_, 1, "add") => "It is here as upstream has it: there is nothing to do.".to_owned(),
         (_, _, "add") => "All of them are here as upstream has them: there is nothing to do.".to_owned(),
-        (_, 1, _) => "1 image is as upstream has it.".to_owned(),
-        (_, same, _) => format!("{} as upstream has them.", count(same as u64, "image is", "images are")),
+        (_, same, _) => {
+            format!("{} up to date{}", count(same as u64, "image", "images"), super::gone(plan.gone.len()))
+        }
     });
     let title = match (changing.len(), plan.failed.len(), same.len()) {
         (0, 1, 0) => format!("It can't be {}", done(verb)),

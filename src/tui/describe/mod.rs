@@ -1,7 +1,7 @@
 //! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
 
 use super::work::{Outcome, Plan};
-use crate::engine::plan::{Added, FailedRequest, GcPlan, RemovePlan, RemovedImage};
+use crate::engine::plan::{Added, FailedRequest, GcPlan, ImageCount, RemovePlan, RemovedImage};
 use crate::engine::undo::UndoPlan;
 use crate::engine::view::Standing;
 use crate::text::{bytes, count};
@@ -122,7 +122,7 @@ fn remove(plan: &RemovePlan) -> Described {
         Role::Text,
         match plan.frees {
             0 => "No disk space becomes free.".to_owned(),
-            frees => format!("`gc` can free {} then.", bytes(frees)),
+            frees => format!("Frees {} once `gc` runs.", bytes(frees)),
         },
     )];
     if plan.shared > 0 {
@@ -156,12 +156,12 @@ fn remove(plan: &RemovePlan) -> Described {
     }
     let many = plan.images.len() > LISTED;
     let others = plan.repositories.iter().filter(|name| !groups.iter().any(|(known, _)| known == *name));
-    let others: Vec<Row> = others.map(|name| row(Role::Text, format!("and with it the repository {name}"))).collect();
+    let others: Vec<Row> = others.map(|name| row(Role::Text, format!("the repository {name} goes, too"))).collect();
     for (name, images) in groups {
-        let whole = if plan.repositories.contains(&name) { ", and with it the repository" } else { "" };
+        let whole = if plan.repositories.contains(&name) { " (the repository goes, too)" } else { "" };
         if many && images.len() > 1 {
             let logical = images.iter().map(|image| image.logical).sum();
-            let number = number_of(&images);
+            let number = ImageCount::of(images.iter().map(|image| image.attached));
             rows.push(row(Role::Name, format!("{name}  {number}, {}{whole}", bytes(logical))));
             continue;
         }
@@ -173,19 +173,7 @@ fn remove(plan: &RemovePlan) -> Described {
         }
     }
     rows.extend(others);
-    let all: Vec<&RemovedImage> = plan.images.iter().collect();
-    Described { title: format!("Remove {}?", number_of(&all)), rows, verb: "remove", destroys: true, nothing: None }
-}
-
-/// So many images, and what came along with them.
-fn number_of(images: &[&RemovedImage]) -> String {
-    let attached = images.iter().filter(|image| image.attached).count() as u64;
-    let own = count(images.len() as u64 - attached, "image", "images");
-    match attached {
-        0 => own,
-        attached if attached == images.len() as u64 => format!("{attached} attached"),
-        attached => format!("{own} and {attached} attached"),
-    }
+    Described { title: format!("Remove {}?", plan.count()), rows, verb: "remove", destroys: true, nothing: None }
 }
 
 fn undo(plan: &UndoPlan, verb: &'static str, comes: &str) -> Described {
@@ -249,15 +237,34 @@ pub fn failure(title: &str, outcome: &Outcome, words: &str, failed: &[String]) -
     format!("{words}, but {}", failed.join("; "))
 }
 
+fn gone(images: usize) -> String {
+    if images == 0 { String::new() } else { format!(", {images} gone upstream") }
+}
+
+/// What is worth knowing of an outcome besides that, a line each: images that upstream does not have any more stay here.
+pub fn notices(outcome: &Outcome) -> Vec<String> {
+    let gone: Vec<&str> = match outcome {
+        Outcome::Added(added) => added.gone.iter().map(String::as_str).collect(),
+        Outcome::Checked(checked) => {
+            let gone = checked.iter().filter(|row| matches!(row.standing, Standing::Gone));
+            gone.map(|row| row.image.as_str()).collect()
+        }
+        _ => Vec::new(),
+    };
+    gone.into_iter().map(|image| format!("{image} is gone upstream; it stays here")).collect()
+}
+
 /// An outcome in a line, and whether something of it failed.
 pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
     match outcome {
         Outcome::Added(added) => {
             let failed: Vec<String> = added.failed.iter().map(FailedRequest::words).collect();
             let recorded = count(added.recorded.len() as u64, "image", "images");
-            (format!("{recorded} recorded, {} fetched", bytes(added.fetched)), failed)
+            let done = if added.verb == "update" { "updated" } else { "added" };
+            (format!("{recorded} {done}, {} fetched{}", bytes(added.fetched), gone(added.gone.len())), failed)
         }
-        Outcome::Root(root) => (format!("the root is {root}"), Vec::new()),
+        Outcome::Removed(count) => (format!("Removed {count}"), Vec::new()),
+        Outcome::Undone(consequence) => (consequence.clone(), Vec::new()),
         Outcome::Freed(freed) => (format!("{} reclaimed", bytes(*freed)), Vec::new()),
         Outcome::Verified(verified) => {
             // What was damaged and is whole again is no failure.
@@ -277,11 +284,11 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
                 of(|standing| matches!(standing, Standing::Outdated { .. })),
             );
             let failed = checked.iter().filter_map(|row| match &row.standing {
-                Standing::Gone => Some(format!("{} is gone upstream", row.image)),
                 Standing::Unknown { reason, .. } => Some(format!("{}: {reason}", row.image)),
-                Standing::Current | Standing::Outdated { .. } => None,
+                Standing::Current | Standing::Outdated { .. } | Standing::Gone => None,
             });
-            (format!("{} up to date, {stale} stale", count(current, "image", "images")), failed.collect())
+            let gone = gone(checked.iter().filter(|row| matches!(row.standing, Standing::Gone)).count());
+            (format!("{} up to date, {stale} stale{gone}", count(current, "image", "images")), failed.collect())
         }
         Outcome::Published(outcome) => published(outcome),
         Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),

@@ -5,7 +5,7 @@ use super::super::work;
 use super::{Described, Role, Row, row};
 use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifference};
 use crate::engine::history::ForgetPlan;
-use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan};
+use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan, TagChange};
 use crate::engine::target::{ALLOWED, Check, Outcome, Part, RemoveTargetPlan, Trial};
 use crate::error::Error;
 use crate::text::{bytes, count};
@@ -110,15 +110,12 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
 
 fn changes(target: &PlannedTarget, rows: &mut Vec<Row>) {
     for change in target.changes.iter().take(REPOSITORIES) {
-        let (role, sign) = sign(change.kind);
-        let tags: Vec<&str> = change.tags.iter().take(IN_A_LINE).map(|tag| tag.tag.as_str()).collect();
-        let more = change.tags.len() - tags.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        rows.push(row(role, format!("  {sign} {} {}{more}", change.repository, tags.join(" "))));
+        let (role, line) = changed(&change.repository, change.kind, change.tags.iter());
+        rows.push(row(role, format!("  {line}")));
     }
     let more = target.changes.len().saturating_sub(REPOSITORIES);
     if more > 0 {
-        rows.push(row(Role::Dim, format!("  and {} more", count(more as u64, "repository", "repositories"))));
+        rows.push(row(Role::Dim, format!("  and {}", count(more as u64, "more repository", "more repositories"))));
     }
 }
 
@@ -183,7 +180,7 @@ pub(super) fn forget(plan: &ForgetPlan) -> Described {
         Role::Text,
         match plan.frees {
             0 => "Nothing becomes free: all of it is needed otherwise.".to_owned(),
-            frees => format!("`gc` can free {} then, and there is no way back from here.", bytes(frees)),
+            frees => format!("Frees {} once `gc` runs, and there is no way back from here.", bytes(frees)),
         },
     ));
     let title = match plan.roots.len() as u64 {
@@ -253,8 +250,8 @@ pub fn difference(difference: &Difference) -> Vec<Row> {
             rows.push(tag_row(tag));
         }
         if repository.tags.len() > TAGS {
-            let more = count((repository.tags.len() - TAGS) as u64, "tag", "tags");
-            rows.push(row(Role::Dim, format!("    and {more} more")));
+            let more = count((repository.tags.len() - TAGS) as u64, "more tag", "more tags");
+            rows.push(row(Role::Dim, format!("    and {more}")));
         }
     }
     rows
@@ -278,11 +275,32 @@ fn tag_row(tag: &TagDifference) -> Row {
 
 /// A repository that differs, in a line.
 pub fn repository(repository: &RepositoryDifference) -> Row {
-    let (role, sign) = sign(repository.kind);
-    let tags: Vec<&str> = repository.tags.iter().take(IN_A_LINE).map(|tag| tag.change.tag.as_str()).collect();
-    let more = repository.tags.len() - tags.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    row(role, format!("{sign} {} {}{more}", repository.repository, tags.join(" ")))
+    changed(&repository.repository, repository.kind, repository.tags.iter().map(|tag| &tag.change))
+}
+
+/// A repository that changes, in a line. Of one that stays each tag has a sign of its own, and what goes comes first: it is
+/// never among those that are only counted.
+fn changed<'t>(repository: &str, kind: ChangeKind, tags: impl Iterator<Item = &'t TagChange>) -> Row {
+    let mut tags: Vec<&TagChange> = tags.collect();
+    let (mut role, own) = sign(kind);
+    let mut words = vec![own.to_owned(), repository.to_owned()];
+    if kind == ChangeKind::Changed {
+        tags.sort_by_key(|tag| match tag.kind {
+            ChangeKind::Removed => 0,
+            ChangeKind::Changed => 1,
+            ChangeKind::Added => 2,
+        });
+        if tags.iter().any(|tag| tag.kind == ChangeKind::Removed) {
+            role = Role::Danger;
+        }
+    }
+    words.extend(tags.iter().take(IN_A_LINE).map(|tag| match kind {
+        ChangeKind::Changed => format!("{}{}", sign(tag.kind).1, tag.tag),
+        ChangeKind::Added | ChangeKind::Removed => tag.tag.clone(),
+    }));
+    let more = tags.len().saturating_sub(IN_A_LINE);
+    words.extend((more > 0).then(|| format!("and {more} more")));
+    row(role, words.join(" "))
 }
 
 fn tags_of(difference: &Difference) -> u64 {

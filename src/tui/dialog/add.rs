@@ -3,8 +3,6 @@
 //!
 //! Nothing is asked of a registry while keys come: what is typed is looked up when typing has rested.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::describe::{self, Described};
@@ -12,7 +10,8 @@ use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use super::super::work::{Plan, Request};
 use super::completions::{Completions, repository_of};
-use crate::engine::plan::AddPlan;
+use super::platforms::{Platforms, Tick};
+use crate::engine::plan::{AddPlan, PlannedImage};
 
 /// What is known of what is typed.
 #[derive(Debug)]
@@ -49,12 +48,8 @@ pub struct Add {
     names: Vec<String>,
     /// The tags of a repository, which is asked by plain HTTP or not.
     tags: Option<((String, Option<bool>), Tags)>,
-    /// The platforms that the images have, and which are chosen; none unless there is a choice.
-    pub platforms: Vec<(String, bool)>,
-    /// The user chose platforms; else the usual ones are.
-    pub chose: bool,
-    /// The platforms that each image has, by what was asked for.
-    pub offers: BTreeMap<String, BTreeSet<String>>,
+    /// The platforms that the images have, and which are chosen.
+    pub platforms: Platforms,
     /// The user chose that registries are asked by plain HTTP, or that they are not.
     pub insecure: Option<bool>,
     /// Manifests of the other platforms are wanted, too.
@@ -97,14 +92,17 @@ pub enum Choice {
     Stay,
 }
 
-/// The options and their values in a text are no images: what is left.
-fn images(text: &str) -> impl Iterator<Item = &str> {
+/// The options and their values in a text are no images: how many are left. While a quotation mark is open, spaces count.
+fn images(text: &str) -> usize {
+    let words = shell_words::split(text);
+    let words = words.unwrap_or_else(|_| text.split_whitespace().map(str::to_owned).collect());
     let mut is_value = false;
-    text.split_whitespace().filter(move |word| {
+    let is_image = |word: &&String| {
         let is_image = !word.starts_with("--") && !is_value;
-        is_value = matches!(*word, "--as" | "--platform");
+        is_value = matches!(word.as_str(), "--as" | "--platform");
         is_image
-    })
+    };
+    words.iter().filter(is_image).count()
 }
 
 impl Add {
@@ -117,9 +115,7 @@ impl Add {
             completions: Completions::default(),
             names: Vec::new(),
             tags: None,
-            platforms: Vec::new(),
-            chose: false,
-            offers: BTreeMap::new(),
+            platforms: Platforms::default(),
             insecure: None,
             all_manifests: false,
             at: None,
@@ -140,7 +136,7 @@ impl Add {
 
     /// How many images are typed.
     pub fn images(&self) -> usize {
-        images(self.field.value()).count()
+        images(self.field.value())
     }
 
     /// The plan that is shown.
@@ -176,13 +172,14 @@ impl Add {
     }
 
     /// Whether a choice below the platforms is made, by what is known.
-    pub fn is_chosen(&self, option: usize) -> bool {
-        let of_all = |is: fn(&crate::engine::plan::PlannedImage) -> bool| {
-            self.plan().is_some_and(|plan| !plan.images.is_empty() && plan.images.iter().all(is))
-        };
-        match option {
-            PLAIN_HTTP => self.plain_http().unwrap_or_else(|| of_all(|image| image.insecure)),
-            _ => self.all_manifests || of_all(|image| image.all_manifests),
+    pub fn option(&self, option: usize) -> Tick {
+        let images = self.plan().map_or(&[][..], |plan| &plan.images);
+        let of = |is: fn(&PlannedImage) -> bool| Tick::of(images.iter().filter(|it| is(it)).count(), images.len());
+        match (option, self.plain_http()) {
+            (PLAIN_HTTP, Some(plain)) => Tick::of(plain.into(), 1),
+            (PLAIN_HTTP, None) => of(|image| image.insecure),
+            _ if self.all_manifests => Tick::On,
+            _ => of(|image| image.all_manifests),
         }
     }
 
@@ -194,9 +191,7 @@ impl Add {
         {
             self.former = Some(plan);
         }
-        self.platforms.clear();
-        self.offers.clear();
-        self.chose = false;
+        self.platforms = Platforms::default();
         self.at = None;
         self.scroll = 0;
         self.complete();
@@ -284,7 +279,7 @@ impl Add {
             Err(problem) => Known::Problem(problem),
             Ok(plan) => {
                 if let Plan::Add(add) = plan.as_ref() {
-                    self.take_platforms(add);
+                    self.platforms.take(add);
                 }
                 let described = describe::plan(&plan);
                 Known::Plan(plan, described)
@@ -293,31 +288,9 @@ impl Add {
         self.at = self.at.filter(|at| *at < self.choices());
     }
 
-    /// The platforms that a plan's images have; those of images that it lost stay known.
-    fn take_platforms(&mut self, plan: &AddPlan) {
-        for image in &plan.images {
-            let left_out = image.left_out.iter().filter_map(|left| left.platform.clone());
-            self.offers.insert(image.request.clone(), image.platforms.iter().cloned().chain(left_out).collect());
-        }
-        if plan.images.is_empty() {
-            return;
-        }
-        let chosen: BTreeSet<&String> = plan.images.iter().flat_map(|image| &image.platforms).collect();
-        let all: BTreeSet<&String> = self.offers.values().flatten().collect();
-        self.platforms = all.into_iter().map(|platform| (platform.clone(), chosen.contains(platform))).collect();
-        if self.platforms.len() < 2 {
-            self.platforms.clear();
-        }
-    }
-
-    /// How many images have this platform.
-    pub fn offering(&self, platform: &str) -> usize {
-        self.offers.values().filter(|offer| offer.contains(platform)).count()
-    }
-
     /// How many choices there are.
     pub fn choices(&self) -> usize {
-        self.platforms.len() + BELOW
+        self.platforms.rows.len() + BELOW
     }
 
     /// Whether the arrows go through completions: they are gone through already, or there is no plan that they could lead to.
@@ -382,18 +355,11 @@ impl Add {
 
     /// A choice is turned around.
     fn turn(&mut self, at: usize) -> Choice {
-        match at.checked_sub(self.platforms.len()) {
-            Some(PLAIN_HTTP) => self.insecure = Some(!self.is_chosen(PLAIN_HTTP)),
+        match at.checked_sub(self.platforms.rows.len()) {
+            Some(PLAIN_HTTP) => self.insecure = Some(self.option(PLAIN_HTTP).turned() == Tick::On),
             Some(_) => self.all_manifests = !self.all_manifests,
-            None => {
-                let chosen = self.platforms.iter().filter(|(_, chosen)| *chosen).count();
-                match self.platforms.get_mut(at) {
-                    // One at least.
-                    Some((_, is_chosen)) if chosen > 1 || !*is_chosen => *is_chosen = !*is_chosen,
-                    _ => return Choice::Stay,
-                }
-                self.chose = true;
-            }
+            None if self.platforms.turn(at) => {}
+            None => return Choice::Stay,
         }
         self.chosen();
         Choice::Look
@@ -435,24 +401,24 @@ mod tests {
         assert_eq!(press(&mut add, KeyCode::Enter), Choice::Look);
         add.known = Known::Asking(1);
         assert_eq!(press(&mut add, KeyCode::Enter), Choice::Stay);
-        add.platforms = vec![("linux/amd64".into(), true), ("linux/arm64".into(), false)];
+        add.platforms.rows = vec![("linux/amd64".into(), Tick::On), ("linux/arm64".into(), Tick::Off)];
         press(&mut add, KeyCode::Down);
         assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Stay);
         press(&mut add, KeyCode::Down);
         assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Look);
-        assert!(add.chose && add.platforms[1].1);
+        assert!(add.platforms.chose && add.platforms.rows[1].1 == Tick::On);
     }
 
     #[test]
     fn options_are_choices_below_the_platforms_and_images_are_counted_without_them() {
-        let mut add = Add::new("127.0.0.1:5000/x --as y:1 --platform linux/arm64 z");
+        let mut add = Add::new("127.0.0.1:5000/x --as y:1 --platform linux/arm64 'oci:my directory'");
         assert_eq!((add.images(), add.plain_http()), (2, None));
         add.key(KeyEvent::new(KeyCode::Char('o'), KeyModifiers::CONTROL));
         assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Look);
         assert_eq!(add.plain_http(), Some(true));
         press(&mut add, KeyCode::Right);
         assert_eq!(press(&mut add, KeyCode::Char(' ')), Choice::Look);
-        assert!(add.all_manifests && add.is_chosen(ALL_MANIFESTS));
+        assert!(add.all_manifests && add.option(ALL_MANIFESTS) == Tick::On);
         assert_eq!(Add::new("--insecure x").plain_http(), Some(true));
     }
 

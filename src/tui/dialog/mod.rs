@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod form;
 pub mod menu;
 pub mod palette;
+pub mod platforms;
 pub mod prompt;
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::super::command::{Command, Context, Entry};
 use super::super::keymap::Keymap;
 use super::super::text_field::TextField;
+use super::super::typed::is_carried_out_here;
 
 /// The dialog.
 #[derive(Debug)]
@@ -80,7 +81,10 @@ impl Palette {
             KeyCode::PageDown => self.cursor = (self.cursor + 10).min(last),
             KeyCode::Enter => {
                 let typed = self.field.value().trim();
-                if typed.contains(' ') || (self.found.is_empty() && !typed.is_empty()) {
+                // A verb that is no command of this view is not taken for one that is called alike.
+                let is_verb = is_carried_out_here(typed)
+                    && !self.found.iter().any(|(entry, _)| entry.id == typed || entry.title == typed);
+                if typed.contains(' ') || is_verb || (self.found.is_empty() && !typed.is_empty()) {
                     return Choice::Typed(typed.to_owned());
                 }
                 return self.found.get(self.cursor).map_or(Choice::Closed, |(entry, _)| Choice::Command(entry.command));

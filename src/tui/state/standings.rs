@@ -7,9 +7,6 @@ use crate::engine::browse::{State, States};
 use crate::engine::publish::plan::ChangeKind;
 use crate::engine::standing::TargetStanding;
 
-/// Why an image can't be brought up to date whose upstream does not have it any more.
-pub const GONE: &str = "gone upstream: its registry does not have this tag any more";
-
 /// How something stands to what was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

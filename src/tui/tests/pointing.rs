@@ -6,6 +6,7 @@ use super::super::app::App;
 use super::super::describe::Role;
 use super::super::dialog::Dialog;
 use super::super::dialog::add::Known;
+use super::super::dialog::platforms::Tick;
 use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
 use super::super::message::Msg;
@@ -125,7 +126,7 @@ fn a_platform_is_taken_by_a_click() {
     press(&mut app, Content::Small, "a n g i n x");
     let Some(Dialog::Add(add)) = app.dialogs.last_mut() else { panic!() };
     add.known = Known::Nothing;
-    add.platforms = vec![("linux/amd64".into(), true), ("linux/arm64".into(), false)];
+    add.platforms.rows = vec![("linux/amd64".into(), Tick::On), ("linux/arm64".into(), Tick::Off)];
     let effects = click(&mut app, "[ ] linux/arm64");
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Plan(..))), "{effects:?}");
     assert!(picture(&app).contains("[x] linux/arm64"), "{}", picture(&app));

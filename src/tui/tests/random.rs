@@ -145,7 +145,7 @@ fn run(content: Content, ascii: bool, happenings: Vec<Happening>) {
                     0 => Err(problem(Kind::Locked)),
                     1 => Err(problem(Kind::Interrupted)),
                     2 => Ok(Outcome::Freed(3)),
-                    _ => Ok(Outcome::Added(Added { recorded: Vec::new(), failed: Vec::new(), fetched: 3, root: None })),
+                    _ => Ok(Outcome::Added(Added { fetched: 3, ..Added::default() })),
                 },
             ),
             Happening::Rested(number) => Msg::Rested(number),

@@ -82,7 +82,7 @@ fn refused() -> Added {
         .adding("gave up after 5 tries")
         .adding("22 MiB of 29 MiB are here of blob 96b5c1d2a3f4 of 127.0.0.1:38801/tools/huge");
     let failed = vec![FailedRequest { request: "127.0.0.1:38801/tools/huge:1".to_owned(), error }];
-    Added { recorded: Vec::new(), failed, fetched: 0, root: None }
+    Added { failed, ..Added::default() }
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn an_image_that_failed_among_many_is_named() {
     };
     assert!(outcome("add huge:1").starts_with("can't connect"));
     let many = outcome("add 3 images");
-    assert!(many.starts_with("0 images recorded, 0 B fetched, but 127.0.0.1:38801/tools/huge:1: can't"), "{many}");
+    assert!(many.starts_with("0 images added, 0 B fetched, but 127.0.0.1:38801/tools/huge:1: can't"), "{many}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::describe::{self, Role, Row};
 use super::super::dialog::add::{ALL_MANIFESTS, Add, Known, PLAIN_HTTP, Tags};
+use super::super::dialog::platforms::Tick;
 use super::dialogs::{field, keys_line, middle, style};
 use super::frame::pane;
 use crate::engine::plan::Change;
@@ -126,7 +127,7 @@ pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'
         _ => None,
     };
     let mut keys: Vec<_> = enter.into_iter().collect();
-    let what = if add.platforms.is_empty() { "options" } else { "platforms" };
+    let what = if add.platforms.rows.is_empty() { "options" } else { "platforms" };
     match add.at {
         Some(_) => keys.push(("space", "choose")),
         None if add.goes_through_completions() => {
@@ -194,54 +195,59 @@ fn completions(look: &Look, add: &Add, columns: usize) -> Vec<Line<'static>> {
 
 /// The first platform that is shown.
 fn top_platform(add: &Add) -> usize {
-    let last = add.platforms.len().saturating_sub(1);
+    let last = add.platforms.rows.len().saturating_sub(1);
     add.at.unwrap_or(0).min(last).saturating_sub(PLATFORMS - 1)
 }
 
 /// The platforms that the images have, those around the cursor.
 fn platforms(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
     let (look, theme) = (&app.look, &app.look.theme);
-    if add.platforms.is_empty() {
+    let rows = &add.platforms.rows;
+    if rows.is_empty() {
         return Vec::new();
     }
-    let chosen = add.platforms.iter().filter(|(_, chosen)| *chosen).count();
-    let mut lines = vec![Line::styled(format!("Platforms, {chosen} of {}", add.platforms.len()), theme.title)];
-    for (place, (name, chosen)) in add.platforms.iter().enumerate().skip(top_platform(add)).take(PLATFORMS) {
+    let chosen = rows.iter().filter(|(_, tick)| *tick != Tick::Off).count();
+    let mut lines = vec![Line::styled(format!("Platforms, {chosen} of {}", rows.len()), theme.title)];
+    for (place, (name, tick)) in rows.iter().enumerate().skip(top_platform(add)).take(PLATFORMS) {
         let at = add.at == Some(place);
         let cursor = if at { look.glyphs.cursor } else { " " };
-        let (has, all) = (add.offering(name), add.offers.len());
+        let (has, all) = (add.platforms.offering(name), add.platforms.images());
         let of = if has < all { format!("  {has} of {all} images") } else { String::new() };
-        let text = cut(&format!("{cursor} {} {name}{of}", mark(*chosen)), columns, &look.glyphs);
-        let line = Line::from(Span::styled(text, if *chosen { theme.name } else { theme.text }));
+        let text = cut(&format!("{cursor} {} {name}{of}", mark(*tick)), columns, &look.glyphs);
+        let line = Line::from(Span::styled(text, if *tick == Tick::Off { theme.text } else { theme.name }));
         lines.push(if at { super::table::under_cursor(line, look) } else { line });
     }
     lines
 }
 
-fn mark(chosen: bool) -> &'static str {
-    if chosen { "[x]" } else { "[ ]" }
+fn mark(tick: Tick) -> &'static str {
+    match tick {
+        Tick::Off => "[ ]",
+        Tick::Mixed => "[-]",
+        Tick::On => "[x]",
+    }
 }
 
 /// The choices below the platforms, in a line.
 fn options(look: &Look, add: &Add) -> Line<'static> {
     let mut spans = vec![Span::styled(OPTIONS_HEAD, look.theme.title)];
     for (option, name) in OPTIONS {
-        let (at, chosen) = (add.at == Some(add.platforms.len() + option), add.is_chosen(option));
+        let (at, tick) = (add.at == Some(add.platforms.rows.len() + option), add.option(option));
         let cursor = if at { look.glyphs.cursor } else { " " };
-        let style = match (at, chosen) {
+        let style = match (at, tick) {
             (true, _) => look.theme.selected,
-            (false, true) => look.theme.name,
-            (false, false) => look.theme.text,
+            (false, Tick::Off) => look.theme.text,
+            (false, _) => look.theme.name,
         };
         spans.push(Span::raw(" "));
-        spans.push(Span::styled(format!("{cursor} {} {name}", mark(chosen)), style));
+        spans.push(Span::styled(format!("{cursor} {} {name}", mark(tick)), style));
     }
     Line::from(spans)
 }
 
 /// The choice in a line of the body, in a column of it.
 pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
-    let shown = add.platforms.len().min(PLATFORMS);
+    let shown = add.platforms.rows.len().min(PLATFORMS);
     let head = usize::from(shown > 0);
     if line < head + shown {
         return line.checked_sub(head).map(|line| top_platform(add) + line);
@@ -254,7 +260,7 @@ pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
     OPTIONS.into_iter().find_map(|(option, name)| {
         let range = begin..begin + width(name) + 6;
         begin = range.end + 1;
-        range.contains(&column).then_some(add.platforms.len() + option)
+        range.contains(&column).then_some(add.platforms.rows.len() + option)
     })
 }
 
@@ -266,7 +272,7 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
             let words = [
                 "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE",
                 "Several are separated by spaces or lines.",
-                "Behind an image, or before the first one for all: --platform LIST, --as NAME, --all-manifests, --insecure.",
+                "For all images: --platform LIST, --as NAME, --all-manifests, --insecure.",
             ];
             rows.extend(words.map(|words| (Role::Dim, words.to_owned())));
         }

@@ -67,6 +67,10 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     if let Some(why) = app.images.failure(&named(&details.row)) {
         out.styled("failed", why, look.theme.danger);
     }
+    if let Some(gone) = &details.row.gone {
+        let words = format!("upstream does not have this tag any more, as was seen at {gone}; it stays here");
+        out.styled("gone", &words, look.theme.warning);
+    }
     if let Some(stale) = &details.row.stale {
         let key = super::key(app, Command::Update);
         out.styled("stale", &format!("upstream has {stale} now: `{key}` updates"), look.theme.warning);

@@ -386,10 +386,10 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     }
     if lines.is_empty() {
         let typed = printable(palette.field.value().trim());
-        let words = if super::super::act::is_verb(app, &typed) {
+        let words = if super::super::typed::is_verb(app, &typed) {
             format!("Enter does `{typed}`.")
         } else {
-            "No command is called so. A verb of the command line can be typed, too: `add nginx:alpine`.".to_owned()
+            "No such command. A verb of the command line can be typed, too: `add nginx:alpine`.".to_owned()
         };
         let lines: Vec<Line<'_>> =
             wrap(&words, columns).into_iter().map(|words| Line::styled(words, look.theme.dim)).collect();

@@ -12,7 +12,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{age, cut_middle, told_apart, width};
 use super::super::command::Command;
 use super::super::state::images::{IMAGE_ORDERS, Level, Pane, REPOSITORY_ORDERS, named};
-use super::super::state::standings::{GONE, Standing};
+use super::super::state::standings::Standing;
 use super::details;
 use super::frame::{Hit, pane};
 use super::table::{self, Column, Cursor};
@@ -297,10 +297,12 @@ fn repository_texts(app: &App, row: &RepositoryRow, name: String) -> Vec<(String
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let state = if let Some(state) = arriving(app, |image| of_repository(image, &row.name)) {
         state
-    } else if let Some(why) = app.images.failure(&row.name) {
-        failed(&app.look, why)
+    } else if app.images.failure(&row.name).is_some() {
+        failed(&app.look)
     } else if row.private && !row.published {
         (format!("{} private", glyphs.private), theme.warning)
+    } else if row.gone > 0 {
+        (format!("{} {} gone", glyphs.stale, row.gone), theme.warning)
     } else if row.stale > 0 {
         (format!("{} {} stale", glyphs.stale, row.stale), theme.warning)
     } else {
@@ -320,11 +322,8 @@ fn of_repository(image: &str, name: &str) -> bool {
     image.strip_prefix(name).is_some_and(|rest| rest.starts_with([':', '@']))
 }
 
-fn failed(look: &Look, why: &str) -> (String, Style) {
-    match why {
-        GONE => (format!("{} gone", look.glyphs.stale), look.theme.warning),
-        _ => (format!("{} failed", look.glyphs.failed), look.theme.danger),
-    }
+fn failed(look: &Look) -> (String, Style) {
+    (format!("{} failed", look.glyphs.failed), look.theme.danger)
 }
 
 /// How far a job is with bringing something here at the moment.
@@ -398,10 +397,12 @@ fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Colum
     let full = named(row);
     let state = if let Some(state) = arriving(app, |image| image == full) {
         state
-    } else if let Some(why) = app.images.failure(&full) {
-        failed(&app.look, why)
+    } else if app.images.failure(&full).is_some() {
+        failed(&app.look)
     } else if stays_out(app, &row.name) {
         (format!("{} private", glyphs.private), theme.warning)
+    } else if row.gone.is_some() {
+        (format!("{} gone", glyphs.stale), theme.warning)
     } else if row.stale.is_some() {
         (format!("{} stale", glyphs.stale), theme.warning)
     } else {

@@ -46,7 +46,7 @@ fn the_answer_decides_and_no_is_the_default() {
     }
     assert!(is_there(&roadstead));
     roadstead.run(&["gc", "--dry-run", "--fail-if-unchanged"]).success();
-    for (words, done) in [(&["gc"][..], "Reclaimed "), (&REMOVE[..], "1 image removed")] {
+    for (words, done) in [(&["gc"][..], "Reclaimed "), (&REMOVE[..], "Removed 1 image ")] {
         let mut terminal = Terminal::start(&roadstead.command(words));
         terminal.wait_for("[y/N] ");
         terminal.type_in("y\r");
@@ -71,7 +71,7 @@ fn yes_is_not_asked_and_nobody_is_asked_without_a_terminal() {
     assert!(is_there(&roadstead));
     assert_eq!(Terminal::start(&roadstead.command(&["gc", "--yes"])).end(&["Reclaimed"]), 0);
     let terminal = Terminal::start(&roadstead.command(&["--yes", REMOVE[0], REMOVE[1]]));
-    assert_eq!(terminal.end(&["1 image removed"]), 0);
+    assert_eq!(terminal.end(&["Removed 1 image "]), 0);
     assert!(!is_there(&roadstead));
 }
 

@@ -56,9 +56,15 @@ fn what_is_gone_upstream_stays_here() {
     let root = scene.roadstead.root();
     assert!(scene.registry.remove_tag(&name("app"), &"1".parse().unwrap()));
     let updated = scene.run(&["update", &scene.published("app")]);
-    says(&updated.stderr, &["1 of 2 images failed", &scene.reference("app:1"), "does not have it"]);
-    updated.failure(9);
+    says(
+        &updated.stderr,
+        &[&format!("{} is gone upstream", scene.published("app:1")), "1 up to date, 1 gone upstream"],
+    );
+    updated.success();
     assert_eq!(scene.roadstead.root(), root);
+    // It was written down, for whoever looks later.
+    says(&scene.run(&["list", &scene.published("app")]).success(), &["gone upstream"]);
+    says(&scene.run(&["show", &scene.reference("app:1")]).success(), &["upstream does not have this tag any more"]);
     let outdated = scene.run(&["outdated"]);
     says(&outdated.stdout, &["gone", &scene.published("app:1")]);
     says(&outdated.stderr, &["0 outdated, 1 gone upstream, 2 up to date."]);
@@ -82,6 +88,13 @@ fn what_is_gone_upstream_stays_here() {
     scene.run(&["outdated"]).failure(6);
     scene.run(&["show", &scene.reference("app:1")]).success();
     assert_eq!(scene.roadstead.root(), root);
+    says(&scene.run(&["list", &scene.published("app")]).success(), &["gone upstream"]);
+
+    // It is back.
+    scene.registry.intercept(|_| None);
+    scene.put("app", "1", &image("one"));
+    says(&scene.run(&["update"]).stderr, &["nothing to do: everything is here already"]);
+    assert!(!scene.run(&["list", &scene.published("app")]).success().contains("gone"));
 }
 
 #[test]
