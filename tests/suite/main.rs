@@ -23,4 +23,5 @@ mod restoring;
 mod screenshots;
 mod story;
 mod terminal;
+mod web_servers;
 mod zones;

@@ -307,6 +307,14 @@ fn nginx_gives_a_gateway_the_media_types_it_lacks() {
     let containerd = Containerd::start();
     containerd.pull(&format!("{name}:1"));
     assert_eq!(containerd.digest(&format!("{name}:1")), layout.digest("1"));
+    let podman = Podman::new();
+    podman.pull(&format!("{name}:1"));
+    assert_eq!(skopeo.tags(&name), ["1"]);
+    // The pages and the records, too.
+    let page = format!("repositories/{}/busybox/_repository.html", registry.published());
+    assert!(web::get(&format!("http://{}/", nginx.host())).expect(200).text().contains(&page));
+    assert!(web::get(&format!("http://{}/{page}", nginx.host())).expect(200).text().contains("busybox"));
+    web::get(&format!("http://{}/catalog.json", nginx.host())).expect(200);
 }
 
 /// podman pulls and runs from a Kubo gateway that holds nothing but the blocks of our CAR file.
