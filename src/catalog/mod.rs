@@ -6,6 +6,7 @@
 
 pub mod blobs;
 pub mod browse;
+mod copy;
 mod database;
 pub mod details;
 pub mod follows;
@@ -27,5 +28,6 @@ pub mod targets;
 pub mod undo;
 pub mod unfinished;
 
+pub use copy::TemporaryCopy;
 pub use database::{Catalog, Reader, Writer};
 pub use lock::{Holder, PlanLock};

@@ -7,8 +7,10 @@ mod apply;
 mod attached;
 mod blocks;
 pub mod browse;
+mod car_file;
 mod closure;
 mod currency;
+mod data_directory;
 pub mod diff;
 mod export;
 mod exported;
@@ -41,11 +43,12 @@ pub mod target;
 mod tests;
 mod touched;
 mod tree;
+mod turn;
 pub mod undo;
 mod verify;
 pub mod view;
 
-pub use export::Exported;
+pub use export::{ExportOptions, Exported};
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -96,9 +99,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the data directory; makes it (not the directory above it) and a catalog if need be.
+    /// Opens the data directory; makes it (not the directory above it) and a catalog if need be. Closes it to other users.
     pub fn open(options: Options) -> Result<Arc<Self>> {
         let store = Store::open(&options.data_dir)?;
+        data_directory::close(&options.data_dir);
         let catalog = Catalog::open(&options.data_dir.join("catalog.db"))?;
         let engine = Self::assemble(options, store, catalog)?;
         Ok(Arc::new(engine))

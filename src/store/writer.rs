@@ -1,7 +1,7 @@
 //! Writing one blob: bytes go to the disk and through the hasher, and only the right ones get the blob's name.
 
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, shown};
@@ -26,29 +26,55 @@ pub struct Writer {
     partial: Partial,
     blob: PathBuf,
     unflushed: u64,
+    /// Up to where room is reserved, or was tried to be.
+    reserved: u64,
+    resumed: bool,
 }
 
 impl Writer {
-    /// Opens the partial file, takes over what it holds, and reserves room for the rest.
+    /// Opens the partial file, takes over what it holds, and gives back the room that a kill left behind it. Refuses a rest
+    /// that is known not to fit.
     pub(super) fn begin(path: PathBuf, blob: PathBuf, digest: Digest, size: u64, profile: Profile) -> Result<Self> {
         let partial = Partial::open(path, &digest)?;
         let hasher = FileHasher::new(profile, size);
-        let mut writer = Self { digest, size, hasher, flusher: Flusher::default(), partial, blob, unflushed: 0 };
+        let mut writer = Self {
+            digest,
+            size,
+            hasher,
+            flusher: Flusher::default(),
+            partial,
+            blob,
+            unflushed: 0,
+            reserved: 0,
+            resumed: false,
+        };
         let metadata = writer.partial.file.metadata().context(|| format!("resume {}", shown(&writer.partial.path)))?;
         // From here on, whatever fails keeps what there is.
         writer.partial.position = metadata.len();
         if metadata.len() > size {
             writer.partial.start_over()?;
+        } else if metadata.blocks().saturating_mul(512) > metadata.len() {
+            writer
+                .partial
+                .file
+                .set_len(metadata.len())
+                .context(|| format!("resume {}", shown(&writer.partial.path)))?;
         }
-        writer.reserve()?;
+        writer.check_room()?;
         if writer.partial.position > 0
             && hash_file(&writer.partial.file, &mut writer.hasher, writer.partial.position, &mut |_| {}).is_err()
         {
             writer.hasher = FileHasher::new(profile, size);
             writer.partial.start_over()?;
-            writer.reserve()?;
+            writer.check_room()?;
         }
+        writer.resumed = writer.partial.position > 0;
         Ok(writer)
+    }
+
+    /// Whether bytes of an earlier run are part of it, which nobody has verified yet.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
     }
 
     /// How many of the blob's first bytes are there: from this offset on, the rest is wanted.
@@ -63,6 +89,9 @@ impl Writer {
         if end > self.size {
             self.partial.discard();
             return Err(self.wrong(&format!("longer than the {} bytes that were announced", self.size)));
+        }
+        if end > self.reserved {
+            self.reserve(end)?;
         }
         let written = self.partial.file.write_all_at(bytes, self.partial.position);
         written.map_err(|error| self.failed(error, "write"))?;
@@ -113,9 +142,19 @@ impl Writer {
         }
     }
 
-    fn reserve(&self) -> Result<()> {
-        let reserved = disk::reserve(&self.partial.file, self.directory(), self.size);
-        reserved.map_err(|error| self.failed(error, "reserve room"))
+    fn check_room(&self) -> Result<()> {
+        let missing = self.size.saturating_sub(self.partial.position);
+        disk::check_room(self.directory(), missing).map_err(|error| self.failed(error, "reserve room"))
+    }
+
+    fn reserve(&mut self, end: u64) -> Result<()> {
+        if let Some(until) = disk::reserve_until(end, self.size) {
+            let from = self.reserved.max(self.partial.position);
+            let reserved = disk::reserve(&self.partial.file, self.directory(), from, until);
+            reserved.map_err(|error| self.failed(error, "reserve room"))?;
+            self.reserved = until;
+        }
+        Ok(())
     }
 
     fn directory(&self) -> &Path {
