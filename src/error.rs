@@ -114,6 +114,12 @@ impl Error {
         self
     }
 
+    /// The same once more, for another that fails for this reason; its cause is part of the message.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { kind: self.kind, message: self.to_string(), hints: self.hints.clone(), source: None }
+    }
+
     /// What sort of failure this is.
     pub fn kind(&self) -> Kind {
         self.kind

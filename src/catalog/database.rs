@@ -1,6 +1,8 @@
 //! Opening the database, its migrations, and who may read and write.
 
+use std::fs::OpenOptions;
 use std::ops::Deref;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,8 +51,13 @@ pub struct Writer<'connection> {
 }
 
 impl Catalog {
-    /// Opens the catalog in this file, which is made if it isn't there, and brings its schema up to date.
+    /// Opens the catalog in this file, which is made if it isn't there, and brings its schema up to date. Only its user may
+    /// read it: SQLite gives the files beside it the same mode.
     pub fn open(file: &Path) -> Result<Self> {
+        if !file.exists() {
+            // Another process may be faster; and what fails here fails below, in words.
+            drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(file));
+        }
         let catalog =
             Self { file: file.to_owned(), read_only: false, idle: Mutex::default(), witness: Mutex::default() };
         let mut connection = catalog.connect()?;
@@ -159,18 +166,6 @@ impl Catalog {
         Ok(value)
     }
 
-    /// A copy in an unnamed temporary database, to try a change without making it.
-    pub fn temporary_copy(&self) -> Result<Self> {
-        let explain = |error| self.explain(error);
-        let from = self.connect()?;
-        let mut to = Connection::open("").map_err(explain)?;
-        rusqlite::backup::Backup::new(&from, &mut to)
-            .and_then(|backup| backup.run_to_completion(1000, Duration::ZERO, None))
-            .and_then(|()| to.create_collation(super::natural::NAME, super::natural::compare))
-            .map_err(explain)?;
-        Ok(Self { file: self.file.clone(), read_only: false, idle: Mutex::new(vec![to]), witness: Mutex::default() })
-    }
-
     /// Gives room that rows have left back to the file system, when it is worth the rewrite.
     pub fn compact(&self) -> Result<()> {
         let explain = |error| self.explain(error);
@@ -188,7 +183,7 @@ impl Catalog {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connect(&self) -> Result<Connection> {
+    pub(super) fn connect(&self) -> Result<Connection> {
         let opened = if self.read_only { self.connect_to_read() } else { Connection::open(&self.file) };
         let connection = opened.map_err(|error| self.explain(error))?;
         connection

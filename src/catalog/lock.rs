@@ -1,10 +1,11 @@
 //! The lock that an applied plan holds: one at a time, among processes as among jobs of one process.
 //!
-//! It belongs to a plan while it is applied, not to a process: a terminal left open never stops cron. The operating system
-//! releases it when the holder dies.
+//! It belongs to a plan while it changes the catalog, not to a process: a terminal left open never stops cron, and neither does
+//! a plan that fetches. The operating system releases it when the holder dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ impl PlanLock {
     /// Takes the lock of this data directory, or says who has it.
     pub fn try_take(directory: &Path, doing: &str) -> Result<std::result::Result<Self, Option<Holder>>> {
         let path = directory.join("lock");
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = opened.context(|| format!("can't open the lock {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {

@@ -7,6 +7,7 @@
 pub mod blobs;
 pub mod browse;
 pub mod checked;
+mod copy;
 mod database;
 pub mod details;
 pub mod follows;
@@ -29,5 +30,6 @@ pub mod targets;
 pub mod undo;
 pub mod unfinished;
 
+pub use copy::TemporaryCopy;
 pub use database::{Catalog, Reader, Writer};
 pub use lock::{Holder, PlanLock};

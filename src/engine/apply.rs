@@ -1,4 +1,7 @@
 //! Applying a plan to add: fetches each blob once, several at a time, and records each image as soon as it is complete.
+//!
+//! A lease keeps what was fetched from `gc` until it is recorded (`turn`). The plan's lock is taken for recording alone: who
+//! only waits for a network is in nobody's way, and plans to add run side by side.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,9 +12,9 @@ use super::Engine;
 use super::job::{Event, Job};
 use super::plan::{AddPlan, Added, Change, FailedRequest, PlannedBlob, PlannedImage};
 use super::record::Ready;
-use super::restore::check_finished;
+use super::turn::Turns;
 use super::verify::panicked;
-use crate::catalog::{PlanLock, blobs};
+use crate::catalog::blobs;
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::unixfs::file;
@@ -34,42 +37,28 @@ struct Pending {
 }
 
 impl Engine {
-    /// Waits for the right to change the catalog. Nobody gets it while a restore is not finished.
-    pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
-        let lock = self.lock_unfinished(doing, job).await?;
-        check_finished(&*self.catalog.read()?)?;
-        Ok(lock)
-    }
-
-    /// The same, also while a restore is not finished: for the restore itself, and for what changes nothing that it restores.
-    pub(super) async fn lock_unfinished(&self, doing: &str, job: &Job) -> Result<PlanLock> {
-        let mut told = String::new();
-        let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
-            if told != who {
-                who.clone_into(&mut told);
-                job.tell(Event::Queued { behind: who.to_owned() });
-            }
-            job.check()
-        });
-        let lock = job.or_cancelled(take).await?;
-        // Whoever has the lock is alone, so the moment names the plan.
-        self.plan.store(jiff::Timestamp::now().as_microsecond(), std::sync::atomic::Ordering::Relaxed);
-        Ok(lock)
-    }
-
     /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.
     pub async fn apply_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
         let _listening = self.notices.listen(job);
-        let _lock = match plan.images.iter().filter(|image| image.change != Change::Unchanged).collect::<Vec<_>>()[..] {
-            [] => None,
-            [one] => Some(self.lock(&format!("{verb} {}", one.request), job).await?),
-            ref many => Some(self.lock(&format!("{verb} {} images", many.len()), job).await?),
+        let doing = match plan.images.iter().filter(|image| image.change != Change::Unchanged).collect::<Vec<_>>()[..] {
+            [] => return self.run_add(plan, verb, &Turns::none(), job).await,
+            [one] => format!("{verb} {}", one.request),
+            ref many => format!("{verb} {} images", many.len()),
         };
-        self.run_add(plan, verb, job).await
+        let _lease = self.lease(&doing, job).await?;
+        // Whoever can't record anything in time learns it before hours of bytes.
+        drop(self.lock(&doing, job).await?);
+        self.run_add(plan, verb, &Turns::of(doing), job).await
     }
 
-    /// The same, for who has the right to change the catalog already.
-    pub(super) async fn run_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
+    /// The same, for who has a lease already, and perhaps the right to change the catalog.
+    pub(super) async fn run_add(
+        self: &Arc<Self>,
+        plan: AddPlan,
+        verb: &str,
+        turns: &Arc<Turns>,
+        job: &Job,
+    ) -> Result<Added> {
         let mut added = Added { verb: verb.to_owned(), failed: plan.failed, gone: plan.gone, ..Added::default() };
         let images: Vec<PlannedImage> =
             plan.images.into_iter().filter(|image| image.change != Change::Unchanged).collect();
@@ -82,6 +71,7 @@ impl Engine {
         let mut run = Run {
             engine: self,
             verb,
+            turns,
             job,
             ready: Ready::new(),
             waiting: HashMap::new(),
@@ -131,6 +121,7 @@ impl Engine {
 struct Run<'r> {
     engine: &'r Arc<Engine>,
     verb: &'r str,
+    turns: &'r Arc<Turns>,
     job: &'r Job,
     ready: Ready,
     /// Which pending images wait for a digest.
@@ -217,10 +208,25 @@ impl Run<'_> {
             .flat_map(|image| image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs)));
         let ready: Ready =
             blobs.filter_map(|blob| Some((blob.digest, self.ready.get(&blob.digest)?.clone()))).collect();
-        let (engine, verb) = (Arc::clone(self.engine), self.verb.to_owned());
-        recording.spawn_blocking(move || {
-            let outcomes = engine.record_all(&images, &verb, &ready);
-            images.into_iter().zip(outcomes).collect()
+        let (engine, verb, job) = (Arc::clone(self.engine), self.verb.to_owned(), self.job.clone());
+        let turns = Arc::clone(self.turns);
+        recording.spawn(async move {
+            let turn = match engine.turn(&turns, &job).await {
+                Ok(turn) => turn,
+                // All of them have waited in vain.
+                Err(error) => {
+                    return images.into_iter().map(|image| (image, Err(error.again()))).collect();
+                }
+            };
+            let recorded = spawn_blocking(move || {
+                let outcomes = engine.record_all(&images, &verb, &ready);
+                drop(turn);
+                images.into_iter().zip(outcomes).collect()
+            });
+            match recorded.await {
+                Ok(recorded) => recorded,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
         });
     }
 
@@ -232,6 +238,8 @@ impl Run<'_> {
                     self.job.tell(Event::Recorded { image: shown.clone() });
                     self.added.recorded.push(shown);
                 }
+                // The job says it once, of all of it.
+                Err(error) if error.kind() == Kind::Interrupted => {}
                 Err(error) => {
                     self.job.tell(Event::Failed { image: shown, reason: error.to_string() });
                     self.added.failed.push(FailedRequest { request: image.request, error });

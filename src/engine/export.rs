@@ -1,8 +1,8 @@
 //! The tree as files, and as a CAR: what any web host, and any IPFS node, takes as it is.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use rusqlite::Connection;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::Engine;
 use super::blocks::{blob_of, is_directory};
-use super::exported::Temporary;
+use super::car_file::CarFile;
 use super::job::{Event, Job};
 use super::restore::check_finished;
 use super::since::short;
 use super::verify::panicked;
+use super::{Engine, exported};
 use crate::catalog::blobs::{self, Blob};
-use crate::catalog::{nodes, state};
+use crate::catalog::{Reader, TemporaryCopy, nodes, state};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::store::LinkKind;
+use crate::store::{Exporter, LinkKind};
 use crate::unixfs::{Link, car, directory};
 
 /// What an export wrote.
@@ -75,6 +75,15 @@ fn as_text<S: serde::Serializer>(cid: &Cid, serializer: S) -> std::result::Resul
     serializer.collect_str(cid)
 }
 
+/// How the tree is written as files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExportOptions {
+    /// As if every private repository were allowed.
+    pub include_private: bool,
+    /// No hard links into the blob store: files of their own, so that changing one changes nothing else.
+    pub copy: bool,
+}
+
 impl Engine {
     fn root_to_export(connection: &Connection) -> Result<Link> {
         check_finished(connection)?;
@@ -84,91 +93,38 @@ impl Engine {
     }
 
     /// Writes the tree below a directory that is not there or empty, or holds a former export, which becomes this one.
-    /// With `include_private`, as if every private repository were allowed.
     pub async fn export_directory(
         self: &Arc<Self>,
         target: &Path,
-        include_private: bool,
+        options: ExportOptions,
         job: &Job,
     ) -> Result<Exported> {
+        let _lease = self.lease(&format!("export {}", target.display()), job).await?;
         let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
-        spawn_blocking(move || engine.write_directory(&target, include_private, &job)).await.map_err(panicked)?
+        spawn_blocking(move || engine.write_directory(&target, options, &job)).await.map_err(panicked)?
     }
 
-    fn write_directory(&self, target: &Path, include_private: bool, job: &Job) -> Result<Exported> {
-        let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
-        let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
-        let root = Self::root_to_export(&reader)?;
-        super::exported::claim(target)?;
-        let mut exported = Exported::of(root.cid);
-        let written = self.write_entries(&reader, &root, target, job, &mut exported);
+    fn write_directory(&self, target: &Path, options: ExportOptions, job: &Job) -> Result<Exported> {
+        let state = self.state_to_export(options.include_private)?;
+        let root = Self::root_to_export(&state)?;
+        exported::claim(target, options.include_private)?;
+        let mut files = Files {
+            engine: self,
+            connection: &state,
+            exporter: self.store.exporter(!options.copy),
+            job,
+            exported: Exported::of(root.cid),
+        };
+        let written = files.write(&root, target);
         self.keep_stamps();
         written?;
-        super::exported::finish(target, &root.cid.to_string())?;
-        Ok(exported)
+        exported::finish(target, &root.cid.to_string())?;
+        Ok(files.exported)
     }
 
-    fn write_entries(
-        &self,
-        connection: &Connection,
-        link: &Link,
-        target: &Path,
-        job: &Job,
-        exported: &mut Exported,
-    ) -> Result<()> {
-        job.check()?;
-        let mut entries: Vec<(String, Link)> = Vec::new();
-        let mut store = nodes::Nodes::of(connection);
-        directory::list(&mut store, link, &mut |name, link| {
-            entries.push((name.to_owned(), link));
-            Ok(())
-        })?;
-        let names: std::collections::HashSet<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
-        super::exported::remove_others(target, &names)?;
-        for (name, link) in &entries {
-            if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-                return Err(Error::new(
-                    Kind::Verification,
-                    format!("`{}` can't be the name of a file", crate::text::printable(name)),
-                ));
-            }
-            let path = target.join(name);
-            if is_directory(connection, link)? {
-                super::exported::make_directory(&path)?;
-                self.write_entries(connection, link, &path, job, exported)?;
-                continue;
-            }
-            let blob = blob_of(connection, link)?;
-            exported.files += 1;
-            exported.bytes += blob.size;
-            if blob.inline {
-                if super::exported::write_file(&path, &blobs::bytes(connection, blob.id)?)? {
-                    exported.wrote(blob.size);
-                }
-                exported.copies += 1;
-            } else {
-                self.bring(connection, &blob)?;
-                self.check_length(&blob)?;
-                let there = super::exported::clear_unless_same(&path, &self.store.path(&blob.digest))?;
-                let kind = self
-                    .store
-                    .link_out(&blob.digest, &path)
-                    .context(|| format!("can't export to {}", path.display()))?;
-                if !there {
-                    exported.wrote(if kind == LinkKind::Copy { blob.size } else { 0 });
-                }
-                match kind {
-                    LinkKind::HardLink => exported.hard_links += 1,
-                    LinkKind::Reflink => exported.reflinks += 1,
-                    LinkKind::Copy => exported.copies += 1,
-                }
-            }
-            if exported.files.is_multiple_of(256) {
-                job.tell(Event::Progress { what: "files", done: exported.files, total: 0 });
-                job.check()?;
-            }
-        }
-        Ok(())
+    /// What is exported: the catalog as it is now, or a copy of it with the private repositories.
+    fn state_to_export(&self, include_private: bool) -> Result<State<'_>> {
+        Ok(if include_private { State::Copy(self.copy_with_private()?) } else { State::Now(self.catalog.read()?) })
     }
 
     /// Writes every block of the tree into a CARv1 file, which appears under its name only when it is complete.
@@ -181,6 +137,7 @@ impl Engine {
         since: Option<Cid>,
         job: &Job,
     ) -> Result<Exported> {
+        let _lease = self.lease(&format!("export {}", target.display()), job).await?;
         let (engine, job, target) = (Arc::clone(self), job.clone(), target.to_owned());
         spawn_blocking(move || engine.write_car(&target, include_private, since.as_ref(), &job))
             .await
@@ -188,25 +145,23 @@ impl Engine {
     }
 
     fn write_car(&self, target: &Path, include_private: bool, since: Option<&Cid>, job: &Job) -> Result<Exported> {
-        let everything = if include_private { Some(self.catalog_with_private()?) } else { None };
-        let reader = everything.as_ref().unwrap_or(&self.catalog).read()?;
-        let root = Self::root_to_export(&reader)?;
+        let state = self.state_to_export(include_private)?;
+        let root = Self::root_to_export(&state)?;
         let there = match since {
-            Some(since) => super::since::blocks_of(&reader, self.profile, since, job)?,
+            Some(since) => super::since::blocks_of(&state, self.profile, since, job)?,
             None => HashSet::new(),
         };
         job.meter().expect(root.tsize);
         let words = || format!("can't write {}", target.display());
-        let (temporary, file) = Temporary::beside(target).context(words)?;
+        let file = CarFile::beside(target, include_private).context(words)?;
         let mut out = Out { writer: BufWriter::with_capacity(1 << 20, file), job, blocks: 0, bytes: 0 };
-        let written = self.write_blocks(&reader, &root, there, &mut out);
+        let written = self.write_blocks(&state, &root, there, &mut out);
         self.keep_stamps();
         let finished = written.and_then(|()| {
             let file = out.writer.into_inner().map_err(|error| Error::from(error.into_error()))?;
-            Ok(file.sync_all()?)
+            Ok(file.finish()?)
         });
         finished.context(words)?;
-        fs::rename(&temporary.path, target).context(words)?;
         Ok(Exported {
             bytes: out.bytes,
             written: 1,
@@ -264,8 +219,100 @@ impl Engine {
     }
 }
 
+/// A state of the catalog that is exported.
+enum State<'c> {
+    Now(Reader<'c>),
+    Copy(TemporaryCopy),
+}
+
+impl Deref for State<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Now(reader) => reader,
+            Self::Copy(copy) => copy,
+        }
+    }
+}
+
+/// The tree on its way to files.
+struct Files<'e> {
+    engine: &'e Engine,
+    connection: &'e Connection,
+    exporter: Exporter<'e>,
+    job: &'e Job,
+    exported: Exported,
+}
+
+impl Files<'_> {
+    /// Writes a directory and everything below it.
+    fn write(&mut self, link: &Link, target: &Path) -> Result<()> {
+        self.job.check()?;
+        let mut entries: Vec<(String, Link)> = Vec::new();
+        let mut store = nodes::Nodes::of(self.connection);
+        directory::list(&mut store, link, &mut |name, link| {
+            entries.push((name.to_owned(), link));
+            Ok(())
+        })?;
+        let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+        exported::check_case(target, &names)?;
+        exported::remove_others(target, &names.into_iter().collect())?;
+        for (name, link) in &entries {
+            if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+                return Err(Error::new(
+                    Kind::Verification,
+                    format!("`{}` can't be the name of a file", crate::text::printable(name)),
+                ));
+            }
+            let path = target.join(name);
+            if is_directory(self.connection, link)? {
+                exported::make_directory(&path)?;
+                self.write(link, &path)?;
+                continue;
+            }
+            self.file(&blob_of(self.connection, link)?, &path)?;
+            if self.exported.files.is_multiple_of(256) {
+                self.job.tell(Event::Progress { what: "files", done: self.exported.files, total: 0 });
+                self.job.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, blob: &Blob, path: &Path) -> Result<()> {
+        self.exported.files += 1;
+        self.exported.bytes += blob.size;
+        if blob.inline {
+            if exported::write_file(path, &blobs::bytes(self.connection, blob.id)?)? {
+                self.exported.wrote(blob.size);
+            }
+            self.exported.copies += 1;
+            return Ok(());
+        }
+        self.engine.bring(self.connection, blob)?;
+        self.engine.check_length(blob)?;
+        let kind = match self.exporter.former(&blob.digest, path) {
+            Some(former) => former,
+            None => {
+                exported::clear(path)?;
+                let exported = self.exporter.export(&blob.digest, path);
+                let kind = exported.context(|| format!("can't export to {}", path.display()))?;
+                self.exported.wrote(if kind == LinkKind::Copy { blob.size } else { 0 });
+                kind
+            }
+        };
+        match kind {
+            LinkKind::HardLink => self.exported.hard_links += 1,
+            LinkKind::Reflink => self.exported.reflinks += 1,
+            LinkKind::Copy => self.exported.copies += 1,
+        }
+        Ok(())
+    }
+}
+
 struct Out<'j> {
-    writer: BufWriter<File>,
+    writer: BufWriter<CarFile>,
     job: &'j Job,
     blocks: u64,
     bytes: u64,

@@ -1,19 +1,29 @@
 //! Where an export goes: never touches anything that is not an export, and turns a former one into the new one.
 
-use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::text::printable_within;
 
 /// Marks a directory as an export. Hidden, so that `ipfs add -r` leaves it out and the root stays exactly ours.
 const MARK: &str = ".roadstead-export";
 
-/// Makes the directory ours: it is new, empty, or a former export.
-pub(super) fn claim(target: &Path) -> Result<()> {
-    match fs::create_dir(target) {
+/// What a web server reads as another user, whatever the umask was.
+const DIRECTORY: u32 = 0o755;
+const FILE: u32 = 0o644;
+/// A new directory that gets private repositories: its owner decides who else may enter it.
+const PRIVATE: u32 = 0o700;
+
+/// Makes the directory ours: it is new, empty, or a former export. A new one that gets private repositories is its owner's.
+pub(super) fn claim(target: &Path, private: bool) -> Result<()> {
+    match new_directory(target, if private { PRIVATE } else { DIRECTORY }) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let mut entries = fs::read_dir(target).context(|| format!("can't export to {}", target.display()))?;
@@ -32,19 +42,49 @@ pub(super) fn claim(target: &Path) -> Result<()> {
         }
         Err(error) => return Err(Error::from(error).context(format!("can't make {}", target.display()))),
     }
-    mark(target, "not complete\n")
+    mark(target, "not complete\n").context(|| format!("can't export to {}", target.display()))
 }
 
-/// Writes the mark under another name and renames it: what has its name is replaced, never followed or written into.
-fn mark(target: &Path, text: &str) -> Result<()> {
-    let words = || format!("can't export to {}", target.display());
-    let new = target.join(format!("{MARK}.{}", std::process::id()));
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::from(error).context(words())),
-        _ => {}
+/// Whether a directory holds an export as one of its entries.
+pub(super) fn is_among(directory: &Path) -> bool {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| fs::symlink_metadata(entry.path().join(MARK)).is_ok())
+}
+
+fn new_directory(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().mode(mode).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// Writes the mark under a random name and renames it: what has its name is replaced, never followed or written into.
+fn mark(target: &Path, text: &str) -> io::Result<()> {
+    let mut new = NamedTempFile::with_prefix_in(format!("{MARK}."), target)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().set_permissions(Permissions::from_mode(FILE))?;
+    new.as_file().sync_all()?;
+    new.persist(target.join(MARK))?;
+    sync_directory(target)
+}
+
+/// Makes what happened to the names in a directory durable, where the file system can.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    match File::open(directory)?.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
     }
-    fs::File::create_new(&new).and_then(|mut file| file.write_all(text.as_bytes())).context(words)?;
-    fs::rename(&new, target.join(MARK)).context(words)
+}
+
+/// Brings everything below the target to the disk: one call for all of its files and directories.
+#[cfg(target_os = "linux")]
+fn sync_all(target: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(target)?)?)
+}
+
+/// Brings everything below the target to the disk: one call for all of its files and directories.
+#[cfg(not(target_os = "linux"))]
+fn sync_all(_: &Path) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
 }
 
 /// The root that a complete export is marked with; none if it is not complete, or no export.
@@ -56,9 +96,38 @@ pub(super) fn root_of(target: &Path) -> Result<Option<cid::Cid>> {
     Ok(text.trim().parse().ok())
 }
 
-/// Says that the export is complete.
+/// Says that the export is complete, once all of it is on the disk: after a power cut, too, the mark tells the truth.
 pub(super) fn finish(target: &Path, root: &str) -> Result<()> {
-    mark(target, &format!("{root}\n"))
+    let words = || format!("can't export to {}", target.display());
+    sync_all(target).context(words)?;
+    mark(target, &format!("{root}\n")).context(words)
+}
+
+/// Refuses names of one directory that its file system takes for one: `Latest` and `latest` on one that doesn't tell case.
+pub(super) fn check_case(directory: &Path, names: &[&str]) -> Result<()> {
+    let mut folded: HashMap<String, &str> = HashMap::new();
+    let pair = names.iter().find_map(|name| Some((folded.insert(name.to_ascii_lowercase(), name)?, *name)));
+    let Some((one, other)) = pair else { return Ok(()) };
+    if tells_case(directory).context(|| format!("can't write in {}", directory.display()))? {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Usage,
+        format!(
+            "can't export to {}: its file system takes `{}` and `{}` for one name",
+            directory.display(),
+            printable_within(one, 120),
+            printable_within(other, 120)
+        ),
+    )
+    .hint("Export to a file system that tells upper case from lower case (ext4, xfs, btrfs …), or to a CAR file: `roadstead export FILE.car`."))
+}
+
+/// Whether a file is there by its own name alone; found out by trying.
+fn tells_case(directory: &Path) -> io::Result<bool> {
+    let trial = tempfile::Builder::new().prefix(".roadstead-case-").tempfile_in(directory)?;
+    let name = trial.path().file_name().unwrap_or_default().to_ascii_uppercase();
+    Ok(fs::symlink_metadata(directory.join(name)).is_err())
 }
 
 /// Removes what a former export had here and this one has not.
@@ -80,11 +149,10 @@ pub(super) fn remove_others(directory: &Path, names: &HashSet<&str>) -> Result<(
 pub(super) fn make_directory(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => fs::remove_file(path)
-            .and_then(|()| fs::create_dir(path))
-            .context(|| format!("can't make {}", path.display())),
-        Err(_) => fs::create_dir(path).context(|| format!("can't make {}", path.display())),
+        Ok(_) => fs::remove_file(path).and_then(|()| new_directory(path, DIRECTORY)),
+        Err(_) => new_directory(path, DIRECTORY),
     }
+    .context(|| format!("can't make {}", path.display()))
 }
 
 /// Writes a small file, unless it is what it should be; whether it was written. A new file replaces an old one: it might be a
@@ -95,70 +163,39 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<bool> {
         if found.is_file() && found.len() == bytes.len() as u64 && fs::read(path).is_ok_and(|old| old == bytes) {
             return Ok(false);
         }
-        clear(path).context(words)?;
+        clear(path)?;
     }
-    fs::write(path, bytes).context(words).map(|()| true)
+    let new = OpenOptions::new().write(true).create_new(true).mode(FILE).open(path);
+    let written = new.and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.set_permissions(Permissions::from_mode(FILE))
+    });
+    written.context(words).map(|()| true)
 }
 
-/// Removes what is in the way of a link, unless it is that link; whether it is.
-pub(super) fn clear_unless_same(path: &Path, blob: &Path) -> Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
-    let same = fs::metadata(blob).is_ok_and(|blob| blob.ino() == found.ino() && blob.dev() == found.dev());
-    if !same {
-        clear(path).context(|| format!("can't replace {}", path.display()))?;
-    }
-    Ok(same)
+/// Removes what is in the way of a file.
+pub(super) fn clear(path: &Path) -> Result<()> {
+    let cleared = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+    };
+    cleared.context(|| format!("can't replace {}", path.display()))
 }
 
-fn clear(path: &Path) -> std::io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A locked file beside the one it becomes by a rename; removed if it does not come to that.
-pub(super) struct Temporary {
-    pub(super) path: PathBuf,
-}
-
-impl Temporary {
-    /// Makes it, and removes those that killed exports to the same target have left.
-    pub(super) fn beside(target: &Path) -> Result<(Self, File)> {
-        let name = target
-            .file_name()
-            .ok_or_else(|| Error::new(Kind::Usage, format!("{} is not the name of a file", target.display())))?;
-        let mut prefix = OsString::from(".");
-        prefix.push(name);
-        prefix.push(".");
-        sweep(target, &prefix);
-        let mut temporary = prefix;
-        temporary.push(format!("{}.part", std::process::id()));
-        let path = target.with_file_name(temporary);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
-        // A file system without locks only means that what a kill leaves may be removed too early or not at all.
-        let _ = file.try_lock();
-        Ok((Self { path }, file))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Removes the unfinished files of this prefix that nobody has locked. Best effort: they are only in the way of room.
-fn sweep(target: &Path, prefix: &OsStr) {
-    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let number = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
-        let number = number.and_then(|rest| rest.strip_suffix(b".part"));
-        let ours = number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit));
-        if ours
-            && entry.file_type().is_ok_and(|kind| kind.is_file())
-            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
-        {
-            let _ = fs::remove_file(entry.path());
-        }
+    #[test]
+    fn names_that_differ_in_case_are_told_apart_by_trying() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(tells_case(directory.path()).unwrap());
+        check_case(directory.path(), &["Latest", "latest", "b"]).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "a trial leaves nothing");
+        // Nothing is tried where no two names could be one.
+        check_case(&directory.path().join("missing"), &["a", "b"]).unwrap();
+        check_case(&directory.path().join("missing"), &["a", "A"]).unwrap_err();
     }
 }

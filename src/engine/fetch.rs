@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -13,9 +14,12 @@ use super::Engine;
 use super::job::{Event, Job, cancelled};
 use super::plan::PlannedBlob;
 use super::verify::panicked;
-use crate::error::Result;
-use crate::store::Verdict;
+use crate::error::{Kind, Result};
+use crate::store::{Verdict, Writer};
 use crate::unixfs::hash::FileDigests;
+
+/// How often it is looked whether another run has fetched a blob, or has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Fetches one blob, or finds it in the store, and verifies it either way.
@@ -47,16 +51,6 @@ impl Engine {
         job: &Job,
         done: &Arc<AtomicU64>,
     ) -> Result<FileDigests> {
-        job.check()?;
-        let profile = self.profile;
-        let (digest, size) = (blob.digest, blob.size);
-        let progress = {
-            let (job, done) = (job.clone(), Arc::clone(done));
-            move |bytes: u64| {
-                done.fetch_add(bytes, Ordering::Relaxed);
-                job.meter().advance(bytes);
-            }
-        };
         // What is on the disk already says nothing of how fast the rest comes.
         let found = {
             let (job, done) = (job.clone(), Arc::clone(done));
@@ -65,32 +59,104 @@ impl Engine {
                 job.meter().find(bytes);
             }
         };
-        // A run that was killed may have left it verified, but not recorded: reading it is cheaper than fetching it.
-        if !blob.anew && self.store.contains(&digest, size)? {
-            let (engine, advance) = (Arc::clone(self), found.clone());
-            let verdict =
-                spawn_blocking(move || engine.store.verify(&digest, size, profile, &mut |bytes| advance(bytes)))
-                    .await
-                    .map_err(panicked)??;
-            match verdict {
-                Verdict::Good(digests) => return Ok(digests),
-                // What is there stays until a good copy replaces it: upstream may not have it any more.
-                _ => job.tell(Event::Note(format!("{digest} is damaged here and fetched again."))),
+        let digest = blob.digest;
+        let mut started_over = false;
+        loop {
+            job.check()?;
+            if !blob.anew
+                && let Some(digests) = self.stored(blob, job, found.clone()).await?
+            {
+                return Ok(digests);
+            }
+            let (writer, waited) = self.begin_alone(blob, job).await?;
+            if waited && !blob.anew && self.store.contains(&digest, blob.size)? {
+                continue;
+            }
+            let is_resumed = writer.is_resumed();
+            found(writer.position());
+            match self.receive(blob, writer, job, done).await {
+                // Nobody has verified what an earlier run left: whoever sent it may have sent anything. What comes now may be
+                // right.
+                Err(error) if error.kind() == Kind::Verification && is_resumed && !started_over => {
+                    started_over = true;
+                    job.tell(Event::Note(format!(
+                        "{digest} was not what an earlier run has left of it, and is fetched from its beginning."
+                    )));
+                    job.meter().expect(blob.size);
+                    done.store(0, Ordering::Relaxed);
+                }
+                outcome => return outcome,
             }
         }
-        let engine = Arc::clone(self);
-        let mut writer =
-            spawn_blocking(move || engine.store.begin(digest, size, profile)).await.map_err(panicked)??;
-        found(writer.position());
+    }
+
+    /// The blob if it is in the store, verified: a run that was killed may have left it, or another one that runs has just
+    /// fetched it; reading it is cheaper than fetching it.
+    async fn stored(
+        self: &Arc<Self>,
+        blob: &PlannedBlob,
+        job: &Job,
+        found: impl Fn(u64) + Send + 'static,
+    ) -> Result<Option<FileDigests>> {
+        let (digest, size, engine) = (blob.digest, blob.size, Arc::clone(self));
+        if !self.store.contains(&digest, size)? {
+            return Ok(None);
+        }
+        let verify = move || engine.store.verify(&digest, size, engine.profile, &mut |bytes| found(bytes));
+        match spawn_blocking(verify).await.map_err(panicked)?? {
+            Verdict::Good(digests) => Ok(Some(digests)),
+            // What is there stays until a good copy replaces it: upstream may not have it any more.
+            _ => {
+                job.tell(Event::Note(format!("{digest} is damaged here and fetched again.")));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Begins to write a blob, once nobody else is writing it; and whether that was waited for.
+    async fn begin_alone(self: &Arc<Self>, blob: &PlannedBlob, job: &Job) -> Result<(Writer, bool)> {
+        let (digest, size) = (blob.digest, blob.size);
+        let mut waited = false;
+        loop {
+            let engine = Arc::clone(self);
+            let begun = spawn_blocking(move || engine.store.begin(digest, size, engine.profile));
+            match begun.await.map_err(panicked)? {
+                Err(error) if error.kind() == Kind::Locked => {
+                    if !waited {
+                        job.tell(Event::Note(format!("{digest} is being fetched by another run, and waited for.")));
+                    }
+                    waited = true;
+                    job.or_cancelled(async {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                        Ok(())
+                    })
+                    .await?;
+                }
+                begun => return Ok((begun?, waited)),
+            }
+        }
+    }
+
+    /// Takes what is missing of a blob, and verifies all of it.
+    async fn receive(
+        &self,
+        blob: &PlannedBlob,
+        mut writer: Writer,
+        job: &Job,
+        done: &Arc<AtomicU64>,
+    ) -> Result<FileDigests> {
+        let (job_of_it, done) = (job.clone(), Arc::clone(done));
         if let Some(bytes) = blob.bytes.clone() {
             // Verified when it was read; a beginning that an earlier run left is kept.
             let rest = bytes.slice((writer.position() as usize).min(bytes.len())..);
-            found(rest.len() as u64);
+            done.fetch_add(rest.len() as u64, Ordering::Relaxed);
+            job.meter().find(rest.len() as u64);
             return spawn_blocking(move || writer.write(&rest).and_then(|()| writer.commit()))
                 .await
                 .map_err(panicked)?;
         }
-        let mut body = job.or_cancelled(blob.registry.blob(&blob.repository, &digest, size, writer.position())).await?;
+        let from = writer.position();
+        let mut body = job.or_cancelled(blob.registry.blob(&blob.repository, &blob.digest, blob.size, from)).await?;
         let cancel = job.cancellation().clone();
         let handle = Handle::current();
         spawn_blocking(move || {
@@ -104,7 +170,8 @@ impl Engine {
                 })?;
                 let Some(chunk) = chunk else { break };
                 writer.write(&chunk)?;
-                progress(chunk.len() as u64);
+                done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                job_of_it.meter().advance(chunk.len() as u64);
             }
             drop(body);
             writer.commit()

@@ -12,7 +12,11 @@ use crate::catalog::settings::Settings;
 use crate::catalog::{Writer, blobs};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Platform, Tag};
+use crate::site::schema1::Schema1;
 use crate::site::{paths, schema1};
+
+/// Most bytes of schema 1 that are made of one image, all its platforms together: each takes some KiB, seldom more than 100.
+const MAX_GENERATED: usize = 16 << 20;
 
 impl Engine {
     /// Records what an image that was just recorded is in the gateway view.
@@ -38,8 +42,9 @@ impl Engine {
                 platform.as_ref().is_some_and(|platform| settings.default_platform.means(platform))
             })
         };
+        let converted = self.convert(writer, said)?;
         let mut names: BTreeSet<String> = BTreeSet::new();
-        for (position, (shown, (_, planned))) in shown.into_iter().zip(said).enumerate() {
+        for ((position, (shown, (_, planned))), converted) in shown.into_iter().zip(said).enumerate().zip(converted) {
             let name = parts.tag.and_then(|tag| {
                 if default == Some(position) {
                     Some(tag.clone())
@@ -49,7 +54,10 @@ impl Engine {
             });
             // Of two with one name (Windows versions) the first in the index has it.
             let name = name.map(|tag| tag.to_string()).filter(|name| names.insert(name.clone()));
-            let outcome = self.say_in_schema1(writer, settings, repository, image, planned)?;
+            let outcome = match converted {
+                Ok(converted) => Ok(record(writer, settings, repository, image, &converted)?),
+                Err(reason) => Err(reason),
+            };
             let rank = u8::from(default != Some(position));
             let manifest = blob_id(writer, &planned.digest)?;
             let size = planned.manifest.references().iter().map(|descriptor| descriptor.size).sum();
@@ -114,33 +122,54 @@ impl Engine {
         Ok(())
     }
 
-    fn say_in_schema1(
+    /// The images in schema 1, or why one can't be said in it. Each repeats its configuration, so many small manifests of one
+    /// large configuration would become more than anybody sent: then none is said, whatever their order.
+    fn convert(
         &self,
         writer: &Writer<'_>,
-        settings: &Settings,
-        repository: &Repository,
-        image: i64,
-        planned: &PlannedManifest,
-    ) -> Result<std::result::Result<(i64, Digest), String>> {
-        let Some(config) = self.config_of(writer, &planned.manifest)? else {
-            return Ok(Err("its configuration is too large".to_owned()));
-        };
-        let converted = match schema1::convert(&planned.manifest, &config) {
-            Ok(converted) => converted,
-            Err(reason) => return Ok(Err(reason.to_string())),
-        };
-        let digest = Digest::of(&converted.bytes);
-        super::tree::generated(writer, settings, &converted.bytes)?;
-        let blob = blobs::by_digest(writer, &digest)?
-            .ok_or_else(|| Error::new(Kind::Unexpected, "a generated manifest is not there"))?;
-        if converted.needs_empty_layer {
-            super::tree::generated(writer, settings, &schema1::EMPTY_LAYER)?;
-            if let Some(empty) = blobs::by_digest(writer, &schema1::EMPTY_LAYER_DIGEST)? {
-                images::add_content(writer, image, repository.id, Content { blob: empty.id, role: Role::Gateway })?;
+        said: &[(Platform, &PlannedManifest)],
+    ) -> Result<Vec<std::result::Result<Schema1, String>>> {
+        let mut all = Vec::with_capacity(said.len());
+        let mut bytes = 0;
+        for (_, planned) in said {
+            let converted = match self.config_of(writer, &planned.manifest)? {
+                None => Err("its configuration is too large".to_owned()),
+                Some(config) => schema1::convert(&planned.manifest, &config).map_err(|reason| reason.to_string()),
+            };
+            bytes += converted.as_ref().map_or(0, |converted| converted.bytes.len());
+            if bytes > MAX_GENERATED {
+                let reason = format!(
+                    "its {} platforms in schema 1 are larger than {} together",
+                    said.len(),
+                    crate::text::bytes(MAX_GENERATED as u64)
+                );
+                return Ok(said.iter().map(|_| Err(reason.clone())).collect());
             }
+            all.push(converted);
         }
-        Ok(Ok((blob.id, converted.digest)))
+        Ok(all)
     }
+}
+
+/// Records a generated manifest: its row, and the digest that it is pulled by.
+fn record(
+    writer: &Writer<'_>,
+    settings: &Settings,
+    repository: &Repository,
+    image: i64,
+    converted: &Schema1,
+) -> Result<(i64, Digest)> {
+    let digest = Digest::of(&converted.bytes);
+    super::tree::generated(writer, settings, &converted.bytes)?;
+    let blob = blobs::by_digest(writer, &digest)?
+        .ok_or_else(|| Error::new(Kind::Unexpected, "a generated manifest is not there"))?;
+    if converted.needs_empty_layer {
+        super::tree::generated(writer, settings, &schema1::EMPTY_LAYER)?;
+        if let Some(empty) = blobs::by_digest(writer, &schema1::EMPTY_LAYER_DIGEST)? {
+            images::add_content(writer, image, repository.id, Content { blob: empty.id, role: Role::Gateway })?;
+        }
+    }
+    Ok((blob.id, converted.digest))
 }
 
 fn is_index(writer: &Writer<'_>, manifest: i64) -> Result<bool> {

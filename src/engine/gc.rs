@@ -63,8 +63,9 @@ impl Engine {
         Ok(plan)
     }
 
-    /// Reclaims exactly this; refused if the catalog changed since.
+    /// Reclaims exactly this, once nobody uses blobs that no row keeps; refused if the catalog changed since.
     pub async fn apply_gc(self: &Arc<Self>, plan: &GcPlan, job: &Job) -> Result<()> {
+        let reclaim = self.reclaim("gc", job).await?;
         let _lock = self.lock("gc", job).await?;
         job.check()?;
         let removed = self.catalog.write(|writer| {
@@ -81,11 +82,11 @@ impl Engine {
             let total = removed.len() as u64;
             for (done, digest) in removed.iter().enumerate() {
                 job.check()?;
-                engine.store.remove(digest)?;
+                reclaim.remove(digest)?;
                 job.tell(Event::Progress { what: "blobs", done: done as u64 + 1, total });
             }
-            // Nothing is being fetched while this plan has the lock.
-            engine.store.sweep_partials(&|_| false)?;
+            // Nothing is being fetched meanwhile.
+            reclaim.sweep_partials(&|_| false)?;
             engine.store.sync_directory()
         });
         files.await.map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))??;

@@ -8,8 +8,10 @@ mod asked;
 mod attached;
 mod blocks;
 pub mod browse;
+mod car_file;
 mod closure;
 mod currency;
+mod data_directory;
 pub mod diff;
 mod export;
 mod exported;
@@ -44,11 +46,12 @@ pub mod target;
 mod tests;
 mod touched;
 mod tree;
+mod turn;
 pub mod undo;
 mod verify;
 pub mod view;
 
-pub use export::Exported;
+pub use export::{ExportOptions, Exported};
 pub use pending::{Arrival, PendingBlob};
 
 use std::path::{Path, PathBuf};
@@ -99,9 +102,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the data directory; makes it (not the directory above it) and a catalog if need be.
+    /// Opens the data directory; makes it (not the directory above it) and a catalog if need be. Closes it to other users.
     pub fn open(options: Options) -> Result<Arc<Self>> {
         let store = Store::open(&options.data_dir)?;
+        data_directory::close(&options.data_dir);
         let catalog = Catalog::open(&options.data_dir.join("catalog.db"))?;
         let engine = Self::assemble(options, store, catalog)?;
         Ok(Arc::new(engine))

@@ -274,6 +274,11 @@ impl PlannedImage {
         std::iter::once(&self.name).chain(&self.alias)
     }
 
+    /// What the catalog says of it once it is recorded.
+    pub(super) fn as_expected(&self) -> Expected {
+        Expected { digest: self.digest, selection: self.selection.clone(), all_manifests: self.all_manifests }
+    }
+
     /// An image for tests of what shows plans: added from this reference, with these platforms, without those.
     #[cfg(test)]
     pub(crate) fn example(reference: &str, platforms: &[&str], without: &[&str]) -> Self {

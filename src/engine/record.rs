@@ -72,7 +72,8 @@ impl Engine {
             selection: existing.selection.clone(),
             all_manifests: existing.all_manifests,
         });
-        if now_there != image.expected {
+        // Another plan may have brought the very same meanwhile.
+        if now_there != image.expected && now_there != Some(image.as_expected()) {
             return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
                 .hint("Plan again: run the same command once more."));
         }

@@ -11,7 +11,7 @@ use super::plan::PlannedBlob;
 use super::touched::{Touched, TouchedRepository};
 use super::view::{Damage, Verified};
 use crate::catalog::blobs::Blob;
-use crate::catalog::{Catalog, Writer, blobs, images, left_blobs, repositories, settings, state, statistics};
+use crate::catalog::{TemporaryCopy, Writer, blobs, images, left_blobs, repositories, settings, state, statistics};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::store::Verdict;
@@ -24,6 +24,8 @@ impl Engine {
     /// Reads and checks everything; with `repair`, fetches what is damaged again.
     pub async fn verify(self: &Arc<Self>, repair: bool, job: &Job) -> Result<Verified> {
         let _listening = self.notices.listen(job);
+        // What is being reclaimed would be found missing; and what is fetched again must not be.
+        let _lease = self.lease(if repair { "verify --repair" } else { "verify" }, job).await?;
         let mut verified = Verified::default();
         let all = self.stored_blobs()?;
         job.meter().expect(all.iter().map(|blob| blob.size).sum());
@@ -139,22 +141,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the tree built from nothing has the recorded root. Builds it in a copy of the catalog.
+    /// Whether the tree built from nothing has the recorded root. Both are of one copy of the catalog: it may change meanwhile.
     fn root_from_nothing(&self) -> Result<bool> {
-        let recorded = self.root()?;
-        Ok(self.rebuild_root()? == recorded)
+        let mut copy = self.catalog.temporary_copy()?;
+        let recorded = state::root(&copy)?.map(|link| link.cid);
+        Ok(Some(copy.change(build_from_nothing)?) == recorded)
     }
 
     /// The root of the tree built from nothing, as a function of the content alone.
     pub fn rebuild_root(&self) -> Result<Option<cid::Cid>> {
-        let copy = self.catalog.temporary_copy()?;
-        copy.write(build_from_nothing).map(Some)
+        self.catalog.temporary_copy()?.change(build_from_nothing).map(Some)
     }
 
     /// A copy of the catalog whose tree has the private repositories too.
-    pub(super) fn catalog_with_private(&self) -> Result<Catalog> {
-        let copy = self.catalog.temporary_copy()?;
-        copy.write(|writer| {
+    pub(super) fn copy_with_private(&self) -> Result<TemporaryCopy> {
+        let mut copy = self.catalog.temporary_copy()?;
+        copy.change(|writer| {
             for repository in repositories::list(writer, None, None)? {
                 repositories::set_visibility(writer, repository.id, repository.private, true)?;
             }
@@ -167,7 +169,6 @@ impl Engine {
         if verified.damaged.is_empty() {
             return Ok(());
         }
-        let _lock = self.lock_unfinished("verify --repair", job).await?;
         for damage in &mut verified.damaged {
             job.check()?;
             match self.repair_one(&damage.digest, job).await {

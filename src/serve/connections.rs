@@ -327,9 +327,11 @@ mod tests {
         let stop = CancellationToken::new();
         let router = TowerToHyperService::new(door.router.clone());
         let answer = |request| door.answer(&router, request, address, place.guest());
+        let request = size_of_returned(&answer);
+        let connection = size_of_val(&door.serve(stream, address, place.guest(), &stop));
         let sizes = [
-            ("a request", size_of_returned(&answer)),
-            ("its connection", size_of_val(&door.serve(stream, address, place.guest(), &stop))),
+            ("a request", request),
+            ("its connection", connection),
             ("its task", size_of_val(&Arc::clone(&door).visit(client, address, place, stop.clone(), stop.clone()))),
         ];
         let total: usize = sizes.iter().map(|(_, size)| size).sum();

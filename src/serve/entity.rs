@@ -115,6 +115,7 @@ impl Entity {
         Ok(Arc::new(Self {
             content: Content::Arriving(Mutex::new(Some(arrival)), *size),
             content_type: self.content_type.clone(),
+            identity: self.identity,
             etag: self.etag.clone(),
             digest: self.digest.clone(),
             keep: self.keep,

@@ -2,13 +2,14 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::{self, shown};
-use super::partial::{self, Partial};
+use super::partial::Partial;
+use super::private;
 use super::stamp::{Known, Stamp};
 use super::writer::Writer;
 use crate::error::{Context as _, Error, Kind, Result};
@@ -21,7 +22,8 @@ use crate::unixfs::hash::{FileDigests, FileHasher};
 #[derive(Debug, Clone)]
 pub struct Store {
     blobs: PathBuf,
-    partials: PathBuf,
+    pub(super) partials: PathBuf,
+    pub(super) leases: PathBuf,
     writable: bool,
     pub(super) known: Arc<Known>,
 }
@@ -49,8 +51,9 @@ impl Store {
             make_directory(directory)?;
         }
         let algorithm = store.blobs.as_path();
-        for directory in [algorithm.parent().unwrap_or(algorithm), algorithm, &store.partials] {
+        for directory in [algorithm.parent().unwrap_or(algorithm), algorithm, &store.partials, &store.leases] {
             make_directory(directory)?;
+            private::tighten(directory);
             rustix::fs::access(directory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
                 .map_err(io::Error::from)
                 .context(|| format!("write to {}", shown(directory)))?;
@@ -68,8 +71,13 @@ impl Store {
     }
 
     fn at(directory: &Path, writable: bool) -> Self {
-        let (blobs, partials) = (directory.join("blobs/sha256"), directory.join("partial"));
-        Self { blobs, partials, writable, known: Arc::default() }
+        Self {
+            blobs: directory.join("blobs/sha256"),
+            partials: directory.join("partial"),
+            leases: directory.join("leases"),
+            writable,
+            known: Arc::default(),
+        }
     }
 
     /// Where a blob's file is, or would be.
@@ -104,7 +112,8 @@ impl Store {
 
     /// Begins to write a blob, or goes on where a cut or a kill stopped: what the partial file holds is hashed again
     /// first, once and in constant memory. [`Writer::position`] says from which offset the rest is wanted; a partial
-    /// file that is too long or can't be read starts over. Room for the rest is reserved as far as the disk can.
+    /// file that is too long or can't be read starts over. A rest that is known not to fit the disk is refused; room for it
+    /// is reserved as it comes.
     ///
     /// Does not look whether the blob is there: writing it again is how a damaged one is replaced.
     /// [`Kind::Locked`] if it is being written already, here or by another process.
@@ -160,25 +169,6 @@ impl Store {
         disk::sync_directory(&self.blobs)
     }
 
-    /// Removes a blob. Says how many bytes that freed: none if it was not there, or lives on in an exported tree.
-    pub fn remove(&self, digest: &Digest) -> Result<u64> {
-        self.check_writable()?;
-        self.known.forget(digest);
-        let path = self.path(digest);
-        let doing = || format!("delete {}", shown(&path));
-        let freed = match path.symlink_metadata() {
-            Ok(metadata) if metadata.nlink() == 1 => metadata.len(),
-            Ok(_) => 0,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(Error::from(error).context(doing())),
-        };
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(Error::from(error).context(doing())),
-            Ok(()) => Ok(freed),
-        }
-    }
-
     /// Every blob and the length of its file, in no order; files with other names are passed over.
     pub fn list(&self) -> Result<impl Iterator<Item = Result<(Digest, u64)>> + use<>> {
         Ok(entries(&self.blobs)?.filter_map(|entry| match entry {
@@ -195,24 +185,6 @@ impl Store {
         }))
     }
 
-    /// Deletes the partial files that `keep` doesn't name and nobody is writing, and what kills left of
-    /// [`put_bytes`](Self::put_bytes). Says how many bytes on disk that freed.
-    pub fn sweep_partials(&self, keep: &dyn Fn(&Digest) -> bool) -> Result<u64> {
-        self.check_writable()?;
-        let mut freed = 0;
-        for entry in entries(&self.partials)? {
-            let (name, path) = entry?;
-            let unwanted = match name.split_once('.') {
-                Some((hex, _)) => digest_of(hex).is_some(),
-                None => digest_of(&name).is_some_and(|digest| !keep(&digest)),
-            };
-            if unwanted {
-                freed += partial::sweep(&path)?;
-            }
-        }
-        Ok(freed)
-    }
-
     /// Bytes that can still be written; `u64::MAX` where the file system doesn't say.
     pub fn free_space(&self) -> Result<u64> {
         // A store that was only opened for reading may lack the inner directories.
@@ -220,7 +192,7 @@ impl Store {
         disk::free_space(directory).context(|| format!("ask for the free space of {}", shown(directory)))
     }
 
-    fn check_writable(&self) -> Result<()> {
+    pub(super) fn check_writable(&self) -> Result<()> {
         if self.writable {
             return Ok(());
         }
@@ -232,7 +204,7 @@ fn make_directory(directory: &Path) -> Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    match DirBuilder::new().mode(0o755).create(directory) {
+    match DirBuilder::new().mode(private::DIRECTORY).create(directory) {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
         Err(error) => Err(Error::from(error).context(format!("make {}", shown(directory)))),
@@ -242,12 +214,12 @@ fn make_directory(directory: &Path) -> Result<()> {
     }
 }
 
-fn digest_of(hex: &str) -> Option<Digest> {
+pub(super) fn digest_of(hex: &str) -> Option<Digest> {
     format!("sha256:{hex}").parse().ok()
 }
 
 /// Names and paths in a directory, as they are read; a directory that isn't there has none.
-fn entries(directory: &Path) -> Result<impl Iterator<Item = Result<(String, PathBuf)>> + use<>> {
+pub(super) fn entries(directory: &Path) -> Result<impl Iterator<Item = Result<(String, PathBuf)>> + use<>> {
     let name = shown(directory);
     let doing = move || format!("list {name}");
     let reading = match fs::read_dir(directory) {

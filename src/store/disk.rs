@@ -10,6 +10,8 @@ use crate::text;
 
 /// Below this many bytes, reserving room costs more than it saves.
 const WORTH_RESERVING: u64 = 1 << 20;
+/// Most bytes that are reserved beyond what came.
+const MAX_AHEAD: u64 = 64 << 20;
 
 /// The path as a person may see it.
 pub(super) fn shown(path: &Path) -> String {
@@ -22,19 +24,27 @@ pub(super) fn free_space(directory: &Path) -> io::Result<u64> {
     Ok(if disk.f_blocks == 0 { u64::MAX } else { disk.f_bavail.saturating_mul(disk.f_frsize) })
 }
 
-/// Reserves room for a file that will be `size` bytes long, without changing its length. Fails only if the room is
-/// known to be missing.
-pub(super) fn reserve(file: &File, directory: &Path, size: u64) -> io::Result<()> {
-    let metadata = file.metadata()?;
-    let missing = size.saturating_sub(metadata.len().max(metadata.blocks().saturating_mul(512)));
-    if missing < WORTH_RESERVING {
-        return Ok(());
-    }
-    // Asked first, since a file system may hand out all it has before it finds that this is not enough.
-    if missing > free_space(directory)? {
+/// Fails if so many bytes more are known not to fit.
+pub(super) fn check_room(directory: &Path, missing: u64) -> io::Result<()> {
+    if missing >= WORTH_RESERVING && missing > free_space(directory)? {
         return Err(io::ErrorKind::StorageFull.into());
     }
-    allocate(file, size)
+    Ok(())
+}
+
+/// How far a file is reserved once `came` of its `size` bytes are there; none while that is not worth it. Never more than
+/// what came once more: whoever announces much and sends little takes little.
+pub(super) fn reserve_until(came: u64, size: u64) -> Option<u64> {
+    let until = size.min(came.saturating_add(came.min(MAX_AHEAD)));
+    (came >= WORTH_RESERVING && until > came).then_some(until)
+}
+
+/// Reserves room for the first `until` bytes of a file, without changing its length. Fails only if the room is known to be
+/// missing.
+pub(super) fn reserve(file: &File, directory: &Path, from: u64, until: u64) -> io::Result<()> {
+    // Asked first, since a file system may hand out all it has before it finds that this is not enough.
+    check_room(directory, until.saturating_sub(from))?;
+    allocate(file, until)
 }
 
 #[cfg(target_os = "linux")]

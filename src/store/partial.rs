@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::shown;
+use super::private;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 
@@ -122,7 +123,7 @@ pub(super) fn sweep(path: &Path) -> Result<u64> {
 
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o644);
+    options.read(true).write(true).mode(private::FILE);
     options
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,11 +29,15 @@ pub struct Writer {
     partial: Partial,
     blob: PathBuf,
     unflushed: u64,
+    /// Up to where room is reserved, or was tried to be.
+    reserved: u64,
+    resumed: bool,
     known: Arc<Known>,
 }
 
 impl Writer {
-    /// Opens the partial file, takes over what it holds, and reserves room for the rest.
+    /// Opens the partial file, takes over what it holds, and gives back the room that a kill left behind it. Refuses a rest
+    /// that is known not to fit.
     pub(super) fn begin(
         path: PathBuf,
         blob: PathBuf,
@@ -44,22 +48,45 @@ impl Writer {
     ) -> Result<Self> {
         let partial = Partial::open(path, &digest)?;
         let hasher = FileHasher::new(profile, size);
-        let mut writer = Self { digest, size, hasher, flusher: Flusher::default(), partial, blob, unflushed: 0, known };
+        let mut writer = Self {
+            digest,
+            size,
+            hasher,
+            flusher: Flusher::default(),
+            partial,
+            blob,
+            unflushed: 0,
+            reserved: 0,
+            resumed: false,
+            known,
+        };
         let metadata = writer.partial.file.metadata().context(|| format!("resume {}", shown(&writer.partial.path)))?;
         // From here on, whatever fails keeps what there is.
         writer.partial.position = metadata.len();
         if metadata.len() > size {
             writer.partial.start_over()?;
+        } else if metadata.blocks().saturating_mul(512) > metadata.len() {
+            writer
+                .partial
+                .file
+                .set_len(metadata.len())
+                .context(|| format!("resume {}", shown(&writer.partial.path)))?;
         }
-        writer.reserve()?;
+        writer.check_room()?;
         if writer.partial.position > 0
             && hash_file(&writer.partial.file, &mut writer.hasher, writer.partial.position, &mut |_| {}).is_err()
         {
             writer.hasher = FileHasher::new(profile, size);
             writer.partial.start_over()?;
-            writer.reserve()?;
+            writer.check_room()?;
         }
+        writer.resumed = writer.partial.position > 0;
         Ok(writer)
+    }
+
+    /// Whether bytes of an earlier run are part of it, which nobody has verified yet.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
     }
 
     /// How many of the blob's first bytes are there: from this offset on, the rest is wanted.
@@ -80,6 +107,9 @@ impl Writer {
         if end > self.size {
             self.partial.discard();
             return Err(self.wrong(&format!("longer than the {} bytes that were announced", self.size)));
+        }
+        if end > self.reserved {
+            self.reserve(end)?;
         }
         let written = self.partial.file.write_all_at(bytes, self.partial.position);
         written.map_err(|error| self.failed(error, "write"))?;
@@ -131,9 +161,19 @@ impl Writer {
         }
     }
 
-    fn reserve(&self) -> Result<()> {
-        let reserved = disk::reserve(&self.partial.file, self.directory(), self.size);
-        reserved.map_err(|error| self.failed(error, "reserve room"))
+    fn check_room(&self) -> Result<()> {
+        let missing = self.size.saturating_sub(self.partial.position);
+        disk::check_room(self.directory(), missing).map_err(|error| self.failed(error, "reserve room"))
+    }
+
+    fn reserve(&mut self, end: u64) -> Result<()> {
+        if let Some(until) = disk::reserve_until(end, self.size) {
+            let from = self.reserved.max(self.partial.position);
+            let reserved = disk::reserve(&self.partial.file, self.directory(), from, until);
+            reserved.map_err(|error| self.failed(error, "reserve room"))?;
+            self.reserved = until;
+        }
+        Ok(())
     }
 
     fn directory(&self) -> &Path {

@@ -3,10 +3,11 @@
 //! Remembering is a courtesy: where it can't be done, nothing else fails. Two interfaces share the file, so each change is
 //! made to what the file says then.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use super::remembered::{Memorable, Remembered};
 
@@ -56,19 +57,18 @@ impl Memory {
 
     /// In one piece: who reads meanwhile reads the old file.
     fn write(&self, remembered: &Remembered) -> io::Result<()> {
-        let new = self.path.with_extension(format!("{}.new", std::process::id()));
         let text = serde_json::to_vec_pretty(remembered)?;
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        let written = file.write_all(&text).and_then(|()| fs::rename(&new, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written
+        let mut file = NamedTempFile::with_prefix_in(".interface-", self.path.parent().unwrap_or(Path::new(".")))?;
+        file.write_all(&text)?;
+        file.persist(&self.path)?;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::remembered::Orders;
     use super::*;
     use crate::engine::browse::{ImageOrder, RepositoryOrder};

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::work::Request;
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddRequest, Pick};
+use crate::store::private;
 
 /// The most that is read of a file, and the most files.
 const LARGEST: u64 = 1 << 20;
@@ -89,9 +91,12 @@ impl Unfinished {
     }
 
     fn own(&self) -> Option<(File, PathBuf)> {
-        fs::create_dir_all(&self.directory).ok()?;
+        private::make_directories(&self.directory).ok()?;
+        private::tighten(&self.directory);
         let path = self.directory.join(format!("{}.json", std::process::id()));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).ok()?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(private::FILE);
+        let file = options.open(&path).ok()?;
         file.try_lock().ok()?;
         Some((file, path))
     }

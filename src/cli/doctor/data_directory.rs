@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{Check, Finding, State};
 use crate::config::{Origin, Settings};
 use crate::error::Result;
-use crate::store::Survey;
+use crate::store::{Survey, private};
 use crate::text::bytes;
 
 const SUBJECT: &str = "data directory";
@@ -94,6 +94,19 @@ fn described(directory: &Path, survey: Survey) -> Vec<Finding> {
     findings
 }
 
+/// That other users of this machine get in: what is in it may be private images.
+fn exposed(directory: &Path) -> Option<Finding> {
+    let mode = private::exposed(directory)?;
+    Some(Finding::warn(
+        SUBJECT,
+        format!("{} has the mode {mode:04o}: other users of this machine can look into it", directory.display()),
+        format!(
+            "`chmod 700 {}`; an exported tree that a web server reads belongs into another directory.",
+            directory.display()
+        ),
+    ))
+}
+
 #[async_trait]
 impl Check for DataDirectory {
     async fn look(&self) -> Vec<Finding> {
@@ -114,6 +127,7 @@ impl Check for DataDirectory {
         match Survey::of(directory) {
             Ok(survey) => {
                 let mut findings = vec![Finding::ok(SUBJECT, format!("{} can be written", directory.display()))];
+                findings.extend(exposed(directory));
                 findings.extend(described(directory, survey));
                 findings
             }
@@ -146,6 +160,18 @@ mod tests {
         assert_eq!(look(&at("not/mounted")).await[0].state, State::Fail);
         std::fs::write(at("file"), "").unwrap();
         assert_eq!(look(&at("file")).await[0].state, State::Fail);
+    }
+
+    #[tokio::test]
+    async fn one_that_others_can_look_into_is_told() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let states = async || look(directory.path()).await.iter().map(|finding| finding.state).collect::<Vec<_>>();
+        assert!(!states().await.contains(&State::Warn));
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(states().await.contains(&State::Warn));
+        let said = look(directory.path()).await.into_iter().find(|finding| finding.state == State::Warn).unwrap();
+        assert!(said.message.contains("has the mode 0755"), "{}", said.message);
     }
 
     #[test]

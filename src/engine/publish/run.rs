@@ -18,6 +18,7 @@ use crate::engine::job::{Event, Job, StepState};
 use crate::engine::verify::panicked;
 use crate::engine::{Engine, now};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::store::private;
 use crate::unixfs::Link;
 
 impl Engine {
@@ -148,7 +149,7 @@ impl<'r> Run<'r> {
     /// Keeps two publications to one target apart.
     async fn lock_target(&self) -> Result<PlanLock> {
         let directory = self.engine.data_dir.join("publishing").join(self.planned.target.id.to_string());
-        std::fs::create_dir_all(&directory).context(|| format!("can't make {}", directory.display()))?;
+        private::make_directories(&directory).context(|| format!("can't make {}", directory.display()))?;
         let doing = format!("publish to {}", self.planned.target.name);
         let mut told = String::new();
         let take = PlanLock::take(&directory, &doing, self.engine.wait, |who| {

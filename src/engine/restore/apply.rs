@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{AddPlan, Added, Change};
 use crate::engine::resolve::Resolved;
+use crate::engine::turn::Turns;
 use crate::error::{Error, Kind, Result};
 
 /// Images that are resolved, fetched and recorded together. Their manifests are in memory meanwhile.
@@ -45,13 +46,20 @@ impl Engine {
     /// With `lazy`, configurations come now and other blobs when they are first needed, from where `lazy` says.
     pub async fn apply_return(self: &Arc<Self>, plan: &ReturnPlan, lazy: Option<&str>, job: &Job) -> Result<Returned> {
         let _listening = self.notices.listen(job);
-        let (verb, _lock) = match plan.purpose {
+        let verb = if plan.purpose == Purpose::Restore { "restore" } else { "import" };
+        let doing = format!("{verb} from {}", plan.place);
+        let _lease = self.lease(&doing, job).await?;
+        // A catalog that is not whole yet is nobody else's to change; one that takes more in is changed by turns.
+        let (_lock, turns) = match plan.purpose {
             Purpose::Restore => {
-                let lock = self.lock_unfinished(&format!("restore from {}", plan.place), job).await?;
+                let lock = self.lock_unfinished(&doing, job).await?;
                 self.begin_restore(plan)?;
-                ("restore", lock)
+                (Some(lock), Turns::none())
             }
-            Purpose::Import { .. } => ("import", self.lock(&format!("import from {}", plan.place), job).await?),
+            Purpose::Import { .. } => {
+                drop(self.lock(&doing, job).await?);
+                (None, Turns::of(doing))
+            }
         };
         let mut returned =
             Returned { added: Added { verb: verb.to_owned(), ..Added::default() }, left: Left::default() };
@@ -66,7 +74,7 @@ impl Engine {
                 returned.left.blobs += left.blobs;
                 returned.left.bytes += left.bytes;
             }
-            let mut added = self.run_add(adding, verb, job).await?;
+            let mut added = self.run_add(adding, verb, &turns, job).await?;
             returned.added.recorded.append(&mut added.recorded);
             returned.added.failed.append(&mut added.failed);
             returned.added.fetched += added.fetched;

@@ -115,7 +115,7 @@ async fn a_former_export_becomes_the_new_one_and_nothing_else_is_touched() {
     let (target, outside) = (yard.directory.path().join("tree"), yard.directory.path().join("outside"));
     std::fs::create_dir(&outside).unwrap();
     std::fs::write(outside.join("precious"), "precious").unwrap();
-    yard.engine.export_directory(&target, false, &Job::new().0).await.unwrap();
+    yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
     yard.remove("app:2").await;
     // What someone else may have put there.
     std::fs::remove_file(target.join(".roadstead-export")).unwrap();
@@ -126,13 +126,13 @@ async fn a_former_export_becomes_the_new_one_and_nothing_else_is_touched() {
     symlink(outside.join("precious"), target.join("index.html")).unwrap();
     std::fs::write(outside.join("mark"), "marked").unwrap();
     symlink(outside.join("mark"), target.join(".roadstead-export")).unwrap();
-    let _ = yard.engine.export_directory(&target, false, &Job::new().0).await;
+    let _ = yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await;
     assert_eq!(std::fs::read(outside.join("mark")).unwrap(), b"marked");
     std::fs::remove_file(target.join(".roadstead-export")).unwrap();
     std::fs::write(target.join(".roadstead-export"), "x").unwrap();
-    let exported = yard.engine.export_directory(&target, false, &Job::new().0).await.unwrap();
+    let exported = yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
     let fresh = yard.directory.path().join("fresh");
-    yard.engine.export_directory(&fresh, false, &Job::new().0).await.unwrap();
+    yard.engine.export_directory(&fresh, ExportOptions::default(), &Job::new().0).await.unwrap();
     assert_eq!(files(&target), files(&fresh));
     for file in files(&target) {
         assert!(!target.join(&file).is_symlink(), "{file}");
@@ -151,7 +151,7 @@ async fn an_export_says_what_it_wrote() {
     yard.add(&["app:1"]).await;
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("tree");
-    let export = async || yard.engine.export_directory(&target, false, &Job::new().0).await.unwrap();
+    let export = async || yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
     let first = export().await;
     assert_eq!(first.written, first.files);
     assert!(first.written_bytes > 0 && first.written_bytes < first.bytes, "links take no room: {first:?}");

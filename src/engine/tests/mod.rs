@@ -25,7 +25,7 @@ use std::time::Duration;
 use super::job::Job;
 use super::plan::{AddPlan, Added, Change};
 use super::request::{AddRequest, Pick};
-use super::{Engine, Options};
+use super::{Engine, ExportOptions, Options};
 use crate::error::Result;
 use crate::image::{Digest, Platform, RepositoryName, Selection};
 use crate::registry::credentials::Environment;

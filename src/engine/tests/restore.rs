@@ -64,7 +64,7 @@ impl Yard {
         if Path::new(name).extension().is_some() {
             self.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
         } else {
-            self.engine.export_directory(&path, false, &Job::new().0).await.unwrap();
+            self.engine.export_directory(&path, ExportOptions::default(), &Job::new().0).await.unwrap();
         }
         path
     }
@@ -148,7 +148,11 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
         assert!(!restored.engine.has_left_blobs().unwrap());
         // The place is gone, and nothing needs it any more.
         std::fs::remove_file(&from).unwrap();
-        restored.engine.export_directory(&again.with_extension("d"), false, &Job::new().0).await.unwrap();
+        restored
+            .engine
+            .export_directory(&again.with_extension("d"), ExportOptions::default(), &Job::new().0)
+            .await
+            .unwrap();
     }
 }
 
@@ -211,7 +215,14 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
     for error in [
         apply(&engine, &planned, None).await.unwrap_err(),
         engine.lock("anything", &job).await.unwrap_err(),
-        engine.export_directory(&directory.path().join("given"), true, &job).await.unwrap_err(),
+        engine
+            .export_directory(
+                &directory.path().join("given"),
+                ExportOptions { include_private: true, copy: false },
+                &job,
+            )
+            .await
+            .unwrap_err(),
         engine.export_car(&directory.path().join("given.car"), false, None, &job).await.unwrap_err(),
         engine.configure(Some("registry.example.net"), None, &job).await.unwrap_err(),
     ] {

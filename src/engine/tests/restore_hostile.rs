@@ -292,7 +292,7 @@ async fn damaged_files_and_links_out_of_a_directory_are_refused() {
     assert_eq!(records(&path.with_extension("none"), None).await.unwrap_err().kind(), Kind::NotFound);
     // A directory in which a blob is a link to a file of the same bytes, and one whose directory is a link.
     let tree = yard.directory.path().join("tree");
-    yard.engine.export_directory(&tree, false, &Job::new().0).await.unwrap();
+    yard.engine.export_directory(&tree, ExportOptions::default(), &Job::new().0).await.unwrap();
     let json = tree.join("catalog.json");
     let kept = tree.with_extension("json");
     std::fs::rename(&json, &kept).unwrap();

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 
 use super::*;
+use crate::engine::ExportOptions;
 use crate::engine::shelf::Blob;
 use crate::error::{Error, Kind};
 
@@ -36,7 +37,7 @@ impl Yard {
 
     async fn exported(&self, name: &str) -> Result<std::path::PathBuf, Error> {
         let path = self.directory.path().join(name);
-        self.engine.export_directory(&path, false, &Job::new().0).await.map(|_| path)
+        self.engine.export_directory(&path, ExportOptions::default(), &Job::new().0).await.map(|_| path)
     }
 }
 

@@ -16,9 +16,17 @@ fn opening_makes_only_the_data_directory() {
     assert_eq!(names_in(directory.path()), [""; 0]);
     fs::create_dir(directory.path().join("mount")).unwrap();
     Store::open(&missing).unwrap();
-    for inner in ["", "blobs", "blobs/sha256", "partial"] {
-        assert_eq!(missing.join(inner).metadata().unwrap().permissions().mode() & 0o755, 0o755, "{inner}");
+    let inner = ["", "blobs", "blobs/sha256", "partial", "leases"];
+    let mode = |inner: &str| missing.join(inner).metadata().unwrap().permissions().mode() & 0o7777;
+    for inner in inner {
+        assert_eq!(mode(inner), 0o700, "{inner}: images may be private");
     }
+    // As an older version has made them.
+    for inner in &inner[1..] {
+        fs::set_permissions(missing.join(inner), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    Store::open(&missing).unwrap();
+    assert!(inner.iter().all(|inner| mode(inner) == 0o700));
     // Nothing to make the second time; and a file is no directory.
     Store::open(&missing).unwrap();
     fs::write(directory.path().join("file"), "").unwrap();
@@ -43,8 +51,7 @@ fn read_only_reads_all_and_writes_nothing() {
     for refused in [
         reader.begin(digest, 5, Profile::V1_2025).map(drop),
         reader.put_bytes(b"x", Profile::V1_2025).map(drop),
-        reader.remove(&digest).map(drop),
-        reader.sweep_partials(&|_| false).map(drop),
+        reader.try_reclaim("gc").map(drop),
         reader.sync_directory(),
     ] {
         assert_eq!(refused.unwrap_err().kind(), Kind::Usage);
@@ -118,13 +125,13 @@ fn verify_tells_good_missing_and_damaged_apart() {
 fn removing_says_what_it_frees() {
     let (directory, store) = store();
     let (kept, gone) = (put(&store, b"kept"), put(&store, b"gone!"));
-    assert_eq!(store.remove(&gone).unwrap(), 5);
-    assert_eq!(store.remove(&gone).unwrap(), 0);
+    assert_eq!(reclaim(&store).remove(&gone).unwrap(), 5);
+    assert_eq!(reclaim(&store).remove(&gone).unwrap(), 0);
     assert_eq!(store.list().unwrap().map(Result::unwrap).collect::<Vec<_>>(), [(kept, 4)]);
     assert_eq!(store.open_blob(&gone).unwrap_err().kind(), Kind::NotFound);
     // An exported tree still holds the bytes.
-    store.link_out(&kept, &directory.path().join("out")).unwrap();
-    assert_eq!(store.remove(&kept).unwrap(), 0);
+    link_out(&store, &kept, &directory.path().join("out")).unwrap();
+    assert_eq!(reclaim(&store).remove(&kept).unwrap(), 0);
     assert_eq!(fs::read(directory.path().join("out")).unwrap(), b"kept");
 }
 
@@ -153,13 +160,13 @@ fn sweeping_keeps_what_is_wanted_or_being_written() {
     fs::write(partials.join(format!("{}.123.4", wanted.hex())), bytes(10_000, 1)).unwrap();
     fs::write(partials.join("notes.txt"), "not ours").unwrap();
     assert_eq!(store.partials().unwrap().count(), 3);
-    assert!(store.sweep_partials(&|digest| *digest == wanted).unwrap() >= 20_000);
+    assert!(reclaim(&store).sweep_partials(&|digest| *digest == wanted).unwrap() >= 20_000);
     let mut left = names_in(&partials);
     left.sort();
     let mut expected = vec![wanted.hex(), written.hex(), "notes.txt".to_owned()];
     expected.sort();
     assert_eq!(left, expected);
     drop(writer);
-    store.sweep_partials(&|digest| *digest == wanted).unwrap();
+    reclaim(&store).sweep_partials(&|digest| *digest == wanted).unwrap();
     assert_eq!(store.partials().unwrap().map(Result::unwrap).collect::<Vec<_>>(), [(wanted, 10_000)]);
 }

@@ -3,6 +3,7 @@
 mod full_disk;
 mod giving_out;
 mod keeping;
+mod leases;
 mod writing;
 
 use std::fs;
@@ -39,6 +40,16 @@ fn digests(profile: Profile, data: &[u8]) -> FileDigests {
 
 fn put(store: &Store, data: &[u8]) -> Digest {
     store.put_bytes(data, Profile::V1_2025).unwrap().digest
+}
+
+/// The right to delete, which nobody else has.
+fn reclaim(store: &Store) -> Reclaim {
+    store.try_reclaim("gc").unwrap().unwrap()
+}
+
+/// Gives a blob out as cheaply as can be.
+fn link_out(store: &Store, digest: &Digest, destination: &Path) -> crate::error::Result<LinkKind> {
+    store.exporter(true).export(digest, destination)
 }
 
 fn partial_of(directory: &TempDir, digest: &Digest) -> std::path::PathBuf {

@@ -211,7 +211,7 @@ fn one_writer_at_a_time() {
     assert!(!flock("true").success());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     assert_eq!(other.begin(digest, 1_000, Profile::V1_2025).unwrap_err().kind(), Kind::Locked);
-    assert_eq!(other.sweep_partials(&|_| false).unwrap(), 0);
+    assert_eq!(reclaim(&other).sweep_partials(&|_| false).unwrap(), 0);
     // A small blob needn't wait for it.
     put(&other, &data);
     first.write(&data[500..]).unwrap();
@@ -262,20 +262,55 @@ fn many_threads_that_want_the_same_blob_leave_it_whole() {
     assert_eq!(names_in(&directory.path().join("data/partial")), [""; 0]);
 }
 
+/// Bytes on disk of what was received of a blob.
+fn on_disk(partial: &Path) -> u64 {
+    fs::metadata(partial).unwrap().blocks() * 512
+}
+
 #[test]
-fn room_is_reserved_and_given_back() {
+fn room_is_reserved_as_bytes_come_and_given_back() {
     let (directory, store) = store();
     let digest = Digest::of(b"");
-    let mut writer = store.begin(digest, 32 << 20, Profile::V1_2025).unwrap();
-    writer.write(&bytes(1 << 20, 10)).unwrap();
+    let mut writer = store.begin(digest, 1 << 30, Profile::V1_2025).unwrap();
     let partial = partial_of(&directory, &digest);
-    let on_disk = || fs::metadata(&partial).unwrap().blocks() * 512;
+    writer.write(b"x").unwrap();
+    // Whoever announces a large blob and sends a byte takes a byte's room.
+    assert!(on_disk(&partial) < 1 << 20, "{}", on_disk(&partial));
+    writer.write(&bytes((8 << 20) - 1, 10)).unwrap();
     // The length stays what was written, or a kill would leave zeros to resume from.
-    assert_eq!(fs::metadata(&partial).unwrap().len(), 1 << 20);
-    assert!(on_disk() >= 32 << 20, "{}", on_disk());
+    assert_eq!(fs::metadata(&partial).unwrap().len(), 8 << 20);
+    assert!(on_disk(&partial) >= 16 << 20, "{}", on_disk(&partial));
+    for _ in 0..14 {
+        writer.write(&bytes(8 << 20, 10)).unwrap();
+    }
+    assert!(on_disk(&partial) <= 190 << 20, "never more than 64 MiB ahead: {}", on_disk(&partial));
     drop(writer);
-    assert!(on_disk() < 2 << 20, "{}", on_disk());
-    assert_eq!(fs::metadata(&partial).unwrap().len(), 1 << 20);
+    assert!(on_disk(&partial) < 121 << 20, "{}", on_disk(&partial));
+    assert_eq!(fs::metadata(&partial).unwrap().len(), 120 << 20);
+}
+
+#[test]
+fn what_a_killed_process_had_reserved_is_given_back() {
+    let directory = TempDir::new().unwrap();
+    let output = in_a_process(&["env"], "store::tests::writing::dies_with_room_reserved", directory.path());
+    assert_eq!(output.status.signal(), Some(6), "{output:?}");
+    let store = Store::open(&directory.path().join("data")).unwrap();
+    let digest = Digest::of(b"");
+    let partial = partial_of(&directory, &digest);
+    assert!(on_disk(&partial) >= 16 << 20, "{}", on_disk(&partial));
+    let writer = store.begin(digest, 1 << 30, Profile::V1_2025).unwrap();
+    assert_eq!(writer.position(), 8 << 20);
+    assert!(on_disk(&partial) < 9 << 20, "{}", on_disk(&partial));
+}
+
+#[test]
+#[ignore = "the inner half of another test"]
+fn dies_with_room_reserved() {
+    let Some(directory) = given_directory() else { return };
+    let store = Store::open(&directory.join("data")).unwrap();
+    let mut writer = store.begin(Digest::of(b""), 1 << 30, Profile::V1_2025).unwrap();
+    writer.write(&bytes(8 << 20, 2)).unwrap();
+    std::process::abort();
 }
 
 #[test]

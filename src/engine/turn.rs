@@ -1,0 +1,133 @@
+//! Who may change the catalog, who may use blobs that no row keeps, and who may delete: the waits for each.
+//!
+//! A lease comes before the lock, never after it, so that two never wait for each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::job::{Event, Job};
+use super::restore::check_finished;
+use crate::catalog::PlanLock;
+use crate::error::{Error, Kind, Result};
+use crate::store::{Lease, Reclaim};
+
+/// How often it is looked whether a lease is to be had.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a turn may be waited for without a word: recording takes others that long.
+const WITHOUT_A_WORD: Duration = Duration::from_secs(1);
+
+/// The turns in which one plan changes the catalog; one plan to whoever undoes it.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// For the message of who waits; none where the lock is held, or nothing is changed.
+    doing: Option<String>,
+    /// The plan that its changes are a part of; 0 until its first turn.
+    plan: AtomicI64,
+}
+
+impl Turns {
+    /// Takes the lock for each turn.
+    pub(super) fn of(doing: String) -> Arc<Self> {
+        Arc::new(Self { doing: Some(doing), plan: AtomicI64::new(0) })
+    }
+
+    /// Has the lock all the time, or changes nothing.
+    pub(super) fn none() -> Arc<Self> {
+        Arc::new(Self { doing: None, plan: AtomicI64::new(0) })
+    }
+}
+
+impl Engine {
+    /// Waits for the right to change the catalog. Nobody gets it while a restore is not finished.
+    pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
+        let lock = self.lock_unfinished(doing, job).await?;
+        check_finished(&*self.catalog.read()?)?;
+        Ok(lock)
+    }
+
+    /// The same, also while a restore is not finished: for the restore itself, and for what changes nothing that it restores.
+    pub(super) async fn lock_unfinished(&self, doing: &str, job: &Job) -> Result<PlanLock> {
+        self.lock_after(Duration::ZERO, doing, job).await
+    }
+
+    /// The same; the wait is told once it has lasted for so long.
+    async fn lock_after(&self, silent: Duration, doing: &str, job: &Job) -> Result<PlanLock> {
+        let mut told = Told::new(silent);
+        let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
+            told.waits(who, job);
+            job.check()
+        });
+        let lock = job.or_cancelled(take).await?;
+        // Whoever has the lock is alone, so the moment names the plan.
+        self.plan.store(jiff::Timestamp::now().as_microsecond(), Ordering::Relaxed);
+        Ok(lock)
+    }
+
+    /// Waits for the next turn of a plan; none where it has the lock all the time.
+    pub(super) async fn turn(&self, turns: &Turns, job: &Job) -> Result<Option<PlanLock>> {
+        let Some(doing) = &turns.doing else { return Ok(None) };
+        let lock = self.lock_after(WITHOUT_A_WORD, doing, job).await?;
+        check_finished(&*self.catalog.read()?)?;
+        match turns.plan.load(Ordering::Relaxed) {
+            0 => turns.plan.store(self.plan.load(Ordering::Relaxed), Ordering::Relaxed),
+            plan => self.plan.store(plan, Ordering::Relaxed),
+        }
+        Ok(Some(lock))
+    }
+
+    /// Waits until nobody reclaims, and keeps it so.
+    pub(super) async fn lease(&self, doing: &str, job: &Job) -> Result<Lease> {
+        let what = "reclaiming blobs";
+        self.until(what, job, || self.store.try_lease(doing)).await
+    }
+
+    /// Waits until nobody uses blobs that no row keeps, and keeps it so.
+    pub(super) async fn reclaim(&self, doing: &str, job: &Job) -> Result<Reclaim> {
+        let what = "using blobs";
+        self.until(what, job, || self.store.try_reclaim(doing)).await
+    }
+
+    async fn until<T>(&self, what: &str, job: &Job, mut take: impl FnMut() -> Result<Result<T, String>>) -> Result<T> {
+        let begun = Instant::now();
+        let mut told = Told::new(Duration::ZERO);
+        loop {
+            let who = match take()? {
+                Ok(taken) => return Ok(taken),
+                Err(who) => who,
+            };
+            if begun.elapsed() >= self.wait {
+                return Err(Error::new(Kind::Locked, format!("{who} is {what} in {}", self.data_dir.display()))
+                    .hint("Try again when it is done, or wait longer with `--wait SECONDS`."));
+            }
+            told.waits(&who, job);
+            job.or_cancelled(async {
+                tokio::time::sleep(LOOK_AGAIN.min(self.wait)).await;
+                Ok(())
+            })
+            .await?;
+        }
+    }
+}
+
+/// Whom a job was last said to wait for.
+struct Told {
+    since: Instant,
+    silent: Duration,
+    who: String,
+}
+
+impl Told {
+    fn new(silent: Duration) -> Self {
+        Self { since: Instant::now(), silent, who: String::new() }
+    }
+
+    fn waits(&mut self, who: &str, job: &Job) {
+        if self.who != who && self.since.elapsed() >= self.silent {
+            who.clone_into(&mut self.who);
+            job.tell(Event::Queued { behind: who.to_owned() });
+        }
+    }
+}
