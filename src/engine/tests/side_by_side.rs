@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::engine::job::Event;
 use crate::error::{Error, Kind};
+use crate::registry::memory::RequestInfo;
 
 /// An image of one layer, and the layer.
 fn large(seed: u8) -> (Image, Bytes) {
@@ -143,7 +144,7 @@ async fn who_waited_for_one_that_was_cut_goes_on_where_it_was() {
     assert!(added.failed.is_empty(), "{:?}", added.failed);
     let path = format!("/v2/app/blobs/{}", Digest::of(&layer));
     let log = yard.registry.log();
-    let starts: Vec<_> = log.iter().filter(|info| info.path == path).map(|info| info.range_start()).collect();
+    let starts: Vec<_> = log.iter().filter(|info| info.path == path).map(RequestInfo::range_start).collect();
     assert_eq!(starts, [None, Some(300_000)]);
     drop(release);
     yard.check();
