@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
             "The hard links are the blob store's own files: don't change them in place. `--copy` writes files of their own.",
         );
     }
-    if arguments.include_private && is_new {
+    if arguments.include_private && (is_car || is_new) {
         output.message(&format!(
             "It has private repositories, so only you can read it; `chmod {} {}` lets others.",
             if is_car { "a+r" } else { "a+rx" },

@@ -1,15 +1,19 @@
-//! The data directory as a whole: what of it is the engine's, and who may read it.
+//! The data directory as a whole: what in it is ours, and who may read it.
 //!
-//! Everything in it is its user's alone, since images may be private. The directory itself stays open where an exported tree
-//! lies in it, which a web server reads; what the engine keeps there is closed by itself.
+//! Everything in it is its user's alone, since images may be private. What we keep there is closed one by one; the directory
+//! itself too, unless something else lies in it, such as an exported tree that a web server reads.
 
+use std::fs;
 use std::path::Path;
 
-use super::exported;
 use crate::store::private;
 
-/// Files and directories that the catalog and the publications keep there; the store looks after its own.
+/// Files and directories of the catalog and the publications; the store looks after its own.
 const KEPT: [&str; 5] = ["catalog.db", "catalog.db-wal", "catalog.db-shm", "lock", "publishing"];
+/// What else is there: the store, and what a file system has by itself.
+const BESIDE: [&str; 4] = ["blobs", "partial", "leases", "lost+found"];
+/// How the names of what comes and goes there begin: of the database, of the terminal interface, of trials.
+const BEGINNINGS: [&str; 5] = ["catalog.db-", "interface", ".interface-", "roadstead.log", ".roadstead-"];
 
 /// Closes what an older version has left open to other users. Where that is not permitted, it stays as it is: `doctor` tells.
 pub(super) fn close(directory: &Path) {
@@ -18,9 +22,17 @@ pub(super) fn close(directory: &Path) {
     }
     // It may be named by a link.
     let Ok(directory) = directory.canonicalize() else { return };
-    if private::exposed(&directory).is_some() && !exported::is_among(&directory) {
+    if private::exposed(&directory).is_some() && holds_only_ours(&directory) {
         private::tighten(&directory);
     }
+}
+
+fn holds_only_ours(directory: &Path) -> bool {
+    let is_ours = |name: &str| {
+        KEPT.contains(&name) || BESIDE.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+    };
+    let Ok(mut entries) = fs::read_dir(directory) else { return false };
+    entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
 }
 
 #[cfg(test)]
@@ -58,14 +70,9 @@ mod tests {
     }
 
     #[test]
-    fn an_exported_tree_in_it_can_still_be_served() {
+    fn one_that_holds_something_else_stays_open_and_what_is_ours_in_it_not() {
         let directory = made();
         fs::create_dir(directory.path().join("www")).unwrap();
-        exported::claim(&directory.path().join("www/tree"), false).unwrap();
-        close(directory.path());
-        assert_eq!(open_ones(directory.path()), [""; 0], "a tree further down is no reason");
-        let directory = made();
-        exported::claim(&directory.path().join("www"), false).unwrap();
         close(directory.path());
         assert_eq!(open_ones(directory.path()), ["itself"]);
     }

@@ -45,22 +45,18 @@ pub(super) fn claim(target: &Path, private: bool) -> Result<()> {
     mark(target, "not complete\n").context(|| format!("can't export to {}", target.display()))
 }
 
-/// Whether a directory holds an export as one of its entries.
-pub(super) fn is_among(directory: &Path) -> bool {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| fs::symlink_metadata(entry.path().join(MARK)).is_ok())
-}
-
 fn new_directory(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(path)?;
-    fs::set_permissions(path, Permissions::from_mode(mode))
+    // Not every file system has modes.
+    drop(fs::set_permissions(path, Permissions::from_mode(mode)));
+    Ok(())
 }
 
 /// Writes the mark under a random name and renames it: what has its name is replaced, never followed or written into.
 fn mark(target: &Path, text: &str) -> io::Result<()> {
     let mut new = NamedTempFile::with_prefix_in(format!("{MARK}."), target)?;
     new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(Permissions::from_mode(FILE))?;
+    drop(new.as_file().set_permissions(Permissions::from_mode(FILE)));
     new.as_file().sync_all()?;
     new.persist(target.join(MARK))?;
     sync_directory(target)
@@ -105,10 +101,14 @@ pub(super) fn finish(target: &Path, root: &str) -> Result<()> {
 
 /// Refuses names of one directory that its file system takes for one: `Latest` and `latest` on one that doesn't tell case.
 pub(super) fn check_case(directory: &Path, names: &[&str]) -> Result<()> {
+    check_told(directory, names, || tells_case(directory))
+}
+
+fn check_told(directory: &Path, names: &[&str], tells_case: impl FnOnce() -> io::Result<bool>) -> Result<()> {
     let mut folded: HashMap<String, &str> = HashMap::new();
     let pair = names.iter().find_map(|name| Some((folded.insert(name.to_ascii_lowercase(), name)?, *name)));
     let Some((one, other)) = pair else { return Ok(()) };
-    if tells_case(directory).context(|| format!("can't write in {}", directory.display()))? {
+    if tells_case().context(|| format!("can't write in {}", directory.display()))? {
         return Ok(());
     }
     Err(Error::new(
@@ -168,7 +168,8 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<bool> {
     let new = OpenOptions::new().write(true).create_new(true).mode(FILE).open(path);
     let written = new.and_then(|mut file| {
         file.write_all(bytes)?;
-        file.set_permissions(Permissions::from_mode(FILE))
+        drop(file.set_permissions(Permissions::from_mode(FILE)));
+        Ok(())
     });
     written.context(words).map(|()| true)
 }
@@ -195,7 +196,10 @@ mod tests {
         check_case(directory.path(), &["Latest", "latest", "b"]).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "a trial leaves nothing");
         // Nothing is tried where no two names could be one.
+        let told = |names: &[&str], tells: bool| check_told(directory.path(), names, || Ok(tells));
         check_case(&directory.path().join("missing"), &["a", "b"]).unwrap();
-        check_case(&directory.path().join("missing"), &["a", "A"]).unwrap_err();
+        told(&["Latest", "latest"], true).unwrap();
+        let error = told(&["a", "Latest", "latest"], false).unwrap_err();
+        assert!(error.to_string().contains("takes `Latest` and `latest` for one name"), "{error}");
     }
 }

@@ -26,7 +26,7 @@ const SHOWN: usize = 120;
 #[derive(Debug)]
 pub struct Lease {
     _note: Option<Note>,
-    /// None where nothing can be locked, because nothing can be written: nobody can reclaim anything there.
+    /// None where there is no lock and none can be made: nobody has reclaimed anything there.
     _lock: Option<File>,
 }
 
@@ -35,7 +35,7 @@ pub struct Lease {
 struct Note {
     path: PathBuf,
     /// Locked as long as the holder lives.
-    _file: File,
+    file: File,
 }
 
 impl Drop for Note {
@@ -93,10 +93,11 @@ impl Store {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = self.leases.join(format!("{}-{number}", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(private::FILE).open(&path).ok()?;
-        file.try_lock().ok()?;
-        file.write_all(holder(doing).as_bytes()).ok()?;
-        Some(Note { path, _file: file })
+        let file = OpenOptions::new().write(true).create_new(true).mode(private::FILE).open(&path).ok()?;
+        let mut note = Note { path, file };
+        note.file.try_lock().ok()?;
+        note.file.write_all(holder(doing).as_bytes()).ok()?;
+        Some(note)
     }
 
     /// One who has a lease, in words.
@@ -130,7 +131,8 @@ fn make_lock(path: &Path) -> io::Result<File> {
 }
 
 fn is_refused(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded)
 }
 
 fn holder(doing: &str) -> String {

@@ -56,8 +56,7 @@ impl Exporter<'_> {
         }
         let untouched = theirs.is_file()
             && theirs.len() == ours.len()
-            && (theirs.mtime(), theirs.mtime_nsec()) == (ours.mtime(), ours.mtime_nsec())
-            && theirs.mode() & 0o7777 == MODE;
+            && (theirs.mtime(), theirs.mtime_nsec()) == (ours.mtime(), ours.mtime_nsec());
         untouched.then_some(LinkKind::Copy)
     }
 
@@ -149,9 +148,10 @@ fn write(blob: &File, destination: &Path, fill: impl FnOnce(&File) -> io::Result
     let hidden = NamedTempFile::with_prefix_in(".roadstead-", directory)?;
     let file = hidden.as_file();
     fill(file)?;
-    file.set_permissions(Permissions::from_mode(MODE))?;
+    // Not every file system has modes and exact times.
+    drop(file.set_permissions(Permissions::from_mode(MODE)));
     // A web server tells by it what has changed, and so does the next export.
-    file.set_times(FileTimes::new().set_modified(blob.metadata()?.modified()?))?;
+    drop(file.set_times(FileTimes::new().set_modified(blob.metadata()?.modified()?)));
     disk::rename_to_new(hidden.path(), destination)
 }
 

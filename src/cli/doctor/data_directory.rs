@@ -166,9 +166,13 @@ mod tests {
     async fn one_that_others_can_look_into_is_told() {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
+        let set = |mode| {
+            std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(0o700);
         let states = async || look(directory.path()).await.iter().map(|finding| finding.state).collect::<Vec<_>>();
         assert!(!states().await.contains(&State::Warn));
-        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        set(0o755);
         assert!(states().await.contains(&State::Warn));
         let said = look(directory.path()).await.into_iter().find(|finding| finding.state == State::Warn).unwrap();
         assert!(said.message.contains("has the mode 0755"), "{}", said.message);

@@ -190,7 +190,12 @@ async fn one_that_fails_does_not_stop_the_others() {
 async fn a_plan_is_refused_when_the_catalog_changed_underneath() {
     let yard = Yard::new().await;
     yard.put("app", "1", &index("one"));
-    let stale = yard.plan(&["app:1"]).await.unwrap();
+    let [stale, same] = [yard.plan(&["app:1"]).await.unwrap(), yard.plan(&["app:1"]).await.unwrap()];
+    yard.add(&["app:1"]).await;
+    // The very same is what was wanted, whoever brought it.
+    assert_eq!(yard.apply(same).await.unwrap().recorded.len(), 1);
+    yard.check();
+    yard.put("app", "1", &index("two"));
     yard.add(&["app:1"]).await;
     let added = yard.apply(stale).await.unwrap();
     assert_eq!(added.failed[0].error.kind(), crate::error::Kind::Locked);

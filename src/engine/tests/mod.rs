@@ -1,6 +1,7 @@
 //! The engine against an in-process registry: what is published is a function of what was added, however it came about.
 
 mod add;
+mod amplified;
 mod attached;
 mod batches;
 mod bounds;
@@ -15,6 +16,7 @@ mod restore_hostile;
 mod restore_http;
 mod retention;
 mod stamps;
+mod side_by_side;
 mod standing;
 mod undo;
 

@@ -5,6 +5,8 @@
 
 mod asking;
 mod damage;
+mod durable;
+mod exports;
 mod full_disk;
 mod interface;
 mod kills;
