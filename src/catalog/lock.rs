@@ -3,6 +3,7 @@
 //! It belongs to a plan while it is applied, not to a process: a terminal left open never stops cron. The operating system
 //! releases it when the holder dies.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -16,20 +17,63 @@ use crate::text::printable_within;
 /// How often a waiting plan looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Who holds the lock, for the message of who waits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Bytes of a lock file that are read.
+const MAX_HOLDER: u64 = 4 << 10;
+
+/// Who holds the lock, for those who wait and for those who watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Process ID.
     pub process: u32,
     /// What it does: `add docker.io/library/nginx:alpine`.
     pub doing: String,
+    /// Since when, in seconds since 1970; older versions did not note that.
+    #[serde(default)]
+    pub since: Option<i64>,
+}
+
+impl Holder {
+    fn this(doing: &str) -> Self {
+        Self { process: std::process::id(), doing: doing.to_owned(), since: Some(jiff::Timestamp::now().as_second()) }
+    }
+
+    /// As a lock file says it.
+    fn read(file: &mut File) -> Option<Self> {
+        let mut text = String::new();
+        file.rewind().ok()?;
+        file.take(MAX_HOLDER).read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Whether it is this process.
+    pub fn is_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
+
+/// `process 7 (`add x`, since 14:05)`, by the clock of this machine.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} (`{}`", self.process, printable_within(&self.doing, 120))?;
+        if let Some(since) = self.since.and_then(|since| jiff::Timestamp::from_second(since).ok()) {
+            write!(f, ", since {}", since.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M"))?;
+        }
+        f.write_str(")")
+    }
 }
 
 /// The lock; dropping it releases it.
 #[derive(Debug)]
 pub struct PlanLock {
-    _file: File,
+    file: File,
     path: PathBuf,
+}
+
+impl Drop for PlanLock {
+    fn drop(&mut self) {
+        // What it says is over before the lock is.
+        let _ = self.file.set_len(0);
+    }
 }
 
 impl PlanLock {
@@ -40,19 +84,13 @@ impl PlanLock {
         let mut file = opened.context(|| format!("can't open the lock {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {
-                let holder = Holder { process: std::process::id(), doing: doing.to_owned() };
                 // Who holds it is only for the message of others; failing to say so is no reason to stop.
-                if let Ok(text) = serde_json::to_vec(&holder) {
+                if let Ok(text) = serde_json::to_vec(&Holder::this(doing)) {
                     let _ = file.set_len(0).and_then(|()| file.write_all(&text));
                 }
-                Ok(Ok(Self { _file: file, path }))
+                Ok(Ok(Self { file, path }))
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let _ = file.rewind();
-                let _ = file.take(4096).read_to_string(&mut text);
-                Ok(Err(serde_json::from_str(&text).ok()))
-            }
+            Err(TryLockError::WouldBlock) => Ok(Err(Holder::read(&mut file))),
             Err(TryLockError::Error(error)) => {
                 Err(Error::from(error).context(format!("can't lock {}", path.display())))
             }
@@ -72,10 +110,7 @@ impl PlanLock {
                 Ok(lock) => return Ok(lock),
                 Err(holder) => holder,
             };
-            let who = holder.map_or_else(
-                || "another process".to_owned(),
-                |holder| format!("process {} (`{}`)", holder.process, printable_within(&holder.doing, 120)),
-            );
+            let who = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
             if begun.elapsed() >= patience {
                 return Err(Error::new(
                     Kind::Locked,
@@ -85,6 +120,23 @@ impl PlanLock {
             }
             waiting(&who)?;
             tokio::time::sleep(LOOK_AGAIN.min(patience)).await;
+        }
+    }
+
+    /// Who holds the lock of this data directory at the moment, as far as they say. Nobody's lock is touched: a file that names
+    /// nobody is held by nobody, and one that names somebody is asked for only to see whether they were killed.
+    pub fn holder(directory: &Path) -> Option<Holder> {
+        let path = directory.join("lock");
+        let opened = OpenOptions::new().read(true).write(true).open(&path).or_else(|_| File::open(&path));
+        let mut file = opened.ok()?;
+        let holder = Holder::read(&mut file)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Some(holder),
+            Ok(()) => {
+                let _ = file.set_len(0);
+                None
+            }
+            Err(TryLockError::Error(_)) => None,
         }
     }
 
@@ -104,7 +156,28 @@ mod tests {
         let first = PlanLock::try_take(directory.path(), "add x").unwrap().unwrap();
         let holder = PlanLock::try_take(directory.path(), "add y").unwrap().unwrap_err().unwrap();
         assert_eq!((holder.process, holder.doing.as_str()), (std::process::id(), "add x"));
+        assert!(holder.to_string().contains(" (`add x`, since "), "{holder}");
         drop(first);
         PlanLock::try_take(directory.path(), "add y").unwrap().unwrap();
+    }
+
+    #[test]
+    fn who_holds_it_is_seen_by_others_until_it_is_released() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(PlanLock::holder(directory.path()), None);
+        let lock = PlanLock::try_take(directory.path(), "add x").unwrap().unwrap();
+        let holder = PlanLock::holder(directory.path()).unwrap();
+        assert!(holder.is_this_process() && holder.doing == "add x" && holder.since.is_some());
+        drop(lock);
+        assert_eq!(PlanLock::holder(directory.path()), None);
+        // One that was killed has said what it does, and has the lock no longer.
+        let text = r#"{"process":4194304,"doing":"add y"}"#;
+        std::fs::write(directory.path().join("lock"), text).unwrap();
+        assert_eq!(PlanLock::holder(directory.path()), None);
+        let lock = PlanLock::try_take(directory.path(), "add z").unwrap().unwrap();
+        std::fs::write(directory.path().join("lock"), text).unwrap();
+        let holder = PlanLock::holder(directory.path()).unwrap();
+        assert_eq!((holder.to_string().as_str(), holder.since), ("process 4194304 (`add y`)", None));
+        drop(lock);
     }
 }

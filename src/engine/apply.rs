@@ -1,7 +1,9 @@
 //! Applying a plan to add: fetches each blob once, several at a time, and records each image as soon as it is complete.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -11,7 +13,7 @@ use super::plan::{AddPlan, Added, Change, FailedRequest, PlannedBlob, PlannedIma
 use super::record::Ready;
 use super::restore::check_finished;
 use super::verify::panicked;
-use crate::catalog::{PlanLock, blobs};
+use crate::catalog::{Holder, PlanLock, blobs};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::unixfs::file;
@@ -43,18 +45,15 @@ impl Engine {
 
     /// The same, also while a restore is not finished: for the restore itself, and for what changes nothing that it restores.
     pub(super) async fn lock_unfinished(&self, doing: &str, job: &Job) -> Result<PlanLock> {
-        let mut told = String::new();
-        let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
-            if told != who {
-                who.clone_into(&mut told);
-                job.tell(Event::Queued { behind: who.to_owned() });
-            }
-            job.check()
-        });
-        let lock = job.or_cancelled(take).await?;
+        let lock = take_lock(&self.data_dir, doing, self.wait, job).await?;
         // Whoever has the lock is alone, so the moment names the plan.
         self.plan.store(jiff::Timestamp::now().as_microsecond(), std::sync::atomic::Ordering::Relaxed);
         Ok(lock)
+    }
+
+    /// What another process is changing in the catalog at the moment, as far as it says.
+    pub fn busy_elsewhere(&self) -> Option<Holder> {
+        PlanLock::holder(&self.data_dir).filter(|holder| !holder.is_this_process())
     }
 
     /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.
@@ -125,6 +124,23 @@ impl Engine {
         });
         kept.await.map_err(panicked)?
     }
+}
+
+/// Waits for a lock. Whoever watches the job is told for whom, and when that is over.
+pub(super) async fn take_lock(directory: &Path, doing: &str, patience: Duration, job: &Job) -> Result<PlanLock> {
+    let mut told = String::new();
+    let take = PlanLock::take(directory, doing, patience, |who| {
+        if told != who {
+            who.clone_into(&mut told);
+            job.tell(Event::Queued { behind: who.to_owned() });
+        }
+        job.check()
+    });
+    let lock = job.or_cancelled(take).await?;
+    if !told.is_empty() {
+        job.tell(Event::Proceeding);
+    }
+    Ok(lock)
 }
 
 /// One application of a plan.

@@ -14,6 +14,7 @@ use super::plan::{PlannedTarget, PublishOutcome, PublishPlan, Step, TargetOutcom
 use super::survey::Survey;
 use crate::catalog::publications::{self, NewPublication, State};
 use crate::catalog::{PlanLock, Writer, unfinished};
+use crate::engine::apply::take_lock;
 use crate::engine::job::{Event, Job, StepState};
 use crate::engine::verify::panicked;
 use crate::engine::{Engine, now};
@@ -149,15 +150,7 @@ impl<'r> Run<'r> {
         let directory = self.engine.data_dir.join("publishing").join(self.planned.target.id.to_string());
         std::fs::create_dir_all(&directory).context(|| format!("can't make {}", directory.display()))?;
         let doing = format!("publish to {}", self.planned.target.name);
-        let mut told = String::new();
-        let take = PlanLock::take(&directory, &doing, self.engine.wait, |who| {
-            if told != who {
-                who.clone_into(&mut told);
-                self.job.tell(Event::Queued { behind: who.to_owned() });
-            }
-            self.job.check()
-        });
-        self.job.or_cancelled(take).await
+        take_lock(&directory, &doing, self.engine.wait, self.job).await
     }
 
     /// Only what was shown is done.

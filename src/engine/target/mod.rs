@@ -15,7 +15,7 @@ mod walk;
 
 pub use adapters::Adapters;
 pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
-pub use look::{Leads, Sight};
+pub use look::{Leads, SeenRecord, Sight};
 pub use peers::{Connect, Internet, Peers};
 pub(in crate::engine) use secrets::read as read_secret;
 pub use secrets::{Found, Variables};

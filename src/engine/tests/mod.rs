@@ -5,6 +5,7 @@ mod attached;
 mod batches;
 mod bounds;
 pub(super) mod consent;
+mod currency;
 mod diff;
 mod export;
 mod names;
