@@ -7,13 +7,14 @@
 //! |---|---|---|---|
 //! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
-//! [`error`], [`text`] and [`http`] are known to all of them.
+//! [`error`], [`text`], [`http`] and [`holder`] are known to all of them.
 
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod holder;
 pub mod http;
 pub mod image;
 pub mod naming;

@@ -4,33 +4,29 @@
 //! a plan that fetches. The operating system releases it when the holder dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Context, Error, Kind, Result};
-use crate::text::printable_within;
+use crate::holder::Holder;
 
 /// How often a waiting plan looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Who holds the lock, for the message of who waits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Holder {
-    /// Process ID.
-    pub process: u32,
-    /// What it does: `add docker.io/library/nginx:alpine`.
-    pub doing: String,
-}
-
 /// The lock; dropping it releases it.
 #[derive(Debug)]
 pub struct PlanLock {
-    _file: File,
+    file: File,
     path: PathBuf,
+}
+
+impl Drop for PlanLock {
+    fn drop(&mut self) {
+        // What it says is over before the lock is.
+        let _ = self.file.set_len(0);
+    }
 }
 
 impl PlanLock {
@@ -41,19 +37,13 @@ impl PlanLock {
         let mut file = opened.context(|| format!("can't open the lock {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {
-                let holder = Holder { process: std::process::id(), doing: doing.to_owned() };
                 // Who holds it is only for the message of others; failing to say so is no reason to stop.
-                if let Ok(text) = serde_json::to_vec(&holder) {
+                if let Ok(text) = serde_json::to_vec(&Holder::this(doing)) {
                     let _ = file.set_len(0).and_then(|()| file.write_all(&text));
                 }
-                Ok(Ok(Self { _file: file, path }))
+                Ok(Ok(Self { file, path }))
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let _ = file.rewind();
-                let _ = file.take(4096).read_to_string(&mut text);
-                Ok(Err(serde_json::from_str(&text).ok()))
-            }
+            Err(TryLockError::WouldBlock) => Ok(Err(Holder::read(&mut file))),
             Err(TryLockError::Error(error)) => {
                 Err(Error::from(error).context(format!("can't lock {}", path.display())))
             }
@@ -73,10 +63,7 @@ impl PlanLock {
                 Ok(lock) => return Ok(lock),
                 Err(holder) => holder,
             };
-            let who = holder.map_or_else(
-                || "another process".to_owned(),
-                |holder| format!("process {} (`{}`)", holder.process, printable_within(&holder.doing, 120)),
-            );
+            let who = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
             if begun.elapsed() >= patience {
                 return Err(Error::new(
                     Kind::Locked,
@@ -86,6 +73,23 @@ impl PlanLock {
             }
             waiting(&who)?;
             tokio::time::sleep(LOOK_AGAIN.min(patience)).await;
+        }
+    }
+
+    /// Who holds the lock of this data directory at the moment, as far as they say. Nobody's lock is touched: a file that names
+    /// nobody is held by nobody, and one that names somebody is asked for only to see whether they were killed.
+    pub fn holder(directory: &Path) -> Option<Holder> {
+        let path = directory.join("lock");
+        let opened = OpenOptions::new().read(true).write(true).open(&path).or_else(|_| File::open(&path));
+        let mut file = opened.ok()?;
+        let holder = Holder::read(&mut file)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Some(holder),
+            Ok(()) => {
+                let _ = file.set_len(0);
+                None
+            }
+            Err(TryLockError::Error(_)) => None,
         }
     }
 
@@ -105,7 +109,28 @@ mod tests {
         let first = PlanLock::try_take(directory.path(), "add x").unwrap().unwrap();
         let holder = PlanLock::try_take(directory.path(), "add y").unwrap().unwrap_err().unwrap();
         assert_eq!((holder.process, holder.doing.as_str()), (std::process::id(), "add x"));
+        assert!(holder.to_string().contains(" (`add x`, since "), "{holder}");
         drop(first);
         PlanLock::try_take(directory.path(), "add y").unwrap().unwrap();
+    }
+
+    #[test]
+    fn who_holds_it_is_seen_by_others_until_it_is_released() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(PlanLock::holder(directory.path()), None);
+        let lock = PlanLock::try_take(directory.path(), "add x").unwrap().unwrap();
+        let holder = PlanLock::holder(directory.path()).unwrap();
+        assert!(holder.is_this_process() && holder.doing == "add x" && holder.since.is_some());
+        drop(lock);
+        assert_eq!(PlanLock::holder(directory.path()), None);
+        // One that was killed has said what it does, and has the lock no longer.
+        let text = r#"{"process":4194304,"doing":"add y"}"#;
+        std::fs::write(directory.path().join("lock"), text).unwrap();
+        assert_eq!(PlanLock::holder(directory.path()), None);
+        let lock = PlanLock::try_take(directory.path(), "add z").unwrap().unwrap();
+        std::fs::write(directory.path().join("lock"), text).unwrap();
+        let holder = PlanLock::holder(directory.path()).unwrap();
+        assert_eq!((holder.to_string().as_str(), holder.since), ("process 4194304 (`add y`)", None));
+        drop(lock);
     }
 }

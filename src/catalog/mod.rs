@@ -32,4 +32,4 @@ pub mod unfinished;
 
 pub use copy::TemporaryCopy;
 pub use database::{Catalog, Reader, Writer};
-pub use lock::{Holder, PlanLock};
+pub use lock::PlanLock;

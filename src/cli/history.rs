@@ -12,8 +12,9 @@ use super::table::{Cell, Column, Table};
 use crate::catalog::publications::State;
 use crate::engine::history::{ForgetPlan, PublicationView};
 use crate::engine::job::Job;
+use crate::engine::target::TargetView;
 use crate::error::Result;
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, printable};
 
 const WORDS: &str = "\
 A root that is kept has everything here: `roadstead rollback ROOT` publishes it again. As many as a target's --keep says are kept.
@@ -47,15 +48,30 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     if !arguments.forget.is_empty() {
         return forget(arguments, context);
     }
-    let rows = context.open_to_read()?.history(arguments.target.as_deref())?;
+    let engine = context.open_to_read()?;
+    let rows = engine.history(arguments.target.as_deref())?;
     let output = &context.output;
     output.json(&rows)?;
     if rows.is_empty() {
-        output.message("Nothing was published yet. `roadstead publish` does.");
+        output.message("Nothing published yet. Run `roadstead publish`.");
     } else {
         output.table(&publications(&rows))?;
+        output.finish()?;
+        let now = jiff::Timestamp::now();
+        let shown = |target: &&TargetView| rows.iter().any(|row| row.current && row.target == target.name);
+        engine.targets()?.iter().filter(shown).filter_map(|target| lag(target, now)).for_each(|it| output.message(&it));
     }
     Ok(Exit::Done)
+}
+
+/// What is to know of a target whose record moved so short a time ago that caches may not have it yet.
+fn lag(target: &TargetView, now: jiff::Timestamp) -> Option<String> {
+    let dnslink = target.settings.dnslink.as_ref()?;
+    let published: jiff::Timestamp = target.published.as_ref()?.parse().ok()?;
+    let ago = now.as_second() - published.as_second();
+    let lags = (0..i64::from(dnslink.ttl)).contains(&ago);
+    let (domain, ttl) = (printable(&dnslink.domain), dnslink.ttl);
+    lags.then(|| format!("{domain} moved {ago} s ago; caches may lag up to {ttl} s."))
 }
 
 fn forget(arguments: &Arguments, context: &Context) -> Result<Exit> {

@@ -90,11 +90,11 @@ pub(super) fn carry_out(
         output.json(&PublishReport::of(&plan, None, true))?;
         publish_plan::show(&tables, |table| output.table(table))?;
         output.finish()?;
-        warn(&plan, context);
+        warn(&plan, false, context);
         output.message(&format!("{} Nothing was changed.", publish_plan::summary(&plan)));
         return failure(&mut plan, None).map_or(Ok(Exit::Done), Err);
     }
-    warn(&plan, context);
+    warn(&plan, !context.global.yes, context);
     let shown: Vec<&Table> = tables.iter().collect();
     let question = format!("{} Go on?", publish_plan::summary(&plan));
     if !plan.is_done() && !context.confirm(verb, &shown, &question)? {
@@ -110,8 +110,9 @@ pub(super) fn carry_out(
     failure(&mut plan, Some(outcome)).map_or(Ok(Exit::Done), Err)
 }
 
-/// Consent, and whatever else one should know before saying yes.
-fn warn(plan: &PublishPlan, context: &Context) {
+/// Consent, and whatever else one should know before saying yes. Why a target is left out is told to whoever is asked; else the
+/// error at the end tells it.
+fn warn(plan: &PublishPlan, asks: bool, context: &Context) {
     say_left_out(plan, context);
     for repository in &plan.first_time_private {
         context.output.warning(&format!(
@@ -126,7 +127,7 @@ fn warn(plan: &PublishPlan, context: &Context) {
             context.output.message(&format!("{}: {note}", printable(&planned.target.name)));
         }
     }
-    for failed in &plan.failed {
+    for failed in plan.failed.iter().filter(|_| asks) {
         context.output.warning(&format!("{} is left out: {}", printable(&failed.name), failed.error));
     }
 }
@@ -167,36 +168,33 @@ fn say(engine: &Arc<Engine>, plan: &PublishPlan, outcome: &PublishOutcome, conte
             format!("Published {} to {names}.", plan.root)
         });
     }
+    for planned in plan.targets.iter().filter(|planned| done.contains(&planned.target.name.as_str())) {
+        if let (Some(record), Some(dnslink)) = (&planned.dnslink, &planned.target.settings.dnslink)
+            && record.before.values != record.after.values
+            && let Some(ttl) = record.before.ttl
+        {
+            output.message(&format!("{}: caches may lag up to {ttl} s.", printable(&dnslink.domain)));
+        }
+    }
     if plan.rollback && engine.root()?.is_some_and(|root| root != plan.root) {
         output.message("The catalog is as it was: the next `roadstead publish` goes on to what it has.");
     }
     Ok(())
 }
 
-/// A row for each target: the root that it gives out, and what failed.
+/// A row for each target: the root that it gives out, and whether it failed; why is in the error that follows.
 fn who_has_what(plan: &PublishPlan, outcome: &PublishOutcome) -> Table {
-    let mut table =
-        Table::new(&[("TARGET", Column::Fixed), ("HAS", Column::Digest), ("", Column::Fixed), ("", Column::Text)]);
+    let mut table = Table::new(&[("TARGET", Column::Fixed), ("HAS", Column::Digest), ("", Column::Fixed)]);
     let root = |root: Option<cid::Cid>| root.map_or_else(|| "nothing known".to_owned(), |root| root.to_string());
     for target in &outcome.targets {
-        let (tone, state, why) = match &target.failure {
-            None => (Tone::Good, "published", String::new()),
-            Some((_, error)) => (Tone::Bad, "failed", error.to_string()),
+        let (tone, state) = match &target.failure {
+            None => (Tone::Good, "published"),
+            Some(_) => (Tone::Bad, "failed"),
         };
-        table.row([
-            Cell::toned(Tone::Name, &target.name),
-            root(target.root).into(),
-            Cell::toned(tone, state),
-            why.into(),
-        ]);
+        table.row([Cell::toned(Tone::Name, &target.name), root(target.root).into(), Cell::toned(tone, state)]);
     }
     for failed in &plan.failed {
-        table.row([
-            Cell::toned(Tone::Name, &failed.name),
-            "as before".into(),
-            Cell::toned(Tone::Bad, "failed"),
-            failed.error.to_string().into(),
-        ]);
+        table.row([Cell::toned(Tone::Name, &failed.name), "as before".into(), Cell::toned(Tone::Bad, "failed")]);
     }
     table
 }

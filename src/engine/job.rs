@@ -31,6 +31,8 @@ pub enum Event {
         /// Whom it waits for.
         behind: String,
     },
+    /// What it waited for is over: it is its turn.
+    Proceeding,
     /// It starts to fetch; the meter has the totals.
     Fetching {
         /// Blobs to fetch.

@@ -14,6 +14,7 @@ use super::publish::plan::RepositoryChange;
 use crate::catalog::{publications, repositories, state, targets};
 use crate::error::{Kind, Result};
 use crate::image::{Digest, Reference, Upstream};
+use crate::registry::Wanted;
 
 /// How many manifests are kept for plans that are made again.
 const KEPT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
@@ -99,13 +100,14 @@ impl Engine {
         Ok(standings)
     }
 
-    /// The tags that upstream has of a reference's repository, sorted. Costs nothing of a registry's quota. It is asked by plain
-    /// HTTP or by TLS; none: as [`AddRequest`](super::request::AddRequest) means it.
+    /// Tags that upstream has of a reference's repository, sorted, to choose from: the name may be anybody's, so only the beginning
+    /// of a list is asked for. Costs nothing of a registry's quota. It is asked by plain HTTP or by TLS; none: as
+    /// [`AddRequest`](super::request::AddRequest) means it.
     pub async fn upstream_tags(&self, reference: &Reference, insecure: Option<bool>) -> Result<Vec<String>> {
         let upstream = &reference.upstream;
         let insecure = insecure.map_or_else(|| self.is_insecure(upstream), Ok)?;
         let registry = self.registries.open(&upstream.registry, insecure)?;
-        let tags = registry.tags(&upstream.repository).await?;
+        let tags = registry.tags(&upstream.repository, Wanted::Beginning).await?;
         Ok(tags.into_iter().map(|tag| tag.to_string()).collect())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A lease comes before the lock, never after it, so that two never wait for each other.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::job::{Event, Job};
 use super::restore::check_finished;
 use crate::catalog::PlanLock;
 use crate::error::{Error, Kind, Result};
+use crate::holder::Holder;
 use crate::store::{Lease, Reclaim};
 
 /// How often it is looked whether a lease is to be had.
@@ -55,12 +57,7 @@ impl Engine {
 
     /// The same; the wait is told once it has lasted for so long.
     async fn lock_after(&self, silent: Duration, doing: &str, job: &Job) -> Result<PlanLock> {
-        let mut told = Told::new(silent);
-        let take = PlanLock::take(&self.data_dir, doing, self.wait, |who| {
-            told.waits(who, job);
-            job.check()
-        });
-        let lock = job.or_cancelled(take).await?;
+        let lock = take_lock(&self.data_dir, doing, self.wait, silent, job).await?;
         // Whoever has the lock is alone, so the moment names the plan.
         self.plan.store(jiff::Timestamp::now().as_microsecond(), Ordering::Relaxed);
         Ok(lock)
@@ -76,6 +73,12 @@ impl Engine {
             plan => self.plan.store(plan, Ordering::Relaxed),
         }
         Ok(Some(lock))
+    }
+
+    /// What another process does with this data directory at the moment, as far as it says: changes the catalog, or fetches for it.
+    pub fn busy_elsewhere(&self) -> Option<Holder> {
+        let changing = PlanLock::holder(&self.data_dir).filter(|holder| !holder.is_this_process());
+        changing.or_else(|| self.store.leased_elsewhere())
     }
 
     /// Waits until nobody reclaims, and keeps it so.
@@ -95,7 +98,10 @@ impl Engine {
         let mut told = Told::new(Duration::ZERO);
         loop {
             let who = match take()? {
-                Ok(taken) => return Ok(taken),
+                Ok(taken) => {
+                    told.over(job);
+                    return Ok(taken);
+                }
                 Err(who) => who,
             };
             if begun.elapsed() >= self.wait {
@@ -110,6 +116,25 @@ impl Engine {
             .await?;
         }
     }
+}
+
+/// Waits for the lock of a directory, at most so long. Tells the job whom it waits for once that has lasted for `silent`, and when
+/// it goes on.
+pub(super) async fn take_lock(
+    directory: &Path,
+    doing: &str,
+    patience: Duration,
+    silent: Duration,
+    job: &Job,
+) -> Result<PlanLock> {
+    let mut told = Told::new(silent);
+    let take = PlanLock::take(directory, doing, patience, |who| {
+        told.waits(who, job);
+        job.check()
+    });
+    let lock = job.or_cancelled(take).await?;
+    told.over(job);
+    Ok(lock)
 }
 
 /// Whom a job was last said to wait for.
@@ -128,6 +153,12 @@ impl Told {
         if self.who != who && self.since.elapsed() >= self.silent {
             who.clone_into(&mut self.who);
             job.tell(Event::Queued { behind: who.to_owned() });
+        }
+    }
+
+    fn over(&self, job: &Job) {
+        if !self.who.is_empty() {
+            job.tell(Event::Proceeding);
         }
     }
 }

@@ -10,14 +10,11 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LINK};
 use serde::Deserialize;
 use url::Url;
 
-use super::MAX_MANIFEST;
 use super::endpoint::{Ask, Endpoint};
+use super::{MAX_MANIFEST, Wanted};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
 use crate::text;
-
-/// All pages of a list of tags together.
-const MAX_TAG_LIST: usize = 64 << 20;
 
 /// Pages of one list; with a thousand tags each this is beyond what exists.
 const MAX_PAGES: usize = 10_000;
@@ -108,15 +105,21 @@ pub(super) fn next_link(current: &Url, headers: &HeaderMap) -> Option<Url> {
 }
 
 impl Endpoint {
-    pub(super) async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>> {
+    pub(super) async fn tags(&self, repository: &RepositoryName, wanted: Wanted) -> Result<Vec<Tag>> {
         let what = || format!("tags of {}/{repository}", self.registry);
         let mut next = Some(self.repository_url(repository, "tags/list?n=1000")?);
         let mut pages = Pages::new(self);
-        let (mut tags, mut skipped, mut room) = (BTreeSet::new(), 0u64, MAX_TAG_LIST);
+        let (mut tags, mut skipped, mut room) = (BTreeSet::new(), 0u64, wanted.bytes());
         while let Some(url) = next {
             let mut ask = Ask::get(url.clone()).about(repository);
             ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            let page = self.document(&ask, room, &mut self.patience()).await.context(what)?;
+            let page = match self.document(&ask, room, &mut self.patience()).await {
+                // What came before it is a beginning.
+                Err(error) if error.kind() == Kind::Verification && wanted == Wanted::Beginning && !tags.is_empty() => {
+                    break;
+                }
+                page => page.context(what)?,
+            };
             room -= page.bytes.len();
             let list: TagPage = serde_json::from_slice(&page.bytes).map_err(|error| {
                 let why = text::printable_within(&error.to_string(), 200);
@@ -125,11 +128,15 @@ impl Endpoint {
             let before = tags.len();
             for name in list.tags.unwrap_or_default() {
                 match name.parse::<Tag>() {
-                    Ok(tag) => {
+                    Ok(tag) if tags.len() < wanted.entries() => {
                         tags.insert(tag);
                     }
+                    Ok(_) => {}
                     Err(_) => skipped += 1,
                 }
+            }
+            if tags.len() >= wanted.entries() {
+                break;
             }
             next = pages.next(&url, &page.headers, tags.len() > before).context(what)?;
         }

@@ -55,6 +55,33 @@ pub use safe_url::SafeUrl;
 /// Largest manifest that is read: the distribution spec asks registries to take 4 MiB at least, and none sends more.
 pub const MAX_MANIFEST: usize = 4 << 20;
 
+/// How much of a list is wanted: who sends it decides how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of it; a list that is too long is an error.
+    All,
+    /// The beginning, to choose from: what comes later is not asked for.
+    Beginning,
+}
+
+impl Wanted {
+    /// Bytes of the list's pages together.
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::All => 64 << 20,
+            Self::Beginning => 1 << 20,
+        }
+    }
+
+    /// Entries after which no further page is asked for.
+    pub(crate) const fn entries(self) -> usize {
+        match self {
+            Self::All => usize::MAX,
+            Self::Beginning => 2_000,
+        }
+    }
+}
+
 /// Something that holds images and gives them out: a registry, or a layout on disk.
 #[async_trait]
 pub trait Registry: Send + Sync {
@@ -67,8 +94,8 @@ pub trait Registry: Send + Sync {
     /// A blob of `size` bytes as one stream from offset `from` on. Its digest is for the caller to check.
     async fn blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, from: u64) -> Result<BlobBody>;
 
-    /// All tags of a repository, sorted. Names that the OCI grammar does not allow are left out.
-    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>>;
+    /// The tags of a repository, sorted, as many as are wanted. Names that the OCI grammar does not allow are left out.
+    async fn tags(&self, repository: &RepositoryName, wanted: Wanted) -> Result<Vec<Tag>>;
 
     /// The manifests that are about `subject` (distribution spec, "Listing Referrers"), by the API or by the fallback tag.
     /// `tags` are those that the repository has, where that is known: a fallback tag that is not among them is not asked for.

@@ -16,7 +16,7 @@ use super::authorization::Identity;
 use super::endpoint::{Ask, Endpoint};
 use super::retry::Patience;
 use super::transfer::Transfer;
-use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry};
+use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry, Wanted};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
 use crate::text::printable_within;
@@ -234,8 +234,8 @@ impl Registry for Upstream {
         Ok(BlobBody::remote(Transfer::open(endpoints, repository.clone(), *digest, size, from, slot).await?))
     }
 
-    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>> {
-        self.first(|endpoint| Box::pin(endpoint.tags(repository))).await
+    async fn tags(&self, repository: &RepositoryName, wanted: Wanted) -> Result<Vec<Tag>> {
+        self.first(|endpoint| Box::pin(endpoint.tags(repository, wanted))).await
     }
 
     async fn referrers(

@@ -7,7 +7,7 @@
 //! Whoever needs the plan's lock too takes the lease first, so that two never wait for each other.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::disk::shown;
 use super::{Store, private};
 use crate::error::{Context as _, Error, Result};
-use crate::text::printable_within;
-
-/// Most that is read of a note, in bytes.
-const MAX_NOTE: u64 = 4096;
-/// Most characters of it that are shown.
-const SHOWN: usize = 120;
+use crate::holder::Holder;
 
 /// The right to use blobs that nothing else keeps; dropping it gives it up.
 #[derive(Debug)]
@@ -48,7 +43,7 @@ impl Store {
     /// A lease, or who is reclaiming at the moment.
     pub fn try_lease(&self, doing: &str) -> Result<Result<Lease, String>> {
         let path = self.lease_lock();
-        let file = match File::open(&path) {
+        let mut file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match make_lock(&path) {
                 Err(error) if is_refused(&error) => return Ok(Ok(Lease { _note: None, _lock: None })),
                 made => made,
@@ -58,7 +53,7 @@ impl Store {
         .context(|| format!("open {}", shown(&path)))?;
         match file.try_lock_shared() {
             Ok(()) => Ok(Ok(Lease { _note: self.note(doing), _lock: Some(file) })),
-            Err(TryLockError::WouldBlock) => Ok(Err(written(file).unwrap_or_else(|| "another process".to_owned()))),
+            Err(TryLockError::WouldBlock) => Ok(Err(in_words(Holder::read(&mut file)))),
             // Some file systems know no locks, and only one program at a time then.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Ok(Lease { _note: None, _lock: None }))
@@ -74,12 +69,12 @@ impl Store {
         match file.try_lock() {
             Ok(()) => {
                 // Who has it is only for the message of others; failing to say so is no reason to stop.
-                let _ = file.set_len(0).and_then(|()| file.write_all(holder(doing).as_bytes()));
+                let _ = sign(&mut file, doing);
                 // Everybody who left a note is gone.
                 self.holders(|path| drop(fs::remove_file(path)));
                 Ok(Ok(file))
             }
-            Err(TryLockError::WouldBlock) => Ok(Err(self.a_holder().unwrap_or_else(|| "another process".to_owned()))),
+            Err(TryLockError::WouldBlock) => Ok(Err(in_words(self.find_holder(|_| true)))),
             Err(TryLockError::Error(error)) => Err(Error::from(error).context(format!("lock {}", shown(&path)))),
         }
     }
@@ -96,18 +91,23 @@ impl Store {
         let file = OpenOptions::new().write(true).create_new(true).mode(private::FILE).open(&path).ok()?;
         let mut note = Note { path, file };
         note.file.try_lock().ok()?;
-        note.file.write_all(holder(doing).as_bytes()).ok()?;
+        sign(&mut note.file, doing).ok()?;
         Some(note)
     }
 
-    /// One who has a lease, in words.
-    fn a_holder(&self) -> Option<String> {
+    /// Another process that has a lease.
+    pub fn leased_elsewhere(&self) -> Option<Holder> {
+        self.find_holder(|holder| !holder.is_this_process())
+    }
+
+    /// One who has a lease.
+    fn find_holder(&self, wanted: impl Fn(&Holder) -> bool) -> Option<Holder> {
         let mut found = None;
         self.holders(|path| {
-            if let Ok(file) = File::open(path)
+            if let Ok(mut file) = File::open(path)
                 && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
             {
-                found = found.take().or_else(|| written(file));
+                found = found.take().or_else(|| Holder::read(&mut file).filter(&wanted));
             }
         });
         found
@@ -135,12 +135,12 @@ fn is_refused(error: &io::Error) -> bool {
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded)
 }
 
-fn holder(doing: &str) -> String {
-    format!("process {} (`{}`)", std::process::id(), printable_within(doing, SHOWN))
+/// Leaves the note of who has a lock in its file.
+fn sign(file: &mut File, doing: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.write_all(&serde_json::to_vec(&Holder::this(doing))?)
 }
 
-fn written(file: File) -> Option<String> {
-    let mut text = String::new();
-    file.take(MAX_NOTE).read_to_string(&mut text).ok()?;
-    (!text.is_empty()).then(|| printable_within(&text, SHOWN + 40))
+fn in_words(holder: Option<Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }

@@ -23,6 +23,7 @@ use super::theme::Theme;
 use super::work::{JobId, Request};
 use crate::engine::browse::Overview;
 use crate::error::Kind;
+use crate::holder::Holder;
 
 /// How long what went well is said.
 const TOAST: Duration = Duration::from_secs(4);
@@ -140,6 +141,8 @@ pub struct App {
     pub environment: Option<Vec<Check>>,
     /// What a plan that is being made waits for: of which number.
     pub waits: Option<(u64, String)>,
+    /// What another process is changing in the catalog.
+    pub elsewhere: Option<Holder>,
     /// How it looks.
     pub look: Look,
     /// The theme's name.
@@ -203,6 +206,7 @@ impl App {
             standings: Standings::default(),
             environment: None,
             waits: None,
+            elsewhere: None,
             looked: false,
             cut: Vec::new(),
             noted: 0,
@@ -286,6 +290,7 @@ impl App {
     pub fn is_moving(&self) -> bool {
         self.toast.as_ref().is_some_and(|toast| toast.until < Duration::MAX)
             || self.jobs.running().next().is_some()
+            || self.elsewhere.is_some()
             || matches!(self.dialogs.last(), Some(Dialog::Planning { .. } | Dialog::Add(_)))
     }
 

@@ -1,11 +1,13 @@
 //! What a first run should know of this machine: where images go and how much room there is, whether a node answers, whether
 //! there is a place to publish to.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::runtime::Handle;
 
 use super::question::Check;
 use crate::engine::Engine;
+use crate::node::kubo::{Probed, probe};
 use crate::text::{bytes, count};
 
 /// How much room is little.
@@ -13,7 +15,7 @@ const LITTLE: u64 = 1 << 30;
 /// Where Kubo's API is on most machines.
 const KUBO: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
 
-/// Looks at it. Takes at most as long as one connection on this machine.
+/// Looks at it. Takes at most as long as one question on this machine; on a thread that may block.
 pub(super) fn look(engine: &Engine) -> Vec<Check> {
     let data_dir = engine.data_dir();
     let room = rustix::fs::statvfs(data_dir).map(|of| of.f_bavail.saturating_mul(of.f_frsize));
@@ -24,12 +26,7 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
         },
         Err(error) => Check { good: Some(false), text: format!("{}: {error}", data_dir.display()) },
     };
-    let answers = TcpStream::connect_timeout(&KUBO, Duration::from_millis(300)).is_ok();
-    let node = if answers {
-        Check { good: Some(true), text: "an IPFS node answers on 127.0.0.1:5001".to_owned() }
-    } else {
-        Check { good: None, text: "no IPFS node on 127.0.0.1:5001; only publishing needs one".to_owned() }
-    };
+    let node = node(&Handle::current().block_on(probe(KUBO)));
     let targets = match engine.target_names() {
         Ok(names) if names.is_empty() => Check { good: None, text: "no target to publish to yet".to_owned() },
         Ok(names) => Check {
@@ -39,4 +36,34 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
         Err(error) => Check { good: Some(false), text: error.to_string() },
     };
     vec![disk, node, targets]
+}
+
+fn node(found: &Probed) -> Check {
+    match found {
+        Probed::Kubo(version) => {
+            Check { good: Some(true), text: format!("an IPFS node answers on {KUBO}, Kubo {version}") }
+        }
+        Probed::Other => Check {
+            good: None,
+            text: format!("what answers on {KUBO} is no IPFS node, or wants a token; only publishing needs one"),
+        },
+        Probed::Nothing => Check { good: None, text: format!("no IPFS node on {KUBO}; only publishing needs one") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_node_is_called_one() {
+        assert!(
+            node(&Probed::Kubo("0.43.1".into()))
+                .text
+                .starts_with("an IPFS node answers on 127.0.0.1:5001, Kubo 0.43.1")
+        );
+        assert_eq!(node(&Probed::Other).good, None);
+        assert!(node(&Probed::Other).text.contains("is no IPFS node"));
+        assert!(node(&Probed::Nothing).text.starts_with("no IPFS node"));
+    }
 }

@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::question::Answer;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::engine::job::Event;
+use crate::holder::Holder;
 
 /// A message.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum Msg {
     Tick(Duration, jiff::Timestamp),
     /// The catalog changed, here or in another process.
     Changed,
+    /// Another process changes the catalog, or no longer does.
+    Elsewhere(Option<Holder>),
     /// A question was answered; the number is the question's.
     Answer(u64, Box<Answer>),
     /// Typing has rested since the [`Effect::Rest`](super::effect::Effect::Rest) of this number.

@@ -140,7 +140,10 @@ where
             _ = watch.tick() => {
                 performer.reap();
                 let now = engine.version().ok();
-                if now == version {
+                let elsewhere = engine.busy_elsewhere();
+                if elsewhere != app.elsewhere {
+                    Msg::Elsewhere(elsewhere)
+                } else if now == version {
                     // A toast goes by itself.
                     if !app.is_moving() && !app.is_due(begun.elapsed()) {
                         continue;

@@ -104,6 +104,10 @@ impl App {
                 self.complain(problem);
                 Vec::new()
             }
+            Msg::Elsewhere(holder) => {
+                self.elsewhere = holder;
+                Vec::new()
+            }
             Msg::Serving(url) => {
                 serving::began(self, url);
                 Vec::new()
@@ -337,8 +341,9 @@ impl App {
             Event::Waiting { .. } | Event::Queued { .. } => {
                 self.waits = Wait::of(event).map(|wait| (id, wait.words()));
             }
+            Event::Proceeding => self.waits = self.waits.take().filter(|(of, _)| *of != id),
             Event::Resolving { done, total } if *total > 1 => {
-                self.waits = Some((id, format!("{done} of {total} asked for")));
+                self.waits = Some((id, format!("checked {done} of {total}")));
             }
             _ => {}
         }

@@ -10,7 +10,7 @@ const PURE: [&str; 3] = ["image", "unixfs", "site"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
 const PORTS: [&str; 5] = ["registry", "store", "catalog", "node", "naming"];
 /// Known to all; they know no room.
-const EVERYWHERE: [&str; 3] = ["error", "http", "text"];
+const EVERYWHERE: [&str; 4] = ["error", "holder", "http", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
 const CONFIGURATION: &str = "config";
 /// What a file may have at most, and where it begins to be too much.
@@ -25,7 +25,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
     let pure = PURE.iter().copied();
     let mut known: BTreeSet<&str> = match room {
         // Says what went wrong and how text is shown, in the words of no room.
-        "error" | "http" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
+        "error" | "holder" | "http" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
         "image" | "unixfs" | "site" => pure.take_while(|other| *other != room).collect(),
         // The settings of a registry are the registry's own type.
         CONFIGURATION => pure.chain(["registry"]).collect(),

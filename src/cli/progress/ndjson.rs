@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `resolving` | `done`, `total`: requests to registries |
 //! | `queued` | `behind`: who is changing the catalog |
+//! | `proceeding` | none: the wait is over |
 //! | `fetching` | `blobs`, `bytes` to fetch |
 //! | `blob.started` | `digest`, `image`, `size` |
 //! | `blob.progress` | `digest`, `done`, `size`: bytes; at most once a second |
@@ -73,6 +74,7 @@ impl Reporter for Lines {
                 json!({ "event": "step", "what": what, "done": done, "total": total })
             }
             Event::Queued { behind } => json!({ "event": "queued", "behind": behind }),
+            Event::Proceeding => json!({ "event": "proceeding" }),
             Event::Fetching { blobs, bytes } => json!({ "event": "fetching", "blobs": blobs, "bytes": bytes }),
             Event::BlobStarted { digest, image, size, .. } => {
                 json!({ "event": "blob.started", "digest": digest, "image": image, "size": size })
@@ -149,6 +151,7 @@ mod tests {
         let events = [
             Event::Resolving { done: 1, total: 1 },
             Event::Queued { behind: "process 7 (`add x`)".into() },
+            Event::Proceeding,
             Event::Fetching { blobs: 1, bytes: 1024 },
             Event::BlobStarted { digest, image: "library/x:1".into(), size: 1024, done },
             Event::Note("A note.".into()),

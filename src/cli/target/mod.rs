@@ -296,7 +296,7 @@ fn zone(dnslink: &DnslinkSettings) -> Vec<(&'static str, String)> {
         }
         ZoneSettings::Manual => facts.push(("DNS", "by hand: `publish` says what to set, and waits for it".to_owned())),
     }
-    facts.push(("TTL", format!("{} s", dnslink.ttl)));
+    facts.push(("TTL", format!("{} s: after publishing, caches may lag so long", dnslink.ttl)));
     facts
 }
 

@@ -5,6 +5,7 @@
 //! target keeps two publications to it apart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::task::spawn_blocking;
@@ -15,6 +16,7 @@ use super::survey::Survey;
 use crate::catalog::publications::{self, NewPublication, State};
 use crate::catalog::{PlanLock, Writer, unfinished};
 use crate::engine::job::{Event, Job, StepState};
+use crate::engine::turn::take_lock;
 use crate::engine::verify::panicked;
 use crate::engine::{Engine, now};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -151,15 +153,7 @@ impl<'r> Run<'r> {
         let directory = self.engine.data_dir.join("publishing").join(self.planned.target.id.to_string());
         private::make_directories(&directory).context(|| format!("can't make {}", directory.display()))?;
         let doing = format!("publish to {}", self.planned.target.name);
-        let mut told = String::new();
-        let take = PlanLock::take(&directory, &doing, self.engine.wait, |who| {
-            if told != who {
-                who.clone_into(&mut told);
-                self.job.tell(Event::Queued { behind: who.to_owned() });
-            }
-            self.job.check()
-        });
-        self.job.or_cancelled(take).await
+        take_lock(&directory, &doing, self.engine.wait, Duration::ZERO, self.job).await
     }
 
     /// Only what was shown is done.

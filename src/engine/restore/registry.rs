@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::tree::Tree;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
-use crate::registry::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry};
+use crate::registry::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry, Wanted};
 use crate::site::records::RepositoryRecord;
 use crate::site::{lists, paths};
 
@@ -93,7 +93,7 @@ impl Registry for TreeRegistry {
         self.tree.open(&path, size, from).await?.ok_or_else(|| self.missing(&format!("blob {digest} of {repository}")))
     }
 
-    async fn tags(&self, _: &RepositoryName) -> Result<Vec<Tag>> {
+    async fn tags(&self, _: &RepositoryName, _: Wanted) -> Result<Vec<Tag>> {
         Ok(Vec::new())
     }
 

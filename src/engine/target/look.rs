@@ -32,6 +32,31 @@ pub enum Leads {
     Nowhere,
 }
 
+/// A record as its zone has it, and as this machine's resolver has it, which may be older.
+#[derive(Debug)]
+pub struct SeenRecord {
+    /// What the zone's own servers say.
+    pub authority: Result<TxtSet>,
+    /// What the resolver says.
+    pub resolver: Result<TxtSet>,
+}
+
+impl SeenRecord {
+    /// What counts: what the zone's own servers say; where they can't be asked, what the resolver does.
+    pub fn said(&self) -> Result<&TxtSet, &Error> {
+        self.authority.as_ref().or_else(|_| self.resolver.as_ref())
+    }
+
+    /// How long caches may still give out something else than the zone's servers, in seconds. None where they give out the same,
+    /// or where that is not known.
+    pub fn lag(&self) -> Option<u32> {
+        match (&self.authority, &self.resolver) {
+            (Ok(now), Ok(seen)) if now.values != seen.values => now.ttl.max(seen.ttl),
+            _ => None,
+        }
+    }
+}
+
 /// A target as it looks from outside.
 #[derive(Debug)]
 pub struct Sight {
@@ -43,8 +68,8 @@ pub struct Sight {
     pub node: Result<Status>,
     /// Whether the node pins the root that was published last; unknown where nothing was, or where the node does not say.
     pub pinned: Option<bool>,
-    /// The record as this machine's resolver has it; none where the target has no record.
-    pub record: Option<Result<TxtSet>>,
+    /// The record; none where the target has no record.
+    pub record: Option<SeenRecord>,
     /// Where the IPNS name leads; none where the target has no such name.
     pub ipns: Option<Result<Leads>>,
 }
@@ -74,7 +99,7 @@ impl Engine {
             };
             Ok((status, pinned, ipns))
         };
-        let (of_node, record) = futures::join!(of_node, record(&target, world));
+        let (of_node, record) = futures::join!(of_node, record(&target, places, world));
         let (node, pinned, ipns) = match of_node {
             Ok((status, pinned, ipns)) => (Ok(status), pinned, ipns),
             Err(error) => (Err(error), None, None),
@@ -83,10 +108,17 @@ impl Engine {
     }
 }
 
-async fn record(target: &Target, world: &dyn World) -> Option<Result<TxtSet>> {
+async fn record(target: &Target, places: &dyn Places, world: &dyn World) -> Option<SeenRecord> {
     let dnslink = target.settings.dnslink.as_ref()?;
     let name = record_name(&dnslink.domain);
-    Some(within("the resolver", world.txt(&name)).await)
+    let authority = async {
+        match places.zone(target)? {
+            Some(zone) => within(&zone.place(), zone.read(&name)).await,
+            None => Err(Error::new(Kind::NotFound, "the target has no zone")),
+        }
+    };
+    let (authority, resolver) = futures::join!(authority, within("the resolver", world.txt(&name)));
+    Some(SeenRecord { authority, resolver })
 }
 
 async fn leads(node: &dyn Node, target: &Target, key: &str, moved: Option<&str>) -> Result<Leads> {

@@ -17,7 +17,7 @@ mod walk;
 pub use adapters::Adapters;
 pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
 pub use key::{TargetKey, make_key};
-pub use look::{Leads, Sight};
+pub use look::{Leads, SeenRecord, Sight};
 pub use peers::{Connect, Internet, Peers};
 pub use secrets::{Found, Variables};
 pub(in crate::engine) use secrets::{in_clear as secret_in_clear, read as read_secret};

@@ -6,6 +6,7 @@ mod attached;
 mod batches;
 mod bounds;
 pub(super) mod consent;
+mod currency;
 mod diff;
 mod export;
 mod names;
@@ -15,8 +16,8 @@ mod restore;
 mod restore_hostile;
 mod restore_http;
 mod retention;
-mod stamps;
 mod side_by_side;
+mod stamps;
 mod standing;
 mod undo;
 

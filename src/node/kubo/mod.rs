@@ -10,6 +10,7 @@ mod failure;
 mod import;
 mod options;
 mod pins;
+mod probe;
 mod reply;
 mod rights;
 mod rising;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use cid::Cid;
 
 pub use self::options::{KuboOptions, Timeouts};
+pub use self::probe::{Probed, probe};
 
 use self::control::Control;
 pub use self::options::is_in_clear;

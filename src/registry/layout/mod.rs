@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry};
+use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry, Wanted};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag, Target};
 use crate::text::printable_within;
@@ -255,7 +255,7 @@ impl Registry for Layout {
         Ok(BlobBody::file(FileBody::new(what, file, start, size, from)))
     }
 
-    async fn tags(&self, _repository: &RepositoryName) -> Result<Vec<Tag>> {
+    async fn tags(&self, _repository: &RepositoryName, _wanted: Wanted) -> Result<Vec<Tag>> {
         let tags: BTreeSet<Tag> = self.entries.iter().filter_map(tag_of).collect();
         Ok(tags.into_iter().collect())
     }

@@ -91,7 +91,7 @@ async fn a_directory_and_an_archive() {
         assert_eq!(layout.suggested_tag().unwrap().as_str(), "1.0");
         let by_tag = layout.manifest(&repository(), &Target::Tag("1.0".parse().unwrap())).await.unwrap();
         assert_eq!(by_tag.digest, image.digest());
-        assert_eq!(layout.tags(&repository()).await.unwrap().len(), 1);
+        assert_eq!(layout.tags(&repository(), Wanted::All).await.unwrap().len(), 1);
         let error = open(&format!("{source}:2.0")).await.unwrap_err();
         assert_eq!((error.kind(), error.hints()), (Kind::NotFound, &["In it are: `1.0`.".to_owned()][..]));
     }

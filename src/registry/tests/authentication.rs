@@ -45,7 +45,7 @@ async fn basic_authentication() {
     bench.log_in(&registry.host(), USER, PASSWORD);
     let upstream = bench.open(&registry.host());
     assert_eq!(upstream.manifest(&name("a"), &tag("1")).await.unwrap().bytes, image().manifest);
-    assert_eq!(upstream.tags(&name("a")).await.unwrap().len(), 1);
+    assert_eq!(upstream.tags(&name("a"), Wanted::All).await.unwrap().len(), 1);
     bench.log_in(&registry.host(), USER, "canary-wrong");
     let before = registry.requests(&Method::GET, "/v2/a/manifests/1");
     let error = bench.open(&registry.host()).manifest(&name("a"), &tag("1")).await.unwrap_err();

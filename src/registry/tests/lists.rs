@@ -15,13 +15,13 @@ async fn tags_come_in_pages() {
         registry.put_image(&name("a/b"), Some(&format!("v{number}")), &image());
     }
     let upstream = bench.open(&registry.host());
-    let tags = upstream.tags(&name("a/b")).await.unwrap();
+    let tags = upstream.tags(&name("a/b"), Wanted::All).await.unwrap();
     assert_eq!(
         tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
         ["v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"]
     );
     assert_eq!(registry.requests(&Method::GET, "/v2/a/b/tags/list"), 4);
-    let error = upstream.tags(&name("nowhere")).await.unwrap_err();
+    let error = upstream.tags(&name("nowhere"), Wanted::All).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
 }
 
@@ -33,13 +33,13 @@ async fn tags_are_cleaned_sorted_and_unique() {
         let body = r#"{"name":"a","tags":["b","a","../x","b","\u001b[31m","","1.0"]}"#;
         info.path.ends_with("/tags/list").then(|| plain(200, body))
     });
-    let tags = upstream.tags(&name("a")).await.unwrap();
+    let tags = upstream.tags(&name("a"), Wanted::All).await.unwrap();
     assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["1.0", "a", "b"]);
     registry.intercept(|info| info.path.ends_with("/tags/list").then(|| plain(200, r#"{"name":"a","tags":null}"#)));
-    assert!(upstream.tags(&name("a")).await.unwrap().is_empty());
+    assert!(upstream.tags(&name("a"), Wanted::All).await.unwrap().is_empty());
     for nonsense in ["", "[]x", "{\"tags\": 1}", "<html>"] {
         registry.intercept(move |info| info.path.ends_with("/tags/list").then(|| plain(200, nonsense)));
-        assert_eq!(upstream.tags(&name("a")).await.unwrap_err().kind(), Kind::Verification, "{nonsense}");
+        assert_eq!(upstream.tags(&name("a"), Wanted::All).await.unwrap_err().kind(), Kind::Verification, "{nonsense}");
     }
 }
 
@@ -49,13 +49,13 @@ async fn lists_without_end_end() {
     let upstream = bench.open(&registry.host());
     // The same page again, new pages with nothing new, and ever new tags in ever new pages.
     registry.intercept(|_| Some(with(plain(200, r#"{"tags":["a"]}"#), &[("link", "<?n=1&last=a>; rel=\"next\"")])));
-    let error = upstream.tags(&name("a")).await.unwrap_err();
+    let error = upstream.tags(&name("a"), Wanted::All).await.unwrap_err();
     assert!(error.to_string().contains("a list that does not end"), "{error}");
     registry.intercept(|info| {
         let link = format!("<?last={}>; rel=next", info.count);
         Some(with(plain(200, r#"{"tags":["a"]}"#), &[("link", &link)]))
     });
-    let error = upstream.tags(&name("a")).await.unwrap_err();
+    let error = upstream.tags(&name("a"), Wanted::All).await.unwrap_err();
     assert!(error.to_string().contains("a list that does not end"), "{error}");
     assert!(registry.total_requests() < 20);
     let filler = "x".repeat(4 << 20);
@@ -64,10 +64,41 @@ async fn lists_without_end_end() {
         Some(with(plain(200, body), &[("link", &format!("<?last={}>; rel=next", info.count))]))
     });
     registry.forget_requests();
-    let error = upstream.tags(&name("a")).await.unwrap_err();
+    let error = upstream.tags(&name("a"), Wanted::All).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Verification);
     assert!(error.to_string().contains("larger than"), "{error}");
     assert!(registry.total_requests() < 20, "64 MiB are 16 such pages");
+}
+
+/// A name that is being typed may be anybody's: what its registry sends costs little, however much that is.
+#[tokio::test]
+async fn of_a_list_to_choose_from_only_the_beginning_is_asked_for() {
+    let (bench, registry) = (Bench::new(), MemoryRegistry::builder().start().await.unwrap());
+    let upstream = bench.open(&registry.host());
+    let page = |from: u64| {
+        let tags: Vec<String> = (from..from + 1000).map(|number| format!("t{number:09}")).collect();
+        serde_json::json!({ "tags": tags }).to_string()
+    };
+    registry.intercept(move |info| {
+        let link = format!("<?last={}>; rel=next", info.count);
+        Some(with(plain(200, page(info.count * 1000)), &[("link", &link)]))
+    });
+    assert_eq!(upstream.tags(&name("a"), Wanted::Beginning).await.unwrap().len(), 2_000);
+    assert_eq!(registry.total_requests(), 2, "two pages are enough");
+
+    // One page that is far too long, at once or after others.
+    let long = format!("{{\"tags\":[{}\"z\"]}}", "\"y\",".repeat(16 << 20));
+    let whole = long.clone();
+    registry.intercept(move |_| Some(plain(200, whole.clone())));
+    let error = upstream.tags(&name("a"), Wanted::Beginning).await.unwrap_err();
+    assert!(error.to_string().contains("larger than the 1.0 MiB"), "{error}");
+    registry.forget_requests();
+    registry.intercept(move |info| {
+        let first = with(plain(200, r#"{"tags":["a","b"]}"#), &[("link", "<?last=b>; rel=next")]);
+        Some(if info.query.contains("last=b") { plain(200, long.clone()) } else { first })
+    });
+    let tags = upstream.tags(&name("a"), Wanted::Beginning).await.unwrap();
+    assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -85,7 +116,7 @@ async fn a_list_goes_on_where_it_began() {
             }
         })
     });
-    assert_eq!(bench.open(&registry.host()).tags(&name("a")).await.unwrap().len(), 2);
+    assert_eq!(bench.open(&registry.host()).tags(&name("a"), Wanted::All).await.unwrap().len(), 2);
     assert_eq!(elsewhere.total_requests(), 0, "the credentials are not for another host");
 }
 

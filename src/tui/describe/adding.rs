@@ -75,11 +75,7 @@ fn summary(plan: &AddPlan, changing: &[&PlannedImage], verb: &str) -> Option<Row
         parts.push(format!("{what}: {bytes}"));
     }
     if all > changed {
-        parts.push(format!(
-            "{} here as upstream has {}",
-            all - changed,
-            if all - changed == 1 { "it" } else { "them" }
-        ));
+        parts.push(format!("{} up to date", all - changed));
     }
     let role = if failed > 0 { Role::Warning } else { Role::Text };
     Some(row(role, format!("{}.", parts.join("; "))))

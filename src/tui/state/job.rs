@@ -146,6 +146,7 @@ impl Job {
             self.waiting = None;
         }
         match event {
+            Event::Proceeding => "running".clone_into(&mut self.phase),
             Event::Resolving { done, total } => self.phase = format!("asking registries, {done} of {total}"),
             Event::Fetching { blobs, .. } => {
                 self.blobs.0 += blobs;

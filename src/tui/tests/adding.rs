@@ -148,7 +148,23 @@ fn options_before_the_first_image_hold_for_all() {
     assert_eq!(requests.iter().map(|request| request.insecure).collect::<Vec<_>>(), [Some(true); 2]);
     let mut app = typed((80, 24), "--as name h:1/a h:1/b");
     app_look(&mut app);
-    assert!(picture(&app).contains("`--as` names one image"), "{}", picture(&app));
+    assert!(picture(&app).contains("`--as` names one repository"), "{}", picture(&app));
+}
+
+#[test]
+fn where_images_differ_a_platform_is_half_chosen() {
+    let mut app = typed((80, 24), "h/a:1 h/b:1");
+    let images = vec![
+        PlannedImage::example("h/a:1", &["linux/amd64", "linux/arm64"], &[]),
+        PlannedImage::example("h/b:1", &["linux/amd64"], &["linux/arm64"]),
+    ];
+    plan(&mut app, AddPlan { images, ..AddPlan::default() });
+    let shown = picture(&app);
+    assert!(shown.contains("[x] linux/amd64") && shown.contains("[-] linux/arm64"), "{shown}");
+    press(&mut app, Content::Small, "ctrl-o down");
+    let effects = press(&mut app, Content::Small, "space");
+    let all = planning(&effects).1.into_iter().map(|request| request.selection.unwrap().to_string());
+    assert_eq!(all.collect::<Vec<_>>(), ["linux/amd64,linux/arm64"; 2]);
 }
 
 #[test]

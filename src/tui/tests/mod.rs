@@ -2,6 +2,7 @@
 
 mod adding;
 mod commands;
+mod elsewhere;
 mod finding;
 mod panes;
 mod pictures;
@@ -10,5 +11,6 @@ mod publication;
 mod random;
 mod story;
 mod targets;
+mod typing;
 mod watching;
 mod world;

@@ -11,7 +11,7 @@ use super::super::problem::Problem;
 use super::super::work::{Outcome, Plan, Request, Sample};
 use super::world::{self, Content, picture, press, settle, settled};
 use crate::engine::job::Event;
-use crate::engine::plan::{AddPlan, GcPlan, RemovePlan};
+use crate::engine::plan::{AddPlan, GcPlan, RemovePlan, RemovedImage};
 use crate::engine::view::Verified;
 use crate::error::Kind;
 use crate::image::Digest;
@@ -159,7 +159,9 @@ fn a_problem_stays_and_the_list_makes_room_for_it() {
 #[test]
 fn plans() {
     let remove = RemovePlan {
-        images: Vec::new(),
+        images: [("1.27", false), ("1.28", false), ("sha256-0a1b.sig", true)]
+            .map(|(tag, attached)| RemovedImage::example(&format!("library/nginx:{tag}"), attached))
+            .to_vec(),
         repositories: vec!["library/nginx".to_owned()],
         frees: 88 << 20,
         shared: 120 << 20,

@@ -7,6 +7,7 @@ use cid::multihash::Multihash;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::app::App;
+use super::super::describe::Role;
 use super::super::glyphs::{Glyphs, UNICODE};
 use super::super::message::Msg;
 use super::super::problem::Problem;
@@ -22,7 +23,7 @@ use crate::engine::publish::plan::{
     ChangeKind, FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, PublishRequest,
     RepositoryChange, Step, TagChange, TargetOutcome,
 };
-use crate::engine::target::{Leads, Sight, TargetView};
+use crate::engine::target::{Leads, SeenRecord, Sight, TargetView};
 use crate::error::{Error, Kind};
 use crate::naming::{Atomicity, TxtSet};
 use crate::node::Status;
@@ -100,10 +101,11 @@ pub(super) fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
         }),
         pinned: target.root.as_ref().map(|_| true),
         record: target.settings.dnslink.as_ref().map(|_| {
-            Ok(match seen {
+            let set = || match seen {
                 Some(number) => TxtSet { values: vec![format!("dnslink={}", link(number))], ttl: Some(41) },
                 None => TxtSet { values: Vec::new(), ttl: None },
-            })
+            };
+            SeenRecord { authority: Ok(set()), resolver: Ok(set()) }
         }),
         ipns: target.settings.ipns.as_ref().map(|_| Ok(seen.map_or(Leads::Nowhere, |number| Leads::To(link(number))))),
     }
@@ -269,6 +271,58 @@ fn a_record_that_the_world_sees_otherwise() {
         let seen = sight(&home, Some(4));
         view(size, glyphs, 5, vec![(home, seen)], history(5))
     });
+}
+
+#[test]
+fn a_cache_that_is_behind_is_no_record_that_differs() {
+    let home = home(Some(5), 5);
+    let old = |sight: Sight| sight.record.unwrap().resolver;
+    let mut seen = sight(&home, Some(5));
+    let record = SeenRecord { authority: seen.record.take().unwrap().authority, resolver: old(sight(&home, Some(4))) };
+    seen.record = Some(record);
+    let shown = picture(&view((120, 40), &UNICODE, 5, vec![(home, seen)], history(5)));
+    assert!(!shown.contains("record differs") && shown.contains("✓ current"), "{shown}");
+    assert!(shown.contains("caches may lag up to 41 s"), "{shown}");
+
+    // Where the zone can't be asked, only the cache is known.
+    let home = self::home(Some(5), 5);
+    let mut seen = sight(&home, Some(4));
+    let resolver = old(sight(&home, Some(4)));
+    let authority = Err(Error::new(Kind::Network, "the DNS server ns1.example.org:53 does not answer"));
+    seen.record = Some(SeenRecord { authority, resolver });
+    let shown = picture(&view((120, 40), &UNICODE, 5, vec![(home, seen)], history(5)));
+    assert!(!shown.contains("record differs") && shown.contains("record may lag"), "{shown}");
+}
+
+#[test]
+fn what_goes_is_shown_as_going_in_every_view() {
+    let many: Vec<TagChange> = ["1", "2", "3", "4"].map(|name| tag(name, ChangeKind::Changed)).into_iter().collect();
+    let mut change = changes().remove(1);
+    let shown = |change: &RepositoryChange| {
+        let tags = change.tags.iter().cloned();
+        let tags = tags.map(|change| TagDifference { change, platforms_added: vec![], platforms_removed: vec![] });
+        let repository = change.repository.clone();
+        super::super::describe::repository(&RepositoryDifference {
+            repository,
+            kind: change.kind,
+            tags: tags.collect(),
+        })
+    };
+    assert_eq!(shown(&change), (Role::Danger, "~ library/nginx -1.25 ~1.27 +1.28".to_owned()));
+    change.tags.extend(many);
+    let (_, line) = shown(&change);
+    assert!(line.starts_with("~ library/nginx -1.25 ~") && line.ends_with("and 3 more"), "{line}");
+    change.tags.retain(|tag| tag.kind == ChangeKind::Removed);
+    assert_eq!(shown(&change).1, "~ library/nginx -1.25");
+    // Pending, the plan of a publication, and that of a rollback.
+    let pending = picture(&two((120, 40), &UNICODE));
+    let mut rollback = plan(vec![planned(&home(Some(5), 5), 1, Some(5), 3)]);
+    rollback.rollback = true;
+    let publish = plan(vec![planned(&home(Some(4), 5), 1, Some(4), 5)]);
+    let [publish, rollback] = [publish, rollback].map(|plan| picture(&asked((120, 40), &UNICODE, plan)));
+    for shown in [pending, publish, rollback] {
+        assert!(shown.contains("~ library/nginx -1.25"), "{shown}");
+    }
 }
 
 #[test]

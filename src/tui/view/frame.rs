@@ -221,6 +221,12 @@ fn strip_words(app: &App) -> Words {
         let sign = if waits { glyphs.waiting } else { glyphs.arriving };
         return words(sign, theme.accent, vec![format!("{text}{more}")]);
     }
+    if let Some(holder) = &app.elsewhere {
+        let since = super::jobs::elsewhere_since(app, holder);
+        let words_after = format!("  process {}{since}", holder.process);
+        let doing = cut_middle(&holder.doing, columns.saturating_sub(width(&words_after)), glyphs);
+        return words(glyphs.arriving, theme.accent, vec![format!("{doing}{words_after}")]);
+    }
     let root = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
     let text = root.map(|root| format!("root {}", cut_middle(root, columns.saturating_sub(5), glyphs)));
     words(" ", theme.dim, vec![text.unwrap_or_default()])

@@ -13,6 +13,7 @@ pub(super) use super::super::state::job::step_name;
 use super::super::state::job::{Job, Standing};
 use super::frame::pane;
 use crate::engine::job::StepState;
+use crate::holder::Holder;
 use crate::text::bytes;
 
 /// Where the list is, if it is shown, and what the job under the cursor says.
@@ -25,7 +26,8 @@ fn parts(app: &App, area: Rect) -> (Option<Rect>, Rect) {
         return (None, area);
     }
     // The list takes no more than it has rows.
-    let rows = u16::try_from(app.jobs.jobs.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let rows = app.jobs.jobs.len() + usize::from(app.elsewhere.is_some());
+    let rows = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
     let height = rows.clamp(4, (area.height / 2).max(4)).min(area.height);
     (Some(Rect { height, ..area }), Rect { y: area.y + height, height: area.height - height, ..area })
 }
@@ -71,15 +73,22 @@ pub(super) fn standing(job: &Job, look: &Look) -> (String, Style) {
 fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, jobs) = (&app.look, &app.jobs);
     let running = jobs.running().count();
+    let other = if app.elsewhere.is_some() { ", 1 in another process" } else { "" };
     let block = pane(
         look,
         Line::from(vec![
             Span::styled(" Jobs ", look.theme.title),
-            Span::styled(format!("{running} running "), look.theme.dim),
+            Span::styled(format!("{running} running{other} "), look.theme.dim),
         ]),
     );
     let inside = block.inner(area);
     frame.render_widget(block, area);
+    let columns = usize::from(inside.width);
+    let foreign = app.elsewhere.as_ref().map(|holder| elsewhere(app, holder, columns));
+    if let (true, Some(foreign)) = (jobs.jobs.is_empty(), &foreign) {
+        frame.render_widget(Paragraph::new(foreign.clone()), inside);
+        return;
+    }
     if jobs.jobs.is_empty() {
         let words = if app.jobs_begun > 0 {
             let key = super::key(app, Command::Log);
@@ -92,35 +101,47 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(lines), inside);
         return;
     }
-    let height = usize::from(inside.height).max(1);
+    let height = usize::from(inside.height).saturating_sub(usize::from(foreign.is_some())).max(1);
     let top = jobs.cursor.saturating_sub(height - 1);
-    let columns = usize::from(inside.width);
-    let lines: Vec<Line<'_>> = jobs
-        .jobs
-        .iter()
-        .enumerate()
-        .skip(top)
-        .take(height)
-        .map(|(place, job)| {
-            let (word, style) = standing(job, look);
-            let time = age(i64::try_from(job.running.as_secs()).unwrap_or(0));
-            let percent = job.percent().map(|percent| format!("{percent} %")).unwrap_or_default();
-            let selected = place == jobs.cursor;
-            let cursor = if selected { look.glyphs.cursor } else { " " };
-            let title = left(&job.title, columns.saturating_sub(32), &look.glyphs);
-            let line = Line::from(vec![
-                Span::styled(format!("{cursor} "), look.theme.accent),
-                Span::styled(left(&word, 12, &look.glyphs), style),
-                Span::raw(format!("{title} ")),
-                Span::styled(
-                    format!("{} {}", right(&percent, 6, &look.glyphs), right(&time, 8, &look.glyphs)),
-                    look.theme.dim,
-                ),
-            ]);
-            if selected { super::table::under_cursor(line, look) } else { line }
-        })
-        .collect();
+    let own = jobs.jobs.iter().enumerate().skip(top).take(height).map(|(place, job)| {
+        let (word, style) = standing(job, look);
+        let time = age(i64::try_from(job.running.as_secs()).unwrap_or(0));
+        let percent = job.percent().map(|percent| format!("{percent} %")).unwrap_or_default();
+        let selected = place == jobs.cursor;
+        let cursor = if selected { look.glyphs.cursor } else { " " };
+        let title = left(&job.title, columns.saturating_sub(32), &look.glyphs);
+        let line = Line::from(vec![
+            Span::styled(format!("{cursor} "), look.theme.accent),
+            Span::styled(left(&word, 12, &look.glyphs), style),
+            Span::raw(format!("{title} ")),
+            Span::styled(
+                format!("{} {}", right(&percent, 6, &look.glyphs), right(&time, 8, &look.glyphs)),
+                look.theme.dim,
+            ),
+        ]);
+        if selected { super::table::under_cursor(line, look) } else { line }
+    });
+    let lines: Vec<Line<'_>> = foreign.into_iter().chain(own).collect();
     frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// What another process does, as a row of the list that no key is about.
+fn elsewhere(app: &App, holder: &Holder, columns: usize) -> Line<'static> {
+    let look = &app.look;
+    let after = format!("process {}{}", holder.process, elsewhere_since(app, holder));
+    let title = left(&holder.doing, columns.saturating_sub(16 + width(&after)), &look.glyphs);
+    Line::from(vec![
+        Span::raw("  "),
+        Span::styled(left(&format!("{} runs", look.glyphs.arriving), 12, &look.glyphs), look.theme.accent),
+        Span::raw(format!("{title} ")),
+        Span::styled(after, look.theme.dim),
+    ])
+}
+
+/// For how long another process has been at it, if it says so.
+pub(super) fn elsewhere_since(app: &App, holder: &Holder) -> String {
+    let since = holder.since.map(|since| age(app.wall.as_second().saturating_sub(since).max(0)));
+    since.map(|since| format!(", {since}")).unwrap_or_default()
 }
 
 /// A bar of so many columns.

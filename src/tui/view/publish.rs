@@ -65,7 +65,7 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Line::from(vec![
             Span::raw("  Press "),
             Span::styled(key(app, Command::TargetAdd), theme.key),
-            Span::raw(" to set one up; a Kubo node on this machine needs but a name."),
+            Span::raw(" to set one up; for a local Kubo node, a name is enough."),
         ]),
         Line::from(vec![
             Span::raw("  Then "),
@@ -98,10 +98,12 @@ fn differing(app: &App, target: &TargetView) -> Option<&'static str> {
         return None;
     }
     let link = format!("/ipfs/{}", target.root.as_ref()?);
-    if let Some(Ok(set)) = &sight.record
+    if let Some(record) = &sight.record
+        && let Ok(set) = record.said()
         && !set.values.iter().any(|value| value.strip_prefix("dnslink=") == Some(&link))
     {
-        return Some("record differs");
+        // A cache may be behind; the zone's own servers are not.
+        return Some(if record.authority.is_ok() { "record differs" } else { "record may lag" });
     }
     match &sight.ipns {
         Some(Ok(Leads::Nowhere)) => Some("IPNS leads nowhere"),
@@ -263,7 +265,7 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     if state.history.is_empty() {
         let words = if state.known {
-            format!("  Nothing was published yet: {} does.", key(app, Command::PublishAll))
+            format!("  Nothing published yet. Press {}.", key(app, Command::PublishAll))
         } else {
             "  reading ...".to_owned()
         };

@@ -16,8 +16,7 @@ use super::publish::{key, since, steps};
 use crate::catalog::publications::State;
 use crate::engine::history::PublicationView;
 use crate::engine::job::StepState;
-use crate::engine::target::{Leads, Sight, TargetView};
-use crate::naming::TxtSet;
+use crate::engine::target::{Leads, SeenRecord, Sight, TargetView};
 use crate::text::{bytes, count};
 
 /// Columns before the value of a fact.
@@ -154,18 +153,22 @@ fn leads(app: &App, target: &TargetView, path: Option<&str>) -> (Role, String) {
     (Role::Warning, words)
 }
 
-fn record(app: &App, target: &TargetView, set: &TxtSet) -> (Role, String) {
+/// Where the record leads. What its zone says counts: a cache that is behind is no fault, and is said beside it.
+fn record(app: &App, target: &TargetView, seen: &SeenRecord) -> (Role, String) {
+    let set = match seen.said() {
+        Ok(set) => set,
+        Err(error) => return (Role::Warning, format!("can't be looked up: {error}")),
+    };
     let links: Vec<&str> = set.values.iter().filter_map(|value| value.strip_prefix("dnslink=")).collect();
-    match links.as_slice() {
+    let (role, words) = match links.as_slice() {
         [] => leads(app, target, None),
-        [one] => {
-            let (role, words) = leads(app, target, Some(one));
-            match set.ttl.filter(|_| role == Role::Warning) {
-                Some(ttl) => (role, format!("{words}, and resolvers may keep that for {ttl} s")),
-                None => (role, words),
-            }
-        }
-        many => (Role::Warning, format!("has {} records: {}", many.len(), many.join(" "))),
+        [one] => leads(app, target, Some(one)),
+        many => return (Role::Warning, format!("has {} records: {}", many.len(), many.join(" "))),
+    };
+    let only_a_cache = seen.authority.is_err() && role == Role::Warning;
+    match seen.lag().or(set.ttl.filter(|_| only_a_cache)) {
+        Some(ttl) => (role, format!("{words}; caches may lag up to {ttl} s")),
+        None => (role, words),
     }
 }
 
@@ -198,8 +201,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
         let (role, words) = match &sight.record {
             // It was looked at before the newest root was published.
             _ if sight.root != target.root => asking(),
-            Some(Ok(set)) => record(app, target, set),
-            Some(Err(error)) => (Role::Warning, format!("can't be looked up: {error}")),
+            Some(seen) => record(app, target, seen),
             None => (Role::Dim, "is not known".to_owned()),
         };
         rows.push(fact(role, "DNSLink", format!("{} {words}", dnslink.domain)));

@@ -20,7 +20,7 @@ fn fetching() -> (Upstream, [String; 2], Held, Local, Session) {
     (upstream, layers, held, local, session)
 }
 
-fn open(local: &Local) -> Session {
+pub(super) fn open(local: &Local) -> Session {
     let mut command = local.command(&[]);
     command.env("TERM", "xterm-256color");
     Session::start(&command, (80, 24))
@@ -46,7 +46,7 @@ fn a_kill_loses_nothing_and_what_was_cut_is_offered_again() {
     session.type_in("\r");
     session.see("Add 1 image?");
     session.type_in("\r");
-    session.see("1 image recorded");
+    session.see("1 image added");
     session.type_in("q");
     assert_eq!(session.end(), 0);
     assert!(is_there(&local));
@@ -117,7 +117,7 @@ fn a_job_can_be_cancelled_and_started_again() {
     session.type_in("t");
     session.see("Add 1 image?");
     session.type_in("\r");
-    session.see("1 image recorded");
+    session.see("1 image added");
     session.type_in("q");
     assert_eq!(session.end(), 0);
     assert!(is_there(&local));

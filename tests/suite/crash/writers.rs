@@ -31,8 +31,9 @@ impl Busy {
         Self { roadstead, held, adding, upstream, large }
     }
 
+    /// Who holds the catalog, without since when.
     fn holder(&self) -> String {
-        format!("process {} (`add {}/app:1`)", self.adding.pid(), self.roadstead.host)
+        format!("process {} (`add {}/app:1`, since ", self.adding.pid(), self.roadstead.host)
     }
 }
 
@@ -127,6 +128,28 @@ fn who_waits_says_for_whom_and_goes_on() {
     says(&ended.stderr, &["the catalog changed while this was planned", "run `roadstead gc` once more"]);
     busy.roadstead.ok(&["gc", "--yes"]);
     busy.roadstead.ok(&["verify"]);
+}
+
+#[test]
+fn an_interface_shows_what_another_process_does_until_it_is_done() {
+    let busy = Busy::new();
+    let session = super::interface::open(&busy.roadstead);
+    session.see(&format!("process {}", busy.adding.pid()));
+    busy.held.release();
+    assert_eq!(busy.adding.end().code, 0);
+    session.see_no("process ");
+    session.see("root ");
+    // One that was killed does nothing any more, whatever it said last.
+    let text = r#"{"process":4194304,"doing":"add upstream/never:1"}"#;
+    std::fs::write(busy.roadstead.data().join("lock"), text).expect("a file");
+    let again = super::interface::open(&busy.roadstead);
+    again.see("upstream/app");
+    wait_for(
+        "an empty lock file",
+        || again.text(),
+        || std::fs::read(busy.roadstead.data().join("lock")).expect("a file").is_empty().then_some(()),
+    );
+    assert!(!again.raw().contains("4194304"), "{}", again.text());
 }
 
 #[test]

@@ -5,13 +5,14 @@
 mod holes;
 mod refusals;
 
+use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::kubo::{Kubo as Peer, Profile, Repository};
 use crate::peers::{Directory, free_port};
 use ::bytes::Bytes;
 use cid::Cid;
 use futures::{StreamExt as _, stream};
 use roadstead::error::Kind;
-use roadstead::node::kubo::{Kubo, KuboOptions};
+use roadstead::node::kubo::{Kubo, KuboOptions, Probed, probe};
 use roadstead::node::{CarStream, Imported, Node, Pin};
 use roadstead::unixfs::car;
 use std::fs;
@@ -65,6 +66,16 @@ fn reach(url: &str, secret: Option<&str>) -> Kubo {
     let mut options = KuboOptions::new(url.parse().unwrap());
     options.authorisation = secret.map(Into::into);
     Kubo::new(&options).unwrap()
+}
+
+#[test]
+fn a_node_is_told_from_another_server_by_its_version() {
+    let (node, registry) = (Peer::start(Profile::V1), DockerRegistry::plain());
+    let address = |url: &str| url.trim_start_matches("http://").parse().unwrap();
+    run(async {
+        assert!(matches!(probe(address(&node.api_url)).await, Probed::Kubo(version) if version.starts_with("0.")));
+        assert_eq!(probe(address(&registry.host())).await, Probed::Other);
+    });
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn an_image_is_added_with_its_plan_in_sight() {
     session.type_in(" --as team/app:1");
     session.see("of it to fetch");
     session.type_in("\r");
-    session.see("1 image recorded");
+    session.see("1 image added");
     session.type_in("q");
     assert_eq!(session.end(), 0);
 }

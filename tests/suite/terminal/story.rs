@@ -69,7 +69,7 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
     session.type_in(&format!("{}/greeting:1 --insecure", world.registry.host()));
     session.see("of it to fetch");
     session.type_in("\r");
-    session.see("1 image recorded");
+    session.see("1 image added");
     session.see_selected("greeting");
     session.paste(&format!("{}/harbour:1 --insecure", world.registry.host()));
     session.see("of it to fetch");

@@ -190,6 +190,26 @@ async fn a_name_that_its_node_cant_look_up_has_moved_all_the_same() {
     assert_eq!(leads().await.1, Leads::To(format!("/ipfs/{}", root_of(&yard))));
 }
 
+/// A resolver that has not forgotten the former record is behind, and nothing is wrong: the zone's own servers are asked first.
+#[tokio::test]
+async fn a_cache_that_is_behind_is_told_from_a_record_that_differs() {
+    let yard = Yard::new().await;
+    let mut quay = Quay::default();
+    let (_, zone) = quay.add(&yard.engine, "home", 2);
+    yard.put("app", "1", &index("one"));
+    yard.add(&["app:1"]).await;
+    publish(&yard.engine, &quay).await;
+    let link = format!("dnslink=/ipfs/{}", root_of(&yard));
+    let seen = async || yard.engine.look_at_target("home", &quay, &Nobody).await.unwrap().record.unwrap();
+    let record = seen().await;
+    assert!(record.said().unwrap().values.contains(&link), "{record:?}");
+    assert!(record.lag().is_some(), "the resolver of this test knows nothing: {record:?}");
+    // Where the zone can't be asked, what the resolver says is all there is.
+    zone.intercept(|_, _| Answer::Fail(crate::error::Error::new(crate::error::Kind::Network, "no answer")));
+    let record = seen().await;
+    assert!(record.authority.is_err() && record.said().unwrap().values.is_empty() && record.lag().is_none());
+}
+
 #[tokio::test]
 async fn what_is_unpinned_is_told_by_what_it_was() {
     let yard = Yard::new().await;

@@ -1,0 +1,97 @@
+//! What another process does, and a job that has waited for it.
+
+use super::super::app::App;
+use super::super::glyphs::UNICODE;
+use super::super::message::Msg;
+use super::super::state::job::Standing;
+use super::super::work::{Outcome, Plan};
+use super::world::{Content, every_size, picture, press, settled};
+use crate::engine::job::Event;
+use crate::engine::plan::{Added, ImageCount};
+use crate::engine::view::{Currency, Standing as Currently};
+use crate::holder::Holder;
+use crate::image::Digest;
+
+fn holder(app: &App) -> Holder {
+    Holder {
+        process: 1073,
+        doing: "add docker.io/library/nginx:alpine".to_owned(),
+        since: Some(app.wall.as_second() - 130),
+    }
+}
+
+#[test]
+fn what_another_process_does_is_shown_until_it_is_done() {
+    for (size, glyphs, of) in every_size() {
+        let mut app = settled(size, glyphs, Content::Small);
+        let holder = holder(&app);
+        app.update(Msg::Elsewhere(Some(holder)));
+        let shown = picture(&app);
+        assert!(shown.contains("add docker.io/library/nginx:alpine  process 1073, 2"), "in the strip:\n{shown}");
+        press(&mut app, Content::Small, "2");
+        assert!(app.is_moving(), "its age goes on");
+        insta::assert_snapshot!(format!("elsewhere-{of}"), picture(&app));
+        // Beside jobs of our own it is a row that no key is about.
+        app.start(Box::new(Plan::Verify { repair: false }), None);
+        let shown = picture(&app);
+        assert!(shown.contains("1 running, 1 in another process") && shown.contains("process 1073"), "{shown}");
+        assert_eq!(app.jobs.current().unwrap().title, "verify");
+        app.update(Msg::Elsewhere(None));
+        assert!(!picture(&app).contains("1073"), "{}", picture(&app));
+    }
+}
+
+#[test]
+fn a_job_that_has_got_its_lock_waits_no_longer() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    app.start(Box::new(Plan::Verify { repair: false }), None);
+    let job = app.jobs_begun;
+    press(&mut app, Content::Small, "2");
+    app.update(Msg::Job(job, Event::Queued { behind: "process 1073 (`add x`, since 14:05)".to_owned() }));
+    assert!(picture(&app).contains("waiting for process 1073 (`add x`, since 14:05)"), "{}", picture(&app));
+    app.update(Msg::Job(job, Event::Proceeding));
+    let shown = picture(&app);
+    assert!(!shown.contains("wait") && !shown.contains("1073") && shown.contains("running"), "{shown}");
+    assert_eq!(app.waits, None);
+}
+
+#[test]
+fn what_is_gone_upstream_is_a_notice_and_no_failure() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    let mut end = |outcome: Outcome| {
+        app.start(Box::new(Plan::Verify { repair: false }), None);
+        app.update(Msg::Ended(app.jobs_begun, Ok(outcome)));
+        assert!(app.problems.is_empty(), "{:?}", app.problems);
+        let job = app.jobs.jobs[0].clone();
+        assert!(
+            job.notes.iter().any(|note| note == "library/old:1 is gone upstream; it stays here"),
+            "{:?}",
+            job.notes
+        );
+        match job.standing {
+            Standing::Done(words) => words,
+            other => panic!("{other:?}"),
+        }
+    };
+    let gone = vec!["library/old:1".to_owned()];
+    let recorded = vec!["library/nginx:1".to_owned()];
+    let updated = Added { verb: "update".to_owned(), recorded, gone, ..Added::default() };
+    assert_eq!(end(Outcome::Added(updated)), "1 image updated, 0 B fetched, 1 gone upstream");
+    let row = |image: &str, standing| Currency {
+        image: image.to_owned(),
+        upstream: String::new(),
+        digest: Digest::of(b"x"),
+        standing,
+    };
+    let checked = vec![row("library/nginx:1", Currently::Current), row("library/old:1", Currently::Gone)];
+    assert_eq!(end(Outcome::Checked(checked)), "1 image up to date, 0 stale, 1 gone upstream");
+}
+
+#[test]
+fn what_was_removed_is_counted_as_it_was_asked() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    app.start(Box::new(Plan::Verify { repair: false }), None);
+    app.update(Msg::Ended(app.jobs_begun, Ok(Outcome::Removed(ImageCount { images: 14, attached: 3 }))));
+    let shown = picture(&app);
+    assert!(shown.contains("✓ Removed 14 images (3 attached); u undoes"), "{shown}");
+}
