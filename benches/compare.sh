@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Roadstead beside the programs it is compared with, on the same bytes, in one run, interleaved.
 #
-#   benches/compare.sh [mirror] [memory] [disk] [digest] [serve] [root]      all of them without an argument
+#   benches/compare.sh [mirror] [memory] [disk] [digest] [serve] [root] [currency]      all of them without an argument
 #
 # Prints one Markdown table: medians with minimum and maximum, ratios, the goal, and whether it is met.
 # Wants docker-registry, skopeo, nginx, wrk, curl, openssl, and, for what Debian has no package of, ipfs (Kubo) and crane:
@@ -30,9 +30,9 @@ fail() {
 }
 
 sections=("$@")
-[[ $# -gt 0 ]] || sections=(mirror memory disk digest serve root)
+[[ $# -gt 0 ]] || sections=(mirror memory disk digest serve root currency)
 for section in "${sections[@]}"; do
-    case $section in mirror | memory | disk | digest | serve | root) ;; *) fail "there is no section \`$section\`" ;; esac
+    case $section in mirror | memory | disk | digest | serve | root | currency) ;; *) fail "there is no section \`$section\`" ;; esac
 done
 wanted() { [[ " ${sections[*]} " == *" $1 "* ]]; }
 
@@ -70,7 +70,7 @@ build_crane() {
 }
 
 need curl openssl
-if wanted mirror || wanted memory || wanted disk || wanted serve; then need docker-registry skopeo; fi
+if wanted mirror || wanted memory || wanted disk || wanted serve || wanted currency; then need docker-registry skopeo; fi
 if wanted mirror; then
     build_crane
     need ipfs
@@ -176,14 +176,14 @@ image() {
     rm -rf "$work/layout"
 }
 
-if wanted mirror || wanted memory || wanted disk || wanted serve; then
+if wanted mirror || wanted memory || wanted disk || wanted serve || wanted currency; then
     registry=127.0.0.1:$(port)
     printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' "$cache/registry" "$registry" >"$work/registry.yml"
     docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
     started+=($!)
     answers "http://$registry/v2/"
-    image large 3 357913941
 fi
+if wanted mirror || wanted memory || wanted disk || wanted serve; then image large 3 357913941; fi
 
 # add DIRECTORY IMAGE
 add() { "$roadstead" --data-dir "$1" add --platform linux/amd64 --insecure "$registry/$2:1"; }
@@ -395,6 +395,43 @@ measure_root() {
             row "the same,${what%% }" "$median ms" "$(ratio "$number" "$first") × the first" "$number" ' ms' '<=75'
         fi
     done <"$work/root.md"
+}
+
+# --- Unchanged tags ---------------------------------------------------------------------------------------------------
+
+# tags REPOSITORY COUNT: so many tags, each an image of its own in two small blobs.
+tags() {
+    local repository=$1 count=$2 tag blob digest location
+    local config='{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}' layer=layer
+    for blob in "$config" "$layer"; do
+        digest=sha256:$(printf '%s' "$blob" | sha256sum | cut -d' ' -f1)
+        location=$(curl -sf -X POST -o /dev/null -D - "http://$registry/v2/$repository/blobs/uploads/" | tr -d '\r' | awk 'tolower($1) == "location:" {print $2}')
+        printf '%s' "$blob" | curl -sf -o /dev/null -X PUT -H 'Content-Type: application/octet-stream' --data-binary @- "$location&digest=$digest"
+    done
+    describe() { printf '"digest":"sha256:%s","size":%s' "$(printf '%s' "$1" | sha256sum | cut -d' ' -f1)" "${#1}"; }
+    for ((tag = 1; tag <= count; tag++)); do
+        printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json",%s},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar",%s}],"annotations":{"number":"%s"}}' \
+            "$(describe "$config")" "$(describe "$layer")" "$repository/$tag" |
+            curl -sf -o /dev/null -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary @- "http://$registry/v2/$repository/manifests/$tag"
+    done
+}
+
+measure_currency() {
+    local repository round references=() data=$work/currency
+    say "currency: 300 tags in 30 repositories"
+    for repository in {1..30}; do
+        tags "currency/app$repository" 10
+        references+=("$registry/currency/app$repository:"{1..10})
+    done
+    printf '%s\n' "${references[@]}" | "$roadstead" --data-dir "$data" add --platform linux/amd64 - >"$work/output" 2>&1 || fail "$(cat "$work/output")"
+    for ((round = 0; round < rounds; round++)); do
+        timed outdated "$roadstead" --data-dir "$data" outdated
+        timed update "$roadstead" --data-dir "$data" update
+    done
+    local ours theirs
+    ours=$(median update) theirs=$(median outdated)
+    row "\`update\` of 300 unchanged tags / \`outdated\`, one HEAD for each" "$(spread update %.2f) s" "$(spread outdated %.2f) s" \
+        "$(ratio "$ours" "$theirs")" ' ×' '<=1.5'
 }
 
 for section in "${sections[@]}"; do "measure_$section"; done

@@ -18,6 +18,7 @@ use super::resolve::{AT_ONCE, Placed};
 use crate::catalog::{images, repositories};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Selection, Tag, Target};
+use crate::registry::Wanted;
 
 /// Most things that may be attached to one image.
 const MOST_ATTACHED: usize = 2_000;
@@ -36,7 +37,7 @@ impl Engine {
     ) -> Result<Vec<AttachedImage>> {
         let tags = match (&placed.upstream, &placed.recorded) {
             (Some(upstream), None) => {
-                placed.asked.tags(upstream, new, placed.registry.tags(&placed.repository)).await?
+                placed.asked.tags(upstream, new, placed.registry.tags(&placed.repository, Wanted::All)).await?
             }
             _ => None,
         };
