@@ -15,13 +15,13 @@ struct Class {
     kept: usize,
 }
 
-/// The sizes, tried in this order: 8 MiB in all. A client that stopped reading keeps its buffer, and the fast ones share the others.
+/// The sizes, tried in this order: 6 MiB in all. A client that stopped reading keeps its buffer, and the fast ones share the others.
 ///
 /// One write hands the kernel as much as its buffer between two sockets takes at a time; beyond 512 KiB nothing is gained.
 const CLASSES: [Class; 2] =
-    [Class { size: 512 * 1024, at_once: 12, kept: 2 }, Class { size: 64 * 1024, at_once: 32, kept: 8 }];
+    [Class { size: 512 * 1024, at_once: 8, kept: 2 }, Class { size: 64 * 1024, at_once: 32, kept: 8 }];
 /// Bytes of a buffer when all of these are out, for any number of clients.
-const SMALL: usize = 8 * 1024;
+const SMALL: usize = 4 * 1024;
 
 /// Gives out buffers.
 #[derive(Debug, Default)]
@@ -110,7 +110,7 @@ mod tests {
         for _ in 0..3 {
             let mut out: Vec<Buffer> = (0..1000).map(|_| buffers.take()).collect();
             let total: usize = out.iter_mut().map(|buffer| buffer.space(u64::MAX).len()).sum();
-            assert_eq!(total, (8 << 20) + (1000 - 44) * SMALL);
+            assert_eq!(total, (6 << 20) + (1000 - 40) * SMALL);
             out.clear();
             let kept: usize = buffers.0.iter().map(|stock| stock.free.lock().unwrap().len()).sum();
             assert_eq!(kept, 10);

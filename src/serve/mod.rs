@@ -1,8 +1,11 @@
 //! Gives the catalog out over HTTP: pull, discovery and referrers of the OCI distribution spec 1.1, and the page.
 //!
 //! Read-only. Everything it says comes through [`Shelf`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
-//! basic authentication on request. Memory is bounded whatever the number and speed of clients: small answers come from a
-//! cache of 8 MiB, large ones pass through buffers of 8 MiB in all and a little for each client beyond 44.
+//! basic authentication on request.
+//!
+//! Memory is bounded whatever the number and speed of clients: a document (manifest, list, page, small blob) is in memory once
+//! for all its readers, 20 MiB of them at most, 8 of which are the cache; large blobs pass through buffers of 6 MiB in all and
+//! a little for each client beyond 40. Who takes too long gives place and memory to those who wait.
 
 mod access_log;
 mod buffers;

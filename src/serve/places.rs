@@ -12,6 +12,9 @@ use tokio::time::sleep;
 
 use super::peer::Peer;
 
+/// How often it is said that all places are taken.
+const TELL_AGAIN: Duration = Duration::from_mins(1);
+
 /// How many connections there may be, and when one may be closed for another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -32,6 +35,8 @@ pub(super) struct Places {
     numbers: AtomicU64,
     /// Whether somebody waits for a place.
     is_wanted: AtomicBool,
+    /// When that was said, in microseconds after the start; 0 before that.
+    told: AtomicU64,
     /// A place became free, or could be freed.
     changed: Notify,
 }
@@ -80,6 +85,7 @@ impl Places {
             guests: Mutex::default(),
             numbers: AtomicU64::new(0),
             is_wanted: AtomicBool::new(false),
+            told: AtomicU64::new(0),
             changed: Notify::new(),
         })
     }
@@ -105,19 +111,23 @@ impl Places {
         self.is_wanted.load(Ordering::SeqCst)
     }
 
-    /// Closes the connection that has been taking a document for longest, if that is too long while others wait for its memory.
-    pub(super) fn free_a_document(&self) {
+    /// Closes the connections that have been taking a document for too long while others wait for memory. All of them: a
+    /// document's memory is free when its last reader has gone.
+    pub(super) fn free_documents(&self) {
         let latest = self.now().saturating_sub(micros(self.rules.answer));
-        let guests = self.guests();
-        let readers = guests.values().filter(|guest| {
-            let (is_answered, _) = guest.state();
-            guest.has_document.load(Ordering::Relaxed) && (is_answered || guest.is_sending.load(Ordering::SeqCst))
-        });
-        let longest = readers.filter(|guest| !guest.is_leaving()).min_by_key(|guest| guest.state().1);
-        if let Some(guest) = longest.filter(|guest| guest.state().1 <= latest) {
-            tracing::warn!(peer = ?guest.peer, "a slow connection is closed: others wait for the memory of its answer");
-            guest.close();
+        for guest in self.guests().values().filter(|guest| !guest.is_leaving()) {
+            let (is_answered, since) = guest.state();
+            let is_reading = is_answered || guest.is_sending.load(Ordering::SeqCst);
+            if guest.has_document.load(Ordering::Relaxed) && is_reading && since <= latest {
+                tracing::warn!(peer = %guest.peer, "a slow connection is closed: others wait for the memory of its answer");
+                guest.close();
+            }
         }
+    }
+
+    /// Closes all connections.
+    pub(super) fn close(&self) {
+        self.guests().values().for_each(|guest| guest.close());
     }
 
     fn try_take(self: &Arc<Self>, peer: Peer) -> Result<Place, Full> {
@@ -136,13 +146,22 @@ impl Places {
             guests.insert(number, Arc::clone(&guest));
             return Ok(Place { number, guest });
         }
-        if !self.is_wanted.swap(true, Ordering::SeqCst) {
-            tracing::debug!(connections = guests.len(), "all places are taken");
-        }
+        self.is_wanted.store(true, Ordering::SeqCst);
+        self.tell(guests.len());
         if guests.values().any(|guest| guest.is_leaving()) {
             return Err(Full::Wait);
         }
         self.make_room(&guests, peer)
+    }
+
+    /// Says, now and then, that all places are taken.
+    fn tell(&self, connections: usize) {
+        let now = self.now();
+        let told = self.told.load(Ordering::Relaxed);
+        if told == 0 || now.saturating_sub(told) > micros(TELL_AGAIN) {
+            self.told.store(now.max(1), Ordering::Relaxed);
+            tracing::warn!(connections, "all places are taken: who waits longest for a request makes room");
+        }
     }
 
     /// Closes one connection for a newcomer: the one that has waited longest for a request, of whoever has most such connections.
@@ -378,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_reader_of_a_document_goes_when_its_memory_is_needed() {
+    fn slow_readers_of_documents_go_when_their_memory_is_needed() {
         let places = places(4);
         let guests = [take(&places, 1), take(&places, 1), take(&places, 1)];
         let _file = guests[0].guest.begin();
@@ -387,7 +406,7 @@ mod tests {
         second.has_document();
         // It was read to its end.
         drop(first);
-        places.free_a_document();
+        places.free_documents();
         let leaving: Vec<bool> = guests.iter().map(|place| place.guest.is_leaving()).collect();
         assert_eq!(leaving, [false, false, true]);
     }

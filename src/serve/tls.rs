@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection};
 
 use super::watched::{Fallback, Watched};
 use crate::error::{Error, Kind, Result};
+
+/// Bytes of an answer that wait encrypted for a client to take them: one record.
+const MAX_UNSENT: usize = 16 * 1024;
 
 /// The certificate and the key, as their files have them.
 pub(super) struct Certificates(Watched<ServerConfig>);
@@ -33,6 +36,11 @@ impl Certificates {
     pub(super) fn read_again(&self) {
         self.0.read_again();
     }
+}
+
+/// Bounds what is encrypted before the client has taken what was encrypted before it.
+pub(super) fn bound(connection: &mut ServerConnection) {
+    connection.set_buffer_limit(Some(MAX_UNSENT));
 }
 
 /// Reads a certificate chain, the server's own first, and its key.

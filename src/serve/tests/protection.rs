@@ -43,6 +43,23 @@ async fn tls() {
     server.stop().await;
 }
 
+#[test]
+fn little_is_encrypted_before_a_slow_client_takes_it() {
+    use io::Write as _;
+    use tokio_rustls::rustls::{ServerConfig, ServerConnection, crypto::aws_lc_rs};
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+    crate::serve::tls::bound(&mut connection);
+    assert_eq!(connection.writer().write(&[0; 1_000_000]).unwrap(), 16 * 1024);
+}
+
 #[tokio::test]
 async fn unusable_certificates_name_their_file() {
     let directory = tempfile::tempdir().unwrap();
