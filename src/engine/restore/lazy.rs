@@ -188,14 +188,14 @@ impl Arrivals {
         let leaves = move || blobs::leaves(&*catalog.read()?, &blob).map(|leaves| (blob, leaves));
         let (blob, leaves) = spawn_blocking(leaves).await.map_err(panicked)??;
         let leaves = Arc::new(leaves);
-        let mut has_waited = false;
         loop {
             let (store, leaves) = (store.clone(), Arc::clone(&leaves));
             let begin = move || -> Result<(Option<Writer>, bool)> {
                 let begun = store.begin_with_leaves(blob.digest, blob.size, profile, &leaves);
                 match begun {
                     Err(error) if error.kind() == Kind::Locked => Ok((None, false)),
-                    Ok(writer) if has_waited && store.contains(&blob.digest, blob.size)? => {
+                    // Whoever wrote it until now may have been done just before.
+                    Ok(writer) if store.open_blob(&blob.digest).is_ok() => {
                         writer.abandon(false);
                         Ok((None, true))
                     }
@@ -203,10 +203,7 @@ impl Arrivals {
                 }
             };
             match spawn_blocking(begin).await.map_err(panicked)?? {
-                (None, false) => {
-                    has_waited = true;
-                    sleep(PAUSE).await;
-                }
+                (None, false) => sleep(PAUSE).await,
                 (begun, _) => return Ok(begun),
             }
         }
