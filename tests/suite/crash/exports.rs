@@ -81,7 +81,7 @@ fn a_link_beside_a_car_file_is_not_written_through() {
     let (precious, target) = (roadstead.path("precious"), roadstead.path("tree.car"));
     std::fs::write(&precious, "precious").expect("a file");
     let export = roadstead.command(&["export", text(&target)]);
-    let mut shell = command(&program("sh"), &roadstead.path(""));
+    let mut shell = command(program("sh"), &roadstead.path(""));
     shell.args(["-c", "ln -s precious \".tree.car.$$.part\" && exec \"$0\" \"$@\""]);
     shell.arg(export.get_program()).args(export.get_args());
     finish(&shell).success();
