@@ -73,7 +73,15 @@ impl Catalog {
             return Err(Error::new(Kind::NotFound, format!("{} is not a directory", directory.display()))
                 .hint("Choose another data directory with `--data-dir`."));
         }
-        if !file.try_exists().context(|| format!("can't look at {}", file.display()))? {
+        let is_there = match file.try_exists() {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                let words = format!("can't read the catalog in {}: {error}", directory.display());
+                return Err(Error::new(Kind::Unexpected, words)
+                    .hint("Images may be private, so only the owner may read it: run this as that user, or use another data directory with `--data-dir`."));
+            }
+            tried => tried.context(|| format!("can't look at {}", file.display()))?,
+        };
+        if !is_there {
             return Err(Error::new(
                 Kind::NotFound,
                 format!("there is no catalog in the directory {}", directory.display()),

@@ -9,7 +9,7 @@ use std::path::Path;
 fn calls(roadstead: &Local, words: &[&str]) -> Vec<String> {
     let inner = roadstead.command(words);
     let log = roadstead.path("calls");
-    let mut strace = command(&program("strace"), &roadstead.path(""));
+    let mut strace = command(program("strace"), &roadstead.path(""));
     strace.args(["-f", "-y", "-s", "300", "-e", "trace=%file,fsync,syncfs,fchmod", "-o"]).arg(&log);
     strace.arg(inner.get_program()).args(inner.get_args());
     finish(&strace).success();

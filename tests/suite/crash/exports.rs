@@ -3,6 +3,7 @@
 use super::local::Local;
 use super::upstream::Upstream;
 use super::{says, sound_blobs};
+use crate::peers::{command, finish, program};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -71,4 +72,19 @@ fn what_is_no_directory_and_no_car_file_is_not_begun() {
     let car = roadstead.path("tree.car");
     says(&roadstead.run(&["export", "--copy", text(&car)]).failure(2), &["`--copy` is about files"]);
     assert!(!car.exists());
+}
+
+/// Whoever may write beside the target could once guess the name of the temporary file, which has its process in it.
+#[test]
+fn a_link_beside_a_car_file_is_not_written_through() {
+    let roadstead = mirrored();
+    let (precious, target) = (roadstead.path("precious"), roadstead.path("tree.car"));
+    std::fs::write(&precious, "precious").expect("a file");
+    let export = roadstead.command(&["export", text(&target)]);
+    let mut shell = command(program("sh"), &roadstead.path(""));
+    shell.args(["-c", "ln -s precious \".tree.car.$$.part\" && exec \"$0\" \"$@\""]);
+    shell.arg(export.get_program()).args(export.get_args());
+    finish(&shell).success();
+    assert_eq!(std::fs::read(&precious).expect("a file"), b"precious");
+    assert!(target.symlink_metadata().expect("a file").is_file());
 }

@@ -77,6 +77,14 @@ fn a_directory_that_belongs_to_someone_else() {
     }
     let words = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
     let run = |command: &Command| finish(&wrapped(command, &program("setpriv"), &words));
+    for words in READING {
+        let said = run(&roadstead.command(words)).failure(1);
+        says(&said, &["can't read the catalog in", "registry: Permission denied", "hint: Images may be private"]);
+    }
+    // Its owner may let others read it.
+    let mut opened = Command::new("chmod");
+    opened.args(["-R", "a+rX"]).arg(roadstead.data());
+    finish(&opened).success();
     reads_and_does_not_change(&roadstead, run, "Permission denied");
 }
 

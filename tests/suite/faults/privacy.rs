@@ -92,7 +92,7 @@ fn beyond_this_machine_private_images_are_not_given_out() {
 
 /// What another user of this machine can read of a path: whether it can be listed or read at all.
 fn others_can(words: &[&str]) -> bool {
-    let mut command = crate::peers::command(&crate::peers::program("setpriv"), Path::new("/"));
+    let mut command = crate::peers::command(crate::peers::program("setpriv"), Path::new("/"));
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).args(words);
     crate::peers::finish(&command).code == 0
 }
@@ -112,7 +112,7 @@ fn other_users_of_this_machine_can_read_nothing_but_what_is_exported() {
     open(&scene.roadstead.path(""));
     let without_umask = |words: &[&str]| {
         let inner = scene.roadstead.command(words);
-        let mut shell = crate::peers::command(&crate::peers::program("sh"), &scene.roadstead.path(""));
+        let mut shell = crate::peers::command(crate::peers::program("sh"), &scene.roadstead.path(""));
         shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
         crate::peers::finish(&shell).success()
     };
@@ -134,7 +134,7 @@ fn other_users_of_this_machine_can_read_nothing_but_what_is_exported() {
     scene.run(&["allow", &scene.published("app"), "--yes"]).success();
     let tree = scene.roadstead.path("tree");
     let inner = scene.roadstead.command(&["export", tree.to_str().unwrap()]);
-    let mut shell = crate::peers::command(&crate::peers::program("sh"), &scene.roadstead.path(""));
+    let mut shell = crate::peers::command(crate::peers::program("sh"), &scene.roadstead.path(""));
     shell.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
     crate::peers::finish(&shell).success();
     let exported = files(&tree);
