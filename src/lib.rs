@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
-//! [`error`], [`text`] and [`http`] are known to all of them.
+//! [`error`], [`text`], [`http`] and [`input`] are known to all of them.
 
 pub mod catalog;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod engine;
 pub mod error;
 pub mod http;
 pub mod image;
+pub mod input;
 pub mod naming;
 pub mod node;
 pub mod registry;

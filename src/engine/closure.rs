@@ -329,7 +329,7 @@ impl Engine {
         if size > CONFIG || !self.store.contains(digest, size)? {
             return Ok(None);
         }
-        let bytes = std::fs::read(self.store.path(digest))?;
+        let bytes = crate::input::read_regular(&self.store.path(digest), CONFIG)?;
         // Whoever reads it parses it: it must be what it was.
         Ok((Digest::of(&bytes) == *digest).then(|| Bytes::from(bytes)))
     }

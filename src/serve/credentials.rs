@@ -3,7 +3,7 @@
 //! Holds hashes, never passwords; nothing here is `Debug`, and no error shows more of a line than its number and user.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -193,7 +193,7 @@ fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 
 fn read(path: &Path) -> Result<(Stamp, Users)> {
     let shown = path.display();
-    let file = File::open(path).context(|| shown.to_string())?;
+    let file = crate::input::open_regular(path).context(|| shown.to_string())?;
     let stamp = Stamp::of(&file.metadata().context(|| shown.to_string())?);
     let mut text = String::new();
     file.take(LARGEST + 1).read_to_string(&mut text).context(|| shown.to_string())?;
