@@ -40,6 +40,7 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod transport;
 mod tree;
 pub mod undo;
 mod verify;

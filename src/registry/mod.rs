@@ -41,6 +41,7 @@ pub use blob::{BlobBody, BlobStream};
 pub use layout::{Layout, LayoutKind, LocalSource};
 pub use observer::{Observer, Quota, Silent};
 pub use options::{MIN_RATE, Options, RegistrySettings, Timeouts};
+pub use plain_http::is_on_this_machine;
 pub use reach::Reached;
 pub use registries::Registries;
 pub use retry::RetryPolicy;
@@ -66,6 +67,11 @@ pub trait Registry: Send + Sync {
 
     /// The manifests that are about `subject` (distribution spec, "Listing Referrers"), by the API or by the fallback tag.
     async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Descriptor>>;
+
+    /// Whether it is asked over plain HTTP, as far as it has turned out. Asks nothing.
+    fn is_plain_http(&self) -> bool {
+        false
+    }
 
     /// Whether someone without credentials is refused this image.
     async fn is_private(&self, repository: &RepositoryName, target: &Target) -> Result<bool>;
