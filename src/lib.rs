@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
-//! [`error`], [`text`], [`http`] and [`holder`] are known to all of them.
+//! [`error`], [`text`], [`http`], [`holder`] and [`input`] are known to all of them.
 
 pub mod catalog;
 pub mod cli;
@@ -17,6 +17,7 @@ pub mod error;
 pub mod holder;
 pub mod http;
 pub mod image;
+pub mod input;
 pub mod naming;
 pub mod node;
 pub mod registry;

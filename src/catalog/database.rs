@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),
     include_str!("migrations/0003_images_on_pages.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_sources.sql"),
     include_str!("migrations/0007_blob_stamps.sql"),
     include_str!("migrations/0008_gone.sql"),
+    include_str!("migrations/0009_plain_http.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
@@ -357,6 +358,30 @@ mod tests {
             old.pragma_update(None, "user_version", version).unwrap();
             drop(old);
             assert_eq!(schema(&Catalog::open(&file).unwrap().read().unwrap()), expected);
+        }
+    }
+
+    /// Older versions asked over plain HTTP because a tree said so: where one was read, it has to be chosen again.
+    #[test]
+    fn plain_http_that_may_have_come_from_a_tree_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        for (verb, choice) in [("add", Some(true)), ("import", None), ("restore", None)] {
+            let file = directory.path().join(verb);
+            let old = Connection::open(&file).unwrap();
+            for migration in &MIGRATIONS[..6] {
+                old.execute_batch(migration).unwrap();
+            }
+            old.execute_batch(&format!(
+                "INSERT INTO repositories (name, registry, upstream, insecure) VALUES ('a', 'a.io', 'a', 1), ('b', 'b.io', 'b', 0);
+                 INSERT INTO operations (at, verb, summary) VALUES (0, '{verb}', '');"
+            ))
+            .unwrap();
+            old.pragma_update(None, "user_version", 6).unwrap();
+            drop(old);
+            let catalog = Catalog::open(&file).unwrap();
+            let known = super::super::repositories::list(&catalog.read().unwrap(), None, None).unwrap();
+            let found: Vec<_> = known.iter().map(|of| (of.transport.choice(), of.transport.recorded())).collect();
+            assert_eq!(found, [(choice, true), (Some(false), false)], "{verb}");
         }
     }
 

@@ -17,12 +17,44 @@ pub struct Repository {
     pub upstream: Option<Upstream>,
     /// Second published name (`nginx` for `library/nginx`).
     pub alias: Option<RepositoryName>,
-    /// Upstream speaks plain HTTP.
-    pub insecure: bool,
+    /// Whether upstream is asked over plain HTTP.
+    pub transport: Transport,
     /// Upstream gives it only to those who log in.
     pub private: bool,
     /// It may be published although it is private.
     pub allowed: bool,
+}
+
+/// Whether an upstream is asked over plain HTTP, and whether that was chosen here.
+///
+/// What a published tree says of it stays in the repository's record, of which the root is made, and is never a reason to ask
+/// so: credentials would go out in clear because somebody else wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transport {
+    insecure: bool,
+    chosen: bool,
+}
+
+impl Transport {
+    /// As whoever curates this catalog chose it.
+    pub fn chosen(insecure: bool) -> Self {
+        Self { insecure, chosen: true }
+    }
+
+    /// As a published tree says it.
+    pub fn of_tree(insecure: bool) -> Self {
+        Self { insecure, chosen: false }
+    }
+
+    /// What was chosen here, if anything was: plain HTTP or not.
+    pub fn choice(self) -> Option<bool> {
+        self.chosen.then_some(self.insecure)
+    }
+
+    /// What the repository's record says. Content.
+    pub fn recorded(self) -> bool {
+        self.insecure
+    }
 }
 
 impl Repository {
@@ -37,7 +69,8 @@ impl Repository {
     }
 }
 
-const COLUMNS: &str = "r.id, r.name, r.registry, r.upstream, r.alias, r.private, r.allowed, r.insecure";
+const COLUMNS: &str =
+    "r.id, r.name, r.registry, r.upstream, r.alias, r.private, r.allowed, r.insecure, r.insecure_chosen";
 
 fn name_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<RepositoryName>> {
     let Some(text) = row.get::<_, Option<String>>(index)? else { return Ok(None) };
@@ -60,7 +93,7 @@ fn repository(row: &Row<'_>) -> rusqlite::Result<Repository> {
         alias: name_column(row, 4)?,
         private: row.get(5)?,
         allowed: row.get(6)?,
-        insecure: row.get(7)?,
+        transport: Transport { insecure: row.get(7)?, chosen: row.get(8)? },
     })
 }
 
@@ -226,18 +259,22 @@ pub fn set_visibility(writer: &Writer<'_>, id: i64, private: bool, allowed: bool
     Ok(())
 }
 
-/// Whether upstream speaks plain HTTP, as the newest choice for it says, or else that for anything of its registry.
+/// Whether upstream is asked over plain HTTP, as the newest choice for it says, or else that for anything of its registry. What
+/// trees say is no choice.
 pub fn is_insecure(connection: &Connection, upstream: &Upstream) -> Result<bool> {
     let mut statement = connection.prepare_cached(
-        "SELECT insecure FROM repositories WHERE registry = ?1 ORDER BY upstream = ?2 DESC, id DESC LIMIT 1",
+        "SELECT insecure FROM repositories WHERE registry = ?1 AND insecure_chosen = 1
+         ORDER BY upstream = ?2 DESC, id DESC LIMIT 1",
     )?;
     let known = statement.query_row(params![upstream.registry, upstream.repository.as_str()], |row| row.get(0));
     Ok(known.optional()?.unwrap_or(false))
 }
 
-/// Says whether upstream speaks plain HTTP.
-pub fn set_insecure(writer: &Writer<'_>, id: i64, insecure: bool) -> Result<()> {
-    writer.prepare_cached("UPDATE repositories SET insecure = ? WHERE id = ?")?.execute(params![insecure, id])?;
+/// Says whether upstream is asked over plain HTTP.
+pub fn set_transport(writer: &Writer<'_>, id: i64, transport: Transport) -> Result<()> {
+    writer
+        .prepare_cached("UPDATE repositories SET insecure = ?, insecure_chosen = ? WHERE id = ?")?
+        .execute(params![transport.insecure, transport.chosen, id])?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `add`: mirror images. What `update` shares with it is here too: applying a plan and showing what it did.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::engine::plan::AddPlan;
 use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
 use crate::error::{Context as _, Kind, Result};
 use crate::image::{Platform, Selection};
+use crate::registry::is_on_this_machine;
 use crate::text::{bytes, count, printable_within};
 use crate::unixfs::Profile;
 
@@ -185,8 +187,23 @@ fn show(report: &AddReport, how: &How, context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// The registries that are asked over plain HTTP, each once.
+fn in_clear(report: &AddReport) -> impl Iterator<Item = &str> {
+    let plain = report.images.iter().filter(|image| image.plain_http);
+    let registries = plain.filter_map(|image| Some(image.upstream.as_deref()?.split_once('/')?.0));
+    registries.collect::<BTreeSet<&str>>().into_iter()
+}
+
 fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = in_clear(report)
+        .filter(|registry| !is_on_this_machine(registry))
+        .map(|registry| {
+            let registry = printable_within(registry, 100);
+            format!(
+                "{registry} is asked over plain HTTP: whoever is on the way can read what is sent, passwords too, and change what comes"
+            )
+        })
+        .collect();
     for image in &report.images {
         let name = printable_within(&image.image, 300);
         if image.private && image.change == "added" {
@@ -204,7 +221,7 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
         }
         // Platforms that nobody asked for are left out on purpose.
         let wanted = image.left_out.iter().filter(|left| !left.reason.contains("not chosen"));
-        let reasons: std::collections::BTreeSet<&str> = wanted.map(|left| left.reason.as_str()).collect();
+        let reasons: BTreeSet<&str> = wanted.map(|left| left.reason.as_str()).collect();
         for reason in reasons {
             warnings.push(format!("a part of {name} is left out: {reason}; `roadstead show` says which"));
         }
@@ -278,6 +295,9 @@ fn summary(report: &AddReport) -> Vec<String> {
         lines.extend(taken.map(|(registry, taken)| {
             let registry = printable_within(registry, 100);
             format!("Asking took {} of {registry}; fetching layers takes none.", count(*taken, "pull", "pulls"))
+        }));
+        lines.extend(in_clear(report).filter(|registry| is_on_this_machine(registry)).map(|registry| {
+            format!("{} is on this machine and is asked over plain HTTP.", printable_within(registry, 100))
         }));
         return lines;
     }
@@ -431,5 +451,26 @@ mod tests {
                 "Asking took 4 pulls of docker.io; fetching layers takes none."
             ]
         );
+    }
+
+    #[test]
+    fn plain_http_is_said_once_for_a_registry() {
+        let mut report = AddReport { dry_run: true, ..sample() };
+        let said = |report: &AddReport| {
+            let all = warnings(report, None).into_iter().chain(summary(report));
+            all.filter(|line| line.contains("plain HTTP")).collect::<Vec<_>>()
+        };
+        assert!(said(&report).is_empty());
+        for image in &mut report.images {
+            (image.plain_http, image.upstream) = (true, Some("10.0.0.1:5000/org/app".to_owned()));
+        }
+        assert_eq!(
+            said(&report),
+            [
+                "10.0.0.1:5000 is asked over plain HTTP: whoever is on the way can read what is sent, passwords too, and change what comes"
+            ]
+        );
+        report.images[0].upstream = Some("127.0.0.1:5000/app".to_owned());
+        assert_eq!(said(&report)[1], "127.0.0.1:5000 is on this machine and is asked over plain HTTP.");
     }
 }

@@ -39,11 +39,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
     let purpose = Purpose::Import { replace: arguments.replace };
-    let plan = context.run(async |job: &Job| {
-        let (_, records) = arguments.origin.read(Some(&engine), context, job).await?;
-        engine.plan_return(&records, purpose, job).await
+    let (plan, said_by) = context.run(async |job: &Job| {
+        let (_, records, said_by) = arguments.origin.read(Some(&engine), context, job).await?;
+        Ok((engine.plan_return(&records, purpose, job).await?, said_by))
     })?;
-    let mut report = ReturnReport::planned(&plan);
+    let mut report = ReturnReport::planned(&plan, said_by);
     let output = &context.output;
     let table = returning::table(&report);
     let mut returned = None;

@@ -30,13 +30,14 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Reads the registry that is meant; for an import, `into` is what it is merged into.
+    /// Reads the registry that is meant, and says who said which root a domain means; for an import, `into` is what it is merged
+    /// into.
     pub(super) async fn read(
         &self,
         into: Option<&Arc<Engine>>,
         context: &Context,
         job: &Job,
-    ) -> Result<(Place, Records)> {
+    ) -> Result<(Place, Records, Option<String>)> {
         let mut place = match (&self.what, &self.from) {
             (Whence::Path(_), Some(_)) => {
                 return Err(Error::new(Kind::Usage, "a path says what and where, and `--from` says where once more")
@@ -52,19 +53,23 @@ impl Origin {
         for warning in place.warnings() {
             context.output.warning(&warning);
         }
+        let mut said_by = None;
         let root = match &self.what {
             Whence::Path(_) => None,
             Whence::Root(root) => Some(*root),
             Whence::Domain(domain) => {
                 let named = job.or_cancelled(root_of(domain, &place)).await?;
-                if let Some(who) = &named.said_by {
-                    context.output.message(&format!("{domain} is {}, as {who} says.", named.root));
-                }
+                let who = named.said_by.unwrap_or_else(|| "DNS".to_owned());
+                context.output.message(&format!(
+                    "{domain} is {}, as {who} says. Nothing proves it: to be sure, name the root instead of the domain.",
+                    named.root
+                ));
+                said_by = Some(who);
                 Some(named.root)
             }
         };
         let records = place.records(root, into, job).await?;
-        Ok((place, records))
+        Ok((place, records, said_by))
     }
 }
 

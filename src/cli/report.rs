@@ -87,6 +87,8 @@ pub(super) struct ImageReport {
     pub(super) platforms: Vec<String>,
     /// Upstream gives it only to those who log in, so it is not published unless allowed.
     pub(super) private: bool,
+    /// Its registry is asked over plain HTTP.
+    pub(super) plain_http: bool,
     /// Bytes of everything it consists of.
     pub(super) logical: u64,
     /// Bytes of it that had to be fetched.
@@ -272,6 +274,7 @@ impl ImageReport {
             moved_from,
             platforms: image.platforms.clone(),
             private: image.private,
+            plain_http: image.plain_http,
             logical: image.logical,
             new_bytes: image.new_bytes,
             attached: attached.collect(),
@@ -345,6 +348,7 @@ pub(super) mod tests {
             moved_from: Some(two),
             platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
             private: false,
+            plain_http: false,
             logical: 43 << 20,
             new_bytes: 12 << 20,
             attached: vec![AttachedReport {

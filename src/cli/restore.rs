@@ -43,19 +43,19 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
         Err(error) => return Err(error),
     }
     let report = context.run(async |job: &Job| {
-        let (place, records) = arguments.origin.read(None, context, job).await?;
+        let (place, records, said_by) = arguments.origin.read(None, context, job).await?;
         if arguments.dry_run {
             let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
             let mut options = context.options(Some(records.profile))?;
             directory.path().clone_into(&mut options.data_dir);
             let plan = Engine::open(options)?.plan_return(&records, Purpose::Restore, job).await?;
-            return Ok(ReturnReport::planned(&plan));
+            return Ok(ReturnReport::planned(&plan, said_by));
         }
         let engine = context.open(Some(records.profile))?;
         let plan = engine.plan_return(&records, Purpose::Restore, job).await?;
         let lazy = if arguments.lazy { Some(place.written()?) } else { None };
         let returned = engine.apply_return(&plan, lazy.as_deref(), job).await?;
-        Ok(ReturnReport::planned(&plan).applied(&returned))
+        Ok(ReturnReport::planned(&plan, said_by).applied(&returned))
     })?;
     let output = &context.output;
     output.json(&report)?;

@@ -21,6 +21,8 @@ pub(super) struct ReturnReport {
     pub(super) place: String,
     /// Its root there, as far as it is known.
     pub(super) source_root: Option<String>,
+    /// Who said which root a domain means: `DNS`, or whoever was asked. Nothing proves it.
+    pub(super) root_said_by: Option<String>,
     /// How files and directories become blocks there.
     pub(super) profile: String,
     /// Its repositories.
@@ -54,6 +56,10 @@ pub(super) struct RepositoryReport {
     pub(super) private: bool,
     /// It is part of what is published.
     pub(super) published: bool,
+    /// It was mirrored over plain HTTP there, which is not taken over.
+    pub(super) plain_http_there: bool,
+    /// The well-known upstream that its name, new here, will be taken for.
+    pub(super) claims: Option<String>,
     /// How many of its images are `added`, `moved`, `extended`, `unchanged`.
     pub(super) images: BTreeMap<&'static str, u64>,
     /// Images that move: what they had, and what they will have.
@@ -73,11 +79,12 @@ pub(super) struct MovedReport {
 
 impl ReturnReport {
     /// What the plan will do.
-    pub(super) fn planned(plan: &ReturnPlan) -> Self {
+    pub(super) fn planned(plan: &ReturnPlan, root_said_by: Option<String>) -> Self {
         Self {
             dry_run: true,
             place: plan.place.clone(),
             source_root: plan.root.map(shown),
+            root_said_by,
             profile: plan.profile().to_string(),
             repositories: plan.repositories.iter().map(RepositoryReport::of).collect(),
             failed: plan.refused.iter().map(FailedReport::of).collect(),
@@ -135,6 +142,8 @@ impl RepositoryReport {
             upstream: repository.upstream.as_ref().map(ToString::to_string),
             private: repository.private,
             published: repository.published,
+            plain_http_there: repository.plain_http_there,
+            claims: repository.claims.as_ref().map(ToString::to_string),
             images,
             moved,
         }
@@ -153,18 +162,11 @@ pub(super) fn table(report: &ReturnReport) -> Table {
                 _ => format!("{number} {word}"),
             })
             .collect();
-        let note = if repository.private && !repository.published {
-            "private, not published"
-        } else if repository.private {
-            "private, published"
-        } else {
-            ""
-        };
         table.row([
             Cell::toned(Tone::Name, &repository.name),
             counts.join(", ").into(),
             Cell::toned(Tone::Dim, repository.upstream.as_deref().unwrap_or("from files")),
-            Cell::toned(Tone::Dim, note),
+            Cell::toned(Tone::Dim, note(repository)),
         ]);
         for moved in &repository.moved {
             table.row([
@@ -184,12 +186,48 @@ pub(super) fn table(report: &ReturnReport) -> Table {
     table
 }
 
+fn note(repository: &RepositoryReport) -> String {
+    let mut notes = Vec::new();
+    match (repository.private, repository.published) {
+        (true, false) => notes.push("private, not published".to_owned()),
+        (true, true) => notes.push("private, published".to_owned()),
+        _ => {}
+    }
+    if let Some(claimed) = &repository.claims {
+        notes.push(match &repository.upstream {
+            Some(upstream) if upstream == claimed => "new, not checked upstream".to_owned(),
+            _ => format!("new, under the name of {claimed}"),
+        });
+    }
+    notes.join(", ")
+}
+
 fn short(digest: &str) -> &str {
     digest.get(..19).unwrap_or(digest)
 }
 
 /// The line that says what was or would be done, and the root.
 pub(super) fn summary(report: &ReturnReport, done: &str) -> Vec<String> {
+    let mut lines = outcome(report, done);
+    let claiming = report.repositories.iter().filter(|repository| repository.claims.is_some()).count() as u64;
+    if claiming > 0 {
+        let have = if claiming == 1 { "name has or claims" } else { "names have or claim" };
+        lines.push(format!(
+            "{claiming} new {have} a well-known upstream, and only {} says that these are its images: `roadstead outdated` asks upstream.",
+            printable_within(&report.place, 200)
+        ));
+    }
+    let in_clear = report.repositories.iter().filter(|repository| repository.plain_http_there).count() as u64;
+    if in_clear > 0 {
+        lines.push(format!(
+            "{} mirrored over plain HTTP there, which is not taken over: to ask that way, `roadstead add --insecure REF`.",
+            if in_clear == 1 { "1 repository was".to_owned() } else { format!("{in_clear} repositories were") }
+        ));
+    }
+    lines
+}
+
+fn outcome(report: &ReturnReport, done: &str) -> Vec<String> {
     let images = count(report.changed(), "image", "images");
     let known = if report.known_bytes == 0 {
         String::new()
@@ -253,6 +291,8 @@ mod tests {
             upstream: (!private).then(|| format!("docker.io/{name}")),
             private,
             published,
+            plain_http_there: private,
+            claims: (!private).then(|| format!("docker.io/{name}")),
             images: BTreeMap::from([("added", 2), ("unchanged", 1)]),
             moved: Vec::new(),
         };
@@ -267,6 +307,7 @@ mod tests {
             dry_run: true,
             place: "https://ipfs.io".to_owned(),
             source_root: Some("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".to_owned()),
+            root_said_by: Some("DNS".to_owned()),
             profile: "unixfs-v1-2025".to_owned(),
             repositories: vec![nginx, repository("secret/app", true, false)],
             failed: Vec::new(),

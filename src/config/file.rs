@@ -52,7 +52,8 @@ pub struct InterfaceSettings {
 /// Says where in the configuration file a value stands that makes no sense to whoever uses it.
 pub fn misplaced(path: &Path, section: &str, key: &str, error: &Error) -> Error {
     // It was read a moment ago.
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = crate::input::read_regular(path, MAX_SIZE).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let place = Place::of_key(&text, Some(section), key);
     let made = Error::new(Kind::Usage, format!("{}: {error}", place.named(path)));
     error.hints().iter().fold(made, |made, hint| made.hint(hint.clone()))
@@ -62,7 +63,7 @@ impl ConfigFile {
     /// Reads this file, if it is there. Relative paths in it begin at its directory.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         let what = || format!("can't read the configuration {}", path.display());
-        let file = match fs::File::open(path) {
+        let file = match crate::input::open_named(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::from(error).context(what())),

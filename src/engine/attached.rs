@@ -4,7 +4,7 @@
 //! An attachment may hold the very manifest it belongs to (a registry can send anything), so being held is not enough: the
 //! way must end at an image that was asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -150,10 +150,10 @@ impl Engine {
         &self,
         placed: &Placed,
         subject: Digest,
-        recorded: &[(Digest, Option<Tag>, Digest)],
+        recorded: &HashMap<Digest, Vec<(Option<Tag>, Digest)>>,
     ) -> Result<Vec<AttachedImage>> {
-        let of_it = recorded.iter().filter(|(about, ..)| *about == subject);
-        let found = of_it.map(|(_, tag, digest)| (tag.clone(), Target::Digest(*digest))).collect();
+        let of_it = recorded.get(&subject).into_iter().flatten();
+        let found = of_it.map(|(tag, digest)| (tag.clone(), Target::Digest(*digest))).collect();
         self.take_attached(placed, subject, found).await
     }
 

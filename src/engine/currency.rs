@@ -90,7 +90,7 @@ impl Engine {
     }
 
     async fn upstream_digest(&self, repository: &Repository, image: &Image, upstream: &Upstream) -> Result<Digest> {
-        let registry = self.registries.open(&upstream.registry, repository.insecure)?;
+        let registry = self.registries.open(&upstream.registry, self.asks_plain_http(repository, upstream)?)?;
         let tag =
             image.followed().ok_or_else(|| Error::new(Kind::Unexpected, "an image without tag is not followed"))?;
         let target = Target::Tag(tag.clone());
@@ -113,7 +113,7 @@ impl Engine {
                 let reference = Reference { upstream: upstream.clone(), tag: image.followed().cloned(), digest: None };
                 AddRequest {
                     name: (!usual).then(|| PublishedAs { name: repository.name.clone(), tag: image.tag.clone() }),
-                    insecure: Some(repository.insecure),
+                    insecure: repository.transport.choice(),
                     ..AddRequest::new(Source::Registry(reference))
                 }
             })

@@ -86,7 +86,7 @@ fn sync_all(_: &Path) -> io::Result<()> {
 /// The root that a complete export is marked with; none if it is not complete, or no export.
 pub(super) fn root_of(target: &Path) -> Result<Option<cid::Cid>> {
     use std::io::Read as _;
-    let Ok(file) = File::open(target.join(MARK)) else { return Ok(None) };
+    let Ok(file) = crate::input::open_regular(&target.join(MARK)) else { return Ok(None) };
     let mut text = String::new();
     file.take(200).read_to_string(&mut text).context(|| format!("can't read {}", target.join(MARK).display()))?;
     Ok(text.trim().parse().ok())
@@ -160,7 +160,10 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<bool> {
     let words = || format!("can't write {}", path.display());
     if let Ok(found) = fs::symlink_metadata(path) {
-        if found.is_file() && found.len() == bytes.len() as u64 && fs::read(path).is_ok_and(|old| old == bytes) {
+        if found.is_file()
+            && found.len() == bytes.len() as u64
+            && crate::input::read_regular(path, found.len()).is_ok_and(|old| old == bytes)
+        {
             return Ok(false);
         }
         clear(path)?;

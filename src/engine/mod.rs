@@ -45,6 +45,7 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod transport;
 mod tree;
 mod turn;
 pub mod undo;

@@ -158,7 +158,7 @@ impl Pen<'_> {
                 name: repository.name.clone(),
                 alias: repository.alias.clone(),
                 upstream: repository.upstream.clone(),
-                insecure: repository.insecure,
+                insecure: repository.transport.recorded(),
                 private: repository.private,
                 tags,
                 parts: records::tag_parts(&links),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::catalog::follows::Follows;
+use crate::catalog::repositories::Transport;
 use crate::error::Error;
 use crate::image::{Digest, RepositoryName, Selection, Tag, Upstream};
 use crate::registry::Registry;
@@ -64,8 +65,12 @@ pub struct PlannedImage {
     pub private: bool,
     /// It was published although it is private, and stays so: it comes back from there.
     pub(super) allowed: bool,
-    /// Upstream speaks plain HTTP.
+    /// Plain HTTP is what was chosen for its registry.
     pub insecure: bool,
+    /// Its registry is asked over plain HTTP, by choice or by configuration: what is sent there can be read on the way.
+    pub plain_http: bool,
+    /// What is recorded of how its upstream is asked.
+    pub(super) transport: Transport,
     /// Bytes of everything it consists of.
     pub logical: u64,
     /// Bytes of it that must be fetched.
@@ -305,6 +310,8 @@ impl PlannedImage {
             private: false,
             allowed: false,
             insecure: false,
+            plain_http: false,
+            transport: Transport::chosen(false),
             logical: 12 << 20,
             new_bytes: 5 << 20,
             left_out: without.iter().map(left_out).collect(),

@@ -153,8 +153,8 @@ impl Engine {
                 repository = repositories::by_id(writer, repository.id)?;
                 of_it.whole = true;
             }
-            if repository.insecure != image.insecure {
-                repositories::set_insecure(writer, repository.id, image.insecure)?;
+            if repository.transport != image.transport {
+                repositories::set_transport(writer, repository.id, image.transport)?;
                 of_it.whole = true;
             }
             return Ok(repository);
@@ -164,8 +164,8 @@ impl Engine {
         if image.allowed {
             repositories::set_visibility(writer, added.id, image.private, true)?;
         }
-        if image.insecure {
-            repositories::set_insecure(writer, added.id, true)?;
+        if image.transport != added.transport {
+            repositories::set_transport(writer, added.id, image.transport)?;
         }
         touched.repositories.entry(added.id).or_default().whole = true;
         Ok(added)

@@ -20,7 +20,7 @@ use super::request::{AddRequest, Source};
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::follows::Follows;
 use crate::catalog::images::{self, Image, Role};
-use crate::catalog::repositories;
+use crate::catalog::repositories::{self, Transport};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target, Upstream};
 use crate::registry::{Layout, Registry};
@@ -41,8 +41,10 @@ pub(super) struct Placed {
     pub(super) tag: Option<Tag>,
     /// What it will follow upstream.
     pub(super) follows: Follows,
-    /// What is attached to it, where records say so: subject, tag and digest of each. None: the registry is asked.
-    pub(super) recorded: Option<Vec<(Digest, Option<Tag>, Digest)>>,
+    /// What will be recorded of how its upstream is asked.
+    pub(super) transport: Transport,
+    /// What is attached to each manifest, where records say so: tag and digest. None: the registry is asked.
+    pub(super) recorded: Option<HashMap<Digest, Vec<(Option<Tag>, Digest)>>>,
     /// What the plan has asked already.
     pub(super) asked: Asked,
 }
@@ -197,13 +199,13 @@ impl Engine {
         match &request.source {
             Source::Registry(reference) => {
                 let Reference { upstream, tag, digest } = reference;
-                let insecure = request.insecure.map_or_else(|| self.is_insecure(upstream), Ok)?;
-                let registry = self.registries.open(&upstream.registry, insecure)?;
                 let chosen = request.name.clone();
                 let name = match &chosen {
                     Some(chosen) => chosen.name.clone(),
                     None => upstream.published_name()?,
                 };
+                let (insecure, transport) = self.transport(request, upstream, &name)?;
+                let registry = self.registries.open(&upstream.registry, insecure)?;
                 // By its name alone, not by how the name was said: the root must not depend on that.
                 let alias = upstream.alias().filter(|_| upstream.published_name().is_ok_and(|usual| usual == name));
                 let given = chosen.and_then(|chosen| chosen.tag);
@@ -224,6 +226,7 @@ impl Engine {
                     alias,
                     tag,
                     follows,
+                    transport,
                     recorded: None,
                     asked: Asked::default(),
                 })
@@ -253,6 +256,7 @@ impl Engine {
                     alias: None,
                     tag: Some(tag.unwrap_or_else(Tag::latest)),
                     follows: Follows::Own,
+                    transport: Transport::chosen(request.insecure == Some(true)),
                     recorded: None,
                     asked: Asked::default(),
                 })
@@ -321,6 +325,8 @@ impl Engine {
             private,
             allowed: false,
             insecure: placed.request.insecure == Some(true),
+            plain_http: placed.registry.is_plain_http(),
+            transport: placed.transport,
             logical: 0,
             new_bytes: 0,
             left_out,
@@ -449,7 +455,7 @@ impl Engine {
             (planned.all_manifests != existing.all_manifests, "all manifests are kept".to_owned()),
             (planned.follows != existing.follows, "it follows another tag upstream".to_owned()),
             (planned.private != repository.private, format!("its upstream counts as {upstream} now")),
-            (planned.insecure != repository.insecure, format!("its registry is asked by {asked} from now on")),
+            (planned.transport != repository.transport, format!("its registry is asked by {asked} from now on")),
             (existing.attached_to.is_some(), "it stays when what it is attached to goes".to_owned()),
         ];
         let changes: Vec<String> =

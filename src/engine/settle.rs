@@ -88,7 +88,7 @@ impl Engine {
 }
 
 /// A host name, perhaps with a port, as it stands in a reference.
-fn check_host(name: &str) -> Result<()> {
+pub(super) fn check_host(name: &str) -> Result<()> {
     if name.is_empty()
         || format!("{name}/x")
             .parse::<crate::image::Reference>()

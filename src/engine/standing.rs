@@ -11,7 +11,7 @@ use lru::LruCache;
 use super::Engine;
 use super::plan::PlannedManifest;
 use super::publish::plan::RepositoryChange;
-use crate::catalog::{publications, repositories, state, targets};
+use crate::catalog::{publications, state, targets};
 use crate::error::{Kind, Result};
 use crate::image::{Digest, Reference, Upstream};
 use crate::registry::Wanted;
@@ -109,10 +109,5 @@ impl Engine {
         let registry = self.registries.open(&upstream.registry, insecure)?;
         let tags = registry.tags(&upstream.repository, Wanted::Beginning).await?;
         Ok(tags.into_iter().map(|tag| tag.to_string()).collect())
-    }
-
-    /// Whether the catalog mirrors this by plain HTTP; of what it does not mirror yet, whether it does so from its registry.
-    pub(super) fn is_insecure(&self, upstream: &Upstream) -> Result<bool> {
-        repositories::is_insecure(&*self.catalog.read()?, upstream)
     }
 }

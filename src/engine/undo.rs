@@ -17,7 +17,7 @@ use super::touched::{Touched, TouchedRepository};
 use crate::catalog::follows::Follows;
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::omissions::{self, Omission};
-use crate::catalog::repositories::{self, Repository};
+use crate::catalog::repositories::{self, Repository, Transport};
 use crate::catalog::settings::Settings;
 use crate::catalog::undo::Done;
 use crate::catalog::{Writer, blobs, undo};
@@ -46,6 +46,9 @@ pub(super) struct Former {
     upstream: Option<Upstream>,
     alias: Option<RepositoryName>,
     insecure: bool,
+    /// That was not chosen here: a tree said so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    insecure_of_tree: bool,
     private: bool,
     allowed: bool,
     tag: Option<Tag>,
@@ -144,7 +147,8 @@ impl Step {
             repository: repository.name,
             upstream: repository.upstream,
             alias: repository.alias,
-            insecure: repository.insecure,
+            insecure: repository.transport.recorded(),
+            insecure_of_tree: repository.transport.choice().is_none(),
             private: repository.private,
             allowed: repository.allowed,
             tag: image.tag.clone(),
@@ -219,7 +223,9 @@ impl Former {
             platforms: Vec::new(),
             private: self.private,
             allowed: false,
-            insecure: self.insecure,
+            insecure: self.insecure && !self.insecure_of_tree,
+            transport: if self.insecure_of_tree { Transport::of_tree } else { Transport::chosen }(self.insecure),
+            plain_http: false,
             logical: self.logical,
             new_bytes: 0,
             left_out: Vec::new(),

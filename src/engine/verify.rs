@@ -195,11 +195,11 @@ impl Engine {
             })?;
             (blob.size, repositories::by_id(&reader, image.repository)?, super::show::name_of(&reader, &image)?)
         };
-        let upstream = repository.upstream.ok_or_else(|| {
+        let upstream = repository.upstream.clone().ok_or_else(|| {
             Error::new(Kind::NotFound, format!("{} came from a file", repository.name))
                 .hint("Add it from that file again.")
         })?;
-        let registry = self.registries.open(&upstream.registry, repository.insecure)?;
+        let registry = self.registries.open(&upstream.registry, self.asks_plain_http(&repository, &upstream)?)?;
         let repository = upstream.repository;
         let blob = PlannedBlob { digest: *digest, size, image, anew: false, registry, repository, bytes: None };
         // A good copy replaces the damaged one only once it is there and verified.

@@ -10,8 +10,10 @@ use super::{Digest, RepositoryName, Tag};
 use crate::error::{Error, Kind};
 use crate::text::printable_within;
 
-/// A repository at a registry.
+/// A repository at a registry. What is read into one is checked: records are written by anybody, and what they say gets into
+/// commands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Upstream {
     /// Host and port as written in references, lowercased; Docker Hub is `docker.io`.
     pub registry: String,
@@ -39,6 +41,34 @@ pub struct Reference {
     pub digest: Option<Digest>,
 }
 
+/// An upstream as it is written in a record.
+#[derive(Deserialize)]
+struct Written {
+    registry: String,
+    repository: RepositoryName,
+}
+
+impl TryFrom<Written> for Upstream {
+    type Error = Error;
+
+    /// Also takes hosts without a dot or a port, which older versions mirrored from.
+    fn try_from(written: Written) -> Result<Self, Error> {
+        let Written { registry, repository } = written;
+        let checked = check_registry(&registry).and_then(|()| match registry.as_str() {
+            "index.docker.io" => Err("its registry is called docker.io"),
+            "docker.io" if !repository.as_str().contains('/') => Err("its official images are below library/"),
+            _ => Ok(()),
+        });
+        match checked {
+            Ok(()) => Ok(Self { registry, repository }),
+            Err(why) => {
+                let shown = printable_within(&format!("{registry}/{repository}"), 200);
+                Err(Error::new(Kind::Verification, format!("`{shown}` is no repository at a registry: {why}")))
+            }
+        }
+    }
+}
+
 impl Upstream {
     /// The name it is published under: Docker Hub's host is left out, any other is kept, a port follows an underscore and an
     /// IPv6 address is written out. Injective: a Docker Hub repository whose first part looks like a host keeps `docker.io/`.
@@ -51,6 +81,9 @@ impl Upstream {
             let like_a_host = first == "localhost" || first.contains('.') || numbered || first.starts_with("ip6__");
             // `library/a.b` has the first part `library`; only what has a slash can be taken for a host.
             return if like_a_host { format!("docker.io/{repository}").parse() } else { Ok(self.repository.clone()) };
+        }
+        if is_dotless(&self.registry) {
+            return Err(dotless(&self.to_string(), &self.registry));
         }
         let (host, port) = split_port(&self.registry);
         let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).map(str::parse::<Ipv6Addr>) {
@@ -67,10 +100,18 @@ impl Upstream {
         format!("{host}/{repository}").parse()
     }
 
+    /// The upstream whose images have this name, or this second name, where nobody chooses another one.
+    pub fn of_published(name: &RepositoryName) -> Option<Self> {
+        let upstream = name.as_str().parse::<Reference>().ok()?.upstream;
+        let usual = upstream.published_name().is_ok_and(|published| published == *name);
+        (usual || upstream.alias().as_ref() == Some(name)).then_some(upstream)
+    }
+
     /// The second name of Docker Hub's official images: `nginx` for `library/nginx`.
     pub fn alias(&self) -> Option<RepositoryName> {
         (self.registry == "docker.io")
-            .then(|| self.repository.as_str().strip_prefix("library/")?.parse().ok())
+            // What has more parts could be the name of what another host has.
+            .then(|| self.repository.as_str().strip_prefix("library/").filter(|rest| !rest.contains('/'))?.parse().ok())
             .flatten()
     }
 }
@@ -137,6 +178,31 @@ fn check_host(host: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// `host[:port]` in lower case.
+fn check_registry(registry: &str) -> Result<(), &'static str> {
+    let (host, port) = split_port(registry);
+    check_host(host)?;
+    match port {
+        Some(port) if port.parse::<u16>().is_err() || port.starts_with(['0', '+']) => {
+            Err("its registry's port is not a number from 1 to 65535")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a host could be taken for a user of Docker Hub, under whose names its images would be published.
+fn is_dotless(registry: &str) -> bool {
+    registry != "localhost" && !registry.contains(['.', ':'])
+}
+
+fn dotless(text: &str, registry: &str) -> Error {
+    let shown = printable_within(text, 200);
+    let words = format!("`{shown}` is not an image reference: its registry has neither a dot nor a port");
+    Error::new(Kind::Usage, words)
+        .hint(format!("Write its port, too: `{registry}:443/…`."))
+        .hint(format!("If Docker Hub's user `{registry}` is meant, write the name in lower case."))
+}
+
 impl FromStr for Reference {
     type Err = Error;
 
@@ -177,12 +243,18 @@ impl FromStr for Reference {
             Some((path, tag)) => (path, Some(tag.parse::<Tag>().map_err(|error| refuse(&error.to_string()))?)),
             None => (path, None),
         };
-        let (name, port) = split_port(&host);
-        check_host(name).map_err(&refuse)?;
-        if let Some(port) = port
-            && (port.parse::<u16>().is_err() || port.starts_with(['0', '+']))
-        {
-            return Err(refuse("its registry's port is not a number from 1 to 65535"));
+        check_registry(&host).map_err(&refuse)?;
+        // An address has one form, so that it has one name.
+        let host = match split_port(&host) {
+            (name, port) if name.starts_with('[') => {
+                let address = name.trim_matches(['[', ']']).parse::<Ipv6Addr>();
+                let address = address.map_err(|_| refuse("its registry is not an IPv6 address"))?;
+                port.map_or_else(|| format!("[{address}]"), |port| format!("[{address}]:{port}"))
+            }
+            _ => host,
+        };
+        if is_dotless(&host) {
+            return Err(dotless(text, &host));
         }
         let registry = if host == "index.docker.io" { "docker.io".to_owned() } else { host };
         let full =
@@ -220,6 +292,11 @@ mod tests {
             ("LOCALHOST:5000/app", "localhost:5000/app:latest", "localhost_5000/app"),
             ("127.0.0.1:5000/debian:12", "127.0.0.1:5000/debian:12", "127.0.0.1_5000/debian"),
             ("[::1]:5000/a/b", "[::1]:5000/a/b:latest", "ip6__0-0-0-0-0-0-0-1_5000/a/b"),
+            ("[FD00:0::A]:80/x", "[fd00::a]:80/x:latest", "ip6__fd00-0-0-0-0-0-0-a_80/x"),
+            ("CORP:443/app", "corp:443/app:latest", "corp_443/app"),
+            ("CORP.example/app", "corp.example/app:latest", "corp.example/app"),
+            ("LOCALHOST/app", "localhost/app:latest", "localhost/app"),
+            ("docker.io/localhost/app", "docker.io/localhost/app:latest", "docker.io/localhost/app"),
             ("[fd00::a]/x", "[fd00::a]/x:latest", "ip6__fd00-0-0-0-0-0-0-a/x"),
             ("host:80/x", "host:80/x:latest", "host_80/x"),
             ("docker.io/ghcr.io/x", "docker.io/ghcr.io/x:latest", "docker.io/ghcr.io/x"),
@@ -244,6 +321,7 @@ mod tests {
         assert_eq!(alias("nginx").as_deref(), Some("nginx"));
         assert_eq!(alias("user/app"), None);
         assert_eq!(alias("ghcr.io/library/nginx"), None);
+        assert_eq!(alias("library/ghcr.io/app"), None, "it is another one's name");
     }
 
     #[test]
@@ -266,6 +344,8 @@ mod tests {
             ("host:99999/x", "port"),
             ("host:/x", "port"),
             ("-a.b/x", "host name"),
+            ("CORP/app", "neither a dot nor a port"),
+            ("Corp/app:1", "neither a dot nor a port"),
             ("a\u{1b}[31m/b", "allowed"),
             (HEX, "image ID"),
         ];
@@ -274,6 +354,47 @@ mod tests {
             assert!(error.contains(reason), "{text:?}: {error}");
             assert!(!error.contains('\u{1b}'));
         }
+    }
+
+    /// References to all kinds of hosts, and names that look like hosts.
+    fn reference() -> impl proptest::strategy::Strategy<Value = String> {
+        let host = "docker\\.io|index\\.docker\\.io|localhost|LOCALHOST|[aA]{1,2}|a\\.b|A\\.b|127\\.0\\.0\\.1|\\[::1\\]|\\[0::1\\]|\\[::A\\]|ip6__0-0-0-0-0-0-0-1|a_1|a-b|library";
+        let name = "a|a\\.b|library|localhost|a_1|a__b|ip6__0-0-0-0-0-0-0-1|ip6__0-0-0-0-0-0-0-1_1|127\\.0\\.0\\.1|127\\.0\\.0\\.1_1|docker\\.io";
+        let text = format!("(({host})(:1|:80|_1)?/)?({name})(/({name}))?(/a)?(:1)?");
+        proptest::string::string_regex(&text).unwrap()
+    }
+
+    #[test]
+    fn what_records_say_of_an_upstream_is_checked() {
+        let read = |registry: &str, repository: &str| {
+            let text = serde_json::json!({ "registry": registry, "repository": repository }).to_string();
+            serde_json::from_str::<Upstream>(&text)
+        };
+        for (registry, repository) in
+            [("ghcr.io", "a/b"), ("corp", "app"), ("corp:443", "app"), ("[::1]:5000", "a"), ("docker.io", "library/a")]
+        {
+            assert_eq!(read(registry, repository).unwrap().to_string(), format!("{registry}/{repository}"));
+        }
+        for (registry, repository) in [
+            ("$(touch x).io", "a"),
+            ("a.io;id", "a"),
+            ("a.io/b", "c"),
+            ("A.io", "a"),
+            ("", "a"),
+            ("user@a.io", "a"),
+            ("a.io:99999", "a"),
+            ("a.io:", "a"),
+            ("-x.io", "a"),
+            ("--from.io", "a"),
+            ("a\u{1b}.io", "a"),
+            ("docker.io", "nginx"),
+            ("index.docker.io", "library/nginx"),
+        ] {
+            let error = read(registry, repository).unwrap_err().to_string();
+            assert!(!error.contains('\u{1b}') && error.contains("no repository at a registry"), "{error}");
+        }
+        // A catalog of an older version may hold it: it opens, and no new name is made of it.
+        assert!(read("corp", "app").unwrap().published_name().is_err());
     }
 
     proptest::proptest! {
@@ -285,10 +406,26 @@ mod tests {
             }
         }
 
+        /// Few letters, so that many are alike; both ask for the same name or for names that look alike.
         #[test]
-        fn published_names_never_collide(a in "([a-z]{1,3}(\\.io|:80|_80)?/)?[a-z]{1,3}(/[a-z]{1,2})?", b in "([a-z]{1,3}(\\.io|:80|_80)?/)?[a-z]{1,3}(/[a-z]{1,2})?") {
+        fn published_names_never_collide(a in reference(), b in reference()) {
             let (Ok(a), Ok(b)) = (a.parse::<Reference>(), b.parse::<Reference>()) else { return Ok(()) };
-            proptest::prop_assert_eq!(a.upstream == b.upstream, a.upstream.published_name().unwrap() == b.upstream.published_name().unwrap());
+            let (of_a, of_b) = (a.upstream.published_name().unwrap(), b.upstream.published_name().unwrap());
+            proptest::prop_assert_eq!(a.upstream == b.upstream, of_a == of_b, "{} and {}", a, b);
+            // Nor does a second name belong to another one.
+            if let Some(alias) = a.upstream.alias() {
+                proptest::prop_assert!(alias != of_b, "{} and {}", a, b);
+            }
+        }
+
+        #[test]
+        fn an_upstream_is_written_and_read_again(text in reference()) {
+            let Ok(reference) = text.parse::<Reference>() else { return Ok(()) };
+            let written = serde_json::to_string(&reference.upstream).unwrap();
+            proptest::prop_assert_eq!(&serde_json::from_str::<Upstream>(&written).unwrap(), &reference.upstream);
+            proptest::prop_assert_eq!(&reference.upstream.to_string().parse::<Reference>().unwrap().upstream, &reference.upstream);
+            let meant = Upstream::of_published(&reference.upstream.published_name().unwrap());
+            proptest::prop_assert!(meant.is_none_or(|meant| meant == reference.upstream), "{}", reference);
         }
     }
 }

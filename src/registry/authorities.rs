@@ -33,11 +33,8 @@ impl Authorities {
             Error::new(Kind::Usage, format!("ca_file {}: {why}", path.display()))
                 .hint("It must hold certificates in PEM form (`-----BEGIN CERTIFICATE-----`).")
         };
-        let size = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
-        if size > MAX_SIZE {
-            return Err(refuse("it is far too large".to_owned()));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let bytes = crate::input::read_regular(path, MAX_SIZE).map_err(|error| refuse(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| refuse(error.to_string()))?;
         let mut pem = Vec::new();
         let mut rest = text.as_str();
         while let Some(begin) = rest.find(BEGIN) {

@@ -47,6 +47,7 @@ pub use layout::{Layout, LayoutKind, LocalSource};
 pub use observer::{Observer, Quota, Silent};
 pub use options::{MIN_RATE, Options, RegistrySettings, Timeouts};
 pub use pace::Pace;
+pub use plain_http::is_on_this_machine;
 pub use reach::Reached;
 pub use registries::Registries;
 pub use retry::RetryPolicy;
@@ -105,6 +106,11 @@ pub trait Registry: Send + Sync {
         subject: &Digest,
         tags: Option<&BTreeSet<Tag>>,
     ) -> Result<Vec<Descriptor>>;
+
+    /// Whether it is asked over plain HTTP, as far as it has turned out. Asks nothing.
+    fn is_plain_http(&self) -> bool {
+        false
+    }
 
     /// Whether someone without credentials is refused this image.
     async fn is_private(&self, repository: &RepositoryName, target: &Target) -> Result<bool>;

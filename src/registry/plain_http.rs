@@ -35,6 +35,11 @@ impl PlainHttp {
     }
 }
 
+/// Whether a registry of this name, `host[:port]`, is on this machine.
+pub fn is_on_this_machine(registry: &str) -> bool {
+    Url::parse(&format!("https://{registry}/")).is_ok_and(|url| is_loopback(&url))
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -126,6 +131,7 @@ mod tests {
             ["ghcr.io", "10.0.0.1:5000", "localhost.example.com", "notlocalhost", "[::2]:5000", "0.0.0.0:80"]
         {
             assert_eq!(of(elsewhere), PlainHttp::Refused, "{elsewhere}");
+            assert!(!is_on_this_machine(elsewhere) && is_on_this_machine("127.0.0.1:5000"));
         }
     }
 }

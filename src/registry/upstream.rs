@@ -247,6 +247,10 @@ impl Registry for Upstream {
         self.first(|endpoint| Box::pin(endpoint.referrers(repository, subject, tags))).await
     }
 
+    fn is_plain_http(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.is_plain())
+    }
+
     /// The registry itself is asked before its mirror: a mirror with credentials of its own gives private images to anyone.
     async fn is_private(&self, repository: &RepositoryName, target: &Target) -> Result<bool> {
         let mut unreached: Option<Error> = None;

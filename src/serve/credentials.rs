@@ -3,7 +3,6 @@
 //! Holds hashes, never passwords; nothing here is `Debug`, and no error shows more of a line than its number and user.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,7 +141,7 @@ pub(super) fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 
 fn read(path: &Path) -> Result<Users> {
     let shown = path.display();
-    let file = File::open(path).context(|| shown.to_string())?;
+    let file = crate::input::open_regular(path).context(|| shown.to_string())?;
     let mut text = String::new();
     file.take(LARGEST + 1).read_to_string(&mut text).context(|| shown.to_string())?;
     if text.len() as u64 > LARGEST {

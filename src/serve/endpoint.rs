@@ -173,6 +173,8 @@ pub(super) fn asked(
                 .is_some_and(|registry| !registry.is_empty() && name.as_str().starts_with(registry));
             Ok(Asked { otherwise: ((own || named) && published != name).then_some(name), name: published })
         }
+        // This server may be called by a name that no registry is mirrored from.
+        Err(_) if own => Ok(Asked { name: upstream.repository, otherwise: None }),
         // No host is called so, or the name gets too long: nothing can be mirrored from there.
         Err(_) => Err(Refusal::name_unknown(upstream.repository.as_str())),
     }
@@ -198,6 +200,30 @@ mod tests {
 
     fn parsed(path: &str) -> Option<(String, Wish)> {
         parse(path).ok().map(|(name, wish)| (name.to_string(), wish))
+    }
+
+    #[test]
+    fn a_namespace_leads_to_the_name_that_is_published_for_it() {
+        let of = |text: &str| text.parse::<crate::image::Reference>().unwrap().upstream;
+        let texts = [
+            "nginx",
+            "docker.io/a.b/c",
+            "localhost/app",
+            "A.example/app",
+            "127.0.0.1:5000/a",
+            "[::1]:5000/a",
+            "b:80/x",
+        ];
+        for upstream in texts.map(of) {
+            let asked = asked(upstream.repository.clone(), Some(&upstream.registry), |_| false).ok().unwrap();
+            assert_eq!((asked.name, asked.otherwise), (upstream.published_name().unwrap(), None));
+        }
+        // A host without a dot or a port has no names here, least of all those of a user of Docker Hub.
+        let app = || "app".parse::<RepositoryName>().unwrap();
+        assert!(asked(app(), Some("corp"), |_| false).is_err());
+        // Unless it is this server.
+        let own = asked(app(), Some("corp"), |registry| registry == "corp").ok().unwrap();
+        assert_eq!((own.name, own.otherwise), (app(), None));
     }
 
     #[test]

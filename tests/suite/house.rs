@@ -10,7 +10,7 @@ const PURE: [&str; 3] = ["image", "unixfs", "site"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
 const PORTS: [&str; 5] = ["registry", "store", "catalog", "node", "naming"];
 /// Known to all; they know no room.
-const EVERYWHERE: [&str; 4] = ["error", "holder", "http", "text"];
+const EVERYWHERE: [&str; 5] = ["error", "holder", "http", "input", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
 const CONFIGURATION: &str = "config";
 /// What a file may have at most, and where it begins to be too much.
@@ -25,7 +25,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
     let pure = PURE.iter().copied();
     let mut known: BTreeSet<&str> = match room {
         // Says what went wrong and how text is shown, in the words of no room.
-        "error" | "holder" | "http" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
+        "error" | "holder" | "http" | "input" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
         "image" | "unixfs" | "site" => pure.take_while(|other| *other != room).collect(),
         // The settings of a registry are the registry's own type.
         CONFIGURATION => pure.chain(["registry"]).collect(),
@@ -274,6 +274,28 @@ fn files_are_small_and_well_named() {
         }
         if !source.text.starts_with("//!") {
             complaints.push(format!("{path}: begins without `//!`: what it knows and what it must not know"));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// A pipe that somebody put in the place of a file would be waited for.
+#[test]
+fn files_that_others_may_make_are_opened_by_input() {
+    let rooms = ["registry", "config", "node", "engine", "cli"];
+    let mut complaints = Vec::new();
+    for source in sources() {
+        let is_test =
+            source.path.components().any(|part| Path::new(part.as_os_str()).with_extension("") == Path::new("tests"));
+        if is_test || !rooms.contains(&source.room.as_str()) {
+            continue;
+        }
+        let text = source.text.split("\nmod tests {").next().unwrap_or_default();
+        let code = code_of(text);
+        for way in ["File::open(", "fs::read(", "fs::read_to_string("] {
+            if code.contains(way) {
+                complaints.push(format!("{}: `{way}` waits for whoever writes to a pipe", source.path.display()));
+            }
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));

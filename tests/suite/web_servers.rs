@@ -54,7 +54,9 @@ fn request(reader: &mut impl BufRead) -> Option<String> {
         }
         match line.trim_end() {
             "" => return first,
-            line => drop(first.get_or_insert_with(|| line.to_owned())),
+            line => {
+                first.get_or_insert_with(|| line.to_owned());
+            }
         }
     }
 }

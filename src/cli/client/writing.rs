@@ -103,7 +103,7 @@ fn same_json(one: &str, other: &str) -> bool {
 
 fn read(path: &Path) -> Result<Option<String>> {
     let what = || format!("can't read {}", path.display());
-    let file = match fs::File::open(path) {
+    let file = match crate::input::open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).context(what),

@@ -33,7 +33,7 @@ impl Check for Configuration {
         }];
         for (name, registry) in &settings.registries {
             if let Some(ca_file) = &registry.ca_file
-                && let Err(error) = std::fs::File::open(ca_file)
+                && let Err(error) = crate::input::open_regular(ca_file)
             {
                 findings.push(Finding::fail(
                     SUBJECT,

@@ -41,7 +41,9 @@ impl Network {
         let rows = Catalog::open_read_only(file)
             .and_then(|catalog| catalog.read().and_then(|reader| repositories::list(&reader, None, None)));
         let rows = rows.unwrap_or_default();
-        rows.into_iter().filter_map(|row| Some((row.upstream?.registry, row.insecure))).collect()
+        rows.into_iter()
+            .filter_map(|row| Some((row.upstream?.registry, row.transport.choice() == Some(true))))
+            .collect()
     }
 }
 

@@ -53,7 +53,7 @@ impl Engine {
             name: known.name,
             alias: known.alias,
             upstream: known.upstream,
-            insecure: known.insecure,
+            insecure: known.transport.recorded(),
             private: known.private,
             tags: Vec::new(),
             parts: Vec::new(),

@@ -18,8 +18,16 @@ use crate::unixfs::{BLOCK_LIMIT, DAG_PB, Profile, RAW};
 
 /// How deep a file's tree may be: with the narrowest profile, four levels are 200 TiB.
 const DEPTH: usize = 8;
+/// How small the parts of a file may be on average, in bytes: a sixty-fourth of the smallest that a profile makes. A few blocks
+/// of one byte that are linked again and again would be read a million times for a megabyte.
+const SMALLEST_PART: u64 = 4 << 10;
+/// Blocks that a file may have beyond that.
+const FEW_BLOCKS: u64 = 64;
 /// From how many bytes on one answer is worth its own question.
 const WORTH: u64 = 4 << 20;
+/// Most leaf blocks of a file whose bytes are left where they are: 32 MiB of digests, for at least 256 GiB. How many there are is
+/// what a manifest claims, and a few nodes that link each other give any number of them.
+const MAX_LEAVES: u64 = 1 << 20;
 /// How often it is asked for the rest of one file in one answer, after one that was cut.
 const ANSWERS: u32 = 100;
 
@@ -94,6 +102,8 @@ pub(super) struct FileStream {
     answers: u32,
     size: u64,
     position: u64,
+    /// How many more blocks it may have.
+    blocks_left: u64,
     /// Bytes before the wanted ones that are still to be passed over.
     skip: u64,
     ready: Option<Bytes>,
@@ -111,6 +121,7 @@ impl FileStream {
             answers: 0,
             size: root.size,
             position: from,
+            blocks_left: FEW_BLOCKS + root.size / SMALLEST_PART,
             skip: from,
             ready: None,
             frames: Vec::new(),
@@ -208,6 +219,8 @@ impl FileStream {
             let words = format!("{cid} is said to have {size} bytes of a file, and has {}", node.size);
             return Err(Error::new(Kind::Verification, words));
         }
+        let words = || Error::new(Kind::Verification, format!("{} is a file of too many small parts", self.root));
+        self.blocks_left = self.blocks_left.checked_sub(1).ok_or_else(words)?;
         self.enter(cid, node)
     }
 
@@ -265,6 +278,10 @@ impl FileStream {
 /// what this profile makes of it.
 pub(super) async fn leaves(source: &dyn BlockSource, profile: Profile, cid: &Cid, size: u64) -> Result<Vec<[u8; 32]>> {
     let count = profile.leaf_count(size);
+    if count > MAX_LEAVES {
+        let words = format!("a file of {} is too large to be left where it is", crate::text::bytes(size));
+        return Err(Error::new(Kind::Usage, words).hint("Leave `--lazy` out: then it is read whatever its size."));
+    }
     let mut level = vec![*cid];
     let mut depth = 0;
     let mut covers = 1_u64;
@@ -296,4 +313,34 @@ pub(super) async fn leaves(source: &dyn BlockSource, profile: Profile, cid: &Cid
 
 fn unlike(profile: Profile, cid: &Cid) -> Error {
     Error::new(Kind::Verification, format!("the file {cid} is not what {profile} makes of its bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody may be asked.
+    #[derive(Debug)]
+    struct Nobody;
+
+    #[async_trait::async_trait]
+    impl BlockSource for Nobody {
+        fn place(&self) -> String {
+            "nowhere".to_owned()
+        }
+
+        async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
+            panic!("{cid} was asked for")
+        }
+    }
+
+    #[tokio::test]
+    async fn no_number_of_leaves_is_believed_that_a_manifest_claims() {
+        let cid = crate::unixfs::file::of_bytes(Profile::V1_2025, b"x").0.cid;
+        for profile in Profile::ALL {
+            let error = leaves(&Nobody, profile, &cid, u64::MAX / 2).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains("too large"), "{error}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use cid::Cid;
 use super::tree::Tree;
 use crate::catalog::nodes::Nodes;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 use crate::unixfs::{DAG_PB, Link, NodeKind, directory};
 
@@ -36,9 +36,10 @@ pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) 
                 }
                 let mut all = BTreeMap::new();
                 directory::list(store, &link, &mut |name, link| {
-                    if all.len() < ENTRIES {
-                        all.insert(name.to_owned(), link.cid);
+                    if all.len() == ENTRIES {
+                        return Err(Error::new(Kind::Verification, "it has more entries than are compared"));
                     }
+                    all.insert(name.to_owned(), link.cid);
                     Ok(())
                 })?;
                 Ok(Some(all))

@@ -9,7 +9,7 @@
 //! | `place` | what `--from` means |
 //! | `name` | which root a domain means |
 //! | `tree`, `body`, `directory` | how a tree is read: from blocks in constant memory, or from files |
-//! | `records` | what a tree says of itself |
+//! | `records`, `fields` | what a tree says of itself, and what is believed of it |
 //! | `partial`, `beside` | how a difference to another root is read, with the catalog behind it |
 //! | `plan`, `apply` | what becomes of it, and that it does |
 //! | `unfinished` | what has to wait until it is done |
@@ -20,6 +20,7 @@ mod beside;
 mod body;
 mod differing;
 mod directory;
+mod fields;
 mod lazy;
 mod name;
 mod partial;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use cid::Cid;
 
 use super::body::FileStream;
-use super::records::{check_tags, too_much};
+use super::records::{check, too_much};
 use super::tree::BlockTree;
 use crate::engine::Engine;
 use crate::engine::job::Job;
@@ -18,11 +18,12 @@ use crate::image::RepositoryName;
 use crate::node::source::BlockSource;
 use crate::site::paths;
 use crate::site::records::{self, RepositoryRecord, TagsRecord};
+use crate::text::printable_within;
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::file::FileNode;
 use crate::unixfs::{DAG_PB, NodeKind};
 
-/// Most blocks and entries that are looked at: far above what a catalog that fits one machine has.
+/// Most blocks and files that are looked at: far above what a catalog that fits one machine has.
 const MOST: usize = 10_000_000;
 /// Most bytes of records in all.
 const RECORDS: u64 = 512 << 20;
@@ -94,19 +95,23 @@ pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result
         record.tags.extend(part.tags);
     }
     let all: Vec<RepositoryRecord> = found.into_values().collect();
-    all.iter().try_for_each(check_tags)?;
+    all.iter().try_for_each(check)?;
     Ok(all)
 }
 
 /// Every file below the directory of records whose first block is there, by its path below that directory.
+///
+/// Each block of a directory is walked once: every directory of records holds a record with its own name in it, so no block can
+/// be at two places, and a few that link each other would be endless paths.
 async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
     let Some(top) = tree.lookup(paths::CATALOG).await? else { return Ok(Vec::new()) };
     let mut files = Vec::new();
     let mut todo = vec![(String::new(), top.cid)];
-    let mut seen = 0;
+    let mut walked = HashSet::new();
+    let mut looked_at = 0;
     while let Some((path, cid)) = todo.pop() {
-        seen += 1;
-        if seen > MOST {
+        looked_at += 1;
+        if looked_at > MOST {
             return Err(Error::new(Kind::Verification, "its records are more than any registry has"));
         }
         job.check()?;
@@ -115,6 +120,10 @@ async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
         if !kind.is_directory() {
             files.push((path, cid));
             continue;
+        }
+        if !walked.insert(cid) {
+            let words = format!("`{}` is a directory that is elsewhere, too", printable_within(&path, 300));
+            return Err(Error::new(Kind::Verification, words));
         }
         for (name, link) in DirectoryBlock::parse(&block)?.links {
             let name = if kind == NodeKind::Shard { name.get(SLOT_DIGITS..).unwrap_or_default() } else { &name[..] };

@@ -1,7 +1,7 @@
 //! What coming back will do: a value that both faces show before exactly it is run.
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use cid::Cid;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -10,6 +10,7 @@ use super::records::Records;
 use super::registry::TreeRegistry;
 use crate::catalog::follows::Follows;
 use crate::catalog::images::Image;
+use crate::catalog::repositories::Transport;
 use crate::catalog::{blobs, repositories};
 use crate::engine::Engine;
 use crate::engine::job::Job;
@@ -73,7 +74,11 @@ pub struct ReturningRepository {
     pub published: bool,
     /// Its images, attached ones left out.
     pub images: Vec<ReturningImage>,
-    pub(super) insecure: bool,
+    /// It was mirrored over plain HTTP where it comes from, which is not taken over.
+    pub plain_http_there: bool,
+    /// The well-known upstream that people will take it for: its name is new here, and only the tree says what it holds.
+    pub claims: Option<Upstream>,
+    pub(super) transport: Transport,
     pub(super) registry: Arc<TreeRegistry>,
 }
 
@@ -140,13 +145,17 @@ impl ReturningRepository {
         let companions =
             record.companions.iter().filter_map(|its| Some((subject_of(&its.tag)?, Some(its.tag.clone()), its.digest)));
         let referrers = record.referrers.iter().map(|its| (its.subject, None, its.digest));
+        let mut recorded: HashMap<Digest, Vec<(Option<Tag>, Digest)>> = HashMap::new();
+        for (subject, tag, digest) in companions.chain(referrers) {
+            recorded.entry(subject).or_default().push((tag, digest));
+        }
         Placed {
             request: AddRequest {
                 source: Source::Tree(self.shown(image)),
                 selection: Some(record.selection.clone()),
                 all_manifests: record.all_manifests,
                 name: Some(PublishedAs { name: self.name.clone(), tag: image.tag.clone() }),
-                insecure: Some(self.insecure),
+                insecure: None,
             },
             registry: Arc::clone(&self.registry) as Arc<dyn crate::registry::Registry>,
             repository: self.name.clone(),
@@ -156,7 +165,8 @@ impl ReturningRepository {
             alias: self.alias.clone(),
             tag: image.tag.clone(),
             follows,
-            recorded: Some(companions.chain(referrers).collect()),
+            transport: self.transport,
+            recorded: Some(recorded),
             asked: crate::engine::asked::Asked::default(),
         }
     }
@@ -194,21 +204,23 @@ impl Engine {
         purpose: Purpose,
         refused: &mut Vec<FailedRequest>,
     ) -> Result<ReturningRepository> {
-        let (private, insecure, published) = match purpose {
+        let mut claims = None;
+        let (private, transport, published) = match purpose {
             // That it was published is its curator's consent, who comes back.
-            Purpose::Restore => (record.private, record.insecure, true),
+            Purpose::Restore => (record.private, Transport::of_tree(record.insecure), true),
             Purpose::Import { .. } => {
                 let reader = self.catalog.read()?;
                 match repositories::by_name(&reader, record.name.as_str())? {
                     // What is known here of a repository is not changed by what others say of it.
-                    Some(known) => (known.private, known.insecure, known.is_published()),
+                    Some(known) => (known.private, known.transport, known.is_published()),
                     None => {
                         let of_private = match &record.upstream {
                             Some(upstream) => repositories::any_private(&reader, upstream)?,
                             None => false,
                         };
                         let private = record.private || of_private;
-                        (private, record.insecure, !private)
+                        claims = super::fields::claims(record);
+                        (private, Transport::of_tree(false), !private)
                     }
                 }
             }
@@ -220,9 +232,20 @@ impl Engine {
             private,
             published,
             images: Vec::new(),
-            insecure,
+            plain_http_there: record.insecure && transport.choice().is_none(),
+            claims,
+            transport,
             registry: Arc::new(TreeRegistry::new(records.tree.clone(), record, private, records.partial)),
         };
+        if let Some(upstream) = &record.upstream
+            && matches!(purpose, Purpose::Import { .. })
+            && !super::fields::can_be_named(upstream)
+        {
+            let words = format!("it is said to be mirrored from `{upstream}`, which no reference means");
+            let error = Error::new(Kind::Verification, words);
+            refused.push(FailedRequest { request: record.name.to_string(), error });
+            return Ok(repository);
+        }
         for tag in &record.tags {
             let mut image =
                 ReturningImage { tag: tag.tag.clone(), digest: tag.digest, change: Change::Added, record: tag.clone() };
@@ -266,10 +289,11 @@ impl Engine {
             .map(|(repository, _)| &repository.name)
             .collect();
         let (tree, partial) = (&plan.records.tree, plan.records.partial);
+        let listed = &Mutex::default();
         let mut listing = stream::iter(changing.into_iter().cloned())
             .map(|name| async move {
                 let path = format!("{}/{name}/{}", paths::NATIVE, paths::BLOBS);
-                match job.or_cancelled(tree.list(&path)).await {
+                match job.or_cancelled(tree.list_once(&path, listed)).await {
                     // None of them changed, or not all of the list is there.
                     Err(error) if partial && error.kind() == Kind::NotFound => Ok(Vec::new()),
                     listed => listed,

@@ -1,6 +1,7 @@
 //! What a published tree says of itself: its records, read whole and checked, before anything is made of them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cid::Cid;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -60,7 +61,7 @@ impl Records {
     }
 
     async fn read_all(tree: Tree, root: Option<Cid>, job: &Job) -> Result<Self> {
-        let mut reader = Reader { tree: &tree, left: RECORDS };
+        let reader = Reader { tree: &tree, left: AtomicU64::new(RECORDS) };
         let bytes = reader.tree.small(paths::CATALOG_JSON, records::MAX_SIZE as u64).await?.ok_or_else(|| {
             Error::new(Kind::NotFound, "there is no `catalog.json`")
                 .hint("Only what Roadstead published can come back: give the root itself, not a directory in it.")
@@ -71,6 +72,7 @@ impl Records {
                 format!("its pages have version {}, and this program writes {SITE_VERSION}", catalog.site_version);
             return Err(Error::new(Kind::Verification, words).hint("Use the version of Roadstead that wrote it."));
         }
+        super::fields::check_catalog(&catalog)?;
         let profile: Profile = catalog
             .profile
             .parse()
@@ -81,12 +83,11 @@ impl Records {
         let mut repositories = Vec::with_capacity(names.len().min(1 << 16));
         let mut reading = stream::iter(names)
             .map(|name| {
-                let tree = &tree;
-                async move { job.or_cancelled(repository(tree, name)).await }
+                let reader = &reader;
+                async move { job.or_cancelled(reader.repository(name)).await }
             })
             .buffered(AT_ONCE);
-        while let Some((record, bytes)) = reading.try_next().await? {
-            reader.left = reader.left.checked_sub(bytes).ok_or_else(too_much)?;
+        while let Some(record) = reading.try_next().await? {
             repositories.push(record);
             job.tell(Event::Progress { what: "records", done: repositories.len() as u64, total });
         }
@@ -108,72 +109,70 @@ pub(super) fn too_much() -> Error {
     Error::new(Kind::Verification, format!("its records are larger than {} together", crate::text::bytes(RECORDS)))
 }
 
+/// Reads records, those of several repositories at the same time and all of them together no more than is allowed.
 struct Reader<'t> {
     tree: &'t Tree,
-    left: u64,
+    left: AtomicU64,
 }
 
 impl Reader<'_> {
     /// The names of all repositories, in order.
-    async fn names(&mut self, catalog: &CatalogRecord) -> Result<BTreeSet<RepositoryName>> {
+    async fn names(&self, catalog: &CatalogRecord) -> Result<BTreeSet<RepositoryName>> {
         let mut names = BTreeSet::new();
         check_parts(&catalog.repositories)?;
         for part in &catalog.repositories {
             let file = part.file.strip_prefix(paths::CATALOG).and_then(|rest| rest.strip_prefix('/'));
             let path = file.filter(|file| is_plain(file)).map(|_| part.file.as_str()).ok_or_else(|| strange(part))?;
-            let bytes = required(self.tree, path).await?;
-            self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
+            let bytes = self.required(path).await?;
             let record: RepositoriesRecord = records::read(path, &bytes)?;
             names.extend(record.repositories);
         }
         Ok(names)
     }
+
+    /// The record of a repository with all its tags.
+    async fn repository(&self, name: RepositoryName) -> Result<RepositoryRecord> {
+        let path = paths::repository_record(&name);
+        let bytes = self.required(&path).await?;
+        let mut record: RepositoryRecord = records::read(&path, &bytes)?;
+        let refuse = |why: String| Error::new(Kind::Verification, format!("`{}`: {why}", printable_within(&path, 300)));
+        if record.name != name {
+            return Err(refuse(format!("it is about {}", record.name)));
+        }
+        check_parts(&record.parts)?;
+        for part in std::mem::take(&mut record.parts) {
+            if !is_plain(&part.file) {
+                return Err(strange(&part));
+            }
+            let path = format!("{}/{name}/{}", paths::CATALOG, part.file);
+            let bytes = self.required(&path).await?;
+            record.tags.extend(records::read::<TagsRecord>(&path, &bytes)?.tags);
+        }
+        check(&record)?;
+        Ok(record)
+    }
+
+    async fn required(&self, path: &str) -> Result<bytes::Bytes> {
+        let found = self.tree.small(path, records::MAX_SIZE as u64).await?;
+        let bytes = found.ok_or_else(|| {
+            Error::new(Kind::Verification, format!("its record `{}` is missing", printable_within(path, 300)))
+        })?;
+        let take = |left: u64| left.checked_sub(bytes.len() as u64);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| too_much())?;
+        Ok(bytes)
+    }
 }
 
-/// The record of a repository with all its tags, and how many bytes that took.
-async fn repository(tree: &Tree, name: RepositoryName) -> Result<(RepositoryRecord, u64)> {
-    let path = paths::repository_record(&name);
-    let bytes = required(tree, &path).await?;
-    let mut read = bytes.len() as u64;
-    let mut record: RepositoryRecord = records::read(&path, &bytes)?;
-    let refuse = |why: String| Error::new(Kind::Verification, format!("`{}`: {why}", printable_within(&path, 300)));
-    if record.name != name {
-        return Err(refuse(format!("it is about {}", record.name)));
-    }
-    check_parts(&record.parts)?;
-    for part in std::mem::take(&mut record.parts) {
-        if !is_plain(&part.file) {
-            return Err(strange(&part));
-        }
-        let path = format!("{}/{name}/{}", paths::CATALOG, part.file);
-        let bytes = required(tree, &path).await?;
-        read += bytes.len() as u64;
-        if read > RECORDS {
-            return Err(too_much());
-        }
-        record.tags.extend(records::read::<TagsRecord>(&path, &bytes)?.tags);
-    }
-    check_tags(&record)?;
-    Ok((record, read))
-}
-
-/// Each tag has one record.
-pub(super) fn check_tags(record: &RepositoryRecord) -> Result<()> {
+/// Each tag has one record, and every field is one that this program writes.
+pub(super) fn check(record: &RepositoryRecord) -> Result<()> {
     let mut seen = BTreeSet::new();
     match record.tags.iter().find(|tag| !seen.insert(tag.name())) {
-        None => Ok(()),
+        None => super::fields::check(record),
         Some(twice) => {
             let words = format!("{} has {} twice", record.name, printable_within(&twice.name(), 150));
             Err(Error::new(Kind::Verification, words))
         }
     }
-}
-
-async fn required(tree: &Tree, path: &str) -> Result<bytes::Bytes> {
-    let found = tree.small(path, records::MAX_SIZE as u64).await?;
-    found.ok_or_else(|| {
-        Error::new(Kind::Verification, format!("its record `{}` is missing", printable_within(path, 300)))
-    })
 }
 
 fn check_parts(parts: &[PartRecord]) -> Result<()> {

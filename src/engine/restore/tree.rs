@@ -1,6 +1,6 @@
 //! A published tree to read from: by its blocks, or as files in a directory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -105,11 +105,15 @@ impl Tree {
         }
     }
 
-    /// The names in a directory, each with about the bytes that it has; none if it is not there.
-    pub(super) async fn list(&self, path: &str) -> Result<Vec<(String, u64)>> {
+    /// The names in a directory, each with about the bytes that it has; none if it is not there, or if it is one that was listed
+    /// before under another path.
+    pub(super) async fn list_once(&self, path: &str, listed: &Mutex<HashSet<Cid>>) -> Result<Vec<(String, u64)>> {
         match self {
             Self::Blocks(tree) => {
                 let Some(link) = tree.lookup(path).await? else { return Ok(Vec::new()) };
+                if !listed.lock().unwrap_or_else(PoisonError::into_inner).insert(link.cid) {
+                    return Ok(Vec::new());
+                }
                 tree.read(path.to_owned(), move |store| {
                     let mut all = Vec::new();
                     directory::list(store, &link, &mut |name, link| {

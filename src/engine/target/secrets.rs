@@ -107,7 +107,7 @@ pub(in crate::engine) fn read(secret: &Secret, variables: &Variables) -> Result<
 
 fn read_file(path: &Path) -> Result<(String, Option<String>)> {
     let what = || format!("can't read the secret in {}", path.display());
-    let file = match std::fs::File::open(path) {
+    let file = match crate::input::open(path) {
         Ok(file) => file,
         Err(error) => {
             let kind = match error.kind() {

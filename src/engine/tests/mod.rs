@@ -13,6 +13,7 @@ mod names;
 mod purity;
 mod remove;
 mod restore;
+mod restore_fields;
 mod restore_hostile;
 mod restore_http;
 mod retention;
@@ -84,7 +85,7 @@ impl Yard {
         self.registry.put_image(&repository.parse().unwrap(), Some(tag), image)
     }
 
-    fn request(&self, what: &str) -> AddRequest {
+    pub(super) fn request(&self, what: &str) -> AddRequest {
         let source = format!("{}/{what}", self.registry.host()).parse().unwrap();
         AddRequest { insecure: Some(true), selection: Some(Selection::All), ..AddRequest::new(source) }
     }

@@ -50,7 +50,7 @@ async fn full(profile: Profile) -> Yard {
 }
 
 impl Yard {
-    async fn run(&self, requests: Vec<AddRequest>) {
+    pub(super) async fn run(&self, requests: Vec<AddRequest>) {
         let plan = async |job: &Job| self.engine.plan_add(&requests, job).await;
         let plan = Job::new().0.run(plan).await.unwrap();
         assert!(plan.failed.is_empty(), "{:?}", plan.failed);
@@ -59,7 +59,7 @@ impl Yard {
         self.check();
     }
 
-    async fn export(&self, name: &str) -> PathBuf {
+    pub(super) async fn export(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(name);
         if Path::new(name).extension().is_some() {
             self.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
@@ -81,11 +81,11 @@ pub(super) async fn records(from: &Path, root: Option<Cid>) -> Result<Records> {
     Job::new().0.run(async |job: &Job| place.records(root, None, job).await).await
 }
 
-async fn plan(engine: &Engine, records: &Records, purpose: Purpose) -> Result<ReturnPlan> {
+pub(super) async fn plan(engine: &Engine, records: &Records, purpose: Purpose) -> Result<ReturnPlan> {
     Job::new().0.run(async |job: &Job| engine.plan_return(records, purpose, job).await).await
 }
 
-async fn apply(engine: &Arc<Engine>, plan: &ReturnPlan, lazy: Option<&str>) -> Result<Returned> {
+pub(super) async fn apply(engine: &Arc<Engine>, plan: &ReturnPlan, lazy: Option<&str>) -> Result<Returned> {
     Job::new().0.run(async |job: &Job| engine.apply_return(plan, lazy, job).await).await
 }
 

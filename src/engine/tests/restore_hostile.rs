@@ -12,9 +12,9 @@ use crate::unixfs::directory::{Node, NodeStore};
 use crate::unixfs::{Link, car, directory, file, tree};
 
 /// A tree in memory that can be made to lie.
-struct Forged {
+pub(super) struct Forged {
     blocks: HashMap<Cid, Vec<u8>>,
-    root: Link,
+    pub(super) root: Link,
 }
 
 impl NodeStore for Forged {
@@ -33,7 +33,7 @@ impl NodeStore for Forged {
 const PROFILE: Profile = Profile::V1_2025;
 
 impl Forged {
-    fn read(path: &Path) -> Self {
+    pub(super) fn read(path: &Path) -> Self {
         let mut reader = car::Reader::new(std::fs::File::open(path).unwrap()).unwrap();
         let root = Link { cid: reader.roots()[0], tsize: 0 };
         let mut blocks = HashMap::new();
@@ -43,7 +43,7 @@ impl Forged {
         Self { blocks, root }
     }
 
-    fn raw(&mut self, bytes: &[u8]) -> Link {
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> Link {
         let link = file::of_bytes(PROFILE, bytes).0;
         self.blocks.insert(link.cid, bytes.to_vec());
         link
@@ -73,14 +73,14 @@ impl Forged {
         String::from_utf8(self.blocks[&link.cid].clone()).unwrap()
     }
 
-    fn replace(&mut self, path: &str, from: &str, to: &str) {
+    pub(super) fn replace(&mut self, path: &str, from: &str, to: &str) {
         let text = self.text(path);
         assert!(text.contains(from), "{text}");
         let link = self.raw(text.replace(from, to).as_bytes());
         self.set(path, Some(link));
     }
 
-    fn write(&self, path: &Path) {
+    pub(super) fn write(&self, path: &Path) {
         let mut bytes = car::header(&[self.root.cid]);
         for (cid, block) in &self.blocks {
             bytes.extend(car::block_prefix(cid, block.len() as u64));
@@ -123,7 +123,7 @@ fn file_node(children: &[(Link, u64)], size: u64) -> Vec<u8> {
     node
 }
 
-async fn forged() -> (Yard, PathBuf, Forged) {
+pub(super) async fn forged() -> (Yard, PathBuf, Forged) {
     let yard = Yard::new().await;
     yard.put("app", "1", &image("linux/amd64", "one"));
     yard.add(&["app:1"]).await;
@@ -235,6 +235,16 @@ async fn lies_are_refused_in_words() {
                 f.node(node)
             })),
             "without bytes",
+            Kind::Verification,
+        ),
+        (
+            "parts of one byte",
+            forge_blob(Box::new(move |f| {
+                let leaf = f.raw(b"x");
+                let node = file_node(&vec![(leaf, 1); size as usize], size);
+                f.node(node)
+            })),
+            "small parts",
             Kind::Verification,
         ),
         (

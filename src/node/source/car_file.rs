@@ -38,13 +38,14 @@ impl CarFile {
     /// Opens a file and notes where its blocks lie. Blocks; call it where that is allowed.
     pub fn open(path: &Path) -> Result<Self> {
         let words = || crate::text::printable(&path.display().to_string());
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = crate::input::open(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::new(Kind::NotFound, format!("there is no file {}", words())),
             _ => Error::from(error).context(words()),
         })?;
         let metadata = file.metadata().context(words)?;
         if !metadata.is_file() {
-            return Err(Error::new(Kind::Usage, format!("{} is not a regular file", words())));
+            return Err(Error::new(Kind::Usage, format!("{} is not a regular file", words()))
+                .hint("A CAR is not read in order: write what comes through a pipe to a file first."));
         }
         let mut reader = car::Reader::new(file.try_clone()?).context(words)?;
         let mut index = Vec::new();

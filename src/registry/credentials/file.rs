@@ -43,13 +43,9 @@ pub(super) enum Entry {
 impl AuthFile {
     pub(super) async fn read(path: &Path, must_exist: bool) -> Result<Option<Self>> {
         let refuse = |why: String| Error::new(Kind::Auth, format!("credential file {}: {why}", path.display()));
-        let read = async {
-            if tokio::fs::metadata(path).await?.len() > MAX_SIZE {
-                return Err(std::io::Error::other("it is far too large"));
-            }
-            tokio::fs::read(path).await
-        };
-        match read.await {
+        let from = path.to_owned();
+        let read = tokio::task::spawn_blocking(move || crate::input::read_regular(&from, MAX_SIZE)).await;
+        match read.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             // The parser's own message could quote a secret.
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
                 refuse(format!("it can't be read as JSON (line {}, column {})", error.line(), error.column()))

@@ -41,7 +41,7 @@ fn refuse(why: impl Into<String>) -> Error {
 
 impl TarIndex {
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(super::missing)?;
+        let file = crate::input::open(path).map_err(super::missing)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(refuse("it is a directory").hint(format!("For a directory write `oci:{}`.", path.display())));

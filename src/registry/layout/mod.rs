@@ -7,11 +7,11 @@ mod archive;
 mod file_body;
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
@@ -41,6 +41,14 @@ pub struct Layout {
     entries: Arc<Vec<Descriptor>>,
     root: Descriptor,
     name: Option<Reference>,
+    found: Arc<Lookup>,
+}
+
+/// What is asked of all entries, looked up once: a layout may have as many as fit its index.
+#[derive(Debug, Default)]
+struct Lookup {
+    tags: OnceLock<HashMap<Tag, Digest>>,
+    referrers: OnceLock<HashMap<Digest, Vec<Descriptor>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,7 +85,7 @@ impl Layout {
         };
         let root = choose(&entries, source.name.as_deref()).context(what)?.clone();
         let name = full_name(&root);
-        Ok(Self { source, place, entries: Arc::new(entries), root, name })
+        Ok(Self { source, place, entries: Arc::new(entries), root, name, found: Arc::default() })
     }
 
     /// The image that was chosen: its manifest or index.
@@ -104,9 +112,12 @@ impl Layout {
         if self.suggested_tag().as_ref() == Some(tag) {
             return Ok(self.root.digest);
         }
-        let found = self.entries.iter().find(|entry| tag_of(entry).as_ref() == Some(tag));
-        found
-            .map(|entry| entry.digest)
+        let tags = self.found.tags.get_or_init(|| {
+            // The first one of a name is meant.
+            self.entries.iter().rev().filter_map(|entry| Some((tag_of(entry)?, entry.digest))).collect()
+        });
+        tags.get(tag)
+            .copied()
             .ok_or_else(|| Error::new(Kind::NotFound, format!("{}: there is no tag `{tag}` in it", self.source)))
     }
 
@@ -119,6 +130,27 @@ impl Layout {
             return Err(Error::new(Kind::Verification, format!("{}: its digest is {computed}", what())));
         }
         Ok(Fetched { bytes: bytes.into(), digest, content_type: None })
+    }
+
+    /// The entries that are about another manifest, by that one's digest. Each manifest is read once, however many entries
+    /// have it and however many subjects are asked for.
+    fn referrers_now(&self) -> &HashMap<Digest, Vec<Descriptor>> {
+        self.found.referrers.get_or_init(|| {
+            let mut found: HashMap<Digest, Vec<Descriptor>> = HashMap::new();
+            let mut seen = HashSet::new();
+            for entry in self.entries.iter().filter(|entry| entry.size <= MAX_INDEX && seen.insert(entry.digest)) {
+                // An entry that can't be read is no referrer; whoever wants it for itself will hear why.
+                let Ok(fetched) = self.manifest_now(&Target::Digest(entry.digest)) else { continue };
+                let Ok(manifest) = Manifest::parse(&fetched.bytes, None) else { continue };
+                if let Some(subject) = &manifest.subject {
+                    let mut descriptor = entry.clone();
+                    descriptor.artifact_type = manifest.shown_artifact_type().map(str::to_owned);
+                    descriptor.annotations.clone_from(&manifest.annotations);
+                    found.entry(subject.digest).or_default().push(descriptor);
+                }
+            }
+            found
+        })
     }
 }
 
@@ -268,28 +300,14 @@ impl Registry for Layout {
     ) -> Result<Vec<Descriptor>> {
         let (layout, subject) = (self.clone(), *subject);
         blocking(move || {
-            let mut found = Vec::new();
-            for entry in layout.entries.iter().filter(|entry| entry.size <= MAX_INDEX) {
-                // An entry that can't be read is no referrer; whoever wants it for itself will hear why.
-                let Ok(fetched) = layout.manifest_now(&Target::Digest(entry.digest)) else { continue };
-                let Ok(manifest) = Manifest::parse(&fetched.bytes, None) else { continue };
-                if manifest.subject.as_ref().is_some_and(|of| of.digest == subject) {
-                    let mut descriptor = entry.clone();
-                    descriptor.artifact_type = manifest.shown_artifact_type().map(str::to_owned);
-                    descriptor.annotations.clone_from(&manifest.annotations);
-                    found.push(descriptor);
-                }
-            }
+            let mut found = layout.referrers_now().get(&subject).cloned().unwrap_or_default();
+            let mut known: HashSet<Digest> = found.iter().map(|descriptor| descriptor.digest).collect();
             let fallback = format!("sha256-{}", subject.hex()).parse::<Tag>()?;
             if let Ok(digest) = layout.find(&Target::Tag(fallback))
                 && let Ok(fetched) = layout.manifest_now(&Target::Digest(digest))
                 && let Ok(Body::Index { manifests }) = Manifest::parse(&fetched.bytes, None).map(|index| index.body)
             {
-                for descriptor in manifests {
-                    if !found.iter().any(|known: &Descriptor| known.digest == descriptor.digest) {
-                        found.push(descriptor);
-                    }
-                }
+                found.extend(manifests.into_iter().filter(|descriptor| known.insert(descriptor.digest)));
             }
             Ok(found)
         })

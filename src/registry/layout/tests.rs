@@ -290,3 +290,38 @@ async fn archives_with_extensions() {
     let layout = open(&format!("oci-archive:{}/x.tar", dir.path().display())).await.unwrap();
     check(&layout, &image).await;
 }
+
+#[tokio::test]
+async fn referrers_are_read_once_for_all_subjects() {
+    let dir = tempfile::tempdir().unwrap();
+    let subjects: Vec<Image> = (0..20).map(|number| image(&format!("subject {number}"))).collect();
+    let about: Vec<Image> = subjects
+        .iter()
+        .map(|subject| subject.referrer("application/spdx+json", subject.digest().to_string()))
+        .collect();
+    let all: Vec<&Image> = subjects.iter().chain(&about).collect();
+    // Each of them many times, as nobody writes it.
+    let entries: Vec<serde_json::Value> = (0..400)
+        .map(|number| all[number % all.len()])
+        .map(|image| {
+            let (digest, size) = (image.digest().to_string(), image.manifest.len());
+            serde_json::json!({ "mediaType": media::OCI_MANIFEST, "digest": digest, "size": size })
+        })
+        .collect();
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": entries }).to_string();
+    let blobs = all.iter().map(|image| (blob_path(&image.digest()), image.manifest.clone()));
+    let mut files: Vec<(String, Bytes)> = blobs.collect();
+    files.push(("index.json".to_owned(), index.into()));
+    write(dir.path(), &files);
+    let layout = open(&format!("oci:{}:{}", dir.path().display(), subjects[0].digest())).await.unwrap();
+    let of = async |subject: &Image| {
+        let found = layout.referrers(&repository(), &subject.digest(), None).await.unwrap();
+        found.into_iter().map(|descriptor| descriptor.digest).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&subjects[0]).await, [about[0].digest()], "named many times, and there once");
+    // What the others have was read with it: nothing is left to be read.
+    std::fs::remove_dir_all(dir.path().join("blobs")).unwrap();
+    for (subject, about) in subjects.iter().zip(&about) {
+        assert_eq!(of(subject).await, [about.digest()]);
+    }
+}

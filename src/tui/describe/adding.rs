@@ -2,6 +2,7 @@
 
 use super::{Described, Role, Row, row};
 use crate::engine::plan::{AddPlan, Change, PlannedImage};
+use crate::registry::is_on_this_machine;
 use crate::text::{bytes, count};
 
 /// Images that stay as they are and are still named.
@@ -114,6 +115,10 @@ fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
     }
     if image.private {
         rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));
+    }
+    let registry = image.upstream.as_ref().map(|upstream| upstream.registry.as_str());
+    if image.plain_http && !registry.is_some_and(is_on_this_machine) {
+        rows.push(row(Role::Warning, "  plain HTTP: whoever is on the way can read what is sent, passwords too"));
     }
     // What was not chosen is said of one; of many it would be said again and again.
     let left_out = image.left_out.iter().filter(|left| !one_of_many || left.reason != "not chosen");

@@ -19,6 +19,7 @@ fn a_lost_registry_comes_back_by_its_domain_and_has_nothing_to_publish() {
         let restored = world.roadstead.run(&["restore", DOMAIN, "--from", from]);
         let who = from.trim_start_matches("kubo:");
         assert!(restored.stderr.contains(&format!("{DOMAIN} is {root}, as {who} says.")), "{restored}");
+        assert!(restored.stderr.contains("name the root instead of the domain"), "{restored}");
         restored.success();
         assert_eq!(world.roadstead.root(), root, "{from}");
         world.roadstead.ok(&["verify"]);
