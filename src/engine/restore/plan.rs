@@ -220,7 +220,7 @@ impl Engine {
                         };
                         let private = record.private || of_private;
                         claims = super::fields::claims(record);
-                        (private, Transport::of_tree(false), !private)
+                        (private, Transport::of_tree(record.insecure), !private)
                     }
                 }
             }
