@@ -144,7 +144,7 @@ pub fn sharers(connection: &Connection, blob: i64, but_not: i64, limit: u64) -> 
 }
 
 /// The images that share something with these, as `name:tag` or `name@digest`, those that share most bytes first, at most so many,
-/// and how many there are.
+/// and how many there are; without what only came along with others.
 pub fn keepers(connection: &Connection, ids: &[i64], limit: u64) -> Result<(Vec<String>, u64)> {
     const SHARING: &str = "WITH chosen AS MATERIALIZED (SELECT value AS id FROM json_each(?1)),
          theirs AS MATERIALIZED (SELECT DISTINCT blob FROM image_contents WHERE image IN (SELECT id FROM chosen) AND role < 4),
@@ -155,7 +155,7 @@ pub fn keepers(connection: &Connection, ids: &[i64], limit: u64) -> Result<(Vec<
     let mut statement = connection.prepare_cached(&format!(
         "{SHARING} SELECT r.name, i.tag, b.digest FROM sharing s JOIN images i ON i.id = s.image
          JOIN repositories r ON r.id = i.repository JOIN blobs b ON b.id = i.manifest
-         ORDER BY s.bytes DESC, r.name, i.tag, b.digest LIMIT ?2"
+         WHERE i.attached_to IS NULL ORDER BY s.bytes DESC, r.name, i.tag, b.digest LIMIT ?2"
     ))?;
     let rows = statement.query_map(params![list, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
         let (name, tag): (String, Option<String>) = (row.get(0)?, row.get(1)?);
@@ -166,7 +166,9 @@ pub fn keepers(connection: &Connection, ids: &[i64], limit: u64) -> Result<(Vec<
     })?;
     let names = rows.collect::<Result<_, _>>()?;
     let count = connection
-        .prepare_cached(&format!("{SHARING} SELECT count(*) FROM sharing"))?
+        .prepare_cached(&format!(
+            "{SHARING} SELECT count(*) FROM sharing s JOIN images i ON i.id = s.image WHERE i.attached_to IS NULL"
+        ))?
         .query_row([&list], |row| row.get(0))?;
     Ok((names, count))
 }

@@ -96,6 +96,11 @@ mod tests {
         (address, asked)
     }
 
+    /// What was asked for, once the server has ended: the connection must be able to end meanwhile.
+    async fn joined(server: std::thread::JoinHandle<String>) -> String {
+        tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap()
+    }
+
     const OK: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n\r\n";
     const KUBO: &str = r#"{"Version":"0.43.1","Commit":"","Repo":"18","System":"amd64/linux","Golang":"go1.26.1"}"#;
 
@@ -103,7 +108,7 @@ mod tests {
     async fn a_node_is_known_by_what_it_says() {
         let (address, asked) = answering(OK, KUBO.into(), 1);
         assert_eq!(probe(address).await, Probed::Kubo("0.43.1".into()));
-        assert_eq!(asked.join().unwrap(), "POST /api/v0/version HTTP/1.1");
+        assert_eq!(joined(asked).await, "POST /api/v0/version HTTP/1.1");
     }
 
     #[tokio::test]
@@ -124,7 +129,7 @@ mod tests {
     async fn an_answer_without_an_end_is_not_read_to_it() {
         let (address, asked) = answering(OK, vec![b' '; 1 << 20], usize::MAX);
         assert_eq!(probe(address).await, Probed::Other);
-        asked.join().unwrap();
+        joined(asked).await;
     }
 
     #[tokio::test]

@@ -127,7 +127,7 @@ fn remove(plan: &RemovePlan) -> Described {
     )];
     if plan.shared > 0 {
         let more = plan.shared_by.saturating_sub(plan.shared_with.len() as u64);
-        let more = if more > 0 { format!(" and {} more", count(more, "image", "images")) } else { String::new() };
+        let more = if more > 0 { format!(" and {}", count(more, "more image", "more images")) } else { String::new() };
         let with = if plan.shared_with.is_empty() { "others".to_owned() } else { plan.shared_with.join(", ") };
         rows.push(row(Role::Text, format!("{} stay: they are shared with {with}{more}.", bytes(plan.shared))));
     }

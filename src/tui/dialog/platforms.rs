@@ -112,8 +112,8 @@ mod tests {
     use crate::engine::plan::PlannedImage;
 
     fn platforms() -> Platforms {
-        let one = PlannedImage::example("h/a:1", &["linux/amd64", "linux/arm64"], &["linux/s390x"]);
-        let other = PlannedImage::example("h/b:1", &["linux/amd64"], &["linux/arm64"]);
+        let one = PlannedImage::example("docker.io/h/a:1", &["linux/amd64", "linux/arm64"], &["linux/s390x"]);
+        let other = PlannedImage::example("docker.io/h/b:1", &["linux/amd64"], &["linux/arm64"]);
         let mut platforms = Platforms::default();
         platforms.take(&AddPlan { images: vec![one, other], ..AddPlan::default() });
         platforms
@@ -127,15 +127,15 @@ mod tests {
     fn where_images_differ_the_choice_is_mixed_until_it_is_made() {
         let mut platforms = platforms();
         assert_eq!(ticks(&platforms), [Tick::On, Tick::Mixed, Tick::Off]);
-        assert!(platforms.chosen("h/a:1").is_empty(), "nobody chose");
+        assert!(platforms.chosen("docker.io/h/a:1").is_empty(), "nobody chose");
         // Another choice leaves what differs as it is.
         assert!(platforms.turn(2));
-        assert_eq!(platforms.chosen("h/a:1"), ["linux/amd64", "linux/arm64", "linux/s390x"]);
-        assert_eq!(platforms.chosen("h/b:1"), ["linux/amd64"]);
+        assert_eq!(platforms.chosen("docker.io/h/a:1"), ["linux/amd64", "linux/arm64", "linux/s390x"]);
+        assert_eq!(platforms.chosen("docker.io/h/b:1"), ["linux/amd64"]);
         assert!(platforms.turn(1));
-        assert_eq!(platforms.chosen("h/b:1"), ["linux/amd64", "linux/arm64"], "of all of them now");
+        assert_eq!(platforms.chosen("docker.io/h/b:1"), ["linux/amd64", "linux/arm64"], "of all of them now");
         assert!(platforms.turn(1));
-        assert_eq!(platforms.chosen("h/a:1"), ["linux/amd64", "linux/s390x"]);
+        assert_eq!(platforms.chosen("docker.io/h/a:1"), ["linux/amd64", "linux/s390x"]);
     }
 
     #[test]

@@ -274,27 +274,6 @@ fn a_record_that_the_world_sees_otherwise() {
 }
 
 #[test]
-fn a_cache_that_is_behind_is_no_record_that_differs() {
-    let home = home(Some(5), 5);
-    let old = |sight: Sight| sight.record.unwrap().resolver;
-    let mut seen = sight(&home, Some(5));
-    let record = SeenRecord { authority: seen.record.take().unwrap().authority, resolver: old(sight(&home, Some(4))) };
-    seen.record = Some(record);
-    let shown = picture(&view((120, 40), &UNICODE, 5, vec![(home, seen)], history(5)));
-    assert!(!shown.contains("record differs") && shown.contains("✓ current"), "{shown}");
-    assert!(shown.contains("caches may lag up to 41 s"), "{shown}");
-
-    // Where the zone can't be asked, only the cache is known.
-    let home = self::home(Some(5), 5);
-    let mut seen = sight(&home, Some(4));
-    let resolver = old(sight(&home, Some(4)));
-    let authority = Err(Error::new(Kind::Network, "the DNS server ns1.example.org:53 does not answer"));
-    seen.record = Some(SeenRecord { authority, resolver });
-    let shown = picture(&view((120, 40), &UNICODE, 5, vec![(home, seen)], history(5)));
-    assert!(!shown.contains("record differs") && shown.contains("record may lag"), "{shown}");
-}
-
-#[test]
 fn what_goes_is_shown_as_going_in_every_view() {
     let many: Vec<TagChange> = ["1", "2", "3", "4"].map(|name| tag(name, ChangeKind::Changed)).into_iter().collect();
     let mut change = changes().remove(1);

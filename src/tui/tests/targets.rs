@@ -11,8 +11,8 @@ use super::super::work::{Outcome, Plan};
 use super::publication::{history, home, publication, root, sight, target, view};
 use super::world::{Content, picture, press};
 use crate::engine::history::PublicationView;
-use crate::engine::target::{ALLOWED, Check, Leads, Outcome as Found, Part, Sight, Trial};
-use crate::error::Kind;
+use crate::engine::target::{ALLOWED, Check, Leads, Outcome as Found, Part, SeenRecord, Sight, Trial};
+use crate::error::{Error, Kind};
 
 #[test]
 fn a_name_that_its_node_cant_look_up_is_no_contradiction() {
@@ -154,4 +154,25 @@ fn what_failed_of_a_target_is_told_first() {
         app.update(Msg::Ended(job, Ok(Outcome::Tested(trial.clone()))));
         insta::assert_snapshot!(format!("trial-{of}"), picture(&app));
     }
+}
+
+#[test]
+fn a_cache_that_is_behind_is_no_record_that_differs() {
+    let target = home(Some(5), 5);
+    let old = |sight: Sight| sight.record.unwrap().resolver;
+    let mut seen = sight(&target, Some(5));
+    let record =
+        SeenRecord { authority: seen.record.take().unwrap().authority, resolver: old(sight(&target, Some(4))) };
+    seen.record = Some(record);
+    let shown = picture(&view((120, 40), &UNICODE, 5, vec![(target.clone(), seen)], history(5)));
+    assert!(!shown.contains("record differs") && shown.contains("✓ current"), "{shown}");
+    assert!(shown.contains("caches may lag up to 41 s"), "{shown}");
+
+    // Where the zone can't be asked, only the cache is known.
+    let mut seen = sight(&target, Some(4));
+    let resolver = old(sight(&target, Some(4)));
+    let authority = Err(Error::new(Kind::Network, "the DNS server ns1.example.org:53 does not answer"));
+    seen.record = Some(SeenRecord { authority, resolver });
+    let shown = picture(&view((120, 40), &UNICODE, 5, vec![(target, seen)], history(5)));
+    assert!(!shown.contains("record differs") && shown.contains("record may lag"), "{shown}");
 }

@@ -143,7 +143,7 @@ fn an_interface_shows_what_another_process_does_until_it_is_done() {
     let text = r#"{"process":4194304,"doing":"add upstream/never:1"}"#;
     std::fs::write(busy.roadstead.data().join("lock"), text).expect("a file");
     let again = super::interface::open(&busy.roadstead);
-    again.see("upstream/app");
+    again.see("/app");
     wait_for(
         "an empty lock file",
         || again.text(),

@@ -3,6 +3,7 @@
 use crate::cli::Roadstead;
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::free_port;
 use crate::peers::kubo::{Kubo, Profile};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -249,4 +250,18 @@ fn killed_after(roadstead: &Roadstead, steps: usize) -> bool {
     let _ = running.kill();
     running.wait().unwrap();
     ended
+}
+
+/// Each fact has one place: why a target could not be reached is not said again by the table and by the error.
+#[test]
+fn why_a_target_gets_nothing_is_said_once() {
+    let harbour = Harbour::new();
+    harbour.mirror("app", "one");
+    let away = format!("127.0.0.1:{}", free_port());
+    harbour.roadstead.ok(&["target", "add", "away", "--kubo", &format!("http://{away}")]);
+    let published = harbour.roadstead.run(&["publish", "--yes", "--progress", "plain"]);
+    let said = format!("{}{}", published.stdout, published.stderr);
+    assert_eq!(said.matches(&away).count(), 1, "{said}");
+    assert!(said.contains("1 of 2 targets failed") && said.contains("away"), "{said}");
+    published.failure(9);
 }
