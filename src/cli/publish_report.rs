@@ -211,8 +211,9 @@ fn of_names(names: &[Stays], all: usize) -> Option<Error> {
         [] => return None,
         [one] => format!("{}: {}", one.target, one.words()),
         many => {
-            let lines: String = many.iter().map(|stays| format!("\n  {}: {}", stays.target, stays.words())).collect();
-            format!("the IPNS names of {} of {all} targets stay behind:{lines}", many.len())
+            let lines: Vec<String> =
+                many.iter().map(|stays| format!("\n  {}: {}", stays.target, stays.words())).collect();
+            format!("the IPNS names of {} of {all} targets stay behind:{}", many.len(), lines.concat())
         }
     };
     let error = Error::new(Kind::Partial, message);

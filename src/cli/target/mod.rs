@@ -131,9 +131,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
 fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
     let change = arguments.settings.change(Some(&arguments.kubo), &[])?;
     let engine = context.open(None)?;
-    let key = match arguments.settings.make_key {
-        true => Some(with_key(&engine.draft_of_new(&arguments.name, &change)?, context)?),
-        false => None,
+    let key = if arguments.settings.make_key {
+        Some(with_key(&engine.draft_of_new(&arguments.name, &change)?, context)?)
+    } else {
+        None
     };
     let view = engine.add_target(&arguments.name, &change)?;
     warn(&engine, &view.name, context)?;
@@ -150,9 +151,10 @@ fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
     }
     let change = arguments.settings.change(arguments.kubo.as_deref(), &arguments.clear)?;
     let engine = context.open_existing()?;
-    let key = match arguments.settings.make_key {
-        true => Some(with_key(&engine.draft_of_changed(&arguments.name, &change)?, context)?),
-        false => None,
+    let key = if arguments.settings.make_key {
+        Some(with_key(&engine.draft_of_changed(&arguments.name, &change)?, context)?)
+    } else {
+        None
     };
     let view = engine.set_target(&arguments.name, &change)?;
     warn(&engine, &view.name, context)?;
