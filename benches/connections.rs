@@ -62,7 +62,7 @@ impl Server {
 
     fn connect(&self) -> Result<TcpStream> {
         let stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         Ok(stream)
     }
 

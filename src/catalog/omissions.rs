@@ -29,6 +29,9 @@ pub fn of(connection: &Connection, image: i64) -> Result<Vec<Omission>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The column of the omission, after those of its image.
+const OMITTED: usize = 16;
+
 /// The image of a repository that left out this digest, and how.
 pub fn of_digest(connection: &Connection, repository: i64, digest: &Digest) -> Result<Option<(Image, Omission)>> {
     let mut statement = connection.prepare_cached(&format!(
@@ -36,7 +39,12 @@ pub fn of_digest(connection: &Connection, repository: i64, digest: &Digest) -> R
          WHERE i.repository = ? AND o.digest = ? ORDER BY i.tag LIMIT 1"
     ))?;
     let found = statement.query_row(params![repository, digest.as_bytes()], |row| {
-        Ok((image(row)?, Omission { digest: digest_column(row, 15)?, platform: row.get(16)?, reason: row.get(17)? }))
+        let omission = Omission {
+            digest: digest_column(row, OMITTED)?,
+            platform: row.get(OMITTED + 1)?,
+            reason: row.get(OMITTED + 2)?,
+        };
+        Ok((image(row)?, omission))
     });
     Ok(found.optional()?)
 }

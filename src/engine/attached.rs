@@ -4,7 +4,7 @@
 //! An attachment may hold the very manifest it belongs to (a registry can send anything), so being held is not enough: the
 //! way must end at an image that was asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -14,7 +14,7 @@ use super::Engine;
 use super::closure::{Closure, MANIFEST_BYTES};
 use super::job::Job;
 use super::plan::AttachedImage;
-use super::resolve::{AT_ONCE, Placed};
+use super::resolve::{AT_ONCE, Placed, RecordedAttachments};
 use crate::catalog::{images, repositories};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Selection, Tag, Target};
@@ -150,7 +150,7 @@ impl Engine {
         &self,
         placed: &Placed,
         subject: Digest,
-        recorded: &HashMap<Digest, Vec<(Option<Tag>, Digest)>>,
+        recorded: &RecordedAttachments,
     ) -> Result<Vec<AttachedImage>> {
         let of_it = recorded.get(&subject).into_iter().flatten();
         let found = of_it.map(|(tag, digest)| (tag.clone(), Target::Digest(*digest))).collect();

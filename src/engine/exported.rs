@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -64,7 +64,7 @@ fn mark(target: &Path, text: &str) -> io::Result<()> {
 
 /// Makes what happened to the names in a directory durable, where the file system can.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    match File::open(directory)?.sync_all() {
+    match crate::input::open(directory)?.sync_all() {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         synced => synced,
     }
@@ -73,7 +73,7 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
 /// Brings everything below the target to the disk: one call for all of its files and directories.
 #[cfg(target_os = "linux")]
 fn sync_all(target: &Path) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(target)?)?)
+    Ok(rustix::fs::syncfs(crate::input::open(target)?)?)
 }
 
 /// Brings everything below the target to the disk: one call for all of its files and directories.

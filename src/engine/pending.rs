@@ -190,7 +190,7 @@ impl Arrival {
         match &*progress {
             Progress::Failed(error) => {
                 let again = Error::new(error.kind(), error.to_string());
-                Err(error.hints().iter().fold(again, |again, hint| again.hint(hint)))
+                Err(error.hints().iter().fold(again, Error::hint))
             }
             progress => Ok(progress.clone()),
         }

@@ -28,6 +28,9 @@ use crate::registry::{Layout, Registry};
 /// Requests that are resolved at the same time.
 pub(super) const AT_ONCE: usize = 8;
 
+/// What records say is attached to each manifest: tag and digest.
+pub(super) type RecordedAttachments = HashMap<Digest, Vec<(Option<Tag>, Digest)>>;
+
 /// A request with its place in the catalog worked out.
 pub(super) struct Placed {
     pub(super) request: AddRequest,
@@ -43,8 +46,8 @@ pub(super) struct Placed {
     pub(super) follows: Follows,
     /// What will be recorded of how its upstream is asked.
     pub(super) transport: Transport,
-    /// What is attached to each manifest, where records say so: tag and digest. None: the registry is asked.
-    pub(super) recorded: Option<HashMap<Digest, Vec<(Option<Tag>, Digest)>>>,
+    /// What is attached, where records say so. None: the registry is asked.
+    pub(super) recorded: Option<RecordedAttachments>,
     /// What the plan has asked already.
     pub(super) asked: Asked,
 }

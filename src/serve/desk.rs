@@ -36,7 +36,7 @@ enum Found<T> {
     /// There is no such thing.
     Nothing,
     /// It is in memory, or an open file.
-    Here(Entity, T),
+    Here(Arc<Entity>, T),
     /// So many bytes that there is no room for.
     TooMuch(usize),
 }
@@ -124,13 +124,13 @@ impl Desk {
             let found = self.ask(move |shelf| {
                 let Some((entity, beside)) = question(shelf)? else { return Ok(Found::Nothing) };
                 Ok(match entity.kept_in(&documents, room_now) {
-                    Ok(entity) => Found::Here(entity, beside),
+                    Ok(entity) => Found::Here(Arc::new(entity), beside),
                     Err(size) => Found::TooMuch(size),
                 })
             });
             match found.await? {
                 Found::Nothing => return Ok(None),
-                Found::Here(entity, beside) => return Ok(Some((Arc::new(entity), beside))),
+                Found::Here(entity, beside) => return Ok(Some((entity, beside))),
                 Found::TooMuch(size) => room = Some(self.room(size).await?),
             }
         }

@@ -97,7 +97,7 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt as _;
+    use futures::FutureExt;
     use futures::future::BoxFuture;
 
     use super::*;
@@ -112,7 +112,7 @@ mod tests {
         let turns = Turns::new(1, 3);
         let first = wait(&turns, 1).now_or_never().unwrap().unwrap();
         let mut many: Vec<_> = (0..5).map(|_| wait(&turns, 1)).collect();
-        let refused = many.iter_mut().filter_map(|waiting| waiting.now_or_never()).filter(Option::is_none).count();
+        let refused = many.iter_mut().filter_map(FutureExt::now_or_never).filter(Option::is_none).count();
         assert_eq!(refused, 2);
         let mut other = wait(&turns, 2);
         assert!((&mut other).now_or_never().is_none());

@@ -62,11 +62,11 @@ impl<T: Send + Sync + 'static> Watched<T> {
 
     /// The value, as the files have it now; nothing if they can't be used and nothing else counts.
     pub(super) async fn get(&self) -> Option<Arc<T>> {
-        if let Some(value) = self.fresh() {
+        if let Fresh::Yes(value) = self.fresh() {
             return value;
         }
         let _looking = self.looking.lock().await;
-        if let Some(value) = self.fresh() {
+        if let Fresh::Yes(value) = self.fresh() {
             return value;
         }
         let (files, read, before) = (self.files.clone(), Arc::clone(&self.read), self.state().stamps.clone());
@@ -110,9 +110,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
         (state.stamps, state.looked) = (None, None);
     }
 
-    fn fresh(&self) -> Option<Option<Arc<T>>> {
+    fn fresh(&self) -> Fresh<T> {
         let state = self.state();
-        state.looked.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN).then(|| state.value.clone())
+        match state.looked {
+            Some(looked) if looked.elapsed() < LOOK_AGAIN => Fresh::Yes(state.value.clone()),
+            _ => Fresh::No,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -124,6 +127,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
     pub(super) fn look_again(&self) {
         self.state().looked = None;
     }
+}
+
+/// Whether the files were looked at a moment ago, and the value then.
+enum Fresh<T> {
+    Yes(Option<Arc<T>>),
+    No,
 }
 
 fn stamp(file: &PathBuf) -> Stamp {

@@ -107,7 +107,10 @@ impl Engine {
 
 /// Places that have blobs which were left there, each opened once. No lock is held while one is opened.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Sources(Mutex<HashMap<String, Arc<OnceCell<Arc<dyn BlockSource>>>>>);
+pub(in crate::engine) struct Sources(Mutex<HashMap<String, Opened>>);
+
+/// A place that is opened by whoever comes first.
+type Opened = Arc<OnceCell<Arc<dyn BlockSource>>>;
 
 impl Sources {
     async fn open(&self, place: &str) -> Result<Arc<dyn BlockSource>> {

@@ -1,6 +1,6 @@
 //! What coming back will do: a value that both faces show before exactly it is run.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 
 use cid::Cid;
@@ -145,7 +145,7 @@ impl ReturningRepository {
         let companions =
             record.companions.iter().filter_map(|its| Some((subject_of(&its.tag)?, Some(its.tag.clone()), its.digest)));
         let referrers = record.referrers.iter().map(|its| (its.subject, None, its.digest));
-        let mut recorded: HashMap<Digest, Vec<(Option<Tag>, Digest)>> = HashMap::new();
+        let mut recorded = crate::engine::resolve::RecordedAttachments::new();
         for (subject, tag, digest) in companions.chain(referrers) {
             recorded.entry(subject).or_default().push((tag, digest));
         }

@@ -44,7 +44,7 @@ pub struct SeenRecord {
 impl SeenRecord {
     /// What counts: what the zone's own servers say; where they can't be asked, what the resolver does.
     pub fn said(&self) -> Result<&TxtSet, &Error> {
-        self.authority.as_ref().or_else(|_| self.resolver.as_ref())
+        self.authority.as_ref().or(self.resolver.as_ref())
     }
 
     /// How long caches may still give out something else than the zone's servers, in seconds. None where they give out the same,

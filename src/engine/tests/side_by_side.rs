@@ -99,10 +99,7 @@ async fn who_fetches_keeps_nobody_from_the_catalog_and_gc_from_what_came() {
     impatient.apply_remove(&plan, &Job::new().0).await.unwrap();
     let gc = impatient.plan_gc().unwrap();
     let error = impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err();
-    says(
-        &error,
-        &[&format!("process {} (`add {}/app:1`) is using blobs in", std::process::id(), yard.registry.host())],
-    );
+    says(&error, &[&format!("process {} (`add {}/app:1`, since", std::process::id(), yard.registry.host())]);
     release.send_replace(true);
     let added = adding.await.unwrap().unwrap();
     assert!(added.failed.is_empty() && added.recorded.len() == 1, "{:?}", added.failed);
@@ -183,14 +180,17 @@ async fn what_an_export_needs_is_not_reclaimed_under_it() {
     let lease = yard.engine.lease("export /srv/www", &Job::new().0).await.unwrap();
     yard.remove("app:1").await;
     let gc = impatient.plan_gc().unwrap();
-    says(&impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err(), &["(`export /srv/www`) is using blobs in"]);
+    says(
+        &impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err(),
+        &["(`export /srv/www`, since", "is using blobs in"],
+    );
     drop(lease);
     let reclaim = yard.engine.reclaim("gc", &Job::new().0).await.unwrap();
     let target = yard.directory.path().join("out");
     let job = Job::new().0;
     says(
         &impatient.export_directory(&target, ExportOptions::default(), &job).await.unwrap_err(),
-        &["(`gc`) is reclaiming blobs in"],
+        &["(`gc`, since", "is reclaiming blobs in"],
     );
     says(&impatient.export_car(&target, false, None, &job).await.unwrap_err(), &["is reclaiming blobs in"]);
     says(&impatient.verify(false, &job).await.unwrap_err(), &["is reclaiming blobs in"]);

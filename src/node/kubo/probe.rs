@@ -28,9 +28,9 @@ pub enum Probed {
 
 /// What `/api/v0/version` says (docs.ipfs.tech/reference/kubo/rpc).
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct Version {
-    version: String,
+    #[serde(rename = "Version")]
+    number: String,
     #[serde(rename = "Repo")]
     _repository: String,
     #[serde(rename = "System")]
@@ -66,7 +66,7 @@ async fn ask(address: SocketAddr) -> Option<Probed> {
         bytes.extend_from_slice(&chunk);
     }
     let said: Version = serde_json::from_slice(&bytes).ok()?;
-    Some(Probed::Kubo(printable_within(&said.version, 40)))
+    Some(Probed::Kubo(printable_within(&said.number, 40)))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response as Answer};
+use axum::response::{IntoResponse, Response as Answer};
 use cid::Cid;
 use tokio::sync::watch;
 
@@ -74,11 +74,7 @@ async fn give(State(gateway): State<Arc<Gateway>>, uri: Uri) -> Answer {
     if gateway.wrong.lock().unwrap().contains(&cid) {
         return "other bytes".into_response();
     }
-    gateway
-        .blocks
-        .get(&cid)
-        .cloned()
-        .map_or_else(|| StatusCode::NOT_FOUND.into_response(), |block| block.into_response())
+    gateway.blocks.get(&cid).cloned().map_or_else(|| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
 }
 
 fn options(directory: &Path) -> EngineOptions {
@@ -276,7 +272,7 @@ async fn two_clients_share_one_fetch_and_read_along() {
 async fn who_leaves_stops_nobody_and_what_came_stays() {
     let served = Served::lazy().await;
     let leaves = leaves(1);
-    served.gateway.hold([leaves[2]]);
+    served.gateway.hold([leaves[2], leaves[3]]);
     let (mut first, mut second) = (served.get(&path_of(1)).await, served.get(&path_of(1)).await);
     read(&mut first, 2 * LEAF).await;
     let mut got = read(&mut second, 2 * LEAF).await;

@@ -57,7 +57,7 @@ fn little_is_encrypted_before_a_slow_client_takes_it() {
         .unwrap();
     let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
     crate::serve::tls::bound(&mut connection);
-    assert_eq!(connection.writer().write(&[0; 1_000_000]).unwrap(), 16 * 1024);
+    assert_eq!(connection.writer().write(&vec![0; 1_000_000]).unwrap(), 16 * 1024);
 }
 
 #[tokio::test]

@@ -73,14 +73,18 @@ fn an_interrupt_is_heard_while_the_registry_never_answers() {
 /// A pipe that nobody writes to blocks who opens it, as a dead network file system does.
 #[test]
 fn the_second_interrupt_ends_it_while_the_job_does_not_react() {
-    let roadstead = crate::cli::Roadstead::new();
-    let pipe = roadstead.path("pipe");
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
-    let reference = format!("oci-archive:{}", pipe.display());
-    let command = roadstead.command(&["add", "--as", "app", &reference]);
-    let mut running = Running::start(&command, &roadstead.path(""), "add");
-    let data = roadstead.path("registry/catalog.db");
-    running.wait_until("a catalog", || data.exists());
+    let upstream = Upstream::start();
+    upstream.put("app", "1", &[random(1 << 10, 1)]);
+    let roadstead = Local::new(&upstream);
+    roadstead.ok(&ADD);
+    // Another program is changing the database, and SQLite waits for that.
+    let database = rusqlite::Connection::open(roadstead.path("registry/catalog.db")).expect("the catalog");
+    database.execute_batch("BEGIN IMMEDIATE").expect("its lock");
+    let image = format!("{}/app:1", roadstead.published());
+    let command = roadstead.command(&["remove", "--yes", &image]);
+    let mut running = Running::start(&command, &roadstead.path(""), "remove");
+    let lock = roadstead.path("registry/lock");
+    running.wait_until("the plan's lock", || std::fs::read_to_string(&lock).is_ok_and(|who| who.contains("remove ")));
     // Until it hears signals, the first one ends it as it ends any program.
     let status = format!("/proc/{}/status", running.pid());
     running.wait_until("hearing signals", || {
