@@ -30,6 +30,7 @@ use super::access_log::Record;
 use super::credentials::Credentials;
 use super::patience::Patience;
 use super::router::mark;
+use super::sendfile;
 
 /// Largest head of a request, and what is gathered before a write: one piece of a file goes out before the next is read.
 const BUFFER: usize = 16 * 1024;
@@ -151,7 +152,9 @@ impl Door {
     async fn welcome(self: Arc<Self>, stream: TcpStream, client: SocketAddr, leave: Leave) {
         // Answers go out whole; waiting for more would only delay their ends. Its failure costs speed, nothing else.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return Box::pin(self.serve(stream, client, leave)).await };
+        let Some(tls) = &self.tls else {
+            return Box::pin(sendfile::over(stream, |stream| self.serve(stream, client, leave))).await;
+        };
         match timeout(self.limits.head, tls.accept(stream)).await {
             // In boxes of their own, so that a plain connection does not take the room of an encrypted one.
             Ok(Ok(stream)) => Box::pin(self.serve(stream, client, leave)).await,

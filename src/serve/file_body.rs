@@ -1,7 +1,8 @@
 //! A response body that comes from a file, in constant memory; the file may still be on its way.
 //!
-//! What the page cache holds is copied right here, without a change of thread (`preadv2` with `RWF_NOWAIT`); what it does
-//! not hold is read by a thread that may wait for the disk. Must not know what the file is.
+//! What the page cache holds is copied right here, without a change of thread (`preadv2` with `RWF_NOWAIT`), or goes to the
+//! socket without being copied where that is the faster way; what it does not hold is read by a thread that may wait for the
+//! disk. Must not know what the file is.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -16,22 +17,29 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Semaphore;
 
 use super::buffers::{Buffer, Buffers};
+use super::sendfile::{MAX_PART, Outgoing};
+use super::ways::{Trial, Way, Ways};
 use crate::engine::Arrival;
 use crate::error;
 
 /// Threads that may wait for the disk at once.
 const WAITING_READS: usize = 16;
+/// From how many bytes on a part of a file is worth being sent past this program's memory.
+const MIN_SENT: u64 = 256 << 10;
+/// Bytes between two looks whether the page cache holds a part of a file.
+const LOOKS: usize = 128 << 10;
 
 /// What all file bodies of a server share.
 #[derive(Debug)]
 pub(super) struct Reader {
     buffers: Arc<Buffers>,
     waiting: Arc<Semaphore>,
+    ways: Ways,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { buffers: Arc::default(), waiting: Arc::new(Semaphore::new(WAITING_READS)) }
+        Self { buffers: Arc::default(), waiting: Arc::new(Semaphore::new(WAITING_READS)), ways: Ways::default() }
     }
 }
 
@@ -58,6 +66,7 @@ pub(super) struct FileBody {
     /// Whether this file system can say at once that it would have to wait.
     can_tell: bool,
     reader: Arc<Reader>,
+    trial: Trial,
     pending: Option<BoxFuture<'static, io::Result<Buffer>>>,
 }
 
@@ -68,8 +77,8 @@ impl FileBody {
             Origin::Whole(file) => (Some((file, u64::MAX)), None),
             Origin::Arriving(arrival) => (None, Some(arrival)),
         };
-        let (position, remaining) = (start, length);
-        Self { file, arrival, arriving: None, position, remaining, can_tell: true, reader, pending: None }
+        let (position, remaining, trial) = (start, length, Trial::new(&reader.ways));
+        Self { file, arrival, arriving: None, position, remaining, can_tell: true, reader, trial, pending: None }
     }
 
     /// The file and how many bytes can be read from it now: at least one, or an error.
@@ -93,6 +102,19 @@ impl FileBody {
             self.arrival = Some(arrival);
             self.file = Some(reached.map_err(io::Error::other)?);
         }
+    }
+
+    /// The next piece as what stands for it, if it can go to the socket as it is and need not be waited for.
+    fn send_now(&self, file: &Arc<File>, wanted: u64) -> Option<Bytes> {
+        if self.trial.way() == Way::Copy || wanted < MIN_SENT || !self.can_tell {
+            return None;
+        }
+        let outgoing = Outgoing::current()?;
+        let length = wanted.min(MAX_PART as u64);
+        let last = (self.position + length).saturating_sub(1);
+        let mut looks = (self.position..last).step_by(LOOKS).chain([last]);
+        let is_cached = looks.all(|position| at_once(file, &mut [0], position).is_ok_and(|count| count == 1));
+        is_cached.then(|| outgoing.leave(Arc::clone(file), self.position, length))
     }
 
     /// The next piece, if it is in memory.
@@ -165,6 +187,9 @@ impl Body for FileBody {
                 Ok(file) => file,
                 Err(error) => return Poll::Ready(Some(self.advance(Err(error)))),
             };
+            if let Some(bytes) = self.send_now(&file, wanted) {
+                return Poll::Ready(Some(Ok(self.moved(bytes))));
+            }
             let buffer = self.reader.buffers.take();
             match self.read_now(&file, wanted, buffer) {
                 Ok(read) => return Poll::Ready(Some(self.advance(read))),
@@ -193,10 +218,15 @@ impl FileBody {
             tracing::error!(%error, "a blob can't be read to its end");
             self.remaining = 0;
         })?;
-        let count = buffer.as_ref().len() as u64;
+        Ok(self.moved(Bytes::from_owner(buffer)))
+    }
+
+    fn moved(&mut self, bytes: Bytes) -> Frame<Bytes> {
+        let count = bytes.len() as u64;
         self.position += count;
         self.remaining = self.remaining.saturating_sub(count);
-        Ok(Frame::data(Bytes::from_owner(buffer)))
+        self.trial.went(count, &self.reader.ways);
+        Frame::data(bytes)
     }
 }
 

@@ -18,10 +18,12 @@ mod patience;
 mod range;
 mod refusal;
 mod router;
+mod sendfile;
 mod shelf;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod ways;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -55,6 +55,23 @@ async fn parts_of_blobs_in_memory_and_in_files() {
 }
 
 #[tokio::test]
+async fn a_large_file_is_the_same_whichever_way_it_goes() {
+    let server = Server::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large");
+    // Enough to try every way, and not a multiple of anything.
+    let large: Vec<u8> = (0..70_000_003_u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
+    std::fs::write(&path, &large).unwrap();
+    let digest = server.shelf.repository("a", |repository| repository.add_file(&path));
+    let path = format!("/v2/a/blobs/{digest}");
+    assert!(server.get(&path).await.bytes().await.unwrap() == large);
+    let range = server.get_with(&path, &[("range", "bytes=1000001-60000001")]).await;
+    assert!(range.bytes().await.unwrap() == large[1_000_001..=60_000_001]);
+    // What is asked for next on the same connection is not mixed up with it.
+    assert_eq!(server.get("/v2/").await.text().await.unwrap(), "{}");
+}
+
+#[tokio::test]
 async fn conditions() {
     let server = Server::start().await;
     let digest = server.shelf.repository("a", |repository| {
