@@ -37,6 +37,8 @@ fn in_pager(session: &mut Session) {
     session.see_selected("team/app");
     session.type_in("\r");
     session.see("TAG");
+    // The rows come after the header: a key before that opens nothing.
+    session.see_selected("linux/amd64");
     session.type_in("\r");
     session.see("platforms");
     session.type_in("o");
