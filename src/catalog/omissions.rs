@@ -29,7 +29,7 @@ pub fn of(connection: &Connection, image: i64) -> Result<Vec<Omission>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The column of the omission, after those of its image.
+/// The first column of the omission: as many come before it as [`COLUMNS`] names.
 const OMITTED: usize = 16;
 
 /// The image of a repository that left out this digest, and how.
