@@ -77,7 +77,7 @@ impl Server {
 
 fn roadstead(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roadstead"));
-    command.env("ROADSTEAD_CONFIG", data.join("none.toml")).arg("--data-dir").arg(data);
+    command.env("ROADSTEAD_CONFIG", "/dev/null").arg("--data-dir").arg(data);
     command
 }
 
