@@ -10,19 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONNECTION};
 use axum::http::{HeaderValue, Request, Response};
-use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use futures::task::AtomicWaker;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -31,13 +27,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::access_log::Record;
+use super::body::Body;
 use super::credentials::Credentials;
 use super::entity::Document;
 use super::hosts::Hosts;
 use super::patience::Patience;
 use super::peer::Peer;
 use super::places::{Answering, Guest, Place, Places, Rules};
-use super::router::mark;
+use super::router::{Counter, mark};
 use super::tls::{self, Certificates};
 
 /// Bytes of the largest head of a request, and what is gathered before a write. Not more than the smallest piece of a file has:
@@ -82,7 +79,7 @@ impl Default for Limits {
 /// What every connection needs.
 pub(super) struct Door {
     /// Answers requests.
-    pub(super) router: Router,
+    pub(super) counter: Counter,
     /// The names that are answered.
     pub(super) hosts: Hosts,
     /// Lets requests in.
@@ -204,12 +201,10 @@ impl Door {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let stream = TokioIo::new(Patience::new(stream, self.limits.write, Arc::clone(guest)));
-        let router = TowerToHyperService::new(self.router.clone());
         let service = service_fn(|request| {
-            let router = router.clone();
             // In a box, which is there only while a request is answered.
             Box::pin(async move {
-                let mut response = self.answer(&router, request, client, guest).await;
+                let mut response = self.answer(&request, client, guest).await;
                 if guest.places().is_wanted() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -235,23 +230,17 @@ impl Door {
         }
     }
 
-    async fn answer(
-        &self,
-        router: &TowerToHyperService<Router>,
-        request: Request<Incoming>,
-        client: SocketAddr,
-        guest: &Arc<Guest>,
-    ) -> Response<Answer> {
+    async fn answer(&self, request: &Request<Incoming>, client: SocketAddr, guest: &Arc<Guest>) -> Response<Answer> {
         let answering = guest.begin();
-        let record = Record::begin(&request, client);
+        let record = Record::begin(request, client);
         let is_api = matches!(request.uri().path().as_bytes(), [b'/', b'v', b'2'] | [b'/', b'v', b'2', b'/', ..]);
-        let allowed = match (self.hosts.check(&request), &self.credentials) {
+        let allowed = match (self.hosts.check(request), &self.credentials) {
             (Ok(()), Some(credentials)) => credentials.check(request.headers().get(AUTHORIZATION), guest.peer()).await,
             (checked, _) => checked,
         };
         let mut response = match allowed {
             Err(refusal) => refusal.into_response(),
-            Ok(()) => router.call(request).await.unwrap_or_else(|never| match never {}),
+            Ok(()) => self.counter.answer(request).await,
         };
         if is_api {
             mark(response.headers_mut());
@@ -301,7 +290,7 @@ impl Drop for Piece {
 
 impl http_body::Body for Answer {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -346,14 +335,37 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use tokio::net::TcpSocket;
 
+    use super::super::desk::Desk;
+    use super::super::tests::memory::MemoryShelf;
     use super::*;
+
+    /// A body of these pieces.
+    struct Given(VecDeque<Bytes>);
+
+    impl http_body::Body for Given {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
 
     #[tokio::test]
     async fn a_connection_takes_little_memory() {
         let door = Arc::new(Door {
-            router: Router::new(),
+            counter: Counter {
+                desk: Desk::new(Arc::<MemoryShelf>::default(), Duration::ZERO, Arc::default()),
+                reader: Arc::default(),
+                own_names: Vec::new(),
+            },
             hosts: Hosts::Any,
             credentials: None,
             tls: None,
@@ -377,8 +389,8 @@ mod tests {
     async fn of_small_pieces_there_is_one_at_a_time() {
         let places = Places::new(Rules { places: 1, grace: Duration::ZERO, answer: Duration::ZERO });
         let place = places.take(Peer::of(([192, 0, 2, 1], 1).into())).await;
-        let pieces = [BUFFER - 1, BUFFER, 1, 1].map(|size| Ok::<_, io::Error>(Bytes::from(vec![7; size])));
-        let body = Body::from_stream(futures::stream::iter(pieces));
+        let pieces = [BUFFER - 1, BUFFER, 1, 1].map(|size| Bytes::from(vec![7; size]));
+        let body = Body::pieces(Given(pieces.into()));
         let mut answer = Answer { body, record: None, taken: None, _answering: place.guest().begin() };
         let mut next = || {
             let mut context = Context::from_waker(futures::task::noop_waker_ref());

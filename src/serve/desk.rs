@@ -162,17 +162,21 @@ impl Desk {
         waited.ok().flatten().ok_or_else(|| Refusal::unavailable("the memory for answers is taken; try again"))
     }
 
-    /// From memory, or from the shelf and then kept.
-    async fn find(
-        &self,
-        key: Key,
-        question: impl Fn(&dyn Shelf) -> Result<Option<Entity>> + Send + Sync + 'static,
-    ) -> Result<Option<Arc<Entity>>, Refusal> {
-        let generation = self.generation().await?;
+    /// From memory, or from the shelf and then kept. What `question` makes is not needed where memory has the answer.
+    async fn find<Q>(&self, key: Key, question: impl FnOnce() -> Q) -> Result<Option<Arc<Entity>>, Refusal>
+    where
+        Q: Fn(&dyn Shelf) -> Result<Option<Entity>> + Send + Sync + 'static,
+    {
+        let generation = match self.trusted() {
+            Some(generation) => generation,
+            None => Box::pin(self.generation()).await?,
+        };
         if let Some(entity) = self.cache.get(generation, &key) {
             return Ok(Some(entity));
         }
-        let found = self.fetch(move |shelf| Ok(question(shelf)?.map(|entity| (entity, ()))));
+        let question = question();
+        // In a box: most answers come from memory, and each one would move the room for this about.
+        let found = Box::pin(self.fetch(move |shelf| Ok(question(shelf)?.map(|entity| (entity, ())))));
         let Some((entity, ())) = found.await? else { return Ok(None) };
         self.cache.put(generation, key, &entity);
         Ok(Some(entity))
@@ -180,19 +184,26 @@ impl Desk {
 
     /// A manifest.
     pub(super) async fn manifest(&self, asked: Asked, target: Target) -> Result<Arc<Entity>, Refusal> {
-        let (names, wanted) = (asked.clone(), target.clone());
-        let found = self.find(Key::Manifest(asked.clone(), target.clone()), move |shelf| {
-            let keep = if matches!(wanted, Target::Digest(_)) { Keep::Forever } else { Keep::Shortly };
-            for name in names.names() {
-                if let Some(answer) = shelf.manifest(name, &wanted)? {
-                    return Entity::manifest(answer.bytes, &answer.media_type, &answer.digest, keep).map(Some);
+        let found = self.find(Key::Manifest(asked.clone(), target.clone()), || {
+            let (names, wanted) = (asked.clone(), target.clone());
+            move |shelf: &dyn Shelf| {
+                let keep = if matches!(wanted, Target::Digest(_)) { Keep::Forever } else { Keep::Shortly };
+                for name in names.names() {
+                    if let Some(answer) = shelf.manifest(name, &wanted)? {
+                        return Entity::manifest(answer.bytes, &answer.media_type, &answer.digest, keep).map(Some);
+                    }
                 }
+                Ok(None)
             }
-            Ok(None)
         });
         if let Some(entity) = found.await? {
             return Ok(entity);
         }
+        Err(Box::pin(self.missing_manifest(&asked, &target)).await?)
+    }
+
+    /// Why there is no such manifest.
+    async fn missing_manifest(&self, asked: &Asked, target: &Target) -> Result<Refusal> {
         let (names, wanted) = (asked.clone(), target.clone());
         let explained = self.ask(move |shelf| {
             let Some(name) = known(shelf, &names)? else { return Ok(None) };
@@ -201,7 +212,7 @@ impl Desk {
                 Target::Tag(_) => Ok(Some(None)),
             }
         });
-        Err(match explained.await? {
+        Ok(match explained.await? {
             Some(words) => Refusal::manifest_unknown(asked.name.as_str(), &target.to_string(), words),
             None => Refusal::name_unknown(asked.name.as_str()),
         })
@@ -209,14 +220,16 @@ impl Desk {
 
     /// A blob.
     pub(super) async fn blob(&self, asked: Asked, digest: Digest) -> Result<Arc<Entity>, Refusal> {
-        let names = asked.clone();
-        let found = self.find(Key::Blob(asked.clone(), digest), move |shelf| {
-            for name in names.names() {
-                if let Some(answer) = shelf.blob(name, &digest)? {
-                    return opened(answer.content, answer.size, &digest).map(Some);
+        let found = self.find(Key::Blob(asked.clone(), digest), || {
+            let names = asked.clone();
+            move |shelf: &dyn Shelf| {
+                for name in names.names() {
+                    if let Some(answer) = shelf.blob(name, &digest)? {
+                        return opened(answer.content, answer.size, &digest).map(Some);
+                    }
                 }
+                Ok(None)
             }
-            Ok(None)
         });
         if let Some(entity) = found.await? {
             return Ok(entity);
@@ -233,9 +246,11 @@ impl Desk {
     /// A file of the page.
     pub(super) async fn page(&self, path: String) -> Result<Option<Arc<Entity>>, Refusal> {
         let wanted = path.clone();
-        let question = move |shelf: &dyn Shelf| match shelf.page(&wanted)? {
-            Some(bytes) => Entity::plain(bytes, type_of(&wanted)).map(Some),
-            None => Ok(None),
+        let question = || {
+            move |shelf: &dyn Shelf| match shelf.page(&wanted)? {
+                Some(bytes) => Entity::plain(bytes, type_of(&wanted)).map(Some),
+                None => Ok(None),
+            }
         };
         self.find(Key::Page(path), question).await
     }

@@ -6,15 +6,14 @@
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::Body;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use axum::response::IntoResponse as _;
 use bytes::Bytes;
 
+use super::body::Body;
 use super::documents::{Documents, Room};
 use super::file_body::{FileBody, Origin, Reader};
 use super::range::{Wanted, wanted};
@@ -25,6 +24,9 @@ use crate::image::Digest;
 
 /// Distribution spec, "Pulling manifests" and "Pulling blobs".
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// Header fields of an answer, with those that are added on its way out: room for all of them is made once.
+const FIELDS: usize = 12;
 
 /// How long an answer may be kept by those who fetched it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,8 +175,9 @@ impl Entity {
 
     /// The answer to a GET or HEAD with these headers.
     pub(super) fn answer(&self, method: &Method, request: &HeaderMap, reader: &Arc<Reader>) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
+        let mut response = Response::new(Body::default());
         let headers = response.headers_mut();
+        headers.reserve(FIELDS);
         headers.insert(ETAG, self.etag.clone());
         headers.insert(CACHE_CONTROL, self.keep.header());
         if let Some(digest) = &self.digest {
@@ -212,15 +215,15 @@ impl Entity {
             }
             *response.body_mut() = match &self.content {
                 // The range was cut to the size, which fits in memory.
-                Content::Bytes(bytes) => bytes.slice(start as usize..(start + length) as usize).into(),
+                Content::Bytes(bytes) => Body::Bytes(bytes.slice(start as usize..(start + length) as usize)),
                 Content::File(file, _) => {
                     let origin = Origin::Whole(Arc::clone(file));
-                    Body::new(FileBody::new(origin, start, length, Arc::clone(reader)))
+                    Body::pieces(FileBody::new(origin, start, length, Arc::clone(reader)))
                 }
                 Content::Arriving(arrival, _) => match arrival.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     Some(arrival) => {
                         let origin = Origin::Arriving(arrival);
-                        Body::new(FileBody::new(origin, start, length, Arc::clone(reader)))
+                        Body::pieces(FileBody::new(origin, start, length, Arc::clone(reader)))
                     }
                     None => return unready(),
                 },

@@ -8,6 +8,7 @@
 //! a little for each client beyond 40. Who takes too long gives place and memory to those who wait.
 
 mod access_log;
+mod body;
 mod buffers;
 mod cache;
 mod catalog_shelf;
@@ -142,7 +143,7 @@ async fn run_within(
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let reload = options.reload;
-    let door = Door { router: router::router(Arc::new(counter)), hosts, credentials, tls, crowded, reload, limits };
+    let door = Door { counter, hosts, credentials, tls, crowded, reload, limits };
     started(&Listening { address, url: format!("{scheme}://{address}") });
     connections::serve(Arc::new(door), listener, shutdown).await;
     Ok(())

@@ -2,12 +2,11 @@
 //!
 //! Knows the codes. Must not know why a request came to nothing.
 
-use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use axum::response::IntoResponse;
 use serde_json::{Map, json};
 
+use super::body::Body;
 use crate::error::{Error, Kind};
 
 /// A request that gets an error as its answer.
@@ -128,19 +127,20 @@ impl From<Error> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response<Body> {
+impl Refusal {
+    /// The answer.
+    pub(super) fn into_response(self) -> Response<Body> {
         let detail: Map<_, _> = self.detail.into_iter().map(|(what, value)| (what.to_owned(), value.into())).collect();
         let error = json!({ "code": self.code, "message": self.message, "detail": detail });
         let body = json!({ "errors": [error] }).to_string();
-        let mut response = Response::new(Body::empty());
+        let mut response = Response::new(Body::default());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, body.len().into());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(self.header.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        *response.body_mut() = body.into();
+        *response.body_mut() = Body::Bytes(body.into());
         response
     }
 }

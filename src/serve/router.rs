@@ -1,19 +1,15 @@
 //! Which handler answers which request, and how the answers look.
 //!
-//! Knows HTTP, axum and the distribution spec's endpoints. Must not know connections or credentials.
+//! Knows HTTP and the distribution spec's endpoints. Must not know connections or credentials.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, HOST, LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use axum::response::IntoResponse;
-use axum::routing::any;
 use bytes::Bytes;
 use url::form_urlencoded;
 
+use super::body::Body;
 use super::desk::Desk;
 use super::endpoint::{self, Asked, Query, Subject, Wish};
 use super::entity::Entity;
@@ -37,17 +33,6 @@ pub(super) struct Counter {
 
 type Answer = Result<Response<Body>, Refusal>;
 
-/// The routes. Names hold slashes, so a repository's endpoints are told apart by [`endpoint::parse`].
-pub(super) fn router(counter: Arc<Counter>) -> Router {
-    Router::new()
-        .route("/v2", any(ping))
-        .route("/v2/", any(ping))
-        .route("/v2/_catalog", any(catalog))
-        .route("/v2/{*rest}", any(distribution))
-        .fallback(page)
-        .with_state(counter)
-}
-
 /// Adds the header by which old clients know a registry.
 pub(super) fn mark(headers: &mut HeaderMap) {
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
@@ -57,78 +42,90 @@ fn only_reading(method: &Method) -> Result<(), Refusal> {
     if matches!(*method, Method::GET | Method::HEAD) { Ok(()) } else { Err(Refusal::read_only()) }
 }
 
-async fn ping(State(counter): State<Arc<Counter>>, request: Request<Body>) -> Answer {
-    only_reading(request.method())?;
-    counter.plain(&request, Bytes::from_static(b"{}"), "application/json")
-}
-
-async fn catalog(State(counter): State<Arc<Counter>>, request: Request<Body>) -> Answer {
-    only_reading(request.method())?;
-    let query = Query::parse(request.uri().query())?;
-    let listed = counter.desk.repositories(query.last, query.number).await?;
-    counter.list(&request, listed, None)
-}
-
-async fn distribution(State(counter): State<Arc<Counter>>, request: Request<Body>) -> Answer {
-    only_reading(request.method())?;
-    let path = request.uri().path();
-    let (name, wish) = endpoint::parse(path.strip_prefix("/v2/").unwrap_or_default())?;
-    let query = match request.uri().query() {
-        None => Query::default(),
-        query => Query::parse(query)?,
-    };
-    let asked = counter.asked(name, query.namespace.as_deref(), request.headers())?;
-    match wish {
-        Wish::Manifest(target) => {
-            let entity = counter.desk.manifest(asked, target).await?;
-            Ok(counter.give(&request, &entity))
-        }
-        Wish::Blob(digest) => {
-            let entity = counter.desk.blob(asked, digest).await?;
-            let entity = entity.begun(request.method(), request.headers()).await?;
-            Ok(counter.give(&request, &entity))
-        }
-        Wish::Tags => {
-            let listed = counter.desk.tags(asked, query.last, query.number).await?;
-            counter.list(&request, listed, query.namespace.as_deref())
-        }
-        Wish::Referrers(subject) => {
-            let subject = match subject {
-                Subject::Known(digest) => Some(digest),
-                Subject::Foreign => None,
-            };
-            let is_filtered = query.artifact_type.is_some();
-            let entity = counter.desk.referrers(asked, subject, query.artifact_type).await?;
-            let mut response = counter.give(&request, &entity);
-            if is_filtered {
-                response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
-            }
-            Ok(response)
-        }
-    }
-}
-
-async fn page(State(counter): State<Arc<Counter>>, request: Request<Body>) -> Answer {
-    only_reading(request.method())?;
-    let path = endpoint::page(request.uri().path()).ok_or_else(Refusal::page_unknown)?;
-    if let Some(entity) = counter.desk.page(path.clone()).await? {
-        return Ok(counter.give(&request, &entity));
-    }
-    // A page links to its neighbours relatively, which needs the slash at the end of its address.
-    if !path.ends_with("index.html") && counter.desk.page(format!("{path}/index.html")).await?.is_some() {
-        return redirect(request.uri());
-    }
-    Err(Refusal::page_unknown())
-}
-
 fn redirect(uri: &Uri) -> Answer {
     // Only a path that was found below the root comes here, so it can't be taken for another host.
     let to = HeaderValue::try_from(format!("{}/", uri.path())).map_err(|_| Refusal::page_unknown())?;
     let headers = [(LOCATION, to), (CONTENT_LENGTH, HeaderValue::from_static("0"))];
-    Ok((StatusCode::PERMANENT_REDIRECT, headers).into_response())
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response.headers_mut().extend(headers);
+    Ok(response)
 }
 
 impl Counter {
+    /// The answer to a request.
+    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        self.find(request).await.unwrap_or_else(Refusal::into_response)
+    }
+
+    /// Names hold slashes, so a repository's endpoints are told apart by [`endpoint::parse`].
+    async fn find<B>(&self, request: &Request<B>) -> Answer {
+        only_reading(request.method())?;
+        match request.uri().path() {
+            "/v2" | "/v2/" => self.plain(request, Bytes::from_static(b"{}"), "application/json"),
+            "/v2/_catalog" => self.catalog(request).await,
+            path => match path.strip_prefix("/v2/") {
+                Some(path) => self.distribution(request, path).await,
+                None => self.page(request).await,
+            },
+        }
+    }
+
+    async fn catalog<B>(&self, request: &Request<B>) -> Answer {
+        let query = Query::parse(request.uri().query())?;
+        let listed = self.desk.repositories(query.last, query.number).await?;
+        self.list(request, listed, None)
+    }
+
+    async fn distribution<B>(&self, request: &Request<B>, path: &str) -> Answer {
+        let (name, wish) = endpoint::parse(path)?;
+        let query = match request.uri().query() {
+            None => Query::default(),
+            query => Query::parse(query)?,
+        };
+        let asked = self.asked(name, query.namespace.as_deref(), request.headers())?;
+        match wish {
+            Wish::Manifest(target) => {
+                let entity = self.desk.manifest(asked, target).await?;
+                Ok(self.give(request, &entity))
+            }
+            Wish::Blob(digest) => {
+                let entity = self.desk.blob(asked, digest).await?;
+                let entity = entity.begun(request.method(), request.headers()).await?;
+                Ok(self.give(request, &entity))
+            }
+            Wish::Tags => {
+                let listed = self.desk.tags(asked, query.last, query.number).await?;
+                self.list(request, listed, query.namespace.as_deref())
+            }
+            Wish::Referrers(subject) => {
+                let subject = match subject {
+                    Subject::Known(digest) => Some(digest),
+                    Subject::Foreign => None,
+                };
+                let is_filtered = query.artifact_type.is_some();
+                let entity = self.desk.referrers(asked, subject, query.artifact_type).await?;
+                let mut response = self.give(request, &entity);
+                if is_filtered {
+                    response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
+                }
+                Ok(response)
+            }
+        }
+    }
+
+    async fn page<B>(&self, request: &Request<B>) -> Answer {
+        let path = endpoint::page(request.uri().path()).ok_or_else(Refusal::page_unknown)?;
+        if let Some(entity) = self.desk.page(path.clone()).await? {
+            return Ok(self.give(request, &entity));
+        }
+        // A page links to its neighbours relatively, which needs the slash at the end of its address.
+        if !path.ends_with("index.html") && self.desk.page(format!("{path}/index.html")).await?.is_some() {
+            return redirect(request.uri());
+        }
+        Err(Refusal::page_unknown())
+    }
+
     fn asked(&self, name: RepositoryName, namespace: Option<&str>, headers: &HeaderMap) -> Result<Asked, Refusal> {
         endpoint::asked(name, namespace, |host| {
             headers.get(HOST).is_some_and(|own| own.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
@@ -136,17 +133,17 @@ impl Counter {
         })
     }
 
-    fn give(&self, request: &Request<Body>, entity: &Entity) -> Response<Body> {
+    fn give<B>(&self, request: &Request<B>, entity: &Entity) -> Response<Body> {
         entity.answer(request.method(), request.headers(), &self.reader)
     }
 
-    fn plain(&self, request: &Request<Body>, bytes: Bytes, content_type: &'static str) -> Answer {
+    fn plain<B>(&self, request: &Request<B>, bytes: Bytes, content_type: &'static str) -> Answer {
         Ok(self.give(request, &Entity::plain(bytes, content_type)?))
     }
 
-    fn list(
+    fn list<B>(
         &self,
-        request: &Request<Body>,
+        request: &Request<B>,
         (entity, next): (Arc<Entity>, Option<Next>),
         namespace: Option<&str>,
     ) -> Answer {

@@ -36,7 +36,7 @@ pub(super) struct Content {
 
 /// Counts what it is asked; every change is a new generation.
 #[derive(Default)]
-pub(super) struct MemoryShelf {
+pub(in crate::serve) struct MemoryShelf {
     content: Mutex<Content>,
     generation: AtomicU64,
     asked: AtomicUsize,

@@ -4,7 +4,7 @@ mod connections;
 mod content;
 mod distribution;
 mod documents;
-mod memory;
+pub(super) mod memory;
 mod pending;
 mod protection;
 
