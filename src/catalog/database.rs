@@ -67,6 +67,17 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Brings the catalog of an older version to this version's schema. One that is not there stays so.
+    pub fn upgrade(file: &Path) -> Result<()> {
+        let catalog =
+            Self { file: file.to_owned(), read_only: true, idle: Mutex::default(), witness: Mutex::default() };
+        if !file.exists() {
+            return Ok(());
+        }
+        let version = schema_version(&catalog.connect()?).map_err(|error| catalog.explain(error))?;
+        if (1..MIGRATIONS.len()).contains(&version) { Self::open(file).map(drop) } else { Ok(()) }
+    }
+
     /// Opens the catalog to read, also where nothing can be written.
     pub fn open_read_only(file: &Path) -> Result<Self> {
         let directory = file.parent().unwrap_or(file);
@@ -103,11 +114,11 @@ impl Catalog {
             return Err(Error::new(
                 Kind::Usage,
                 format!(
-                    "the catalog {} has the schema {version} of an older version, and can't be changed here",
+                    "the catalog {} has the schema {version} of an older version, and is opened only to read",
                     file.display()
                 ),
             )
-            .hint("Run any command once where the directory can be written."));
+            .hint("Run any command without `--read-only`, as a user who may write to the directory: it brings the catalog up to date."));
         }
         catalog.check_version(version)?;
         catalog.idle().push(connection);
@@ -415,6 +426,22 @@ mod tests {
             assert_eq!(error.kind(), Kind::Usage);
             assert!(error.hints()[0].contains("newer roadstead"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_older_schema_is_brought_up_to_date_by_whoever_may_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("catalog.db");
+        Catalog::upgrade(&file).unwrap();
+        assert!(!file.exists());
+        let connection = Connection::open(&file).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        let error = Catalog::open_read_only(&file).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        Catalog::upgrade(&file).unwrap();
+        Catalog::open_read_only(&file).unwrap();
     }
 
     #[test]

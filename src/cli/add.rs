@@ -106,7 +106,7 @@ impl Opened {
 /// A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
 fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> {
     let mut options = context.options(arguments.profile)?;
-    match Engine::open_read_only(options.clone()) {
+    match context.open_read_only(options.clone()) {
         Err(error) if error.kind() == Kind::NotFound => {
             let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
             directory.path().clone_into(&mut options.data_dir);

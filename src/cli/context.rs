@@ -13,6 +13,7 @@ use super::arguments::Global;
 use super::output::Output;
 use super::progress::{self, Mode};
 use super::table::Table;
+use crate::catalog::Catalog;
 use crate::config::{Given, Origin, Settings};
 use crate::engine::job::Job;
 use crate::engine::target::{Adapters, Peers, Variables};
@@ -106,9 +107,20 @@ impl Context {
         usual.is_some_and(|data_dir| !data_dir.value.join("catalog.db").exists())
     }
 
+    /// Opens a catalog to read. One of an older version is brought up to date first, unless nothing may be changed.
+    pub(super) fn open_read_only(&self, options: Options) -> Result<Arc<Engine>> {
+        if !self.global.read_only
+            && let Err(error) = Catalog::upgrade(&options.data_dir.join("catalog.db"))
+        {
+            // Opening it says so, if that is why it can't be read.
+            tracing::debug!(%error, "the catalog can't be brought up to date");
+        }
+        Engine::open_read_only(options)
+    }
+
     /// Opens the catalog to read, also where nothing can be written. Says so where it is only a part of one.
     pub(super) fn open_to_read(&self) -> Result<Arc<Engine>> {
-        let engine = Engine::open_read_only(self.options(None)?)?;
+        let engine = self.open_read_only(self.options(None)?)?;
         if let Some(words) = engine.unfinished_restore()? {
             self.output.warning(&words);
         }
