@@ -358,16 +358,21 @@ END
     answers "http://$nginx/v2/"
     fetch() { curl -sf -o /dev/null -w '%{speed_download}' "$1" | awk '{print $1 / 1e6}'; }
     load() { wrk -t2 -c64 -d4s "$1" | tee "$work/output" | awk '/^Requests\/sec/ {print $2}'; }
+    # in_turn ROUND: the two servers, in another order in each round.
+    in_turn() { if (($1 % 2)); then echo "ours=$served nginx=$nginx"; else echo "nginx=$nginx ours=$served"; fi; }
     for path in "blobs/$blob" manifests/1; do
         cmp <(curl -sf "http://$served/v2/$name/$path" | sha256sum) <(curl -sf "http://$nginx/v2/$name/$path" | sha256sum) ||
             fail "the two give out different bytes for $path"
     done
+    # Apart from one another: what comes right after seconds of full load is slower, whoever answers. Who begins takes turns.
+    local turn
     for ((round = 1; round <= rounds; round++)); do
-        say "serve: round $round of $rounds"
-        note blob_ours "$(fetch "http://$served/v2/$name/blobs/$blob")"
-        note blob_nginx "$(fetch "http://$nginx/v2/$name/blobs/$blob")"
-        note manifest_ours "$(load "http://$served/v2/$name/manifests/1")"
-        note manifest_nginx "$(load "http://$nginx/v2/$name/manifests/1")"
+        say "serve: blobs, round $round of $rounds"
+        for turn in $(in_turn "$round"); do note "blob_${turn%=*}" "$(fetch "http://${turn#*=}/v2/$name/blobs/$blob")"; done
+    done
+    for ((round = 1; round <= rounds; round++)); do
+        say "serve: manifests, round $round of $rounds"
+        for turn in $(in_turn "$round"); do note "manifest_${turn%=*}" "$(load "http://${turn#*=}/v2/$name/manifests/1")"; done
     done
     row 'serving one blob of 1 GiB to one client / nginx, sendfile' "$(spread blob_ours '%.0f') MB/s" \
         "$(spread blob_nginx '%.0f') MB/s" "$(ratio "$(median blob_ours)" "$(median blob_nginx)")" ' ×' '>=1'
