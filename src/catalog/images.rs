@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::Writer;
 use super::blobs::{ManifestRow, digest_column, optional_digest_column};
 use super::follows::Follows;
-use super::omissions::Omission;
 use crate::error::Result;
 use crate::image::{Digest, Selection, Tag};
 
@@ -66,6 +65,17 @@ pub struct Image {
     pub checked_at: Option<i64>,
     /// Since when upstream does not have it any more, in seconds since 1970.
     pub gone_at: Option<i64>,
+}
+
+/// Something that was left out by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omission {
+    /// Digest of what is left out.
+    pub digest: Digest,
+    /// The platform it is for, if it is a child of an index.
+    pub platform: Option<String>,
+    /// Why.
+    pub reason: String,
 }
 
 /// An image to be recorded.

@@ -12,8 +12,8 @@ use super::report::{AllowReport, shown};
 use super::suggest::with_suggestions;
 use crate::engine::Engine;
 use crate::engine::job::Job;
+use crate::engine::query::view::RepositoryRow;
 use crate::engine::request::Pick;
-use crate::engine::view::RepositoryRow;
 use crate::error::{Error, Kind, Result};
 use crate::text::printable;
 

@@ -16,7 +16,7 @@ use super::table::Table;
 use crate::catalog::Catalog;
 use crate::config::{Given, Origin, Settings};
 use crate::engine::job::Job;
-use crate::engine::target::{Adapters, Peers, Variables};
+use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;

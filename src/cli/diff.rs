@@ -7,8 +7,8 @@ use super::completions::roots_and_targets;
 use super::context::Context;
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
-use crate::engine::diff::{Amount, Difference, TagDifference};
-use crate::engine::publish::plan::ChangeKind;
+use crate::engine::query::diff::ChangeKind;
+use crate::engine::query::diff::{Amount, Difference, TagDifference};
 use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 
@@ -122,8 +122,8 @@ fn summary(difference: &Difference) -> String {
 mod tests {
     use super::super::style::Paint;
     use super::*;
-    use crate::engine::diff::RepositoryDifference;
-    use crate::engine::publish::plan::TagChange;
+    use crate::engine::query::diff::RepositoryDifference;
+    use crate::engine::query::diff::TagChange;
     use crate::image::Digest;
 
     #[test]

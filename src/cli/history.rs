@@ -10,9 +10,9 @@ use super::report::ForgetReport;
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
 use crate::catalog::publications::State;
-use crate::engine::history::{ForgetPlan, PublicationView};
 use crate::engine::job::Job;
-use crate::engine::target::TargetView;
+use crate::engine::query::history::{ForgetPlan, PublicationView};
+use crate::engine::targets::TargetView;
 use crate::error::Result;
 use crate::text::{bytes, count, printable};
 

@@ -18,7 +18,7 @@ use super::output::Colour;
 use super::{Exit, arguments};
 use crate::config::{InterfaceSettings, misplaced};
 use crate::engine::Engine;
-use crate::engine::target::{Adapters, Peers, Variables};
+use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
 use crate::serve::{self, CatalogShelf};

@@ -9,8 +9,8 @@ use super::context::Context;
 use super::style::Tone;
 use super::suggest::with_suggestions;
 use super::table::{Cell, Column, Table};
+use crate::engine::query::view::{ImageRow, RepositoryRow};
 use crate::engine::request::Pick;
-use crate::engine::view::{ImageRow, RepositoryRow};
 use crate::error::{Kind, Result};
 use crate::text::{bytes, count};
 

@@ -10,8 +10,8 @@ use super::style::Tone;
 use super::suggest::with_suggestions;
 use super::table::{Cell, Column, Table};
 use crate::engine::job::Job;
+use crate::engine::query::view::{Currency, Standing};
 use crate::engine::request::Pick;
-use crate::engine::view::{Currency, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::text::count;
 

@@ -2,8 +2,9 @@
 
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
-use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishPlan, RepositoryChange, TagChange};
+use crate::engine::publish::plan::{PlannedTarget, PublishPlan};
 use crate::engine::publish::summary;
+use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
 use crate::error::Result;
 use crate::text::{bytes, count};
 

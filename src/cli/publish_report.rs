@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::output::error_document;
 use super::report::shown;
 use crate::engine::publish::plan::{
-    FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, RepositoryChange,
-    TargetOutcome,
+    FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, TargetOutcome,
 };
+use crate::engine::query::diff::RepositoryChange;
 use crate::error::{Error, Kind};
 
 /// What `publish` or `rollback` did, or would do.
@@ -224,13 +224,13 @@ fn of_names(names: &[Stays], all: usize) -> Option<Error> {
 mod tests {
     use super::super::publish_plan::tests::sample;
     use super::*;
-    use crate::engine::publish::plan::Step;
+    use crate::engine::job::PublishStep;
 
     fn no_key() -> Arc<Error> {
         Arc::new(Error::new(Kind::NotFound, "the node has no key `moving`").hint("Make it."))
     }
 
-    fn outcome(plan: &PublishPlan, failure: Option<(Step, Error)>) -> PublishOutcome {
+    fn outcome(plan: &PublishPlan, failure: Option<(PublishStep, Error)>) -> PublishOutcome {
         let target = TargetOutcome {
             name: "home".into(),
             root: plan.targets[0].former,
@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn the_shape_in_json() {
         let plan = sample();
-        let failed = Some((Step::Dnslink, Error::new(Kind::Auth, "the server refused the key").hint("Look at it.")));
+        let failed =
+            Some((PublishStep::Dnslink, Error::new(Kind::Auth, "the server refused the key").hint("Look at it.")));
         let documents =
             [
                 serde_json::to_value(PublishReport::of(&plan, None, true)).unwrap(),
@@ -272,11 +273,11 @@ mod tests {
         );
         let mut plan = sample();
         plan.failed.clear();
-        let failed = outcome(&plan, Some((Step::Pin, Error::new(Kind::Auth, "no"))));
+        let failed = outcome(&plan, Some((PublishStep::Pin, Error::new(Kind::Auth, "no"))));
         let error = failure(&mut plan, Some(failed)).unwrap();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Auth, "home: no"));
         let mut plan = sample();
-        let failed = outcome(&plan, Some((Step::Pin, Error::new(Kind::Auth, "no"))));
+        let failed = outcome(&plan, Some((PublishStep::Pin, Error::new(Kind::Auth, "no"))));
         assert_eq!(failure(&mut plan, Some(failed)).unwrap().kind(), Kind::Auth);
         let mut plan = sample();
         plan.failed.clear();

@@ -33,10 +33,10 @@ use serde_json::Value;
 
 use super::output::error_document;
 use crate::catalog::settings::Settings;
-use crate::engine::history::ForgetPlan;
+use crate::engine::change::undo::UndoPlan;
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, LeftOut, PlannedImage, RemovePlan};
-use crate::engine::target::{RemoveTargetPlan, TargetKey, TargetView};
-use crate::engine::undo::UndoPlan;
+use crate::engine::query::history::ForgetPlan;
+use crate::engine::targets::{RemoveTargetPlan, TargetKey, TargetView};
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 

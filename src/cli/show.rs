@@ -11,8 +11,8 @@ use super::output::Output;
 use super::style::Tone;
 use super::suggest::with_suggestions;
 use super::table::{Cell, Column, Table, cut, elide_middle};
+use crate::engine::query::view::{ConfigDetails, ImageDetails, ManifestDetails};
 use crate::engine::request::Pick;
-use crate::engine::view::{ConfigDetails, ImageDetails, ManifestDetails};
 use crate::error::Result;
 use crate::image::Digest;
 use crate::text::{bytes, count, printable};
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
     use crate::catalog::statistics::Figures;
     use crate::engine::plan::LeftOut;
-    use crate::engine::view::{AttachedDetails, GatewayDetails, LayerDetails};
+    use crate::engine::query::view::{AttachedDetails, GatewayDetails, LayerDetails};
     use crate::image::media;
 
     fn sample() -> ImageDetails {

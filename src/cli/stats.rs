@@ -5,7 +5,7 @@ use super::context::Context;
 use super::list;
 use super::style::{Paint, Tone};
 use super::table::{Cell, Column, Table};
-use crate::engine::view::{SharedRow, Statistics};
+use crate::engine::query::view::{SharedRow, Statistics};
 use crate::error::Result;
 use crate::text::bytes;
 

@@ -7,8 +7,8 @@ use super::context::Context;
 use super::report::{UndoReport, shown};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
+use crate::engine::change::undo::UndoPlan;
 use crate::engine::job::Job;
-use crate::engine::undo::UndoPlan;
 use crate::error::Result;
 use crate::text::printable;
 

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
 use crate::engine::job::Job;
-use crate::engine::view::{Damage, Verified};
+use crate::engine::query::view::{Damage, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
+use serde::Serialize;
 
 /// Something that happened to a job.
 #[derive(Debug, Clone)]
@@ -104,7 +105,7 @@ pub enum Event {
         /// The target.
         target: String,
         /// The step.
-        step: super::publish::plan::Step,
+        step: PublishStep,
         /// How it stands.
         state: StepState,
     },
@@ -112,6 +113,26 @@ pub enum Event {
     Note(String),
     /// It ended. Comes exactly once, and last.
     Finished(End),
+}
+
+/// The steps of a publication, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishStep {
+    /// The blocks that the node lacks are handed over.
+    HandOver,
+    /// The root is pinned.
+    Pin,
+    /// The node gives back what it took.
+    Check,
+    /// The DNSLink record moves and is read back.
+    Dnslink,
+    /// The IPNS name moves.
+    Ipns,
+    /// Older roots and the temporary ones are unpinned.
+    Tidy,
+    /// Gateways are asked for the new root.
+    Gateways,
 }
 
 /// How a step of a publication stands.

@@ -3,57 +3,28 @@
 //! Both faces use it, and it knows neither: no terminal, no command line, no environment. Every change is a plan that is
 //! shown and then exactly run; every long one is a [`job::Job`] that can be watched and cancelled.
 
-mod apply;
-mod asked;
-mod attached;
+pub mod add;
+mod blocking;
 mod blocks;
-pub mod browse;
-mod car_file;
-mod closure;
-mod currency;
+pub mod change;
 mod data_directory;
-pub mod diff;
 mod export;
-mod exported;
-mod fetch;
-mod gateway_view;
-mod gc;
-mod growth;
-pub mod history;
+mod find;
 pub mod job;
-mod names;
-mod needed;
-mod nested;
+mod keep;
 mod notices;
-mod pages;
-mod pending;
 pub mod plan;
 pub mod publish;
-mod record;
-mod referrers;
-mod remove;
+pub mod query;
 pub mod request;
-mod resolve;
 pub mod restore;
-mod settle;
-pub mod shelf;
-mod show;
-mod since;
-mod stamps;
-pub mod standing;
-pub mod target;
+pub mod targets;
 #[cfg(test)]
 mod tests;
-mod touched;
-mod transport;
-mod tree;
 mod turn;
-pub mod undo;
-mod verify;
-pub mod view;
 
 pub use export::{ExportOptions, Exported};
-pub use pending::{Arrival, PendingBlob};
+pub use query::pending::{Arrival, PendingBlob};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,14 +63,14 @@ pub struct Engine {
     store: Store,
     registries: Registries,
     notices: Arc<notices::Notices>,
-    kept_manifests: standing::KeptManifests,
-    counted: growth::Counted,
+    kept_manifests: add::kept_manifests::KeptManifests,
+    counted: query::growth::Counted,
     wait: Duration,
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
     plan: AtomicI64,
     /// Blobs that are being brought or verified to be given out.
-    arrivals: Arc<pending::Arrivals>,
+    arrivals: Arc<query::pending::Arrivals>,
 }
 
 impl Engine {
@@ -122,7 +93,7 @@ impl Engine {
     fn assemble(mut options: Options, store: Store, catalog: Catalog) -> Result<Self> {
         let profile = Self::set_up(&options, &catalog)?;
         let catalog = Arc::new(catalog);
-        let arrivals = Arc::new(pending::Arrivals::new(Arc::clone(&catalog), store.clone(), profile));
+        let arrivals = Arc::new(query::pending::Arrivals::new(Arc::clone(&catalog), store.clone(), profile));
         let notices = Arc::new(notices::Notices::default());
         options.registries.observer = Arc::clone(&notices) as Arc<dyn registry::Observer>;
         Ok(Self {
@@ -131,8 +102,8 @@ impl Engine {
             store,
             registries: Registries::new(options.registries),
             notices,
-            kept_manifests: standing::KeptManifests::default(),
-            counted: growth::Counted::default(),
+            kept_manifests: add::kept_manifests::KeptManifests::default(),
+            counted: query::growth::Counted::default(),
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),
@@ -154,7 +125,7 @@ impl Engine {
                         name: None,
                     };
                     settings::save(writer, &fresh)?;
-                    let root = tree::update(writer, &fresh, &touched::Touched::default())?;
+                    let root = change::tree::update(writer, &fresh, &change::touched::Touched::default())?;
                     state::advance(writer, &root, "create", &fresh.profile.to_string(), now())?;
                 }
                 Ok(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::job::{Event, Job};
-use super::restore::check_finished;
+use super::restore::unfinished::check_finished;
 use crate::catalog::PlanLock;
 use crate::error::{Error, Kind, Result};
 use crate::holder::Holder;

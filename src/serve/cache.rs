@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 
+use super::documents::MAX_SMALL_DOCUMENT_BYTES;
 use super::endpoint::Asked;
 use super::entity::Entity;
 use crate::image::{Digest, Target};
 
 /// Bytes in all.
 const CAPACITY: usize = 8 * 1024 * 1024;
-/// Bytes of the largest thing that is kept.
-pub(super) const LARGEST: usize = 512 * 1024;
 /// Bytes that an entry takes beside its content, roughly: names, headers, links.
 const ENTRY: usize = 768;
 
@@ -68,7 +67,7 @@ impl Cache {
     /// Keeps what was looked up after `generation` was seen, unless that is over or the thing is too large.
     pub(super) fn put(&self, generation: u64, key: Key, entity: &Arc<Entity>) {
         let weight = entity.weight();
-        if !entity.is_in_memory() || weight > LARGEST {
+        if !entity.is_in_memory() || weight > MAX_SMALL_DOCUMENT_BYTES {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,13 +114,13 @@ mod tests {
         let cache = Cache::default();
         cache.renew(1);
         for number in 0..100 {
-            cache.put(1, key(number), &page(LARGEST - 1));
+            cache.put(1, key(number), &page(MAX_SMALL_DOCUMENT_BYTES - 1));
             assert!(cache.get(1, &key(0)).is_some());
         }
         assert!(cache.get(1, &key(50)).is_none());
         assert!(cache.get(1, &key(99)).is_some());
         let kept = cache.0.lock().unwrap();
-        assert!(kept.weight <= CAPACITY && kept.weight > CAPACITY - 2 * LARGEST, "{}", kept.weight);
+        assert!(kept.weight <= CAPACITY && kept.weight > CAPACITY - 2 * MAX_SMALL_DOCUMENT_BYTES, "{}", kept.weight);
         let counted: usize = kept.entries.iter().map(|(_, entity)| entity.weight() + ENTRY).sum();
         assert_eq!(kept.weight, counted);
     }
@@ -133,7 +132,7 @@ mod tests {
         cache.put(1, key(0), &page(10));
         cache.put(1, key(0), &page(20));
         assert_eq!(cache.0.lock().unwrap().weight, 20 + ENTRY);
-        cache.put(1, key(1), &page(LARGEST + 1));
+        cache.put(1, key(1), &page(MAX_SMALL_DOCUMENT_BYTES + 1));
         assert!(cache.get(1, &key(1)).is_none());
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
 use crate::engine::Engine;
-use crate::engine::shelf::Blob;
+use crate::engine::query::shelf::Blob;
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Target};
 

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::cache::{self, Cache, Key};
-use super::documents::{Documents, Room};
+use super::cache::{Cache, Key};
+use super::documents::{Documents, MAX_SMALL_DOCUMENT_BYTES, Room};
 use super::endpoint::Asked;
 use super::entity::{Entity, Keep, type_of};
 use super::lists::{self, Next};
@@ -142,7 +142,7 @@ impl Desk {
             if let Some(room) = self.documents.try_room(size) {
                 return Ok(room);
             }
-            if size > cache::LARGEST || !self.cache.forget_one() {
+            if size > MAX_SMALL_DOCUMENT_BYTES || !self.cache.forget_one() {
                 break;
             }
         }

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::cache::LARGEST;
 use crate::image::Digest;
 
+/// Bytes of the largest document that is small enough for the cache.
+pub(super) const MAX_SMALL_DOCUMENT_BYTES: usize = 512 * 1024;
 /// Bytes of all documents that are small enough for the cache: those it has, and those that clients still read.
 const MAX_SMALL: usize = 12 * 1024 * 1024;
 /// Bytes of all larger documents. Apart from the small ones, so that a small one never waits for a large one.
@@ -53,7 +54,8 @@ impl Default for Documents {
 impl Documents {
     /// Where a document of this size is counted, and as how much: one that is larger than everything takes everything.
     fn share(&self, size: usize) -> (&Arc<Semaphore>, u32) {
-        let (semaphore, most) = if size <= LARGEST { (&self.small, MAX_SMALL) } else { (&self.large, MAX_LARGE) };
+        let (semaphore, most) =
+            if size <= MAX_SMALL_DOCUMENT_BYTES { (&self.small, MAX_SMALL) } else { (&self.large, MAX_LARGE) };
         (semaphore, size.min(most) as u32)
     }
 
@@ -151,7 +153,7 @@ mod tests {
         assert_eq!(documents.keep(three.0.clone(), three.1, None), Err(large));
         // What is there already needs none, and small documents have their own.
         drop(documents.keep(two.0, two.1, None).unwrap());
-        let (small, digest) = document(LARGEST, 4);
+        let (small, digest) = document(MAX_SMALL_DOCUMENT_BYTES, 4);
         drop(documents.keep(small, digest, None).unwrap());
         let waiting = tokio::spawn({
             let documents = Arc::clone(&documents);

@@ -21,7 +21,7 @@ use super::state::standings::Standings;
 use super::state::stats::Stats;
 use super::theme::Theme;
 use super::work::{JobId, Request};
-use crate::engine::browse::Overview;
+use crate::engine::query::browse::Overview;
 use crate::error::Kind;
 use crate::holder::Holder;
 

@@ -71,7 +71,7 @@ mod tests {
 
     use super::super::remembered::Orders;
     use super::*;
-    use crate::engine::browse::{ImageOrder, RepositoryOrder};
+    use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 
     fn typed(text: &str) -> Memorable {
         Memorable::Typed(text.to_owned())

@@ -62,7 +62,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::engine::Engine;
 use crate::engine::publish::Places;
-use crate::engine::target::Variables;
+use crate::engine::targets::Variables;
 use crate::error::{Context as _, Error, Kind, Result};
 use app::{App, Beginning, Look};
 use glyphs::Glyphs;

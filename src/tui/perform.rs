@@ -23,11 +23,11 @@ use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::catalog::targets::Secret;
 use crate::engine::Engine;
-use crate::engine::browse::{Part, Rows};
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
 use crate::engine::publish::plan::TargetOutcome;
-use crate::engine::target::{Internet, TargetChange, Variables};
+use crate::engine::query::browse::{Part, Rows};
+use crate::engine::targets::{Internet, TargetChange, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// How long typing rests before what is typed is looked up.

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use super::list::Span;
 use super::problem::Problem;
 use super::state::publish::Sides;
-use crate::engine::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States};
-use crate::engine::diff::Difference;
-use crate::engine::history::PublicationView;
-use crate::engine::standing::TargetStanding;
-use crate::engine::target::{Sight, TargetView};
-use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
+use crate::engine::query::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States};
+use crate::engine::query::diff::Difference;
+use crate::engine::query::history::PublicationView;
+use crate::engine::query::standing::TargetStanding;
+use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
+use crate::engine::targets::{Sight, TargetView};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]

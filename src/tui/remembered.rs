@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 
 /// How many lines are remembered.
 const LINES: usize = 200;

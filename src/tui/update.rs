@@ -20,8 +20,8 @@ use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
 use crate::engine::job::Event;
-use crate::engine::target::Trial;
-use crate::engine::view::Standing as Currency;
+use crate::engine::query::view::Standing as Currency;
+use crate::engine::targets::Trial;
 use crate::error::Kind;
 
 /// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.

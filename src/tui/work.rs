@@ -5,13 +5,13 @@ use std::time::Duration;
 use cid::Cid;
 
 use super::dialog::form::Draft;
-use crate::engine::history::ForgetPlan;
+use crate::engine::change::undo::UndoPlan;
 use crate::engine::plan::{AddPlan, Added, GcPlan, ImageCount, RemovePlan};
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
+use crate::engine::query::history::ForgetPlan;
+use crate::engine::query::view::{Currency, Verified};
 use crate::engine::request::{AddRequest, Pick};
-use crate::engine::target::{RemoveTargetPlan, Trial};
-use crate::engine::undo::UndoPlan;
-use crate::engine::view::{Currency, Verified};
+use crate::engine::targets::{RemoveTargetPlan, Trial};
 
 /// A job's number.
 pub type JobId = u64;

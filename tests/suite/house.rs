@@ -43,7 +43,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
 }
 
 /// Rust source without its comments and the text in quotes.
-fn code_of(source: &str) -> String {
+pub(super) fn code_of(source: &str) -> String {
     let characters: Vec<char> = source.chars().collect();
     let at = |place: usize| characters.get(place).copied().unwrap_or('\0');
     let mut code = String::with_capacity(source.len());
@@ -172,10 +172,10 @@ fn heads(rest: &str, found: &mut BTreeSet<String>) {
 }
 
 /// A source file: its room, its path below `src` and its text.
-struct Source {
-    room: String,
-    path: PathBuf,
-    text: String,
+pub(super) struct Source {
+    pub(super) room: String,
+    pub(super) path: PathBuf,
+    pub(super) text: String,
 }
 
 impl Source {
@@ -198,7 +198,7 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
+pub(super) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut left = vec![root.clone()];

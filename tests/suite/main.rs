@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 #![expect(clippy::print_stderr, reason = "the logs of the programs are shown when a test fails")]
 
+mod circles;
 mod cli;
 mod clients;
 mod crash;

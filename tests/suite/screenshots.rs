@@ -9,7 +9,7 @@ use std::time::Duration;
 use roadstead::engine::job::Job;
 use roadstead::engine::publish::plan::PublishRequest;
 use roadstead::engine::request::AddRequest;
-use roadstead::engine::target::{Adapters, Peers, TargetChange, Variables};
+use roadstead::engine::targets::{Adapters, Peers, TargetChange, Variables};
 use roadstead::engine::{Engine, Options};
 use roadstead::image::Platform;
 use roadstead::registry::credentials::Environment;

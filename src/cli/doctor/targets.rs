@@ -10,7 +10,7 @@ use super::super::context::Context;
 use super::{Check, Finding, State};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::target::{self, Internet, Outcome, Peers, Trial};
+use crate::engine::targets::{self, Internet, Outcome, Peers, Trial};
 use crate::error::Result;
 
 const SUBJECT: &str = "target";
@@ -39,7 +39,7 @@ impl Targets {
     }
 }
 
-fn kept(name: &str, checks: Vec<target::Check>) -> Vec<Finding> {
+fn kept(name: &str, checks: Vec<targets::Check>) -> Vec<Finding> {
     let all_well = Finding::ok(SUBJECT, format!("{name}: not asked, because of --offline; its secrets can be read"));
     let found = described(&Trial { target: name.to_owned(), checks });
     if found.iter().all(|finding| finding.state == State::Ok) { vec![all_well] } else { found }
@@ -87,12 +87,12 @@ impl Check for Targets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::target::Part;
+    use crate::engine::targets::Part;
     use crate::error::Kind;
 
-    fn check(outcome: Outcome, kind: Option<Kind>) -> target::Check {
+    fn check(outcome: Outcome, kind: Option<Kind>) -> targets::Check {
         let hints = vec!["Do it.".to_owned()];
-        target::Check { part: Part::Node, what: "pin".into(), outcome, detail: "refused".into(), hints, kind }
+        targets::Check { part: Part::Node, what: "pin".into(), outcome, detail: "refused".into(), hints, kind }
     }
 
     #[test]

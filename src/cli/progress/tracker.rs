@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::engine::job::PublishStep;
 use crate::engine::job::{Event, Meter, StepState};
-use crate::engine::publish::plan::Step;
 use crate::image::Digest;
 use crate::text::{bytes, printable_within};
 
@@ -133,8 +133,8 @@ impl Tracker {
     }
 
     /// Of targets that run side by side, one that is being handed something is shown before others.
-    fn step(&mut self, target: &str, step: Step, state: &StepState) {
-        if step == Step::HandOver {
+    fn step(&mut self, target: &str, step: PublishStep, state: &StepState) {
+        if step == PublishStep::HandOver {
             match state {
                 StepState::Running => self.handing_over += 1,
                 StepState::Skipped => {}
@@ -248,27 +248,27 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
 }
 
 /// What a step does.
-fn doing(step: Step) -> &'static str {
+fn doing(step: PublishStep) -> &'static str {
     match step {
-        Step::HandOver => "handing over",
-        Step::Pin => "pinning",
-        Step::Check => "checking what it holds",
-        Step::Dnslink => "moving the record",
-        Step::Ipns => "moving the IPNS name",
-        Step::Tidy => "unpinning older roots",
-        Step::Gateways => "asking gateways",
+        PublishStep::HandOver => "handing over",
+        PublishStep::Pin => "pinning",
+        PublishStep::Check => "checking what it holds",
+        PublishStep::Dnslink => "moving the record",
+        PublishStep::Ipns => "moving the IPNS name",
+        PublishStep::Tidy => "unpinning older roots",
+        PublishStep::Gateways => "asking gateways",
     }
 }
 
 /// What a step did.
-fn done(step: Step, text: &str) -> String {
+fn done(step: PublishStep, text: &str) -> String {
     match step {
-        Step::HandOver => format!("handed over {text}"),
-        Step::Pin => format!("pinned {text}"),
-        Step::Check => format!("checked: {text}"),
-        Step::Dnslink | Step::Ipns => format!("moved {text}"),
-        Step::Tidy => format!("tidied: {text}"),
-        Step::Gateways => format!("asked gateways: {text}"),
+        PublishStep::HandOver => format!("handed over {text}"),
+        PublishStep::Pin => format!("pinned {text}"),
+        PublishStep::Check => format!("checked: {text}"),
+        PublishStep::Dnslink | PublishStep::Ipns => format!("moved {text}"),
+        PublishStep::Tidy => format!("tidied: {text}"),
+        PublishStep::Gateways => format!("asked gateways: {text}"),
     }
 }
 
@@ -339,18 +339,19 @@ mod tests {
         };
         meter.expect(4 << 20);
         meter.advance(1 << 20);
-        assert_eq!(tell(&mut tracker, "home", Step::HandOver, StepState::Running), None);
-        assert_eq!(tell(&mut tracker, "away", Step::Pin, StepState::Running), None);
+        assert_eq!(tell(&mut tracker, "home", PublishStep::HandOver, StepState::Running), None);
+        assert_eq!(tell(&mut tracker, "away", PublishStep::Pin, StepState::Running), None);
         tracker.sample(Duration::ZERO, &meter);
         assert_eq!(tracker.summary(), "Handing over: 1.0 MiB of 4.0 MiB (25%)");
         assert_eq!(
-            tell(&mut tracker, "home", Step::HandOver, StepState::Done("7 blocks of 4.0 MiB in 1 CAR".into())).unwrap(),
+            tell(&mut tracker, "home", PublishStep::HandOver, StepState::Done("7 blocks of 4.0 MiB in 1 CAR".into()))
+                .unwrap(),
             "home: handed over 7 blocks of 4.0 MiB in 1 CAR"
         );
-        tell(&mut tracker, "home", Step::Pin, StepState::Running);
+        tell(&mut tracker, "home", PublishStep::Pin, StepState::Running);
         assert_eq!(tracker.summary(), "home: pinning");
         assert_eq!(
-            tell(&mut tracker, "away", Step::Pin, StepState::Failed("no\u{1b}".into())).unwrap(),
+            tell(&mut tracker, "away", PublishStep::Pin, StepState::Failed("no\u{1b}".into())).unwrap(),
             "away: pinning failed"
         );
     }

@@ -14,7 +14,7 @@ use super::table::{Cell, Column, Table};
 use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::target::{RemoveTargetPlan, TargetKey, TargetView, make_key};
+use crate::engine::targets::{RemoveTargetPlan, TargetKey, TargetView, make_key};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable};
 use settings::{Cleared, SettingsArguments};

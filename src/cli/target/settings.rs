@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use crate::catalog::targets::Secret;
 use crate::cli::arguments::parsed;
-use crate::engine::target::{Clear, TargetChange, ZoneKind};
+use crate::engine::targets::{Clear, TargetChange, ZoneKind};
 use crate::error::{Context as _, Result};
 
 /// What the node and the names are, besides the node's URL.

@@ -5,7 +5,7 @@ use super::super::context::Context;
 use super::super::style::Tone;
 use super::super::table::{Cell, Column, Table};
 use crate::engine::job::Job;
-use crate::engine::target::{Internet, Outcome, Trial, Walked};
+use crate::engine::targets::{Internet, Outcome, Trial, Walked};
 use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 
@@ -112,8 +112,8 @@ fn incomplete(walked: &Walked) -> Option<Error> {
 mod tests {
     use super::super::super::style::Paint;
     use super::*;
-    use crate::engine::target::Check;
-    use crate::engine::target::Part;
+    use crate::engine::targets::Check;
+    use crate::engine::targets::Part;
 
     fn check(part: Part, what: &str, outcome: Outcome, detail: &str, hints: &[&str], kind: Option<Kind>) -> Check {
         let hints = hints.iter().map(ToString::to_string).collect();

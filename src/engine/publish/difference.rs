@@ -10,14 +10,12 @@ use std::sync::Arc;
 use cid::Cid;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rusqlite::Connection;
-use tokio::task::spawn_blocking;
 
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::nodes::Nodes;
 use crate::engine::Engine;
 use crate::engine::blocks::{FileBlock, blob_of, damaged};
 use crate::engine::job::Job;
-use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
 use crate::node::Node;
 use crate::unixfs::directory::{DirectoryBlock, NodeStore};
@@ -136,19 +134,18 @@ impl Difference {
     ) -> Result<Self> {
         self.ask_for_nodes(node, asking, job).await?;
         self.ask_for_files(engine, node, asking, job).await?;
-        let engine = Arc::clone(engine);
-        spawn_blocking(move || {
-            let (mut blocks, mut bytes) = (0, 0);
-            self.each_missing(&engine, &mut |_, length| {
-                blocks += 1;
-                bytes += length;
-                Ok(())
-            })?;
-            (self.blocks, self.bytes) = (blocks, bytes);
-            Ok(self)
-        })
-        .await
-        .map_err(panicked)?
+        engine
+            .blocking(move |engine| {
+                let (mut blocks, mut bytes) = (0, 0);
+                self.each_missing(engine, &mut |_, length| {
+                    blocks += 1;
+                    bytes += length;
+                    Ok(())
+                })?;
+                (self.blocks, self.bytes) = (blocks, bytes);
+                Ok(self)
+            })
+            .await
     }
 
     async fn ask_for_nodes(&mut self, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
@@ -304,19 +301,18 @@ pub(super) struct PartOf {
 
 /// The blocks of a file, root first in depth-first order.
 pub(super) async fn parts_of(engine: &Arc<Engine>, blob: i64) -> Result<Vec<PartOf>> {
-    let engine = Arc::clone(engine);
-    spawn_blocking(move || {
-        let reader = engine.catalog.read()?;
-        let blob = blobs::by_id(&reader, blob)?;
-        let leaves = blobs::leaves(&reader, &blob)?;
-        let parts = file::parts(engine.profile, blob.size, leaves)?.map(|part| match part {
-            Part::Node(node) => PartOf { cid: node.cid, is_leaf: false },
-            Part::Leaf { cid, .. } => PartOf { cid, is_leaf: true },
-        });
-        Ok(parts.collect())
-    })
-    .await
-    .map_err(panicked)?
+    engine
+        .blocking(move |engine| {
+            let reader = engine.catalog.read()?;
+            let blob = blobs::by_id(&reader, blob)?;
+            let leaves = blobs::leaves(&reader, &blob)?;
+            let parts = file::parts(engine.profile, blob.size, leaves)?.map(|part| match part {
+                Part::Node(node) => PartOf { cid: node.cid, is_leaf: false },
+                Part::Leaf { cid, .. } => PartOf { cid, is_leaf: true },
+            });
+            Ok(parts.collect())
+        })
+        .await
 }
 
 /// Which of these blocks the node holds.

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::catalog::blobs;
 use crate::catalog::nodes::Nodes;
 use crate::engine::Engine;
 use crate::engine::blocks::{blob_of, is_directory};
-use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
 use crate::site::paths;
 use crate::text::printable_within;
@@ -30,8 +28,8 @@ pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> R
             .hint("Write it like `https://ipfs.example.com`.")
     })?;
     let expected = {
-        let (engine, root) = (Arc::clone(engine), *root);
-        spawn_blocking(move || what_to_compare(&engine, &root)).await.map_err(panicked)??
+        let root = *root;
+        engine.blocking(move |engine| what_to_compare(engine, &root)).await?
     };
     let client = crate::http::client()
         .redirect(crate::http::safe_redirects(3))

@@ -15,8 +15,8 @@ use tokio::task::spawn_blocking;
 
 use super::difference::Difference;
 use crate::engine::Engine;
+use crate::engine::blocking::panicked;
 use crate::engine::job::Job;
-use crate::engine::verify::panicked;
 use crate::error::{Error, Kind, Result};
 use crate::node::{Imported, Node};
 use crate::unixfs::car;

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::found::Found;
 use crate::catalog::targets::Target;
+use crate::engine::job::PublishStep;
+use crate::engine::query::diff::RepositoryChange;
 use crate::error::Error;
-use crate::image::Digest;
 use crate::naming::{Atomicity, TxtSet};
 
 /// What is asked for.
@@ -139,64 +140,6 @@ pub struct PlannedName {
     pub unseen: bool,
 }
 
-/// What a publication changes in one repository.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RepositoryChange {
-    /// Its published name.
-    pub repository: String,
-    /// What happens to it.
-    pub kind: ChangeKind,
-    /// Its tags that change, by name. Of a repository that comes or goes, all of them.
-    pub tags: Vec<TagChange>,
-}
-
-/// What happens to a repository or a tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// It comes.
-    Added,
-    /// Something of it changes.
-    Changed,
-    /// It goes.
-    Removed,
-}
-
-/// What happens to a tag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TagChange {
-    /// The tag.
-    pub tag: String,
-    /// What happens to it.
-    pub kind: ChangeKind,
-    /// The digest it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Digest>,
-    /// The digest it will have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Digest>,
-}
-
-/// The steps of a publication, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// The blocks that the node lacks are handed over.
-    HandOver,
-    /// The root is pinned.
-    Pin,
-    /// The node gives back what it took.
-    Check,
-    /// The DNSLink record moves and is read back.
-    Dnslink,
-    /// The IPNS name moves.
-    Ipns,
-    /// Older roots and the temporary ones are unpinned.
-    Tidy,
-    /// Gateways are asked for the new root.
-    Gateways,
-}
-
 /// How one target came out.
 #[derive(Debug)]
 pub struct TargetOutcome {
@@ -215,7 +158,7 @@ pub struct TargetOutcome {
     /// Why the IPNS name did not move, though the target has the root.
     pub ipns_failure: Option<Arc<Error>>,
     /// What failed, and at which step.
-    pub failure: Option<(Step, Error)>,
+    pub failure: Option<(PublishStep, Error)>,
 }
 
 impl TargetOutcome {
@@ -229,7 +172,7 @@ impl TargetOutcome {
             unpinned: Vec::new(),
             notes: Vec::new(),
             ipns_failure: None,
-            failure: Some((Step::HandOver, failed.error)),
+            failure: Some((PublishStep::HandOver, failed.error)),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use cid::Cid;
 use futures::future::join_all;
-use tokio::task::spawn_blocking;
 
 use super::names;
 use super::places::Places;
@@ -15,8 +14,7 @@ use crate::catalog::targets::{self, Target};
 use crate::catalog::{publications, state, unfinished};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::restore::check_finished;
-use crate::engine::verify::panicked;
+use crate::engine::restore::unfinished::check_finished;
 use crate::error::{Error, Kind, Result};
 use crate::naming::Atomicity;
 use crate::text::printable_within;
@@ -32,8 +30,8 @@ impl Engine {
         job: &Job,
     ) -> Result<PublishPlan> {
         let chosen = {
-            let (engine, request) = (Arc::clone(self), request.clone());
-            spawn_blocking(move || engine.choose(&request)).await.map_err(panicked)??
+            let request = request.clone();
+            self.blocking(move |engine| engine.choose(&request)).await?
         };
         let Chosen { root, rollback, targets, left_out, first_time_private } = chosen;
         let surveys = join_all(targets.into_iter().map(|target| async move {
@@ -154,11 +152,9 @@ impl Engine {
                 }
             };
         let changes = {
-            let (engine, root) = (Arc::clone(self), root.cid);
+            let root = root.cid;
             let before = survey.served.filter(|_| survey.whole).or(survey.former.map(|former| former.cid));
-            spawn_blocking(move || Self::diff_roots(&*engine.catalog.read()?, before, root))
-                .await
-                .map_err(panicked)??
+            self.blocking(move |engine| Self::diff_roots(&*engine.catalog.read()?, before, root)).await?
         };
         Ok(PlannedTarget {
             target: target.clone(),

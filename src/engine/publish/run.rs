@@ -8,16 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::task::spawn_blocking;
 
 use super::places::Places;
-use super::plan::{PlannedTarget, PublishOutcome, PublishPlan, Step, TargetOutcome};
+use super::plan::{PlannedTarget, PublishOutcome, PublishPlan, TargetOutcome};
 use super::survey::Survey;
 use crate::catalog::publications::{self, NewPublication, State};
 use crate::catalog::{PlanLock, Writer, unfinished};
+use crate::engine::job::PublishStep;
 use crate::engine::job::{Event, Job, StepState};
 use crate::engine::turn::take_lock;
-use crate::engine::verify::panicked;
 use crate::engine::{Engine, now};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::store::private;
@@ -53,7 +52,7 @@ pub(super) struct Run<'r> {
     pub(super) publication: Option<i64>,
     /// The row of what the target had before.
     served_by: Option<i64>,
-    step: Step,
+    step: PublishStep,
     pub(super) outcome: TargetOutcome,
 }
 
@@ -75,7 +74,17 @@ impl<'r> Run<'r> {
             ipns_failure: None,
             failure: None,
         };
-        Self { engine, plan, planned, places, job, publication: None, served_by: None, step: Step::HandOver, outcome }
+        Self {
+            engine,
+            plan,
+            planned,
+            places,
+            job,
+            publication: None,
+            served_by: None,
+            step: PublishStep::HandOver,
+            outcome,
+        }
     }
 
     pub(super) fn root(&self) -> Link {
@@ -87,12 +96,12 @@ impl<'r> Run<'r> {
     }
 
     /// Goes on to a step.
-    pub(super) fn enter(&mut self, step: Step) {
+    pub(super) fn enter(&mut self, step: PublishStep) {
         self.step = step;
         self.tell(StepState::Running);
     }
 
-    pub(super) fn skip(&mut self, step: Step) {
+    pub(super) fn skip(&mut self, step: PublishStep) {
         self.step = step;
         self.tell(StepState::Skipped);
     }
@@ -111,13 +120,19 @@ impl<'r> Run<'r> {
         &self,
         change: impl FnOnce(&Writer<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let engine = Arc::clone(self.engine);
-        spawn_blocking(move || engine.catalog.write(change)).await.map_err(panicked)?
+        self.engine.blocking(move |engine| engine.catalog.write(change)).await
     }
 
     async fn everything(&mut self) -> Result<()> {
         if self.plan.is_done_at(self.planned) {
-            for step in [Step::HandOver, Step::Pin, Step::Check, Step::Dnslink, Step::Ipns, Step::Tidy] {
+            for step in [
+                PublishStep::HandOver,
+                PublishStep::Pin,
+                PublishStep::Check,
+                PublishStep::Dnslink,
+                PublishStep::Ipns,
+                PublishStep::Tidy,
+            ] {
                 self.skip(step);
             }
             return self.ask_gateways().await;
@@ -182,11 +197,11 @@ impl<'r> Run<'r> {
         } else {
             self.engine.lock(&doing, self.job).await?
         };
-        let (engine, target, root) = (Arc::clone(self.engine), self.planned.target.clone(), self.root());
+        let (target, root) = (self.planned.target.clone(), self.root());
         let (former, continues) = (survey.served, survey.continues);
         let summary = super::summary::of(&self.planned.changes);
         let private = self.plan.first_time_private.clone();
-        let publication = spawn_blocking(move || {
+        let publication = self.engine.blocking(move |engine| {
             engine.catalog.write(|writer| {
                 for repository in &private {
                     publications::set_published_private(writer, repository, now())?;
@@ -199,7 +214,7 @@ impl<'r> Run<'r> {
                 publications::begin(writer, &new, now())
             })
         });
-        self.publication = Some(publication.await.map_err(panicked)??);
+        self.publication = Some(publication.await?);
         Ok(())
     }
 
@@ -207,7 +222,7 @@ impl<'r> Run<'r> {
     async fn end(mut self, result: Result<()>) -> TargetOutcome {
         let Err(error) = result else { return self.outcome };
         self.tell(StepState::Failed(error.to_string()));
-        let published = self.outcome.root == Some(self.plan.root) && self.step >= Step::Tidy;
+        let published = self.outcome.root == Some(self.plan.root) && self.step >= PublishStep::Tidy;
         if let Some(publication) = self.publication.filter(|_| !published) {
             let why = error.to_string();
             let noted =

@@ -11,10 +11,10 @@ use super::gateways;
 use super::handover::{self, HandedOver};
 use super::names;
 use super::pins;
-use super::plan::Step;
 use super::run::Run;
 use super::survey::Survey;
 use crate::catalog::{publications, unfinished};
+use crate::engine::job::PublishStep;
 use crate::engine::job::StepState;
 use crate::engine::now;
 use crate::error::{Error, Kind, Result};
@@ -27,10 +27,10 @@ const QUIET: Duration = Duration::from_secs(10);
 impl Run<'_> {
     pub(super) async fn hand_over(&mut self, survey: &mut Survey) -> Result<()> {
         if survey.blocks() == 0 {
-            self.skip(Step::HandOver);
+            self.skip(PublishStep::HandOver);
             return Ok(());
         }
-        self.enter(Step::HandOver);
+        self.enter(PublishStep::HandOver);
         self.job.meter().expect(survey.bytes());
         let done = self.send(survey).await?;
         let cars = count(done.cars, "CAR", "CARs");
@@ -78,11 +78,11 @@ impl Run<'_> {
 
     pub(super) async fn pin(&mut self, survey: &mut Survey) -> Result<()> {
         if survey.pinned.is_some() {
-            self.skip(Step::Pin);
+            self.skip(PublishStep::Pin);
             let (target, root, ours) = (self.planned.target.id, self.plan.root, survey.pinned_by_us);
             return self.write(move |writer| publications::set_pinned(writer, target, &root, ours)).await;
         }
-        self.enter(Step::Pin);
+        self.enter(PublishStep::Pin);
         if let Err(error) = self.pin_once(survey).await {
             // Garbage may have been collected between hand-over and pin: what is gone is handed over once more.
             if error.kind() == Kind::Interrupted {
@@ -161,21 +161,21 @@ impl Run<'_> {
     }
 
     pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {
-        self.enter(Step::Check);
+        self.enter(PublishStep::Check);
         let asked = check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await?;
         self.done("check", format!("{} came back", count(asked, "block", "blocks"))).await
     }
 
     pub(super) async fn move_record(&mut self, survey: &Survey) -> Result<()> {
         let (Some(zone), Some(record)) = (&survey.zone, &survey.record) else {
-            self.skip(Step::Dnslink);
+            self.skip(PublishStep::Dnslink);
             return Ok(());
         };
         if record.before == record.after {
-            self.skip(Step::Dnslink);
+            self.skip(PublishStep::Dnslink);
             return Ok(());
         }
-        self.enter(Step::Dnslink);
+        self.enter(PublishStep::Dnslink);
         names::move_record(&**zone, record, self.job).await?;
         self.done("dnslink", record.name.clone()).await
     }
@@ -184,20 +184,20 @@ impl Run<'_> {
     /// either, since it was asked for.
     pub(super) async fn move_name(&mut self, survey: &Survey) -> Result<()> {
         if let Some(error) = &self.planned.ipns_failure {
-            self.enter(Step::Ipns);
+            self.enter(PublishStep::Ipns);
             self.tell(StepState::Failed(error.to_string()));
             self.outcome.ipns_failure = Some(Arc::clone(error));
             return Ok(());
         }
         let Some(name) = &self.planned.ipns else {
-            self.skip(Step::Ipns);
+            self.skip(PublishStep::Ipns);
             return Ok(());
         };
         if name.before.as_deref() == Some(name.after.as_str()) {
-            self.skip(Step::Ipns);
+            self.skip(PublishStep::Ipns);
             return Ok(());
         }
-        self.enter(Step::Ipns);
+        self.enter(PublishStep::Ipns);
         match names::move_name(&*survey.node, &name.key, &self.plan.root, self.job).await {
             Ok(moved) => self.done("ipns", moved).await,
             Err(error) if error.kind() == Kind::Interrupted => Err(error),
@@ -216,10 +216,10 @@ impl Run<'_> {
             going.extend(survey.chain.roots.iter().map(|link| link.cid));
         }
         if going.is_empty() {
-            self.skip(Step::Tidy);
+            self.skip(PublishStep::Tidy);
             return Ok(());
         }
-        self.enter(Step::Tidy);
+        self.enter(PublishStep::Tidy);
         let target = self.planned.target.id;
         let (mut gone, mut failure) = (Vec::new(), None);
         for cid in going {
@@ -260,10 +260,10 @@ impl Run<'_> {
     pub(super) async fn ask_gateways(&mut self) -> Result<()> {
         let urls = &self.planned.target.settings.gateways;
         if urls.is_empty() {
-            self.skip(Step::Gateways);
+            self.skip(PublishStep::Gateways);
             return Ok(());
         }
-        self.enter(Step::Gateways);
+        self.enter(PublishStep::Gateways);
         let (mut good, mut behind) = (0, Vec::new());
         for url in urls {
             match self.job.or_cancelled(gateways::check(self.engine, url, &self.root())).await {

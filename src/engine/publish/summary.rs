@@ -1,6 +1,6 @@
 //! What a publication changes, in words.
 
-use super::plan::{ChangeKind, RepositoryChange};
+use crate::engine::query::diff::{ChangeKind, RepositoryChange};
 use crate::text::count;
 
 /// `1 repository added, 2 tags moved`.

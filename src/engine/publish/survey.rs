@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use cid::Cid;
-use tokio::task::spawn_blocking;
 
 use super::chain::{self, Chain};
 use super::difference::{Asking, Difference};
@@ -18,7 +17,6 @@ use crate::catalog::targets::Target;
 use crate::catalog::{publications, state, unfinished};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::verify::panicked;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, Zone};
 use crate::node::{Node, Pin};
@@ -123,8 +121,8 @@ impl Survey {
     ) -> Result<Self> {
         let (node, zone) = (places.node(target)?, places.zone(target)?);
         let written = {
-            let (engine, target, root) = (Arc::clone(engine), target.clone(), *root);
-            spawn_blocking(move || Written::read(&engine, &target, &root)).await.map_err(panicked)??
+            let (target, root) = (target.clone(), *root);
+            engine.blocking(move |engine| Written::read(engine, &target, &root)).await?
         };
         let pin_name = pins::name(engine)?;
         let writer = async {
@@ -203,13 +201,13 @@ impl Survey {
         let difference = Self::difference(engine, node, former, root, asking, job).await?;
         let chain = match former {
             Some(former) if !pinned => {
-                let (engine, former, root) = (Arc::clone(engine), *former, *root);
-                spawn_blocking(move || {
-                    let reader = engine.catalog.read()?;
-                    chain::between(engine.profile, &mut Nodes::of(&reader), &former, &root)
-                })
-                .await
-                .map_err(panicked)??
+                let (former, root) = (*former, *root);
+                engine
+                    .blocking(move |engine| {
+                        let reader = engine.catalog.read()?;
+                        chain::between(engine.profile, &mut Nodes::of(&reader), &former, &root)
+                    })
+                    .await?
             }
             _ => Chain::default(),
         };
@@ -244,9 +242,9 @@ impl Survey {
     /// Whether the node has every block that is read on the way from a former root: one that lacks one would look for it in the
     /// network, and has lost more than we know.
     async fn is_whole(engine: &Arc<Engine>, node: &dyn Node, former: Link, root: &Link, job: &Job) -> Result<bool> {
-        let (engine, root) = (Arc::clone(engine), *root);
-        let left = spawn_blocking(move || Difference::between(&*engine.catalog.read()?, Some(&root), &former));
-        let left = left.await.map_err(panicked)??;
+        let root = *root;
+        let left =
+            engine.blocking(move |engine| Difference::between(&*engine.catalog.read()?, Some(&root), &former)).await?;
         let read: Vec<Cid> =
             left.nodes.iter().map(|node| node.cid).chain(left.files.iter().map(|file| file.cid)).collect();
         Ok(super::difference::holds(node, &read, job).await?.into_iter().all(|held| held))
@@ -268,11 +266,11 @@ impl Survey {
         asking: Asking,
         job: &Job,
     ) -> Result<Difference> {
-        let between = {
-            let (engine, former, root) = (Arc::clone(engine), former.copied(), *root);
-            spawn_blocking(move || Difference::between(&*engine.catalog.read()?, former.as_ref(), &root))
-        };
-        between.await.map_err(panicked)??.ask(engine, node, asking, job).await
+        let (former, root) = (former.copied(), *root);
+        let between = engine
+            .blocking(move |engine| Difference::between(&*engine.catalog.read()?, former.as_ref(), &root))
+            .await?;
+        between.ask(engine, node, asking, job).await
     }
 
     async fn record(

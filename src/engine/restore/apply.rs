@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::plan::{Purpose, ReturnPlan, changing};
 use crate::catalog::{repositories, restoring, settings, state};
 use crate::engine::Engine;
+use crate::engine::add::resolve::Resolved;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{AddPlan, Added, Change};
-use crate::engine::resolve::Resolved;
 use crate::engine::turn::Turns;
 use crate::error::{Error, Kind, Result};
 

@@ -9,13 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
-use tokio::task::spawn_blocking;
 
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, repositories};
 use crate::engine::Engine;
-use crate::engine::since::short;
-use crate::engine::verify::panicked;
+use crate::engine::export::since::short;
 use crate::error::{Kind, Result};
 use crate::image::RepositoryName;
 use crate::node::source::BlockSource;
@@ -149,8 +147,8 @@ impl BlockSource for WithCatalog {
         if let Some(block) = self.first.block(cid).await? {
             return Ok(Some(block));
         }
-        let (engine, index, cid) = (Arc::clone(&self.engine), Arc::clone(&self.index), *cid);
-        spawn_blocking(move || engine.own_block(&cid, &index)).await.map_err(panicked)?
+        let (index, cid) = (Arc::clone(&self.index), *cid);
+        self.engine.blocking(move |engine| engine.own_block(&cid, &index)).await
     }
 
     fn at_once(&self) -> usize {

@@ -205,7 +205,7 @@ impl FileStream {
                 self.frames.pop();
                 continue;
             };
-            let block = (&mut flight.block).await.map_err(crate::engine::verify::panicked)?;
+            let block = (&mut flight.block).await.map_err(crate::engine::blocking::panicked)?;
             let (cid, size) = (flight.cid, flight.size);
             frame.flights.pop_front();
             self.take(cid, size, block?)?;

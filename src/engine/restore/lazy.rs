@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
 use tokio::sync::OnceCell;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::apply::Left;
@@ -18,10 +17,10 @@ use crate::catalog::blobs::{self, Blob, NewBlob};
 use crate::catalog::images::Role;
 use crate::catalog::left_blobs;
 use crate::engine::Engine;
+use crate::engine::blocking::blocking;
 use crate::engine::job::Job;
-use crate::engine::pending::{Arrivals, Progress};
 use crate::engine::plan::{AddPlan, PlannedBlob};
-use crate::engine::verify::panicked;
+use crate::engine::query::pending::{Arrivals, Progress};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 use crate::node::source::BlockSource;
@@ -172,7 +171,7 @@ impl Arrivals {
                 return Err(Error::new(Kind::Network, "it comes too slowly to be waited for"));
             }
             let writing = move || writer.write(&chunk).map(|()| writer);
-            writer = spawn_blocking(writing).await.map_err(panicked)??;
+            writer = blocking(writing).await?;
             written(writer.position());
         }
         let (store, catalog, id) = (self.store.clone(), Arc::clone(&self.catalog), blob.id);
@@ -181,7 +180,7 @@ impl Arrivals {
             store.sync_directory()?;
             catalog.write(|writer| left_blobs::remove(writer, id))
         };
-        spawn_blocking(finishing).await.map_err(panicked)?
+        blocking(finishing).await
     }
 
     /// Begins to write, when nobody else does; nothing if somebody else has brought the blob meanwhile.
@@ -189,7 +188,7 @@ impl Arrivals {
         let (store, catalog, profile, blob) =
             (self.store.clone(), Arc::clone(&self.catalog), self.profile, blob.clone());
         let leaves = move || blobs::leaves(&*catalog.read()?, &blob).map(|leaves| (blob, leaves));
-        let (blob, leaves) = spawn_blocking(leaves).await.map_err(panicked)??;
+        let (blob, leaves) = blocking(leaves).await?;
         let leaves = Arc::new(leaves);
         loop {
             let (store, leaves) = (store.clone(), Arc::clone(&leaves));
@@ -205,7 +204,7 @@ impl Arrivals {
                     begun => Ok((Some(begun?), false)),
                 }
             };
-            match spawn_blocking(begin).await.map_err(panicked)?? {
+            match blocking(begin).await? {
                 (None, false) => sleep(PAUSE).await,
                 (begun, _) => return Ok(begun),
             }

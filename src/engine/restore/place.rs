@@ -5,17 +5,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use cid::Cid;
-use tokio::task::spawn_blocking;
 
 use super::directory::Directory;
 use super::partial;
 use super::records::Records;
 use super::tree::{BlockTree, Tree};
 use crate::catalog::targets::Secret;
+use crate::engine::Engine;
+use crate::engine::blocking::blocking;
+use crate::engine::export::exported;
 use crate::engine::job::Job;
-use crate::engine::target::{Found, Variables, read_secret, secret_in_clear};
-use crate::engine::verify::panicked;
-use crate::engine::{Engine, exported};
+use crate::engine::targets::{Found, Variables, read_secret, secret_in_clear};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::node::source::{BlockSource, CarFile, HttpBlocks};
 use crate::text::printable_within;
@@ -164,7 +164,7 @@ impl Place {
         match self {
             Self::Path(path) if !path.is_dir() => {
                 let path = path.clone();
-                let car = spawn_blocking(move || CarFile::open(&path)).await.map_err(panicked)??;
+                let car = blocking(move || CarFile::open(&path)).await?;
                 let roots = car.roots().to_vec();
                 Ok(Some((Arc::new(car), roots)))
             }

@@ -13,10 +13,10 @@ use crate::catalog::images::Image;
 use crate::catalog::repositories::Transport;
 use crate::catalog::{blobs, repositories};
 use crate::engine::Engine;
+use crate::engine::add::placed::Placed;
 use crate::engine::job::Job;
 use crate::engine::plan::{Change, FailedRequest};
 use crate::engine::request::{AddRequest, PublishedAs, Source};
-use crate::engine::resolve::Placed;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, RepositoryName, Tag, Target, Upstream};
 use crate::site::paths;
@@ -145,7 +145,7 @@ impl ReturningRepository {
         let companions =
             record.companions.iter().filter_map(|its| Some((subject_of(&its.tag)?, Some(its.tag.clone()), its.digest)));
         let referrers = record.referrers.iter().map(|its| (its.subject, None, its.digest));
-        let mut recorded = crate::engine::resolve::RecordedAttachments::new();
+        let mut recorded = crate::engine::add::placed::RecordedAttachments::new();
         for (subject, tag, digest) in companions.chain(referrers) {
             recorded.entry(subject).or_default().push((tag, digest));
         }
@@ -167,7 +167,7 @@ impl ReturningRepository {
             follows,
             transport: self.transport,
             recorded: Some(recorded),
-            asked: crate::engine::asked::Asked::default(),
+            asked: crate::engine::add::asked::Asked::default(),
         }
     }
 }

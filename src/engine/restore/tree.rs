@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use cid::Cid;
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 
 use super::body::{FileStream, absent};
 use super::directory::Directory;
-use crate::engine::verify::panicked;
+use crate::engine::blocking::blocking;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::node::source::BlockSource;
 use crate::registry::{BlobBody, BlobStream};
@@ -74,7 +73,7 @@ impl Tree {
             }
             Self::Directory(directory) => {
                 let (directory, path) = (directory.clone(), path.to_owned());
-                spawn_blocking(move || directory.small(&path, cap)).await.map_err(panicked)?
+                blocking(move || directory.small(&path, cap)).await
             }
         }
     }
@@ -95,7 +94,7 @@ impl Tree {
             }
             Self::Directory(directory) => {
                 let (directory, wanted) = (directory.clone(), path.to_owned());
-                let found = spawn_blocking(move || directory.file(&wanted)).await.map_err(panicked)??;
+                let found = blocking(move || directory.file(&wanted)).await?;
                 let Some((file, found)) = found else { return Ok(None) };
                 if found != size || from > size {
                     return Err(other_size(found));
@@ -129,7 +128,7 @@ impl Tree {
             }
             Self::Directory(directory) => {
                 let (directory, path) = (directory.clone(), path.to_owned());
-                spawn_blocking(move || directory.list(&path, ENTRIES)).await.map_err(panicked)?
+                blocking(move || directory.list(&path, ENTRIES)).await
             }
         }
     }
@@ -153,7 +152,7 @@ impl BlockTree {
         read: impl FnOnce(&mut dyn NodeStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let mut store = Remote { tree: self.clone(), handle: Handle::current() };
-        spawn_blocking(move || read(&mut store)).await.map_err(panicked)?.context(|| what)
+        blocking(move || read(&mut store)).await.context(|| what)
     }
 }
 

@@ -21,13 +21,13 @@ async fn what_is_added_is_given_out_byte_for_byte() {
         assert_eq!(Digest::of(&served.bytes), manifest.digest);
         for layer in &manifest.layers {
             match yard.engine.served_blob(&name, &layer.digest, false).unwrap().unwrap() {
-                crate::engine::shelf::Blob::File(file, size) => {
+                crate::engine::query::shelf::Blob::File(file, size) => {
                     let mut bytes = Vec::new();
                     std::io::Read::read_to_end(&mut &file, &mut bytes).unwrap();
                     assert_eq!((Digest::of(&bytes), bytes.len() as u64), (layer.digest, size));
                 }
-                crate::engine::shelf::Blob::Pending(..) => panic!("verified and recorded when it came"),
-                crate::engine::shelf::Blob::Bytes(bytes) => assert_eq!(Digest::of(&bytes), layer.digest),
+                crate::engine::query::shelf::Blob::Pending(..) => panic!("verified and recorded when it came"),
+                crate::engine::query::shelf::Blob::Bytes(bytes) => assert_eq!(Digest::of(&bytes), layer.digest),
             }
         }
     }
@@ -116,7 +116,7 @@ async fn a_moved_tag_is_followed_and_a_platform_can_be_added() {
 
     yard.put("app", "1", &index("moved"));
     let outdated = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
-    assert!(matches!(outdated[0].standing, crate::engine::view::Standing::Outdated { .. }));
+    assert!(matches!(outdated[0].standing, crate::engine::query::view::Standing::Outdated { .. }));
     let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert_eq!(changes(&plan), [Change::Moved { from: first }]);
     yard.apply(plan).await.unwrap();

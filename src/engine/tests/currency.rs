@@ -1,7 +1,7 @@
 //! What upstream no longer has: it stays here, is noted, and is no failure of what else is brought up to date.
 
 use super::*;
-use crate::engine::view::Standing;
+use crate::engine::query::view::Standing;
 
 fn gone(yard: &Yard, what: &str) -> Option<String> {
     yard.engine.images(&yard.pick(what)).unwrap().remove(0).gone

@@ -1,7 +1,7 @@
 //! What differs between two roots is what was done between them.
 
-use super::super::publish::plan::{ChangeKind, RepositoryChange};
 use super::*;
+use crate::engine::query::diff::{ChangeKind, RepositoryChange};
 
 /// `name kind: tag kind, tag kind`, with moved digests as `tag moved`.
 fn shown(changes: &[RepositoryChange]) -> Vec<String> {
@@ -71,7 +71,7 @@ async fn bytes_and_platforms_are_those_that_only_one_root_has() {
     yard.add(&["other:1"]).await;
     let difference = yard.engine.diff(&before, &root()).unwrap();
     assert_eq!(difference.added.bytes, yard.engine.statistics().unwrap().stored - stored);
-    assert_eq!(difference.removed, super::super::diff::Amount::default());
+    assert_eq!(difference.removed, crate::engine::query::diff::Amount::default());
     let [app, other] = difference.repositories.as_slice() else { panic!("{difference:?}") };
     let tag = &app.tags[0];
     assert_eq!(

@@ -190,7 +190,7 @@ async fn another_name_and_tag_follow_the_tag_that_was_asked_for() {
         let all = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
         all.into_iter().map(|row| (row.image, row.standing)).collect::<Vec<_>>()
     };
-    use crate::engine::view::Standing;
+    use crate::engine::query::view::Standing;
     let current = states().await;
     let names: Vec<&str> = current.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["other:latest", "web:also", "web:latest"], "what is pinned follows nothing");

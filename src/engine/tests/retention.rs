@@ -155,7 +155,7 @@ async fn verify_reads_what_only_published_roots_need() {
     let (inline, _) = {
         let reader = yard.engine.catalog.read().unwrap();
         let mut first = None;
-        let needed = super::super::needed::Needed::of(&reader).unwrap();
+        let needed = crate::engine::keep::needed::Needed::of(&reader).unwrap();
         blobs::each_inline(&reader, |blob| {
             if needed.only_kept_blob(&reader, &blob)? {
                 first.get_or_insert((blob.id, blob.link));

@@ -1,9 +1,9 @@
 //! Plans and outcomes in words: what a dialog shows before a plan is run, and what is said after.
 
 use super::work::{Outcome, Plan};
+use crate::engine::change::undo::UndoPlan;
 use crate::engine::plan::{Added, FailedRequest, GcPlan, ImageCount, RemovePlan, RemovedImage};
-use crate::engine::undo::UndoPlan;
-use crate::engine::view::Standing;
+use crate::engine::query::view::Standing;
 use crate::text::{bytes, count};
 
 mod adding;
@@ -302,7 +302,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let failed: Vec<String> = trial
                 .checks
                 .iter()
-                .filter(|check| check.outcome == crate::engine::target::Outcome::Failed)
+                .filter(|check| check.outcome == crate::engine::targets::Outcome::Failed)
                 .map(|check| format!("{}: {}", check.what, check.detail))
                 .collect();
             let words = match failed.len() as u64 {

@@ -3,10 +3,11 @@
 use super::super::glyphs::Glyphs;
 use super::super::work;
 use super::{Described, Role, Row, row};
-use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifference};
-use crate::engine::history::ForgetPlan;
-use crate::engine::publish::plan::{ChangeKind, PlannedTarget, PublishOutcome, PublishPlan, TagChange};
-use crate::engine::target::{ALLOWED, Check, Outcome, Part, RemoveTargetPlan, Trial};
+use crate::engine::publish::plan::{PlannedTarget, PublishOutcome, PublishPlan};
+use crate::engine::query::diff::{Amount, Difference, RepositoryDifference, TagDifference};
+use crate::engine::query::diff::{ChangeKind, TagChange};
+use crate::engine::query::history::ForgetPlan;
+use crate::engine::targets::{ALLOWED, Check, Outcome, Part, RemoveTargetPlan, Trial};
 use crate::error::Error;
 use crate::text::{bytes, count};
 

@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
-use crate::engine::target::{
+use crate::engine::targets::{
     Clear, LONGEST_TTL, MOST_KEPT, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name,
 };
 use crate::error::{Error, Kind};

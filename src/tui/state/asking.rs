@@ -5,8 +5,8 @@ use super::super::question::Question;
 use super::images::{Images, means};
 use super::listing::Named;
 use super::standings::Standings;
-use crate::engine::browse::{ImageOrder, RepositoryOrder, State, States};
-use crate::engine::view::{ImageRow, RepositoryRow};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder, State, States};
+use crate::engine::query::view::{ImageRow, RepositoryRow};
 
 /// A name, and what it is without its first parts: `docker.io/library/nginx`, `library/nginx`, `nginx`.
 fn endings(name: &str) -> impl Iterator<Item = &str> {

@@ -8,8 +8,8 @@ use super::super::question::{Answer, Question};
 use super::super::remembered::Orders;
 use super::listing::Listing;
 use super::standings::Standings;
-use crate::engine::browse::{ImageOrder, RepositoryOrder};
-use crate::engine::view::{ImageDetails, ImageRow, RepositoryRow};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
 
 /// How deep the view is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

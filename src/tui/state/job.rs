@@ -10,8 +10,8 @@ use super::super::problem::Problem;
 use super::super::work::{JobId, Request, Sample};
 use super::log::Level;
 use super::wait::Wait;
+use crate::engine::job::PublishStep;
 use crate::engine::job::{Event, StepState};
-use crate::engine::publish::plan::Step;
 use crate::image::Digest;
 use crate::text::bytes;
 
@@ -80,7 +80,7 @@ pub struct Job {
     /// What it waits for.
     pub waiting: Option<Wait>,
     /// Steps of a publication: by target.
-    pub steps: BTreeMap<String, Vec<(Step, StepState)>>,
+    pub steps: BTreeMap<String, Vec<(PublishStep, StepState)>>,
     /// What it had to say, newest last.
     pub notes: Vec<String>,
     /// When the last byte came, in running time.
@@ -284,14 +284,14 @@ impl Job {
 }
 
 /// What a step of a publication is called.
-pub fn step_name(step: Step) -> &'static str {
+pub fn step_name(step: PublishStep) -> &'static str {
     match step {
-        Step::HandOver => "hand over",
-        Step::Pin => "pin",
-        Step::Check => "check",
-        Step::Dnslink => "DNSLink",
-        Step::Ipns => "IPNS",
-        Step::Tidy => "tidy",
-        Step::Gateways => "gateways",
+        PublishStep::HandOver => "hand over",
+        PublishStep::Pin => "pin",
+        PublishStep::Check => "check",
+        PublishStep::Dnslink => "DNSLink",
+        PublishStep::Ipns => "IPNS",
+        PublishStep::Tidy => "tidy",
+        PublishStep::Gateways => "gateways",
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::list::{Span, Window};
 use super::marks::Marks;
-use crate::engine::browse::Rows;
+use crate::engine::query::browse::Rows;
 
 /// Every row there is.
 const ALL: Span = Span { offset: 0, limit: u64::MAX };

@@ -8,9 +8,9 @@ use super::super::dialog::form::Form;
 use super::super::problem::Problem;
 use super::super::question::Question;
 use super::super::work::JobId;
-use crate::engine::diff::Difference;
-use crate::engine::history::PublicationView;
-use crate::engine::target::{Sight, TargetView};
+use crate::engine::query::diff::Difference;
+use crate::engine::query::history::PublicationView;
+use crate::engine::targets::{Sight, TargetView};
 
 /// How often targets are looked at while the view is open.
 const AGAIN: Duration = Duration::from_secs(30);

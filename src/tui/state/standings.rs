@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::question::Question;
-use crate::engine::browse::{State, States};
-use crate::engine::publish::plan::ChangeKind;
-use crate::engine::standing::TargetStanding;
+use crate::engine::query::browse::{State, States};
+use crate::engine::query::diff::ChangeKind;
+use crate::engine::query::standing::TargetStanding;
 
 /// How something stands to what was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +65,7 @@ impl Standings {
                 root: standing.root,
                 pinned: standing.pinned,
                 changes: standing.changes.map(|changes| {
-                    let by_tag = |change: &crate::engine::publish::plan::RepositoryChange| {
+                    let by_tag = |change: &crate::engine::query::diff::RepositoryChange| {
                         change.tags.iter().map(|tag| (tag.tag.clone(), tag.kind)).collect()
                     };
                     changes.iter().map(|change| (change.repository.clone(), (change.kind, by_tag(change)))).collect()

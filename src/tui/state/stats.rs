@@ -2,7 +2,7 @@
 
 use super::super::command::Command;
 use super::super::question::Question;
-use crate::engine::browse::Insight;
+use crate::engine::query::browse::Insight;
 
 /// The view.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use super::super::work::{Outcome, Plan};
 use super::world::{Content, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, ImageCount};
-use crate::engine::view::{Currency, Standing as Currently};
+use crate::engine::query::view::{Currency, Standing as Currently};
 use crate::holder::Holder;
 use crate::image::Digest;
 

@@ -12,7 +12,7 @@ use super::super::work::{Outcome, Plan, Request, Sample};
 use super::world::{self, Content, picture, press, settle, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{AddPlan, GcPlan, RemovePlan, RemovedImage};
-use crate::engine::view::Verified;
+use crate::engine::query::view::Verified;
 use crate::error::Kind;
 use crate::image::Digest;
 
@@ -199,7 +199,7 @@ fn adding() {
 fn damage_offers_to_repair_and_cut_jobs_are_offered() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
     app.start(Box::new(Plan::Verify { repair: false }), None);
-    let damage = crate::engine::view::Damage {
+    let damage = crate::engine::query::view::Damage {
         digest: Digest::of(b"x"),
         problem: "it has other bytes".to_owned(),
         images: Vec::new(),

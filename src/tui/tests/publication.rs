@@ -16,14 +16,15 @@ use super::super::work::{Outcome, Plan, Request};
 use super::world::{self, Content, picture, press, settled};
 use crate::catalog::publications::State;
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target, TargetSettings, ZoneSettings};
-use crate::engine::diff::{Amount, Difference, RepositoryDifference, TagDifference};
-use crate::engine::history::PublicationView;
+use crate::engine::job::PublishStep;
 use crate::engine::job::{Event, StepState};
 use crate::engine::publish::plan::{
-    ChangeKind, FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, PublishRequest,
-    RepositoryChange, Step, TagChange, TargetOutcome,
+    FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, PublishRequest, TargetOutcome,
 };
-use crate::engine::target::{Leads, SeenRecord, Sight, TargetView};
+use crate::engine::query::diff::{Amount, Difference, RepositoryDifference, TagDifference};
+use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
+use crate::engine::query::history::PublicationView;
+use crate::engine::targets::{Leads, SeenRecord, Sight, TargetView};
 use crate::error::{Error, Kind};
 use crate::naming::{Atomicity, TxtSet};
 use crate::node::Status;
@@ -434,10 +435,10 @@ fn publishing(size: (u16, u16), glyphs: &Glyphs) -> (App, u64) {
     let mut step = |target: &str, step, state| {
         app.update(Msg::Job(job, Event::Step { target: target.to_owned(), step, state }));
     };
-    step("home", Step::HandOver, StepState::Done("2311 blocks, 214 MiB".to_owned()));
-    step("home", Step::Pin, StepState::Done("pinned".to_owned()));
-    step("home", Step::Check, StepState::Running);
-    step("office", Step::HandOver, StepState::Running);
+    step("home", PublishStep::HandOver, StepState::Done("2311 blocks, 214 MiB".to_owned()));
+    step("home", PublishStep::Pin, StepState::Done("pinned".to_owned()));
+    step("home", PublishStep::Check, StepState::Running);
+    step("office", PublishStep::HandOver, StepState::Running);
     let running = Duration::from_secs(14);
     let sample = super::super::work::Sample { id: job, bytes: (214 << 20, 428 << 20), moved: 214 << 20, running };
     app.update(Msg::Samples(vec![sample]));
@@ -456,7 +457,7 @@ fn a_publication_and_its_outcome() {
         let (mut app, job) = publishing(size, glyphs);
         let office = Event::Step {
             target: "office".to_owned(),
-            step: Step::HandOver,
+            step: PublishStep::HandOver,
             state: StepState::Failed("can't reach 127.0.0.1:5002: connection reset".to_owned()),
         };
         app.update(Msg::Job(job, office));
@@ -472,7 +473,7 @@ fn a_publication_and_its_outcome() {
         };
         let error = Error::new(Kind::Node, "hand over 2311 blocks: can't reach 127.0.0.1:5002: connection reset")
             .hint("Start it with `ipfs daemon`, or change the target's URL.");
-        let targets = vec![outcome("home", None), outcome("office", Some((Step::HandOver, error)))];
+        let targets = vec![outcome("home", None), outcome("office", Some((PublishStep::HandOver, error)))];
         let published = PublishOutcome { root: root(5), targets };
         app.update(Msg::Ended(job, Ok(Outcome::Published(published))));
         app

@@ -15,8 +15,8 @@ use super::super::remembered::{Memorable, Remembered};
 use super::super::state::images::Level;
 use super::super::work::{Plan, Request};
 use super::world::{Content, picture, press, settle, settled};
-use crate::engine::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::plan::GcPlan;
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 use crate::error::Kind;
 
 fn click(app: &mut App, column: u16, row: u16, at: u64) {

@@ -10,8 +10,8 @@ use super::super::question::{Answer, Question};
 use super::super::work::{Outcome, Plan};
 use super::publication::{history, home, publication, root, sight, target, view};
 use super::world::{Content, picture, press};
-use crate::engine::history::PublicationView;
-use crate::engine::target::{ALLOWED, Check, Leads, Outcome as Found, Part, SeenRecord, Sight, Trial};
+use crate::engine::query::history::PublicationView;
+use crate::engine::targets::{ALLOWED, Check, Leads, Outcome as Found, Part, SeenRecord, Sight, Trial};
 use crate::error::{Error, Kind};
 
 #[test]

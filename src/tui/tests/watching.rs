@@ -17,8 +17,8 @@ use super::super::work::{JobId, Outcome, Plan, Request, Sample};
 use super::world::{CID, Content, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, FailedRequest};
-use crate::engine::target::{Check, Outcome as Tried, Part, Trial};
-use crate::engine::view::{Currency, Standing};
+use crate::engine::query::view::{Currency, Standing};
+use crate::engine::targets::{Check, Outcome as Tried, Part, Trial};
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 

@@ -17,10 +17,10 @@ use super::super::state::listing::Named;
 use super::super::theme::Theme;
 use super::super::view;
 use crate::catalog::statistics::{Counts, Figures};
-use crate::engine::browse::{Insight, Overview, Room, Rows};
-use crate::engine::publish::plan::{ChangeKind, RepositoryChange, TagChange};
-use crate::engine::standing::TargetStanding;
-use crate::engine::view::{
+use crate::engine::query::browse::{Insight, Overview, Room, Rows};
+use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
+use crate::engine::query::standing::TargetStanding;
+use crate::engine::query::view::{
     AttachedDetails, ConfigDetails, GatewayDetails, ImageDetails, ImageRow, LayerDetails, ManifestDetails,
     RepositoryRow, SharedRow, Statistics,
 };

@@ -12,7 +12,7 @@ use super::super::command::Command;
 use super::super::state::images::named;
 use super::super::state::standings::Standing;
 use super::images::Keys;
-use crate::engine::view::{ImageDetails, LayerDetails, ManifestDetails};
+use crate::engine::query::view::{ImageDetails, LayerDetails, ManifestDetails};
 use crate::text::{bytes, printable};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {

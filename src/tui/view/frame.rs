@@ -15,7 +15,7 @@ use super::super::dialog::prompt::Purpose;
 use super::super::serving::Serving;
 use super::super::state::job::Job;
 use super::super::state::wait::Wait;
-use crate::engine::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 use crate::text::bytes;
 
 /// Where everything is.

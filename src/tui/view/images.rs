@@ -16,8 +16,8 @@ use super::super::state::standings::Standing;
 use super::details;
 use super::frame::{Hit, pane};
 use super::table::{self, Column, Cursor};
-use crate::engine::browse::{ImageOrder, RepositoryOrder};
-use crate::engine::view::{ImageRow, RepositoryRow};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::query::view::{ImageRow, RepositoryRow};
 use crate::text::{bytes, printable};
 
 /// The least columns of details that were opened, where there are as many: digests fit in one line of them.

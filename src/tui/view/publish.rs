@@ -14,10 +14,10 @@ use super::more;
 use super::table::{self, Column};
 use super::target;
 use crate::catalog::publications::State;
-use crate::engine::history::PublicationView;
+use crate::engine::job::PublishStep;
 use crate::engine::job::StepState;
-use crate::engine::publish::plan::Step;
-use crate::engine::target::{Leads, TargetView};
+use crate::engine::query::history::PublicationView;
+use crate::engine::targets::{Leads, TargetView};
 use crate::text::count;
 
 /// Rows of the history that stay in sight, whatever there is to say of a target.
@@ -82,7 +82,7 @@ pub(super) fn since(app: &App, at: &str) -> String {
 }
 
 /// Steps, and how far each is.
-type Steps<'a> = &'a [(Step, StepState)];
+type Steps<'a> = &'a [(PublishStep, StepState)];
 
 /// The steps of a publication to a target that goes on, and whole percent of what is handed over.
 pub(super) fn steps<'a>(app: &'a App, target: &str) -> Option<(Steps<'a>, Option<u64>)> {
@@ -118,7 +118,7 @@ fn state_of(app: &App, target: &TargetView) -> (String, Style) {
     if let Some((steps, percent)) = steps(app, &target.name) {
         return match steps.iter().find(|(_, state)| !matches!(state, StepState::Done(_) | StepState::Skipped)) {
             Some((_, StepState::Failed(_))) => (format!("{} failed", glyphs.failed), theme.danger),
-            Some((Step::HandOver, _)) => {
+            Some((PublishStep::HandOver, _)) => {
                 let percent = percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
                 (format!("{} hand over{percent}", glyphs.arriving), theme.accent)
             }

@@ -10,8 +10,8 @@ use super::super::cells::{cut, cut_middle, left, right, wrap};
 use super::frame::pane;
 use super::more::more;
 use crate::catalog::statistics::Figures;
-use crate::engine::browse::Insight;
-use crate::engine::view::RepositoryRow;
+use crate::engine::query::browse::Insight;
+use crate::engine::query::view::RepositoryRow;
 use crate::text::{bytes, count};
 
 /// Columns of the bars.

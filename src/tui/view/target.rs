@@ -14,9 +14,9 @@ use super::dialogs::style;
 use super::frame::pane;
 use super::publish::{key, since, steps};
 use crate::catalog::publications::State;
-use crate::engine::history::PublicationView;
 use crate::engine::job::StepState;
-use crate::engine::target::{Leads, SeenRecord, Sight, TargetView};
+use crate::engine::query::history::PublicationView;
+use crate::engine::targets::{Leads, SeenRecord, Sight, TargetView};
 use crate::text::{bytes, count};
 
 /// Columns before the value of a fact.
@@ -233,7 +233,7 @@ fn of_steps(app: &App, target: &TargetView, rows: &mut Vec<Words>) {
         let percent =
             percent.map_or_else(|| "under way".to_owned(), |percent| format!("{percent} % of what all targets get"));
         let (role, sign, words) = match state {
-            StepState::Running if matches!(step, crate::engine::publish::plan::Step::HandOver) => {
+            StepState::Running if matches!(step, crate::engine::job::PublishStep::HandOver) => {
                 (Role::Name, glyphs.arriving, percent)
             }
             StepState::Running => (Role::Name, glyphs.arriving, "under way".to_owned()),

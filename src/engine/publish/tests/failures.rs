@@ -1,8 +1,8 @@
 //! What can go wrong at the other side, each noticed, and the former publication whole.
 
-use super::super::plan::Step;
 use super::fake_node::Answer;
 use super::*;
+use crate::engine::job::PublishStep;
 use crate::engine::tests::{image, index};
 use crate::error::{Error, Kind};
 use crate::naming::TxtSet;
@@ -21,7 +21,7 @@ async fn moored() -> (Yard, Quay, Arc<FakeNode>, Arc<FakeZone>, Cid) {
     (yard, quay, node, zone, former)
 }
 
-fn failed(outcome: PublishOutcome) -> (Step, Error) {
+fn failed(outcome: PublishOutcome) -> (PublishStep, Error) {
     outcome.targets.into_iter().find_map(|target| target.failure).expect("it must fail")
 }
 
@@ -54,9 +54,12 @@ async fn a_node_that_is_down_stops_no_other() {
 
 #[tokio::test]
 async fn every_call_may_fail_and_nothing_is_lost() {
-    for (call, step) in
-        [("import", Step::HandOver), ("imported", Step::HandOver), ("pin_update", Step::Pin), ("block", Step::Check)]
-    {
+    for (call, step) in [
+        ("import", PublishStep::HandOver),
+        ("imported", PublishStep::HandOver),
+        ("pin_update", PublishStep::Pin),
+        ("block", PublishStep::Check),
+    ] {
         let (yard, quay, node, zone, former) = moored().await;
         node.intercept(fail_at(call, Kind::Node));
         let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
@@ -73,7 +76,7 @@ async fn a_node_that_says_yes_and_holds_nothing_is_found_out() {
     let (yard, quay, node, zone, former) = moored().await;
     node.state().lies = true;
     let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
-    assert_eq!((at, error.kind()), (Step::Check, Kind::Node));
+    assert_eq!((at, error.kind()), (PublishStep::Check, Kind::Node));
     assert_eq!(record(&zone), [format!("dnslink=/ipfs/{former}")]);
     // The first time too.
     let mut quay = quay;
@@ -81,7 +84,7 @@ async fn a_node_that_says_yes_and_holds_nothing_is_found_out() {
     fresh.state().lies = true;
     let request = PublishRequest { targets: vec!["fresh".into()], ..PublishRequest::default() };
     let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
-    assert_eq!(failed(apply(&yard.engine, &quay, &plan).await.unwrap()).0, Step::Check);
+    assert_eq!(failed(apply(&yard.engine, &quay, &plan).await.unwrap()).0, PublishStep::Check);
     assert!(record(&zone).is_empty());
     // It comes to its senses: the pin is there, and what it lacks is sent.
     fresh.state().lies = false;
@@ -132,7 +135,7 @@ async fn a_node_that_searches_for_what_it_lost_gets_it_again() {
     tokio::time::resume();
     // Twice is too often, and said.
     let (at, error) = failed(outcome);
-    assert_eq!((at, error.kind()), (Step::Pin, Kind::Node));
+    assert_eq!((at, error.kind()), (PublishStep::Pin, Kind::Node));
     assert!(error.to_string().contains("lost"), "{error}");
     assert_former(&node, &zone, &former);
     let outcome = publish(&yard.engine, &quay).await;
@@ -220,7 +223,7 @@ async fn a_record_of_another_writer_is_noticed_and_replaced_only_by_force() {
         Answer::Go
     });
     let (at, error) = failed(apply(&yard.engine, &quay, &plan).await.unwrap());
-    assert_eq!((at, error.kind()), (Step::Dnslink, Kind::Locked));
+    assert_eq!((at, error.kind()), (PublishStep::Dnslink, Kind::Locked));
     zone.behave();
     assert_eq!(record(&zone), [foreign]);
     let request = PublishRequest { force: true, ..PublishRequest::default() };
@@ -238,7 +241,7 @@ async fn a_zone_that_refuses_costs_only_the_record() {
         _ => Answer::Go,
     });
     let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
-    assert_eq!((at, error.kind()), (Step::Dnslink, Kind::Auth));
+    assert_eq!((at, error.kind()), (PublishStep::Dnslink, Kind::Auth));
     assert_former(&node, &zone, &former);
     zone.behave();
     let imports = node.state().imports;
@@ -254,7 +257,7 @@ async fn a_zone_that_accepts_and_does_not_serve_is_said() {
     tokio::time::pause();
     let (at, error) = failed(apply(&yard.engine, &quay, &plan).await.unwrap());
     tokio::time::resume();
-    assert_eq!((at, error.kind()), (Step::Dnslink, Kind::Network));
+    assert_eq!((at, error.kind()), (PublishStep::Dnslink, Kind::Network));
     assert!(error.to_string().contains(&former.to_string()), "{error}");
     zone.stick(None);
     assert!(node.state().pins.contains_key(&former));
@@ -354,7 +357,7 @@ async fn a_damaged_or_missing_blob_is_not_published() {
         } else {
             std::fs::write(&path, vec![7; whole.len()]).unwrap();
             let (at, error) = failed(attempt(&yard.engine, &quay).await.unwrap());
-            assert_eq!((at, error.kind()), (Step::HandOver, Kind::Verification), "{error}");
+            assert_eq!((at, error.kind()), (PublishStep::HandOver, Kind::Verification), "{error}");
         }
         assert_former(&node, &zone, &former);
         std::fs::write(&path, whole).unwrap();

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::super::plan::ChangeKind;
 use super::fake_node::Answer;
 use super::*;
 use crate::catalog::publications;
-use crate::engine::target::{Leads, World};
+use crate::engine::query::diff::ChangeKind;
+use crate::engine::targets::{Leads, World};
 use crate::engine::tests::{image, index};
 use crate::naming::TxtSet;
 
@@ -180,7 +180,7 @@ async fn a_name_that_its_node_cant_look_up_has_moved_all_the_same() {
     // Another key has not moved, whatever the first one did.
     let other = crate::node::Key { name: "other".into(), id: "k51other".into() };
     node.state().keys.push(other);
-    let change = crate::engine::target::TargetChange { ipns: Some("other".into()), ..Default::default() };
+    let change = crate::engine::targets::TargetChange { ipns: Some("other".into()), ..Default::default() };
     yard.engine.set_target("home", &change).unwrap();
     assert_eq!(leads().await.1, Leads::Nowhere);
     let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();

@@ -1,0 +1,104 @@
+//! Changes of what may be published and of what the pages say.
+
+use std::sync::Arc;
+
+use crate::catalog::{repositories, settings};
+use crate::engine::Engine;
+use crate::engine::find::find_repository;
+use crate::engine::job::Job;
+use crate::engine::request::Pick;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Platform, RepositoryName};
+use crate::text::printable_within;
+
+impl Engine {
+    /// Says that private repositories may be published, or no longer. Returns the names that changed.
+    pub async fn allow(self: &Arc<Self>, picks: &[Pick], allowed: bool, job: &Job) -> Result<Vec<String>> {
+        let mut changing = Vec::new();
+        {
+            let reader = self.catalog.read()?;
+            for pick in picks {
+                if pick.tag.is_some() || pick.digest.is_some() {
+                    return Err(Error::new(
+                        Kind::Usage,
+                        format!("`{pick}` is one image, and only whole repositories are allowed"),
+                    ));
+                }
+                let repository = find_repository(&reader, &pick.name)?;
+                if allowed && !repository.private {
+                    return Err(Error::new(
+                        Kind::Usage,
+                        format!("{} is not private: it is published already", repository.name),
+                    ));
+                }
+                if repository.allowed != allowed && !changing.contains(&repository.name) {
+                    changing.push(repository.name);
+                }
+            }
+        }
+        let names: Vec<String> = changing.iter().map(RepositoryName::to_string).collect();
+        if changing.is_empty() {
+            return Ok(names);
+        }
+        let verb = if allowed { "allow" } else { "revoke" };
+        let _lock = self.lock(&format!("{verb} {}", names.join(" ")), job).await?;
+        self.change(verb, &names.join(" "), |writer, _, touched| {
+            for name in &changing {
+                let repository = find_repository(writer, name.as_str())?;
+                // It may have become public meanwhile; then there is nothing to allow for later.
+                let allowed = allowed && repository.private;
+                repositories::set_visibility(writer, repository.id, repository.private, allowed)?;
+                let of_it = touched.repositories.entry(repository.id).or_default();
+                of_it.was_published = repository.is_published();
+                of_it.whole = true;
+            }
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    /// Sets the host name that the pages show, and the platform whose image has the plain tag in the gateway view.
+    pub async fn configure(
+        self: &Arc<Self>,
+        name: Option<&str>,
+        default_platform: Option<&Platform>,
+        job: &Job,
+    ) -> Result<cid::Cid> {
+        if let Some(name) = name {
+            check_host(name)?;
+        }
+        let _lock = self.lock("config set", job).await?;
+        self.change("configure", name.unwrap_or_default(), |writer, current, touched| {
+            let mut new = current.clone();
+            if let Some(name) = name {
+                new.name = (!name.is_empty()).then(|| name.to_owned());
+            }
+            if let Some(platform) = default_platform {
+                new.default_platform = platform.clone();
+            }
+            settings::save(writer, &new)?;
+            touched.everything = new.name != current.name;
+            if new.default_platform != current.default_platform {
+                touched.everything = true;
+                Self::rename_platforms(writer, &new, touched)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A host name, perhaps with a port, as it stands in a reference.
+pub(in crate::engine) fn check_host(name: &str) -> Result<()> {
+    if name.is_empty()
+        || format!("{name}/x")
+            .parse::<crate::image::Reference>()
+            .is_ok_and(|reference| reference.upstream.registry == name)
+    {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Usage,
+        format!("`{}` is not a host name as it stands in image references", printable_within(name, 200)),
+    )
+    .hint("For example `registry.example.com` or `localhost:5050`."))
+}

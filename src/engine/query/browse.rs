@@ -1,0 +1,99 @@
+//! What an interactive face asks: parts of lists, and what there is in a few figures.
+
+use serde::Serialize;
+
+use super::show::{image_row, repository_row};
+use super::view::{ImageRow, RepositoryRow, Statistics};
+use crate::catalog::statistics::{Counts, Figures};
+use crate::catalog::{browse, state, statistics};
+use crate::engine::Engine;
+use crate::engine::find::find_repository;
+use crate::error::Result;
+
+pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, Rows, State, States};
+
+/// The registry in a line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Overview {
+    /// How much there is.
+    pub counts: Counts,
+    /// Its bytes.
+    pub figures: Figures,
+    /// The root that the catalog stands for.
+    pub root: Option<String>,
+    /// The name that the registry is published under.
+    pub name: Option<String>,
+}
+
+/// The registry in figures, and how it came to be so.
+#[derive(Debug, Clone)]
+pub struct Insight {
+    /// Its figures.
+    pub statistics: Statistics,
+    /// Repositories by the bytes of all their images in full, the largest first.
+    pub largest: Vec<RepositoryRow>,
+    /// What was published, oldest first: when, in seconds since 1970, and the bytes of its blobs, each once.
+    pub growth: Vec<(i64, u64)>,
+    /// Room on the disk of the data directory; none where the system does not say.
+    pub room: Option<Room>,
+}
+
+/// Room on a disk in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What may still be used.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// Rows of the list of the largest repositories.
+const LARGEST: u64 = 10;
+
+impl Engine {
+    /// The registry in figures, and how it came to be so.
+    pub fn insight(&self) -> Result<Insight> {
+        let part = Part {
+            filter: "",
+            order: RepositoryOrder::Size,
+            descending: true,
+            states: &States::default(),
+            offset: 0,
+            limit: LARGEST,
+            around: None,
+        };
+        let largest = self.browse_repositories(&part)?.rows;
+        let growth = self.growth()?;
+        let room = rustix::fs::statvfs(self.data_dir()).ok().map(|disk| Room {
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            total: disk.f_blocks.saturating_mul(disk.f_frsize),
+        });
+        Ok(Insight { statistics: self.statistics()?, largest, growth, room })
+    }
+
+    /// A part of the list of repositories.
+    pub fn browse_repositories(&self, part: &Part<'_, RepositoryOrder>) -> Result<Rows<RepositoryRow>> {
+        let reader = self.catalog.read()?;
+        let Rows { total, offset, place, rows } = browse::repositories(&reader, part)?;
+        let rows = rows.into_iter().map(|repository| repository_row(&reader, repository)).collect::<Result<_>>()?;
+        Ok(Rows { total, offset, place, rows })
+    }
+
+    /// A part of the images of a repository.
+    pub fn browse_images(&self, repository: &str, part: &Part<'_, ImageOrder>) -> Result<Rows<ImageRow>> {
+        let reader = self.catalog.read()?;
+        let repository = find_repository(&reader, repository)?;
+        let Rows { total, offset, place, rows } = browse::images(&reader, repository.id, part)?;
+        let rows = rows.iter().map(|image| image_row(&reader, &repository, image)).collect::<Result<_>>()?;
+        Ok(Rows { total, offset, place, rows })
+    }
+
+    /// The registry in a line.
+    pub fn overview(&self) -> Result<Overview> {
+        let reader = self.catalog.read()?;
+        let (figures, counts) = statistics::registry(&reader)?;
+        let root = state::root(&reader)?.map(|link| link.cid.to_string());
+        let name = crate::catalog::settings::load(&reader)?.and_then(|settings| settings.name);
+        Ok(Overview { counts, figures, root, name })
+    }
+}

@@ -1,0 +1,307 @@
+//! What faces show of the catalog: plain values, serialised as they are by `--json`.
+
+use serde::Serialize;
+
+use crate::catalog::statistics::{Counts, Figures};
+use crate::image::Digest;
+
+/// One row of the list of repositories.
+#[derive(Debug, Clone, Serialize)]
+pub struct RepositoryRow {
+    /// Published name.
+    pub name: String,
+    /// Second published name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Where it is mirrored from; none for images that came from a file.
+    pub upstream: Option<String>,
+    /// Upstream gives it only to those who log in.
+    pub private: bool,
+    /// It is part of the tree: what is published next has it, whether or not anything was published yet.
+    pub published: bool,
+    /// Tags, and manifests pinned by digest.
+    pub images: u64,
+    /// How many of them upstream had otherwise when it was asked last.
+    #[serde(skip)]
+    pub stale: u64,
+    /// How many of them upstream did not have any more.
+    #[serde(skip)]
+    pub gone: u64,
+    /// When an image of it was added last, in seconds since 1970.
+    #[serde(skip)]
+    pub added: Option<i64>,
+    /// Dedup figures in bytes.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// One row of a repository's list of images.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageRow {
+    /// Published name of the repository.
+    pub name: String,
+    /// Its tag; none if it is pinned by digest.
+    pub tag: Option<String>,
+    /// Digest of its top manifest.
+    pub digest: Digest,
+    /// CID of its top manifest as a file.
+    pub cid: String,
+    /// Platforms that are here.
+    pub platforms: Vec<String>,
+    /// Bytes of everything it consists of.
+    pub logical: u64,
+    /// When it was added (RFC 3339).
+    pub added: String,
+    /// What upstream had when it was asked last, if that was something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Digest>,
+    /// Since when upstream does not have it any more (RFC 3339), as far as it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<String>,
+}
+
+impl ImageRow {
+    /// What it is called in its repository: its tag, or `@` and its digest.
+    pub fn shown(&self) -> String {
+        self.tag.clone().unwrap_or_else(|| format!("@{}", self.digest))
+    }
+}
+
+/// Everything about one image.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageDetails {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: ImageRow,
+    /// Where it is mirrored from, in full.
+    pub upstream: Option<String>,
+    /// Upstream gives it only to those who log in.
+    pub private: bool,
+    /// It is part of the tree: what is published next has it, whether or not anything was published yet.
+    pub published: bool,
+    /// Media type of its top manifest.
+    pub media_type: String,
+    /// Platforms that are mirrored when it is updated.
+    pub selection: String,
+    /// Its dedup figures, with what came along with it, in bytes.
+    pub figures: Figures,
+    /// Every manifest of it that is here, the top one first.
+    pub manifests: Vec<ManifestDetails>,
+    /// Signatures, attestations, SBOMs and other things attached to it.
+    pub attached: Vec<AttachedDetails>,
+    /// What upstream has of it and this catalog has not.
+    pub left_out: Vec<crate::engine::plan::LeftOut>,
+    /// What it is in the gateway view.
+    pub gateway: Vec<GatewayDetails>,
+}
+
+/// A manifest of an image.
+#[derive(Debug, Clone, Serialize)]
+pub struct ManifestDetails {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its CID as a file.
+    pub cid: String,
+    /// Media type.
+    pub media_type: String,
+    /// Size of the manifest itself in bytes.
+    pub size: u64,
+    /// What it runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The manifest it attests, if it is an attestation inside an index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attests: Option<Digest>,
+    /// Its configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigDetails>,
+    /// Its layers, base first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerDetails>,
+}
+
+/// What an image's configuration says. Untrusted text, made printable.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ConfigDetails {
+    /// Its digest.
+    pub digest: String,
+    /// Its CID as a file.
+    pub cid: String,
+    /// When the image was made, as it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Entrypoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// Command.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Environment.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
+    /// Working directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_directory: Option<String>,
+    /// User.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Exposed ports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+    /// Labels.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// What each step of the build did, base first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<String>,
+}
+
+/// A layer of an image, or a blob of another artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct LayerDetails {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its CID as a file; none if it is left out.
+    pub cid: Option<String>,
+    /// Media type.
+    pub media_type: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Other images that have it, the first few.
+    pub shared_with: Vec<String>,
+    /// How many other images have it.
+    pub shared_by: u64,
+}
+
+/// Something attached to an image.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttachedDetails {
+    /// The manifest it belongs to.
+    pub subject: Digest,
+    /// Its tag, if it is attached by tag.
+    pub tag: Option<String>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its CID as a file.
+    pub cid: String,
+    /// Type of the artifact.
+    pub artifact_type: Option<String>,
+    /// Bytes of everything it consists of.
+    pub logical: u64,
+}
+
+/// What an image is in the gateway view, for one platform.
+#[derive(Debug, Clone, Serialize)]
+pub struct GatewayDetails {
+    /// The platform.
+    pub platform: String,
+    /// Its tag there.
+    pub tag: Option<String>,
+    /// The digest it has there.
+    pub digest: Option<Digest>,
+    /// Why it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
+/// The whole registry in figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Statistics {
+    /// How much there is.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Bytes of every image in full.
+    pub logical: u64,
+    /// Bytes that are stored once.
+    pub stored: u64,
+    /// The difference.
+    pub saved: u64,
+    /// Repositories by what they alone cost, the dearest first.
+    pub repositories: Vec<RepositoryRow>,
+    /// The blobs that save most by being shared.
+    pub most_shared: Vec<SharedRow>,
+}
+
+/// A blob that several images have.
+#[derive(Debug, Clone, Serialize)]
+pub struct SharedRow {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How many images have it.
+    pub images: u64,
+    /// The first few of them.
+    pub of: Vec<String>,
+}
+
+/// Whether an image is what upstream has.
+#[derive(Debug, Clone, Serialize)]
+pub struct Currency {
+    /// `name:tag`.
+    pub image: String,
+    /// Where it is mirrored from.
+    pub upstream: String,
+    /// What is here.
+    pub digest: Digest,
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// How an image stands to its upstream.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Standing {
+    /// The same.
+    Current,
+    /// Upstream's tag has moved.
+    Outdated {
+        /// What upstream has.
+        upstream_digest: Digest,
+    },
+    /// Upstream no longer has it.
+    Gone,
+    /// Upstream could not be asked.
+    Unknown {
+        /// Why.
+        reason: String,
+        /// The kind of failure.
+        #[serde(skip)]
+        kind: crate::error::Kind,
+    },
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Verified {
+    /// What images consist of: layers, configurations, manifests, each once, as `stats` counts them.
+    pub blobs: u64,
+    /// What else was read: generated pages, lists and manifests, and what only published roots that are kept need.
+    pub others: u64,
+    /// Bytes of all of it.
+    pub bytes: u64,
+    /// Blobs that a lazy restore left elsewhere until they are needed: nothing of them is here to be read.
+    pub left: u64,
+    /// What was found to be wrong, in words.
+    pub damaged: Vec<Damage>,
+    /// Which of that was repaired.
+    pub repaired: Vec<Digest>,
+    /// Whether the tree recomputed from nothing has the recorded root.
+    pub root_matches: bool,
+    /// Published roots, besides that one, that are kept and were checked too.
+    pub published_roots: u64,
+    /// What they need and the catalog does not have, by CID.
+    pub missing: Vec<String>,
+}
+
+/// Something that is not what the catalog says.
+#[derive(Debug, Clone, Serialize)]
+pub struct Damage {
+    /// The blob.
+    pub digest: Digest,
+    /// What is wrong with it.
+    pub problem: String,
+    /// Images that need it, the first few.
+    pub images: Vec<String>,
+}

@@ -1,0 +1,138 @@
+//! A target as it looks from outside: what its node says, and its names as anybody sees them. Nothing is tried or changed, each
+//! part may fail alone, and nobody waits longer than a few seconds for any of them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::trial::World;
+use super::view::{find, record_name};
+use crate::catalog::publications;
+use crate::catalog::targets::Target;
+use crate::engine::Engine;
+use crate::engine::publish::{Places, find_key, missing_key, moved_name};
+use crate::error::{Error, Kind, Result};
+use crate::naming::TxtSet;
+use crate::node::{Node, Status};
+
+/// How long each part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Where an IPNS name leads, as far as its node says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leads {
+    /// Here.
+    To(String),
+    /// It was moved to what was published last, and the node can't look it up: one without routing can't.
+    Unseen,
+    /// Nowhere, or where it leads can't be looked up; it was not moved from here.
+    Nowhere,
+}
+
+/// A record as its zone has it, and as this machine's resolver has it, which may be older.
+#[derive(Debug)]
+pub struct SeenRecord {
+    /// What the zone's own servers say.
+    pub authority: Result<TxtSet>,
+    /// What the resolver says.
+    pub resolver: Result<TxtSet>,
+}
+
+impl SeenRecord {
+    /// What counts: what the zone's own servers say; where they can't be asked, what the resolver does.
+    pub fn said(&self) -> Result<&TxtSet, &Error> {
+        self.authority.as_ref().or(self.resolver.as_ref())
+    }
+
+    /// How long caches may still give out something else than the zone's servers, in seconds. None where they give out the same,
+    /// or where that is not known.
+    pub fn lag(&self) -> Option<u32> {
+        match (&self.authority, &self.resolver) {
+            (Ok(now), Ok(seen)) if now.values != seen.values => now.ttl.max(seen.ttl),
+            _ => None,
+        }
+    }
+}
+
+/// A target as it looks from outside.
+#[derive(Debug)]
+pub struct Sight {
+    /// Its name.
+    pub target: String,
+    /// What was published last, when it was looked at.
+    pub root: Option<String>,
+    /// What its node says of itself.
+    pub node: Result<Status>,
+    /// Whether the node pins the root that was published last; unknown where nothing was, or where the node does not say.
+    pub pinned: Option<bool>,
+    /// The record; none where the target has no record.
+    pub record: Option<SeenRecord>,
+    /// Where the IPNS name leads; none where the target has no such name.
+    pub ipns: Option<Result<Leads>>,
+}
+
+impl Engine {
+    /// Looks at a target. Fails only if there is none of this name.
+    pub async fn look_at_target(self: &Arc<Self>, name: &str, places: &dyn Places, world: &dyn World) -> Result<Sight> {
+        let wanted = name.to_owned();
+        let read = self.blocking(move |engine| {
+            let reader = engine.catalog.read()?;
+            let target = find(&reader, &wanted)?;
+            let newest = publications::newest_published(&reader, target.id)?;
+            let moved = newest.as_ref().map(|newest| moved_name(&reader, newest.id)).transpose()?.flatten();
+            Ok((target, newest.map(|newest| newest.root.cid), moved))
+        });
+        let (target, newest, moved) = read.await?;
+        let of_node = async {
+            let node = places.node(&target)?;
+            let status = within(&node.place(), node.status()).await?;
+            let pinned = match newest {
+                Some(root) => within(&node.place(), node.pin(&root)).await.ok().map(|pin| pin.is_some()),
+                None => None,
+            };
+            let ipns = match &target.settings.ipns {
+                Some(key) => Some(within(&node.place(), leads(&*node, &target, key, moved.as_deref())).await),
+                None => None,
+            };
+            Ok((status, pinned, ipns))
+        };
+        let (of_node, record) = futures::join!(of_node, record(&target, places, world));
+        let (node, pinned, ipns) = match of_node {
+            Ok((status, pinned, ipns)) => (Ok(status), pinned, ipns),
+            Err(error) => (Err(error), None, None),
+        };
+        Ok(Sight { target: target.name, root: newest.map(|root| root.to_string()), node, pinned, record, ipns })
+    }
+}
+
+async fn record(target: &Target, places: &dyn Places, world: &dyn World) -> Option<SeenRecord> {
+    let dnslink = target.settings.dnslink.as_ref()?;
+    let name = record_name(&dnslink.domain);
+    let authority = async {
+        match places.zone(target)? {
+            Some(zone) => within(&zone.place(), zone.read(&name)).await,
+            None => Err(Error::new(Kind::NotFound, "the target has no zone")),
+        }
+    };
+    let (authority, resolver) = futures::join!(authority, within("the resolver", world.txt(&name)));
+    Some(SeenRecord { authority, resolver })
+}
+
+async fn leads(node: &dyn Node, target: &Target, key: &str, moved: Option<&str>) -> Result<Leads> {
+    match find_key(node.keys().await?, key) {
+        Some(found) => Ok(match node.resolve_name(&found.id).await? {
+            Some(path) => Leads::To(path),
+            None if moved == Some(&found.id) => Leads::Unseen,
+            None => Leads::Nowhere,
+        }),
+        None => Err(missing_key(target, key, "the node")),
+    }
+}
+
+async fn within<T>(who: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+        Err(Error::new(Kind::Network, format!("{who} does not answer within {} s", PATIENCE.as_secs())))
+    })
+}

@@ -1,0 +1,180 @@
+//! Targets: adding, changing and removing them, trying whether they would take a publication, and whether they hold one whole.
+//!
+//! What is kept of a target never holds a secret; `secrets` reads one where it is needed, and nothing else does.
+
+mod adapters;
+mod change;
+mod key;
+mod look;
+mod peers;
+mod secrets;
+mod setting;
+#[cfg(test)]
+mod tests;
+mod trial;
+pub(in crate::engine) mod view;
+mod walk;
+
+pub use adapters::Adapters;
+pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
+pub use key::{TargetKey, make_key};
+pub use look::{Leads, SeenRecord, Sight};
+pub use peers::{Connect, Internet, Peers};
+pub use secrets::{Found, Variables};
+pub(in crate::engine) use secrets::{in_clear as secret_in_clear, read as read_secret};
+pub use setting::{Setting, Wrong};
+pub use trial::{ALLOWED, Check, Outcome, Part, Trial, World};
+pub use view::TargetView;
+pub use walk::Walked;
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use self::view::{find, record_name, view};
+use super::job::Job;
+use super::{Engine, now};
+use crate::catalog::publications::{self, State};
+use crate::catalog::state;
+use crate::catalog::targets::{self, Target, TargetSettings};
+use crate::error::{Error, Kind, Result};
+
+/// What removing a target means.
+#[derive(Debug, Clone, Serialize)]
+pub struct RemoveTargetPlan {
+    /// Its name.
+    pub name: String,
+    /// Its node, where pins stay as they are.
+    pub kubo: String,
+    /// The roots that it pins, as far as is known.
+    pub pinned: Vec<String>,
+    /// The record that stays as it is.
+    pub record: Option<String>,
+    /// Roots that this catalog keeps for this target only, and no longer.
+    pub released: Vec<String>,
+}
+
+impl Engine {
+    /// All targets, by name.
+    pub fn targets(&self) -> Result<Vec<TargetView>> {
+        let reader = self.catalog.read()?;
+        targets::all(&reader)?.into_iter().map(|target| view(&reader, target)).collect()
+    }
+
+    /// The names of all targets.
+    pub fn target_names(&self) -> Result<Vec<String>> {
+        let reader = self.catalog.read()?;
+        Ok(targets::all(&reader)?.into_iter().map(|target| target.name).collect())
+    }
+
+    /// One target.
+    pub fn target(&self, name: &str) -> Result<TargetView> {
+        let reader = self.catalog.read()?;
+        view(&reader, find(&reader, name)?)
+    }
+
+    /// What a target would be if it were added like this. Nothing is saved and nobody is asked.
+    pub fn draft_of_new(&self, name: &str, change: &TargetChange) -> Result<Target> {
+        change::check_name(name)?;
+        let settings = change.added()?;
+        change::check_files(&settings, None)?;
+        let reader = self.catalog.read()?;
+        is_free(&reader, name)?;
+        no_other_moves_it(&reader, name, &settings)?;
+        Ok(Target { id: 0, name: name.to_owned(), settings, added_at: now() })
+    }
+
+    /// What a target would be if it were changed like this. Nothing is saved and nobody is asked.
+    pub fn draft_of_changed(&self, name: &str, change: &TargetChange) -> Result<Target> {
+        let reader = self.catalog.read()?;
+        let target = find(&reader, name)?;
+        let settings = change.changed(target.settings.clone())?;
+        change::check_files(&settings, Some(&target.settings))?;
+        no_other_moves_it(&reader, name, &settings)?;
+        Ok(Target { settings, ..target })
+    }
+
+    /// Adds a target, after checking that it makes sense by itself; nobody is asked.
+    pub fn add_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
+        change::check_name(name)?;
+        let settings = change.added()?;
+        change::check_files(&settings, None)?;
+        self.catalog.write(|writer| {
+            is_free(writer, name)?;
+            no_other_moves_it(writer, name, &settings)?;
+            targets::save(writer, name, &settings, now())?;
+            view(writer, find(writer, name)?)
+        })
+    }
+
+    /// Gives a target other settings.
+    pub fn set_target(&self, name: &str, change: &TargetChange) -> Result<TargetView> {
+        let old = find(&*self.catalog.read()?, name)?.settings;
+        change::check_files(&change.changed(old.clone())?, Some(&old))?;
+        self.catalog.write(|writer| {
+            let target = find(writer, name)?;
+            let settings = change.changed(target.settings)?;
+            no_other_moves_it(writer, name, &settings)?;
+            targets::save(writer, name, &settings, now())?;
+            view(writer, find(writer, name)?)
+        })
+    }
+
+    /// Says what removing a target means.
+    pub fn plan_remove_target(&self, name: &str) -> Result<RemoveTargetPlan> {
+        let reader = self.catalog.read()?;
+        let target = find(&reader, name)?;
+        let pinned = publications::pinned_roots(&reader, target.id)?;
+        let kept = publications::kept_roots(&reader)?;
+        let others = publications::kept_roots_but(&reader, Some(target.id))?;
+        let now = state::root(&reader)?.map(|link| link.cid);
+        let released = kept
+            .iter()
+            .map(|link| link.cid)
+            .filter(|cid| Some(*cid) != now && !others.iter().any(|other| other.cid == *cid));
+        Ok(RemoveTargetPlan {
+            name: target.name.clone(),
+            pinned: pinned.iter().map(ToString::to_string).collect(),
+            record: target.settings.dnslink.as_ref().map(|dnslink| record_name(&dnslink.domain)),
+            released: released.map(|cid| cid.to_string()).collect(),
+            kubo: target.settings.node.kubo,
+        })
+    }
+
+    /// Removes a target. Its history stays, and so do its node's pins and its record.
+    pub async fn remove_target(self: &Arc<Self>, plan: &RemoveTargetPlan, job: &Job) -> Result<()> {
+        let _lock = self.lock_unfinished(&format!("target remove {}", plan.name), job).await?;
+        job.check()?;
+        self.catalog.write(|writer| {
+            let target = find(writer, &plan.name)?;
+            // One that was cut has nobody left who would continue it.
+            if let Some(running) = publications::running(writer, target.id)? {
+                publications::finish(writer, running.id, State::Superseded, Some("its target was removed"), now())?;
+            }
+            targets::remove(writer, &plan.name).map(drop)
+        })
+    }
+}
+
+fn is_free(connection: &Connection, name: &str) -> Result<()> {
+    match targets::by_name(connection, name)? {
+        Some(_) => Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
+            .hint(format!("`roadstead target set {name} …` changes it."))),
+        None => Ok(()),
+    }
+}
+
+/// An error if another target moves the same record: side by side, each would take the other for a foreign writer.
+fn no_other_moves_it(connection: &Connection, name: &str, settings: &TargetSettings) -> Result<()> {
+    let Some(dnslink) = &settings.dnslink else { return Ok(()) };
+    let same = |other: &Target| other.settings.dnslink.as_ref().is_some_and(|theirs| theirs.domain == dnslink.domain);
+    match targets::all(connection)?.into_iter().find(|other| other.name != name && same(other)) {
+        Some(other) => Err(Error::new(
+            Kind::Usage,
+            format!("the target `{}` moves the record of {} already", other.name, dnslink.domain),
+        )
+        .hint("One target moves a record; the others hold the same root without `--dnslink`.")),
+        None => Ok(()),
+    }
+}

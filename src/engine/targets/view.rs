@@ -1,0 +1,71 @@
+//! A target as it is shown, and the one that a name means.
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::catalog::publications;
+use crate::catalog::state;
+use crate::catalog::targets::{self, Target, TargetSettings};
+use crate::error::{Error, Kind, Result};
+use crate::text::{nearest, printable_within};
+
+/// A target as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetView {
+    /// Its name.
+    pub name: String,
+    /// Its settings; secrets only as the place they are in.
+    #[serde(flatten)]
+    pub settings: TargetSettings,
+    /// When it was added (RFC 3339).
+    pub added: String,
+    /// The root that it gives out, as far as is known.
+    pub root: Option<String>,
+    /// When that was published (RFC 3339).
+    pub published: Option<String>,
+    /// The catalog stands for another root by now.
+    pub behind: bool,
+    /// A root whose publication goes on or was cut.
+    pub running: Option<String>,
+    /// How many roots it pins, as far as is known.
+    pub pinned: u64,
+}
+
+/// Seconds since 1970 as RFC 3339.
+pub(in crate::engine) fn time(at: i64) -> String {
+    jiff::Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// The target of this name, or an error that names the nearest.
+pub(in crate::engine) fn find(connection: &Connection, name: &str) -> Result<Target> {
+    if let Some(target) = targets::by_name(connection, name)? {
+        return Ok(target);
+    }
+    let all = targets::all(connection)?;
+    let error = Error::new(Kind::NotFound, format!("there is no target `{}`", printable_within(name, 100)));
+    Err(match nearest(name, all.iter().map(|target| target.name.as_str())) {
+        Some(meant) => error.hint(format!("Did you mean `{meant}`?")),
+        None if all.is_empty() => error.hint("`roadstead target add NAME --kubo URL` adds one."),
+        None => error.hint("`roadstead target list` shows what there is."),
+    })
+}
+
+/// Where the DNSLink record of a domain is (dnslink.dev).
+pub(in crate::engine) fn record_name(domain: &str) -> String {
+    format!("_dnslink.{domain}")
+}
+
+pub(in crate::engine) fn view(connection: &Connection, target: Target) -> Result<TargetView> {
+    let newest = publications::newest_published(connection, target.id)?;
+    let root = state::root(connection)?.map(|link| link.cid);
+    Ok(TargetView {
+        added: time(target.added_at),
+        behind: newest.as_ref().map(|newest| newest.root.cid) != root,
+        published: newest.as_ref().map(|newest| time(newest.ended_at.unwrap_or(newest.begun_at))),
+        root: newest.map(|newest| newest.root.cid.to_string()),
+        running: publications::running(connection, target.id)?.map(|running| running.root.cid.to_string()),
+        pinned: publications::pinned_roots(connection, target.id)?.len() as u64,
+        name: target.name,
+        settings: target.settings,
+    })
+}
