@@ -1,26 +1,18 @@
 //! The tree of verbs and the flags that all of them have.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, Parser, Subcommand, ValueHint};
+use clap::{Command, CommandFactory as _, Parser, Subcommand};
 
-use super::output::{Colour, Style};
-use super::progress::Mode;
-use super::{
-    add, allow, client, completions, config, demo, diff, doctor, export, gc, groups, help, history, import, list, man,
-    outdated, publish, remove, restore, rollback, root, serve, show, target, undo, update, verify,
+use super::commands::{
+    add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man,
+    outdated, publish, remove, restore, rollback, root, serve, show, targets as target, undo, update, verify,
 };
-use crate::config::{Given, Origin, Setting};
-use crate::error::Error;
+use super::global::Global;
+use super::groups;
 
 const ABOUT: &str = "Mirror container images into a static registry on IPFS";
-
-/// What the manual says first.
-pub(super) const DESCRIPTION: &str = "Roadstead mirrors container images from any registry into a static registry that is one directory tree \
-    with one CID. Put on IPFS, on any web host, or served by `roadstead serve`, clients pull from it by name.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,55 +43,6 @@ pub(super) struct Arguments {
     /// The verb.
     #[command(subcommand)]
     pub(super) verb: Option<Verb>,
-}
-
-/// Flags that all verbs have.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub(super) struct Global {
-    /// Where the catalog and the images are kept.
-    #[arg(long, global = true, env = "ROADSTEAD_DATA_DIR", hide_env_values = true, value_name = "DIR", value_parser = path(), value_hint = ValueHint::DirPath)]
-    pub(super) data_dir: Option<PathBuf>,
-
-    /// The configuration file.
-    #[arg(long, global = true, env = "ROADSTEAD_CONFIG", hide_env_values = true, value_name = "FILE", value_parser = path(), value_hint = ValueHint::FilePath)]
-    pub(super) config: Option<PathBuf>,
-
-    /// Answer with one JSON document on standard output.
-    #[arg(long, global = true)]
-    pub(super) json: bool,
-
-    /// Don't ask before something is removed.
-    #[arg(short, long, global = true)]
-    pub(super) yes: bool,
-
-    /// Change nothing: what would change something is refused.
-    #[arg(long, global = true)]
-    pub(super) read_only: bool,
-
-    /// Never ask; what would ask fails instead.
-    #[arg(long, global = true)]
-    pub(super) no_input: bool,
-
-    /// How long to wait for another process that is changing the catalog [default: 60].
-    #[arg(long, global = true, value_name = "SECONDS")]
-    pub(super) wait: Option<u64>,
-
-    /// Say less: no messages, no progress; twice: no warnings.
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
-    pub(super) quiet: u8,
-
-    /// Say more: what is asked of whom; twice: in detail.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(super) verbose: u8,
-
-    /// When to use colour: auto, always, never.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_possible_values = true)]
-    pub(super) color: Colour,
-
-    /// How to show progress: auto, bar, plain, json, none.
-    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Mode::Auto, hide_possible_values = true)]
-    pub(super) progress: Mode,
 }
 
 /// The verbs.
@@ -171,53 +114,59 @@ pub(super) enum Verb {
     Version,
 }
 
+impl Verb {
+    /// `help` and `version` as the flags that say the same; nothing for every other verb.
+    pub(super) fn as_flag(&self) -> Option<Vec<OsString>> {
+        let (verbs, flag) = match self {
+            Self::Help(arguments) => (arguments.verbs.as_slice(), "--help"),
+            Self::Version => (&[][..], "--version"),
+            _ => return None,
+        };
+        let mut words = vec![OsString::from("roadstead")];
+        words.extend(verbs.iter().cloned());
+        words.push(flag.into());
+        Some(words)
+    }
+}
+
 /// The whole tree.
 pub(super) fn command() -> Command {
     groups::grouped(Arguments::command())
 }
 
-impl Global {
-    /// How output is to look.
-    pub(super) fn style(&self) -> Style {
-        Style { json: self.json, quiet: self.quiet, colour: self.color }
-    }
-
-    /// What flags and environment say of settings.
-    pub(super) fn given(&self, matches: &ArgMatches) -> Given {
-        let origin = |id: &str| match matches.value_source(id) {
-            Some(ValueSource::EnvVariable) => Origin::Environment,
-            _ => Origin::Flag,
-        };
-        // An empty variable is as good as none.
-        let path = |value: &Option<PathBuf>, id| {
-            let given = value.clone().map(|value| Setting::new(value, origin(id)));
-            given.filter(|given| given.origin == Origin::Flag || !given.value.as_os_str().is_empty())
-        };
-        Given {
-            config: path(&self.config, "config"),
-            data_dir: path(&self.data_dir, "data_dir"),
-            wait: self.wait.map(|value| Setting::new(value, origin("wait"))),
-        }
-    }
-}
-
-/// Takes any path, an empty one too: what that means depends on where it comes from.
-fn path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
-}
-
-/// Parses a value whose error may hold hints, which clap shows as tips.
-pub(super) fn parsed<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| {
-        error.hints().iter().fold(error.to_string(), |shown, hint| format!("{shown}\n\n  tip: {hint}"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use clap::FromArgMatches as _;
+    use clap::error::ErrorKind;
+
+    use clap::ArgMatches;
 
     use super::*;
+    use crate::config::{Origin, Setting};
+
+    /// What clap makes of the flag that stands for these words.
+    fn said(words: &[&str]) -> clap::Error {
+        let words = std::iter::once(&"roadstead").chain(words);
+        let matches = command().try_get_matches_from(words).unwrap();
+        let verb = Arguments::from_arg_matches(&matches).unwrap().verb.unwrap();
+        command().try_get_matches_from(verb.as_flag().unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn help_and_version_are_verbs_too() {
+        for (words, kind, text) in [
+            (&["help"][..], ErrorKind::DisplayHelp, "Publish and come back"),
+            (&["help", "add"], ErrorKind::DisplayHelp, "kubeadm"),
+            (&["help", "ls"], ErrorKind::DisplayHelp, "repositories"),
+            (&["--wait", "5", "help", "config", "set"], ErrorKind::DisplayHelp, "default-platform"),
+            (&["help", "lst"], ErrorKind::InvalidSubcommand, "lst"),
+            (&["version"], ErrorKind::DisplayVersion, env!("CARGO_PKG_VERSION")),
+        ] {
+            let error = said(words);
+            assert_eq!(error.kind(), kind, "{words:?}");
+            assert!(error.render().to_string().contains(text), "{words:?}: {error}");
+        }
+    }
 
     fn parse(words: &[&str]) -> (Arguments, ArgMatches) {
         let words = std::iter::once(&"roadstead").chain(words);

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use super::arguments::Global;
+use super::global::Global;
 use super::output::Output;
 use super::progress::{self, Mode};
 use super::table::Table;

@@ -3,52 +3,27 @@
 //! One file a verb: its arguments and what it does with the engine. Knows the engine and the configuration; only
 //! `output` writes, only `progress` hears signals. Verbs that only read start no runtime.
 
-mod add;
-mod allow;
 mod arguments;
-mod client;
-mod completions;
-mod config;
+mod commands;
+mod completers;
 mod context;
-mod demo;
-mod demo_catalog;
-mod diff;
-mod doctor;
-mod export;
-mod gc;
+mod exit;
+mod global;
 mod groups;
-mod help;
-mod history;
-mod import;
-mod interface;
-mod list;
-mod man;
 mod mistakes;
 mod origin;
-mod outdated;
 mod output;
+mod parsed;
 mod place;
 mod progress;
-mod publish;
 mod publish_plan;
 mod publish_report;
 mod references;
-mod remove;
 mod report;
-mod restore;
 mod returning;
-mod rollback;
-mod root;
-mod serve;
-mod show;
-mod stats;
 mod style;
 mod suggest;
 mod table;
-mod target;
-mod undo;
-mod update;
-mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -57,35 +32,18 @@ use clap::FromArgMatches as _;
 
 use crate::error::{Error, Kind, Result};
 use arguments::{Arguments, Verb};
+use commands::{
+    add, allow, client, completions, config, demo, diff, doctor, export, gc, history, import, interface, list, man,
+    outdated, publish, remove, restore, rollback, root, serve, show, stats, targets, undo, update, verify,
+};
 use context::Context;
+use exit::Exit;
 use output::{Colour, Output, Style};
-use undo::Direction;
-
-/// How a verb that did not fail ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Exit {
-    /// As it should.
-    Done,
-    /// With what a `--fail-if` flag watches for.
-    Noticed,
-    /// The user said no.
-    Declined,
-}
-
-impl Exit {
-    fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Noticed => Kind::Unchanged.exit_code(),
-            Self::Declined => Kind::Interrupted.exit_code(),
-        }
-    }
-}
 
 /// Runs the program.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    match completions::answer_shell(&words) {
+    match completers::answer_shell(&words, arguments::command) {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
         Err(error) => return end(&Output::of_process(Style::default()), Err(error)),
@@ -99,7 +57,7 @@ pub fn main() -> ExitCode {
         Err(error) => return explain_arguments(&error, &words),
     };
     // Help and version come out of clap as errors that are none.
-    if let Some(asked) = arguments.verb.as_ref().and_then(help::as_flag)
+    if let Some(asked) = arguments.verb.as_ref().and_then(Verb::as_flag)
         && let Err(error) = arguments::command().try_get_matches_from(asked)
     {
         return explain_arguments(&error, &words);
@@ -115,14 +73,14 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
             return Err(Error::new(Kind::Usage, "a verb is needed").hint("`roadstead --help` lists them."));
         }
         let given = arguments.global.given(matches);
-        return interface::run(&Context::new(arguments.global, &given, output.clone())?);
+        return interface::run(&Context::new(arguments.global, &given, output.clone())?, &arguments::command());
     };
     let given = arguments.global.given(matches);
     let read_only = arguments.global.read_only;
     // These work without any configuration, a broken one too.
     match &verb {
         Verb::Completions(arguments) => return completions::run(arguments, output),
-        Verb::Man(arguments) => return man::run(arguments, output),
+        Verb::Man(asked) => return man::run(asked, arguments::command(), output),
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Init(arguments) }) => {
             context::may_change(read_only)?;
             return config::init(arguments, &given, output);
@@ -140,8 +98,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Update(arguments) => update::run(&arguments, &context),
         Verb::Outdated(arguments) => outdated::run(&arguments, &context),
         Verb::Remove(arguments) => remove::run(&arguments, &context),
-        Verb::Undo(arguments) => undo::run(&arguments, &context, Direction::Undo),
-        Verb::Redo(arguments) => undo::run(&arguments, &context, Direction::Redo),
+        Verb::Undo(arguments) => undo::run(&arguments, &context, undo::Direction::Undo),
+        Verb::Redo(arguments) => undo::run(&arguments, &context, undo::Direction::Redo),
         Verb::Gc(arguments) => gc::run(&arguments, &context),
         Verb::Allow(arguments) => allow::run(&arguments, &context),
         Verb::List(arguments) => list::run(&arguments, &context),
@@ -154,12 +112,12 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Serve(arguments) => serve::run(&arguments, &context),
         Verb::Publish(arguments) => publish::run(&arguments, &context),
         Verb::Rollback(arguments) => rollback::run(&arguments, &context),
-        Verb::Target(arguments) => target::run(&arguments, &context),
+        Verb::Target(arguments) => targets::run(&arguments, &context),
         Verb::History(arguments) => history::run(&arguments, &context),
         Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
-        Verb::Demo(arguments) => demo::run(&arguments, &context),
+        Verb::Demo(arguments) => demo::run(&arguments, &context, &arguments::command()),
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Set(arguments) }) => {
             config::set(&arguments, &context)
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 
-use super::arguments::parsed;
 use super::context::Context;
+use super::parsed::parsed;
 use super::place::Whence;
 use crate::engine::Engine;
 use crate::engine::job::Job;

@@ -330,7 +330,16 @@ pub(super) fn failure(mut failed: Vec<FailedRequest>, done: usize) -> Option<Err
     Some(error)
 }
 
-/// The error says which request it is about.
+/// What a dry run calls a change that it only planned.
+pub(super) fn would(change: &'static str) -> &'static str {
+    match change {
+        "added" => "would add",
+        "moved" => "would move",
+        "extended" => "would extend",
+        unchanged => unchanged,
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::add::would;
+use super::report::would;
 use super::report::{FailedReport, shown};
 use super::style::Tone;
 use super::table::{Cell, Column, Table};

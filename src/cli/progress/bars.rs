@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::output::Output;
-use super::Reporter;
+use super::reporter::Reporter;
 use super::tracker::{Phase, Tracker, capitalised, seconds, sentence};
 use crate::engine::job::Event;
 use crate::text::{bytes, printable_within};

@@ -6,6 +6,7 @@
 mod bars;
 mod ndjson;
 mod plain;
+mod reporter;
 mod tracker;
 
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::Output;
 use crate::engine::job::{Event, Watch};
 use crate::error::Kind;
+use reporter::Reporter;
 use tracker::Tracker;
 
 /// How progress is shown.
@@ -45,18 +47,6 @@ impl Mode {
             chosen => chosen,
         }
     }
-}
-
-/// One way to show progress.
-trait Reporter: Send {
-    /// Something happened; the tracker knows of it already.
-    fn event(&mut self, tracker: &Tracker, event: &Event);
-    /// Time has passed.
-    fn tick(&mut self, tracker: &Tracker);
-    /// A sentence for the user.
-    fn note(&mut self, text: &str);
-    /// The job has ended.
-    fn finish(&mut self, tracker: &Tracker);
 }
 
 struct Silent(Output);

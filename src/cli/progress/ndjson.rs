@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::output::Output;
-use super::Reporter;
+use super::reporter::Reporter;
 use super::tracker::Tracker;
 use crate::engine::job::{End, Event, StepState};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::output::Output;
-use super::Reporter;
+use super::reporter::Reporter;
 use super::tracker::{Phase, Tracker, sentence};
 use crate::engine::job::Event;
 use crate::text::{bytes, count, printable_within};

@@ -1,0 +1,468 @@
+//! `add`: mirror images. What `update` shares with it is here too: applying a plan and showing what it did.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::parsed::parsed;
+use crate::cli::references;
+use crate::cli::report::would;
+use crate::cli::report::{self, AddReport};
+use crate::cli::style::Tone;
+use crate::cli::table::{Cell, Column, Table};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::plan::AddPlan;
+use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
+use crate::error::{Context as _, Kind, Result};
+use crate::image::{Platform, Selection};
+use crate::registry::is_on_this_machine;
+use crate::text::{bytes, count, printable_within};
+use crate::unixfs::Profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead add nginx:alpine quay.io/coreos/etcd:v3.5.0
+  roadstead add --platform linux/amd64,linux/arm64 ghcr.io/org/app:v1
+  roadstead add --as mirror/app:stable oci-archive:app.tar
+  kubeadm config images list | roadstead add -";
+
+/// What to mirror, and how much of it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Arguments {
+    /// Images as podman and docker name them; `oci:DIR[:TAG]` or `oci-archive:FILE`; `-` reads them from standard input.
+    #[arg(value_name = "REF", required = true, value_hint = ValueHint::Other)]
+    pub(in crate::cli) references: Vec<String>,
+
+    /// Platforms to mirror: `os/arch[/variant]`, or `all`; repeatable [default: this machine's].
+    #[arg(long, value_name = "PLATFORM", value_parser = parsed::<Selection>)]
+    pub(in crate::cli) platform: Vec<Selection>,
+
+    /// Also keep the manifests of platforms that are left out.
+    #[arg(long)]
+    pub(in crate::cli) all_manifests: bool,
+
+    /// Publish under this name, and perhaps tag, instead of the usual one.
+    #[arg(long = "as", value_name = "NAME[:TAG]", value_parser = parsed::<PublishedAs>)]
+    pub(in crate::cli) name: Option<PublishedAs>,
+
+    /// The registry speaks plain HTTP; known of a registry that something was mirrored from with it.
+    #[arg(long)]
+    pub(in crate::cli) insecure: bool,
+
+    /// The registry speaks HTTPS, although something was mirrored from it by plain HTTP.
+    #[arg(long, conflicts_with = "insecure")]
+    pub(in crate::cli) no_insecure: bool,
+
+    /// How files become CIDs, when the catalog is made: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
+    #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
+    pub(in crate::cli) profile: Option<Profile>,
+
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+
+    /// Exit with 3 if everything is here already.
+    #[arg(long)]
+    pub(in crate::cli) fail_if_unchanged: bool,
+}
+
+/// Mirrors images.
+pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
+    let selection = arguments.platform.iter().cloned().reduce(Selection::union);
+    let requests = requests(sources, arguments, selection.as_ref())?;
+    let engine = if arguments.dry_run {
+        open_for_dry_run(arguments, context)?
+    } else {
+        Opened::new(context.open(arguments.profile)?)
+    };
+    let engine = &engine.engine;
+    let how = How {
+        dry_run: arguments.dry_run,
+        fail_if_unchanged: arguments.fail_if_unchanged,
+        verb: "add",
+        is_first: engine.repositories()?.is_empty(),
+        host: selection.is_none().then(|| Platform::host().to_string()),
+    };
+    carry_out(context, engine, &how, async |job| engine.plan_add(&requests, job).await)
+}
+
+/// An engine, and the directory that goes when it is no longer needed.
+struct Opened {
+    engine: Arc<Engine>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl Opened {
+    fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, _directory: None }
+    }
+}
+
+/// A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
+fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> {
+    let mut options = context.options(arguments.profile)?;
+    match context.open_read_only(options.clone()) {
+        Err(error) if error.kind() == Kind::NotFound => {
+            let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
+            directory.path().clone_into(&mut options.data_dir);
+            Ok(Opened { engine: Engine::open(options)?, _directory: Some(directory) })
+        }
+        opened => opened.map(Opened::new),
+    }
+}
+
+fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Selection>) -> Result<Vec<AddRequest>> {
+    let options = AddOptions {
+        selection: selection.cloned(),
+        all_manifests: arguments.all_manifests,
+        name: arguments.name.clone(),
+        insecure: (arguments.insecure || arguments.no_insecure).then_some(arguments.insecure),
+    };
+    options.requests(sources)
+}
+
+/// How a plan is carried out.
+pub(in crate::cli) struct How {
+    pub(in crate::cli) dry_run: bool,
+    pub(in crate::cli) fail_if_unchanged: bool,
+    pub(in crate::cli) verb: &'static str,
+    /// Nothing is here yet, so it is said how to go on.
+    pub(in crate::cli) is_first: bool,
+    /// The platform that is expected because none was asked for.
+    pub(in crate::cli) host: Option<String>,
+}
+
+/// Plans, applies the plan unless it is a dry run, and shows what came of it.
+pub(in crate::cli) fn carry_out(
+    context: &Context,
+    engine: &Arc<Engine>,
+    how: &How,
+    plan: impl AsyncFnOnce(&Job) -> Result<AddPlan>,
+) -> Result<Exit> {
+    let (report, failed) = context.run(async |job: &Job| {
+        let mut plan = plan(job).await?;
+        let report = AddReport::planned(&plan);
+        if how.dry_run || plan.is_empty() {
+            let failed = std::mem::take(&mut plan.failed);
+            let root = if how.dry_run { None } else { engine.root()?.map(report::shown) };
+            return Ok((AddReport { dry_run: how.dry_run, root, ..report }, failed));
+        }
+        let mut failed = std::mem::take(&mut plan.failed);
+        let added = engine.apply_add(plan, how.verb, job).await?;
+        let report = report.applied(&added);
+        failed.extend(added.failed);
+        Ok((report, failed))
+    })?;
+    show(&report, how, context)?;
+    if how.is_first
+        && !report.dry_run
+        && let Some(next) = next_step(&report)
+    {
+        context.output.message(&next);
+    }
+    match report::failure(failed, report.images.len()) {
+        Some(error) => Err(error),
+        None if how.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
+        None => Ok(Exit::Done),
+    }
+}
+
+fn show(report: &AddReport, how: &How, context: &Context) -> Result<()> {
+    let output = &context.output;
+    output.json(report)?;
+    // Who updates everything wants to know what changed; who names an image wants to see it.
+    output.table(&table(report, how.verb == "add"))?;
+    output.finish()?;
+    for warning in warnings(report, how.host.as_deref()) {
+        output.warning(&warning);
+    }
+    for line in summary(report) {
+        output.message(&line);
+    }
+    Ok(())
+}
+
+/// The registries that are asked over plain HTTP, each once.
+fn in_clear(report: &AddReport) -> impl Iterator<Item = &str> {
+    let plain = report.images.iter().filter(|image| image.plain_http);
+    let registries = plain.filter_map(|image| Some(image.upstream.as_deref()?.split_once('/')?.0));
+    registries.collect::<BTreeSet<&str>>().into_iter()
+}
+
+fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
+    let mut warnings: Vec<String> = in_clear(report)
+        .filter(|registry| !is_on_this_machine(registry))
+        .map(|registry| {
+            let registry = printable_within(registry, 100);
+            format!(
+                "{registry} is asked over plain HTTP: whoever is on the way can read what is sent, passwords too, and change what comes"
+            )
+        })
+        .collect();
+    for image in &report.images {
+        let name = printable_within(&image.image, 300);
+        if image.private && image.change == "added" {
+            let mirrored = if report.dry_run { "would be mirrored" } else { "is mirrored" };
+            warnings.push(format!(
+                "{name} is private upstream: it {mirrored}, and not published unless `roadstead allow` says so"
+            ));
+        }
+        // An image without an index has one platform, which is taken as it is.
+        if let (Some(host), [only]) = (host, image.platforms.as_slice())
+            && image.change == "added"
+            && only != host
+        {
+            warnings.push(format!("{name} is for {only}, and this machine is {host}"));
+        }
+        // Platforms that nobody asked for are left out on purpose.
+        let wanted = image.left_out.iter().filter(|left| !left.reason.contains("not chosen"));
+        let reasons: BTreeSet<&str> = wanted.map(|left| left.reason.as_str()).collect();
+        for reason in reasons {
+            warnings.push(format!("a part of {name} is left out: {reason}; `roadstead show` says which"));
+        }
+    }
+    for name in &report.gone {
+        let name = printable_within(name, 300);
+        warnings.push(format!("{name} is gone upstream: the registry does not have this tag any more; it stays here"));
+    }
+    warnings
+}
+
+fn table(report: &AddReport, with_unchanged: bool) -> Table {
+    let mut table = Table::new(&[
+        ("", Column::Fixed),
+        ("", Column::Text),
+        ("", Column::Text),
+        ("", Column::Number),
+        ("", Column::Number),
+        ("", Column::Fixed),
+    ]);
+    for image in report.images.iter().filter(|image| with_unchanged || image.change != "unchanged") {
+        let change = if report.dry_run { would(image.change) } else { image.change };
+        let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
+        let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
+        let platforms = match image.platforms.as_slice() {
+            [] => "no platform".to_owned(),
+            few @ ([_] | [_, _]) => few.join(", "),
+            many => format!("{} platforms", many.len()),
+        };
+        let attached = match image.attached.len() {
+            0 => String::new(),
+            number => format!("with {number} attached"),
+        };
+        table.row([
+            Cell::toned(tone, change),
+            Cell::toned(Tone::Name, &image.image),
+            Cell::toned(if image.platforms.is_empty() { Tone::Dim } else { Tone::Plain }, platforms),
+            bytes(image.logical).into(),
+            new.into(),
+            Cell::toned(Tone::Dim, attached),
+        ]);
+    }
+    table
+}
+
+fn summary(report: &AddReport) -> Vec<String> {
+    let changed = report.images.iter().filter(|image| image.change != "unchanged").count() as u64;
+    let mut lines = Vec::new();
+    if report.dry_run {
+        lines.push(match (changed, report.new_blobs) {
+            (0, _) if report.failed.is_empty() => "There is nothing to do: everything is here already.".to_owned(),
+            (_, 0) => "Nothing would have to be fetched. Nothing was changed.".to_owned(),
+            (_, blobs) => format!(
+                "{} would be fetched, {}{}. Nothing was changed.",
+                count(blobs, "blob", "blobs"),
+                bytes(report.new_bytes),
+                known(report, "; ", "are here already"),
+            ),
+        });
+        let taken = report.pulls.iter().filter(|(_, taken)| **taken > 0);
+        lines.extend(taken.map(|(registry, taken)| {
+            let registry = printable_within(registry, 100);
+            format!("Asking took {} of {registry}; fetching layers takes none.", count(*taken, "pull", "pulls"))
+        }));
+        lines.extend(in_clear(report).filter(|registry| is_on_this_machine(registry)).map(|registry| {
+            format!("{} is on this machine and is asked over plain HTTP.", printable_within(registry, 100))
+        }));
+        return lines;
+    }
+    if changed == 0 {
+        if !report.failed.is_empty() {
+            return lines;
+        }
+        lines.push(match report.gone.len() as u64 {
+            0 => "There was nothing to do: everything is here already.".to_owned(),
+            gone => format!("There was nothing to do: {} up to date, {gone} gone upstream.", report.images.len()),
+        });
+    } else {
+        lines.push(format!(
+            "{}: {} fetched{}.",
+            changes(report),
+            bytes(report.fetched_bytes),
+            known(report, ", ", "were here already"),
+        ));
+    }
+    lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
+    lines
+}
+
+/// `2 images added, 1 moved`.
+fn changes(report: &AddReport) -> String {
+    let mut parts = Vec::new();
+    for kind in ["added", "moved", "extended"] {
+        let number = report.images.iter().filter(|image| image.change == kind).count() as u64;
+        match (number, parts.is_empty()) {
+            (0, _) => {}
+            (_, true) => parts.push(format!("{} {kind}", count(number, "image", "images"))),
+            (_, false) => parts.push(format!("{number} {kind}")),
+        }
+    }
+    parts.join(", ")
+}
+
+fn known(report: &AddReport, before: &str, after: &str) -> String {
+    if report.known_bytes == 0 { String::new() } else { format!("{before}{} {after}", bytes(report.known_bytes)) }
+}
+
+/// Whoever mirrors a first image is told how it is pulled. Only what is an image can be.
+fn next_step(report: &AddReport) -> Option<String> {
+    let image = report.images.iter().find(|image| !image.platforms.is_empty())?;
+    let (_, tag) = image.image.rsplit_once(':').filter(|_| !image.image.contains('@'))?;
+    let name = image.alias.as_deref().unwrap_or(image.image.strip_suffix(tag)?.trim_end_matches(':'));
+    Some(format!(
+        "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/{name}:{tag}`."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+    use crate::cli::arguments;
+    use crate::cli::report::tests::sample;
+    use crate::cli::style::Paint;
+
+    fn arguments(words: &[&str]) -> Arguments {
+        let words = ["roadstead", "add"].iter().chain(words);
+        let matches = arguments::command().try_get_matches_from(words).unwrap();
+        match arguments::Arguments::from_arg_matches(&matches).unwrap().verb {
+            Some(arguments::Verb::Add(arguments)) => arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn requested(words: &[&str]) -> Result<Vec<AddRequest>> {
+        let arguments = arguments(words);
+        let sources = references::sources(&arguments.references, &mut io::empty())?;
+        let selection = arguments.platform.iter().cloned().reduce(Selection::union);
+        requests(sources, &arguments, selection.as_ref())
+    }
+
+    #[test]
+    fn platforms_add_up() {
+        let selection = |words: &[&str]| requested(words).unwrap()[0].selection.as_ref().map(ToString::to_string);
+        assert_eq!(selection(&["x"]), None);
+        let words = ["x", "--platform", "linux/arm64,linux/amd64", "--platform", "linux/arm/v7"];
+        assert_eq!(selection(&words).unwrap(), "linux/amd64,linux/arm/v7,linux/arm64");
+        assert_eq!(selection(&["x", "--platform", "linux/arm64", "--platform", "all"]).unwrap(), "all");
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_be_done() {
+        let mut report = AddReport { dry_run: true, ..sample() };
+        let mut words = Vec::new();
+        for change in ["added", "moved", "extended", "unchanged"] {
+            report.images[0].change = change;
+            let shown = table(&report, true).render(None, Paint::new(false));
+            words.push(shown.split("  ").next().unwrap().to_owned());
+        }
+        assert_eq!(words, ["would add", "would move", "would extend", "unchanged"]);
+        report.dry_run = false;
+        assert!(table(&report, false).render(None, Paint::new(false)).is_empty());
+    }
+
+    #[test]
+    fn one_name_is_for_one_repository() {
+        assert!(requested(&["--as", "mirror/x", "a:1", "a:2"]).is_ok());
+        for words in [["--as", "mirror/x:1", "a:1", "a:2"], ["--as", "mirror/x", "a:1", "b:1"]] {
+            assert_eq!(requested(&words).unwrap_err().kind(), Kind::Usage, "{words:?}");
+        }
+        let request =
+            requested(&["--as", "mirror/x:stable", "--insecure", "--all-manifests", "h:1/a"]).unwrap().remove(0);
+        assert!(request.insecure == Some(true) && request.all_manifests);
+        assert_eq!(request.name.unwrap().tag.unwrap().as_str(), "stable");
+    }
+
+    #[test]
+    fn what_a_person_sees() {
+        let mut report = sample();
+        assert_eq!(
+            table(&report, true).render(None, Paint::new(false)),
+            "moved      library/nginx:alpine  linux/amd64, linux/arm64   43 MiB  12 MiB new  with 1 attached\n\
+             unchanged  ghcr.io/org/app:v1    linux/amd64               612 MiB\n"
+        );
+        assert_eq!(
+            summary(&report),
+            [
+                "1 image moved: 12 MiB fetched, 643 MiB were here already.",
+                "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
+            ]
+        );
+        assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 1);
+        assert_eq!(
+            warnings(&report, None),
+            [
+                "a part of library/nginx:alpine is left out: foreign layers; `roadstead show` says which",
+                "library/old:1 is gone upstream: the registry does not have this tag any more; it stays here"
+            ]
+        );
+        assert_eq!(
+            next_step(&report).unwrap(),
+            "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine`."
+        );
+        report.images[1].change = "added";
+        assert!(warnings(&report, Some("linux/amd64")).len() == 3, "that it is private");
+        assert!(
+            warnings(&report, Some("linux/arm64"))
+                .contains(&"ghcr.io/org/app:v1 is for linux/amd64, and this machine is linux/arm64".to_owned())
+        );
+        report.images[1].change = "unchanged";
+        report.dry_run = true;
+        assert_eq!(
+            summary(&report),
+            [
+                "3 blobs would be fetched, 12 MiB; 643 MiB are here already. Nothing was changed.",
+                "Asking took 4 pulls of docker.io; fetching layers takes none."
+            ]
+        );
+    }
+
+    #[test]
+    fn plain_http_is_said_once_for_a_registry() {
+        let mut report = AddReport { dry_run: true, ..sample() };
+        let said = |report: &AddReport| {
+            let all = warnings(report, None).into_iter().chain(summary(report));
+            all.filter(|line| line.contains("plain HTTP")).collect::<Vec<_>>()
+        };
+        assert!(said(&report).is_empty());
+        for image in &mut report.images {
+            (image.plain_http, image.upstream) = (true, Some("10.0.0.1:5000/org/app".to_owned()));
+        }
+        assert_eq!(
+            said(&report),
+            [
+                "10.0.0.1:5000 is asked over plain HTTP: whoever is on the way can read what is sent, passwords too, and change what comes"
+            ]
+        );
+        report.images[0].upstream = Some("127.0.0.1:5000/app".to_owned());
+        assert_eq!(said(&report)[1], "127.0.0.1:5000 is on this machine and is asked over plain HTTP.");
+    }
+}

@@ -1,0 +1,234 @@
+//! `client`: how podman, docker, containerd and others are told of this registry.
+//!
+//! Asks the catalog for what it mirrors, and with `--probe` the host for what it sends. The texts are made by the files beside
+//! this one, which do no I/O; only `writing` writes.
+
+mod all;
+mod containerd;
+mod containers;
+mod docker;
+mod gateway;
+mod k3s;
+mod mirrors;
+mod recipe;
+mod source;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use serde::Serialize;
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::engine::job::Job;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::{Reference, media};
+use crate::registry::Registries;
+use mirrors::Mirrors;
+use recipe::{Client, Recipe, Wish};
+use source::{HostKind, Source};
+use writing::Written;
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead client podman                                   pull from `roadstead serve` on this machine
+  roadstead client containerd --from https://registry.example.com --write /etc/containerd/certs.d
+  roadstead client podman --from https://CID.ipfs.dweb.link pull from an IPFS gateway
+  roadstead client containerd --from https://ipfs.io/ipfs/CID --types-from https://registry.example.com";
+
+/// Which client, and where it pulls from.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Arguments {
+    /// The client.
+    #[arg(value_enum, value_name = "NAME")]
+    client: Client,
+
+    /// Where it pulls from: a host, or a gateway's address of the root [default: the name set by `config set name`, else http://127.0.0.1:5050].
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    from: Option<String>,
+
+    /// What sort of host that is, where its address does not say it: `serve` (roadstead), `static` (any that sets media types), `gateway`.
+    #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true)]
+    kind: Option<HostKind>,
+
+    /// Ask the host which sort it is.
+    #[arg(long, conflicts_with = "kind")]
+    probe: bool,
+
+    /// For containerd with a gateway: a host that answers for tags, while the bytes come from the gateway.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    types_from: Option<String>,
+
+    /// A registry it stands in for; repeatable [default: those that the catalog mirrors].
+    #[arg(long, value_name = "REGISTRY", conflicts_with = "no_mirrors")]
+    upstream: Vec<String>,
+
+    /// Stand in for no other registry.
+    #[arg(long)]
+    no_mirrors: bool,
+
+    /// Write the files below this directory; files with other text stay, and nothing is written then.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    write: Option<PathBuf>,
+
+    /// Replace files with other text; settings in a daemon.json stay and are added to.
+    #[arg(long, requires = "write")]
+    force: bool,
+}
+
+/// What a catalog says, if there is one.
+#[derive(Debug, Default)]
+struct Known {
+    name: Option<String>,
+    mirrors: Option<Mirrors>,
+    example: Option<String>,
+}
+
+/// Prints or writes the configuration.
+pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let known = known(context)?;
+    let wish = wish(arguments, known, context)?;
+    let recipe = all::of(&wish)?;
+    let output = &context.output;
+    let Some(directory) = &arguments.write else {
+        output.json(&recipe)?;
+        print(&recipe, context)?;
+        return Ok(Exit::Done);
+    };
+    context.may_change()?;
+    if !recipe.usable {
+        let error = Error::new(Kind::Usage, format!("{} can't pull from {}", wish.client.name(), wish.source));
+        return Err(recipe.notes.into_iter().fold(error, Error::hint));
+    }
+    let written = writing::write(directory, &recipe.files, arguments.force)?;
+    output.json(&Report { recipe: &recipe, written: &written })?;
+    for Written { file, outcome } in &written {
+        output.message(&format!("{} {}", outcome.word(), file.display()));
+    }
+    explain(&recipe, context);
+    Ok(Exit::Done)
+}
+
+/// The document of `client --write`.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    recipe: &'a Recipe,
+    written: &'a [Written],
+}
+
+/// What the catalog says. Whoever pulls needs none.
+fn known(context: &Context) -> Result<Known> {
+    let engine = match context.open_to_read() {
+        Ok(engine) => engine,
+        Err(error) if error.kind() == Kind::NotFound => return Ok(Known::default()),
+        Err(error) => return Err(error),
+    };
+    let rows = engine.repositories()?;
+    let from = rows.iter().filter_map(|row| Some((row.name.as_str(), row.upstream.as_deref()?)));
+    Ok(Known {
+        name: engine.settings()?.name,
+        mirrors: (!rows.is_empty()).then(|| Mirrors::of_catalog(from)),
+        example: super::serve::example(&engine, &rows, false)?,
+    })
+}
+
+fn wish(arguments: &Arguments, known: Known, context: &Context) -> Result<Wish> {
+    let source = match (&arguments.from, &known.name) {
+        (Some(from), _) => Source::parse(from)?,
+        (None, Some(name)) => Source::parse(name)?,
+        (None, None) => Source::of_serve(),
+    };
+    let types_from = arguments.types_from.as_deref().map(Source::parse).transpose()?;
+    if types_from.as_ref().is_some_and(|host| host.kind == Some(HostKind::Gateway)) {
+        return Err(Error::new(Kind::Usage, "`--types-from` is a gateway, which can't say what manifests are"));
+    }
+    let mirrors = if arguments.no_mirrors {
+        Mirrors::default()
+    } else if !arguments.upstream.is_empty() {
+        Mirrors::of_names(&arguments.upstream)?
+    } else {
+        known.mirrors.unwrap_or_else(Mirrors::usual)
+    };
+    let probed = if arguments.probe { Some(probe(&source, known.example.as_deref(), context)?) } else { None };
+    let told = arguments.kind.or(probed).or(source.kind);
+    let mirrors = mirrors.without(&source.host);
+    Ok(Wish {
+        client: arguments.client,
+        kind: told.unwrap_or(HostKind::Static),
+        sure: told.is_some(),
+        source,
+        types_from,
+        mirrors,
+        example: known.example,
+    })
+}
+
+/// Asks the host for an image that the catalog has, and looks what it calls its manifest.
+fn probe(source: &Source, example: Option<&str>, context: &Context) -> Result<HostKind> {
+    if source.kind == Some(HostKind::Gateway) {
+        return Ok(HostKind::Gateway);
+    }
+    let example = example.ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("the catalog has no image to ask {} for", source.host))
+            .hint("Say what it is with `--kind serve`, `--kind static` or `--kind gateway`.")
+    })?;
+    let reference: Reference = format!("{}/{example}", source.host).parse()?;
+    let options = context.options(None)?.registries;
+    let answer = context.run(async |job: &Job| {
+        let registry = Registries::new(options).open(&reference.upstream.registry, source.plain)?;
+        let target = reference.target();
+        job.or_cancelled(registry.head(&reference.upstream.repository, &target)).await
+    });
+    let media_type = answer.context(|| format!("can't find out what sort of host {} is", source.host))?.media_type;
+    let sets_types = media_type.is_some_and(|media_type| media::is_manifest(&media::essence(&media_type)));
+    Ok(if sets_types { HostKind::Static } else { HostKind::Gateway })
+}
+
+/// The files on standard output, each under where it goes; what to know on standard error.
+fn print(recipe: &Recipe, context: &Context) -> Result<()> {
+    let output = &context.output;
+    for (index, file) in recipe.files.iter().enumerate() {
+        let gap = if index > 0 { "\n" } else { "" };
+        // JSON has no comments.
+        let comment = if file.kept == recipe::Kept::Settings {
+            String::new()
+        } else {
+            format!("# {}/{}\n", recipe.place, file.path)
+        };
+        output.data(&format!("{gap}{comment}{}", file.text))?;
+    }
+    output.finish()?;
+    if let Some(file) = recipe.files.first() {
+        let user = recipe.user_place.map(|place| format!(", for one user {place}")).unwrap_or_default();
+        let name = recipe.client.name();
+        let what = if recipe.files.len() == 1 { file.path.as_str() } else { "These files" };
+        let goes = if recipe.files.len() == 1 { "goes" } else { "go" };
+        output.message(&format!(
+            "\n{what} {goes} to {}{user}; `roadstead client {name} … --write DIR` writes there.",
+            recipe.place
+        ));
+    }
+    explain(recipe, context);
+    Ok(())
+}
+
+fn explain(recipe: &Recipe, context: &Context) {
+    let output = &context.output;
+    if !recipe.usable {
+        output.warning(&format!("{} can't pull from {} alone", recipe.client.name(), recipe.from));
+    }
+    for note in &recipe.notes {
+        output.message(&format!("- {note}"));
+    }
+    for command in &recipe.reload {
+        output.message(&format!("Then:  {command}"));
+    }
+    for command in &recipe.pull {
+        output.message(&format!("Pull:  {command}"));
+    }
+}

@@ -1,0 +1,113 @@
+//! Targets: each would take a publication now, or what is in the way. Without the network only what this machine has is
+//! looked at: how secrets are kept, and what was cut.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+
+use super::finding::{Check, Finding, State};
+use crate::cli::context::Context;
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::targets::{self, Internet, Outcome, Peers, Trial};
+use crate::error::Result;
+
+const SUBJECT: &str = "target";
+
+/// The targets of the catalog.
+pub(super) struct Targets {
+    /// None where there is no catalog, or none that can be opened: its own check says so.
+    engine: Option<Arc<Engine>>,
+    peers: Peers,
+    offline: bool,
+}
+
+impl Targets {
+    pub(super) fn new(context: &Context, offline: bool) -> Self {
+        Self { engine: context.open_to_read().ok(), peers: context.peers(), offline }
+    }
+
+    async fn look_at(&self, engine: &Arc<Engine>, name: &str) -> Result<Vec<Finding>> {
+        if self.offline {
+            return Ok(kept(name, engine.target_secrets(name, self.peers.variables())?));
+        }
+        let (job, _watch) = Job::new();
+        let variables = self.peers.variables();
+        let trial = engine.test_target(name, &self.peers, &Internet, variables, &job).await?;
+        Ok(described(&trial))
+    }
+}
+
+fn kept(name: &str, checks: Vec<targets::Check>) -> Vec<Finding> {
+    let all_well = Finding::ok(SUBJECT, format!("{name}: not asked, because of --offline; its secrets can be read"));
+    let found = described(&Trial { target: name.to_owned(), checks });
+    if found.iter().all(|finding| finding.state == State::Ok) { vec![all_well] } else { found }
+}
+
+/// One line for a target that works; else one for each thing that doesn't.
+fn described(trial: &Trial) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in &trial.checks {
+        let state = match check.outcome {
+            // What was skipped comes after a failure, which is there.
+            Outcome::Good | Outcome::Skipped => continue,
+            Outcome::Doubtful => State::Warn,
+            Outcome::Failed => State::Fail,
+        };
+        let message = format!("{}: {}, {}: {}", trial.target, check.part.name(), check.what, check.detail);
+        let found = Finding { state, advice: check.hints.clone(), ..Finding::ok(SUBJECT, message) };
+        findings.push(Finding { kind: check.kind.unwrap_or(found.kind), ..found });
+    }
+    if findings.iter().all(|finding| finding.state != State::Fail) {
+        findings.insert(0, Finding::ok(SUBJECT, format!("{} would take a publication", trial.target)));
+    }
+    findings
+}
+
+#[async_trait]
+impl Check for Targets {
+    async fn look(&self) -> Vec<Finding> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        let names = match engine.target_names() {
+            Ok(names) => names,
+            Err(error) => return vec![Finding::of_error(SUBJECT, State::Fail, &error)],
+        };
+        if names.is_empty() {
+            return vec![Finding::ok(SUBJECT, "none yet; `roadstead target add NAME --kubo URL` adds one")];
+        }
+        let looks = names.iter().map(async |name| {
+            let found = self.look_at(engine, name).await;
+            found.unwrap_or_else(|error| vec![Finding::of_error(SUBJECT, State::Fail, &error)])
+        });
+        join_all(looks).await.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::targets::Part;
+    use crate::error::Kind;
+
+    fn check(outcome: Outcome, kind: Option<Kind>) -> targets::Check {
+        let hints = vec!["Do it.".to_owned()];
+        targets::Check { part: Part::Node, what: "pin".into(), outcome, detail: "refused".into(), hints, kind }
+    }
+
+    #[test]
+    fn a_target_that_works_is_one_line() {
+        let mut trial = Trial { target: "home".into(), checks: vec![check(Outcome::Good, None)] };
+        let found = described(&trial);
+        assert_eq!((found.len(), found[0].message.as_str()), (1, "home would take a publication"));
+        trial.checks.push(check(Outcome::Doubtful, None));
+        let states: Vec<State> = described(&trial).iter().map(|finding| finding.state).collect();
+        assert_eq!(states, [State::Ok, State::Warn]);
+        trial.checks.push(check(Outcome::Failed, Some(Kind::Auth)));
+        trial.checks.push(check(Outcome::Skipped, None));
+        let found = described(&trial);
+        assert_eq!(found.iter().map(|finding| finding.state).collect::<Vec<_>>(), [State::Warn, State::Fail]);
+        assert_eq!((found[1].kind, found[1].message.as_str()), (Kind::Auth, "home: node, pin: refused"));
+        assert_eq!(found[1].advice, ["Do it."]);
+    }
+}

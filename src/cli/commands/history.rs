@@ -1,0 +1,231 @@
+//! `history`: the roots that were published, and giving some of them up.
+
+use cid::Cid;
+use clap::Args;
+
+use crate::catalog::publications::State;
+use crate::cli::completers::{published_roots, target_names};
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::report::ForgetReport;
+use crate::cli::style::Tone;
+use crate::cli::table::{Cell, Column, Table};
+use crate::engine::job::Job;
+use crate::engine::query::history::{ForgetPlan, PublicationView};
+use crate::engine::targets::TargetView;
+use crate::error::Result;
+use crate::text::{bytes, count, printable};
+
+const WORDS: &str = "\
+A root that is kept has everything here: `roadstead rollback ROOT` publishes it again. As many as a target's --keep says are kept.
+A root that is pinned is whole at the target: going back to it sends nothing.";
+
+/// What to show, or to give up.
+#[derive(Debug, Args)]
+#[command(after_help = WORDS)]
+pub(in crate::cli) struct Arguments {
+    /// A target; without it the history of all of them.
+    #[arg(value_name = "TARGET", add = target_names(), conflicts_with = "forget")]
+    target: Option<String>,
+
+    /// Keep no longer what only these roots need.
+    #[arg(long, value_name = "ROOT", num_args = 1.., value_parser = root, add = published_roots())]
+    forget: Vec<Cid>,
+
+    /// Show what would be done and do nothing.
+    #[arg(long, requires = "forget")]
+    dry_run: bool,
+}
+
+/// A root as people copy it, with or without `/ipfs/`.
+fn root(text: &str) -> Result<Cid, String> {
+    let text = text.trim_start_matches("/ipfs/").trim_end_matches('/');
+    text.parse().map_err(|_| "it is no CID; `roadstead history` shows the roots that were published".to_owned())
+}
+
+/// Shows what was published, or forgets.
+pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    if !arguments.forget.is_empty() {
+        return forget(arguments, context);
+    }
+    let engine = context.open_to_read()?;
+    let rows = engine.history(arguments.target.as_deref())?;
+    let output = &context.output;
+    output.json(&rows)?;
+    if rows.is_empty() {
+        output.message("Nothing published yet. Run `roadstead publish`.");
+    } else {
+        output.table(&publications(&rows))?;
+        output.finish()?;
+        let now = jiff::Timestamp::now();
+        let shown = |target: &&TargetView| rows.iter().any(|row| row.current && row.target == target.name);
+        engine.targets()?.iter().filter(shown).filter_map(|target| lag(target, now)).for_each(|it| output.message(&it));
+    }
+    Ok(Exit::Done)
+}
+
+/// What is to know of a target whose record moved so short a time ago that caches may not have it yet.
+fn lag(target: &TargetView, now: jiff::Timestamp) -> Option<String> {
+    let dnslink = target.settings.dnslink.as_ref()?;
+    let published: jiff::Timestamp = target.published.as_ref()?.parse().ok()?;
+    let ago = now.as_second() - published.as_second();
+    let lags = (0..i64::from(dnslink.ttl)).contains(&ago);
+    let (domain, ttl) = (printable(&dnslink.domain), dnslink.ttl);
+    lags.then(|| format!("{domain} moved {ago} s ago; caches may lag up to {ttl} s."))
+}
+
+fn forget(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let plan = engine.plan_forget(&arguments.forget)?;
+    let output = &context.output;
+    if plan.is_empty() {
+        output.json(&ForgetReport { dry_run: arguments.dry_run, plan: &plan })?;
+        output.message("None of them is kept any more: there is nothing to do.");
+        return Ok(Exit::Done);
+    }
+    let table = forgotten(&plan);
+    if arguments.dry_run {
+        output.json(&ForgetReport { dry_run: true, plan: &plan })?;
+        output.table(&table)?;
+        output.finish()?;
+        output.message(&format!("{} Nothing was changed.", consequence(&plan)));
+        return Ok(Exit::Done);
+    }
+    let question = format!("{} Forget {}?", consequence(&plan), count(plan.roots.len() as u64, "root", "roots"));
+    if !context.confirm("history --forget", &[&table], &question)? {
+        return Ok(Exit::Declined);
+    }
+    context.run(async |job: &Job| engine.apply_forget(&plan, job).await)?;
+    output.json(&ForgetReport { dry_run: false, plan: &plan })?;
+    if context.global.yes {
+        output.table(&table)?;
+    }
+    output.finish()?;
+    output.message(&consequence(&plan));
+    Ok(Exit::Done)
+}
+
+fn consequence(plan: &ForgetPlan) -> String {
+    match plan.frees {
+        0 => "Nothing becomes free: all of it is needed otherwise.".to_owned(),
+        frees => format!("Frees {} once `roadstead gc` runs, and there is no way back from here.", bytes(frees)),
+    }
+}
+
+fn forgotten(plan: &ForgetPlan) -> Table {
+    let mut table = Table::new(&[("", Column::Digest), ("", Column::Fixed), ("", Column::Text)]);
+    for root in &plan.roots {
+        let note = match (root.kept, root.pinned_by.is_empty()) {
+            (false, _) => "is not kept any more".to_owned(),
+            (true, true) => String::new(),
+            (true, false) => format!("stays pinned at {}", root.pinned_by.join(", ")),
+        };
+        table.row([Cell::toned(Tone::Name, &root.root), (&root.published).into(), Cell::toned(Tone::Dim, note)]);
+    }
+    table
+}
+
+fn publications(rows: &[PublicationView]) -> Table {
+    let mut table = Table::new(&[
+        ("PUBLISHED", Column::Fixed),
+        ("TARGET", Column::Fixed),
+        ("ROOT", Column::Digest),
+        ("CHANGES", Column::Text),
+        ("SENT", Column::Number),
+        ("", Column::Fixed),
+    ]);
+    for row in rows {
+        let state = match row.state {
+            State::Running => Cell::toned(Tone::Warning, "not finished"),
+            State::Failed => Cell::toned(Tone::Bad, "failed"),
+            State::Superseded => Cell::toned(Tone::Dim, "not finished, superseded"),
+            State::Published => {
+                let mut words = Vec::new();
+                if row.current {
+                    words.push("current");
+                }
+                if row.pinned {
+                    words.push("pinned");
+                }
+                words.push(if row.kept { "kept" } else { "not kept" });
+                let tone = if row.current { Tone::Good } else { Tone::Dim };
+                Cell::toned(tone, words.join(", "))
+            }
+        };
+        let summary = match (&row.failure, row.verb.as_str()) {
+            (Some(failure), _) => failure.clone(),
+            (None, "publish") => row.summary.clone(),
+            (None, verb) => format!("{verb}: {}", row.summary),
+        };
+        let target = if row.target_removed { format!("({})", row.target) } else { row.target.clone() };
+        table.row([
+            (&row.begun).into(),
+            Cell::toned(Tone::Name, target),
+            (&row.root).into(),
+            summary.into(),
+            bytes(row.bytes).into(),
+            state,
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::style::Paint;
+
+    fn sample() -> Vec<PublicationView> {
+        let first = PublicationView {
+            id: 1,
+            target: "home".into(),
+            target_removed: false,
+            root: "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".into(),
+            former: None,
+            verb: "publish".into(),
+            state: State::Published,
+            current: false,
+            same_root: false,
+            begun: "2026-11-24T12:00:00Z".into(),
+            ended: Some("2026-11-24T12:01:00Z".into()),
+            blocks: 900,
+            bytes: 43 << 20,
+            summary: "3 repositories added".into(),
+            failure: None,
+            pinned: true,
+            kept: true,
+        };
+        let failed = PublicationView {
+            id: 2,
+            state: State::Failed,
+            failure: Some("http://127.0.0.1:5001 does not answer".into()),
+            former: Some(first.root.clone()),
+            pinned: false,
+            bytes: 0,
+            ..first.clone()
+        };
+        let back = PublicationView {
+            id: 3,
+            verb: "rollback".into(),
+            summary: "1 tag moved".into(),
+            current: true,
+            target: "away".into(),
+            target_removed: true,
+            ..first.clone()
+        };
+        vec![back, failed, first]
+    }
+
+    #[test]
+    fn what_was_published() {
+        let shown = publications(&sample()).render(Some(150), Paint::new(false));
+        insta::assert_snapshot!("history", format!("{shown}\n{}", serde_json::to_string_pretty(&sample()).unwrap()));
+    }
+
+    #[test]
+    fn roots_are_read_as_they_are_copied() {
+        let text = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
+        assert_eq!(root(&format!("/ipfs/{text}/")).unwrap().to_string(), text);
+        assert!(root("v1").is_err());
+    }
+}

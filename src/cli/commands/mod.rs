@@ -1,0 +1,32 @@
+//! The verbs: one file each, with its arguments and what it does with the engine.
+
+pub(super) mod add;
+pub(super) mod allow;
+pub(super) mod client;
+pub(super) mod completions;
+pub(super) mod config;
+pub(super) mod demo;
+mod demo_catalog;
+pub(super) mod diff;
+pub(super) mod doctor;
+pub(super) mod export;
+pub(super) mod gc;
+pub(super) mod help;
+pub(super) mod history;
+pub(super) mod import;
+pub(super) mod interface;
+pub(super) mod list;
+pub(super) mod man;
+pub(super) mod outdated;
+pub(super) mod publish;
+pub(super) mod remove;
+pub(super) mod restore;
+pub(super) mod rollback;
+pub(super) mod root;
+pub(super) mod serve;
+pub(super) mod show;
+pub(super) mod stats;
+pub(super) mod targets;
+pub(super) mod undo;
+pub(super) mod update;
+pub(super) mod verify;

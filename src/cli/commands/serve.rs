@@ -1,0 +1,228 @@
+//! `serve`: the registry over HTTP.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::query::view::RepositoryRow;
+use crate::engine::request::Pick;
+use crate::error::Result;
+use crate::serve::{self, CatalogShelf, Options};
+use crate::text::{count, printable};
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead serve
+  podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
+  roadstead serve --listen 0.0.0.0:5050 --htpasswd users
+  roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem";
+
+/// Where and how to serve.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Arguments {
+    /// Address and port; port 0 takes any that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050", value_parser = address)]
+    pub(in crate::cli) listen: SocketAddr,
+
+    /// PEM file of the certificate, and those between it and its root.
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) tls_cert: Option<PathBuf>,
+
+    /// PEM file of the certificate's key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) tls_key: Option<PathBuf>,
+
+    /// File of users and bcrypt passwords, as `htpasswd -B` writes it; only they may pull.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) htpasswd: Option<PathBuf>,
+
+    /// Name by which clients reach a server on loopback, beside `localhost` and the registry's own: a reverse proxy's, or
+    /// `host.docker.internal`.
+    #[arg(long, value_name = "HOST", value_parser = host, value_hint = ValueHint::Hostname)]
+    pub(in crate::cli) allow_host: Vec<String>,
+
+    /// Give private repositories to everyone, also beyond this machine.
+    #[arg(long)]
+    pub(in crate::cli) include_private: bool,
+}
+
+impl Arguments {
+    /// Private repositories are given out on loopback, to those who log in, or if that is asked for.
+    fn serves_private(&self) -> bool {
+        self.listen.ip().is_loopback() || self.htpasswd.is_some() || self.include_private
+    }
+
+    fn options(&self, name: Option<String>) -> Options {
+        Options {
+            listen: self.listen,
+            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+            htpasswd: self.htpasswd.clone(),
+            own_names: name.into_iter().chain(self.allow_host.iter().cloned()).collect(),
+            ..Options::default()
+        }
+    }
+}
+
+/// An address that leaves no doubt about who can reach it.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("5050");
+        format!(
+            "`{text}` is no address with a port\n\n  tip: Write `127.0.0.1:{port}` for this machine alone, or `0.0.0.0:{port}` \
+             for everyone who reaches it."
+        )
+    })
+}
+
+/// A name that can stand in `Host`.
+fn host(text: &str) -> Result<String, String> {
+    if serve::is_host(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{text}` is no host name\n\n  tip: Give each name by itself, as in `--allow-host registry.example.com`."
+    ))
+}
+
+/// Serves until it is stopped by ^C or SIGTERM. SIGHUP has the certificate and the users read again.
+pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let engine = context.open_to_give()?;
+    let name = engine.settings()?.name;
+    let unnamed = name.is_none();
+    let options = arguments.options(name);
+    let private = arguments.serves_private();
+    let repositories = engine.repositories()?;
+    let hidden = if private { 0 } else { hidden(&repositories) };
+    let everywhere = arguments.listen.ip().is_unspecified();
+    let example = example(&engine, &repositories, private)?;
+    let output = &context.output;
+    let shelf = Arc::new(CatalogShelf::new(engine, private));
+    let served = context.run_quietly(
+        "Stopping; answers under way are finished. Press ^C again to stop at once.",
+        async |job: &Job| {
+            let stop = job.cancellation().clone();
+            let (mut hangups, reload) = (signal(SignalKind::hangup())?, Arc::clone(&options.reload));
+            let hearing = tokio::spawn(async move {
+                while hangups.recv().await.is_some() {
+                    reload.notify_one();
+                }
+            });
+            let mut told = Ok(());
+            let ended = serve::run(shelf, options, stop, |listening| {
+                told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
+                output.announce(&format!("serving on {}", listening.url));
+                if let Some(example) = &example {
+                    let flag = if listening.url.starts_with("http:") { "--tls-verify=false " } else { "" };
+                    let host = listening.url.split_once("://").map_or("", |(_, host)| host).trim_end_matches('/');
+                    // Every address of this machine is no address to pull from.
+                    let host = if everywhere {
+                        format!("HOST:{}", host.rsplit(':').next().unwrap_or(host))
+                    } else {
+                        host.to_owned()
+                    };
+                    output.message(&format!("Pull with `podman pull {flag}{host}/{example}`; ^C stops."));
+                }
+                if unnamed && example.is_some() {
+                    // The pages are content: the same for everyone who has the root, wherever they are served.
+                    output.message("The pages say HOST in their commands: `roadstead config set name HOST[:PORT]` gives the registry a name.");
+                }
+                if hidden > 0 {
+                    output.message(&format!(
+                        "{} not served; `--htpasswd` serves them to those who log in.",
+                        count(hidden as u64, "private repository is", "private repositories are")
+                    ));
+                }
+            })
+            .await;
+            hearing.abort();
+            told.and(ended)
+        },
+    );
+    served.map(|()| Exit::Done)
+}
+
+/// An image that can be pulled, by its shortest name.
+pub(in crate::cli) fn example(engine: &Engine, rows: &[RepositoryRow], private: bool) -> Result<Option<String>> {
+    // Those with a short name first: they are what people know.
+    let (short, long): (Vec<&RepositoryRow>, Vec<_>) =
+        rows.iter().filter(|row| row.published || private).partition(|row| row.alias.is_some());
+    for row in short.into_iter().chain(long) {
+        let pick = Pick { name: row.name.clone(), tag: None, digest: None };
+        // What runs nowhere can't be pulled by podman.
+        let mut images = engine.images(&pick)?.into_iter().filter(|image| !image.platforms.is_empty());
+        if let Some(tag) = images.find_map(|image| image.tag) {
+            return Ok(Some(printable(&format!("{}:{tag}", row.alias.as_ref().unwrap_or(&row.name)))));
+        }
+    }
+    Ok(None)
+}
+
+fn hidden(rows: &[RepositoryRow]) -> usize {
+    rows.iter().filter(|row| !row.published).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+    use crate::cli::arguments;
+
+    fn arguments(words: &[&str]) -> Result<Arguments, clap::Error> {
+        let words = ["roadstead", "serve"].iter().chain(words);
+        let matches = arguments::command().try_get_matches_from(words)?;
+        match arguments::Arguments::from_arg_matches(&matches)?.verb {
+            Some(arguments::Verb::Serve(arguments)) => Ok(arguments),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn private_repositories_stay_here_unless_asked() {
+        let private = |words: &[&str]| arguments(words).unwrap().serves_private();
+        assert!(private(&[]));
+        assert!(private(&["--listen", "[::1]:0"]));
+        assert!(!private(&["--listen", "0.0.0.0:5050"]));
+        assert!(!private(&["--listen", "[::]:5050"]));
+        assert!(private(&["--listen", "0.0.0.0:5050", "--htpasswd", "f"]));
+        assert!(private(&["--listen", "0.0.0.0:5050", "--include-private"]));
+    }
+
+    #[test]
+    fn addresses_leave_no_doubt() {
+        assert_eq!(arguments(&["--listen", "localhost:80"]).unwrap().listen.to_string(), "127.0.0.1:80");
+        for text in ["5050", ":5050", "0.0.0.0", "example.com:80"] {
+            let error = arguments(&["--listen", text]).unwrap_err().to_string();
+            assert!(error.contains("`127.0.0.1:"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_beside_the_own_one_can_be_allowed() {
+        let words = ["--allow-host", "mirror.example:443", "--allow-host", "host.docker.internal"];
+        let options = arguments(&words).unwrap().options(Some("h:5000".into()));
+        assert_eq!(options.own_names, ["h:5000", "mirror.example:443", "host.docker.internal"]);
+        for bad in ["*", "https://mirror.example", "a,b"] {
+            let error = arguments(&["--allow-host", bad]).unwrap_err().to_string();
+            assert!(error.contains("tip: Give each name by itself"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_has_a_key() {
+        assert!(arguments(&["--tls-cert", "c"]).is_err());
+        let options = arguments(&["--tls-cert", "c", "--tls-key", "k"]).unwrap().options(Some("h:5000".into()));
+        assert_eq!(options.tls, Some(("c".into(), "k".into())));
+        assert_eq!(options.own_names, ["h:5000"]);
+    }
+}

@@ -1,0 +1,417 @@
+//! `target`: places that hold the registry and names that point to it.
+
+mod settings;
+mod trial;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
+use crate::cli::completers::target_names;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::report::{RemoveTargetReport, TargetReport};
+use crate::cli::style::Tone;
+use crate::cli::table::{Cell, Column, Table};
+use crate::engine::Engine;
+use crate::engine::job::Job;
+use crate::engine::targets::{RemoveTargetPlan, TargetKey, TargetView, make_key};
+use crate::error::{Error, Kind, Result};
+use crate::text::{count, printable};
+use settings::{Cleared, SettingsArguments};
+
+const EXAMPLES: &str = "\
+Examples:
+  roadstead target add home --kubo http://127.0.0.1:5001
+  roadstead target add home --kubo https://node.example.com --auth-file ~/.config/roadstead/node \\
+      --dnslink registry.example.com --dns rfc2136 --dns-server ns1.example.com:53 \\
+      --tsig-name roadstead --tsig-secret-file ~/.config/roadstead/tsig
+  roadstead target add home --kubo http://127.0.0.1:5001 --ipns registry --make-key
+  roadstead target test home
+  roadstead publish home
+
+Secrets stay in the files and variables that are named; only these names are kept.";
+
+/// What to do.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Arguments {
+    /// The verb.
+    #[command(subcommand)]
+    verb: TargetVerb,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+enum TargetVerb {
+    /// Add a target; no connection is made, except by `--make-key`.
+    Add(AddArguments),
+    /// List targets, and what each gives out.
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show everything about a target.
+    Show(NameArguments),
+    /// Change a target; what is not said stays.
+    Set(SetArguments),
+    /// Try each part of a target with the rights that publishing needs, and change nothing that lasts.
+    Test(NameArguments),
+    /// Read every block of a target's newest root from its node, and check it.
+    Verify(NameArguments),
+    /// Remove a target; its history stays.
+    #[command(visible_alias = "rm")]
+    Remove(RemoveArguments),
+}
+
+/// A target that comes.
+#[derive(Debug, Args)]
+struct AddArguments {
+    /// What it shall be called.
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// The URL of the RPC of its Kubo node.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    kubo: String,
+
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+/// A target that changes.
+#[derive(Debug, Args)]
+struct SetArguments {
+    /// The target.
+    #[arg(value_name = "NAME", add = target_names())]
+    name: String,
+
+    /// The URL of the RPC of its Kubo node.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    kubo: Option<String>,
+
+    #[command(flatten)]
+    settings: SettingsArguments,
+
+    /// What it shall have no longer (repeatable).
+    #[arg(long, value_enum, value_name = "WHAT")]
+    clear: Vec<Cleared>,
+}
+
+/// A target.
+#[derive(Debug, Args)]
+struct NameArguments {
+    /// The target.
+    #[arg(value_name = "NAME", add = target_names())]
+    name: String,
+}
+
+/// A target that goes.
+#[derive(Debug, Args)]
+struct RemoveArguments {
+    /// The target.
+    #[arg(value_name = "NAME", add = target_names())]
+    name: String,
+
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Does it.
+pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    match &arguments.verb {
+        TargetVerb::Add(arguments) => add(arguments, context),
+        TargetVerb::List => list(context),
+        TargetVerb::Show(arguments) => show(arguments, context),
+        TargetVerb::Set(arguments) => set(arguments, context),
+        TargetVerb::Test(arguments) => trial::test(&arguments.name, context),
+        TargetVerb::Verify(arguments) => trial::verify(&arguments.name, context),
+        TargetVerb::Remove(arguments) => remove(arguments, context),
+    }
+}
+
+fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
+    let change = arguments.settings.change(Some(&arguments.kubo), &[])?;
+    let engine = context.open(None)?;
+    let key = if arguments.settings.make_key {
+        Some(with_key(&engine.draft_of_new(&arguments.name, &change)?, context)?)
+    } else {
+        None
+    };
+    let view = engine.add_target(&arguments.name, &change)?;
+    warn(&engine, &view.name, context)?;
+    context.output.json(&TargetReport { target: &view, key: key.as_ref() })?;
+    say_key(key.as_ref(), context);
+    context.output.message(&format!("Added {}. `roadstead target test {}` tries it.", view.name, view.name));
+    Ok(Exit::Done)
+}
+
+fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
+    if arguments.kubo.is_none() && arguments.clear.is_empty() && arguments.settings.is_empty() {
+        return Err(Error::new(Kind::Usage, "nothing is said that would change")
+            .hint("`roadstead target set --help` lists what can be set."));
+    }
+    let change = arguments.settings.change(arguments.kubo.as_deref(), &arguments.clear)?;
+    let engine = context.open_existing()?;
+    let key = if arguments.settings.make_key {
+        Some(with_key(&engine.draft_of_changed(&arguments.name, &change)?, context)?)
+    } else {
+        None
+    };
+    let view = engine.set_target(&arguments.name, &change)?;
+    warn(&engine, &view.name, context)?;
+    context.output.json(&TargetReport { target: &view, key: key.as_ref() })?;
+    say_key(key.as_ref(), context);
+    context.output.message(&format!("Changed {}. `roadstead target test {}` tries it.", view.name, view.name));
+    Ok(Exit::Done)
+}
+
+/// Makes the key of the target's IPNS name. If that fails, nothing is saved.
+fn with_key(target: &Target, context: &Context) -> Result<TargetKey> {
+    let places = context.peers();
+    context.run_quietly("Stopping; nothing was saved.", async |job: &Job| make_key(target, &places, job).await)
+}
+
+fn say_key(key: Option<&TargetKey>, context: &Context) {
+    if let Some(TargetKey { name, id, made }) = key {
+        let name = printable(name);
+        let verb = if *made { format!("Made the key `{name}`") } else { format!("The node has the key `{name}`") };
+        context.output.message(&format!("{verb}: its IPNS name is {id}."));
+    }
+}
+
+/// Says what is doubtful about the target's secrets: it is saved all the same.
+fn warn(engine: &Engine, name: &str, context: &Context) -> Result<()> {
+    for doubt in engine.target_doubts(name, context.peers().variables())? {
+        context.output.warning(&format!("{doubt}."));
+    }
+    Ok(())
+}
+
+fn list(context: &Context) -> Result<Exit> {
+    let targets = context.open_to_read()?.targets()?;
+    let output = &context.output;
+    output.json(&targets)?;
+    if targets.is_empty() {
+        output.message("There is no target yet. `roadstead target add NAME --kubo URL` adds one.");
+    } else {
+        output.table(&targets_table(&targets))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(arguments: &NameArguments, context: &Context) -> Result<Exit> {
+    let view = context.open_to_read()?.target(&arguments.name)?;
+    context.output.json(&TargetReport { target: &view, key: None })?;
+    context.output.table(&facts(&view))?;
+    Ok(Exit::Done)
+}
+
+fn remove(arguments: &RemoveArguments, context: &Context) -> Result<Exit> {
+    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
+    let plan = engine.plan_remove_target(&arguments.name)?;
+    let output = &context.output;
+    let table = remains(&plan);
+    if arguments.dry_run {
+        output.json(&RemoveTargetReport { dry_run: true, plan: &plan })?;
+        output.table(&table)?;
+        output.finish()?;
+        output.message(&format!("{} would be removed. Nothing was changed.", plan.name));
+        return Ok(Exit::Done);
+    }
+    if !context.confirm("target remove", &[&table], &format!("Remove {}?", plan.name))? {
+        return Ok(Exit::Declined);
+    }
+    context.run(async |job: &Job| engine.remove_target(&plan, job).await)?;
+    output.json(&RemoveTargetReport { dry_run: false, plan: &plan })?;
+    if context.global.yes {
+        output.table(&table)?;
+    }
+    output.finish()?;
+    output.message(&format!("Removed {}; its history stays.", plan.name));
+    Ok(Exit::Done)
+}
+
+/// What stays as it is when a target goes, and what does not.
+fn remains(plan: &RemoveTargetPlan) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Text)]);
+    if let Some(record) = &plan.record {
+        table.row(["record".into(), record.into(), Cell::toned(Tone::Dim, "stays as it is")]);
+    }
+    for root in &plan.pinned {
+        let note = format!("stays pinned at {}", plan.kubo);
+        table.row(["pin".into(), root.into(), Cell::toned(Tone::Dim, note)]);
+    }
+    for root in &plan.released {
+        table.row(["root".into(), root.into(), Cell::toned(Tone::Warning, "not kept here any more: `gc` may take it")]);
+    }
+    table
+}
+
+fn targets_table(targets: &[TargetView]) -> Table {
+    let mut table = Table::new(&[
+        ("TARGET", Column::Fixed),
+        ("NODE", Column::Text),
+        ("NAMES", Column::Text),
+        ("ROOT", Column::Digest),
+        ("PUBLISHED", Column::Fixed),
+        ("", Column::Fixed),
+    ]);
+    for target in targets {
+        let state = match (&target.running, &target.root, target.behind) {
+            (Some(_), ..) => Cell::toned(Tone::Warning, "not finished"),
+            (None, None, _) => Cell::toned(Tone::Dim, "never published"),
+            (None, Some(_), true) => Cell::toned(Tone::Warning, "behind"),
+            (None, Some(_), false) => Cell::toned(Tone::Good, "current"),
+        };
+        let domain = target.settings.dnslink.as_ref().map(|dnslink| dnslink.domain.clone());
+        let ipns = target.settings.ipns.as_ref().map(|key| format!("ipns:{key}"));
+        let names: Vec<String> = domain.into_iter().chain(ipns).collect();
+        table.row([
+            Cell::toned(Tone::Name, &target.name),
+            (&target.settings.node.kubo).into(),
+            names.join(", ").into(),
+            target.root.as_deref().unwrap_or_default().into(),
+            target.published.as_deref().unwrap_or_default().into(),
+            state,
+        ]);
+    }
+    table
+}
+
+/// Where a secret is; what it is, nobody is told.
+fn place(secret: &Secret) -> String {
+    match secret {
+        Secret::File(file) => format!("in {}", file.display()),
+        Secret::Variable(name) => format!("in the variable {name}"),
+    }
+}
+
+fn zone(dnslink: &DnslinkSettings) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("DNSLink", dnslink.domain.clone())];
+    match &dnslink.zone {
+        ZoneSettings::Rfc2136 { server, key, algorithm, secret } => {
+            facts.push(("DNS", format!("signed updates to {server}")));
+            facts.push(("TSIG key", format!("{key} ({algorithm}), {}", place(secret))));
+        }
+        ZoneSettings::Provider { provider, token } => {
+            facts.push(("DNS", format!("{provider}, in several requests: a change is not atomic")));
+            facts.push(("token", place(token)));
+        }
+        ZoneSettings::Manual => facts.push(("DNS", "by hand: `publish` says what to set, and waits for it".to_owned())),
+    }
+    facts.push(("TTL", format!("{} s: after publishing, caches may lag so long", dnslink.ttl)));
+    facts
+}
+
+fn facts(target: &TargetView) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
+    let mut fact = |name: &str, value: &str| table.row([Cell::toned(Tone::Dim, name), printable(value).into()]);
+    fact("target", &target.name);
+    fact("node", &target.settings.node.kubo);
+    if let Some(secret) = &target.settings.node.authorisation {
+        fact("auth", &place(secret));
+    }
+    fact("keeps", &count(target.settings.keep.into(), "published root pinned", "published roots pinned"));
+    if let Some(key) = &target.settings.ipns {
+        fact("IPNS key", key);
+    }
+    for (name, value) in target.settings.dnslink.iter().flat_map(zone) {
+        fact(name, &value);
+    }
+    for gateway in &target.settings.gateways {
+        fact("gateway", gateway);
+    }
+    fact("added", &target.added);
+    match (&target.root, &target.published) {
+        (Some(root), Some(published)) => {
+            fact("root", root);
+            fact("published", published);
+            fact("state", if target.behind { "the catalog stands for another root by now" } else { "current" });
+        }
+        _ => fact("root", "nothing was published yet"),
+    }
+    if let Some(root) = &target.running {
+        fact("not finished", root);
+    }
+    fact("pins", &count(target.pinned, "root", "roots"));
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::targets::{NodeSettings, TargetSettings};
+    use crate::cli::style::Paint;
+
+    const ROOT: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
+
+    fn sample() -> TargetView {
+        TargetView {
+            name: "home".into(),
+            settings: TargetSettings {
+                node: NodeSettings {
+                    kubo: "https://node.example.com".into(),
+                    authorisation: Some(Secret::Variable("NODE_TOKEN".into())),
+                },
+                keep: 5,
+                ipns: Some("self".into()),
+                dnslink: Some(DnslinkSettings {
+                    domain: "registry.example.com".into(),
+                    zone: ZoneSettings::Rfc2136 {
+                        server: "ns1.example.com:53".into(),
+                        key: "roadstead".into(),
+                        algorithm: "hmac-sha256".into(),
+                        secret: Secret::File("/etc/roadstead/tsig".into()),
+                    },
+                    ttl: 60,
+                }),
+                gateways: vec!["https://ipfs.example.com".into()],
+            },
+            added: "2026-11-24T12:00:00Z".into(),
+            root: Some(ROOT.into()),
+            published: Some("2026-11-24T13:00:00Z".into()),
+            behind: true,
+            running: None,
+            pinned: 3,
+        }
+    }
+
+    #[test]
+    fn what_a_person_sees() {
+        let other = TargetView {
+            name: "away".into(),
+            settings: TargetSettings {
+                node: NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
+                keep: 1,
+                ipns: None,
+                dnslink: None,
+                gateways: vec![],
+            },
+            root: None,
+            published: None,
+            pinned: 0,
+            ..sample()
+        };
+        let plan = RemoveTargetPlan {
+            name: "home".into(),
+            kubo: "https://node.example.com".into(),
+            pinned: vec![ROOT.into()],
+            record: Some("_dnslink.registry.example.com".into()),
+            released: vec![ROOT.into()],
+        };
+        let paint = Paint::new(false);
+        let shown = [
+            targets_table(&[other, sample()]).render(Some(140), paint),
+            facts(&sample()).render(None, paint),
+            remains(&plan).render(Some(140), paint),
+        ];
+        insta::assert_snapshot!("target", shown.join("\n"));
+    }
+
+    #[test]
+    fn the_shapes_in_json() {
+        insta::assert_snapshot!(
+            "target_json",
+            serde_json::to_string_pretty(&TargetReport { target: &sample(), key: None }).unwrap()
+        );
+    }
+}

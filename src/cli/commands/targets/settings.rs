@@ -1,0 +1,142 @@
+//! The flags that say what a target is.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::catalog::targets::Secret;
+use crate::cli::parsed::parsed;
+use crate::engine::targets::{Clear, TargetChange, ZoneKind};
+use crate::error::{Context as _, Result};
+
+/// What the node and the names are, besides the node's URL.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArguments {
+    /// A file with what the node wants to see: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "auth_env")]
+    auth_file: Option<PathBuf>,
+
+    /// An environment variable with the same.
+    #[arg(long, value_name = "VARIABLE")]
+    auth_env: Option<String>,
+
+    /// Show it to the node over plain HTTP although that is on another machine: whoever is on the way can read it.
+    #[arg(long)]
+    insecure_auth: bool,
+
+    /// How many published roots stay pinned, the newest included [default: 5].
+    #[arg(long, value_name = "NUMBER")]
+    keep: Option<u32>,
+
+    /// The node's key whose IPNS name shall point to the newest root.
+    #[arg(long, value_name = "KEY")]
+    ipns: Option<String>,
+
+    /// Make that key on the node, if it has none of this name. This connects to the node.
+    #[arg(long)]
+    pub(super) make_key: bool,
+
+    /// The domain whose DNSLink record shall point to it.
+    #[arg(long, value_name = "DOMAIN", value_hint = ValueHint::Hostname)]
+    dnslink: Option<String>,
+
+    /// Who changes that record: `rfc2136` (a server that takes signed updates), a provider (`cloudflare` …), or `manual`.
+    #[arg(long, value_name = "HOW", value_parser = parsed::<ZoneKind>)]
+    dns: Option<ZoneKind>,
+
+    /// The server that takes updates.
+    #[arg(long, value_name = "HOST:PORT")]
+    dns_server: Option<String>,
+
+    /// What the server calls its TSIG key.
+    #[arg(long, value_name = "KEY")]
+    tsig_name: Option<String>,
+
+    /// The key's algorithm: hmac-sha256, hmac-sha384, hmac-sha512 [default: hmac-sha256].
+    #[arg(long, value_name = "ALGORITHM")]
+    tsig_algorithm: Option<String>,
+
+    /// A file with the key in base64.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tsig_secret_file: Option<PathBuf>,
+
+    /// A file with the provider's token.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    dns_token_file: Option<PathBuf>,
+
+    /// How long resolvers may keep the record, in seconds [default: 60].
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u32>,
+
+    /// A gateway that is asked for the new root after publishing (repeatable).
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    check_gateway: Vec<String>,
+}
+
+/// What a target shall have no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Cleared {
+    /// What its node wants to see.
+    Auth,
+    /// Its IPNS name.
+    Ipns,
+    /// Its DNSLink record.
+    Dnslink,
+    /// Its gateways.
+    Gateways,
+}
+
+impl SettingsArguments {
+    /// The change that these flags mean. Files keep their meaning in another directory.
+    pub(super) fn change(&self, kubo: Option<&str>, clear: &[Cleared]) -> Result<TargetChange> {
+        let absolute = |file: &Option<PathBuf>| {
+            let file = file.as_ref().map(std::path::absolute).transpose();
+            file.context(|| "can't tell which file is meant")
+        };
+        let file = absolute(&self.auth_file)?.map(Secret::File);
+        let clear = clear.iter().map(|cleared| match cleared {
+            Cleared::Auth => Clear::Authorisation,
+            Cleared::Ipns => Clear::Ipns,
+            Cleared::Dnslink => Clear::Dnslink,
+            Cleared::Gateways => Clear::Gateways,
+        });
+        Ok(TargetChange {
+            kubo: kubo.map(str::to_owned),
+            insecure_auth: self.insecure_auth,
+            authorisation: file.or_else(|| self.auth_env.clone().map(Secret::Variable)),
+            keep: self.keep,
+            ipns: self.ipns.clone(),
+            domain: self.dnslink.clone(),
+            zone: self.dns.clone(),
+            server: self.dns_server.clone(),
+            key: self.tsig_name.clone(),
+            algorithm: self.tsig_algorithm.clone(),
+            key_secret: absolute(&self.tsig_secret_file)?,
+            token: absolute(&self.dns_token_file)?,
+            ttl: self.ttl,
+            gateways: self.check_gateway.clone(),
+            clear: clear.collect(),
+        })
+    }
+
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        let said = [
+            self.auth_file.is_some(),
+            self.auth_env.is_some(),
+            self.keep.is_some(),
+            self.ipns.is_some(),
+            self.make_key,
+            self.dnslink.is_some(),
+            self.dns.is_some(),
+            self.dns_server.is_some(),
+            self.tsig_name.is_some(),
+            self.tsig_algorithm.is_some(),
+            self.tsig_secret_file.is_some(),
+            self.dns_token_file.is_some(),
+            self.ttl.is_some(),
+            !self.check_gateway.is_empty(),
+        ];
+        !said.contains(&true)
+    }
+}

@@ -1,0 +1,167 @@
+//! `target test` and `target verify`: would it take a publication, and has it the last one whole.
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::style::Tone;
+use crate::cli::table::{Cell, Column, Table};
+use crate::engine::job::Job;
+use crate::engine::targets::{Internet, Outcome, Trial, Walked};
+use crate::error::{Error, Kind, Result};
+use crate::text::{bytes, count};
+
+/// Tries each part.
+pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
+    // It puts something there, and takes it away again.
+    context.may_change()?;
+    let engine = context.open_to_read()?;
+    let peers = context.peers();
+    let trial =
+        context.run(async |job: &Job| engine.test_target(name, &peers, &Internet, peers.variables(), job).await)?;
+    let output = &context.output;
+    output.json(&trial)?;
+    output.data(&shown(&trial, |table| table.render(None, output.paint)))?;
+    output.finish()?;
+    if let Some(error) = failure(&trial) {
+        return Err(error);
+    }
+    output.message(&format!("{} would take a publication.", trial.target));
+    Ok(Exit::Done)
+}
+
+/// Each check on a line, with what to do below it.
+fn shown(trial: &Trial, render: impl Fn(&Table) -> String) -> String {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Fixed), ("", Column::Fact)]);
+    for check in &trial.checks {
+        let (part, word) = (check.part.name(), check.outcome.word());
+        let tone = match check.outcome {
+            Outcome::Good => Tone::Good,
+            Outcome::Doubtful => Tone::Warning,
+            Outcome::Failed => Tone::Bad,
+            Outcome::Skipped => Tone::Dim,
+        };
+        table.row([Cell::toned(tone, word), part.into(), Cell::toned(Tone::Name, &check.what), (&check.detail).into()]);
+        for hint in &check.hints {
+            table.row(["".into(), "".into(), "".into(), Cell::toned(Tone::Dim, format!("→ {hint}"))]);
+        }
+    }
+    render(&table)
+}
+
+fn failure(trial: &Trial) -> Option<Error> {
+    let kind = trial.failure()?;
+    let failed = trial.checks.iter().filter(|check| check.outcome == Outcome::Failed).count() as u64;
+    let checks = count(failed, "check", "checks");
+    Some(Error::new(kind, format!("publishing to {} would fail: {checks} failed", trial.target)))
+}
+
+/// Reads all of the newest root from the node.
+pub(super) fn verify(name: &str, context: &Context) -> Result<Exit> {
+    let engine = context.open_to_read()?;
+    let peers = context.peers();
+    let walked = context.run(async |job: &Job| engine.verify_target(name, &peers, job).await)?;
+    let output = &context.output;
+    output.json(&walked)?;
+    output.table(&named(&walked))?;
+    output.finish()?;
+    if let Some(error) = incomplete(&walked) {
+        return Err(error);
+    }
+    output.message(&format!(
+        "{} holds {} whole: {}, {}, each what its CID says.",
+        walked.target,
+        walked.root,
+        count(walked.blocks, "block", "blocks"),
+        bytes(walked.bytes)
+    ));
+    Ok(Exit::Done)
+}
+
+fn named(walked: &Walked) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest)]);
+    for cid in &walked.named {
+        table.row([Cell::toned(Tone::Bad, "missing or damaged"), cid.into()]);
+    }
+    table
+}
+
+fn incomplete(walked: &Walked) -> Option<Error> {
+    if walked.is_whole() {
+        return None;
+    }
+    let mut wrong = Vec::new();
+    if walked.missing > 0 {
+        wrong.push(format!("lacks {}", count(walked.missing, "block", "blocks")));
+    }
+    if walked.damaged > 0 {
+        wrong.push(format!("has other bytes for {}", count(walked.damaged, "block", "blocks")));
+    }
+    if !walked.pinned {
+        wrong.push("does not pin it".to_owned());
+    }
+    let error = Error::new(
+        Kind::Verification,
+        format!("{} of {}: the node {}", walked.root, walked.target, wrong.join(", and ")),
+    );
+    Some(error.hint(format!(
+        "`ipfs repo verify` on the node says more about its disk. `roadstead publish {}` hands over what it lacks.",
+        walked.target
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::style::Paint;
+    use crate::engine::targets::Check;
+    use crate::engine::targets::Part;
+
+    fn check(part: Part, what: &str, outcome: Outcome, detail: &str, hints: &[&str], kind: Option<Kind>) -> Check {
+        let hints = hints.iter().map(ToString::to_string).collect();
+        Check { part, what: what.into(), outcome, detail: detail.into(), hints, kind }
+    }
+
+    #[test]
+    fn each_failure_says_what_to_do() {
+        let mut trial = Trial {
+            target: "home".into(),
+            checks: vec![
+                check(Part::Node, "reachable", Outcome::Good, "http://127.0.0.1:5001, peer 12D3, 8 peers", &[], None),
+                check(Part::Node, "version", Outcome::Doubtful, "kubo/0.30.0", &["Upgrade the node."], None),
+                check(Part::Node, "pin", Outcome::Failed, "the node refuses it", &["Allow it."], Some(Kind::Auth)),
+                check(Part::Dnslink, "change", Outcome::Skipped, "what comes before it failed", &[], None),
+            ],
+        };
+        let text = shown(&trial, |table| table.render(None, Paint::new(false)));
+        insta::assert_snapshot!("target_test", format!("{text}\n{}", serde_json::to_string_pretty(&trial).unwrap()));
+        let error = failure(&trial).unwrap();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (Kind::Auth, "publishing to home would fail: 1 check failed")
+        );
+        trial.checks.remove(2);
+        assert!(failure(&trial).is_none());
+    }
+
+    #[test]
+    fn a_root_that_is_not_whole_is_an_error() {
+        let mut walked = Walked {
+            target: "home".into(),
+            root: "bafy".into(),
+            pinned: true,
+            blocks: 40,
+            bytes: 900,
+            missing: 0,
+            damaged: 0,
+            named: vec![],
+        };
+        assert!(incomplete(&walked).is_none());
+        (walked.missing, walked.damaged, walked.pinned) = (2, 1, false);
+        let error = incomplete(&walked).unwrap();
+        assert_eq!(
+            error.to_string(),
+            "bafy of home: the node lacks 2 blocks, and has other bytes for 1 block, and does not pin it"
+        );
+        assert_eq!(error.kind(), Kind::Verification);
+        insta::assert_snapshot!("target_verify", serde_json::to_string_pretty(&walked).unwrap());
+    }
+}
