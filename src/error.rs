@@ -76,6 +76,10 @@ impl Kind {
 pub struct Error {
     kind: Kind,
     message: String,
+    /// What was being done, the innermost first.
+    contexts: Vec<String>,
+    /// What the message names, so that nobody names it once more.
+    subject: Option<String>,
     hints: Vec<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -83,13 +87,13 @@ pub struct Error {
 impl Error {
     /// Makes an error from a lowercase fragment that names what failed and on what.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new(), source: None }
+        Self { kind, message: message.into(), contexts: Vec::new(), subject: None, hints: Vec::new(), source: None }
     }
 
     /// Puts what was being done before the message: "`what`: message".
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+        self.contexts.push(what.to_string());
         self
     }
 
@@ -98,6 +102,33 @@ impl Error {
     pub fn adding(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{}; {what}", self.message);
         self
+    }
+
+    /// Says what the message names.
+    #[must_use]
+    pub fn about(mut self, subject: impl fmt::Display) -> Self {
+        self.subject = Some(subject.to_string());
+        self
+    }
+
+    /// Whether the message names this.
+    pub fn is_about(&self, subject: impl fmt::Display) -> bool {
+        self.subject.as_deref() == Some(subject.to_string().as_str())
+    }
+
+    /// Why it failed, without what was being done.
+    pub fn reason(&self) -> String {
+        let mut reason = self.message.clone();
+        let mut next = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Libraries often repeat their cause in their own text.
+            if !reason.contains(&text) && !self.contexts.iter().any(|context| context.contains(&text)) {
+                reason = format!("{reason}: {text}");
+            }
+            next = cause.source();
+        }
+        reason
     }
 
     /// Adds what to do next: a full sentence.
@@ -117,7 +148,14 @@ impl Error {
     /// The same once more, for another that fails for this reason; its cause is part of the message.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self { kind: self.kind, message: self.to_string(), hints: self.hints.clone(), source: None }
+        Self {
+            kind: self.kind,
+            message: self.reason(),
+            contexts: self.contexts.clone(),
+            subject: self.subject.clone(),
+            hints: self.hints.clone(),
+            source: None,
+        }
     }
 
     /// What sort of failure this is.
@@ -133,19 +171,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        let mut shown = self.message.clone();
-        let mut next = self.source.as_deref().map(|source| source as &dyn std::error::Error);
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            // Libraries often repeat their cause in their own text.
-            if !shown.contains(&text) {
-                write!(f, ": {text}")?;
-                shown.push_str(&text);
-            }
-            next = cause.source();
+        for context in self.contexts.iter().rev() {
+            write!(f, "{context}: ")?;
         }
-        Ok(())
+        f.write_str(&self.reason())
     }
 }
 

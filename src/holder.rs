@@ -39,19 +39,37 @@ impl Holder {
         serde_json::from_str(&text).ok()
     }
 
+    /// What it does, and since when by the clock of this machine: `(`add x`, since 14:05)`.
+    pub fn details(&self) -> String {
+        let since = self.since.and_then(|since| jiff::Timestamp::from_second(since).ok());
+        let since = since.map_or_else(String::new, |since| {
+            format!(", since {}", since.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M"))
+        });
+        format!("(`{}`{since})", printable_within(&self.doing, 120))
+    }
+
     /// Whether it is this process.
     pub fn is_this_process(&self) -> bool {
         self.process == std::process::id()
     }
 }
 
-/// `process 7 (`add x`, since 14:05)`, by the clock of this machine.
+/// `process 7 (`add x`, since 14:05)`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} (`{}`", self.process, printable_within(&self.doing, 120))?;
-        if let Some(since) = self.since.and_then(|since| jiff::Timestamp::from_second(since).ok()) {
-            write!(f, ", since {}", since.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M"))?;
+        write!(f, "process {} {}", self.process, self.details())
+    }
+}
+
+/// Who holds a lock; nothing where that is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldBy(pub Option<Holder>);
+
+impl fmt::Display for HeldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(holder) => holder.fmt(f),
+            None => f.write_str("another process"),
         }
-        f.write_str(")")
     }
 }

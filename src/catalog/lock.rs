@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::holder::Holder;
+use crate::holder::{HeldBy, Holder};
 
 /// How often a waiting plan looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -55,7 +55,7 @@ impl PlanLock {
         directory: &Path,
         doing: &str,
         patience: Duration,
-        mut waiting: impl FnMut(&str) -> Result<()>,
+        mut waiting: impl FnMut(&HeldBy) -> Result<()>,
     ) -> Result<Self> {
         let begun = Instant::now();
         loop {
@@ -63,7 +63,7 @@ impl PlanLock {
                 Ok(lock) => return Ok(lock),
                 Err(holder) => holder,
             };
-            let who = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+            let who = HeldBy(holder);
             if begun.elapsed() >= patience {
                 return Err(Error::new(
                     Kind::Locked,

@@ -369,7 +369,7 @@ pub(super) mod tests {
             left_out: vec![LeftOut {
                 digest: two,
                 platform: Some("windows/amd64".into()),
-                reason: "foreign layers".into(),
+                reason: crate::engine::plan::LeftOutReason::Other("foreign layers".into()),
             }],
         };
         let other = ImageReport {

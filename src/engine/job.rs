@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
+use crate::holder::HeldBy;
 use crate::image::Digest;
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ pub enum Event {
     /// It waits for another plan that is being applied.
     Queued {
         /// Whom it waits for.
-        behind: String,
+        behind: HeldBy,
     },
     /// What it waited for is over: it is its turn.
     Proceeding,

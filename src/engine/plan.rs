@@ -133,7 +133,54 @@ pub struct LeftOut {
     /// The platform it is for, if it is a child of an index.
     pub platform: Option<String>,
     /// Why.
-    pub reason: String,
+    pub reason: LeftOutReason,
+}
+
+/// Why something is left out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOutReason {
+    /// Its platform was not chosen.
+    NotChosen,
+    /// It attests a platform that was not chosen.
+    AttestsNotChosen,
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl LeftOutReason {
+    /// The reason that the catalog has this text of.
+    pub fn recorded(text: String) -> Self {
+        match [Self::NotChosen, Self::AttestsNotChosen].into_iter().find(|reason| reason.text() == text) {
+            Some(reason) => reason,
+            None => Self::Other(text),
+        }
+    }
+
+    /// As it is recorded and shown.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::NotChosen => "not chosen",
+            Self::AttestsNotChosen => "an attestation of a platform that is not chosen",
+            Self::Other(words) => words,
+        }
+    }
+
+    /// Whether it follows from the choice of platforms alone.
+    pub fn is_choice(&self) -> bool {
+        matches!(self, Self::NotChosen | Self::AttestsNotChosen)
+    }
+}
+
+impl std::fmt::Display for LeftOutReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Serialize for LeftOutReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text())
+    }
 }
 
 /// A request that can't be planned.
@@ -292,7 +339,7 @@ impl PlannedImage {
         let left_out = |platform: &&str| LeftOut {
             digest: Digest::of(platform.as_bytes()),
             platform: Some((*platform).to_owned()),
-            reason: "not chosen".to_owned(),
+            reason: LeftOutReason::NotChosen,
         };
         Self {
             request: parsed.to_string(),

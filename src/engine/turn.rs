@@ -12,7 +12,7 @@ use super::job::{Event, Job};
 use super::restore::unfinished::check_finished;
 use crate::catalog::PlanLock;
 use crate::error::{Error, Kind, Result};
-use crate::holder::Holder;
+use crate::holder::{HeldBy, Holder};
 use crate::store::{Lease, Reclaim};
 
 /// How often it is looked whether a lease is to be had.
@@ -93,7 +93,7 @@ impl Engine {
         self.until(what, job, || self.store.try_reclaim(doing)).await
     }
 
-    async fn until<T>(&self, what: &str, job: &Job, mut take: impl FnMut() -> Result<Result<T, String>>) -> Result<T> {
+    async fn until<T>(&self, what: &str, job: &Job, mut take: impl FnMut() -> Result<Result<T, HeldBy>>) -> Result<T> {
         let begun = Instant::now();
         let mut told = Told::new(Duration::ZERO);
         loop {
@@ -141,23 +141,23 @@ pub(super) async fn take_lock(
 struct Told {
     since: Instant,
     silent: Duration,
-    who: String,
+    who: Option<HeldBy>,
 }
 
 impl Told {
     fn new(silent: Duration) -> Self {
-        Self { since: Instant::now(), silent, who: String::new() }
+        Self { since: Instant::now(), silent, who: None }
     }
 
-    fn waits(&mut self, who: &str, job: &Job) {
-        if self.who != who && self.since.elapsed() >= self.silent {
-            who.clone_into(&mut self.who);
-            job.tell(Event::Queued { behind: who.to_owned() });
+    fn waits(&mut self, who: &HeldBy, job: &Job) {
+        if self.who.as_ref() != Some(who) && self.since.elapsed() >= self.silent {
+            self.who = Some(who.clone());
+            job.tell(Event::Queued { behind: who.clone() });
         }
     }
 
     fn over(&self, job: &Job) {
-        if !self.who.is_empty() {
+        if self.who.is_some() {
             job.tell(Event::Proceeding);
         }
     }

@@ -123,7 +123,7 @@ impl Endpoint {
             room -= page.bytes.len();
             let list: TagPage = serde_json::from_slice(&page.bytes).map_err(|error| {
                 let why = text::printable_within(&error.to_string(), 200);
-                Error::new(Kind::Verification, format!("{}: not a list of tags: {why}", what()))
+                Error::new(Kind::Verification, format!("not a list of tags: {why}")).context(what())
             })?;
             let before = tags.len();
             for name in list.tags.unwrap_or_default() {

@@ -157,10 +157,11 @@ impl Transfer {
             _ => self.digest.hex()[..12].to_owned(),
         };
         let of = format!("blob {blob} of {}/{}", self.endpoints[0].registry, self.repository);
-        error.adding(match self.position {
+        let named = error.adding(match self.position {
             0 => of,
             position => format!("{} of {} are here of {of}", bytes(position), bytes(self.size)),
-        })
+        });
+        named.about(self.digest)
     }
 
     /// Waits before the next try; if there is none, goes on to the next endpoint; if there is none, fails.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::disk::shown;
 use super::{Store, private};
 use crate::error::{Context as _, Error, Result};
-use crate::holder::Holder;
+use crate::holder::{HeldBy, Holder};
 
 /// The right to use blobs that nothing else keeps; dropping it gives it up.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Drop for Note {
 
 impl Store {
     /// A lease, or who is reclaiming at the moment.
-    pub fn try_lease(&self, doing: &str) -> Result<Result<Lease, String>> {
+    pub fn try_lease(&self, doing: &str) -> Result<Result<Lease, HeldBy>> {
         let path = self.lease_lock();
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match make_lock(&path) {
@@ -53,7 +53,7 @@ impl Store {
         .context(|| format!("open {}", shown(&path)))?;
         match file.try_lock_shared() {
             Ok(()) => Ok(Ok(Lease { _note: self.note(doing), _lock: Some(file) })),
-            Err(TryLockError::WouldBlock) => Ok(Err(in_words(Holder::read(&mut file)))),
+            Err(TryLockError::WouldBlock) => Ok(Err(HeldBy(Holder::read(&mut file)))),
             // Some file systems know no locks, and only one program at a time then.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Ok(Lease { _note: None, _lock: None }))
@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// The lock with nobody else having a lease, or who has one.
-    pub(super) fn lock_leases(&self, doing: &str) -> Result<Result<File, String>> {
+    pub(super) fn lock_leases(&self, doing: &str) -> Result<Result<File, HeldBy>> {
         let path = self.lease_lock();
         let mut file = make_lock(&path).context(|| format!("open {}", shown(&path)))?;
         match file.try_lock() {
@@ -74,7 +74,7 @@ impl Store {
                 self.holders(|path| drop(fs::remove_file(path)));
                 Ok(Ok(file))
             }
-            Err(TryLockError::WouldBlock) => Ok(Err(in_words(self.find_holder(|_| true)))),
+            Err(TryLockError::WouldBlock) => Ok(Err(HeldBy(self.find_holder(|_| true)))),
             Err(TryLockError::Error(error)) => Err(Error::from(error).context(format!("lock {}", shown(&path)))),
         }
     }
@@ -139,8 +139,4 @@ fn is_refused(error: &io::Error) -> bool {
 fn sign(file: &mut File, doing: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.write_all(&serde_json::to_vec(&Holder::this(doing))?)
-}
-
-fn in_words(holder: Option<Holder>) -> String {
-    holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }

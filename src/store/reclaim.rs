@@ -8,6 +8,7 @@ use super::blobs::{digest_of, entries};
 use super::disk::shown;
 use super::{Store, partial};
 use crate::error::{Error, Result};
+use crate::holder::HeldBy;
 use crate::image::Digest;
 
 /// The right to delete: there is no [`Lease`](super::Lease) as long as it lives.
@@ -19,7 +20,7 @@ pub struct Reclaim {
 
 impl Store {
     /// The right to delete, or who uses blobs at the moment.
-    pub fn try_reclaim(&self, doing: &str) -> Result<Result<Reclaim, String>> {
+    pub fn try_reclaim(&self, doing: &str) -> Result<Result<Reclaim, HeldBy>> {
         self.check_writable()?;
         Ok(self.lock_leases(doing)?.map(|lock| Reclaim { store: self.clone(), _lock: lock }))
     }

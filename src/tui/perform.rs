@@ -343,7 +343,8 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         Question::Tags(text, insecure) => {
             let ask = |reference| Handle::current().block_on(engine.upstream_tags(&reference, insecure));
             let tags = text.parse().and_then(ask);
-            Answer::Tags(text, tags.map_err(|error| error.to_string()))
+            // Whose tags they are stands above.
+            Answer::Tags(text, tags.map_err(|error| error.reason()))
         }
         Question::Environment => Answer::Environment(super::environment::look(engine)),
     })

@@ -411,7 +411,7 @@ impl App {
                 // What is damaged can be fetched again.
                 if let Outcome::Verified(verified) = &outcome
                     && verified.damaged.len() > verified.repaired.len()
-                    && !title.ends_with("repair")
+                    && !verified.repair
                     && self.dialogs.is_empty()
                     && self.read_only.is_none()
                 {

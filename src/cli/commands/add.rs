@@ -222,8 +222,8 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
             warnings.push(format!("{name} is for {only}, and this machine is {host}"));
         }
         // Platforms that nobody asked for are left out on purpose.
-        let wanted = image.left_out.iter().filter(|left| !left.reason.contains("not chosen"));
-        let reasons: BTreeSet<&str> = wanted.map(|left| left.reason.as_str()).collect();
+        let wanted = image.left_out.iter().filter(|left| !left.reason.is_choice());
+        let reasons: BTreeSet<&str> = wanted.map(|left| left.reason.text()).collect();
         for reason in reasons {
             warnings.push(format!("a part of {name} is left out: {reason}; `roadstead show` says which"));
         }

@@ -11,6 +11,7 @@ use crate::cli::parsed::parsed;
 use crate::cli::style::Tone;
 use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table, cut, elide_middle};
+use crate::engine::plan::LeftOutReason;
 use crate::engine::query::view::{ConfigDetails, ImageDetails, ManifestDetails};
 use crate::engine::request::Pick;
 use crate::error::Result;
@@ -119,7 +120,7 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
     let mut not_chosen: Vec<String> = details
         .left_out
         .iter()
-        .filter(|left| left.reason == "not chosen")
+        .filter(|left| left.reason == LeftOutReason::NotChosen)
         .filter_map(|left| left.platform.clone())
         .collect();
     // An index may offer any number of platforms.
@@ -259,11 +260,11 @@ fn out_of_gateway(details: &ImageDetails) -> Table {
 /// What is missing for another reason than that it, or the platform that it attests, was not chosen.
 fn left_out(details: &ImageDetails) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Fixed)]).indented(2);
-    for left in details.left_out.iter().filter(|left| !left.reason.contains("not chosen")) {
+    for left in details.left_out.iter().filter(|left| !left.reason.is_choice()) {
         table.row([
             left.platform.as_deref().unwrap_or("-").into(),
             left.digest.to_string().into(),
-            Cell::toned(Tone::Warning, &left.reason),
+            Cell::toned(Tone::Warning, left.reason.text()),
         ]);
     }
     table
@@ -340,7 +341,7 @@ mod tests {
             left_out: vec![LeftOut {
                 digest: digest("windows"),
                 platform: Some("windows/amd64".into()),
-                reason: "not chosen".into(),
+                reason: LeftOutReason::NotChosen,
             }],
             gateway: vec![
                 GatewayDetails {

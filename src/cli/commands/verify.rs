@@ -115,6 +115,7 @@ mod tests {
 
     fn sample() -> Verified {
         Verified {
+            repair: false,
             blobs: 40,
             others: 22,
             bytes: 700 << 20,

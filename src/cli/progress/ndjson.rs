@@ -73,7 +73,7 @@ impl Reporter for Lines {
                 }
                 json!({ "event": "step", "what": what, "done": done, "total": total })
             }
-            Event::Queued { behind } => json!({ "event": "queued", "behind": behind }),
+            Event::Queued { behind } => json!({ "event": "queued", "behind": behind.to_string() }),
             Event::Proceeding => json!({ "event": "proceeding" }),
             Event::Fetching { blobs, bytes } => json!({ "event": "fetching", "blobs": blobs, "bytes": bytes }),
             Event::BlobStarted { digest, image, size, .. } => {
@@ -138,6 +138,7 @@ mod tests {
     use super::super::super::output::tests::captured;
     use super::*;
     use crate::engine::job::Meter;
+    use crate::holder::{HeldBy, Holder};
     use crate::image::Digest;
 
     /// The shapes of all events: programs rely on them.
@@ -150,7 +151,7 @@ mod tests {
         meter.expect(1024);
         let events = [
             Event::Resolving { done: 1, total: 1 },
-            Event::Queued { behind: "process 7 (`add x`)".into() },
+            Event::Queued { behind: HeldBy(Some(Holder { process: 7, doing: "add x".into(), since: None })) },
             Event::Proceeding,
             Event::Fetching { blobs: 1, bytes: 1024 },
             Event::BlobStarted { digest, image: "library/x:1".into(), size: 1024, done },

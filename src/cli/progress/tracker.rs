@@ -103,7 +103,7 @@ impl Tracker {
         self.now = now;
         match event {
             Event::Resolving { done, total } => self.phase = Phase::Resolving { done: *done, total: *total },
-            Event::Queued { behind } => self.phase = Phase::Queued { behind: behind.clone() },
+            Event::Queued { behind } => self.phase = Phase::Queued { behind: behind.to_string() },
             Event::Proceeding => self.phase = Phase::Beginning,
             Event::Fetching { blobs, .. } => {
                 self.phase = Phase::Fetching;
@@ -219,7 +219,7 @@ impl Tracker {
 /// What happened, in a sentence, if a person wants to hear of it: everything that is no count.
 pub(super) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Queued { behind } => format!("Waiting for {}.", printable_within(behind, 160)),
+        Event::Queued { behind } => format!("Waiting for {}.", printable_within(&behind.to_string(), 160)),
         Event::Failed { image, reason } => {
             format!("Failed: {}: {}", printable_within(image, 200), printable_within(reason, 400))
         }

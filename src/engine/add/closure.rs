@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::placed::{Placed, left_out};
 use crate::catalog::images::Role;
 use crate::engine::Engine;
-use crate::engine::plan::{LeftOut, PlannedManifest, WantedBlob};
+use crate::engine::plan::{LeftOut, LeftOutReason, PlannedManifest, WantedBlob};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Selection, Target, media};
 use crate::text::printable_within;
@@ -142,11 +142,8 @@ impl<'a> Closure<'a> {
                     // Also where it is left out: sizes are added up.
                     self.check_size(layer)?;
                     if layer.is_foreign_layer() {
-                        self.left_out.push(left_out(
-                            layer.digest,
-                            None,
-                            "a foreign layer, which only its vendor may give out",
-                        ));
+                        let reason = "a foreign layer, which only its vendor may give out".to_owned();
+                        self.left_out.push(left_out(layer.digest, None, LeftOutReason::Other(reason)));
                     } else {
                         self.want(layer, content)?;
                     }
@@ -167,7 +164,7 @@ impl<'a> Closure<'a> {
                         Choice::ManifestOnly(reason) => self.manifest_only(entry, &reason).await?,
                         Choice::Leave(reason) => {
                             let platform = entry.runs_on().map(|platform| printable_within(&platform.to_string(), 60));
-                            self.left_out.push(left_out(entry.digest, platform, &reason));
+                            self.left_out.push(left_out(entry.digest, platform, reason));
                         }
                     }
                 }
@@ -203,26 +200,21 @@ impl<'a> Closure<'a> {
         }
         let mut choices = Vec::with_capacity(entries.len());
         for entry in entries {
-            let leave = |reason: &str| {
-                if self.all_manifests {
-                    Choice::ManifestOnly(reason.to_owned())
-                } else {
-                    Choice::Leave(reason.to_owned())
-                }
-            };
+            let leave = if self.all_manifests { Choice::ManifestOnly } else { Choice::Leave };
             choices.push(if !media::is_manifest(&entry.media_type) {
-                Choice::Leave(format!("its media type `{}` is unknown", printable_within(&entry.media_type, 100)))
+                let shown = printable_within(&entry.media_type, 100);
+                Choice::Leave(LeftOutReason::Other(format!("its media type `{shown}` is unknown")))
             } else if let Some(attested) = entry.attests() {
                 self.attestations.insert(entry.digest);
                 if self.selection == Selection::All || taken.contains(&attested) {
                     Choice::Take
                 } else {
-                    leave("an attestation of a platform that is not chosen")
+                    leave(LeftOutReason::AttestsNotChosen)
                 }
             } else if entry.runs_on().is_some() {
-                if taken.contains(&entry.digest) { Choice::Take } else { leave("not chosen") }
+                if taken.contains(&entry.digest) { Choice::Take } else { leave(LeftOutReason::NotChosen) }
             } else if entry.platform.is_some() && self.selection != Selection::All {
-                leave("its platform is unknown")
+                leave(LeftOutReason::Other("its platform is unknown".to_owned()))
             } else {
                 // Without a platform it is part of an artifact, or a nested index that chooses itself.
                 Choice::Take
@@ -248,7 +240,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Takes a manifest and its configuration, and leaves its layers out.
-    async fn manifest_only(&mut self, entry: &Descriptor, reason: &str) -> Result<()> {
+    async fn manifest_only(&mut self, entry: &Descriptor, reason: &LeftOutReason) -> Result<()> {
         let child = self.child(entry).await?;
         if !self.seen.insert(child.digest) {
             return Ok(());
@@ -258,7 +250,7 @@ impl<'a> Closure<'a> {
             let platform = entry.runs_on().map(|platform| printable_within(&platform.to_string(), 60));
             for layer in layers {
                 self.check_size(layer)?;
-                self.left_out.push(left_out(layer.digest, platform.clone(), reason));
+                self.left_out.push(left_out(layer.digest, platform.clone(), reason.clone()));
             }
         }
         self.keep(&child)
@@ -293,8 +285,8 @@ impl<'a> Closure<'a> {
 
 enum Choice {
     Take,
-    ManifestOnly(String),
-    Leave(String),
+    ManifestOnly(LeftOutReason),
+    Leave(LeftOutReason),
 }
 
 /// The platform that an image's configuration says (OCI image spec, config.md).

@@ -34,9 +34,7 @@ impl Engine {
         let failure = outcome.as_ref().err().map(ToString::to_string);
         job.tell(Event::BlobFinished { digest: blob.digest, failure });
         outcome.map_err(|error| {
-            // A transfer that failed has named it.
-            let short = &blob.digest.hex()[..12];
-            if error.to_string().contains(short) {
+            if error.is_about(blob.digest) {
                 error
             } else {
                 error.adding(format_args!("blob {} of {}", blob.digest, blob.image))

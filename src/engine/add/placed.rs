@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::asked::Asked;
 use crate::catalog::follows::Follows;
 use crate::catalog::repositories::Transport;
-use crate::engine::plan::LeftOut;
+use crate::engine::plan::{LeftOut, LeftOutReason};
 use crate::engine::request::AddRequest;
 use crate::image::{Digest, RepositoryName, Tag, Target, Upstream};
 use crate::registry::Registry;
@@ -39,6 +39,6 @@ pub(in crate::engine) struct Placed {
 }
 
 /// What was left out, for display.
-pub(in crate::engine) fn left_out(digest: Digest, platform: Option<String>, reason: &str) -> LeftOut {
-    LeftOut { digest, platform, reason: reason.to_owned() }
+pub(in crate::engine) fn left_out(digest: Digest, platform: Option<String>, reason: LeftOutReason) -> LeftOut {
+    LeftOut { digest, platform, reason }
 }

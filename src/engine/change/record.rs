@@ -83,7 +83,11 @@ impl Engine {
         let omissions: Vec<Omission> = image
             .left_out
             .iter()
-            .map(|left| Omission { digest: left.digest, platform: left.platform.clone(), reason: left.reason.clone() })
+            .map(|left| Omission {
+                digest: left.digest,
+                platform: left.platform.clone(),
+                reason: left.reason.text().to_owned(),
+            })
             .collect();
         let parts = Parts {
             tag: image.tag.as_ref(),

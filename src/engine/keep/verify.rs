@@ -24,7 +24,7 @@ impl Engine {
         let _listening = self.notices.listen(job);
         // What is being reclaimed would be found missing; and what is fetched again must not be.
         let _lease = self.lease(if repair { "verify --repair" } else { "verify" }, job).await?;
-        let mut verified = Verified::default();
+        let mut verified = Verified { repair, ..Verified::default() };
         let all = self.stored_blobs()?;
         job.meter().expect(all.iter().map(|blob| blob.size).sum());
         let total = all.len() as u64;

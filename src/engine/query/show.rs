@@ -11,7 +11,7 @@ use crate::catalog::repositories::{self, Repository};
 use crate::catalog::{blobs, checked, omissions, statistics};
 use crate::engine::Engine;
 use crate::engine::find::{find, find_repository};
-use crate::engine::plan::LeftOut;
+use crate::engine::plan::{LeftOut, LeftOutReason};
 use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Upstream};
@@ -261,7 +261,11 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
         attached,
         left_out: omissions
             .into_iter()
-            .map(|omission| LeftOut { digest: omission.digest, platform: omission.platform, reason: omission.reason })
+            .map(|omission| LeftOut {
+                digest: omission.digest,
+                platform: omission.platform,
+                reason: LeftOutReason::recorded(omission.reason),
+            })
             .collect(),
         gateway,
     })

@@ -275,6 +275,9 @@ pub enum Standing {
 /// What `verify` found.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Verified {
+    /// What is damaged was to be fetched again.
+    #[serde(skip)]
+    pub repair: bool,
     /// What images consist of: layers, configurations, manifests, each once, as `stats` counts them.
     pub blobs: u64,
     /// What else was read: generated pages, lists and manifests, and what only published roots that are kept need.

@@ -13,13 +13,14 @@ fn many_use_blobs_and_nobody_deletes_them_meanwhile() {
     let second = other.try_lease("export /srv").unwrap().unwrap();
     let who = store.try_reclaim("gc").unwrap().unwrap_err();
     let says = |who: &str, doing: &str| who.starts_with(&format!("process {} (`{doing}`, since ", std::process::id()));
+    let who = who.to_string();
     assert!(says(&who, "add app:1") || says(&who, "export /srv"), "{who}");
     drop(first);
-    assert!(says(&store.try_reclaim("gc").unwrap().unwrap_err(), "export /srv"));
+    assert!(says(&store.try_reclaim("gc").unwrap().unwrap_err().to_string(), "export /srv"));
     drop(second);
     let reclaim = reclaim(&store);
-    assert!(says(&other.try_lease("add app:2").unwrap().unwrap_err(), "gc"));
-    assert_eq!(other.try_reclaim("gc").unwrap().map(drop).unwrap_err(), "another process");
+    assert!(says(&other.try_lease("add app:2").unwrap().unwrap_err().to_string(), "gc"));
+    assert_eq!(other.try_reclaim("gc").unwrap().map(drop).unwrap_err().to_string(), "another process");
     drop(reclaim);
     other.try_lease("add app:2").unwrap().unwrap();
     let leases = directory.path().join("data/leases");

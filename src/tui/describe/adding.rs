@@ -1,6 +1,7 @@
 //! What a plan to add or to update says: all of it in a line, what can't be done, then each image.
 
 use super::{Described, Role, Row, row};
+use crate::engine::plan::LeftOutReason;
 use crate::engine::plan::{AddPlan, Change, PlannedImage};
 use crate::registry::is_on_this_machine;
 use crate::text::{bytes, count};
@@ -121,7 +122,7 @@ fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
         rows.push(row(Role::Warning, "  plain HTTP: whoever is on the way can read what is sent, passwords too"));
     }
     // What was not chosen is said of one; of many it would be said again and again.
-    let left_out = image.left_out.iter().filter(|left| !one_of_many || left.reason != "not chosen");
+    let left_out = image.left_out.iter().filter(|left| !one_of_many || left.reason != LeftOutReason::NotChosen);
     for left in left_out.take(LEFT_OUT) {
         let of = left.platform.as_deref().map(|platform| format!("{platform}: ")).unwrap_or_default();
         rows.push(row(Role::Dim, format!("  left out: {of}{}", left.reason)));

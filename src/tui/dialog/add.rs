@@ -235,7 +235,7 @@ impl Add {
         let Some((of, tags)) = self.tags.as_mut().filter(|(of, _)| of.0 == repository) else { return };
         *tags = match answer {
             Ok(all) => Tags::Known(all),
-            Err(why) => Tags::Failed(cause(&why).to_owned()),
+            Err(why) => Tags::Failed(why),
         };
         // While tags of it are gone through, they stay as they are.
         let within = format!("{}:", of.0);
@@ -366,11 +366,6 @@ impl Add {
     }
 }
 
-/// Why tags can't be listed, without whose they are: that stands above.
-fn cause(text: &str) -> &str {
-    text.strip_prefix("tags of ").and_then(|rest| rest.split_once(": ")).map_or(text, |(_, cause)| cause)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -426,7 +421,7 @@ mod tests {
     fn why_there_are_no_tags_is_said_once_and_not_beside_a_good_plan() {
         let mut add = Add::new("127.0.0.1:5000/secret/vault:1");
         add.ask_tags();
-        add.take_tags("127.0.0.1:5000/secret/vault", Err("tags of 127.0.0.1:5000/secret/vault: wrong password".into()));
+        add.take_tags("127.0.0.1:5000/secret/vault", Err("wrong password".into()));
         assert_eq!(add.no_tags(), Some("wrong password"));
         assert!(!add.has_tags(), "they are asked for again");
         let problem = |message: &str| {

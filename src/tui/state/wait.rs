@@ -32,13 +32,10 @@ impl Wait {
                 reason: reason.clone(),
                 asked: *asked,
             }),
-            Event::Queued { behind } => {
-                let own = format!("process {} (", std::process::id());
-                Some(Self::Plan(match behind.strip_prefix(&own) {
-                    Some(rest) => format!("another job here ({rest}"),
-                    None => behind.clone(),
-                }))
-            }
+            Event::Queued { behind } => Some(Self::Plan(match &behind.0 {
+                Some(holder) if holder.is_this_process() => format!("another job here {}", holder.details()),
+                _ => behind.to_string(),
+            })),
             _ => None,
         }
     }
@@ -88,6 +85,7 @@ fn called(registry: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::holder::{HeldBy, Holder};
 
     fn waiting(asked: bool) -> Wait {
         Wait::of(&Event::Waiting {
@@ -108,8 +106,10 @@ mod tests {
 
     #[test]
     fn who_has_the_turn_is_named_and_this_process_is_here() {
-        let behind =
-            |process: u32| Wait::of(&Event::Queued { behind: format!("process {process} (`add x`)") }).unwrap();
+        let behind = |process: u32| {
+            let holder = Holder { process, doing: "add x".to_owned(), since: None };
+            Wait::of(&Event::Queued { behind: HeldBy(Some(holder)) }).unwrap()
+        };
         assert_eq!(behind(0).words(), "waiting for process 0 (`add x`)");
         assert_eq!(behind(std::process::id()).words(), "waiting for another job here (`add x`)");
         assert_eq!(Wait::of(&Event::Note(String::new())), None);

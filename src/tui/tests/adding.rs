@@ -89,8 +89,7 @@ const MANY: &str =
 fn enter_asks_again_what_failed_and_an_old_failure_goes() {
     let mut app = typed((80, 24), "127.0.0.1:5000/team/app:1");
     let (ticket, _) = planning(&app_look(&mut app));
-    let answer =
-        Answer::Tags("127.0.0.1:5000/team/app".to_owned(), Err(format!("tags of 127.0.0.1:5000/team/app: {PLAIN}")));
+    let answer = Answer::Tags("127.0.0.1:5000/team/app".to_owned(), Err(PLAIN.to_owned()));
     app.update(Msg::Answer(1, Box::new(answer)));
     app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Add(plain())))));
     let shown = picture(&app);

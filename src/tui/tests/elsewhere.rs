@@ -9,7 +9,7 @@ use super::world::{Content, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, ImageCount};
 use crate::engine::query::view::{Currency, Standing as Currently};
-use crate::holder::Holder;
+use crate::holder::{HeldBy, Holder};
 use crate::image::Digest;
 
 fn holder(app: &App) -> Holder {
@@ -47,8 +47,9 @@ fn a_job_that_has_got_its_lock_waits_no_longer() {
     app.start(Box::new(Plan::Verify { repair: false }), None);
     let job = app.jobs_begun;
     press(&mut app, Content::Small, "2");
-    app.update(Msg::Job(job, Event::Queued { behind: "process 1073 (`add x`, since 14:05)".to_owned() }));
-    assert!(picture(&app).contains("waiting for process 1073 (`add x`, since 14:05)"), "{}", picture(&app));
+    let holder = Holder { process: 1073, doing: "add x".to_owned(), since: None };
+    app.update(Msg::Job(job, Event::Queued { behind: HeldBy(Some(holder)) }));
+    assert!(picture(&app).contains("waiting for process 1073 (`add x`)"), "{}", picture(&app));
     app.update(Msg::Job(job, Event::Proceeding));
     let shown = picture(&app);
     assert!(!shown.contains("wait") && !shown.contains("1073") && shown.contains("running"), "{shown}");

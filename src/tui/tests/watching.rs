@@ -20,6 +20,7 @@ use crate::engine::plan::{Added, FailedRequest};
 use crate::engine::query::view::{Currency, Standing};
 use crate::engine::targets::{Check, Outcome as Tried, Part, Trial};
 use crate::error::{Error, Kind};
+use crate::holder::{HeldBy, Holder};
 use crate::image::Digest;
 
 const LONG: &str =
@@ -124,7 +125,7 @@ fn why_and_for_whom_a_job_waits_is_read_whole() {
         assert!(line.contains("trying again in 1 s: can't connect to 127.0.0.1:38801: Connection refused"), "{line}");
         press(&mut app, Content::Small, "2");
         insta::assert_snapshot!(format!("retrying-{of}"), picture(&app));
-        let behind = format!("process 1073 (`add {LONG}`)");
+        let behind = HeldBy(Some(Holder { process: 1073, doing: format!("add {LONG}"), since: None }));
         app.update(Msg::Job(job, Event::Queued { behind }));
         let shown = picture(&app);
         assert!(shown.contains("waits") && shown.contains("process 1073"), "{shown}");
