@@ -12,9 +12,9 @@ use super::entity::Entity;
 use crate::image::{Digest, Target};
 
 /// Bytes in all.
-const CAPACITY: usize = 8 * 1024 * 1024;
+const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that an entry takes beside its content, roughly: names, headers, links.
-const ENTRY: usize = 768;
+const ENTRY_OVERHEAD_BYTES: usize = 768;
 
 /// What something is kept under: the request, as it was understood.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,11 +74,11 @@ impl Cache {
         if kept.generation != Some(generation) {
             return;
         }
-        kept.weight += weight + ENTRY;
+        kept.weight += weight + ENTRY_OVERHEAD_BYTES;
         if let Some(old) = kept.entries.put(key, Arc::clone(entity)) {
-            kept.weight -= old.weight() + ENTRY;
+            kept.weight -= old.weight() + ENTRY_OVERHEAD_BYTES;
         }
-        while kept.weight > CAPACITY && kept.forget_one() {}
+        while kept.weight > MAX_CACHE_BYTES && kept.forget_one() {}
     }
 
     /// Forgets what was not used for the longest time; false if there is nothing.
@@ -90,7 +90,7 @@ impl Cache {
 impl Kept {
     fn forget_one(&mut self) -> bool {
         let Some((_, oldest)) = self.entries.pop_lru() else { return false };
-        self.weight -= oldest.weight() + ENTRY;
+        self.weight -= oldest.weight() + ENTRY_OVERHEAD_BYTES;
         true
     }
 }
@@ -120,8 +120,12 @@ mod tests {
         assert!(cache.get(1, &key(50)).is_none());
         assert!(cache.get(1, &key(99)).is_some());
         let kept = cache.0.lock().unwrap();
-        assert!(kept.weight <= CAPACITY && kept.weight > CAPACITY - 2 * MAX_SMALL_DOCUMENT_BYTES, "{}", kept.weight);
-        let counted: usize = kept.entries.iter().map(|(_, entity)| entity.weight() + ENTRY).sum();
+        assert!(
+            kept.weight <= MAX_CACHE_BYTES && kept.weight > MAX_CACHE_BYTES - 2 * MAX_SMALL_DOCUMENT_BYTES,
+            "{}",
+            kept.weight
+        );
+        let counted: usize = kept.entries.iter().map(|(_, entity)| entity.weight() + ENTRY_OVERHEAD_BYTES).sum();
         assert_eq!(kept.weight, counted);
     }
 
@@ -131,7 +135,7 @@ mod tests {
         cache.renew(1);
         cache.put(1, key(0), &page(10));
         cache.put(1, key(0), &page(20));
-        assert_eq!(cache.0.lock().unwrap().weight, 20 + ENTRY);
+        assert_eq!(cache.0.lock().unwrap().weight, 20 + ENTRY_OVERHEAD_BYTES);
         cache.put(1, key(1), &page(MAX_SMALL_DOCUMENT_BYTES + 1));
         assert!(cache.get(1, &key(1)).is_none());
     }

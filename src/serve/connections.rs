@@ -31,17 +31,17 @@ use super::body::Body;
 use super::credentials::Credentials;
 use super::entity::Document;
 use super::hosts::Hosts;
-use super::patience::Patience;
 use super::peer::Peer;
-use super::places::{Answering, Guest, Place, Places, Rules};
-use super::router::{Counter, mark};
+use super::router::{Handler, mark};
+use super::slots::{ConnectionState, InFlight, Rules, Slot, Slots};
 use super::tls::{self, Certificates};
+use super::write_timeout::WriteTimeout;
 
 /// Bytes of the largest head of a request, and what is gathered before a write. Not more than the smallest piece of a file has:
 /// one goes out before the next is read.
-const BUFFER: usize = 8 * 1024;
+const BUFFER_BYTES: usize = 8 * 1024;
 /// Most header fields of a request.
-const FIELDS: usize = 64;
+const MAX_HEADER_FIELDS: usize = 64;
 
 /// How long things may take, and how many there may be.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ pub(super) struct Limits {
     /// For an answer to find room in memory.
     pub(super) room: Duration,
     /// For running answers to end when the server stops.
-    pub(super) farewell: Duration,
+    pub(super) drain: Duration,
 }
 
 impl Default for Limits {
@@ -71,15 +71,15 @@ impl Default for Limits {
             write: Duration::from_mins(1),
             answer: Duration::from_secs(30),
             room: Duration::from_secs(10),
-            farewell: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
         }
     }
 }
 
 /// What every connection needs.
-pub(super) struct Door {
+pub(super) struct Server {
     /// Answers requests.
-    pub(super) counter: Counter,
+    pub(super) handler: Handler,
     /// The names that are answered.
     pub(super) hosts: Hosts,
     /// Lets requests in.
@@ -95,9 +95,9 @@ pub(super) struct Door {
 }
 
 /// Serves until `stop`, then lets running answers end for a while.
-pub(super) async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationToken) {
-    let limits = door.limits;
-    let places = Places::new(Rules { places: limits.connections, grace: limits.grace, answer: limits.answer });
+pub(super) async fn serve(server: Arc<Server>, listener: TcpListener, stop: CancellationToken) {
+    let limits = server.limits;
+    let slots = Slots::new(Rules { slots: limits.connections, grace: limits.grace, answer: limits.answer });
     let tasks = TaskTracker::new();
     let accepting = async {
         loop {
@@ -109,20 +109,20 @@ pub(super) async fn serve(door: Arc<Door>, listener: TcpListener, stop: Cancella
                 }
             };
             // Those after it wait in the kernel's queue.
-            let place = places.take(Peer::of(client)).await;
-            tasks.spawn(Arc::clone(&door).visit(stream, client, place, stop.clone()));
+            let slot = slots.take(Peer::of(client)).await;
+            tasks.spawn(Arc::clone(&server).run_connection(stream, client, slot, stop.clone()));
         }
     };
     let making_room = async {
         loop {
-            door.crowded.notified().await;
-            places.free_documents();
+            server.crowded.notified().await;
+            slots.free_documents();
         }
     };
     let reloading = async {
         loop {
-            door.reload.notified().await;
-            door.read_again();
+            server.reload.notified().await;
+            server.read_again();
         }
     };
     tokio::select! {
@@ -133,9 +133,9 @@ pub(super) async fn serve(door: Arc<Door>, listener: TcpListener, stop: Cancella
     }
     drop(listener);
     tasks.close();
-    if timeout(limits.farewell, tasks.wait()).await.is_err() {
+    if timeout(limits.drain, tasks.wait()).await.is_err() {
         tracing::warn!(connections = tasks.len(), "answers are cut off");
-        places.close();
+        slots.close();
         tasks.wait().await;
     }
 }
@@ -149,7 +149,7 @@ async fn refused(error: &io::Error) {
     }
 }
 
-impl Door {
+impl Server {
     fn read_again(&self) {
         if let Some(tls) = &self.tls {
             tls.read_again();
@@ -160,52 +160,64 @@ impl Door {
     }
 
     /// One connection, until its end or until it has to end.
-    async fn visit(self: Arc<Self>, stream: TcpStream, client: SocketAddr, place: Place, stop: CancellationToken) {
+    async fn run_connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        slot: Slot,
+        stop: CancellationToken,
+    ) {
         tokio::select! {
-            () = self.welcome(stream, client, place.guest(), &stop) => {}
-            () = place.guest().leaves() => tracing::debug!(%client, "a connection is closed"),
+            () = self.begin_connection(stream, client, slot.state(), &stop) => {}
+            () = slot.state().closing() => tracing::debug!(%client, "a connection is closed"),
         }
     }
 
-    async fn welcome(&self, stream: TcpStream, client: SocketAddr, guest: &Arc<Guest>, stop: &CancellationToken) {
+    async fn begin_connection(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        state: &Arc<ConnectionState>,
+        stop: &CancellationToken,
+    ) {
         // Answers go out whole; waiting for more would only delay their ends. Its failure costs speed, nothing else.
         let _ = stream.set_nodelay(true);
         // In boxes of their own, so that a connection takes the room of what it is, and not of all that it could be.
         match &self.tls {
-            None => Box::pin(self.serve(stream, client, guest, stop)).await,
-            Some(tls) => Box::pin(self.encrypt(tls, stream, client, guest, stop)).await,
+            None => Box::pin(self.serve(stream, client, state, stop)).await,
+            Some(tls) => Box::pin(self.serve_tls(tls, stream, client, state, stop)).await,
         }
     }
 
-    async fn encrypt(
+    async fn serve_tls(
         &self,
         tls: &Certificates,
         stream: TcpStream,
         client: SocketAddr,
-        guest: &Arc<Guest>,
+        state: &Arc<ConnectionState>,
         stop: &CancellationToken,
     ) {
         let Some(acceptor) = Box::pin(tls.acceptor()).await else { return };
         match timeout(self.limits.head, Box::pin(acceptor.accept(stream))).await {
             Ok(Ok(mut stream)) => {
                 tls::bound(stream.get_mut().1);
-                Box::pin(self.serve(stream, client, guest, stop)).await;
+                Box::pin(self.serve(stream, client, state, stop)).await;
             }
             Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS came about"),
             Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
         }
     }
 
-    async fn serve<S>(&self, stream: S, client: SocketAddr, guest: &Arc<Guest>, stop: &CancellationToken)
+    async fn serve<S>(&self, stream: S, client: SocketAddr, state: &Arc<ConnectionState>, stop: &CancellationToken)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let stream = TokioIo::new(Patience::new(stream, self.limits.write, Arc::clone(guest)));
+        let stream = TokioIo::new(WriteTimeout::new(stream, self.limits.write, Arc::clone(state)));
         let service = service_fn(|request| {
             // In a box, which is there only while a request is answered.
             Box::pin(async move {
-                let mut response = self.answer(&request, client, guest).await;
-                if guest.places().is_wanted() {
+                let mut response = self.answer(&request, client, state).await;
+                if state.slots().is_wanted() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, std::convert::Infallible>(response)
@@ -214,8 +226,8 @@ impl Door {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head)
-            .max_buf_size(BUFFER)
-            .max_headers(FIELDS)
+            .max_buf_size(BUFFER_BYTES)
+            .max_headers(MAX_HEADER_FIELDS)
             .serve_connection(stream, service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
@@ -230,17 +242,22 @@ impl Door {
         }
     }
 
-    async fn answer(&self, request: &Request<Incoming>, client: SocketAddr, guest: &Arc<Guest>) -> Response<Answer> {
-        let answering = guest.begin();
+    async fn answer(
+        &self,
+        request: &Request<Incoming>,
+        client: SocketAddr,
+        state: &Arc<ConnectionState>,
+    ) -> Response<Answer> {
+        let answering = state.begin();
         let record = Record::begin(request, client);
         let is_api = matches!(request.uri().path().as_bytes(), [b'/', b'v', b'2'] | [b'/', b'v', b'2', b'/', ..]);
         let allowed = match (self.hosts.check(request), &self.credentials) {
-            (Ok(()), Some(credentials)) => credentials.check(request.headers().get(AUTHORIZATION), guest.peer()).await,
+            (Ok(()), Some(credentials)) => credentials.check(request.headers().get(AUTHORIZATION), state.peer()).await,
             (checked, _) => checked,
         };
         let mut response = match allowed {
             Err(refusal) => refusal.into_response(),
-            Ok(()) => self.counter.answer(request).await,
+            Ok(()) => self.handler.answer(request).await,
         };
         if is_api {
             mark(response.headers_mut());
@@ -260,7 +277,7 @@ struct Answer {
     record: Option<Record>,
     /// Of the last small piece.
     taken: Option<Arc<Taken>>,
-    _answering: Answering,
+    _answering: InFlight,
 }
 
 /// Whether a piece has been sent.
@@ -325,7 +342,7 @@ impl Answer {
         if let Some(record) = &mut self.record {
             record.add(data.len() as u64);
         }
-        if data.len() >= BUFFER || self.body.is_end_stream() {
+        if data.len() >= BUFFER_BYTES || self.body.is_end_stream() {
             return data;
         }
         let taken = Arc::clone(self.taken.insert(Arc::default()));
@@ -339,8 +356,8 @@ mod tests {
 
     use tokio::net::TcpSocket;
 
-    use super::super::desk::Desk;
-    use super::super::tests::memory::MemoryShelf;
+    use super::super::lookup::Lookup;
+    use super::super::tests::memory::MemorySource;
     use super::*;
 
     /// A body of these pieces.
@@ -360,9 +377,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_takes_little_memory() {
-        let door = Arc::new(Door {
-            counter: Counter {
-                desk: Desk::new(Arc::<MemoryShelf>::default(), Duration::ZERO, Arc::default()),
+        let server = Arc::new(Server {
+            handler: Handler {
+                lookup: Lookup::new(Arc::<MemorySource>::default(), Duration::ZERO, Arc::default()),
                 reader: Arc::default(),
                 own_names: Vec::new(),
             },
@@ -377,21 +394,21 @@ mod tests {
         let client = TcpSocket::new_v4().unwrap().connect(listener.local_addr().unwrap()).await.unwrap();
         let address = client.local_addr().unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let places = Places::new(Rules { places: 1, grace: Duration::ZERO, answer: Duration::ZERO });
-        let place = places.take(Peer::of(address)).await;
+        let slots = Slots::new(Rules { slots: 1, grace: Duration::ZERO, answer: Duration::ZERO });
+        let slot = slots.take(Peer::of(address)).await;
         let stop = CancellationToken::new();
-        let connection = size_of_val(&door.serve(stream, address, place.guest(), &stop));
-        let task = size_of_val(&Arc::clone(&door).visit(client, address, place, stop.clone()));
+        let connection = size_of_val(&server.serve(stream, address, slot.state(), &stop));
+        let task = size_of_val(&Arc::clone(&server).run_connection(client, address, slot, stop.clone()));
         assert!(connection + task <= 2560, "{connection} bytes and {task} of its task");
     }
 
     #[tokio::test]
     async fn of_small_pieces_there_is_one_at_a_time() {
-        let places = Places::new(Rules { places: 1, grace: Duration::ZERO, answer: Duration::ZERO });
-        let place = places.take(Peer::of(([192, 0, 2, 1], 1).into())).await;
-        let pieces = [BUFFER - 1, BUFFER, 1, 1].map(|size| Bytes::from(vec![7; size]));
+        let slots = Slots::new(Rules { slots: 1, grace: Duration::ZERO, answer: Duration::ZERO });
+        let slot = slots.take(Peer::of(([192, 0, 2, 1], 1).into())).await;
+        let pieces = [BUFFER_BYTES - 1, BUFFER_BYTES, 1, 1].map(|size| Bytes::from(vec![7; size]));
         let body = Body::pieces(Given(pieces.into()));
-        let mut answer = Answer { body, record: None, taken: None, _answering: place.guest().begin() };
+        let mut answer = Answer { body, record: None, taken: None, _answering: slot.state().begin() };
         let mut next = || {
             let mut context = Context::from_waker(futures::task::noop_waker_ref());
             Pin::new(&mut answer).poll_frame(&mut context)

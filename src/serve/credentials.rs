@@ -12,25 +12,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use super::fair_queue::FairQueue;
 use super::peer::Peer;
 use super::refusal::Refusal;
-use super::turns::Turns;
 use super::watched::{Fallback, Watched};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::text::printable_within;
 
 /// Bytes of the largest file that is read.
-const LARGEST: u64 = 1024 * 1024;
+const MAX_USERS_FILE_BYTES: u64 = 1024 * 1024;
 /// The lowest cost of an entry that bcrypt knows.
-const LOWEST_COST: u32 = 4;
+const MIN_BCRYPT_COST: u32 = 4;
 /// The highest cost of an entry: about ten seconds of computing per attempt.
-const HIGHEST_COST: u32 = 16;
+const MAX_BCRYPT_COST: u32 = 16;
 /// Passwords that are computed at once; guessing must not take the machine away from pulls.
-const AT_ONCE: usize = 2;
+const MAX_CONCURRENT_CHECKS: usize = 2;
 /// Passwords of one peer that wait for that; more are turned away.
-const WAITING: usize = 32;
+const MAX_WAITING_PER_PEER: usize = 32;
 /// Accepted credentials that are remembered.
-const REMEMBERED: usize = 4096;
+const MAX_REMEMBERED_CREDENTIALS: usize = 4096;
 
 /// The users of one reading of the file.
 pub(super) struct Users {
@@ -41,11 +41,11 @@ pub(super) struct Users {
     accepted: Mutex<HashSet<[u8; 32]>>,
 }
 
-/// The guard at the door.
+/// Checks the credentials of requests.
 pub(super) struct Credentials {
     users: Watched<Users>,
     key: [u8; 32],
-    turns: Arc<Turns>,
+    turns: Arc<FairQueue>,
 }
 
 impl Credentials {
@@ -54,7 +54,7 @@ impl Credentials {
         let file = path.to_owned();
         // Someone who was taken out of the list must not stay because of a mistake in another line.
         let users = Watched::load("the list of users", vec![path.to_owned()], Fallback::Nothing, move || read(&file))?;
-        Ok(Self { users, key: rand::random(), turns: Turns::new(AT_ONCE, WAITING) })
+        Ok(Self { users, key: rand::random(), turns: FairQueue::new(MAX_CONCURRENT_CHECKS, MAX_WAITING_PER_PEER) })
     }
 
     /// Reads the file again at the next request.
@@ -113,7 +113,7 @@ impl Users {
     fn accept(&self, fingerprint: [u8; 32]) {
         // Bcrypt looks at 72 bytes only, so one user can have more than one right password.
         let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if accepted.len() >= REMEMBERED {
+        if accepted.len() >= MAX_REMEMBERED_CREDENTIALS {
             accepted.clear();
         }
         accepted.insert(fingerprint);
@@ -143,9 +143,9 @@ fn read(path: &Path) -> Result<Users> {
     let shown = path.display();
     let file = crate::input::open_regular(path).context(|| shown.to_string())?;
     let mut text = String::new();
-    file.take(LARGEST + 1).read_to_string(&mut text).context(|| shown.to_string())?;
-    if text.len() as u64 > LARGEST {
-        return Err(Error::new(Kind::Usage, format!("{shown} has more than {LARGEST} bytes")));
+    file.take(MAX_USERS_FILE_BYTES + 1).read_to_string(&mut text).context(|| shown.to_string())?;
+    if text.len() as u64 > MAX_USERS_FILE_BYTES {
+        return Err(Error::new(Kind::Usage, format!("{shown} has more than {MAX_USERS_FILE_BYTES} bytes")));
     }
     parse(&text).map_err(|error| error.context(&shown))
 }
@@ -180,10 +180,10 @@ pub(super) fn parse(text: &str) -> Result<Users> {
             return refuse(format!("the password of `{user}` is not a complete bcrypt hash"), hint);
         };
         let cost = parts.get_cost();
-        if !(LOWEST_COST..=HIGHEST_COST).contains(&cost) {
+        if !(MIN_BCRYPT_COST..=MAX_BCRYPT_COST).contains(&cost) {
             return refuse(
                 format!(
-                    "the password of `{user}` has the cost {cost}, from {LOWEST_COST} to {HIGHEST_COST} are usable"
+                    "the password of `{user}` has the cost {cost}, from {MIN_BCRYPT_COST} to {MAX_BCRYPT_COST} are usable"
                 ),
                 hint,
             );
@@ -292,8 +292,10 @@ mod tests {
             let mut attempt =
                 Box::pin(async { credentials.check(Some(&wrong), peer(1)).await.err().map(|no| no.status()) });
             match futures::poll!(&mut attempt) {
-                std::task::Poll::Ready(refused) => assert_eq!((refused, number >= WAITING), (Some(429), true)),
-                std::task::Poll::Pending => assert!(number < WAITING),
+                std::task::Poll::Ready(refused) => {
+                    assert_eq!((refused, number >= MAX_WAITING_PER_PEER), (Some(429), true))
+                }
+                std::task::Poll::Pending => assert!(number < MAX_WAITING_PER_PEER),
             }
             drop(attempt);
             flood.push(tokio::spawn({
@@ -320,9 +322,9 @@ mod tests {
             let own = spent.map_or(0, |cost| 1 << cost);
             rest(spent, highest).map(|cost| 1_u64 << cost).sum::<u64>() + own
         };
-        for highest in LOWEST_COST..=HIGHEST_COST {
+        for highest in MIN_BCRYPT_COST..=MAX_BCRYPT_COST {
             assert_eq!(work(None, highest), 1 << highest);
-            for spent in LOWEST_COST..=highest {
+            for spent in MIN_BCRYPT_COST..=highest {
                 assert_eq!(work(Some(spent), highest), 1 << highest, "{spent} of {highest}");
             }
         }

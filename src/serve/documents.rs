@@ -13,9 +13,9 @@ use crate::image::Digest;
 /// Bytes of the largest document that is small enough for the cache.
 pub(super) const MAX_SMALL_DOCUMENT_BYTES: usize = 512 * 1024;
 /// Bytes of all documents that are small enough for the cache: those it has, and those that clients still read.
-const MAX_SMALL: usize = 12 * 1024 * 1024;
+const MAX_SMALL_BYTES: usize = 12 * 1024 * 1024;
 /// Bytes of all larger documents. Apart from the small ones, so that a small one never waits for a large one.
-const MAX_LARGE: usize = 8 * 1024 * 1024;
+const MAX_LARGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The documents in memory.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ struct Shared(Arc<Document>);
 impl Default for Documents {
     fn default() -> Self {
         Self {
-            small: Arc::new(Semaphore::new(MAX_SMALL)),
-            large: Arc::new(Semaphore::new(MAX_LARGE)),
+            small: Arc::new(Semaphore::new(MAX_SMALL_BYTES)),
+            large: Arc::new(Semaphore::new(MAX_LARGE_BYTES)),
             living: Mutex::default(),
         }
     }
@@ -54,8 +54,11 @@ impl Default for Documents {
 impl Documents {
     /// Where a document of this size is counted, and as how much: one that is larger than everything takes everything.
     fn share(&self, size: usize) -> (&Arc<Semaphore>, u32) {
-        let (semaphore, most) =
-            if size <= MAX_SMALL_DOCUMENT_BYTES { (&self.small, MAX_SMALL) } else { (&self.large, MAX_LARGE) };
+        let (semaphore, most) = if size <= MAX_SMALL_DOCUMENT_BYTES {
+            (&self.small, MAX_SMALL_BYTES)
+        } else {
+            (&self.large, MAX_LARGE_BYTES)
+        };
         (semaphore, size.min(most) as u32)
     }
 
@@ -134,19 +137,19 @@ mod tests {
         let readers: Vec<Bytes> =
             (0..10).map(|_| documents.keep(Bytes::copy_from_slice(&bytes), digest, None).unwrap()).collect();
         assert!(readers.iter().all(|reader| reader.as_ptr() == readers[0].as_ptr() && *reader == bytes));
-        assert_eq!(free(&documents), (MAX_SMALL - 1000, MAX_LARGE));
+        assert_eq!(free(&documents), (MAX_SMALL_BYTES - 1000, MAX_LARGE_BYTES));
         let part = readers[0].slice(990..);
         drop(readers);
-        assert_eq!(free(&documents), (MAX_SMALL - 1000, MAX_LARGE));
+        assert_eq!(free(&documents), (MAX_SMALL_BYTES - 1000, MAX_LARGE_BYTES));
         drop(part);
-        assert_eq!(free(&documents), (MAX_SMALL, MAX_LARGE));
+        assert_eq!(free(&documents), (MAX_SMALL_BYTES, MAX_LARGE_BYTES));
         assert!(documents.living().is_empty());
     }
 
     #[tokio::test]
     async fn without_room_nothing_is_kept_and_room_is_found_when_a_reader_has_gone() {
         let documents = Arc::new(Documents::default());
-        let large = MAX_LARGE / 2;
+        let large = MAX_LARGE_BYTES / 2;
         let (one, two, three) = (document(large, 1), document(large, 2), document(large, 3));
         let first = documents.keep(one.0, one.1, None).unwrap();
         let second = documents.keep(two.0.clone(), two.1, None).unwrap();
@@ -163,13 +166,13 @@ mod tests {
         let room = waiting.await.unwrap();
         assert!(documents.try_room(large).is_none());
         let third = documents.keep(three.0, three.1, Some(room)).unwrap();
-        assert_eq!(free(&documents), (MAX_SMALL, 0));
+        assert_eq!(free(&documents), (MAX_SMALL_BYTES, 0));
         drop((second, third));
         // One that is larger than everything has everything.
-        let (huge, digest) = document(MAX_LARGE + 1, 5);
+        let (huge, digest) = document(MAX_LARGE_BYTES + 1, 5);
         let huge = documents.keep(huge, digest, None).unwrap();
-        assert_eq!(free(&documents), (MAX_SMALL, 0));
+        assert_eq!(free(&documents), (MAX_SMALL_BYTES, 0));
         drop(huge);
-        assert_eq!(free(&documents), (MAX_SMALL, MAX_LARGE));
+        assert_eq!(free(&documents), (MAX_SMALL_BYTES, MAX_LARGE_BYTES));
     }
 }

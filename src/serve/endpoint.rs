@@ -25,7 +25,7 @@ impl Asked {
 
 /// What is asked of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum ClientRequest {
     /// A manifest.
     Manifest(Target),
     /// A blob.
@@ -104,7 +104,7 @@ pub(super) fn decoded(path: &str) -> Option<String> {
 }
 
 /// A repository's name and what is asked of it, from the path after `/v2/`.
-pub(super) fn parse(path: &str) -> Result<(RepositoryName, Wish), Refusal> {
+pub(super) fn parse(path: &str) -> Result<(RepositoryName, ClientRequest), Refusal> {
     let path = decoded(path).ok_or_else(Refusal::no_such_endpoint)?;
     let mut parts = path.rsplitn(3, '/');
     let (Some(last), Some(what), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
@@ -114,24 +114,24 @@ pub(super) fn parse(path: &str) -> Result<(RepositoryName, Wish), Refusal> {
         return Err(Refusal::no_such_endpoint());
     }
     let repository: RepositoryName = name.parse().map_err(|error| Refusal::name_invalid(&error))?;
-    let wish = match what {
-        "tags" => Wish::Tags,
+    let client_request = match what {
+        "tags" => ClientRequest::Tags,
         "manifests" if !last.contains(':') => match last.parse() {
-            Ok(tag) => Wish::Manifest(Target::Tag(tag)),
+            Ok(tag) => ClientRequest::Manifest(Target::Tag(tag)),
             // No manifest can have such a tag; the spec's conformance suite wants 404.
             Err(_) => return Err(Refusal::manifest_unknown(name, last, None)),
         },
         "manifests" => match digest(last)? {
-            Some(digest) => Wish::Manifest(Target::Digest(digest)),
+            Some(digest) => ClientRequest::Manifest(Target::Digest(digest)),
             None => return Err(Refusal::manifest_unknown(name, last, None)),
         },
         "blobs" => match digest(last)? {
-            Some(digest) => Wish::Blob(digest),
+            Some(digest) => ClientRequest::Blob(digest),
             None => return Err(Refusal::blob_unknown(name, last)),
         },
-        _ => Wish::Referrers(digest(last)?.map_or(Subject::Foreign, Subject::Known)),
+        _ => ClientRequest::Referrers(digest(last)?.map_or(Subject::Foreign, Subject::Known)),
     };
-    Ok((repository, wish))
+    Ok((repository, client_request))
 }
 
 /// A digest; nothing for a proper one that cannot be here (image spec, "Registered Algorithms").
@@ -198,8 +198,8 @@ mod tests {
 
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn parsed(path: &str) -> Option<(String, Wish)> {
-        parse(path).ok().map(|(name, wish)| (name.to_string(), wish))
+    fn parsed(path: &str) -> Option<(String, ClientRequest)> {
+        parse(path).ok().map(|(name, client_request)| (name.to_string(), client_request))
     }
 
     #[test]
@@ -230,21 +230,21 @@ mod tests {
     fn names_may_hold_the_words_of_endpoints() {
         let digest = Digest::of(b"");
         let encoded = DIGEST.replace(':', "%3A");
-        let tag = |tag: &str| Wish::Manifest(Target::Tag(tag.parse().unwrap()));
+        let tag = |tag: &str| ClientRequest::Manifest(Target::Tag(tag.parse().unwrap()));
         let cases = [
             ("a/manifests/1".to_owned(), "a", tag("1")),
             ("a/b/c/d/manifests/x.Y_z".to_owned(), "a/b/c/d", tag("x.Y_z")),
             ("manifests/manifests/manifests".to_owned(), "manifests", tag("manifests")),
             ("tags/list/manifests/list".to_owned(), "tags/list", tag("list")),
             ("library%2Fnginx/manifests/1".to_owned(), "library/nginx", tag("1")),
-            (format!("a/manifests/{encoded}"), "a", Wish::Manifest(Target::Digest(digest))),
-            (format!("a/blobs/blobs/{}", encoded.to_lowercase()), "a/blobs", Wish::Blob(digest)),
-            ("tags/tags/list".to_owned(), "tags", Wish::Tags),
-            (format!("a/referrers/{DIGEST}"), "a", Wish::Referrers(Subject::Known(digest))),
-            (format!("a/referrers/sha512:{}", "0".repeat(128)), "a", Wish::Referrers(Subject::Foreign)),
+            (format!("a/manifests/{encoded}"), "a", ClientRequest::Manifest(Target::Digest(digest))),
+            (format!("a/blobs/blobs/{}", encoded.to_lowercase()), "a/blobs", ClientRequest::Blob(digest)),
+            ("tags/tags/list".to_owned(), "tags", ClientRequest::Tags),
+            (format!("a/referrers/{DIGEST}"), "a", ClientRequest::Referrers(Subject::Known(digest))),
+            (format!("a/referrers/sha512:{}", "0".repeat(128)), "a", ClientRequest::Referrers(Subject::Foreign)),
         ];
-        for (path, name, wish) in cases {
-            assert_eq!(parsed(&path), Some((name.to_owned(), wish)), "{path}");
+        for (path, name, client_request) in cases {
+            assert_eq!(parsed(&path), Some((name.to_owned(), client_request)), "{path}");
         }
         for bad in [
             "",

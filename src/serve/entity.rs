@@ -26,7 +26,7 @@ use crate::image::Digest;
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// Header fields of an answer, with those that are added on its way out: room for all of them is made once.
-const FIELDS: usize = 12;
+const MAX_HEADER_FIELDS: usize = 12;
 
 /// How long an answer may be kept by those who fetched it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Keep {
 pub(super) struct Document;
 
 /// Bytes that the kernel takes at once in any case, so that nothing of an answer stays in memory.
-const TAKEN_AT_ONCE: usize = 64 * 1024;
+const MAX_KERNEL_BUFFERED_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 enum Content {
@@ -177,7 +177,7 @@ impl Entity {
     pub(super) fn answer(&self, method: &Method, request: &HeaderMap, reader: &Arc<Reader>) -> Response<Body> {
         let mut response = Response::new(Body::default());
         let headers = response.headers_mut();
-        headers.reserve(FIELDS);
+        headers.reserve(MAX_HEADER_FIELDS);
         headers.insert(ETAG, self.etag.clone());
         headers.insert(CACHE_CONTROL, self.keep.header());
         if let Some(digest) = &self.digest {
@@ -210,7 +210,7 @@ impl Entity {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if method != Method::HEAD {
-            if self.weight() > TAKEN_AT_ONCE {
+            if self.weight() > MAX_KERNEL_BUFFERED_BYTES {
                 response.extensions_mut().insert(Document);
             }
             *response.body_mut() = match &self.content {

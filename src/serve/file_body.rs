@@ -20,7 +20,7 @@ use crate::engine::Arrival;
 use crate::error;
 
 /// Threads that may wait for the disk at once.
-const WAITING_READS: usize = 16;
+const MAX_WAITING_READS: usize = 16;
 
 /// What all file bodies of a server share.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { buffers: Arc::default(), waiting: Arc::new(Semaphore::new(WAITING_READS)) }
+        Self { buffers: Arc::default(), waiting: Arc::new(Semaphore::new(MAX_WAITING_READS)) }
     }
 }
 

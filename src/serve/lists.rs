@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::content_source::{RepositoryPage, TagPage};
 use super::entity::Entity;
-use super::shelf::{RepositoryPage, TagPage};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, media};
 

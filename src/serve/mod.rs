@@ -1,6 +1,6 @@
 //! Gives the catalog out over HTTP: pull, discovery and referrers of the OCI distribution spec 1.1, and the page.
 //!
-//! Read-only. Everything it says comes through [`Shelf`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
+//! Read-only. Everything it says comes through [`ContentSource`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
 //! basic authentication on request.
 //!
 //! Memory is bounded whatever the number and speed of clients: a document (manifest, list, page, small blob) is in memory once
@@ -11,31 +11,31 @@ mod access_log;
 mod body;
 mod buffers;
 mod cache;
-mod catalog_shelf;
+mod catalog_source;
 mod connections;
+mod content_source;
 mod credentials;
-mod desk;
 mod documents;
 mod endpoint;
 mod entity;
+mod fair_queue;
 mod file_body;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod hosts;
 mod lists;
-mod patience;
+mod lookup;
 mod peer;
-mod places;
 mod range;
 mod refusal;
 mod router;
-mod shelf;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod turns;
 mod watched;
+mod write_timeout;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,20 +46,20 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use catalog_shelf::CatalogShelf;
+pub use catalog_source::CatalogSource;
+pub use content_source::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
 pub use hosts::is_host;
-pub use shelf::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
 
 use crate::error::{Error, Kind, Result};
-use connections::{Door, Limits};
+use connections::{Limits, Server};
 use credentials::Credentials;
-use desk::Desk;
 use hosts::Hosts;
-use router::Counter;
+use lookup::Lookup;
+use router::Handler;
 use tls::Certificates;
 
 /// Connections that the kernel may hold until they are accepted.
-const QUEUE: u32 = 1024;
+const LISTEN_BACKLOG: u32 = 1024;
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -108,17 +108,17 @@ pub struct Listening {
 /// Calls `started` once connections are accepted. Fails before that if the address is taken or a file can't be used.
 /// Raises the process's soft limit of open files as far as connections may need it.
 pub async fn run(
-    shelf: Arc<dyn Shelf>,
+    source: Arc<dyn ContentSource>,
     options: Options,
     shutdown: CancellationToken,
     started: impl FnOnce(&Listening),
 ) -> Result<()> {
     let limits = Limits { connections: options.connections.max(1), ..Limits::default() };
-    run_within(shelf, options, limits, shutdown, started).await
+    run_within(source, options, limits, shutdown, started).await
 }
 
 async fn run_within(
-    shelf: Arc<dyn Shelf>,
+    source: Arc<dyn ContentSource>,
     options: Options,
     limits: Limits,
     shutdown: CancellationToken,
@@ -136,16 +136,16 @@ async fn run_within(
         Hosts::Any
     };
     let crowded = Arc::<Notify>::default();
-    let counter = Counter {
-        desk: Desk::new(shelf, limits.room, Arc::clone(&crowded)),
+    let handler = Handler {
+        lookup: Lookup::new(source, limits.room, Arc::clone(&crowded)),
         reader: Arc::default(),
         own_names: options.own_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let reload = options.reload;
-    let door = Door { counter, hosts, credentials, tls, crowded, reload, limits };
+    let server = Server { handler, hosts, credentials, tls, crowded, reload, limits };
     started(&Listening { address, url: format!("{scheme}://{address}") });
-    connections::serve(Arc::new(door), listener, shutdown).await;
+    connections::serve(Arc::new(server), listener, shutdown).await;
     Ok(())
 }
 
@@ -154,7 +154,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that is started again must not wait for the connections of the last one to fade away.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(QUEUE)
+    socket.listen(LISTEN_BACKLOG)
 }
 
 fn explain(address: SocketAddr, error: io::Error) -> Error {

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use url::form_urlencoded;
 
 use super::body::Body;
-use super::desk::Desk;
-use super::endpoint::{self, Asked, Query, Subject, Wish};
+use super::endpoint::{self, Asked, ClientRequest, Query, Subject};
 use super::entity::Entity;
 use super::file_body::Reader;
 use super::lists::Next;
+use super::lookup::Lookup;
 use super::refusal::Refusal;
 use crate::image::RepositoryName;
 
@@ -22,9 +22,9 @@ const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// What the handlers share.
-pub(super) struct Counter {
+pub(super) struct Handler {
     /// Finds things.
-    pub(super) desk: Desk,
+    pub(super) lookup: Lookup,
     /// Reads files.
     pub(super) reader: Arc<Reader>,
     /// Host names, with their ports, that mean this server, in lower case.
@@ -52,7 +52,7 @@ fn redirect(uri: &Uri) -> Answer {
     Ok(response)
 }
 
-impl Counter {
+impl Handler {
     /// The answer to a request.
     pub(super) async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
         self.find(request).await.unwrap_or_else(Refusal::into_response)
@@ -73,38 +73,38 @@ impl Counter {
 
     async fn catalog<B>(&self, request: &Request<B>) -> Answer {
         let query = Query::parse(request.uri().query())?;
-        let listed = self.desk.repositories(query.last, query.number).await?;
+        let listed = self.lookup.repositories(query.last, query.number).await?;
         self.list(request, listed, None)
     }
 
     async fn distribution<B>(&self, request: &Request<B>, path: &str) -> Answer {
-        let (name, wish) = endpoint::parse(path)?;
+        let (name, client_request) = endpoint::parse(path)?;
         let query = match request.uri().query() {
             None => Query::default(),
             query => Query::parse(query)?,
         };
         let asked = self.asked(name, query.namespace.as_deref(), request.headers())?;
-        match wish {
-            Wish::Manifest(target) => {
-                let entity = self.desk.manifest(asked, target).await?;
+        match client_request {
+            ClientRequest::Manifest(target) => {
+                let entity = self.lookup.manifest(asked, target).await?;
                 Ok(self.give(request, &entity))
             }
-            Wish::Blob(digest) => {
-                let entity = self.desk.blob(asked, digest).await?;
+            ClientRequest::Blob(digest) => {
+                let entity = self.lookup.blob(asked, digest).await?;
                 let entity = entity.begun(request.method(), request.headers()).await?;
                 Ok(self.give(request, &entity))
             }
-            Wish::Tags => {
-                let listed = self.desk.tags(asked, query.last, query.number).await?;
+            ClientRequest::Tags => {
+                let listed = self.lookup.tags(asked, query.last, query.number).await?;
                 self.list(request, listed, query.namespace.as_deref())
             }
-            Wish::Referrers(subject) => {
+            ClientRequest::Referrers(subject) => {
                 let subject = match subject {
                     Subject::Known(digest) => Some(digest),
                     Subject::Foreign => None,
                 };
                 let is_filtered = query.artifact_type.is_some();
-                let entity = self.desk.referrers(asked, subject, query.artifact_type).await?;
+                let entity = self.lookup.referrers(asked, subject, query.artifact_type).await?;
                 let mut response = self.give(request, &entity);
                 if is_filtered {
                     response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
@@ -116,11 +116,11 @@ impl Counter {
 
     async fn page<B>(&self, request: &Request<B>) -> Answer {
         let path = endpoint::page(request.uri().path()).ok_or_else(Refusal::page_unknown)?;
-        if let Some(entity) = self.desk.page(path.clone()).await? {
+        if let Some(entity) = self.lookup.page(path.clone()).await? {
             return Ok(self.give(request, &entity));
         }
         // A page links to its neighbours relatively, which needs the slash at the end of its address.
-        if !path.ends_with("index.html") && self.desk.page(format!("{path}/index.html")).await?.is_some() {
+        if !path.ends_with("index.html") && self.lookup.page(format!("{path}/index.html")).await?.is_some() {
             return redirect(request.uri());
         }
         Err(Refusal::page_unknown())

@@ -24,7 +24,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Digest, Manifest, Platform, RepositoryName, Selection, media};
 use crate::registry;
 use crate::registry::memory::{Image, ImageBuilder, IndexBuilder, MemoryRegistry};
-use crate::serve::{self, CatalogShelf};
+use crate::serve::{self, CatalogSource};
 use crate::text::{bytes, count};
 
 /// The repository that is made, mirrored and pulled.
@@ -214,8 +214,8 @@ async fn pull_back(engine: &Arc<Engine>, digest: Digest, job: &Job) -> Result<(u
     let stop = CancellationToken::new();
     let (started, listening) = tokio::sync::oneshot::channel();
     let options = serve::Options { listen: ([127, 0, 0, 1], 0).into(), ..serve::Options::default() };
-    let shelf = Arc::new(CatalogShelf::new(Arc::clone(engine), false));
-    let server = tokio::spawn(serve::run(shelf, options, stop.clone(), move |listening: &serve::Listening| {
+    let source = Arc::new(CatalogSource::new(Arc::clone(engine), false));
+    let server = tokio::spawn(serve::run(source, options, stop.clone(), move |listening: &serve::Listening| {
         // Nobody waits for it any more only if the demo was cancelled.
         let _ = started.send(listening.url.clone());
     }));

@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
-use crate::serve::{self, CatalogShelf};
+use crate::serve::{self, CatalogSource};
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
 use crate::tui::serving::{self, Server};
@@ -178,8 +178,8 @@ impl Server for Loopback {
             own_names: name.into_iter().collect(),
             ..serve::Options::default()
         };
-        let shelf = Arc::new(CatalogShelf::new(Arc::clone(&self.engine), true));
-        runtime.block_on(serve::run(shelf, options, stop, |listening| started(listening.url.clone())))
+        let source = Arc::new(CatalogSource::new(Arc::clone(&self.engine), true));
+        runtime.block_on(serve::run(source, options, stop, |listening| started(listening.url.clone())))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::job::Job;
 use crate::engine::query::view::RepositoryRow;
 use crate::engine::request::Pick;
 use crate::error::Result;
-use crate::serve::{self, CatalogShelf, Options};
+use crate::serve::{self, CatalogSource, Options};
 use crate::text::{count, printable};
 
 const EXAMPLES: &str = "\
@@ -106,7 +106,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let everywhere = arguments.listen.ip().is_unspecified();
     let example = example(&engine, &repositories, private)?;
     let output = &context.output;
-    let shelf = Arc::new(CatalogShelf::new(engine, private));
+    let source = Arc::new(CatalogSource::new(engine, private));
     let served = context.run_quietly(
         "Stopping; answers under way are finished. Press ^C again to stop at once.",
         async |job: &Job| {
@@ -118,7 +118,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 }
             });
             let mut told = Ok(());
-            let ended = serve::run(shelf, options, stop, |listening| {
+            let ended = serve::run(source, options, stop, |listening| {
                 told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
                 output.announce(&format!("serving on {}", listening.url));
                 if let Some(example) = &example {

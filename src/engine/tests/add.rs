@@ -21,13 +21,13 @@ async fn what_is_added_is_given_out_byte_for_byte() {
         assert_eq!(Digest::of(&served.bytes), manifest.digest);
         for layer in &manifest.layers {
             match yard.engine.served_blob(&name, &layer.digest, false).unwrap().unwrap() {
-                crate::engine::query::shelf::Blob::File(file, size) => {
+                crate::engine::query::content::Blob::File(file, size) => {
                     let mut bytes = Vec::new();
                     std::io::Read::read_to_end(&mut &file, &mut bytes).unwrap();
                     assert_eq!((Digest::of(&bytes), bytes.len() as u64), (layer.digest, size));
                 }
-                crate::engine::query::shelf::Blob::Pending(..) => panic!("verified and recorded when it came"),
-                crate::engine::query::shelf::Blob::Bytes(bytes) => assert_eq!(Digest::of(&bytes), layer.digest),
+                crate::engine::query::content::Blob::Pending(..) => panic!("verified and recorded when it came"),
+                crate::engine::query::content::Blob::Bytes(bytes) => assert_eq!(Digest::of(&bytes), layer.digest),
             }
         }
     }

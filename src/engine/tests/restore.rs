@@ -133,7 +133,7 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
         let name = yard.name("app");
         let layer = Digest::of(&vec![7_u8; (3 << 20) + 5]);
         let engine = Arc::clone(&restored.engine);
-        let Some(crate::engine::query::shelf::Blob::Pending(pending, _)) =
+        let Some(crate::engine::query::content::Blob::Pending(pending, _)) =
             engine.served_blob(&name, &layer, false).unwrap()
         else {
             panic!("it was left elsewhere");

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 
 use super::*;
 use crate::engine::ExportOptions;
-use crate::engine::query::shelf::Blob;
+use crate::engine::query::content::Blob;
 use crate::error::{Error, Kind};
 
 const SIZE: usize = (2 << 20) + 5;

@@ -59,8 +59,8 @@ async fn slow_heads_and_idle_connections_are_closed() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_dropped() {
-    let farewell = Duration::from_hours(1);
-    let limits = Limits { write: Duration::from_millis(200), farewell, ..Limits::default() };
+    let drain = Duration::from_hours(1);
+    let limits = Limits { write: Duration::from_millis(200), drain, ..Limits::default() };
     let server = Server::with(Options::default(), limits).await;
     let directory = tempfile::tempdir().unwrap();
     let (digest, size) = large_blob(&server, &directory);
@@ -202,7 +202,7 @@ async fn running_answers_end_before_the_server_does() {
 
 #[tokio::test]
 async fn stalled_answers_are_cut_off_at_the_end() {
-    let limits = Limits { farewell: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { drain: Duration::from_millis(100), ..Limits::default() };
     let server = Server::with(Options::default(), limits).await;
     let directory = tempfile::tempdir().unwrap();
     let (digest, size) = large_blob(&server, &directory);
@@ -215,7 +215,7 @@ async fn stalled_answers_are_cut_off_at_the_end() {
 async fn a_taken_address_is_said_with_what_to_do() {
     let server = Server::start().await;
     let options = Options { listen: server.listening.address, ..Options::default() };
-    let shelf = Arc::new(MemoryShelf::default());
+    let shelf = Arc::new(MemorySource::default());
     let error = crate::serve::run(shelf, options, CancellationToken::new(), |_| ()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     assert!(error.to_string().contains(&server.listening.address.to_string()), "{error}");

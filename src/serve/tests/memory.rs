@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest, RepositoryName, Target, media};
-use crate::serve::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
+use crate::serve::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
 
 pub(super) enum Kept {
     Bytes(Bytes),
@@ -36,7 +36,7 @@ pub(super) struct Content {
 
 /// Counts what it is asked; every change is a new generation.
 #[derive(Default)]
-pub(in crate::serve) struct MemoryShelf {
+pub(in crate::serve) struct MemorySource {
     content: Mutex<Content>,
     generation: AtomicU64,
     asked: AtomicUsize,
@@ -96,7 +96,7 @@ impl Repository {
     }
 }
 
-impl MemoryShelf {
+impl MemorySource {
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> T {
         let result = change(&mut self.content.lock().unwrap());
         self.generation.fetch_add(1, Ordering::SeqCst);
@@ -138,7 +138,7 @@ fn page<'a>(all: impl Iterator<Item = &'a String>, after: Option<&str>, limit: O
     (items, rest.next().is_some())
 }
 
-impl Shelf for MemoryShelf {
+impl ContentSource for MemorySource {
     fn generation(&self) -> Result<u64> {
         Ok(self.generation.load(Ordering::SeqCst))
     }

@@ -22,14 +22,14 @@ use tokio_util::sync::CancellationToken;
 use super::connections::Limits;
 use super::{Listening, Options, run_within};
 use crate::error::Result;
-use memory::MemoryShelf;
+use memory::MemorySource;
 
 /// Long enough for any machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server.
 struct Server {
-    shelf: Arc<MemoryShelf>,
+    shelf: Arc<MemorySource>,
     listening: Listening,
     stop: CancellationToken,
     task: JoinHandle<Result<()>>,
@@ -46,7 +46,7 @@ impl Server {
     }
 
     async fn with(options: Options, limits: Limits) -> Self {
-        let shelf = Arc::new(MemoryShelf::default());
+        let shelf = Arc::new(MemorySource::default());
         let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..options };
         let stop = CancellationToken::new();
         let (tell, told) = oneshot::channel();

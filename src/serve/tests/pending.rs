@@ -21,7 +21,7 @@ use crate::engine::{Engine, Options as EngineOptions};
 use crate::image::{Digest, Selection};
 use crate::registry::credentials::Environment;
 use crate::registry::memory::{ImageBuilder, MemoryRegistry};
-use crate::serve::CatalogShelf;
+use crate::serve::CatalogSource;
 use crate::unixfs::file::{self, Part};
 use crate::unixfs::{Profile, car};
 
@@ -170,7 +170,7 @@ impl Served {
     async fn over(directory: tempfile::TempDir, engine: Arc<Engine>, gateway: Arc<Gateway>) -> Self {
         let stop = CancellationToken::new();
         let (tell, told) = oneshot::channel();
-        let shelf = Arc::new(CatalogShelf::new(Arc::clone(&engine), true));
+        let shelf = Arc::new(CatalogSource::new(Arc::clone(&engine), true));
         let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..Options::default() };
         let serving = run_within(shelf, options, Limits::default(), stop.clone(), |listening: &Listening| {
             tell.send(listening.url.clone()).unwrap();

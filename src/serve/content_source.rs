@@ -16,7 +16,7 @@ use crate::image::{Descriptor, Digest, RepositoryName, Target};
 /// Every method may block for microseconds to milliseconds (a database, a small file), never for a network or for as long as a
 /// large file takes: the server calls them off its own threads, a few at a time, and only for what it does not hold in memory.
 /// A repository that the server must not give out does not exist here.
-pub trait Shelf: Send + Sync + 'static {
+pub trait ContentSource: Send + Sync + 'static {
     /// A number that changes whenever anything that the other methods answer has changed, by whichever process.
     ///
     /// Asked often; must be cheap.

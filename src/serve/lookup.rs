@@ -1,6 +1,6 @@
-//! Finds what is asked for: in memory if it was given out lately, else on the shelf.
+//! Finds what is asked for: in memory if it was given out lately, else in the content source.
 //!
-//! Knows when memory is out of date and how many may ask the shelf at once. Must not know HTTP beyond what refuses.
+//! Knows when memory is out of date and how many may ask the source at once. Must not know HTTP beyond what refuses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,25 +11,25 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::cache::{Cache, Key};
+use super::content_source::{BlobContent, ContentSource};
 use super::documents::{Documents, MAX_SMALL_DOCUMENT_BYTES, Room};
 use super::endpoint::Asked;
 use super::entity::{Entity, Keep, type_of};
 use super::lists::{self, Next};
 use super::refusal::Refusal;
-use super::shelf::{BlobContent, Shelf};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, RepositoryName, Target};
 
 /// How old an answer from memory may be: what another process adds or moves is seen after this.
-const TRUSTED: Duration = Duration::from_millis(100);
+const GENERATION_TTL: Duration = Duration::from_millis(100);
 /// How often who waits for room in memory says so.
-const PRESSING: Duration = Duration::from_millis(500);
-/// Questions to the shelf at once.
-const QUESTIONS: usize = 8;
+const PRESSURE_INTERVAL: Duration = Duration::from_millis(500);
+/// Questions to the source at once.
+const MAX_LOOKUPS: usize = 8;
 /// Bytes of the largest blob that is given out from memory: more is read in several pieces anyway.
-const SMALL_BLOB: u64 = 256 * 1024;
+const MAX_MEMORY_BLOB_BYTES: u64 = 256 * 1024;
 /// Tags or names in one answer, unless less is asked for; `Link` leads to the rest.
-const PAGE: usize = 10_000;
+const MAX_LIST_ENTRIES: usize = 10_000;
 
 /// What came of a question, with something beside the thing to give out.
 enum Found<T> {
@@ -42,12 +42,12 @@ enum Found<T> {
 }
 
 /// Where requests are looked up.
-pub(super) struct Desk {
-    shelf: Arc<dyn Shelf>,
-    questions: Arc<Semaphore>,
+pub(super) struct Lookup {
+    source: Arc<dyn ContentSource>,
+    lookups: Arc<Semaphore>,
     cache: Cache,
     documents: Arc<Documents>,
-    patience: Duration,
+    room_timeout: Duration,
     crowded: Arc<Notify>,
     start: Instant,
     generation: AtomicU64,
@@ -56,15 +56,15 @@ pub(super) struct Desk {
     looking: Mutex<()>,
 }
 
-impl Desk {
-    /// A desk before this shelf. A request waits for room in memory for as long as `patience`, and meanwhile tells `crowded`.
-    pub(super) fn new(shelf: Arc<dyn Shelf>, patience: Duration, crowded: Arc<Notify>) -> Self {
+impl Lookup {
+    /// Looks things up in this source. A request waits for room in memory for as long as `room_timeout`, and meanwhile tells `crowded`.
+    pub(super) fn new(source: Arc<dyn ContentSource>, room_timeout: Duration, crowded: Arc<Notify>) -> Self {
         Self {
-            shelf,
-            questions: Arc::new(Semaphore::new(QUESTIONS)),
+            source,
+            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
             cache: Cache::default(),
             documents: Arc::default(),
-            patience,
+            room_timeout,
             crowded,
             start: Instant::now(),
             generation: AtomicU64::new(0),
@@ -73,56 +73,56 @@ impl Desk {
         }
     }
 
-    /// Asks the shelf, on a thread that may wait.
+    /// Asks the source, on a thread that may wait.
     async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&dyn Shelf) -> Result<T> + Send + 'static,
+        question: impl FnOnce(&dyn ContentSource) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let broken = |error: String| Error::new(Kind::Unexpected, format!("a look-up broke off: {error}"));
-        let permit = Arc::clone(&self.questions).acquire_owned().await.map_err(|error| broken(error.to_string()))?;
-        let shelf = Arc::clone(&self.shelf);
+        let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|error| broken(error.to_string()))?;
+        let source = Arc::clone(&self.source);
         let asking = move || {
             // Held until the answer is there, even if nobody waits for it any more.
             let _permit = permit;
-            question(&*shelf)
+            question(&*source)
         };
         tokio::task::spawn_blocking(asking).await.map_err(|error| broken(error.to_string()))?
     }
 
-    fn trusted(&self) -> Option<u64> {
+    fn fresh_generation(&self) -> Option<u64> {
         let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
         let age = self.start.elapsed().saturating_sub(Duration::from_micros(seen));
-        (age < TRUSTED).then(|| self.generation.load(Ordering::Acquire))
+        (age < GENERATION_TTL).then(|| self.generation.load(Ordering::Acquire))
     }
 
-    /// The catalog's generation, at most [`TRUSTED`] old.
+    /// The catalog's generation, at most [`GENERATION_TTL`] old.
     async fn generation(&self) -> Result<u64> {
-        if let Some(generation) = self.trusted() {
+        if let Some(generation) = self.fresh_generation() {
             return Ok(generation);
         }
         let _looking = self.looking.lock().await;
-        if let Some(generation) = self.trusted() {
+        if let Some(generation) = self.fresh_generation() {
             return Ok(generation);
         }
         let asked_at = self.start.elapsed().as_micros() as u64;
-        let generation = self.ask(Shelf::generation).await?;
+        let generation = self.ask(ContentSource::generation).await?;
         self.cache.renew(generation);
         self.generation.store(generation, Ordering::Release);
         self.seen.store(asked_at + 1, Ordering::Release);
         Ok(generation)
     }
 
-    /// Asks the shelf until there is room for the answer: who finds none waits without it, and asks again.
+    /// Asks the source until there is room for the answer: who finds none waits without it, and asks again.
     async fn fetch<T: Send + 'static>(
         &self,
-        question: impl Fn(&dyn Shelf) -> Result<Option<(Entity, T)>> + Send + Sync + 'static,
+        question: impl Fn(&dyn ContentSource) -> Result<Option<(Entity, T)>> + Send + Sync + 'static,
     ) -> Result<Option<(Arc<Entity>, T)>, Refusal> {
         let question = Arc::new(question);
         let mut room = None;
         loop {
             let (question, documents, room_now) = (Arc::clone(&question), Arc::clone(&self.documents), room.take());
-            let found = self.ask(move |shelf| {
-                let Some((entity, beside)) = question(shelf)? else { return Ok(Found::Nothing) };
+            let found = self.ask(move |source| {
+                let Some((entity, beside)) = question(source)? else { return Ok(Found::Nothing) };
                 Ok(match entity.kept_in(&documents, room_now) {
                     Ok(entity) => Found::Here(Arc::new(entity), beside),
                     Err(size) => Found::TooMuch(size),
@@ -149,7 +149,7 @@ impl Desk {
         let pressing = async {
             loop {
                 self.crowded.notify_one();
-                sleep(PRESSING).await;
+                sleep(PRESSURE_INTERVAL).await;
             }
         };
         let waited = async {
@@ -158,16 +158,16 @@ impl Desk {
                 () = pressing => None,
             }
         };
-        let waited = timeout(self.patience, waited).await;
+        let waited = timeout(self.room_timeout, waited).await;
         waited.ok().flatten().ok_or_else(|| Refusal::unavailable("the memory for answers is taken; try again"))
     }
 
-    /// From memory, or from the shelf and then kept. What `question` makes is not needed where memory has the answer.
+    /// From memory, or from the source and then kept. What `question` makes is not needed where memory has the answer.
     async fn find<Q>(&self, key: Key, question: impl FnOnce() -> Q) -> Result<Option<Arc<Entity>>, Refusal>
     where
-        Q: Fn(&dyn Shelf) -> Result<Option<Entity>> + Send + Sync + 'static,
+        Q: Fn(&dyn ContentSource) -> Result<Option<Entity>> + Send + Sync + 'static,
     {
-        let generation = match self.trusted() {
+        let generation = match self.fresh_generation() {
             Some(generation) => generation,
             None => Box::pin(self.generation()).await?,
         };
@@ -176,7 +176,7 @@ impl Desk {
         }
         let question = question();
         // In a box: most answers come from memory, and each one would move the room for this about.
-        let found = Box::pin(self.fetch(move |shelf| Ok(question(shelf)?.map(|entity| (entity, ())))));
+        let found = Box::pin(self.fetch(move |source| Ok(question(source)?.map(|entity| (entity, ())))));
         let Some((entity, ())) = found.await? else { return Ok(None) };
         self.cache.put(generation, key, &entity);
         Ok(Some(entity))
@@ -186,10 +186,10 @@ impl Desk {
     pub(super) async fn manifest(&self, asked: Asked, target: Target) -> Result<Arc<Entity>, Refusal> {
         let found = self.find(Key::Manifest(asked.clone(), target.clone()), || {
             let (names, wanted) = (asked.clone(), target.clone());
-            move |shelf: &dyn Shelf| {
+            move |source: &dyn ContentSource| {
                 let keep = if matches!(wanted, Target::Digest(_)) { Keep::Forever } else { Keep::Shortly };
                 for name in names.names() {
-                    if let Some(answer) = shelf.manifest(name, &wanted)? {
+                    if let Some(answer) = source.manifest(name, &wanted)? {
                         return Entity::manifest(answer.bytes, &answer.media_type, &answer.digest, keep).map(Some);
                     }
                 }
@@ -205,10 +205,10 @@ impl Desk {
     /// Why there is no such manifest.
     async fn missing_manifest(&self, asked: &Asked, target: &Target) -> Result<Refusal> {
         let (names, wanted) = (asked.clone(), target.clone());
-        let explained = self.ask(move |shelf| {
-            let Some(name) = known(shelf, &names)? else { return Ok(None) };
+        let explained = self.ask(move |source| {
+            let Some(name) = known(source, &names)? else { return Ok(None) };
             match wanted {
-                Target::Digest(digest) => Ok(Some(shelf.missing_child(name, &digest)?)),
+                Target::Digest(digest) => Ok(Some(source.missing_child(name, &digest)?)),
                 Target::Tag(_) => Ok(Some(None)),
             }
         });
@@ -222,9 +222,9 @@ impl Desk {
     pub(super) async fn blob(&self, asked: Asked, digest: Digest) -> Result<Arc<Entity>, Refusal> {
         let found = self.find(Key::Blob(asked.clone(), digest), || {
             let names = asked.clone();
-            move |shelf: &dyn Shelf| {
+            move |source: &dyn ContentSource| {
                 for name in names.names() {
-                    if let Some(answer) = shelf.blob(name, &digest)? {
+                    if let Some(answer) = source.blob(name, &digest)? {
                         return opened(answer.content, answer.size, &digest).map(Some);
                     }
                 }
@@ -235,7 +235,7 @@ impl Desk {
             return Ok(entity);
         }
         let names = asked.clone();
-        let is_known = self.ask(move |shelf| Ok(known(shelf, &names)?.is_some())).await?;
+        let is_known = self.ask(move |source| Ok(known(source, &names)?.is_some())).await?;
         Err(if is_known {
             Refusal::blob_unknown(asked.name.as_str(), &digest.to_string())
         } else {
@@ -247,7 +247,7 @@ impl Desk {
     pub(super) async fn page(&self, path: String) -> Result<Option<Arc<Entity>>, Refusal> {
         let wanted = path.clone();
         let question = || {
-            move |shelf: &dyn Shelf| match shelf.page(&wanted)? {
+            move |source: &dyn ContentSource| match source.page(&wanted)? {
                 Some(bytes) => Entity::plain(bytes, type_of(&wanted)).map(Some),
                 None => Ok(None),
             }
@@ -262,11 +262,11 @@ impl Desk {
         last: Option<String>,
         number: Option<usize>,
     ) -> Result<(Arc<Entity>, Option<Next>), Refusal> {
-        let limit = number.unwrap_or(PAGE).min(PAGE);
+        let limit = number.unwrap_or(MAX_LIST_ENTRIES).min(MAX_LIST_ENTRIES);
         let names = asked.clone();
-        let listed = self.fetch(move |shelf| {
+        let listed = self.fetch(move |source| {
             for name in names.names() {
-                if let Some(page) = shelf.tags(name, last.as_deref(), Some(limit))? {
+                if let Some(page) = source.tags(name, last.as_deref(), Some(limit))? {
                     return lists::tags(page, limit).map(Some);
                 }
             }
@@ -281,9 +281,9 @@ impl Desk {
         last: Option<String>,
         number: Option<usize>,
     ) -> Result<(Arc<Entity>, Option<Next>), Refusal> {
-        let limit = number.unwrap_or(PAGE).min(PAGE);
-        let listed = self.fetch(move |shelf| {
-            lists::repositories(shelf.repositories(last.as_deref(), Some(limit))?, limit).map(Some)
+        let limit = number.unwrap_or(MAX_LIST_ENTRIES).min(MAX_LIST_ENTRIES);
+        let listed = self.fetch(move |source| {
+            lists::repositories(source.repositories(last.as_deref(), Some(limit))?, limit).map(Some)
         });
         listed.await?.ok_or_else(Refusal::no_such_endpoint)
     }
@@ -296,14 +296,14 @@ impl Desk {
         artifact_type: Option<String>,
     ) -> Result<Arc<Entity>, Refusal> {
         let names = asked.clone();
-        let found = self.fetch(move |shelf| {
+        let found = self.fetch(move |source| {
             let wanted = artifact_type.as_deref();
             let Some(subject) = subject else {
-                let Some(_) = known(shelf, &names)? else { return Ok(None) };
+                let Some(_) = known(source, &names)? else { return Ok(None) };
                 return Ok(Some((lists::referrers(Vec::new(), wanted)?, ())));
             };
             for name in names.names() {
-                if let Some(referrers) = shelf.referrers(name, &subject)? {
+                if let Some(referrers) = source.referrers(name, &subject)? {
                     return Ok(Some((lists::referrers(referrers, wanted)?, ())));
                 }
             }
@@ -315,9 +315,9 @@ impl Desk {
 }
 
 /// The first of the names that is a repository.
-fn known<'a>(shelf: &dyn Shelf, asked: &'a Asked) -> Result<Option<&'a RepositoryName>> {
+fn known<'a>(source: &dyn ContentSource, asked: &'a Asked) -> Result<Option<&'a RepositoryName>> {
     for name in asked.names() {
-        if shelf.tags(name, None, Some(0))?.is_some() {
+        if source.tags(name, None, Some(0))?.is_some() {
             return Ok(Some(name));
         }
     }
@@ -331,7 +331,7 @@ fn opened(content: BlobContent, size: u64, digest: &Digest) -> Result<Entity> {
         BlobContent::Pending(pending) => return Entity::pending(pending, size, digest),
         BlobContent::File(file) => file,
     };
-    if size > SMALL_BLOB {
+    if size > MAX_MEMORY_BLOB_BYTES {
         // Cold files are read from front to back: let the kernel read further ahead. A hint, so its failure means nothing.
         #[cfg(target_os = "linux")]
         let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);

@@ -1,30 +1,30 @@
-//! The shelf over a catalog: what the engine gives out, with private repositories or without.
+//! A content source over a catalog: what the engine gives out, with private repositories or without.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{BlobAnswer, BlobContent, ManifestAnswer, RepositoryPage, Shelf, TagPage};
+use super::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
 use crate::engine::Engine;
-use crate::engine::query::shelf::Blob;
+use crate::engine::query::content::Blob;
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Target};
 
 /// A catalog to serve from.
 #[derive(Debug)]
-pub struct CatalogShelf {
+pub struct CatalogSource {
     engine: Arc<Engine>,
     private: bool,
 }
 
-impl CatalogShelf {
+impl CatalogSource {
     /// With `private`, repositories that may not be published are given out too: on loopback, or behind a password.
     pub fn new(engine: Arc<Engine>, private: bool) -> Self {
         Self { engine, private }
     }
 }
 
-impl Shelf for CatalogShelf {
+impl ContentSource for CatalogSource {
     fn generation(&self) -> Result<u64> {
         self.engine.generation()
     }

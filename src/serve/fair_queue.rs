@@ -11,7 +11,7 @@ use super::peer::Peer;
 
 /// Those who wait.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct FairQueue {
     /// Most of one peer that wait.
     patience: usize,
     state: Mutex<State>,
@@ -27,9 +27,9 @@ struct State {
 
 /// The right to compute, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(Option<Arc<Turns>>);
+pub(super) struct Turn(Option<Arc<FairQueue>>);
 
-impl Turns {
+impl FairQueue {
     /// So many compute at once, and so many of each peer wait.
     pub(super) fn new(at_once: usize, patience: usize) -> Arc<Self> {
         let state = State { free: at_once, queues: HashMap::new(), order: VecDeque::new() };
@@ -102,14 +102,14 @@ mod tests {
 
     use super::*;
 
-    fn wait(turns: &Arc<Turns>, last: u8) -> BoxFuture<'static, Option<Turn>> {
+    fn wait(turns: &Arc<FairQueue>, last: u8) -> BoxFuture<'static, Option<Turn>> {
         let turns = Arc::clone(turns);
         Box::pin(async move { turns.wait(Peer::of(([192, 0, 2, last], 1).into())).await })
     }
 
     #[test]
     fn peers_take_turns_however_many_of_one_wait() {
-        let turns = Turns::new(1, 3);
+        let turns = FairQueue::new(1, 3);
         let first = wait(&turns, 1).now_or_never().unwrap().unwrap();
         let mut many: Vec<_> = (0..5).map(|_| wait(&turns, 1)).collect();
         let refused = many.iter_mut().filter_map(FutureExt::now_or_never).filter(Option::is_none).count();
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn who_has_gone_away_is_passed_over_and_nothing_is_lost() {
-        let turns = Turns::new(2, 1);
+        let turns = FairQueue::new(2, 1);
         let (first, second) = (wait(&turns, 1).now_or_never().unwrap(), wait(&turns, 1).now_or_never().unwrap());
         let mut gone = wait(&turns, 1);
         assert!((&mut gone).now_or_never().is_none());

@@ -11,42 +11,42 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::places::Guest;
+use super::slots::ConnectionState;
 
 /// A stream whose writes fail when none of them gets on for the given time.
-pub(super) struct Patience<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
     running: bool,
-    guest: Arc<Guest>,
+    state: Arc<ConnectionState>,
 }
 
-impl<S> Patience<S> {
-    /// Waits for `limit` at most, and says of the guest when something waits to be taken.
-    pub(super) fn new(stream: S, limit: Duration, guest: Arc<Guest>) -> Self {
-        Self { stream, limit, deadline: None, running: false, guest }
+impl<S> WriteTimeout<S> {
+    /// Waits for `limit` at most, and tells the connection's state when something waits to be taken.
+    pub(super) fn new(stream: S, limit: Duration, state: Arc<ConnectionState>) -> Self {
+        Self { stream, limit, deadline: None, running: false, state }
     }
 
     fn watch<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_ready() {
             if self.running {
                 self.running = false;
-                self.guest.sending(false);
+                self.state.sending(false);
             }
             return result;
         }
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(self.limit)));
         if !self.running {
             self.running = true;
-            self.guest.sending(true);
+            self.state.sending(true);
             deadline.as_mut().reset(Instant::now() + self.limit);
         }
         deadline.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -56,7 +56,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(context, result)
@@ -92,13 +92,13 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::super::peer::Peer;
-    use super::super::places::{Places, Rules};
+    use super::super::slots::{Rules, Slots};
     use super::*;
 
-    async fn patience<S>(stream: S, limit: Duration) -> Patience<S> {
-        let places = Places::new(Rules { places: 1, grace: limit, answer: limit });
-        let place = places.take(Peer::of(([192, 0, 2, 1], 1).into())).await;
-        Patience::new(stream, limit, Arc::clone(place.guest()))
+    async fn patience<S>(stream: S, limit: Duration) -> WriteTimeout<S> {
+        let slots = Slots::new(Rules { slots: 1, grace: limit, answer: limit });
+        let slot = slots.take(Peer::of(([192, 0, 2, 1], 1).into())).await;
+        WriteTimeout::new(stream, limit, Arc::clone(slot.state()))
     }
 
     #[tokio::test]
