@@ -338,7 +338,8 @@ mod tests {
         let one = [take(&places, 1), take(&places, 2), take(&places, 2), take(&places, 2), take(&places, 1)];
         assert_eq!(goes(&places, 3, &one.each_ref()), [1]);
         assert!(one[1].guest.leaves().now_or_never().is_some());
-        // One at a time, and its place is the newcomer's.
+        // One at a time, whatever still comes from it, and its place is the newcomer's.
+        drop(one[1].guest.begin());
         assert_eq!(goes(&places, 3, &one.each_ref()), [1]);
         let [first, second, third, fourth, fifth] = one;
         drop(second);
@@ -367,6 +368,25 @@ mod tests {
         drop((first, other));
         assert!(places.take(peer(1)).now_or_never().is_some());
         assert!(!places.is_wanted());
+    }
+
+    #[test]
+    fn who_waits_looks_again_when_an_answer_ends_or_was_taken() {
+        for is_taken_later in [false, true] {
+            let places = places(2);
+            let guests = [take(&places, 1), take(&places, 2)];
+            let [first, _second] = guests.each_ref().map(|place| place.guest.begin());
+            guests[0].guest.sending(is_taken_later);
+            let mut newcomer = Box::pin(places.take(peer(3)));
+            assert!((&mut newcomer).now_or_never().is_none());
+            drop(first);
+            if is_taken_later {
+                assert!((&mut newcomer).now_or_never().is_none() && !guests[0].guest.is_leaving());
+                guests[0].guest.sending(false);
+            }
+            assert!((&mut newcomer).now_or_never().is_none());
+            assert!(guests[0].guest.is_leaving() && !guests[1].guest.is_leaving());
+        }
     }
 
     #[test]
