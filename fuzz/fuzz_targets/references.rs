@@ -8,10 +8,10 @@ fuzz_target!(|text: &str| {
     if let Ok(reference) = text.parse::<Reference>() {
         let again: Reference = reference.to_string().parse().expect("what is written can be read");
         assert_eq!(again, reference);
-        if let Ok(name) = reference.published_name() {
+        if let Ok(name) = reference.upstream.published_name() {
             name.as_str().parse::<RepositoryName>().expect("only what the grammar allows is published");
         }
-        if let Some(alias) = reference.alias() {
+        if let Some(alias) = reference.upstream.alias() {
             alias.as_str().parse::<RepositoryName>().expect("an alias is a name");
         }
     }

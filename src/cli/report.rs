@@ -9,21 +9,21 @@
 //! | `undo`, `redo` | [`UndoReport`] |
 //! | `gc` | [`GcReport`] |
 //! | `allow` | [`AllowReport`] |
-//! | `outdated` | an array of `engine::view::Currency` |
-//! | `list` | an array of `engine::view::RepositoryRow`; `list REPO` of `ImageRow` |
-//! | `show` | `engine::view::ImageDetails` |
-//! | `stats` | `engine::view::Statistics` |
+//! | `outdated` | an array of `engine::query::view::Currency` |
+//! | `list` | an array of `engine::query::view::RepositoryRow`; `list REPO` of `ImageRow` |
+//! | `show` | `engine::query::view::ImageDetails` |
+//! | `stats` | `engine::query::view::Statistics` |
 //! | `root` | [`RootReport`] |
 //! | `export` | `engine::Exported` |
 //! | `restore`, `import` | `returning::ReturnReport` |
-//! | `verify` | `engine::view::Verified` |
+//! | `verify` | `engine::query::view::Verified` |
 //! | `publish`, `rollback` | [`super::publish_report::PublishReport`] |
-//! | `target add`, `set`, `show` | [`TargetReport`]; `target list` an array of `engine::target::TargetView` |
+//! | `target add`, `set`, `show` | [`TargetReport`]; `target list` an array of `engine::targets::TargetView` |
 //! | `target remove` | [`RemoveTargetReport`] |
-//! | `target test` | `engine::target::Trial` |
-//! | `target verify` | `engine::target::Walked` |
-//! | `history` | an array of `engine::history::PublicationView`; `history --forget` [`ForgetReport`] |
-//! | `diff` | `engine::diff::Difference` |
+//! | `target test` | `engine::targets::Trial` |
+//! | `target verify` | `engine::targets::Walked` |
+//! | `history` | an array of `engine::query::history::PublicationView`; `history --forget` [`ForgetReport`] |
+//! | `diff` | `engine::query::diff::Difference` |
 //! | `serve` | `{"serving": URL}`, as soon as it does |
 //! | `config show`, `config init` | see `config.rs` |
 

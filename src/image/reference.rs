@@ -406,15 +406,18 @@ mod tests {
             }
         }
 
-        /// Few letters, so that many are alike; both ask for the same name or for names that look alike.
+        /// Few letters, so that many are alike; and what the names of each mean where they are written as references.
         #[test]
         fn published_names_never_collide(a in reference(), b in reference()) {
-            let (Ok(a), Ok(b)) = (a.parse::<Reference>(), b.parse::<Reference>()) else { return Ok(()) };
-            let (of_a, of_b) = (a.upstream.published_name().unwrap(), b.upstream.published_name().unwrap());
-            proptest::prop_assert_eq!(a.upstream == b.upstream, of_a == of_b, "{} and {}", a, b);
-            // Nor does a second name belong to another one.
-            if let Some(alias) = a.upstream.alias() {
-                proptest::prop_assert!(alias != of_b, "{} and {}", a, b);
+            let Ok(a) = a.parse::<Reference>() else { return Ok(()) };
+            let (of_a, alias) = (a.upstream.published_name().unwrap(), a.upstream.alias());
+            let meant = [&of_a, &a.upstream.repository].into_iter().chain(&alias);
+            let meant = meant.flat_map(|name| [name.to_string(), format!("docker.io/{name}")]);
+            for b in meant.chain([b]).filter_map(|b| b.parse::<Reference>().ok()) {
+                let of_b = b.upstream.published_name().unwrap();
+                proptest::prop_assert_eq!(a.upstream == b.upstream, of_a == of_b, "{} and {}", a, b);
+                // Nor does a second name belong to another one.
+                proptest::prop_assert!(alias.as_ref() != Some(&of_b), "{} and {}", a, b);
             }
         }
 

@@ -100,6 +100,8 @@ impl Users {
         let known = self.hashes.get(user);
         let is_right = known.is_some_and(|(_, hash)| bcrypt::verify(password, hash).unwrap_or(false));
         for cost in rest(known.map(|(cost, _)| *cost), self.cost) {
+            #[cfg(test)]
+            tests::COMPUTED.with(|computed| computed.set(computed.get() + (1 << cost)));
             // Computed for its time alone.
             let _ = std::hint::black_box(bcrypt::hash_with_salt(password, cost, [0; 16]));
         }
@@ -201,6 +203,11 @@ pub(super) fn parse(text: &str) -> Result<Users> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    thread_local! {
+        /// What this thread has computed for its time alone, in rounds.
+        pub(super) static COMPUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
 
     /// Written by `htpasswd -nbB -C 4 anna 'pass:word'` of Apache 2.4.
     const ANNA: &str = "anna:$2y$04$okLo6u4j9vx2NyWD/Rbbf.O4LlBVrgirJq1Zde88Ou6HVmcdR3/Cm";
@@ -330,8 +337,17 @@ mod tests {
         }
         let users = parse(&format!("{ANNA}\nbert:{}", bcrypt::hash("b", 6).unwrap())).unwrap();
         assert_eq!((users.cost, users.hashes["anna"].0, users.hashes["bert"].0), (6, 4, 6));
-        assert!(users.have("anna", b"pass:word") && users.have("bert", b"b"));
-        assert!(!users.have("anna", b"b") && !users.have("carl", b"b"));
+        for (user, password, is_right, own) in [
+            ("anna", "pass:word", true, 1 << 4),
+            ("anna", "b", false, 1 << 4),
+            ("bert", "b", true, 1 << 6),
+            ("bert", "", false, 1 << 6),
+            ("carl", "b", false, 0),
+        ] {
+            COMPUTED.set(0);
+            assert_eq!(users.have(user, password.as_bytes()), is_right, "{user} {password}");
+            assert_eq!(COMPUTED.get() + own, 1 << 6, "{user} {password}");
+        }
     }
 
     #[test]

@@ -146,4 +146,15 @@ mod tests {
         assert_eq!(turns.state().free, 2);
         assert!(turns.state().order.is_empty() && turns.state().queues.is_empty());
     }
+
+    #[test]
+    fn the_turn_of_who_has_gone_is_that_of_the_next() {
+        let turns = FairQueue::new(1, 3);
+        let first = wait(&turns, 1).now_or_never().flatten().unwrap();
+        let (mut gone, mut next) = (wait(&turns, 2), wait(&turns, 3));
+        assert!((&mut gone).now_or_never().is_none() && (&mut next).now_or_never().is_none());
+        drop((gone, first));
+        assert!((&mut next).now_or_never().flatten().is_some());
+        assert_eq!(turns.state().free, 1);
+    }
 }

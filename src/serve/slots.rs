@@ -345,7 +345,8 @@ mod tests {
         let one = [take(&slots, 1), take(&slots, 2), take(&slots, 2), take(&slots, 2), take(&slots, 1)];
         assert_eq!(goes(&slots, 3, &one.each_ref()), [1]);
         assert!(one[1].state.closing().now_or_never().is_some());
-        // One at a time, and its slot is the newcomer's.
+        // One at a time, whatever still comes from it, and its slot is the newcomer's.
+        drop(one[1].state.begin());
         assert_eq!(goes(&slots, 3, &one.each_ref()), [1]);
         let [first, second, third, fourth, fifth] = one;
         drop(second);
@@ -374,6 +375,25 @@ mod tests {
         drop((first, other));
         assert!(slots.take(peer(1)).now_or_never().is_some());
         assert!(!slots.is_wanted());
+    }
+
+    #[test]
+    fn who_waits_looks_again_when_an_answer_ends_or_was_taken() {
+        for is_taken_later in [false, true] {
+            let slots = slots(2);
+            let connections = [take(&slots, 1), take(&slots, 2)];
+            let [first, _second] = connections.each_ref().map(|slot| slot.state.begin());
+            connections[0].state.sending(is_taken_later);
+            let mut newcomer = Box::pin(slots.take(peer(3)));
+            assert!((&mut newcomer).now_or_never().is_none());
+            drop(first);
+            if is_taken_later {
+                assert!((&mut newcomer).now_or_never().is_none() && !connections[0].state.is_closing());
+                connections[0].state.sending(false);
+            }
+            assert!((&mut newcomer).now_or_never().is_none());
+            assert!(connections[0].state.is_closing() && !connections[1].state.is_closing());
+        }
     }
 
     #[test]

@@ -48,3 +48,20 @@ fn every_target_is_written_has_seeds_and_runs() {
         matrix.lines().map_while(|line| line.trim().strip_prefix("- ")).map(String::from).collect();
     assert_eq!(run, named, "the workflow runs other targets");
 }
+
+/// Else the workflow resolves anew what it builds, and who builds with what is locked builds nothing.
+#[test]
+fn what_is_locked_for_the_targets_fits_the_program() {
+    let read = |path: &str| -> toml::Table { std::fs::read_to_string(root().join(path)).unwrap().parse().unwrap() };
+    let manifest = read("Cargo.toml");
+    let needed = ["dependencies", "build-dependencies"].into_iter().filter_map(|kind| manifest.get(kind)?.as_table());
+    let needed: BTreeSet<&str> =
+        needed.flatten().map(|(name, how)| how.get("package").and_then(toml::Value::as_str).unwrap_or(name)).collect();
+    let lock = read("fuzz/Cargo.lock");
+    let mut packages = lock["package"].as_array().unwrap().iter();
+    let own = packages.find(|package| package["name"].as_str() == Some("roadstead")).unwrap();
+    let locked = own["dependencies"].as_array().unwrap().iter().map(|of| of.as_str().unwrap());
+    // A version follows where the lock has several of a name.
+    let locked: BTreeSet<&str> = locked.filter_map(|of| of.split(' ').next()).collect();
+    assert_eq!(locked, needed, "`cargo metadata --manifest-path fuzz/Cargo.toml` brings fuzz/Cargo.lock up to date");
+}

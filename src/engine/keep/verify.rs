@@ -138,11 +138,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the tree built from nothing has the recorded root. Both are of one copy of the catalog: it may change meanwhile.
+    /// Whether the tree built from nothing has the recorded root.
     fn root_from_nothing(&self) -> Result<bool> {
-        let mut copy = self.catalog.temporary_copy()?;
-        let recorded = state::root(&copy)?.map(|link| link.cid);
-        Ok(Some(copy.change(build_from_nothing)?) == recorded)
+        has_its_root(self.catalog.temporary_copy()?)
     }
 
     /// The root of the tree built from nothing, as a function of the content alone.
@@ -203,6 +201,13 @@ impl Engine {
         Arc::clone(self).fetch(blob, job.clone()).await?;
         Ok(())
     }
+}
+
+/// Whether the tree that is built from nothing has the recorded root. The catalog may change meanwhile: both are of this copy, and
+/// nothing else is at hand here.
+fn has_its_root(mut copy: TemporaryCopy) -> Result<bool> {
+    let recorded = state::root(&copy)?.map(|link| link.cid);
+    Ok(Some(copy.change(build_from_nothing)?) == recorded)
 }
 
 /// Forgets the tree and builds it again from everything there is.

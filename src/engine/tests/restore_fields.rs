@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::restore::{apply, plan, records, restore};
 use super::restore_hostile::{Forged, forged};
 use super::*;
+use crate::catalog::repositories;
 use crate::engine::restore::{Place, Purpose};
 use crate::error::Kind;
 use crate::unixfs::{Link, tree};
@@ -39,6 +40,9 @@ async fn nobody_is_asked_over_plain_http_because_a_tree_says_so() {
     assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap(), "the record says it still");
     assert!(!is_insecure(&restored.engine, &app).await);
     assert!(!is_insecure(&restored.engine, &other).await);
+    let known = restored.engine.catalog.read().unwrap();
+    let known = repositories::by_name(&known, yard.name("app").as_str()).unwrap().unwrap();
+    assert!(!restored.engine.asks_plain_http(&known, known.upstream.as_ref().unwrap()).unwrap());
     // Looking for news changes nothing of it either.
     let update = restored.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert_eq!((update.images[0].insecure, update.images[0].change), (false, Change::Unchanged));
@@ -75,6 +79,13 @@ async fn fields_are_what_this_program_writes_or_the_tree_is_refused() {
     let host = |name: &str| format!("\"registry\":\"{name}\"");
     let cases: Vec<(&str, String, String, &str)> = vec![
         (&record, "\"alias\":null".into(), "\"alias\":\"nginx\"".into(), "second name"),
+        // Right for the upstream, and not under this name.
+        (
+            &record,
+            format!("\"alias\":null,\"upstream\":{{{registry},\"repository\":\"app\""),
+            format!("\"alias\":\"app\",\"upstream\":{{{},\"repository\":\"library/app\"", host("docker.io")),
+            "second name",
+        ),
         (&record, registry.clone(), host("$(touch x).io"), "no repository at a registry"),
         (&record, registry.clone(), host("a.io --insecure"), "no repository at a registry"),
         (&record, registry.clone(), host("index.docker.io"), "no repository at a registry"),
@@ -104,6 +115,56 @@ async fn fields_are_what_this_program_writes_or_the_tree_is_refused() {
         let error = records(&target, None).await.err().unwrap_or_else(|| panic!("{lie} was taken"));
         assert!(error.to_string().contains(words), "{lie}: {error}");
         assert_eq!(error.kind(), Kind::Verification, "{lie}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn records_contradict_neither_themselves_nor_each_other() {
+    let (yard, path, mut forged) = forged().await;
+    let at = format!("catalog/{}/_repository.json", yard.name("app"));
+    let text = forged.text(&at);
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (lie, words) in [
+        (serde_json::json!({}), "has 1 twice"),
+        (
+            serde_json::json!({ "tag": "2", "default_platform": { "os": "windows", "architecture": "s390x" } }),
+            "several default platforms",
+        ),
+    ] {
+        let mut record = record.clone();
+        let tags = record["tags"].as_array_mut().unwrap();
+        let mut other = tags[0].clone();
+        other.as_object_mut().unwrap().extend(lie.as_object().unwrap().clone());
+        tags.push(other);
+        let mut forged = Forged::read(&path);
+        forged.replace(&at, &text, &record.to_string());
+        let target = path.with_extension("forged.car");
+        forged.write(&target);
+        let error = records(&target, None).await.unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(error.kind(), Kind::Verification, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn types_of_what_is_attached_are_those_of_manifests_too() {
+    let yard = Yard::new().await;
+    let subject = image("linux/amd64", "one");
+    let signature = yard.put("app", &format!("sha256-{}.sig", subject.digest().hex()), &image("linux/amd64", "signed"));
+    let sbom = subject.referrer("application/spdx+json", "an SBOM");
+    let sbom = yard.registry.put_image(&"app".parse().unwrap(), None, &sbom);
+    yard.put("app", "1", &subject);
+    yard.add(&["app:1"]).await;
+    let path = yard.export("tree.car").await;
+    let record = format!("catalog/{}/_repository.json", yard.name("app"));
+    for digest in [signature, sbom] {
+        let mut forged = Forged::read(&path);
+        let of_it = |kind: &str| format!("\"digest\":\"{digest}\",\"media_type\":\"{kind}/");
+        forged.replace(&record, &of_it("application"), &of_it("text"));
+        let target = path.with_extension("forged.car");
+        forged.write(&target);
+        let error = records(&target, None).await.unwrap_err();
+        assert!(error.to_string().contains("is not a type of manifests"), "{error}");
     }
 }
 
@@ -151,6 +212,42 @@ async fn an_import_says_which_new_names_people_will_take_for_somebody_elses() {
     let expected: BTreeMap<String, String> = expected.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
     assert_eq!(claims(&engine).await, expected);
     assert!(claims(&yard.engine).await.is_empty(), "they are known here");
+
+    // Whatever it is called: its upstream, if that is only what the tree says.
+    let mut forged = Forged::read(&from);
+    let own = format!("\"registry\":\"{}\"", yard.registry.host());
+    forged.replace(&format!("catalog/{}/_repository.json", yard.name("app")), &own, "\"registry\":\"quay.io\"");
+    let target = from.with_extension("forged.car");
+    forged.write(&target);
+    let read = records(&target, None).await.unwrap();
+    let planned = plan(&engine, &read, IMPORT).await.unwrap();
+    let claimed = planned.repositories.iter().find(|of| of.name == yard.name("app")).unwrap().claims.clone();
+    assert_eq!(claimed.unwrap().to_string(), "quay.io/app");
+}
+
+/// That a tree gives it to everybody, under whatever name, is no reason to.
+#[tokio::test]
+async fn what_is_private_here_stays_out_though_a_tree_has_it() {
+    let (yard, switch) = super::consent::switched("app").await;
+    switch.store(false, std::sync::atomic::Ordering::SeqCst);
+    yard.put("app", "1", &image("linux/amd64", "one"));
+    yard.put("app", "2", &image("linux/amd64", "two"));
+    yard.add(&["app:1", "app:2"]).await;
+    let mut request = yard.request("app:1");
+    request.name = Some("other".parse().unwrap());
+    yard.run(vec![request]).await;
+    let read = records(&yard.export("tree.car").await, None).await.unwrap();
+
+    let here = super::consent::logged_in(yard.registry.clone(), None);
+    switch.store(true, std::sync::atomic::Ordering::SeqCst);
+    here.add(&["app:1"]).await;
+    let before = here.root();
+    let planned = plan(&here.engine, &read, IMPORT).await.unwrap();
+    let said: Vec<_> = planned.repositories.iter().map(|of| (of.name.as_str(), of.private, of.published)).collect();
+    assert_eq!(said, [(yard.name("app").as_str(), true, false), ("other", true, false)]);
+    apply(&here.engine, &planned, None).await.unwrap();
+    assert_eq!(here.root(), before);
+    here.check();
 }
 
 /// A directory of these entries.

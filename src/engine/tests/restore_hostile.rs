@@ -68,7 +68,7 @@ impl Forged {
         tree::lookup(self, &root, path).unwrap().unwrap()
     }
 
-    fn text(&mut self, path: &str) -> String {
+    pub(super) fn text(&mut self, path: &str) -> String {
         let link = self.link(path);
         String::from_utf8(self.blocks[&link.cid].clone()).unwrap()
     }

@@ -107,6 +107,11 @@ async fn who_fetches_keeps_nobody_from_the_catalog_and_gc_from_what_came() {
     let gc = impatient.plan_gc().unwrap();
     impatient.apply_gc(&gc, &Job::new().0).await.unwrap();
     assert!(yard.engine.verify(false, &Job::new().0).await.unwrap().damaged.is_empty());
+    // What was planned before something else changed is planned anew.
+    let gc = impatient.plan_gc().unwrap();
+    yard.remove("app:1").await;
+    let error = impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err();
+    says(&error, &["the catalog changed while this was planned"]);
 }
 
 #[tokio::test]

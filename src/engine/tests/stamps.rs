@@ -88,6 +88,8 @@ async fn an_edit_of_an_exported_tree_is_given_to_nobody() {
                 assert!(error.kind() == Kind::Verification && error.to_string().contains("damaged"), "{error}");
                 assert!(error.hints()[0].contains("roadstead verify --repair"), "{error:?}");
             }
+            // Once it is known to be damaged, nobody makes the disk read it again.
+            assert!(engine.served_blob(&yard.name("app"), &digest, false).is_err());
         }
         let error = yard.exported("again").await.unwrap_err();
         assert_eq!(error.kind(), Kind::Verification, "{error}");

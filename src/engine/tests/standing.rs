@@ -81,6 +81,26 @@ async fn an_update_of_unchanged_tags_asks_hardly_more_than_what_became_of_them()
 }
 
 #[tokio::test]
+async fn whether_a_repository_is_still_private_is_asked_once_for_all_its_tags() {
+    let (yard, _switch) = super::consent::switched("app").await;
+    let all = ["app:1", "app:2", "app:3", "app:4"];
+    for what in all {
+        yard.put("app", what.strip_prefix("app:").unwrap(), &index(what));
+    }
+    yard.add(&all).await;
+    yard.registry.forget_requests();
+    let plan = Job::new().0.run(async |job: &Job| yard.engine.plan_update(&[], job).await).await.unwrap();
+    assert!(plan.images.len() == 4 && changes(&plan).iter().all(|change| *change == Change::Unchanged));
+    let log = yard.registry.log();
+    let as_anyone: Vec<String> = log
+        .iter()
+        .filter(|info| info.path.contains("/manifests/") && !info.headers.contains_key("authorization"))
+        .map(|info| format!("{} {}", info.method, info.path))
+        .collect();
+    assert_eq!(as_anyone.len(), 1, "{as_anyone:#?}");
+}
+
+#[tokio::test]
 async fn a_registry_that_lists_no_tags_is_asked_for_each() {
     let yard = Yard::with(MemoryRegistry::builder().referrers_api(false).start().await.unwrap(), None);
     let one = index("one");

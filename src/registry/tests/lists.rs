@@ -85,6 +85,11 @@ async fn of_a_list_to_choose_from_only_the_beginning_is_asked_for() {
     });
     assert_eq!(upstream.tags(&name("a"), Wanted::Beginning).await.unwrap().len(), 2_000);
     assert_eq!(registry.requests(&Method::GET, "/v2/a/tags/list"), 2, "two pages are enough");
+    // A registry need not heed how many were asked for.
+    let many: Vec<String> = (0..5_000).map(|number| format!("t{number}")).collect();
+    let many = serde_json::json!({ "tags": many }).to_string();
+    registry.intercept(move |_| Some(plain(200, many.clone())));
+    assert_eq!(upstream.tags(&name("a"), Wanted::Beginning).await.unwrap().len(), 2_000);
 
     // One page that is far too long, at once or after others.
     let long = format!("{{\"tags\":[{}\"z\"]}}", "\"y\",".repeat(16 << 20));

@@ -81,10 +81,35 @@ async fn a_token_server_points_nowhere_else() {
     }
 }
 
+/// The token is in the body of the request, which a redirect would take along.
+#[tokio::test]
+async fn an_identity_token_is_shown_to_nobody_else() {
+    let bench = Bench::new();
+    let inside = MemoryRegistry::builder().start().await.unwrap();
+    let builder = MemoryRegistry::builder().token_auth(USER, PASSWORD).identity_token("canary-identity");
+    let registry = builder.private(name("a")).start().await.unwrap();
+    registry.put_image(&name("a"), Some("1"), &image());
+    bench.write_auths(&serde_json::json!({registry.host(): {"identitytoken": "canary-identity"}}));
+    let target = format!("http://{}/token", inside.host());
+    registry.intercept(move |info| (info.path == "/token").then(|| with(plain(307, ""), &[("location", &target)])));
+    let error = bench.open(&registry.host()).manifest(&name("a"), &tag("1")).await.unwrap_err();
+    assert_eq!(inside.total_requests(), 0);
+    assert!(!format!("{error:?}").contains("canary-identity"), "{error:?}");
+}
+
 #[tokio::test]
 async fn an_endless_token_is_cut_off() {
+    for with_identity in [false, true] {
+        cuts_off_an_endless_token(with_identity).await;
+    }
+}
+
+async fn cuts_off_an_endless_token(with_identity: bool) {
     let mut bench = Bench::new();
     let (registry, host) = challenging(&mut bench, |host| vec![bearer(&format!("https://{host}/token"))]).await;
+    if with_identity {
+        bench.write_auths(&serde_json::json!({host.clone(): {"identitytoken": "canary-identity"}}));
+    }
     let challenge = bearer(&format!("https://{host}/token"));
     let sent = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counted = sent.clone();

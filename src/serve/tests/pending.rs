@@ -290,6 +290,18 @@ async fn who_leaves_stops_nobody_and_what_came_stays() {
     }
 }
 
+/// As many as are fetched at once, all of them stuck and given up by those who asked.
+#[tokio::test]
+async fn who_leaves_a_stuck_layer_takes_no_place_from_others() {
+    let served = Served::lazy().await;
+    let stuck: Vec<Cid> = (0..8).map(|number| leaves(number)[0]).collect();
+    served.gateway.hold(stuck.clone());
+    let pulls: Vec<_> = (0..8).map(|number| served.pull(number)).collect();
+    served.gateway.is_asked_for(&stuck).await;
+    pulls.iter().for_each(JoinHandle::abort);
+    assert!(served.get(&path_of(8)).await.bytes().await.unwrap() == layer(8));
+}
+
 #[tokio::test]
 async fn a_wrong_block_cuts_the_answer_and_is_not_kept() {
     let served = Served::lazy().await;

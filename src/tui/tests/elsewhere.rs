@@ -1,11 +1,13 @@
 //! What another process does, and a job that has waited for it.
 
 use super::super::app::App;
+use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
 use super::super::message::Msg;
+use super::super::question::Answer;
 use super::super::state::job::Standing;
 use super::super::work::{Outcome, Plan};
-use super::world::{Content, every_size, picture, press, settled};
+use super::world::{Content, answer, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, ImageCount};
 use crate::engine::query::view::{Currency, Standing as Currently};
@@ -86,6 +88,25 @@ fn what_is_gone_upstream_is_a_notice_and_no_failure() {
     };
     let checked = vec![row("library/nginx:1", Currently::Current), row("library/old:1", Currently::Gone)];
     assert_eq!(end(Outcome::Checked(checked)), "1 image up to date, 0 stale, 1 gone upstream");
+}
+
+#[test]
+fn what_is_gone_upstream_is_shown_by_its_row_and_that_of_its_repository() {
+    let mut app = settled((120, 40), &UNICODE, Content::Small);
+    assert!(!picture(&app).contains("gone"));
+    let mut todo = app.update(Msg::Changed);
+    while let Some(effect) = todo.pop() {
+        let Effect::Ask(ticket, question) = effect else { continue };
+        let mut answer = answer(Content::Small, question);
+        match &mut answer {
+            Answer::Repositories(_, rows) => rows.rows[0].gone = 1,
+            Answer::Images(_, rows) => rows.rows[0].gone = Some("2026-11-20T09:00:00Z".to_owned()),
+            _ => {}
+        }
+        todo.extend(app.update(Msg::Answer(ticket, Box::new(answer))));
+    }
+    let shown = picture(&app);
+    assert!(shown.contains("! 1 gone ") && shown.contains("! gone "), "{shown}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn catalog_is(app: &mut App, now: u8) {
     }
 }
 
-fn tag(name: &str, kind: ChangeKind) -> TagChange {
+pub(super) fn tag(name: &str, kind: ChangeKind) -> TagChange {
     TagChange { tag: name.to_owned(), kind, before: None, after: None }
 }
 

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use super::super::describe::{Role, difference};
 use super::super::effect::Effect;
 use super::super::glyphs::{ASCII, UNICODE};
 use super::super::message::Msg;
 use super::super::problem::Problem;
 use super::super::question::{Answer, Question};
 use super::super::work::{Outcome, Plan};
-use super::publication::{history, home, publication, root, sight, target, view};
+use super::publication::{history, home, publication, root, sight, tag, target, view};
 use super::world::{Content, picture, press};
+use crate::engine::query::diff::{Amount, ChangeKind, Difference, RepositoryDifference, TagDifference};
 use crate::engine::query::history::PublicationView;
 use crate::engine::targets::{ALLOWED, Check, Leads, Outcome as Found, Part, SeenRecord, Sight, Trial};
 use crate::error::{Error, Kind};
@@ -36,6 +38,25 @@ fn what_was_seen_before_it_was_published_is_no_difference() {
     let effects = app.update(Msg::Tick(app.now + Duration::from_secs(2), app.wall));
     let asked = |effect: &Effect| matches!(effect, Effect::Ask(_, Question::Sight(name)) if name == "home");
     assert!(effects.iter().any(asked), "it is looked at again soon: {effects:?}");
+}
+
+#[test]
+fn a_tag_that_goes_is_shown_as_going_where_roots_are_compared() {
+    let tag = |name, kind| TagDifference {
+        change: tag(name, kind),
+        platforms_added: Vec::new(),
+        platforms_removed: Vec::new(),
+    };
+    let nginx = RepositoryDifference {
+        repository: "library/nginx".to_owned(),
+        kind: ChangeKind::Changed,
+        tags: vec![tag("1.25", ChangeKind::Removed), tag("1.27", ChangeKind::Changed)],
+    };
+    let (added, removed) = (Amount::default(), Amount::default());
+    let (before, after) = (root(1).to_string(), root(2).to_string());
+    let rows = difference(&Difference { before, after, repositories: vec![nginx], added, removed });
+    assert!(rows.contains(&(Role::Danger, "    - 1.25".to_owned())), "{rows:?}");
+    assert!(rows.contains(&(Role::Warning, "    ~ 1.27".to_owned())), "{rows:?}");
 }
 
 /// A history in which an older root was published again.
