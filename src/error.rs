@@ -75,55 +75,61 @@ impl Kind {
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
+    // In a box, so that results stay small.
+    words: Box<Words>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Words {
     message: String,
     /// What was being done, the innermost first.
     contexts: Vec<String>,
     /// What the message names, so that nobody names it once more.
     subject: Option<String>,
     hints: Vec<String>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// Makes an error from a lowercase fragment that names what failed and on what.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), contexts: Vec::new(), subject: None, hints: Vec::new(), source: None }
+        Self { kind, words: Box::new(Words { message: message.into(), ..Words::default() }), source: None }
     }
 
     /// Puts what was being done before the message: "`what`: message".
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
-        self.contexts.push(what.to_string());
+        self.words.contexts.push(what.to_string());
         self
     }
 
     /// Puts what else is to know behind the message: "message; `what`".
     #[must_use]
     pub fn adding(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{}; {what}", self.message);
+        self.words.message = format!("{}; {what}", self.words.message);
         self
     }
 
     /// Says what the message names.
     #[must_use]
     pub fn about(mut self, subject: impl fmt::Display) -> Self {
-        self.subject = Some(subject.to_string());
+        self.words.subject = Some(subject.to_string());
         self
     }
 
     /// Whether the message names this.
     pub fn is_about(&self, subject: impl fmt::Display) -> bool {
-        self.subject.as_deref() == Some(subject.to_string().as_str())
+        self.words.subject.as_deref() == Some(subject.to_string().as_str())
     }
 
     /// Why it failed, without what was being done.
     pub fn reason(&self) -> String {
-        let mut reason = self.message.clone();
+        let mut reason = self.words.message.clone();
         let mut next = self.source.as_deref().map(|source| source as &dyn std::error::Error);
         while let Some(cause) = next {
             let text = cause.to_string();
             // Libraries often repeat their cause in their own text.
-            if !reason.contains(&text) && !self.contexts.iter().any(|context| context.contains(&text)) {
+            if !reason.contains(&text) && !self.words.contexts.iter().any(|context| context.contains(&text)) {
                 reason = format!("{reason}: {text}");
             }
             next = cause.source();
@@ -134,7 +140,7 @@ impl Error {
     /// Adds what to do next: a full sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.words.hints.push(hint.into());
         self
     }
 
@@ -148,14 +154,8 @@ impl Error {
     /// The same once more, for another that fails for this reason; its cause is part of the message.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self {
-            kind: self.kind,
-            message: self.reason(),
-            contexts: self.contexts.clone(),
-            subject: self.subject.clone(),
-            hints: self.hints.clone(),
-            source: None,
-        }
+        let words = Words { message: self.reason(), ..(*self.words).clone() };
+        Self { kind: self.kind, words: Box::new(words), source: None }
     }
 
     /// What sort of failure this is.
@@ -165,13 +165,13 @@ impl Error {
 
     /// What to do next, a sentence each.
     pub fn hints(&self) -> &[String] {
-        &self.hints
+        &self.words.hints
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for context in self.contexts.iter().rev() {
+        for context in self.words.contexts.iter().rev() {
             write!(f, "{context}: ")?;
         }
         f.write_str(&self.reason())

@@ -300,7 +300,7 @@ mod tests {
                 Box::pin(async { credentials.check(Some(&wrong), peer(1)).await.err().map(|no| no.status()) });
             match futures::poll!(&mut attempt) {
                 std::task::Poll::Ready(refused) => {
-                    assert_eq!((refused, number >= MAX_WAITING_PER_PEER), (Some(429), true))
+                    assert_eq!((refused, number >= MAX_WAITING_PER_PEER), (Some(429), true));
                 }
                 std::task::Poll::Pending => assert!(number < MAX_WAITING_PER_PEER),
             }
