@@ -376,14 +376,6 @@ pub fn add_content(writer: &Writer<'_>, image: i64, repository: i64, content: Co
     Ok(())
 }
 
-/// Says that an image was asked for by a user, or came along with another.
-pub fn set_attached(writer: &Writer<'_>, image: i64, attached_to: Option<&Digest>) -> Result<()> {
-    writer
-        .prepare_cached("UPDATE images SET attached_to = ? WHERE id = ?")?
-        .execute(params![attached_to.map(Digest::as_bytes), image])?;
-    Ok(())
-}
-
 /// Forgets an image.
 pub fn remove(writer: &Writer<'_>, image: i64) -> Result<()> {
     writer.prepare_cached("DELETE FROM images WHERE id = ?")?.execute([image])?;

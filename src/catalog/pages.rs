@@ -1,6 +1,6 @@
 //! The pages of lists that do not fit one: which names each holds, so that a change finds the page it rewrites.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::Writer;
 use crate::error::Result;
@@ -29,14 +29,6 @@ pub fn of(connection: &Connection, scope: i64) -> Result<Vec<Page>> {
         connection.prepare_cached("SELECT first, last, key FROM pages WHERE scope = ? ORDER BY first")?;
     let rows = statement.query_map([scope], page)?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The page that holds this name, if the list has more than one.
-pub fn holding(connection: &Connection, scope: i64, name: &str) -> Result<Option<Page>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT first, last, key FROM pages WHERE scope = ? AND first <= ? ORDER BY first DESC LIMIT 1",
-    )?;
-    Ok(statement.query_row(params![scope, name], page).optional()?)
 }
 
 /// Records the pages of a list.

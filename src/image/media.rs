@@ -42,11 +42,6 @@ pub fn is_manifest(media_type: &str) -> bool {
     slug(media_type).is_some()
 }
 
-/// Whether a layer of this type is compressed with gzip, or (Docker's habit) says nothing else.
-pub fn is_gzip_layer(media_type: &str) -> bool {
-    media_type.ends_with("tar+gzip") || media_type.ends_with("tar.gzip")
-}
-
 /// Whether a layer of this type may not be redistributed ("foreign" layers, fetched from `urls`).
 pub fn is_foreign_layer(media_type: &str) -> bool {
     media_type.contains(".foreign.") || media_type.contains(".nondistributable.")

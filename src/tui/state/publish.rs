@@ -149,11 +149,6 @@ impl Publish {
         self.sights.insert(target, (now, sight));
     }
 
-    /// Whether a target is being looked at.
-    pub fn is_looking(&self, target: &str) -> bool {
-        self.looking.contains_key(target)
-    }
-
     /// Whether a target is to be looked at again by now.
     pub fn is_due(&self, now: Duration) -> bool {
         self.targets.iter().any(|target| self.is_due_at(&target.name, now))
