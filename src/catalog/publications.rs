@@ -327,7 +327,7 @@ mod tests {
     }
 
     fn settings(keep: u32) -> TargetSettings {
-        let node = NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None };
+        let node = NodeSettings::kubo("http://127.0.0.1:5001");
         TargetSettings { node, keep, ipns: None, dnslink: None, gateways: vec![] }
     }
 

@@ -20,14 +20,51 @@ pub enum Secret {
     Variable(String),
 }
 
-/// An IPFS node.
+/// What holds the registry's blocks: one of several kinds, told apart by the name of their first field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeSettings {
+#[serde(untagged)]
+pub enum NodeSettings {
+    /// A Kubo node.
+    Kubo(KuboSettings),
+}
+
+/// A Kubo node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KuboSettings {
     /// The URL of its RPC; a path before `/api/v0` is kept. Never with credentials.
-    pub kubo: String,
+    #[serde(rename = "kubo")]
+    pub url: String,
     /// What it wants to see: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a bare token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorisation: Option<Secret>,
+}
+
+impl NodeSettings {
+    /// A Kubo node that wants no credentials.
+    pub fn kubo(url: impl Into<String>) -> Self {
+        Self::Kubo(KuboSettings { url: url.into(), authorisation: None })
+    }
+
+    /// Where it is, for people, and where its secret goes.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Kubo(kubo) => &kubo.url,
+        }
+    }
+
+    /// Where its secret is.
+    pub fn authorisation(&self) -> Option<&Secret> {
+        match self {
+            Self::Kubo(kubo) => kubo.authorisation.as_ref(),
+        }
+    }
+
+    /// Whether two targets share pins, since both mean the same node.
+    pub fn is_same_node(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Kubo(one), Self::Kubo(other)) => one.url == other.url,
+        }
+    }
 }
 
 /// Who can change the DNSLink record.

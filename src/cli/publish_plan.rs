@@ -45,7 +45,7 @@ pub(super) fn summary(plan: &PublishPlan) -> String {
 fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
     let mut row = |tone, what: &str, detail: String| table.row([Cell::toned(tone, what), detail.into()]);
-    row(Tone::Name, &planned.target.name, planned.target.settings.node.kubo.clone());
+    row(Tone::Name, &planned.target.name, planned.target.settings.node.url().to_owned());
     if plan.is_done_at(planned) {
         row(Tone::Dim, "  nothing to do", String::new());
         return table;
@@ -143,7 +143,7 @@ pub(super) mod tests {
         let values =
             |cid: &str| TxtSet { values: vec![format!("dnslink=/ipfs/{cid}"), "v=spf1 -all".into()], ttl: Some(60) };
         let settings = TargetSettings {
-            node: NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
+            node: NodeSettings::kubo("http://127.0.0.1:5001"),
             keep: 5,
             ipns: Some("self".into()),
             dnslink: Some(DnslinkSettings { domain: "registry.test".into(), zone: ZoneSettings::Manual, ttl: 60 }),

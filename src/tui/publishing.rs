@@ -174,7 +174,7 @@ pub(super) fn copies(app: &App) -> Vec<Item> {
                 items.push(item('i', "ipfs:// URL of its root", format!("ipfs://{root}")));
             }
             items.extend(target.settings.dnslink.as_ref().map(|dnslink| item('d', "domain", dnslink.domain.clone())));
-            items.push(item('n', "URL of its node", target.settings.node.kubo.clone()));
+            items.push(item('n', "URL of its node", target.settings.node.url().to_owned()));
             items
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn going(connection: &Connection, target: &Target, root: &Cid) -> Res
     let mut stays: BTreeSet<Cid> = staying(connection, target, root)?.into_iter().collect();
     // Another target may name the same node.
     for other in targets::all(connection)? {
-        if other.id != target.id && other.settings.node.kubo == target.settings.node.kubo {
+        if other.id != target.id && other.settings.node.is_same_node(&target.settings.node) {
             let roots = publications::last_roots(connection, other.id, other.settings.keep)?;
             stays.extend(roots.iter().map(|publication| publication.root.cid));
             stays.extend(publications::running(connection, other.id)?.map(|running| running.root.cid));

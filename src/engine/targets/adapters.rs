@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Connect;
-use crate::catalog::targets::{DnslinkSettings, ZoneSettings};
+use crate::catalog::targets::{DnslinkSettings, KuboSettings, NodeSettings, ZoneSettings};
 use crate::error::{Error, Kind, Result};
 use crate::naming::manual::{Manual, Prompt};
 use crate::naming::provider::Provider;
@@ -36,7 +36,8 @@ impl Adapters {
 }
 
 impl Connect for Adapters {
-    fn node(&self, url: &str, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
+    fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
+        let NodeSettings::Kubo(KuboSettings { url, .. }) = node;
         let parsed = Url::parse(url).map_err(|_| {
             Error::new(Kind::Usage, format!("`{}` is not the URL of a node", printable_within(url, 200)))
                 .hint("Write it like `http://127.0.0.1:5001`.")

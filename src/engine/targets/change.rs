@@ -121,28 +121,29 @@ impl TargetChange {
     /// The settings of a target that is new, or the first mistake in what is said. Nobody is asked.
     pub fn added(&self) -> Result<TargetSettings, Wrong> {
         let kubo = self.kubo.clone().ok_or_else(|| wrong("a target needs `--kubo URL`")).at(Setting::Kubo)?;
-        let node = NodeSettings { kubo, authorisation: None };
+        let node = NodeSettings::kubo(kubo);
         self.changed(TargetSettings { node, keep: KEEP, ipns: None, dnslink: None, gateways: Vec::new() })
     }
 
     /// The settings of a target that had these, or the first mistake in what is said. Nobody is asked.
     pub fn changed(&self, mut settings: TargetSettings) -> Result<TargetSettings, Wrong> {
         let before = settings.node.clone();
+        let NodeSettings::Kubo(node) = &mut settings.node;
         for clear in &self.clear {
             match clear {
-                Clear::Authorisation => settings.node.authorisation = None,
+                Clear::Authorisation => node.authorisation = None,
                 Clear::Ipns => settings.ipns = None,
                 Clear::Dnslink => settings.dnslink = None,
                 Clear::Gateways => settings.gateways.clear(),
             }
         }
         if let Some(kubo) = &self.kubo {
-            settings.node.kubo.clone_from(kubo);
+            node.url.clone_from(kubo);
         }
-        settings.node.kubo = rpc_url(&settings.node.kubo).at(Setting::Kubo)?;
+        node.url = rpc_url(&node.url).at(Setting::Kubo)?;
         if let Some(secret) = &self.authorisation {
             let place = if matches!(secret, Secret::File(_)) { Setting::AuthFile } else { Setting::AuthVariable };
-            settings.node.authorisation = Some(check_secret(secret.clone()).at(place)?);
+            node.authorisation = Some(check_secret(secret.clone()).at(place)?);
         }
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
@@ -173,10 +174,10 @@ impl TargetChange {
 
     /// An error if a secret would begin to go over plain HTTP to another machine, and nobody said that it may.
     fn check_transport(&self, before: &NodeSettings, node: &NodeSettings) -> Result<(), Wrong> {
-        let Some(secret) = node.authorisation.as_ref().filter(|_| !self.insecure_auth && before != node) else {
+        let Some(secret) = node.authorisation().filter(|_| !self.insecure_auth && before != node) else {
             return Ok(());
         };
-        if !Url::parse(&node.kubo).is_ok_and(|url| is_in_clear(&url)) {
+        if !Url::parse(node.url()).is_ok_and(|url| is_in_clear(&url)) {
             return Ok(());
         }
         let place = match secret {
@@ -184,7 +185,7 @@ impl TargetChange {
             Secret::File(_) => Setting::AuthFile,
             Secret::Variable(_) => Setting::AuthVariable,
         };
-        Err(wrong(format!("the secret would go to {} over plain HTTP, where others can read it", node.kubo))
+        Err(wrong(format!("the secret would go to {} over plain HTTP, where others can read it", node.url()))
             .hint(secrets::USE_TLS)
             .hint("`--insecure-auth` sends it all the same, for instance in a network that is yours alone."))
         .at(place)
@@ -337,7 +338,7 @@ pub(super) fn check_files(settings: &TargetSettings, old: Option<&TargetSettings
     };
     let secrets = |settings: &TargetSettings| {
         let of_zone = zone(settings).and_then(|zone| zone.secret().cloned());
-        [settings.node.authorisation.clone(), of_zone]
+        [settings.node.authorisation().cloned(), of_zone]
     };
     let before = old.map(secrets).unwrap_or_default();
     for ((secret, old), setting) in secrets(settings).into_iter().zip(before).zip([Setting::AuthFile, of_zone]) {

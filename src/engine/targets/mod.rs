@@ -138,7 +138,7 @@ impl Engine {
             pinned: pinned.iter().map(ToString::to_string).collect(),
             record: target.settings.dnslink.as_ref().map(|dnslink| record_name(&dnslink.domain)),
             released: released.map(|cid| cid.to_string()).collect(),
-            kubo: target.settings.node.kubo,
+            kubo: target.settings.node.url().to_owned(),
         })
     }
 

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::secrets::{self, Variables};
 use super::trial::World;
-use crate::catalog::targets::{DnslinkSettings, Secret, Target};
+use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target};
 use crate::engine::publish::Places;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{TxtSet, Zone, world};
@@ -23,8 +23,8 @@ const EMPTY: &str = "bafkqaaa";
 
 /// Makes the adapters. A test has its own.
 pub trait Connect: fmt::Debug + Send + Sync {
-    /// The node at this URL; `authorisation` is what it wants to see.
-    fn node(&self, url: &str, authorisation: Option<&str>) -> Result<Arc<dyn Node>>;
+    /// This node; `authorisation` is what it wants to see.
+    fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>>;
 
     /// Who changes this record; `secret` is the key or the token.
     fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>>;
@@ -66,8 +66,8 @@ fn zone_secret(target: &Target) -> Option<&Secret> {
 impl Places for Peers {
     fn node(&self, target: &Target) -> Result<Arc<dyn Node>> {
         let settings = &target.settings.node;
-        let secret = self.read(settings.authorisation.as_ref(), target)?;
-        self.connect.node(&settings.kubo, secret.as_ref().map(secrets::Found::expose))
+        let secret = self.read(settings.authorisation(), target)?;
+        self.connect.node(settings, secret.as_ref().map(secrets::Found::expose))
     }
 
     fn zone(&self, target: &Target) -> Result<Option<Arc<dyn Zone>>> {
@@ -78,8 +78,8 @@ impl Places for Peers {
 
     fn warnings(&self, target: &Target) -> Vec<String> {
         let node = &target.settings.node;
-        let in_clear = node.authorisation.as_ref().and_then(|_| secrets::in_clear(&node.kubo));
-        let secrets = [node.authorisation.as_ref(), zone_secret(target)];
+        let in_clear = node.authorisation().and_then(|_| secrets::in_clear(node.url()));
+        let secrets = [node.authorisation(), zone_secret(target)];
         let found = secrets.into_iter().flatten().filter_map(|secret| secrets::read(secret, &self.variables).ok());
         in_clear.into_iter().chain(found.filter_map(|found| found.warning)).collect()
     }

@@ -191,8 +191,8 @@ impl Checks {
 impl Checks {
     /// The same of what a node wants to see, and whether somebody else sees it on the way.
     fn node_secret(&mut self, node: &NodeSettings, variables: &Variables) -> bool {
-        let Some(secret) = &node.authorisation else { return true };
-        if let Some(warning) = secrets::in_clear(&node.kubo) {
+        let Some(secret) = node.authorisation() else { return true };
+        if let Some(warning) = secrets::in_clear(node.url()) {
             self.say("transport", Outcome::Doubtful, warning, Some(secrets::USE_TLS.to_owned()));
         }
         self.secret(secret, variables)

@@ -13,7 +13,7 @@ impl Yard {
         self.engine
             .catalog
             .write(|writer| {
-                let node = NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None };
+                let node = NodeSettings::kubo("http://127.0.0.1:5001");
                 let settings = TargetSettings { node, keep, ipns: None, dnslink: None, gateways: vec![] };
                 targets::save(writer, target, &settings, 1)?;
                 let target = targets::by_name(writer, target)?.unwrap();
@@ -123,7 +123,7 @@ async fn a_plan_made_before_a_publication_began_takes_nothing_of_it() {
     yard.engine
         .catalog
         .write(|writer| {
-            let node = NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None };
+            let node = NodeSettings::kubo("http://127.0.0.1:5001");
             let settings = TargetSettings { node, keep: 1, ipns: None, dnslink: None, gateways: vec![] };
             targets::save(writer, "home", &settings, 1)?;
             let target = targets::by_name(writer, "home")?.unwrap();

@@ -130,9 +130,9 @@ fn said(settings: &TargetSettings, setting: Setting) -> String {
     };
     let zone = settings.dnslink.as_ref().map(|dnslink| &dnslink.zone);
     match (setting, zone) {
-        (Setting::Kubo, _) => settings.node.kubo.clone(),
-        (Setting::AuthFile, _) => settings.node.authorisation.as_ref().map(file).unwrap_or_default(),
-        (Setting::AuthVariable, _) => match &settings.node.authorisation {
+        (Setting::Kubo, _) => settings.node.url().to_owned(),
+        (Setting::AuthFile, _) => settings.node.authorisation().map(file).unwrap_or_default(),
+        (Setting::AuthVariable, _) => match settings.node.authorisation() {
             Some(Secret::Variable(name)) => name.clone(),
             _ => String::new(),
         },
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn an_emptied_field_takes_it_away_and_what_is_not_shown_stays() {
         let settings = TargetSettings {
-            node: crate::catalog::targets::NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
+            node: crate::catalog::targets::NodeSettings::kubo("http://127.0.0.1:5001"),
             keep: 3,
             ipns: Some("self".into()),
             dnslink: None,

@@ -36,7 +36,7 @@ pub(super) fn root(number: u8) -> Cid {
 
 fn settings(kubo: &str, domain: Option<&str>, ipns: Option<&str>) -> TargetSettings {
     TargetSettings {
-        node: NodeSettings { kubo: kubo.to_owned(), authorisation: None },
+        node: NodeSettings::kubo(kubo),
         keep: 5,
         ipns: ipns.map(str::to_owned),
         dnslink: domain.map(|domain| DnslinkSettings {

@@ -182,7 +182,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
         Ok(status) => {
             let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
             let agent = status.agent.trim_end_matches('/');
-            rows.push(fact(Role::Text, "node", format!("{agent} {dot} {peers} {dot} {}", target.settings.node.kubo)));
+            rows.push(fact(Role::Text, "node", format!("{agent} {dot} {peers} {dot} {}", target.settings.node.url())));
             let room = match status.storage_max {
                 Some(limit) => {
                     let free = limit.saturating_sub(status.repository_size);
@@ -260,7 +260,7 @@ fn of_target(app: &App, target: &TargetView) -> Page {
     }
     pending(app, target, &mut page);
     match app.publish.sights.get(&target.name) {
-        None => page.after.push(fact(Role::Dim, "node", format!("asking {} ...", target.settings.node.kubo))),
+        None => page.after.push(fact(Role::Dim, "node", format!("asking {} ...", target.settings.node.url()))),
         Some((_, Err(problem))) => page.after.push(fact(Role::Danger, "node", problem.text())),
         Some((_, Ok(sight))) => of_sight(app, sight, target, &mut page.after),
     }

@@ -267,7 +267,7 @@ fn targets_table(targets: &[TargetView]) -> Table {
         let names: Vec<String> = domain.into_iter().chain(ipns).collect();
         table.row([
             Cell::toned(Tone::Name, &target.name),
-            (&target.settings.node.kubo).into(),
+            target.settings.node.url().into(),
             names.join(", ").into(),
             target.root.as_deref().unwrap_or_default().into(),
             target.published.as_deref().unwrap_or_default().into(),
@@ -306,8 +306,8 @@ fn facts(target: &TargetView) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
     let mut fact = |name: &str, value: &str| table.row([Cell::toned(Tone::Dim, name), printable(value).into()]);
     fact("target", &target.name);
-    fact("node", &target.settings.node.kubo);
-    if let Some(secret) = &target.settings.node.authorisation {
+    fact("node", target.settings.node.url());
+    if let Some(secret) = target.settings.node.authorisation() {
         fact("auth", &place(secret));
     }
     fact("keeps", &count(target.settings.keep.into(), "published root pinned", "published roots pinned"));
@@ -339,7 +339,7 @@ fn facts(target: &TargetView) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::targets::{NodeSettings, TargetSettings};
+    use crate::catalog::targets::{KuboSettings, NodeSettings, TargetSettings};
     use crate::cli::style::Paint;
 
     const ROOT: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
@@ -348,10 +348,10 @@ mod tests {
         TargetView {
             name: "home".into(),
             settings: TargetSettings {
-                node: NodeSettings {
-                    kubo: "https://node.example.com".into(),
+                node: NodeSettings::Kubo(KuboSettings {
+                    url: "https://node.example.com".into(),
                     authorisation: Some(Secret::Variable("NODE_TOKEN".into())),
-                },
+                }),
                 keep: 5,
                 ipns: Some("self".into()),
                 dnslink: Some(DnslinkSettings {
@@ -380,7 +380,7 @@ mod tests {
         let other = TargetView {
             name: "away".into(),
             settings: TargetSettings {
-                node: NodeSettings { kubo: "http://127.0.0.1:5001".into(), authorisation: None },
+                node: NodeSettings::kubo("http://127.0.0.1:5001"),
                 keep: 1,
                 ipns: None,
                 dnslink: None,

@@ -51,7 +51,7 @@ impl Places for Quay {
 impl Quay {
     /// Adds a target with a node, a record, and an IPNS name.
     fn add(&mut self, engine: &Engine, name: &str, keep: u32) -> (Arc<FakeNode>, Arc<FakeZone>) {
-        let node = NodeSettings { kubo: format!("http://{name}.invalid"), authorisation: None };
+        let node = NodeSettings::kubo(format!("http://{name}.invalid"));
         let dnslink = DnslinkSettings { domain: "registry.test".into(), zone: ZoneSettings::Manual, ttl: 60 };
         let settings =
             TargetSettings { node, keep, ipns: Some("self".into()), dnslink: Some(dnslink), gateways: Vec::new() };

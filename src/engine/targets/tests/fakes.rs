@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cid::Cid;
 
-use crate::catalog::targets::DnslinkSettings;
+use crate::catalog::targets::{DnslinkSettings, NodeSettings};
 use crate::engine::targets::{Connect, World};
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
@@ -159,8 +159,8 @@ pub(super) struct Harbour {
 }
 
 impl Connect for Harbour {
-    fn node(&self, url: &str, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
-        self.asked.lock().unwrap().push((url.to_owned(), authorisation.map(str::to_owned)));
+    fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
+        self.asked.lock().unwrap().push((node.url().to_owned(), authorisation.map(str::to_owned)));
         Ok(self.node.clone())
     }
 

@@ -48,7 +48,7 @@ fn settings_are_brought_into_one_form() {
         ("http://[::1]:5001/", "http://[::1]:5001"),
     ] {
         let change = TargetChange { kubo: Some(url.into()), ..base() };
-        assert_eq!(change.added().unwrap().node.kubo, kept);
+        assert_eq!(change.added().unwrap().node.url(), kept);
     }
     for (server, kept) in [("::1", "[::1]:53"), ("[::1]:5353", "[::1]:5353"), ("127.0.0.1:53", "127.0.0.1:53")] {
         let change = TargetChange { server: Some(server.into()), ..signed() };
