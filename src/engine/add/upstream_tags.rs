@@ -8,7 +8,7 @@ use crate::registry::Wanted;
 impl Engine {
     /// Tags that upstream has of a reference's repository, sorted, to choose from: the name may be anybody's, so only the beginning
     /// of a list is asked for. Costs nothing of a registry's quota. It is asked by plain HTTP or by TLS; none: as
-    /// [`AddRequest`](super::request::AddRequest) means it.
+    /// [`AddRequest`](crate::engine::request::AddRequest) means it.
     pub async fn upstream_tags(&self, reference: &Reference, insecure: Option<bool>) -> Result<Vec<String>> {
         let upstream = &reference.upstream;
         let insecure = insecure.map_or_else(|| self.is_insecure(upstream), Ok)?;
