@@ -1,7 +1,8 @@
 //! IPFS nodes: who holds the registry's blocks.
 //!
-//! A [`Node`] is what publishing needs of one, and nothing more; [`kubo`] is the first adapter, and the next ones (a cluster,
-//! a pinning service) must need no change above this room. Knows blocks, pins and names by CID; must not know what the
+//! A [`Node`] is what publishing needs of one, and nothing more. What only some kinds can do is a capability of its own
+//! ([`PinUpdates`], [`Names`]): a node without it is used without it, and the plan says what that means. [`kubo`] is the first
+//! adapter. Knows blocks, pins and names by CID; must not know what the
 //! blocks mean, nor the catalog. Everything that a node says is untrusted: answers are capped, blocks are verified.
 
 pub mod kubo;
@@ -105,12 +106,26 @@ pub trait Node: fmt::Debug + Send + Sync {
     /// Being pinned already is fine. `progress` is told how many blocks are walked.
     async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()>;
 
-    /// Pins `to` by its difference to `from`, which stays pinned; the name is kept. `to` being pinned already is fine.
-    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()>;
-
     /// Unpins a root. It not being pinned is fine.
     async fn unpin(&self, cid: &Cid) -> Result<()>;
 
+    /// How it pins a root by its difference to another one; nothing where it walks every root that it pins.
+    fn pin_updates(&self) -> Option<&dyn PinUpdates>;
+
+    /// How it publishes IPNS names; nothing where it publishes none.
+    fn names(&self) -> Option<&dyn Names>;
+}
+
+/// Pins that move in time proportional to what differs.
+#[async_trait]
+pub trait PinUpdates: Send + Sync {
+    /// Pins `to` by its difference to `from`, which stays pinned; the name is kept. `to` being pinned already is fine.
+    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()>;
+}
+
+/// IPNS names, which are moved with keys that the node has.
+#[async_trait]
+pub trait Names: Send + Sync {
     /// The keys it has.
     async fn keys(&self) -> Result<Vec<Key>>;
 

@@ -21,5 +21,5 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-pub(super) use names::{find_key, missing_key, moved as moved_name};
+pub(super) use names::{find_key, missing_key, moved as moved_name, names_of};
 pub use places::Places;

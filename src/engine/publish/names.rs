@@ -15,7 +15,7 @@ use crate::catalog::{publications, unfinished};
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone, dnslink};
-use crate::node::{Key, Node};
+use crate::node::{Key, Names, Node};
 use crate::text::printable_within;
 
 /// How long a zone's servers may take to say what was set, and how often they are asked: a server that takes updates says it at
@@ -145,9 +145,10 @@ pub(super) async fn plan_name(
     let key = target.settings.ipns.clone()?;
     let after = format!("/ipfs/{root}");
     let found = async {
-        let known = find_key(node.keys().await?, &key).ok_or_else(|| missing_key(target, &key, &node.place()))?;
+        let names = names_of(node)?;
+        let known = find_key(names.keys().await?, &key).ok_or_else(|| missing_key(target, &key, &node.place()))?;
         let name = known.id;
-        let seen = node.resolve_name(&name).await.unwrap_or_default();
+        let seen = names.resolve_name(&name).await.unwrap_or_default();
         let moved = last.filter(|(moved, _)| *moved == name).map(|(_, root)| format!("/ipfs/{root}"));
         let unseen = seen.is_none() && moved.is_some();
         Ok(PlannedName { key, name, before: seen.or(moved), after, unseen })
@@ -155,9 +156,17 @@ pub(super) async fn plan_name(
     Some(found.await)
 }
 
+/// How a node publishes IPNS names, or that it publishes none.
+pub(in crate::engine) fn names_of(node: &dyn Node) -> Result<&dyn Names> {
+    node.names().ok_or_else(|| {
+        Error::new(Kind::Usage, format!("{} publishes no IPNS names", node.place()))
+            .hint("Leave the IPNS key out: `roadstead target set NAME --clear ipns`.")
+    })
+}
+
 /// Moves the IPNS name, and answers it.
 pub(super) async fn move_name(node: &dyn Node, key: &str, root: &Cid, job: &Job) -> Result<String> {
-    let moved = tokio::time::timeout(IPNS, node.publish_name(key, root));
+    let moved = tokio::time::timeout(IPNS, names_of(node)?.publish_name(key, root));
     let name = job.or_cancelled(async {
         moved.await.unwrap_or_else(|_| {
             Err(Error::new(Kind::Network, format!("{} did not publish the name in {} s", node.place(), IPNS.as_secs())))

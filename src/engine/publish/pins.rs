@@ -86,17 +86,17 @@ pub(super) async fn pin(
     job: &Job,
     note: &(dyn Fn(usize, &Cid) -> Result<()> + Send + Sync),
 ) -> Result<()> {
-    match former {
-        Some(former) => {
+    match (former, node.pin_updates()) {
+        (Some(former), Some(updates)) => {
             let mut from = former.cid;
             for (number, step) in chain.roots.iter().enumerate() {
                 note(number + 1, &step.cid)?;
-                job.or_cancelled(node.pin_update(&from, &step.cid)).await?;
+                job.or_cancelled(updates.pin_update(&from, &step.cid)).await?;
                 from = step.cid;
             }
-            job.or_cancelled(node.pin_update(&from, &root.cid)).await?;
+            job.or_cancelled(updates.pin_update(&from, &root.cid)).await?;
         }
-        None => {
+        _ => {
             let progress = |done| job.tell(Event::Progress { what: "blocks", done, total: 0 });
             job.or_cancelled(node.pin_add(&root.cid, name, &progress)).await?;
         }

@@ -140,6 +140,9 @@ impl Engine {
         {
             notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
         }
+        if survey.former.is_some() && survey.pinned.is_none() && survey.node.pin_updates().is_none() {
+            notes.push("The node can't pin a root by its difference to another: it walks all of it.".to_owned());
+        }
         let last = survey.named.as_deref().zip(survey.served.as_ref());
         let (ipns, ipns_failure) =
             match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?

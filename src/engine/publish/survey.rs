@@ -200,7 +200,7 @@ impl Survey {
         };
         let difference = Self::difference(engine, node, former, root, asking, job).await?;
         let chain = match former {
-            Some(former) if !pinned => {
+            Some(former) if !pinned && node.pin_updates().is_some() => {
                 let (former, root) = (*former, *root);
                 engine
                     .blocking(move |engine| {

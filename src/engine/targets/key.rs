@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::trial::{Check, Checks, Outcome, Part};
 use crate::catalog::targets::Target;
 use crate::engine::job::Job;
-use crate::engine::publish::{Places, find_key, missing_key};
+use crate::engine::publish::{Places, find_key, missing_key, names_of};
 use crate::error::{Error, Kind, Result};
 use crate::node::Node;
 use crate::text::printable_within;
@@ -30,7 +30,8 @@ pub async fn make_key(target: &Target, places: &dyn Places, job: &Job) -> Result
             .hint("Name the key with `--ipns KEY`.")
     })?;
     let node = places.node(target)?;
-    if let Some(key) = find_key(job.or_cancelled(node.keys()).await?, wanted) {
+    let names = names_of(&*node)?;
+    if let Some(key) = find_key(job.or_cancelled(names.keys()).await?, wanted) {
         return Ok(TargetKey { name: key.name, id: key.id, made: false });
     }
     if wanted.parse::<cid::Cid>().is_ok() {
@@ -38,7 +39,7 @@ pub async fn make_key(target: &Target, places: &dyn Places, job: &Job) -> Result
         return Err(Error::new(Kind::Usage, format!("{} has no key `{shown}`, and can't make one", node.place()))
             .hint("That is an IPNS name, which only its own key makes: give `--ipns` a name for a new key."));
     }
-    let key = job.or_cancelled(node.generate_key(wanted)).await?;
+    let key = job.or_cancelled(names.generate_key(wanted)).await?;
     Ok(TargetKey { name: key.name, id: key.id, made: true })
 }
 
@@ -50,11 +51,18 @@ pub(super) async fn try_ipns(target: &Target, node: &dyn Node, reached: bool, mo
         checks.skip(&["key"]);
         return checks.made;
     }
-    match node.keys().await {
+    let names = match names_of(node) {
+        Ok(names) => names,
+        Err(error) => {
+            checks.fail("key", &error, "");
+            return checks.made;
+        }
+    };
+    match names.keys().await {
         Ok(keys) => match find_key(keys, key) {
             Some(found) => {
                 checks.good("key", format!("{key}: {}", printable_within(&found.id, 100)));
-                match node.resolve_name(&found.id).await {
+                match names.resolve_name(&found.id).await {
                     Ok(Some(path)) => checks.good("name", printable_within(&path, 200)),
                     Ok(None) if moved == Some(found.id.as_str()) => {
                         let hint = "It was moved to what was published last; who asks this node where it leads gets no answer.";

@@ -12,7 +12,7 @@ use super::view::{find, record_name};
 use crate::catalog::publications;
 use crate::catalog::targets::Target;
 use crate::engine::Engine;
-use crate::engine::publish::{Places, find_key, missing_key, moved_name};
+use crate::engine::publish::{Places, find_key, missing_key, moved_name, names_of};
 use crate::error::{Error, Kind, Result};
 use crate::naming::TxtSet;
 use crate::node::{Node, Status};
@@ -121,8 +121,9 @@ async fn record(target: &Target, places: &dyn Places, world: &dyn World) -> Opti
 }
 
 async fn leads(node: &dyn Node, target: &Target, key: &str, moved: Option<&str>) -> Result<Leads> {
-    match find_key(node.keys().await?, key) {
-        Some(found) => Ok(match node.resolve_name(&found.id).await? {
+    let names = names_of(node)?;
+    match find_key(names.keys().await?, key) {
+        Some(found) => Ok(match names.resolve_name(&found.id).await? {
             Some(path) => Leads::To(path),
             None if moved == Some(&found.id) => Leads::Unseen,
             None => Leads::Nowhere,

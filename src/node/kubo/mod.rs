@@ -33,7 +33,7 @@ use self::control::Control;
 pub use self::options::is_in_clear;
 pub(in crate::node) use self::options::{Authorisation, is_loopback};
 use self::rpc::Rpc;
-use super::{CarStream, Imported, Key, Node, Pin, Status, Tried};
+use super::{CarStream, Imported, Key, Names, Node, Pin, PinUpdates, Status, Tried};
 use crate::error::Result;
 
 /// A Kubo.
@@ -102,14 +102,28 @@ impl Node for Kubo {
         pins::add(&self.rpc, cid, name, progress).await
     }
 
-    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
-        pins::update(&self.rpc, from, to).await
-    }
-
     async fn unpin(&self, cid: &Cid) -> Result<()> {
         pins::remove(&self.rpc, cid).await
     }
 
+    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
+        Some(self)
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl PinUpdates for Kubo {
+    async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
+        pins::update(&self.rpc, from, to).await
+    }
+}
+
+#[async_trait]
+impl Names for Kubo {
     async fn keys(&self) -> Result<Vec<Key>> {
         self.control.keys().await
     }

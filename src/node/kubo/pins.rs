@@ -79,7 +79,7 @@ pub(super) async fn add(rpc: &Rpc, cid: &Cid, name: &str, progress: &(dyn Fn(u64
     }
 }
 
-/// See [`crate::node::Node::pin_update`].
+/// See [`crate::node::PinUpdates::pin_update`].
 pub(super) async fn update(rpc: &Rpc, from: &Cid, to: &Cid) -> Result<()> {
     let (from, arg, doing) = (from.to_string(), to.to_string(), format!("can't pin {to} by its difference to {from}"));
     let query = [("arg", &*from), ("arg", &*arg), ("unpin", "false"), ("offline", "true")];

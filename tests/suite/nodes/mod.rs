@@ -13,7 +13,7 @@ use cid::Cid;
 use futures::{StreamExt as _, stream};
 use roadstead::error::Kind;
 use roadstead::node::kubo::{Kubo, KuboOptions, Probed, probe};
-use roadstead::node::{CarStream, Imported, Node, Pin};
+use roadstead::node::{CarStream, Imported, Names as _, Node, Pin, PinUpdates as _};
 use roadstead::unixfs::car;
 use std::fs;
 use std::io;

@@ -1,5 +1,7 @@
 //! What can go wrong at the other side, each noticed, and the former publication whole.
 
+use std::sync::atomic::Ordering;
+
 use super::fake_node::Answer;
 use super::*;
 use crate::engine::job::PublishStep;
@@ -290,6 +292,30 @@ async fn two_records_become_one() {
     let (yard, quay, _, zone, former) = moored().await;
     zone.set().values = vec![format!("dnslink=/ipfs/{former}"), format!("dnslink=/ipfs/{former}/")];
     publish(&yard.engine, &quay).await;
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&yard))]);
+}
+
+/// What a kind of node can't do is done without, and said before and after.
+#[tokio::test]
+async fn a_node_with_fewer_capabilities_is_used_without_them() {
+    let (yard, quay, node, zone, former) = moored().await;
+    node.lacks_pin_updates.store(true, Ordering::Relaxed);
+    node.lacks_names.store(true, Ordering::Relaxed);
+    node.intercept(|call, _| {
+        assert!(!["pin_update", "keys", "publish_name", "resolve_name"].contains(&call), "{call}");
+        Answer::Go
+    });
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let planned = &plan.targets[0];
+    assert!(planned.notes.iter().any(|note| note.contains("walks all of it")), "{planned:?}");
+    assert!(planned.notes.iter().any(|note| note.contains("publishes no IPNS names")), "{planned:?}");
+    assert!(planned.former == Some(former) && planned.chain.len() == 1, "no root between them is pinned: {planned:?}");
+    let sent = planned.blocks;
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    let target = &outcome.targets[0];
+    assert!(target.failure.is_none() && target.ipns_failure.is_some(), "{outcome:?}");
+    assert_eq!((target.root, target.blocks), (Some(root_of(&yard)), sent), "only what it lacks was sent");
+    assert!(node.state().pins.contains_key(&root_of(&yard)));
     assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&yard))]);
 }
 

@@ -1,6 +1,7 @@
 //! A node inside the process that pins as Kubo does, counts what it reads, and fails where a test wants it to.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use cid::Cid;
 use futures::StreamExt as _;
 
 use crate::error::{Error, Kind, Result};
-use crate::node::{CarStream, Imported, Key, Node, Pin, Status, Tried};
+use crate::node::{CarStream, Imported, Key, Names, Node, Pin, PinUpdates, Status, Tried};
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::{RAW, car};
 
@@ -49,6 +50,10 @@ pub(super) struct FakeNode {
     state: Mutex<State>,
     hook: Mutex<Option<Hook>>,
     hung: tokio::sync::Notify,
+    /// It is of a kind that has no [`PinUpdates`].
+    pub(super) lacks_pin_updates: AtomicBool,
+    /// It is of a kind that has no [`Names`].
+    pub(super) lacks_names: AtomicBool,
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -59,7 +64,13 @@ impl std::fmt::Debug for FakeNode {
 
 impl FakeNode {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), hook: Mutex::new(None), hung: tokio::sync::Notify::new() })
+        Arc::new(Self {
+            state: Mutex::default(),
+            hook: Mutex::new(None),
+            hung: tokio::sync::Notify::new(),
+            lacks_pin_updates: AtomicBool::new(false),
+            lacks_names: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -247,6 +258,27 @@ impl Node for FakeNode {
         Ok(())
     }
 
+    async fn unpin(&self, cid: &Cid) -> Result<()> {
+        self.call("unpin").await?;
+        {
+            let mut state = self.state();
+            state.pins.remove(cid);
+        }
+        self.call("unpinned").await?;
+        Ok(())
+    }
+
+    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
+        (!self.lacks_pin_updates.load(Ordering::Relaxed)).then_some(self)
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        (!self.lacks_names.load(Ordering::Relaxed)).then_some(self)
+    }
+}
+
+#[async_trait]
+impl PinUpdates for FakeNode {
     async fn pin_update(&self, from: &Cid, to: &Cid) -> Result<()> {
         self.call("pin_update").await?;
         {
@@ -265,17 +297,10 @@ impl Node for FakeNode {
         self.call("pinned").await?;
         Ok(())
     }
+}
 
-    async fn unpin(&self, cid: &Cid) -> Result<()> {
-        self.call("unpin").await?;
-        {
-            let mut state = self.state();
-            state.pins.remove(cid);
-        }
-        self.call("unpinned").await?;
-        Ok(())
-    }
-
+#[async_trait]
+impl Names for FakeNode {
     async fn keys(&self) -> Result<Vec<Key>> {
         self.call("keys").await?;
         Ok(self.state().keys.clone())

@@ -7,7 +7,7 @@ use cid::Cid;
 use super::super::chain;
 use super::fake_node::FakeNode;
 use crate::error::Result;
-use crate::node::Node as _;
+use crate::node::PinUpdates as _;
 use crate::unixfs::directory::{DirectoryBlock, Node, NodeStore};
 use crate::unixfs::{Link, Profile, file, tree};
 

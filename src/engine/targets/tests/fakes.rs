@@ -11,7 +11,7 @@ use crate::catalog::targets::{DnslinkSettings, NodeSettings};
 use crate::engine::targets::{Connect, World};
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
-use crate::node::{CarStream, Imported, Key, Node, Pin, Status, Tried};
+use crate::node::{CarStream, Imported, Key, Names, Node, Pin, PinUpdates, Status, Tried};
 
 /// A node that holds these blocks.
 #[derive(Debug, Default)]
@@ -92,14 +92,21 @@ impl Node for Holding {
         unused()
     }
 
-    async fn pin_update(&self, _: &Cid, _: &Cid) -> Result<()> {
-        unused()
-    }
-
     async fn unpin(&self, _: &Cid) -> Result<()> {
         unused()
     }
 
+    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
+        None
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Names for Holding {
     async fn keys(&self) -> Result<Vec<Key>> {
         self.answer(vec![Key { name: "self".into(), id: "k51self".into() }])
     }

@@ -3,7 +3,7 @@
 use super::server::{Answer, Server, answer, chunk, head, ok};
 use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
-use crate::node::Node as _;
+use crate::node::{Names as _, Node as _, PinUpdates as _};
 
 #[tokio::test]
 async fn lines_end() {

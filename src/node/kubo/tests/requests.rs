@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::server::{Answer, Received, Server, answer, late, ok};
 use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
-use crate::node::{Node as _, Pin};
+use crate::node::{Names as _, Node as _, Pin, PinUpdates as _};
 
 /// Answers as a Kubo does that holds `foobar`, and nothing else.
 fn honest(request: &Received) -> Answer {
