@@ -14,6 +14,7 @@ mod doctor;
 mod documents;
 mod faults;
 mod fuzzing;
+mod golden;
 mod house;
 mod images;
 mod nodes;

@@ -4,8 +4,8 @@ use super::{Tree, pieces, run};
 use crate::peers::kubo::{Kubo as Peer, Profile};
 use cid::Cid;
 use roadstead::error::Kind;
-use roadstead::node::kubo::{Kubo, KuboOptions};
 use roadstead::node::Node as _;
+use roadstead::node::kubo::{Kubo, KuboOptions};
 use roadstead::unixfs::car;
 use std::time::Duration;
 
