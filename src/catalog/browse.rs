@@ -18,7 +18,7 @@ pub enum RepositoryOrder {
     /// By the bytes of all their images in full.
     Size,
     /// By the bytes that nothing else needs.
-    Alone,
+    Unique,
     /// By when an image was added last.
     Added,
     /// By [`State`].
@@ -209,7 +209,7 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
             "(SELECT coalesce(max(i.added_at), 0) FROM images i WHERE i.repository = r.id)".to_owned()
         }
         // As `statistics::repository` counts it.
-        RepositoryOrder::Alone => "(SELECT coalesce(sum(b.size), 0) FROM
+        RepositoryOrder::Unique => "(SELECT coalesce(sum(b.size), 0) FROM
              (SELECT DISTINCT c.blob AS blob FROM images i JOIN image_contents c ON c.image = i.id
               WHERE i.repository = r.id AND c.role < 4) own JOIN blobs b ON b.id = own.blob
              WHERE NOT EXISTS (SELECT 1 FROM image_contents o
@@ -343,7 +343,7 @@ mod tests {
     fn repositories_by_what_they_alone_cost_and_by_state() {
         let (_directory, catalog) = filled();
         let none = States::default();
-        assert_eq!(names(&catalog, &part(RepositoryOrder::Alone, &none)), "bac");
+        assert_eq!(names(&catalog, &part(RepositoryOrder::Unique, &none)), "bac");
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &none)), "cab");
         let mut states = States { named: vec![("b".into(), State::New), ("b".into(), State::Failed)], ..none };
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "bca");

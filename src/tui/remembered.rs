@@ -16,7 +16,7 @@ const REPOSITORIES: [(&str, RepositoryOrder); 6] = [
     ("name", RepositoryOrder::Name),
     ("images", RepositoryOrder::Images),
     ("size", RepositoryOrder::Size),
-    ("alone", RepositoryOrder::Alone),
+    ("unique", RepositoryOrder::Unique),
     ("added", RepositoryOrder::Added),
     ("state", RepositoryOrder::State),
 ];

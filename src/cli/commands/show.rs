@@ -134,7 +134,7 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
     let size = match (figures.logical, figures.unique) {
         (all, 0) => format!("{}, all of it shared with other images", bytes(all)),
         (all, unique) if all == unique => format!("{}, shared with no other image", bytes(all)),
-        (all, unique) => format!("{}, of which {} are needed by nothing else", bytes(all), bytes(unique)),
+        (all, unique) => format!("{}, of which {} are unique", bytes(all), bytes(unique)),
     };
     pair(&mut table, "size", size);
     let private = match (details.private, details.published) {

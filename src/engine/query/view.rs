@@ -216,7 +216,7 @@ pub struct Statistics {
     pub stored: u64,
     /// The difference.
     pub saved: u64,
-    /// Repositories by what they alone cost, the dearest first.
+    /// Repositories by their unique bytes, most first.
     pub repositories: Vec<RepositoryRow>,
     /// The blobs that save most by being shared.
     pub most_shared: Vec<SharedRow>,

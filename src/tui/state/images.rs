@@ -28,7 +28,7 @@ pub const REPOSITORY_ORDERS: [RepositoryOrder; 6] = [
     RepositoryOrder::Name,
     RepositoryOrder::Images,
     RepositoryOrder::Size,
-    RepositoryOrder::Alone,
+    RepositoryOrder::Unique,
     RepositoryOrder::Added,
     RepositoryOrder::State,
 ];

@@ -113,7 +113,7 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.field("access", visible);
     out.field("mirrors", &details.selection);
     let figures = &details.figures;
-    out.field("size", &format!("{}, {} of it needed by nothing else", bytes(figures.logical), bytes(figures.unique)));
+    out.field("size", &format!("{}, {} of it unique", bytes(figures.logical), bytes(figures.unique)));
     out.field("added", &details.row.added);
     out.field("platforms", &details.row.platforms.join(", "));
     for manifest in &details.manifests {

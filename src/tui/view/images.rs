@@ -194,7 +194,7 @@ fn repository_columns(app: &App) -> [Column; 6] {
         Column::new("REPOSITORY", 0).up_to(names).sorted(sorted(RepositoryOrder::Name)),
         Column::new("IMAGES", 8).right().sorted(sorted(RepositoryOrder::Images)),
         Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
-        Column::new("ALONE", 9).right().from(70).spare().sorted(sorted(RepositoryOrder::Alone)),
+        Column::new("UNIQUE", 9).right().from(70).spare().sorted(sorted(RepositoryOrder::Unique)),
         Column::new("ADDED", 7).right().from(90).spare().sorted(sorted(RepositoryOrder::Added)),
         Column::new("STATE", 12).sorted(sorted(RepositoryOrder::State)),
     ]

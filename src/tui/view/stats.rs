@@ -177,13 +177,15 @@ fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line
 fn repositories(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
     let theme = &look.theme;
     let mut lines = Vec::new();
-    let mut part = |title: &str, rows: &[RepositoryRow], first: fn(&RepositoryRow) -> u64, word: &str| {
+    let mut part = |title: &str,
+                    rows: &[RepositoryRow],
+                    first: fn(&RepositoryRow) -> u64,
+                    (word, second): (&str, fn(&RepositoryRow) -> u64)| {
         lines.extend(headed(title, look));
         let most = rows.first().map_or(0, first);
         for row in rows {
-            let other = if word == "alone" { row.figures.unique } else { row.figures.logical };
             let bar: String = bar(first(row), most, look).chars().take(BAR).step_by(3).collect();
-            let note = format!("{word} {} ", right(&bytes(other), 9, &look.glyphs));
+            let note = format!("{word} {} ", right(&bytes(second(row)), 9, &look.glyphs));
             lines.push(Line::from(vec![
                 Span::raw(format!("{} ", right(&bytes(first(row)), 9, &look.glyphs))),
                 Span::styled(format!("{bar} "), theme.accent),
@@ -195,8 +197,10 @@ fn repositories(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'sta
             lines.push(Line::styled("There is none yet.", theme.dim));
         }
     };
-    part("Repositories by size", &insight.largest, |row| row.figures.logical, "alone");
-    part("Repositories by what they alone cost", &insight.statistics.repositories, |row| row.figures.unique, "of all");
+    let (logical, unique): (fn(&RepositoryRow) -> u64, fn(&RepositoryRow) -> u64) =
+        (|row| row.figures.logical, |row| row.figures.unique);
+    part("Repositories by size", &insight.largest, logical, ("unique", unique));
+    part("Repositories by unique bytes", &insight.statistics.repositories, unique, ("of all", logical));
     lines
 }
 
