@@ -49,7 +49,7 @@ pub enum State {
     /// Upstream did not have it any more when it was asked last.
     Gone,
     /// Upstream had something else when it was asked last.
-    Stale,
+    Outdated,
     /// It differs from what was published.
     Changed,
     /// It was not published yet.
@@ -172,13 +172,13 @@ fn pattern(filter: &str) -> String {
 }
 
 /// The number of a row's state. A set is searched; a join would read it whole for each row.
-fn state(name: &str, is_private: &str, is_gone: &str, is_stale: &str) -> String {
+fn state(name: &str, is_private: &str, is_gone: &str, is_outdated: &str) -> String {
     let is = |state: State| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
     let cases = [
         (is(State::Failed), State::Failed),
         (is_private.to_owned(), State::Private),
         (is_gone.to_owned(), State::Gone),
-        (is_stale.to_owned(), State::Stale),
+        (is_outdated.to_owned(), State::Outdated),
         (is(State::Changed), State::Changed),
         (is(State::New), State::New),
         (is(State::Settled), State::Settled),
@@ -219,9 +219,9 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
             values.extend([Value::Null, Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
             let gone =
                 "r.id IN (SELECT i.repository FROM images i WHERE i.attached_to IS NULL AND i.gone_at IS NOT NULL)";
-            let stale = "r.id IN (SELECT i.repository FROM images i JOIN blobs b ON b.id = i.manifest
+            let outdated = "r.id IN (SELECT i.repository FROM images i JOIN blobs b ON b.id = i.manifest
                  WHERE i.attached_to IS NULL AND i.upstream_digest <> b.digest)";
-            state("r.name", "r.private AND NOT r.allowed", gone, stale)
+            state("r.name", "r.private AND NOT r.allowed", gone, outdated)
         }
     };
     let query = format!(

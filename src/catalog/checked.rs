@@ -18,7 +18,7 @@ pub fn set(writer: &Writer<'_>, image: i64, upstream: Option<&Digest>, now: i64)
 }
 
 /// How many images of a repository upstream had otherwise.
-pub fn stale(connection: &Connection, repository: i64) -> Result<u64> {
+pub fn outdated(connection: &Connection, repository: i64) -> Result<u64> {
     let mut statement = connection.prepare_cached(
         "SELECT count(*) FROM images i JOIN blobs b ON b.id = i.manifest
          WHERE i.repository = ? AND i.attached_to IS NULL AND i.upstream_digest <> b.digest",

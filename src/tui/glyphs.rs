@@ -16,7 +16,7 @@ pub struct Glyphs {
     /// Something changed.
     pub changed: &'static str,
     /// Something is behind.
-    pub stale: &'static str,
+    pub outdated: &'static str,
     /// Something is private.
     pub private: &'static str,
     /// A marked row.
@@ -49,7 +49,7 @@ pub const UNICODE: Glyphs = Glyphs {
     waiting: "⋯",
     new: "+",
     changed: "~",
-    stale: "!",
+    outdated: "!",
     private: "⊘",
     marked: "•",
     cursor: "›",
@@ -71,7 +71,7 @@ pub const ASCII: Glyphs = Glyphs {
     waiting: ".",
     new: "*",
     changed: "%",
-    stale: "!",
+    outdated: "!",
     private: "@",
     marked: "#",
     cursor: ">",
@@ -113,7 +113,7 @@ mod tests {
                 glyphs.waiting,
                 glyphs.new,
                 glyphs.changed,
-                glyphs.stale,
+                glyphs.outdated,
                 glyphs.private,
                 glyphs.marked,
                 glyphs.cursor,

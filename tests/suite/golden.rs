@@ -16,7 +16,7 @@ const ROOTS: [(&str, &str); 2] = [
 fn image(platform: &str, content: &str) -> Image {
     // Nothing is compressed, so that no library's idea of compression is in the bytes.
     ImageBuilder::new(platform.parse().expect("a platform"))
-        .raw_layer(&[("etc/motd", content.as_bytes()), ("bin/app", &[7; 300_000])])
+        .raw_layer(&[("etc/motd", content.as_bytes()), ("bin/app", &vec![7; 300_000])])
         .raw_layer(&[("etc/conf", b"same for all\n")])
         .entrypoint(&["/bin/app"])
         .env("A=b")

@@ -121,7 +121,7 @@ mod tests {
             private,
             published,
             images: 1,
-            stale: 0,
+            outdated: 0,
             gone: 0,
             added: None,
             figures: Figures::default(),

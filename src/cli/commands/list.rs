@@ -124,7 +124,7 @@ fn images(rows: &[ImageRow]) -> Table {
             0..=3 => row.platforms.join(", "),
             more => format!("{}, {}", row.platforms[..2].join(", "), count(more as u64 - 2, "more", "more")),
         };
-        let state = match (&row.gone, &row.stale) {
+        let state = match (&row.gone, &row.outdated) {
             (Some(_), _) => "gone upstream",
             (None, Some(_)) => "outdated",
             (None, None) => "",
@@ -159,7 +159,7 @@ pub(in crate::cli) mod tests {
                 private: true,
                 published: false,
                 images: 1,
-                stale: 0,
+                outdated: 0,
                 gone: 0,
                 added: None,
                 figures: figures(612 << 20, 612 << 20, 574 << 20),
@@ -171,7 +171,7 @@ pub(in crate::cli) mod tests {
                 private: false,
                 published: true,
                 images: 12,
-                stale: 0,
+                outdated: 0,
                 gone: 0,
                 added: None,
                 figures: figures(492 << 20, 88 << 20, 3 << 20),
@@ -188,7 +188,7 @@ pub(in crate::cli) mod tests {
             platforms: ["linux/amd64", "linux/arm/v7", "linux/arm64", "linux/s390x"].map(String::from).into(),
             logical: 41 << 20,
             added: "2026-11-24T07:55:00Z".into(),
-            stale: Some(Digest::of(b"2")),
+            outdated: Some(Digest::of(b"2")),
             gone: None,
         }
     }
@@ -201,7 +201,7 @@ pub(in crate::cli) mod tests {
              ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  ghcr.io    private\n\
              library/nginx        12  492 MiB   88 MiB  3.0 MiB  docker.io\n"
         );
-        let shown = images(&[sample_image(), ImageRow { tag: None, stale: None, ..sample_image() }]);
+        let shown = images(&[sample_image(), ImageRow { tag: None, outdated: None, ..sample_image() }]);
         insta::assert_snapshot!("images", shown.render(Some(100), Paint::new(false)));
         let gone = images(&[ImageRow { gone: Some("2026-11-24T07:55:00Z".into()), ..sample_image() }]);
         assert!(gone.render(None, Paint::new(false)).ends_with("gone upstream\n"));

@@ -109,9 +109,9 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
     pair(&mut table, "type", &details.media_type);
     pair(&mut table, "also", alias.unwrap_or_default());
     pair(&mut table, "upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
-    if let Some(stale) = &row.stale {
+    if let Some(outdated) = &row.outdated {
         pair(&mut table, "outdated", "upstream has another image by now");
-        pair(&mut table, "it has", stale.to_string());
+        pair(&mut table, "it has", outdated.to_string());
     }
     if let Some(gone) = &row.gone {
         pair(&mut table, "gone", format!("upstream does not have this tag any more, as was seen at {gone}"));

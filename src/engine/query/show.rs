@@ -119,7 +119,7 @@ impl Engine {
 pub(in crate::engine) fn repository_row(connection: &Connection, repository: Repository) -> Result<RepositoryRow> {
     Ok(RepositoryRow {
         images: images::count(connection, repository.id)?,
-        stale: checked::stale(connection, repository.id)?,
+        outdated: checked::outdated(connection, repository.id)?,
         gone: checked::gone(connection, repository.id)?,
         added: images::newest(connection, repository.id)?,
         figures: statistics::repository(connection, repository.id)?,
@@ -145,7 +145,7 @@ pub(in crate::engine) fn image_row(
         platforms: image.platforms.split(',').filter(|platform| !platform.is_empty()).map(str::to_owned).collect(),
         logical: image.logical,
         added: time(image.added_at),
-        stale: image.upstream_digest.filter(|upstream| *upstream != image.digest),
+        outdated: image.upstream_digest.filter(|upstream| *upstream != image.digest),
         gone: image.gone_at.map(time),
     })
 }

@@ -23,7 +23,7 @@ pub struct RepositoryRow {
     pub images: u64,
     /// How many of them upstream had otherwise when it was asked last.
     #[serde(skip)]
-    pub stale: u64,
+    pub outdated: u64,
     /// How many of them upstream did not have any more.
     #[serde(skip)]
     pub gone: u64,
@@ -54,7 +54,7 @@ pub struct ImageRow {
     pub added: String,
     /// What upstream had when it was asked last, if that was something else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stale: Option<Digest>,
+    pub outdated: Option<Digest>,
     /// Since when upstream does not have it any more (RFC 3339), as far as it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<String>,

@@ -44,7 +44,7 @@ async fn what_is_gone_upstream_is_noted_until_it_is_back() {
     let row = again.images(&yard.pick("app:1")).unwrap().remove(0);
     assert_eq!(row.gone.as_ref(), Some(&noted));
     let repository = again.repositories().unwrap().remove(0);
-    assert_eq!((repository.gone, repository.stale), (1, 0));
+    assert_eq!((repository.gone, repository.outdated), (1, 0));
 
     yard.put("app", "1", &index("one"));
     assert!(check(&yard).await.iter().all(|standing| matches!(standing, Standing::Current)));

@@ -28,7 +28,7 @@ async fn a_plan_that_is_made_again_fetches_no_manifest_again_until_the_tag_moves
 }
 
 #[tokio::test]
-async fn tags_come_from_upstream_and_stale_images_are_counted() {
+async fn tags_come_from_upstream_and_outdated_images_are_counted() {
     let yard = Yard::new().await;
     yard.put("app", "1", &index("one"));
     yard.put("app", "2", &index("two"));
@@ -36,11 +36,11 @@ async fn tags_come_from_upstream_and_stale_images_are_counted() {
     let reference = format!("{}/app", yard.registry.host()).parse().unwrap();
     // The catalog knows that this one is asked by plain HTTP.
     assert_eq!(yard.engine.upstream_tags(&reference, None).await.unwrap(), ["1", "2"]);
-    let stale = || yard.engine.repositories().unwrap()[0].stale;
-    assert_eq!(stale(), 0);
+    let outdated = || yard.engine.repositories().unwrap()[0].outdated;
+    assert_eq!(outdated(), 0);
     yard.put("app", "2", &index("three"));
     Job::new().0.run(async |job: &Job| yard.engine.outdated(&[], job).await).await.unwrap();
-    assert_eq!(stale(), 1);
+    assert_eq!(outdated(), 1);
     assert!(yard.engine.standings().unwrap().is_empty(), "there is no target");
 }
 

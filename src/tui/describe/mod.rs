@@ -279,7 +279,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
         }
         Outcome::Checked(checked) => {
             let of = |wanted: fn(&Standing) -> bool| checked.iter().filter(|row| wanted(&row.standing)).count() as u64;
-            let (current, stale) = (
+            let (current, outdated) = (
                 of(|standing| matches!(standing, Standing::Current)),
                 of(|standing| matches!(standing, Standing::Outdated { .. })),
             );
@@ -288,7 +288,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
                 Standing::Current | Standing::Outdated { .. } | Standing::Gone => None,
             });
             let gone = gone(checked.iter().filter(|row| matches!(row.standing, Standing::Gone)).count());
-            (format!("{} up to date, {stale} stale{gone}", count(current, "image", "images")), failed.collect())
+            (format!("{} up to date, {outdated} outdated{gone}", count(current, "image", "images")), failed.collect())
         }
         Outcome::Published(outcome) => published(outcome),
         Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),

@@ -220,7 +220,7 @@ pub fn trial(trial: &Trial, glyphs: &Glyphs) -> Vec<Row> {
     let allowed = |check: &&Check| check.outcome == Outcome::Good && check.detail == ALLOWED;
     for (outcome, role, sign) in [
         (Outcome::Failed, Role::Danger, glyphs.failed),
-        (Outcome::Doubtful, Role::Warning, glyphs.stale),
+        (Outcome::Doubtful, Role::Warning, glyphs.outdated),
         (Outcome::Good, Role::Good, glyphs.done),
         (Outcome::Skipped, Role::Dim, glyphs.dot),
     ] {

@@ -87,7 +87,7 @@ fn what_is_gone_upstream_is_a_notice_and_no_failure() {
         standing,
     };
     let checked = vec![row("library/nginx:1", Currently::Current), row("library/old:1", Currently::Gone)];
-    assert_eq!(end(Outcome::Checked(checked)), "1 image up to date, 0 stale, 1 gone upstream");
+    assert_eq!(end(Outcome::Checked(checked)), "1 image up to date, 0 outdated, 1 gone upstream");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn what_came_of_a_long_name_is_read_whole() {
         };
         app.update(Msg::Ended(job, Ok(Outcome::Checked(vec![current]))));
         let shown = picture(&app);
-        assert!(shown.contains("1 image up to date, 0 stale"), "{shown}");
+        assert!(shown.contains("1 image up to date, 0 outdated"), "{shown}");
         insta::assert_snapshot!(format!("toast-{of}"), shown);
     }
 }

@@ -202,7 +202,7 @@ fn repository_row(place: usize, name: &str) -> RepositoryRow {
         private: place == 3,
         published: place != 3,
         images: if name == "library/nginx" { 3 } else { 1 },
-        stale: u64::from(place == 2),
+        outdated: u64::from(place == 2),
         gone: 0,
         added: "2026-11-20T09:00:00Z".parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second),
         figures: Figures { logical: size, stored: size / 2, unique: size / 4 },
@@ -218,7 +218,7 @@ fn image_row(place: usize, name: &str, tag: &str) -> ImageRow {
         platforms: vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()],
         logical: (place as u64 + 1) * (71 << 20),
         added: "2026-11-20T09:00:00Z".to_owned(),
-        stale: (place == 1).then(|| digest("upstream")),
+        outdated: (place == 1).then(|| digest("upstream")),
         gone: None,
     }
 }

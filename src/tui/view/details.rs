@@ -71,9 +71,9 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
         let words = format!("upstream does not have this tag any more, as was seen at {gone}; it stays here");
         out.styled("gone", &words, look.theme.warning);
     }
-    if let Some(stale) = &details.row.stale {
+    if let Some(outdated) = &details.row.outdated {
         let key = super::key(app, Command::Update);
-        out.styled("stale", &format!("upstream has {stale} now: `{key}` updates"), look.theme.warning);
+        out.styled("outdated", &format!("upstream has {outdated} now: `{key}` updates"), look.theme.warning);
     }
     if app.standings.is_without_targets() {
         let add = Command::TargetAdd.entry().id;

@@ -196,7 +196,7 @@ fn repository_columns(app: &App) -> [Column; 6] {
         Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
         Column::new("UNIQUE", 9).right().from(70).spare().sorted(sorted(RepositoryOrder::Unique)),
         Column::new("ADDED", 7).right().from(90).spare().sorted(sorted(RepositoryOrder::Added)),
-        Column::new("STATE", 12).sorted(sorted(RepositoryOrder::State)),
+        Column::new("STATE", 13).sorted(sorted(RepositoryOrder::State)),
     ]
 }
 
@@ -302,9 +302,9 @@ fn repository_texts(app: &App, row: &RepositoryRow, name: String) -> Vec<(String
     } else if row.private && !row.published {
         (format!("{} private", glyphs.private), theme.warning)
     } else if row.gone > 0 {
-        (format!("{} {} gone", glyphs.stale, row.gone), theme.warning)
-    } else if row.stale > 0 {
-        (format!("{} {} stale", glyphs.stale, row.stale), theme.warning)
+        (format!("{} {} gone", glyphs.outdated, row.gone), theme.warning)
+    } else if row.outdated > 0 {
+        (format!("{} {} outdated", glyphs.outdated, row.outdated), theme.warning)
     } else {
         standing(&app.look, app.standings.repository(&row.name))
     };
@@ -402,9 +402,9 @@ fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Colum
     } else if stays_out(app, &row.name) {
         (format!("{} private", glyphs.private), theme.warning)
     } else if row.gone.is_some() {
-        (format!("{} gone", glyphs.stale), theme.warning)
-    } else if row.stale.is_some() {
-        (format!("{} stale", glyphs.stale), theme.warning)
+        (format!("{} gone", glyphs.outdated), theme.warning)
+    } else if row.outdated.is_some() {
+        (format!("{} outdated", glyphs.outdated), theme.warning)
     } else {
         let key = row.tag.clone().unwrap_or_else(|| row.digest.to_string());
         standing(&app.look, app.standings.tag(&row.name, &key))

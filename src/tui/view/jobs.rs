@@ -239,7 +239,7 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
     let new = |note: &&String| {
         // What was tried of a target begins with a sign, and is told once by its name.
         let glyphs = &look.glyphs;
-        let signs = [glyphs.done, glyphs.failed, glyphs.stale, glyphs.dot];
+        let signs = [glyphs.done, glyphs.failed, glyphs.outdated, glyphs.dot];
         let tried = signs.iter().find_map(|sign| note.strip_prefix(sign)?.strip_prefix(' '));
         let reason = tried.or_else(|| note.split_once(": ").map(|(_, reason)| reason)).unwrap_or(note);
         !said.contains(note.as_str()) && !said.contains(reason)

@@ -134,10 +134,10 @@ fn state_of(app: &App, target: &TargetView) -> (String, Style) {
     match (&target.running, &target.root, target.behind) {
         (Some(_), ..) => (format!("{} not finished", glyphs.waiting), theme.warning),
         (None, None, _) => (format!("{} never published", glyphs.new), theme.dim),
-        (None, Some(_), true) if rolled_back() => (format!("{} rolled back", glyphs.stale), theme.warning),
-        (None, Some(_), true) => (format!("{} behind", glyphs.stale), theme.warning),
+        (None, Some(_), true) if rolled_back() => (format!("{} rolled back", glyphs.outdated), theme.warning),
+        (None, Some(_), true) => (format!("{} behind", glyphs.outdated), theme.warning),
         (None, Some(_), false) => match differing(app, target) {
-            Some(words) => (format!("{} {words}", glyphs.stale), theme.warning),
+            Some(words) => (format!("{} {words}", glyphs.outdated), theme.warning),
             None => (format!("{} current", glyphs.done), theme.good),
         },
     }

@@ -174,6 +174,9 @@ fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line
     lines
 }
 
+/// What a bar is as long as.
+type Figure = fn(&RepositoryRow) -> u64;
+
 fn repositories(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
     let theme = &look.theme;
     let mut lines = Vec::new();
@@ -197,8 +200,8 @@ fn repositories(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'sta
             lines.push(Line::styled("There is none yet.", theme.dim));
         }
     };
-    let (logical, unique): (fn(&RepositoryRow) -> u64, fn(&RepositoryRow) -> u64) =
-        (|row| row.figures.logical, |row| row.figures.unique);
+    let logical: Figure = |row| row.figures.logical;
+    let unique: Figure = |row| row.figures.unique;
     part("Repositories by size", &insight.largest, logical, ("unique", unique));
     part("Repositories by unique bytes", &insight.statistics.repositories, unique, ("of all", logical));
     lines

@@ -223,7 +223,7 @@ fn the_demo_opens_on_its_own_data() {
     command.env("TERM", "xterm-256color");
     let mut session = super::Session::start(&command, (120, 40));
     session.see("shop/web");
-    session.see("stale");
+    session.see("outdated");
     session.type_in("q");
     assert_eq!(session.end(), 0);
     session.is_given_back();
