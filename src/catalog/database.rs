@@ -118,7 +118,7 @@ impl Catalog {
                     file.display()
                 ),
             )
-            .hint("Run any command without `--read-only`, as a user who may write to the directory: it brings the catalog up to date."));
+            .hint("`roadstead stats`, as a user who may write to the directory and without `--read-only`, brings it up to date."));
         }
         catalog.check_version(version)?;
         catalog.idle().push(connection);

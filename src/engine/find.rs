@@ -1,4 +1,4 @@
-//! The repository, images and targets that a user means by a name, and what they are called in messages.
+//! The repository and the images that a user means by a name, and what they are called in messages.
 
 use rusqlite::Connection;
 
