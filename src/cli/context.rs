@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -11,6 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::global::Global;
 use super::output::Output;
+use super::planned::DryRun;
 use super::progress::{self, Mode};
 use super::table::Table;
 use crate::catalog::Catalog;
@@ -101,6 +103,19 @@ impl Context {
         self.open(None)
     }
 
+    /// Opens the catalog for a verb that is planned: to change it, or for a dry run only to read it.
+    pub(super) fn open_for(&self, DryRun { dry_run }: DryRun) -> Result<Arc<Engine>> {
+        if dry_run { self.open_to_read() } else { self.open_existing() }
+    }
+
+    /// An empty catalog in a directory of its own, for a dry run where there is none.
+    pub(super) fn open_empty(&self, profile: Option<Profile>) -> Result<(Arc<Engine>, TempDir)> {
+        let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
+        let mut options = self.options(profile)?;
+        directory.path().clone_into(&mut options.data_dir);
+        Ok((Engine::open(options)?, directory))
+    }
+
     /// Whether the usual data directory is meant and has nothing yet.
     pub(super) fn is_new(&self) -> bool {
         let usual = self.settings.data_dir.as_ref().filter(|data_dir| data_dir.origin == Origin::Default);
@@ -182,7 +197,7 @@ impl Context {
     }
 
     /// Asks whether to go on with what the table shows. Without a terminal only `--yes` goes on.
-    pub(super) fn confirm(&self, verb: &str, plan: &[&Table], question: &str) -> Result<bool> {
+    pub(super) fn confirm(&self, verb: &str, plan: &[Table], question: &str) -> Result<bool> {
         if self.global.yes {
             return Ok(true);
         }

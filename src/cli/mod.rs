@@ -15,6 +15,7 @@ mod origin;
 mod output;
 mod parsed;
 mod place;
+mod planned;
 mod progress;
 mod publish_plan;
 mod publish_report;

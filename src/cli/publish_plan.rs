@@ -5,7 +5,6 @@ use super::table::{Cell, Column, Table};
 use crate::engine::publish::plan::{PlannedTarget, PublishPlan};
 use crate::engine::publish::summary;
 use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
-use crate::error::Result;
 use crate::text::{bytes, count};
 
 /// Repositories of one target that are named; of more the number is enough.
@@ -16,11 +15,6 @@ const TAGS: usize = 6;
 /// A table for each target.
 pub(super) fn tables(plan: &PublishPlan) -> Vec<Table> {
     plan.targets.iter().map(|planned| table(plan, planned)).collect()
-}
-
-/// Gives all of them to whoever shows them.
-pub(super) fn show(tables: &[Table], mut each: impl FnMut(&Table) -> Result<()>) -> Result<()> {
-    tables.iter().try_for_each(&mut each)
 }
 
 /// The whole plan in a sentence.

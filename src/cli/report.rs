@@ -5,9 +5,9 @@
 //! | verb | document |
 //! |---|---|
 //! | `add`, `update` | [`AddReport`] |
-//! | `remove` | [`RemoveReport`] |
-//! | `undo`, `redo` | [`UndoReport`] |
-//! | `gc` | [`GcReport`] |
+//! | `remove` | [`ChangeReport`] of a [`RemovePlan`](crate::engine::plan::RemovePlan) |
+//! | `undo`, `redo` | [`ChangeReport`] of an [`UndoPlan`](crate::engine::change::undo::UndoPlan) |
+//! | `gc` | [`PlanReport`] of a [`GcPlan`](crate::engine::plan::GcPlan) |
 //! | `allow` | [`AllowReport`] |
 //! | `outdated` | an array of `engine::query::view::Currency` |
 //! | `list` | an array of `engine::query::view::RepositoryRow`; `list REPO` of `ImageRow` |
@@ -19,10 +19,10 @@
 //! | `verify` | `engine::query::view::Verified` |
 //! | `publish`, `rollback` | [`super::publish_report::PublishReport`] |
 //! | `target add`, `set`, `show` | [`TargetReport`]; `target list` an array of `engine::targets::TargetView` |
-//! | `target remove` | [`RemoveTargetReport`] |
+//! | `target remove` | [`PlanReport`] of a [`RemoveTargetPlan`](crate::engine::targets::RemoveTargetPlan) |
 //! | `target test` | `engine::targets::Trial` |
 //! | `target verify` | `engine::targets::Walked` |
-//! | `history` | an array of `engine::query::history::PublicationView`; `history --forget` [`ForgetReport`] |
+//! | `history` | an array of `engine::query::history::PublicationView`; `history --forget` [`PlanReport`] of a [`ForgetPlan`](crate::engine::query::history::ForgetPlan) |
 //! | `diff` | `engine::query::diff::Difference` |
 //! | `serve` | `{"serving": URL}`, as soon as it does |
 //! | `config show`, `config init` | see `config.rs` |
@@ -33,10 +33,8 @@ use serde_json::Value;
 
 use super::output::error_document;
 use crate::catalog::settings::Settings;
-use crate::engine::change::undo::UndoPlan;
-use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, GcPlan, LeftOut, PlannedImage, RemovePlan};
-use crate::engine::query::history::ForgetPlan;
-use crate::engine::targets::{RemoveTargetPlan, TargetKey, TargetView};
+use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, LeftOut, PlannedImage};
+use crate::engine::targets::{TargetKey, TargetView};
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 
@@ -121,38 +119,26 @@ pub(super) struct FailedReport {
     pub(super) error: Value,
 }
 
-/// What `remove` did, or would do.
+/// A plan that was carried out, or only made: `gc`, `target remove`, `history --forget`.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct RemoveReport<'a> {
+pub(super) struct PlanReport<'a, P> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `images`, `repositories`, `frees`, `shared`, `kept`.
+    /// Its fields.
     #[serde(flatten)]
-    pub(super) plan: &'a RemovePlan,
-    /// The root now; nothing in a dry run.
-    pub(super) root: Option<String>,
+    pub(super) plan: &'a P,
 }
 
-/// What `undo` or `redo` did, or would do.
+/// A plan that changes the root, carried out or only made: `remove`, `undo`, `redo`.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct UndoReport<'a> {
+pub(super) struct ChangeReport<'a, P> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// `verb`, `summary`, `at` of what is undone or redone; `returns` and `goes`.
+    /// Its fields.
     #[serde(flatten)]
-    pub(super) plan: &'a UndoPlan,
+    pub(super) plan: &'a P,
     /// The root now; nothing in a dry run.
     pub(super) root: Option<String>,
-}
-
-/// What `gc` did, or would do.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct GcReport<'a> {
-    /// Whether it was only planned.
-    pub(super) dry_run: bool,
-    /// `blobs`, `blob_bytes`, `partial_files`, `partial_bytes`, `nodes`, `node_bytes`, `kept_roots`, `kept_bytes`.
-    #[serde(flatten)]
-    pub(super) plan: &'a GcPlan,
 }
 
 /// A target as it is, or as it is now.
@@ -164,26 +150,6 @@ pub(super) struct TargetReport<'a> {
     /// The key that was to be made: `name`, `id`, `made`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<&'a TargetKey>,
-}
-
-/// What `target remove` did, or would do.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct RemoveTargetReport<'a> {
-    /// Whether it was only planned.
-    pub(super) dry_run: bool,
-    /// `name`, `kubo`, `pinned`, `record`, `released`.
-    #[serde(flatten)]
-    pub(super) plan: &'a RemoveTargetPlan,
-}
-
-/// What `history --forget` did, or would do.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct ForgetReport<'a> {
-    /// Whether it was only planned.
-    pub(super) dry_run: bool,
-    /// `roots`, `frees`.
-    #[serde(flatten)]
-    pub(super) plan: &'a ForgetPlan,
 }
 
 /// What `allow` did, or would do.
@@ -425,13 +391,13 @@ pub(super) mod tests {
             changed: vec!["ghcr.io/org/app".into()],
             root: Some(shown(root)),
         };
-        let mut gc = GcPlan::default();
+        let mut gc = crate::engine::plan::GcPlan::default();
         (gc.blob_bytes, gc.partial_files, gc.partial_bytes) = (9, 1, 2);
         (gc.nodes, gc.node_bytes) = (3, 4);
         let documents = [
             serde_json::to_value(RootReport::of(root, &settings)).unwrap(),
             serde_json::to_value(allow).unwrap(),
-            serde_json::to_value(GcReport { dry_run: true, plan: &gc }).unwrap(),
+            serde_json::to_value(PlanReport { dry_run: true, plan: &gc }).unwrap(),
         ];
         insta::assert_snapshot!("others", serde_json::to_string_pretty(&documents).unwrap());
     }

@@ -440,6 +440,22 @@ impl RemovedImage {
     }
 }
 
+/// Repositories that may be published from now on, or no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowPlan {
+    /// Those for which that is news.
+    pub repositories: Vec<RepositoryName>,
+    /// Whether they may.
+    pub allowed: bool,
+}
+
+impl AllowPlan {
+    /// Their names as text.
+    pub fn names(&self) -> Vec<String> {
+        self.repositories.iter().map(ToString::to_string).collect()
+    }
+}
+
 /// What can be reclaimed.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct GcPlan {

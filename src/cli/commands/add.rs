@@ -5,20 +5,23 @@ use std::io;
 use std::sync::Arc;
 
 use clap::{Args, ValueHint};
+use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::parsed::parsed;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned, Planning};
 use crate::cli::references;
 use crate::cli::report::would;
 use crate::cli::report::{self, AddReport};
 use crate::cli::style::Tone;
+use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::plan::AddPlan;
-use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
-use crate::error::{Context as _, Kind, Result};
+use crate::engine::plan::{AddPlan, FailedRequest};
+use crate::engine::request::{AddOptions, AddRequest, Pick, PublishedAs, Source};
+use crate::error::{Kind, Result};
 use crate::image::{Platform, Selection};
 use crate::registry::is_on_this_machine;
 use crate::text::{bytes, count, printable_within};
@@ -63,9 +66,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
     pub(in crate::cli) profile: Option<Profile>,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 
     /// Exit with 3 if everything is here already.
     #[arg(long)]
@@ -77,45 +79,27 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
     let selection = arguments.platform.iter().cloned().reduce(Selection::union);
     let requests = requests(sources, arguments, selection.as_ref())?;
-    let engine = if arguments.dry_run {
-        open_for_dry_run(arguments, context)?
+    // A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
+    let (engine, _directory) = if arguments.dry_run.dry_run {
+        match context.open_read_only(context.options(arguments.profile)?) {
+            Err(error) if error.kind() == Kind::NotFound => {
+                let (engine, directory) = context.open_empty(arguments.profile)?;
+                (engine, Some(directory))
+            }
+            opened => (opened?, None),
+        }
     } else {
-        Opened::new(context.open(arguments.profile)?)
+        (context.open(arguments.profile)?, None)
     };
-    let engine = &engine.engine;
-    let how = How {
+    let mirror = Mirror {
         dry_run: arguments.dry_run,
         fail_if_unchanged: arguments.fail_if_unchanged,
-        verb: "add",
         is_first: engine.repositories()?.is_empty(),
         host: selection.is_none().then(|| Platform::host().to_string()),
+        engine,
+        wanted: Wanted::Added(requests),
     };
-    carry_out(context, engine, &how, async |job| engine.plan_add(&requests, job).await)
-}
-
-/// An engine, and the directory that goes when it is no longer needed.
-struct Opened {
-    engine: Arc<Engine>,
-    _directory: Option<tempfile::TempDir>,
-}
-
-impl Opened {
-    fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, _directory: None }
-    }
-}
-
-/// A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
-fn open_for_dry_run(arguments: &Arguments, context: &Context) -> Result<Opened> {
-    let mut options = context.options(arguments.profile)?;
-    match context.open_read_only(options.clone()) {
-        Err(error) if error.kind() == Kind::NotFound => {
-            let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
-            directory.path().clone_into(&mut options.data_dir);
-            Ok(Opened { engine: Engine::open(options)?, _directory: Some(directory) })
-        }
-        opened => opened.map(Opened::new),
-    }
+    planned::carry_out(&mirror, mirror.dry_run, context)
 }
 
 fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Selection>) -> Result<Vec<AddRequest>> {
@@ -128,65 +112,124 @@ fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Sele
     options.requests(sources)
 }
 
-/// How a plan is carried out.
-pub(in crate::cli) struct How {
-    pub(in crate::cli) dry_run: bool,
+/// What is mirrored, and how it is told.
+pub(in crate::cli) struct Mirror<'a> {
+    pub(in crate::cli) engine: Arc<Engine>,
+    pub(in crate::cli) wanted: Wanted<'a>,
+    pub(in crate::cli) dry_run: DryRun,
     pub(in crate::cli) fail_if_unchanged: bool,
-    pub(in crate::cli) verb: &'static str,
     /// Nothing is here yet, so it is said how to go on.
     pub(in crate::cli) is_first: bool,
     /// The platform that is expected because none was asked for.
     pub(in crate::cli) host: Option<String>,
 }
 
-/// Plans, applies the plan unless it is a dry run, and shows what came of it.
-pub(in crate::cli) fn carry_out(
-    context: &Context,
-    engine: &Arc<Engine>,
-    how: &How,
-    plan: impl AsyncFnOnce(&Job) -> Result<AddPlan>,
-) -> Result<Exit> {
-    let (report, failed) = context.run(async |job: &Job| {
-        let mut plan = plan(job).await?;
-        let report = AddReport::planned(&plan);
-        if how.dry_run || plan.is_empty() {
-            let failed = std::mem::take(&mut plan.failed);
-            let root = if how.dry_run { None } else { engine.root()?.map(report::shown) };
-            return Ok((AddReport { dry_run: how.dry_run, root, ..report }, failed));
+/// Which images.
+pub(in crate::cli) enum Wanted<'a> {
+    /// These.
+    Added(Vec<AddRequest>),
+    /// What is here of these, as upstream has it now.
+    Updated(&'a [Pick]),
+}
+
+/// A plan, which goes when it is applied, and what is told of it.
+pub(in crate::cli) struct Mirroring {
+    plan: Option<AddPlan>,
+    report: AddReport,
+    failed: Vec<FailedRequest>,
+}
+
+/// What came of a plan.
+pub(in crate::cli) struct Mirrored {
+    report: AddReport,
+    failed: Vec<FailedRequest>,
+}
+
+fn report<'a>(done: &Done<'a, Mirroring, Mirrored>) -> &'a AddReport {
+    done.outcome.map_or(&done.plan.report, |mirrored| &mirrored.report)
+}
+
+impl Planned for Mirror<'_> {
+    type Plan = Mirroring;
+    type Outcome = Mirrored;
+
+    const PLANNING: Planning = Planning::Shown;
+
+    fn verb(&self) -> &'static str {
+        match self.wanted {
+            Wanted::Added(_) => "add",
+            Wanted::Updated(_) => "update",
         }
-        let mut failed = std::mem::take(&mut plan.failed);
-        let added = engine.apply_add(plan, how.verb, job).await?;
-        let report = report.applied(&added);
-        failed.extend(added.failed);
-        Ok((report, failed))
-    })?;
-    show(&report, how, context)?;
-    if how.is_first
-        && !report.dry_run
-        && let Some(next) = next_step(&report)
-    {
-        context.output.message(&next);
     }
-    match report::failure(failed, report.images.len()) {
-        Some(error) => Err(error),
-        None if how.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
-        None => Ok(Exit::Done),
+
+    async fn plan(&self, _: &Context, job: &Job) -> Result<Mirroring> {
+        let engine = &self.engine;
+        let mut plan = match &self.wanted {
+            Wanted::Added(requests) => engine.plan_add(requests, job).await?,
+            Wanted::Updated(picks) => with_suggestions(engine.plan_update(picks, job).await, engine, picks)?,
+        };
+        let DryRun { dry_run } = self.dry_run;
+        let root = if dry_run || !plan.is_empty() { None } else { engine.root()?.map(report::shown) };
+        let report = AddReport { dry_run, root, ..AddReport::planned(&plan) };
+        let failed = std::mem::take(&mut plan.failed);
+        Ok(Mirroring { plan: Some(plan).filter(|plan| !plan.is_empty()), report, failed })
+    }
+
+    fn is_empty(&self, mirroring: &Mirroring) -> bool {
+        mirroring.plan.is_none()
+    }
+
+    fn question(&self, _: &Mirroring) -> Option<String> {
+        None
+    }
+
+    async fn apply(&self, mirroring: &mut Mirroring, _: &Context, job: &Job) -> Result<Mirrored> {
+        let plan = mirroring.plan.take().unwrap_or_default();
+        let added = self.engine.apply_add(plan, self.verb(), job).await?;
+        Ok(Mirrored { report: mirroring.report.clone().applied(&added), failed: added.failed })
+    }
+
+    fn document(&self, done: &Done<'_, Mirroring, Mirrored>) -> impl Serialize {
+        report(done)
+    }
+
+    fn tables(&self, mirroring: &Mirroring) -> Vec<Table> {
+        vec![self.table(&mirroring.report)]
+    }
+
+    fn shown(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Table> {
+        vec![self.table(report(done))]
+    }
+
+    fn summary(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Note> {
+        let report = report(done);
+        let warnings = warnings(report, self.host.as_deref()).into_iter().map(Note::Warning);
+        let next = if self.is_first && !done.dry_run { next_step(report) } else { None };
+        warnings.chain(summary(report).into_iter().chain(next).map(Note::Message)).collect()
+    }
+
+    fn end(&self, mirroring: Mirroring, mirrored: Option<Mirrored>) -> Result<Exit> {
+        let Mirroring { report, mut failed, .. } = mirroring;
+        let report = match mirrored {
+            Some(mirrored) => {
+                failed.extend(mirrored.failed);
+                mirrored.report
+            }
+            None => report,
+        };
+        match report::failure(failed, report.images.len()) {
+            Some(error) => Err(error),
+            None if self.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
+            None => Ok(Exit::Done),
+        }
     }
 }
 
-fn show(report: &AddReport, how: &How, context: &Context) -> Result<()> {
-    let output = &context.output;
-    output.json(report)?;
-    // Who updates everything wants to know what changed; who names an image wants to see it.
-    output.table(&table(report, how.verb == "add"))?;
-    output.finish()?;
-    for warning in warnings(report, how.host.as_deref()) {
-        output.warning(&warning);
+impl Mirror<'_> {
+    /// Who updates everything wants to know what changed; who names an image wants to see it.
+    fn table(&self, report: &AddReport) -> Table {
+        table(report, matches!(self.wanted, Wanted::Added(_)))
     }
-    for line in summary(report) {
-        output.message(&line);
-    }
-    Ok(())
 }
 
 /// The registries that are asked over plain HTTP, each once.

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use cid::Cid;
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::parsed::parsed;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
 use crate::cli::report::{AllowReport, shown};
 use crate::cli::suggest::with_suggestions;
+use crate::cli::table::{Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::query::view::RepositoryRow;
+use crate::engine::plan::AllowPlan;
 use crate::engine::request::Pick;
-use crate::error::{Error, Kind, Result};
-use crate::text::printable;
+use crate::error::Result;
 
 /// What to allow.
 #[derive(Debug, Args)]
@@ -28,110 +31,84 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(in crate::cli) revoke: bool,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 }
 
 /// Allows repositories, or no longer.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    if let Some(pick) = arguments.picks.iter().find(|pick| pick.tag.is_some() || pick.digest.is_some()) {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("`{pick}` is an image, and a permission is for a whole repository"),
-        )
-        .hint(format!("Write `{}`.", printable(&pick.name))));
-    }
-    let allowed = !arguments.revoke;
-    let report = if arguments.dry_run {
-        let engine = context.open_to_read()?;
-        let changed = would_change(&engine.repositories()?, &arguments.picks, allowed);
-        let changed = with_suggestions(changed, &engine, &arguments.picks)?;
-        AllowReport { dry_run: true, allowed, changed, root: engine.root()?.map(shown) }
-    } else {
-        let engine = context.open_existing()?;
-        let changed = apply(context, &engine, &arguments.picks, allowed)?;
-        AllowReport { dry_run: false, allowed, changed, root: engine.root()?.map(shown) }
-    };
-    let output = &context.output;
-    output.json(&report)?;
-    for name in &report.changed {
-        output.data(&format!("{}\n", printable(name)))?;
-    }
-    output.finish()?;
-    output.message(&summary(&report));
-    if let (false, false, Some(root)) = (report.dry_run, report.changed.is_empty(), &report.root) {
-        output.message(&format!("The root is {root}"));
-    }
-    Ok(Exit::Done)
+    let engine = context.open_for(arguments.dry_run)?;
+    planned::carry_out(&Allow { engine, arguments }, arguments.dry_run, context)
 }
 
-fn apply(context: &Context, engine: &Arc<Engine>, picks: &[Pick], allowed: bool) -> Result<Vec<String>> {
-    context.run(async |job: &Job| with_suggestions(engine.allow(picks, allowed, job).await, engine, picks))
+struct Allow<'a> {
+    engine: Arc<Engine>,
+    arguments: &'a Arguments,
 }
 
-/// The repositories for which a permission would be news.
-fn would_change(rows: &[RepositoryRow], picks: &[Pick], allowed: bool) -> Result<Vec<String>> {
-    let mut changed = Vec::new();
-    for pick in picks {
-        let names = |row: &&RepositoryRow| {
-            [Some(&row.name), row.alias.as_ref(), row.upstream.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|name| *name == pick.name)
-        };
-        let row = rows.iter().find(names);
-        let row = row.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no repository `{pick}`")))?;
-        if allowed && !row.private {
-            return Err(Error::new(Kind::Usage, format!("{} is not private: it is published already", row.name)));
+/// A root, if there is one.
+type Root = Option<Cid>;
+
+impl Planned for Allow<'_> {
+    /// With the root that there is.
+    type Plan = (AllowPlan, Root);
+    type Outcome = Root;
+
+    fn verb(&self) -> &'static str {
+        "allow"
+    }
+
+    async fn plan(&self, _: &Context, _: &Job) -> Result<(AllowPlan, Root)> {
+        let Arguments { picks, revoke, .. } = self.arguments;
+        let plan = with_suggestions(self.engine.plan_allow(picks, !revoke), &self.engine, picks)?;
+        Ok((plan, self.engine.root()?))
+    }
+
+    fn is_empty(&self, (plan, _): &(AllowPlan, Root)) -> bool {
+        plan.repositories.is_empty()
+    }
+
+    fn question(&self, _: &(AllowPlan, Root)) -> Option<String> {
+        None
+    }
+
+    async fn apply(&self, (plan, _): &mut (AllowPlan, Root), _: &Context, job: &Job) -> Result<Root> {
+        self.engine.apply_allow(plan, job).await?;
+        self.engine.root()
+    }
+
+    fn document(&self, done: &Done<'_, (AllowPlan, Root), Root>) -> impl Serialize {
+        let (plan, before) = done.plan;
+        let root = done.outcome.unwrap_or(before).map(shown);
+        AllowReport { dry_run: done.dry_run, allowed: plan.allowed, changed: plan.names(), root }
+    }
+
+    fn tables(&self, (plan, _): &(AllowPlan, Root)) -> Vec<Table> {
+        let mut table = Table::new(&[("", Column::Fixed)]);
+        for name in plan.names() {
+            table.row([name.into()]);
         }
-        if row.private && row.published != allowed {
-            changed.push(row.name.clone());
-        }
+        vec![table]
     }
-    Ok(changed)
+
+    fn summary(&self, done: &Done<'_, (AllowPlan, Root), Root>) -> Vec<Note> {
+        let (plan, _) = done.plan;
+        let root = done.outcome.copied().flatten().map(|root| format!("The root is {root}"));
+        [Some(summary(plan, done.dry_run)), root].into_iter().flatten().map(Note::Message).collect()
+    }
 }
 
-fn summary(report: &AllowReport) -> String {
-    if report.changed.is_empty() {
+fn summary(plan: &AllowPlan, dry_run: bool) -> String {
+    if plan.repositories.is_empty() {
         return "Nothing changes: that is how it is already.".to_owned();
     }
-    let effect = match (report.dry_run, report.allowed) {
+    let effect = match (dry_run, plan.allowed) {
         (true, true) => "would be part of the root from now on",
         (true, false) => "would no longer be part of the root",
         (false, true) => "is part of the root from now on. What is published on IPFS can't be taken back",
         (false, false) => "is no longer part of the root. What was published before stays wherever it was put",
     };
     let what =
-        if report.changed.len() == 1 { "The repository".to_owned() } else { "Each of the repositories".to_owned() };
+        if plan.repositories.len() == 1 { "The repository".to_owned() } else { "Each of the repositories".to_owned() };
     format!("{what} {effect}.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::statistics::Figures;
-
-    #[test]
-    fn a_dry_run_knows_what_would_change() {
-        let row = |name: &str, private, published| RepositoryRow {
-            name: name.into(),
-            alias: None,
-            upstream: Some(format!("ghcr.io/{name}")),
-            private,
-            published,
-            images: 1,
-            outdated: 0,
-            gone: 0,
-            added: None,
-            figures: Figures::default(),
-        };
-        let rows = [row("a", true, false), row("b", false, true), row("c", true, true)];
-        let picks = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Pick>>();
-        let all = picks(&["ghcr.io/a", "b", "c"]);
-        assert_eq!(would_change(&rows, &picks(&["ghcr.io/a", "c"]), true).unwrap(), ["a"]);
-        assert_eq!(would_change(&rows, &all, true).unwrap_err().kind(), Kind::Usage);
-        assert_eq!(would_change(&rows, &all, false).unwrap(), ["c"]);
-        assert_eq!(would_change(&rows, &picks(&["d"]), true).unwrap_err().kind(), Kind::NotFound);
-    }
 }

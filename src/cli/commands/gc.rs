@@ -1,11 +1,16 @@
 //! `gc`: reclaim what nothing needs any more.
 
+use std::sync::Arc;
+
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::report::GcReport;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
+use crate::cli::report::PlanReport;
 use crate::cli::table::{Column, Table};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::GcPlan;
 use crate::error::Result;
@@ -14,9 +19,8 @@ use crate::text::{bytes, count};
 /// How to reclaim.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 
     /// Exit with 3 if there is nothing to reclaim.
     #[arg(long)]
@@ -25,41 +29,68 @@ pub(in crate::cli) struct Arguments {
 
 /// Reclaims room, after asking.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let plan = engine.plan_gc()?;
-    let output = &context.output;
-    let kept = kept(&plan);
-    if plan.is_empty() {
-        output.json(&GcReport { dry_run: arguments.dry_run, plan: &plan })?;
-        output.message("There is nothing to reclaim.");
-        if let Some(kept) = &kept {
-            output.message(kept);
+    let engine = context.open_for(arguments.dry_run)?;
+    planned::carry_out(&Gc { engine, arguments }, arguments.dry_run, context)
+}
+
+struct Gc<'a> {
+    engine: Arc<Engine>,
+    arguments: &'a Arguments,
+}
+
+impl Planned for Gc<'_> {
+    type Plan = GcPlan;
+    type Outcome = ();
+
+    fn verb(&self) -> &'static str {
+        "gc"
+    }
+
+    async fn plan(&self, _: &Context, _: &Job) -> Result<GcPlan> {
+        self.engine.plan_gc()
+    }
+
+    fn is_empty(&self, plan: &GcPlan) -> bool {
+        plan.is_empty()
+    }
+
+    fn question(&self, plan: &GcPlan) -> Option<String> {
+        Some(question(reclaimed(plan), kept(plan).as_deref()))
+    }
+
+    async fn apply(&self, plan: &mut GcPlan, _: &Context, job: &Job) -> Result<()> {
+        self.engine.apply_gc(plan, job).await
+    }
+
+    fn document(&self, done: &Done<'_, GcPlan, ()>) -> impl Serialize {
+        PlanReport { dry_run: done.dry_run, plan: done.plan }
+    }
+
+    fn tables(&self, plan: &GcPlan) -> Vec<Table> {
+        vec![table(plan)]
+    }
+
+    fn summary(&self, done: &Done<'_, GcPlan, ()>) -> Vec<Note> {
+        let all = bytes(reclaimed(done.plan));
+        if done.outcome.is_some() {
+            return vec![Note::Message(format!("Reclaimed {all}."))];
         }
-        return Ok(if arguments.fail_if_unchanged { Exit::Noticed } else { Exit::Done });
+        let first = if done.plan.is_empty() {
+            "There is nothing to reclaim.".to_owned()
+        } else {
+            format!("{all} would be reclaimed. Nothing was changed.")
+        };
+        [Some(first), kept(done.plan)].into_iter().flatten().map(Note::Message).collect()
     }
-    let table = table(&plan);
-    let all = plan.blob_bytes + plan.partial_bytes + plan.node_bytes;
-    if arguments.dry_run {
-        output.json(&GcReport { dry_run: true, plan: &plan })?;
-        output.table(&table)?;
-        output.finish()?;
-        output.message(&format!("{} would be reclaimed. Nothing was changed.", bytes(all)));
-        if let Some(kept) = &kept {
-            output.message(kept);
-        }
-        return Ok(Exit::Done);
+
+    fn end(&self, plan: GcPlan, _: Option<()>) -> Result<Exit> {
+        Ok(if plan.is_empty() && self.arguments.fail_if_unchanged { Exit::Noticed } else { Exit::Done })
     }
-    if !context.confirm("gc", &[&table], &question(all, kept.as_deref()))? {
-        return Ok(Exit::Declined);
-    }
-    context.run(async |job: &Job| engine.apply_gc(&plan, job).await)?;
-    output.json(&GcReport { dry_run: false, plan: &plan })?;
-    if context.global.yes {
-        output.table(&table)?;
-    }
-    output.finish()?;
-    output.message(&format!("Reclaimed {}.", bytes(all)));
-    Ok(Exit::Done)
+}
+
+/// Bytes of everything that goes.
+fn reclaimed(plan: &GcPlan) -> u64 {
+    plan.blob_bytes + plan.partial_bytes + plan.node_bytes
 }
 
 fn question(all: u64, kept: Option<&str>) -> String {

@@ -1,15 +1,20 @@
 //! `history`: the roots that were published, and giving some of them up.
 
+use std::sync::Arc;
+
 use cid::Cid;
 use clap::Args;
+use serde::Serialize;
 
 use crate::catalog::publications::State;
 use crate::cli::completers::{published_roots, target_names};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::report::ForgetReport;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
+use crate::cli::report::PlanReport;
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::query::history::{ForgetPlan, PublicationView};
 use crate::engine::targets::TargetView;
@@ -46,7 +51,9 @@ fn root(text: &str) -> Result<Cid, String> {
 /// Shows what was published, or forgets.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     if !arguments.forget.is_empty() {
-        return forget(arguments, context);
+        let dry_run = DryRun { dry_run: arguments.dry_run };
+        let engine = context.open_for(dry_run)?;
+        return planned::carry_out(&Forget { engine, roots: &arguments.forget }, dry_run, context);
     }
     let engine = context.open_to_read()?;
     let rows = engine.history(arguments.target.as_deref())?;
@@ -74,35 +81,50 @@ fn lag(target: &TargetView, now: jiff::Timestamp) -> Option<String> {
     lags.then(|| format!("{domain} moved {ago} s ago; caches may lag up to {ttl} s."))
 }
 
-fn forget(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let plan = engine.plan_forget(&arguments.forget)?;
-    let output = &context.output;
-    if plan.is_empty() {
-        output.json(&ForgetReport { dry_run: arguments.dry_run, plan: &plan })?;
-        output.message("None of them is kept any more: there is nothing to do.");
-        return Ok(Exit::Done);
+struct Forget<'a> {
+    engine: Arc<Engine>,
+    roots: &'a [Cid],
+}
+
+impl Planned for Forget<'_> {
+    type Plan = ForgetPlan;
+    type Outcome = ();
+
+    fn verb(&self) -> &'static str {
+        "history --forget"
     }
-    let table = forgotten(&plan);
-    if arguments.dry_run {
-        output.json(&ForgetReport { dry_run: true, plan: &plan })?;
-        output.table(&table)?;
-        output.finish()?;
-        output.message(&format!("{} Nothing was changed.", consequence(&plan)));
-        return Ok(Exit::Done);
+
+    async fn plan(&self, _: &Context, _: &Job) -> Result<ForgetPlan> {
+        self.engine.plan_forget(self.roots)
     }
-    let question = format!("{} Forget {}?", consequence(&plan), count(plan.roots.len() as u64, "root", "roots"));
-    if !context.confirm("history --forget", &[&table], &question)? {
-        return Ok(Exit::Declined);
+
+    fn is_empty(&self, plan: &ForgetPlan) -> bool {
+        plan.is_empty()
     }
-    context.run(async |job: &Job| engine.apply_forget(&plan, job).await)?;
-    output.json(&ForgetReport { dry_run: false, plan: &plan })?;
-    if context.global.yes {
-        output.table(&table)?;
+
+    fn question(&self, plan: &ForgetPlan) -> Option<String> {
+        Some(format!("{} Forget {}?", consequence(plan), count(plan.roots.len() as u64, "root", "roots")))
     }
-    output.finish()?;
-    output.message(&consequence(&plan));
-    Ok(Exit::Done)
+
+    async fn apply(&self, plan: &mut ForgetPlan, _: &Context, job: &Job) -> Result<()> {
+        self.engine.apply_forget(plan, job).await
+    }
+
+    fn document(&self, done: &Done<'_, ForgetPlan, ()>) -> impl Serialize {
+        PlanReport { dry_run: done.dry_run, plan: done.plan }
+    }
+
+    fn tables(&self, plan: &ForgetPlan) -> Vec<Table> {
+        if plan.is_empty() { Vec::new() } else { vec![forgotten(plan)] }
+    }
+
+    fn summary(&self, done: &Done<'_, ForgetPlan, ()>) -> Vec<Note> {
+        vec![Note::Message(match (done.plan.is_empty(), done.outcome) {
+            (true, _) => "None of them is kept any more: there is nothing to do.".to_owned(),
+            (false, Some(())) => consequence(done.plan),
+            (false, None) => format!("{} Nothing was changed.", consequence(done.plan)),
+        })]
+    }
 }
 
 fn consequence(plan: &ForgetPlan) -> String {
@@ -132,7 +154,7 @@ fn publications(rows: &[PublicationView]) -> Table {
         ("ROOT", Column::Digest),
         ("CHANGES", Column::Text),
         ("SENT", Column::Number),
-        ("", Column::Fixed),
+        ("STATE", Column::Fixed),
     ]);
     for row in rows {
         let state = match row.state {

@@ -1,15 +1,21 @@
 //! `import`: a registry that was published elsewhere is merged into this one.
 
+use std::sync::Arc;
+
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::origin::Origin;
-use crate::cli::report;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned, Planning};
+use crate::cli::report::failure;
 use crate::cli::returning::{self, ReturnReport};
+use crate::cli::table::Table;
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::Change;
-use crate::engine::restore::Purpose;
+use crate::engine::restore::{Purpose, ReturnPlan, Returned};
 use crate::error::Result;
 use crate::text::count;
 
@@ -30,49 +36,88 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(in crate::cli) replace: bool,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 }
 
 /// Merges, after asking if that replaces anything.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let purpose = Purpose::Import { replace: arguments.replace };
-    let (plan, said_by) = context.run(async |job: &Job| {
-        let (_, records, said_by) = arguments.origin.read(Some(&engine), context, job).await?;
-        Ok((engine.plan_return(&records, purpose, job).await?, said_by))
-    })?;
-    let mut report = ReturnReport::planned(&plan, said_by);
-    let output = &context.output;
-    let table = returning::table(&report);
-    let mut returned = None;
-    let replaced = plan.count(|change| matches!(change, Change::Moved { .. }));
-    if !arguments.dry_run {
-        let question = format!("Replace {}?", count(replaced, "image", "images"));
-        if replaced > 0 && !context.confirm("import", &[&table], &question)? {
-            return Ok(Exit::Declined);
+    let engine = context.open_for(arguments.dry_run)?;
+    planned::carry_out(&Import { engine, arguments }, arguments.dry_run, context)
+}
+
+struct Import<'a> {
+    engine: Arc<Engine>,
+    arguments: &'a Arguments,
+}
+
+/// A plan, and who said which root a domain means.
+type Said = (ReturnPlan, Option<String>);
+
+fn report(done: &Done<'_, Said, Returned>) -> ReturnReport {
+    let (plan, said_by) = done.plan;
+    let report = ReturnReport { dry_run: done.dry_run, ..ReturnReport::planned(plan, said_by.clone()) };
+    match done.outcome {
+        Some(returned) => report.applied(returned),
+        None => report,
+    }
+}
+
+impl Planned for Import<'_> {
+    type Plan = Said;
+    type Outcome = Returned;
+
+    const PLANNING: Planning = Planning::Shown;
+
+    fn verb(&self) -> &'static str {
+        "import"
+    }
+
+    async fn plan(&self, context: &Context, job: &Job) -> Result<Said> {
+        let (_, records, said_by) = self.arguments.origin.read(Some(&self.engine), context, job).await?;
+        let purpose = Purpose::Import { replace: self.arguments.replace };
+        Ok((self.engine.plan_return(&records, purpose, job).await?, said_by))
+    }
+
+    fn question(&self, (plan, _): &Said) -> Option<String> {
+        let replaced = plan.count(|change| matches!(change, Change::Moved { .. }));
+        (replaced > 0).then(|| format!("Replace {}?", count(replaced, "image", "images")))
+    }
+
+    async fn apply(&self, (plan, _): &mut Said, _: &Context, job: &Job) -> Result<Returned> {
+        self.engine.apply_return(plan, None, job).await
+    }
+
+    fn document(&self, done: &Done<'_, Said, Returned>) -> impl Serialize {
+        report(done)
+    }
+
+    fn tables(&self, (plan, said_by): &Said) -> Vec<Table> {
+        vec![returning::table(&ReturnReport::planned(plan, said_by.clone()))]
+    }
+
+    fn shown(&self, done: &Done<'_, Said, Returned>) -> Vec<Table> {
+        vec![returning::table(&report(done))]
+    }
+
+    fn summary(&self, done: &Done<'_, Said, Returned>) -> Vec<Note> {
+        let report = report(done);
+        let private = report.repositories.iter().filter(|repository| repository.private && !repository.published);
+        let private = private.map(|repository| {
+            Note::Warning(format!(
+                "{} is private upstream: it is not published here unless `roadstead allow {}` says so",
+                repository.name, repository.name
+            ))
+        });
+        private.chain(returning::summary(&report, "imported").into_iter().map(Note::Message)).collect()
+    }
+
+    fn end(&self, (plan, _): Said, returned: Option<Returned>) -> Result<Exit> {
+        let recorded = returned.as_ref().map_or(0, |returned| returned.added.recorded.len());
+        let unchanged = plan.count(|change| matches!(change, Change::Unchanged)) as usize;
+        match failure(returning::all_failed(plan, returned), recorded + unchanged) {
+            Some(error) => Err(error),
+            None => Ok(Exit::Done),
         }
-        let applied = context.run(async |job: &Job| engine.apply_return(&plan, None, job).await)?;
-        report = report.applied(&applied);
-        returned = Some(applied);
-    }
-    output.json(&report)?;
-    output.table(&returning::table(&report))?;
-    output.finish()?;
-    for repository in report.repositories.iter().filter(|repository| repository.private && !repository.published) {
-        output.warning(&format!(
-            "{} is private upstream: it is not published here unless `roadstead allow {}` says so",
-            repository.name, repository.name
-        ));
-    }
-    for line in returning::summary(&report, "imported") {
-        output.message(&line);
-    }
-    let done =
-        returned.as_ref().map_or(0, |returned| returned.added.recorded.len()) + report.count("unchanged") as usize;
-    match report::failure(returning::all_failed(plan, returned), done) {
-        Some(error) => Err(error),
-        None => Ok(Exit::Done),
     }
 }

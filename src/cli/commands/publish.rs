@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use cid::Cid;
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::completers::target_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
 use crate::cli::publish_plan;
 use crate::cli::publish_report::{PublishReport, failure};
 use crate::cli::style::Tone;
@@ -14,6 +17,7 @@ use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
+use crate::engine::targets::Peers;
 use crate::error::Result;
 use crate::text::{count, printable};
 
@@ -32,9 +36,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "TARGET", add = target_names())]
     pub(in crate::cli) targets: Vec<String>,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 
     /// Go on although someone else set the pin or the record, and replace what they set.
     #[arg(long)]
@@ -48,138 +51,176 @@ pub(in crate::cli) struct Arguments {
 /// Publishes, after asking.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let request = PublishRequest { targets: arguments.targets.clone(), root: None, force: arguments.force };
-    carry_out("publish", &request, arguments.dry_run, &arguments.check_gateway, context)
+    carry_out("publish", request, arguments.dry_run, &arguments.check_gateway, context)
 }
 
 /// Plans, shows, asks, runs, and says who has what.
 pub(in crate::cli) fn carry_out(
-    verb: &str,
-    request: &PublishRequest,
-    dry_run: bool,
+    verb: &'static str,
+    request: PublishRequest,
+    dry_run: DryRun,
     gateways: &[String],
     context: &Context,
 ) -> Result<Exit> {
-    let engine = if dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let places = context.peers();
-    let output = &context.output;
-    let mut plan = context.run_quietly("Stopping; nothing was changed.", async |job: &Job| {
-        engine.plan_publish(request, &places, job).await
-    })?;
-    for planned in &mut plan.targets {
-        planned.target.settings.gateways.extend(gateways.iter().cloned());
+    let engine = context.open_for(dry_run)?;
+    let publish = Publish { verb, engine, request, dry_run, gateways, places: context.peers() };
+    planned::carry_out(&publish, dry_run, context)
+}
+
+struct Publish<'a> {
+    verb: &'static str,
+    engine: Arc<Engine>,
+    request: PublishRequest,
+    dry_run: DryRun,
+    gateways: &'a [String],
+    places: Peers,
+}
+
+/// What came of it, and whether the catalog has moved on since.
+struct Published {
+    outcome: PublishOutcome,
+    root: Option<Cid>,
+}
+
+impl Planned for Publish<'_> {
+    type Plan = PublishPlan;
+    type Outcome = Published;
+
+    fn verb(&self) -> &'static str {
+        self.verb
     }
-    if plan.targets.is_empty()
-        && let Some(error) = failure(&mut plan, None)
-    {
-        return Err(error);
+
+    async fn plan(&self, _: &Context, job: &Job) -> Result<PublishPlan> {
+        let mut plan = self.engine.plan_publish(&self.request, &self.places, job).await?;
+        for planned in &mut plan.targets {
+            planned.target.settings.gateways.extend(self.gateways.iter().cloned());
+        }
+        if plan.targets.is_empty()
+            && let Some(error) = failure(&mut plan, None)
+        {
+            return Err(error);
+        }
+        Ok(plan)
     }
-    let asks_gateways = plan.targets.iter().any(|planned| !planned.target.settings.gateways.is_empty());
-    if plan.is_done() && (dry_run || !asks_gateways) {
-        output.json(&PublishReport::of(&plan, None, dry_run))?;
-        output.message(&format!(
-            "There is nothing to publish: {} {} {}.",
-            count(plan.targets.len() as u64, "target", "targets"),
-            if plan.targets.len() == 1 { "has" } else { "have" },
-            plan.root
-        ));
-        say_left_out(&plan, context);
-        return Ok(Exit::Done);
+
+    fn is_empty(&self, plan: &PublishPlan) -> bool {
+        let asks_gateways = plan.targets.iter().any(|planned| !planned.target.settings.gateways.is_empty());
+        plan.is_done() && (self.dry_run.dry_run || !asks_gateways)
     }
-    let tables = publish_plan::tables(&plan);
-    if dry_run {
-        output.json(&PublishReport::of(&plan, None, true))?;
-        publish_plan::show(&tables, |table| output.table(table))?;
-        output.finish()?;
-        warn(&plan, false, context);
-        output.message(&format!("{} Nothing was changed.", publish_plan::summary(&plan)));
-        return failure(&mut plan, None).map_or(Ok(Exit::Done), Err);
+
+    fn question(&self, plan: &PublishPlan) -> Option<String> {
+        (!plan.is_done()).then(|| format!("{} Go on?", publish_plan::summary(plan)))
     }
-    warn(&plan, !context.global.yes, context);
-    let shown: Vec<&Table> = tables.iter().collect();
-    let question = format!("{} Go on?", publish_plan::summary(&plan));
-    if !plan.is_done() && !context.confirm(verb, &shown, &question)? {
-        return Ok(Exit::Declined);
+
+    async fn apply(&self, plan: &mut PublishPlan, _: &Context, job: &Job) -> Result<Published> {
+        let outcome = self.engine.apply_publish(plan, &self.places, job).await?;
+        Ok(Published { outcome, root: self.engine.root()? })
     }
-    let outcome = context.run(async |job: &Job| engine.apply_publish(&plan, &places, job).await)?;
-    output.json(&PublishReport::of(&plan, Some(&outcome), false))?;
-    if context.global.yes {
-        publish_plan::show(&tables, |table| output.table(table))?;
+
+    fn document(&self, done: &Done<'_, PublishPlan, Published>) -> impl Serialize {
+        PublishReport::of(done.plan, done.outcome.map(|published| &published.outcome), done.dry_run)
     }
-    output.finish()?;
-    say(&engine, &plan, &outcome, context)?;
-    failure(&mut plan, Some(outcome)).map_or(Ok(Exit::Done), Err)
+
+    fn tables(&self, plan: &PublishPlan) -> Vec<Table> {
+        if self.is_empty(plan) { Vec::new() } else { publish_plan::tables(plan) }
+    }
+
+    fn shown(&self, done: &Done<'_, PublishPlan, Published>) -> Vec<Table> {
+        let mut tables = if done.asked { Vec::new() } else { self.tables(done.plan) };
+        if let Some(Published { outcome, .. }) = done.outcome {
+            let failed =
+                outcome.targets.iter().filter(|target| target.failure.is_some()).count() + done.plan.failed.len();
+            if failed > 0 && outcome.targets.len() + done.plan.failed.len() > 1 {
+                tables.push(who_has_what(done.plan, outcome));
+            }
+        }
+        tables
+    }
+
+    fn notes(&self, plan: &PublishPlan, asks: bool) -> Vec<Note> {
+        notes(plan, asks)
+    }
+
+    fn summary(&self, done: &Done<'_, PublishPlan, Published>) -> Vec<Note> {
+        if let Some(Published { outcome, root }) = done.outcome {
+            return said(done.plan, outcome, *root);
+        }
+        let plan = done.plan;
+        vec![Note::Message(if self.is_empty(plan) {
+            let have = if plan.targets.len() == 1 { "has" } else { "have" };
+            let targets = count(plan.targets.len() as u64, "target", "targets");
+            format!("There is nothing to publish: {targets} {have} {}.", plan.root)
+        } else {
+            format!("{} Nothing was changed.", publish_plan::summary(plan))
+        })]
+    }
+
+    fn end(&self, mut plan: PublishPlan, published: Option<Published>) -> Result<Exit> {
+        failure(&mut plan, published.map(|published| published.outcome)).map_or(Ok(Exit::Done), Err)
+    }
 }
 
 /// Consent, and whatever else one should know before saying yes. Why a target is left out is told to whoever is asked; else the
 /// error at the end tells it.
-fn warn(plan: &PublishPlan, asks: bool, context: &Context) {
-    say_left_out(plan, context);
-    for repository in &plan.first_time_private {
-        context.output.warning(&format!(
-            "{} is private and is published for the first time: that can't be taken back. `roadstead allow --revoke {}` \
-             leaves it out.",
-            printable(repository),
-            printable(repository)
-        ));
+fn notes(plan: &PublishPlan, asks: bool) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if !plan.left_out.is_empty() {
+        let names: Vec<String> = plan.left_out.iter().map(|name| printable(name)).collect();
+        notes.push(Note::Message(format!(
+            "Private, and therefore left out: {}. `roadstead allow REPO` lets one in.",
+            names.join(", ")
+        )));
     }
+    notes.extend(plan.first_time_private.iter().map(|repository| {
+        let repository = printable(repository);
+        Note::Warning(format!(
+            "{repository} is private and is published for the first time: that can't be taken back. `roadstead allow \
+             --revoke {repository}` leaves it out."
+        ))
+    }));
     for planned in &plan.targets {
-        for note in &planned.notes {
-            context.output.message(&format!("{}: {note}", printable(&planned.target.name)));
-        }
+        let name = printable(&planned.target.name);
+        notes.extend(planned.notes.iter().map(|note| Note::Message(format!("{name}: {note}"))));
     }
-    for failed in plan.failed.iter().filter(|_| asks) {
-        context.output.warning(&format!("{} is left out: {}", printable(&failed.name), failed.error));
+    if asks {
+        let failed = plan.failed.iter();
+        notes.extend(
+            failed.map(|failed| Note::Warning(format!("{} is left out: {}", printable(&failed.name), failed.error))),
+        );
     }
+    notes
 }
 
-fn say_left_out(plan: &PublishPlan, context: &Context) {
-    if plan.left_out.is_empty() {
-        return;
-    }
-    let names: Vec<String> = plan.left_out.iter().map(|name| printable(name)).collect();
-    context.output.message(&format!(
-        "Private, and therefore left out: {}. `roadstead allow REPO` lets one in.",
-        names.join(", ")
-    ));
-}
-
-/// Who has what now.
-fn say(engine: &Arc<Engine>, plan: &PublishPlan, outcome: &PublishOutcome, context: &Context) -> Result<()> {
-    let output = &context.output;
+/// Who has what now; `root` is the catalog's.
+fn said(plan: &PublishPlan, outcome: &PublishOutcome, root: Option<Cid>) -> Vec<Note> {
+    let mut notes = Vec::new();
     for target in &outcome.targets {
-        for note in &target.notes {
-            output.warning(&format!("{}: {note}", printable(&target.name)));
-        }
-    }
-    let failed = outcome.targets.iter().filter(|target| target.failure.is_some()).count() + plan.failed.len();
-    if failed > 0 && outcome.targets.len() + plan.failed.len() > 1 {
-        output.table(&who_has_what(plan, outcome))?;
-        output.finish()?;
+        let name = printable(&target.name);
+        notes.extend(target.notes.iter().map(|note| Note::Warning(format!("{name}: {note}"))));
     }
     let done: Vec<&str> =
         outcome.targets.iter().filter(|target| target.failure.is_none()).map(|target| target.name.as_str()).collect();
     if !done.is_empty() {
-        let what = if plan.rollback { "went back to" } else { "published" };
-        let names: Vec<String> = done.iter().map(|name| printable(name)).collect();
-        let names = names.join(", ");
-        output.message(&if plan.rollback {
-            format!("{names} {what} {}.", plan.root)
+        let names = done.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+        notes.push(Note::Message(if plan.rollback {
+            format!("{names} went back to {}.", plan.root)
         } else {
             format!("Published {} to {names}.", plan.root)
-        });
+        }));
     }
     for planned in plan.targets.iter().filter(|planned| done.contains(&planned.target.name.as_str())) {
         if let (Some(record), Some(dnslink)) = (&planned.dnslink, &planned.target.settings.dnslink)
             && record.before.values != record.after.values
             && let Some(ttl) = record.before.ttl
         {
-            output.message(&format!("{}: caches may lag up to {ttl} s.", printable(&dnslink.domain)));
+            notes.push(Note::Message(format!("{}: caches may lag up to {ttl} s.", printable(&dnslink.domain))));
         }
     }
-    if plan.rollback && engine.root()?.is_some_and(|root| root != plan.root) {
-        output.message("The catalog is as it was: the next `roadstead publish` goes on to what it has.");
+    if plan.rollback && root.is_some_and(|root| root != plan.root) {
+        let words = "The catalog is as it was: the next `roadstead publish` goes on to what it has.";
+        notes.push(Note::Message(words.to_owned()));
     }
-    Ok(())
+    notes
 }
 
 /// A row for each target: the root that it gives out, and whether it failed; why is in the error that follows.

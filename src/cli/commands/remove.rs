@@ -1,15 +1,21 @@
 //! `remove`: images out of the catalog.
 
+use std::sync::Arc;
+
+use cid::Cid;
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::parsed::parsed;
-use crate::cli::report::{RemoveReport, shown};
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
+use crate::cli::report::{ChangeReport, shown};
 use crate::cli::style::Tone;
 use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::RemovePlan;
 use crate::engine::request::Pick;
@@ -23,38 +29,55 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "REF", required = true, value_parser = parsed::<Pick>, add = catalog_names())]
     pub(in crate::cli) picks: Vec<Pick>,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 }
 
 /// Removes images, after asking.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let plan = with_suggestions(engine.plan_remove(&arguments.picks), &engine, &arguments.picks)?;
-    let output = &context.output;
-    let table = table(&plan);
-    if arguments.dry_run {
-        output.json(&RemoveReport { dry_run: true, plan: &plan, root: None })?;
-        output.table(&table)?;
-        output.finish()?;
-        output.message(&format!("{} Nothing was changed.", summary(&plan, "Would remove")));
-        return Ok(Exit::Done);
+    let engine = context.open_for(arguments.dry_run)?;
+    planned::carry_out(&Remove { engine, picks: &arguments.picks }, arguments.dry_run, context)
+}
+
+struct Remove<'a> {
+    engine: Arc<Engine>,
+    picks: &'a [Pick],
+}
+
+impl Planned for Remove<'_> {
+    type Plan = RemovePlan;
+    type Outcome = Cid;
+
+    fn verb(&self) -> &'static str {
+        "remove"
     }
-    let question = format!("{} Remove {}?", consequence(&plan), plan.count());
-    if !context.confirm("remove", &[&table], &question)? {
-        return Ok(Exit::Declined);
+
+    async fn plan(&self, _: &Context, _: &Job) -> Result<RemovePlan> {
+        with_suggestions(self.engine.plan_remove(self.picks), &self.engine, self.picks)
     }
-    let root = context.run(async |job: &Job| engine.apply_remove(&plan, job).await)?;
-    output.json(&RemoveReport { dry_run: false, plan: &plan, root: Some(shown(root)) })?;
-    // Who was asked has seen it.
-    if context.global.yes {
-        output.table(&table)?;
+
+    fn question(&self, plan: &RemovePlan) -> Option<String> {
+        Some(format!("{} Remove {}?", consequence(plan), plan.count()))
     }
-    output.finish()?;
-    output.message(&summary(&plan, "Removed"));
-    output.message(&format!("The root is {root}"));
-    Ok(Exit::Done)
+
+    async fn apply(&self, plan: &mut RemovePlan, _: &Context, job: &Job) -> Result<Cid> {
+        self.engine.apply_remove(plan, job).await
+    }
+
+    fn document(&self, done: &Done<'_, RemovePlan, Cid>) -> impl Serialize {
+        ChangeReport { dry_run: done.dry_run, plan: done.plan, root: done.outcome.copied().map(shown) }
+    }
+
+    fn tables(&self, plan: &RemovePlan) -> Vec<Table> {
+        vec![table(plan)]
+    }
+
+    fn summary(&self, done: &Done<'_, RemovePlan, Cid>) -> Vec<Note> {
+        match done.outcome {
+            None => vec![Note::Message(format!("{} Nothing was changed.", summary(done.plan, "Would remove")))],
+            Some(root) => [summary(done.plan, "Removed"), format!("The root is {root}")].map(Note::Message).into(),
+        }
+    }
 }
 
 /// What a person wants to know before saying yes.

@@ -1,15 +1,21 @@
 //! `restore`: a lost catalog comes back from a published root.
 
+use std::sync::Arc;
+
 use clap::Args;
+use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::origin::Origin;
+use crate::cli::planned::{self, Done, DryRun, Note, Planned, Planning};
 use crate::cli::returning::{self, ReturnReport};
+use crate::cli::table::Table;
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::restore::Purpose;
-use crate::error::{Context as _, Kind, Result};
+use crate::engine::restore::{Place, Purpose, ReturnPlan, Returned};
+use crate::error::{Kind, Result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +35,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(in crate::cli) lazy: bool,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 }
 
 /// Restores.
@@ -42,32 +47,79 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         Err(error) if error.kind() == Kind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let report = context.run(async |job: &Job| {
-        let (place, records, said_by) = arguments.origin.read(None, context, job).await?;
-        if arguments.dry_run {
-            let directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
-            let mut options = context.options(Some(records.profile))?;
-            directory.path().clone_into(&mut options.data_dir);
-            let plan = Engine::open(options)?.plan_return(&records, Purpose::Restore, job).await?;
-            return Ok(ReturnReport::planned(&plan, said_by));
-        }
-        let engine = context.open(Some(records.profile))?;
+    planned::carry_out(&Restore { arguments }, arguments.dry_run, context)
+}
+
+struct Restore<'a> {
+    arguments: &'a Arguments,
+}
+
+/// What comes back, from where, and to where.
+struct Coming {
+    plan: ReturnPlan,
+    place: Place,
+    said_by: Option<String>,
+    engine: Arc<Engine>,
+    /// Where a dry run has its catalog.
+    _directory: Option<TempDir>,
+}
+
+fn report(done: &Done<'_, Coming, Returned>) -> ReturnReport {
+    let report = ReturnReport::planned(&done.plan.plan, done.plan.said_by.clone());
+    match done.outcome {
+        Some(returned) => report.applied(returned),
+        None => report,
+    }
+}
+
+impl Planned for Restore<'_> {
+    type Plan = Coming;
+    type Outcome = Returned;
+
+    const PLANNING: Planning = Planning::Shown;
+
+    fn verb(&self) -> &'static str {
+        "restore"
+    }
+
+    async fn plan(&self, context: &Context, job: &Job) -> Result<Coming> {
+        let (place, records, said_by) = self.arguments.origin.read(None, context, job).await?;
+        let (engine, directory) = if self.arguments.dry_run.dry_run {
+            let (engine, directory) = context.open_empty(Some(records.profile))?;
+            (engine, Some(directory))
+        } else {
+            (context.open(Some(records.profile))?, None)
+        };
         let plan = engine.plan_return(&records, Purpose::Restore, job).await?;
-        let lazy = if arguments.lazy { Some(place.written()?) } else { None };
-        let returned = engine.apply_return(&plan, lazy.as_deref(), job).await?;
-        Ok(ReturnReport::planned(&plan, said_by).applied(&returned))
-    })?;
-    let output = &context.output;
-    output.json(&report)?;
-    output.table(&returning::table(&report))?;
-    output.finish()?;
-    for line in returning::summary(&report, "restored") {
-        output.message(&line);
+        Ok(Coming { plan, place, said_by, engine, _directory: directory })
     }
-    if !report.dry_run
-        && let Some(words) = returning::not_carried(Purpose::Restore)
-    {
-        output.message(words);
+
+    fn question(&self, _: &Coming) -> Option<String> {
+        None
     }
-    Ok(Exit::Done)
+
+    async fn apply(&self, coming: &mut Coming, _: &Context, job: &Job) -> Result<Returned> {
+        let lazy = if self.arguments.lazy { Some(coming.place.written()?) } else { None };
+        coming.engine.apply_return(&coming.plan, lazy.as_deref(), job).await
+    }
+
+    fn document(&self, done: &Done<'_, Coming, Returned>) -> impl Serialize {
+        report(done)
+    }
+
+    fn tables(&self, coming: &Coming) -> Vec<Table> {
+        vec![returning::table(&ReturnReport::planned(&coming.plan, coming.said_by.clone()))]
+    }
+
+    fn shown(&self, done: &Done<'_, Coming, Returned>) -> Vec<Table> {
+        vec![returning::table(&report(done))]
+    }
+
+    fn summary(&self, done: &Done<'_, Coming, Returned>) -> Vec<Note> {
+        let mut lines = returning::summary(&report(done), "restored");
+        if !done.dry_run {
+            lines.extend(returning::not_carried(Purpose::Restore).map(str::to_owned));
+        }
+        lines.into_iter().map(Note::Message).collect()
+    }
 }

@@ -7,6 +7,7 @@ use super::publish::carry_out;
 use crate::cli::completers::{published_roots, target_names};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::planned::DryRun;
 use crate::engine::publish::plan::PublishRequest;
 use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
@@ -22,9 +23,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "TARGET", add = target_names())]
     pub(in crate::cli) targets: Vec<String>,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 
     /// Go on although someone else set the pin or the record, and replace what they set.
     #[arg(long)]
@@ -43,5 +43,5 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
             .hint("`roadstead history` shows the roots that were published.")
     })?;
     let request = PublishRequest { targets: arguments.targets.clone(), root: Some(root), force: arguments.force };
-    carry_out("rollback", &request, arguments.dry_run, &arguments.check_gateway, context)
+    carry_out("rollback", request, arguments.dry_run, &arguments.check_gateway, context)
 }

@@ -1,12 +1,18 @@
 //! `undo` and `redo`: the last change of images, taken back, and done again.
 
+use std::sync::Arc;
+
+use cid::Cid;
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::report::{UndoReport, shown};
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
+use crate::cli::report::{ChangeReport, shown};
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
+use crate::engine::Engine;
 use crate::engine::change::undo::UndoPlan;
 use crate::engine::job::Job;
 use crate::error::Result;
@@ -15,9 +21,8 @@ use crate::text::printable;
 /// What of it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 }
 
 /// Which of them.
@@ -41,35 +46,58 @@ impl Direction {
 
 /// Undoes the last change, or redoes it, after asking.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context, direction: Direction) -> Result<Exit> {
-    let [verb, ask, doing, did] = direction.words();
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let plan = match direction {
-        Direction::Undo => engine.plan_undo()?,
-        Direction::Redo => engine.plan_redo()?,
-    };
-    let output = &context.output;
-    let table = table(&plan);
-    if arguments.dry_run {
-        output.json(&UndoReport { dry_run: true, plan: &plan, root: None })?;
-        output.table(&table)?;
-        output.finish()?;
-        output.message(&format!("{doing} {} would do this. Nothing was changed.", what(&plan)));
-        return Ok(Exit::Done);
+    let engine = context.open_for(arguments.dry_run)?;
+    planned::carry_out(&Undo { engine, direction }, arguments.dry_run, context)
+}
+
+struct Undo {
+    engine: Arc<Engine>,
+    direction: Direction,
+}
+
+impl Planned for Undo {
+    type Plan = UndoPlan;
+    type Outcome = Cid;
+
+    fn verb(&self) -> &'static str {
+        let [verb, ..] = self.direction.words();
+        verb
     }
-    let question = format!("{ask} {}? {}.", what(&plan), plan.consequence());
-    if !context.confirm(verb, &[&table], &question)? {
-        return Ok(Exit::Declined);
+
+    async fn plan(&self, _: &Context, _: &Job) -> Result<UndoPlan> {
+        match self.direction {
+            Direction::Undo => self.engine.plan_undo(),
+            Direction::Redo => self.engine.plan_redo(),
+        }
     }
-    let root = context.run(async |job: &Job| engine.apply_undo(&plan, job).await)?;
-    output.json(&UndoReport { dry_run: false, plan: &plan, root: Some(shown(root)) })?;
-    // Who was asked has seen it.
-    if context.global.yes {
-        output.table(&table)?;
+
+    fn question(&self, plan: &UndoPlan) -> Option<String> {
+        let [_, ask, ..] = self.direction.words();
+        Some(format!("{ask} {}? {}.", what(plan), plan.consequence()))
     }
-    output.finish()?;
-    output.message(&format!("{did} {}: {}.", what(&plan), plan.consequence()));
-    output.message(&format!("The root is {root}"));
-    Ok(Exit::Done)
+
+    async fn apply(&self, plan: &mut UndoPlan, _: &Context, job: &Job) -> Result<Cid> {
+        self.engine.apply_undo(plan, job).await
+    }
+
+    fn document(&self, done: &Done<'_, UndoPlan, Cid>) -> impl Serialize {
+        ChangeReport { dry_run: done.dry_run, plan: done.plan, root: done.outcome.copied().map(shown) }
+    }
+
+    fn tables(&self, plan: &UndoPlan) -> Vec<Table> {
+        vec![table(plan)]
+    }
+
+    fn summary(&self, done: &Done<'_, UndoPlan, Cid>) -> Vec<Note> {
+        let [.., doing, did] = self.direction.words();
+        match done.outcome {
+            None => vec![Note::Message(format!("{doing} {} would do this. Nothing was changed.", what(done.plan)))],
+            Some(root) => {
+                let said = format!("{did} {}: {}.", what(done.plan), done.plan.consequence());
+                [said, format!("The root is {root}")].map(Note::Message).into()
+            }
+        }
+    }
 }
 
 fn what(plan: &UndoPlan) -> String {

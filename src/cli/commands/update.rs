@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::add::{How, carry_out};
+use super::add::{Mirror, Wanted};
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::parsed::parsed;
-use crate::cli::suggest::with_suggestions;
+use crate::cli::planned::{self, DryRun};
 use crate::engine::request::Pick;
 use crate::error::Result;
 
@@ -18,9 +18,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
     pub(in crate::cli) picks: Vec<Pick>,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) dry_run: DryRun,
 
     /// Exit with 3 if everything is up to date.
     #[arg(long)]
@@ -29,15 +28,13 @@ pub(in crate::cli) struct Arguments {
 
 /// Brings mirrored images up to date.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let how = How {
+    let mirror = Mirror {
+        engine: context.open_for(arguments.dry_run)?,
+        wanted: Wanted::Updated(&arguments.picks),
         dry_run: arguments.dry_run,
         fail_if_unchanged: arguments.fail_if_unchanged,
-        verb: "update",
         is_first: false,
         host: None,
     };
-    carry_out(context, &engine, &how, async |job| {
-        with_suggestions(engine.plan_update(&arguments.picks, job).await, &engine, &arguments.picks)
-    })
+    planned::carry_out(&mirror, mirror.dry_run, context)
 }

@@ -6,47 +6,52 @@ use crate::catalog::{repositories, settings};
 use crate::engine::Engine;
 use crate::engine::find::find_repository;
 use crate::engine::job::Job;
+use crate::engine::plan::AllowPlan;
 use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
-use crate::image::{Platform, RepositoryName};
-use crate::text::printable_within;
+use crate::image::Platform;
+use crate::text::{printable, printable_within};
 
 impl Engine {
-    /// Says that private repositories may be published, or no longer. Returns the names that changed.
-    pub async fn allow(self: &Arc<Self>, picks: &[Pick], allowed: bool, job: &Job) -> Result<Vec<String>> {
-        let mut changing = Vec::new();
-        {
-            let reader = self.catalog.read()?;
-            for pick in picks {
-                if pick.tag.is_some() || pick.digest.is_some() {
-                    return Err(Error::new(
-                        Kind::Usage,
-                        format!("`{pick}` is one image, and only whole repositories are allowed"),
-                    ));
-                }
-                let repository = find_repository(&reader, &pick.name)?;
-                if allowed && !repository.private {
-                    return Err(Error::new(
-                        Kind::Usage,
-                        format!("{} is not private: it is published already", repository.name),
-                    ));
-                }
-                if repository.allowed != allowed && !changing.contains(&repository.name) {
-                    changing.push(repository.name);
-                }
+    /// Which of these repositories would be allowed to be published, or no longer: those for which that is news.
+    pub fn plan_allow(&self, picks: &[Pick], allowed: bool) -> Result<AllowPlan> {
+        let mut plan = AllowPlan { repositories: Vec::new(), allowed };
+        let reader = self.catalog.read()?;
+        for pick in picks {
+            if pick.tag.is_some() || pick.digest.is_some() {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("`{pick}` is an image, and a permission is for a whole repository"),
+                )
+                .hint(format!("Write `{}`.", printable(&pick.name))));
+            }
+            let repository = find_repository(&reader, &pick.name)?;
+            if allowed && !repository.private {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("{} is not private: it is published already", repository.name),
+                ));
+            }
+            if repository.allowed != allowed && !plan.repositories.contains(&repository.name) {
+                plan.repositories.push(repository.name);
             }
         }
-        let names: Vec<String> = changing.iter().map(RepositoryName::to_string).collect();
-        if changing.is_empty() {
-            return Ok(names);
+        Ok(plan)
+    }
+
+    /// Says that the repositories of the plan may be published, or no longer.
+    pub async fn apply_allow(self: &Arc<Self>, plan: &AllowPlan, job: &Job) -> Result<()> {
+        if plan.repositories.is_empty() {
+            return Ok(());
         }
-        let verb = if allowed { "allow" } else { "revoke" };
-        let _lock = self.lock(&format!("{verb} {}", names.join(" ")), job).await?;
-        self.change(verb, &names.join(" "), |writer, _, touched| {
-            for name in &changing {
+        let names = plan.names().join(" ");
+        let verb = if plan.allowed { "allow" } else { "revoke" };
+        let _lock = self.lock(&format!("{verb} {names}"), job).await?;
+        self.change(verb, &names, |writer, _, touched| {
+            for name in &plan.repositories {
                 let repository = find_repository(writer, name.as_str())?;
                 // It may have become public meanwhile; then there is nothing to allow for later.
-                let allowed = allowed && repository.private;
+                let allowed = plan.allowed && repository.private;
                 repositories::set_visibility(writer, repository.id, repository.private, allowed)?;
                 let of_it = touched.repositories.entry(repository.id).or_default();
                 of_it.was_published = repository.is_published();
@@ -54,7 +59,14 @@ impl Engine {
             }
             Ok(())
         })?;
-        Ok(names)
+        Ok(())
+    }
+
+    /// Plans and applies it at once, for whoever has been asked already. Returns the names that changed.
+    pub async fn allow(self: &Arc<Self>, picks: &[Pick], allowed: bool, job: &Job) -> Result<Vec<String>> {
+        let plan = self.plan_allow(picks, allowed)?;
+        self.apply_allow(&plan, job).await?;
+        Ok(plan.names())
     }
 
     /// Sets the host name that the pages show, and the platform whose image has the plain tag in the gateway view.

@@ -3,13 +3,17 @@
 mod settings;
 mod trial;
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand, ValueHint};
+use serde::Serialize;
 
 use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
 use crate::cli::completers::target_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::report::{RemoveTargetReport, TargetReport};
+use crate::cli::planned::{self, Done, DryRun, Note, Planned};
+use crate::cli::report::{PlanReport, TargetReport};
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
@@ -110,9 +114,8 @@ struct RemoveArguments {
     #[arg(value_name = "NAME", add = target_names())]
     name: String,
 
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Does it.
@@ -206,28 +209,49 @@ fn show(arguments: &NameArguments, context: &Context) -> Result<Exit> {
 }
 
 fn remove(arguments: &RemoveArguments, context: &Context) -> Result<Exit> {
-    let engine = if arguments.dry_run { context.open_to_read()? } else { context.open_existing()? };
-    let plan = engine.plan_remove_target(&arguments.name)?;
-    let output = &context.output;
-    let table = remains(&plan);
-    if arguments.dry_run {
-        output.json(&RemoveTargetReport { dry_run: true, plan: &plan })?;
-        output.table(&table)?;
-        output.finish()?;
-        output.message(&format!("{} would be removed. Nothing was changed.", plan.name));
-        return Ok(Exit::Done);
+    let engine = context.open_for(arguments.dry_run)?;
+    planned::carry_out(&RemoveTarget { engine, name: &arguments.name }, arguments.dry_run, context)
+}
+
+struct RemoveTarget<'a> {
+    engine: Arc<Engine>,
+    name: &'a str,
+}
+
+impl Planned for RemoveTarget<'_> {
+    type Plan = RemoveTargetPlan;
+    type Outcome = ();
+
+    fn verb(&self) -> &'static str {
+        "target remove"
     }
-    if !context.confirm("target remove", &[&table], &format!("Remove {}?", plan.name))? {
-        return Ok(Exit::Declined);
+
+    async fn plan(&self, _: &Context, _: &Job) -> Result<RemoveTargetPlan> {
+        self.engine.plan_remove_target(self.name)
     }
-    context.run(async |job: &Job| engine.remove_target(&plan, job).await)?;
-    output.json(&RemoveTargetReport { dry_run: false, plan: &plan })?;
-    if context.global.yes {
-        output.table(&table)?;
+
+    fn question(&self, plan: &RemoveTargetPlan) -> Option<String> {
+        Some(format!("Remove {}?", plan.name))
     }
-    output.finish()?;
-    output.message(&format!("Removed {}; its history stays.", plan.name));
-    Ok(Exit::Done)
+
+    async fn apply(&self, plan: &mut RemoveTargetPlan, _: &Context, job: &Job) -> Result<()> {
+        self.engine.remove_target(plan, job).await
+    }
+
+    fn document(&self, done: &Done<'_, RemoveTargetPlan, ()>) -> impl Serialize {
+        PlanReport { dry_run: done.dry_run, plan: done.plan }
+    }
+
+    fn tables(&self, plan: &RemoveTargetPlan) -> Vec<Table> {
+        vec![remains(plan)]
+    }
+
+    fn summary(&self, done: &Done<'_, RemoveTargetPlan, ()>) -> Vec<Note> {
+        vec![Note::Message(match done.outcome {
+            None => format!("{} would be removed. Nothing was changed.", done.plan.name),
+            Some(()) => format!("Removed {}; its history stays.", done.plan.name),
+        })]
+    }
 }
 
 /// What stays as it is when a target goes, and what does not.
@@ -253,7 +277,7 @@ fn targets_table(targets: &[TargetView]) -> Table {
         ("NAMES", Column::Text),
         ("ROOT", Column::Digest),
         ("PUBLISHED", Column::Fixed),
-        ("", Column::Fixed),
+        ("STATE", Column::Fixed),
     ]);
     for target in targets {
         let state = match (&target.running, &target.root, target.behind) {
