@@ -12,6 +12,7 @@
 //! - a **view**: a file in `state/` and one in `view/`, a `Tab`, its contexts in `app.rs`.
 
 pub mod app;
+pub mod columns;
 pub mod command;
 pub mod describe;
 pub mod dialog;

@@ -5,28 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::columns::{self, Column, REPOSITORIES, TAGS};
 use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 
 /// How many lines are remembered.
 const LINES: usize = 200;
 /// The longest line that is remembered, in bytes.
 const LONGEST: usize = 1 << 10;
-
-const REPOSITORIES: [(&str, RepositoryOrder); 6] = [
-    ("name", RepositoryOrder::Name),
-    ("images", RepositoryOrder::Images),
-    ("size", RepositoryOrder::Size),
-    ("unique", RepositoryOrder::Unique),
-    ("added", RepositoryOrder::Added),
-    ("state", RepositoryOrder::State),
-];
-const TAGS: [(&str, ImageOrder); 5] = [
-    ("tag", ImageOrder::Tag),
-    ("platforms", ImageOrder::Platforms),
-    ("size", ImageOrder::Size),
-    ("added", ImageOrder::Added),
-    ("state", ImageOrder::State),
-];
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,14 +102,13 @@ impl Orders {
     }
 }
 
-fn written<Order: Copy + PartialEq>(names: &[(&str, Order)], (order, descending): (Order, bool)) -> Sorting {
-    let name = names.iter().find(|(_, known)| *known == order).map_or("", |(name, _)| name);
-    Sorting { by: name.to_owned(), descending }
+fn written<Cells, Order: PartialEq>(columns: &[Column<Cells, Order>], (order, descending): (Order, bool)) -> Sorting {
+    Sorting { by: columns::id_of(columns, &order).to_owned(), descending }
 }
 
 /// The usual order where the name is none.
-fn read<Order: Copy + Default>(names: &[(&str, Order)], sorting: &Sorting) -> (Order, bool) {
-    let order = names.iter().find(|(name, _)| *name == sorting.by).map(|(_, order)| *order);
+fn read<Cells, Order: Copy + Default>(columns: &[Column<Cells, Order>], sorting: &Sorting) -> (Order, bool) {
+    let order = columns::order_of(columns, &sorting.by);
     order.map_or((Order::default(), false), |order| (order, sorting.descending))
 }
 

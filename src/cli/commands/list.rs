@@ -89,7 +89,7 @@ pub(in crate::cli) fn repositories(rows: &[RepositoryRow]) -> Table {
         ("STORED", Column::Number),
         ("UNIQUE", Column::Number),
         ("UPSTREAM", Column::Aside),
-        ("", Column::Fixed),
+        ("STATE", Column::Fixed),
     ]);
     for row in rows {
         table.row([
@@ -112,7 +112,7 @@ fn images(rows: &[ImageRow]) -> Table {
         ("SIZE", Column::Number),
         ("DIGEST", Column::Digest),
         ("ADDED", Column::Fixed),
-        ("", Column::Fixed),
+        ("STATE", Column::Fixed),
     ]);
     for row in rows {
         let image = match &row.tag {
@@ -171,9 +171,9 @@ pub(in crate::cli) mod tests {
                 private: false,
                 published: true,
                 images: 12,
-                outdated: 0,
-                gone: 0,
-                added: None,
+                outdated: 2,
+                gone: 1,
+                added: Some(1_764_000_000),
                 figures: figures(492 << 20, 88 << 20, 3 << 20),
             },
         ]
@@ -197,7 +197,7 @@ pub(in crate::cli) mod tests {
     fn what_a_person_sees() {
         assert_eq!(
             repositories(&sample_repositories()).render(None, Paint::new(false)),
-            "REPOSITORY       IMAGES     SIZE   STORED   UNIQUE  UPSTREAM\n\
+            "REPOSITORY       IMAGES     SIZE   STORED   UNIQUE  UPSTREAM   STATE\n\
              ghcr.io/org/app       1  612 MiB  612 MiB  574 MiB  ghcr.io    private\n\
              library/nginx        12  492 MiB   88 MiB  3.0 MiB  docker.io\n"
         );
@@ -222,6 +222,25 @@ pub(in crate::cli) mod tests {
                 ..sample_repositories().remove(0)
             };
             assert_eq!(upstream(&row), shown);
+        }
+    }
+
+    /// What has a column in the interface has the same name there as here, and is in the JSON.
+    #[test]
+    fn the_columns_of_the_interface_are_known_here() {
+        use crate::tui::columns::{REPOSITORIES, TAGS};
+        let heading = |table: Table| table.render(None, Paint::new(false)).lines().next().unwrap().to_owned();
+        let known = [heading(repositories(&sample_repositories())), heading(images(&[sample_image()]))];
+        let known: Vec<&str> = known.iter().flat_map(|line| line.split_whitespace()).collect();
+        let json = serde_json::json!([sample_repositories()[1], sample_image()]);
+        for (title, id, key, row) in REPOSITORIES
+            .iter()
+            .map(|column| (column.title, column.id, column.json, &json[0]))
+            .chain(TAGS.iter().map(|column| (column.title, column.id, column.json, &json[1])))
+        {
+            // When a repository got its last image, and a tag without its repository, are in no table of the command line.
+            assert!(known.contains(&title) || title == "TAG", "{title} of {known:?}");
+            assert!(row.get(key).is_some(), "{id}: {key} of {row}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::view::{
 };
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Repository};
-use crate::catalog::{blobs, checked, omissions, statistics};
+use crate::catalog::{blobs, checked, natural, omissions, statistics};
 use crate::engine::Engine;
 use crate::engine::find::{find, find_repository};
 use crate::engine::plan::{LeftOut, LeftOutReason};
@@ -32,10 +32,14 @@ impl Engine {
             .collect()
     }
 
-    /// The images that a user means, by tag.
+    /// The images that a user means, by tag: `1.9` before `1.10`, what has none at the end.
     pub fn images(&self, pick: &Pick) -> Result<Vec<ImageRow>> {
         let reader = self.catalog.read()?;
-        let (repository, found) = find(&reader, pick)?;
+        let (repository, mut found) = find(&reader, pick)?;
+        found.sort_by(|one, other| match (&one.tag, &other.tag) {
+            (Some(one), Some(other)) => natural::compare(one.as_str(), other.as_str()),
+            (one, other) => one.is_none().cmp(&other.is_none()),
+        });
         found.iter().map(|image| image_row(&reader, &repository, image)).collect()
     }
 

@@ -22,17 +22,20 @@ pub struct RepositoryRow {
     /// Tags, and manifests pinned by digest.
     pub images: u64,
     /// How many of them upstream had otherwise when it was asked last.
-    #[serde(skip)]
     pub outdated: u64,
     /// How many of them upstream did not have any more.
-    #[serde(skip)]
     pub gone: u64,
-    /// When an image of it was added last, in seconds since 1970.
-    #[serde(skip)]
+    /// When an image of it was added last, in seconds since 1970; RFC 3339 in JSON.
+    #[serde(serialize_with = "as_time")]
     pub added: Option<i64>,
     /// Dedup figures in bytes.
     #[serde(flatten)]
     pub figures: Figures,
+}
+
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+fn as_time<S: serde::Serializer>(at: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| at.to_string()).serialize(serializer)
 }
 
 /// One row of a repository's list of images.

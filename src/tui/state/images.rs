@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::columns;
 use super::super::command::{Command, Context};
 use super::super::list::Window;
 use super::super::question::{Answer, Question};
@@ -22,19 +23,6 @@ pub enum Level {
     /// One image.
     Details,
 }
-
-/// What the repositories can be sorted by, as their columns are.
-pub const REPOSITORY_ORDERS: [RepositoryOrder; 6] = [
-    RepositoryOrder::Name,
-    RepositoryOrder::Images,
-    RepositoryOrder::Size,
-    RepositoryOrder::Unique,
-    RepositoryOrder::Added,
-    RepositoryOrder::State,
-];
-/// What tags can be sorted by, as their columns are.
-pub const IMAGE_ORDERS: [ImageOrder; 5] =
-    [ImageOrder::Tag, ImageOrder::Platforms, ImageOrder::Size, ImageOrder::Added, ImageOrder::State];
 
 /// The view.
 #[derive(Debug, Default)]
@@ -315,9 +303,9 @@ impl Images {
             Command::SortNext | Command::SortFormer => {
                 let forward = command == Command::SortNext;
                 if of_repositories {
-                    self.repositories.step(&REPOSITORY_ORDERS, forward);
+                    self.repositories.step(&columns::orders(&columns::REPOSITORIES), forward);
                 } else {
-                    self.tags.step(&IMAGE_ORDERS, forward);
+                    self.tags.step(&columns::orders(&columns::TAGS), forward);
                 }
             }
             _ => return false,

@@ -8,10 +8,11 @@ use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier};
 
 use super::super::app::App;
+use super::super::columns::{REPOSITORIES, TAGS};
 use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
 use super::super::message::Msg;
-use super::super::state::images::{IMAGE_ORDERS, Level, REPOSITORY_ORDERS};
+use super::super::state::images::Level;
 use super::super::view;
 use super::super::work::{Plan, Request};
 use super::world::{Content, picture, press, settle, settled};
@@ -45,7 +46,7 @@ fn the_wheel_scrolls_what_is_under_the_pointer() {
 fn every_order_is_seen_at_the_head_of_its_column() {
     for size in SIZES {
         let mut app = settled(size, &UNICODE, Content::Long);
-        for (keys, orders) in [("", REPOSITORY_ORDERS.len()), ("enter", IMAGE_ORDERS.len())] {
+        for (keys, orders) in [("", REPOSITORIES.len()), ("enter", TAGS.len())] {
             if !keys.is_empty() {
                 press(&mut app, Content::Long, keys);
             }

@@ -10,22 +10,20 @@ use ratatui::widgets::{Block, Paragraph};
 
 use super::super::app::{App, Look};
 use super::super::cells::{age, cut_middle, told_apart, width};
+use super::super::columns::{self, REPOSITORIES, RepositoryCells, TAGS, TagCells};
 use super::super::command::Command;
-use super::super::state::images::{IMAGE_ORDERS, Level, Pane, REPOSITORY_ORDERS, named};
+use super::super::state::images::{Level, Pane, named};
 use super::super::state::standings::Standing;
 use super::details;
 use super::frame::{Hit, pane};
 use super::table::{self, Column, Cursor};
-use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 use crate::engine::query::view::{ImageRow, RepositoryRow};
-use crate::text::{bytes, printable};
+use crate::text::printable;
 
 /// The least columns of details that were opened, where there are as many: digests fit in one line of them.
 const OPENED: u16 = 86;
 /// The least columns of the list beside them.
 const LEAST: u16 = 34;
-/// Names are not given more columns than these of what is beside them.
-const LONGEST: u16 = 64;
 
 /// Where the list is, and what is beside it.
 fn halves(app: &App, area: Rect) -> (Rect, Option<Rect>) {
@@ -59,8 +57,8 @@ fn side(app: &App, area: Rect) -> Option<Rect> {
     let is_cut = || {
         let inside = Rect { width: list_width(app, left).saturating_sub(2), ..area };
         let columns = match app.images.level {
-            Level::Repositories => repository_columns(app).to_vec(),
-            Level::Tags | Level::Details => tag_columns(app).to_vec(),
+            Level::Repositories => repository_columns(app),
+            Level::Tags | Level::Details => tag_columns(app),
         };
         table::fit(&columns, inside).iter().any(|(place, column)| *place == 0 && column.width < column.need)
     };
@@ -170,55 +168,39 @@ pub(super) fn hit(app: &App, area: Rect, column: u16, row: u16) -> Option<Hit> {
         let inner = Rect { width: list.width.saturating_sub(2), ..list };
         return if app.images.level == Level::Repositories {
             let place = table::column_at(&table::fit(&repository_columns(app), inner), at)?;
-            REPOSITORY_ORDERS.get(place).copied().map(Hit::Repositories)
+            REPOSITORIES.get(place).map(|column| Hit::Repositories(column.order))
         } else {
             let place = table::column_at(&table::fit(&tag_columns(app), inner), at)?;
-            IMAGE_ORDERS.get(place).copied().map(Hit::Tags)
+            TAGS.get(place).map(|column| Hit::Tags(column.order))
         };
     }
     (row > list.y + 1).then(|| Hit::Row(u64::from(row - list.y - 2)))
 }
 
 /// The columns that the longest of these takes.
-fn longest<'t>(texts: impl Iterator<Item = &'t str>, most: u16) -> u16 {
-    let longest = texts.map(width).max().unwrap_or(0);
-    u16::try_from(longest).unwrap_or(u16::MAX).min(most)
+fn longest(texts: impl Iterator<Item = impl AsRef<str>>) -> u16 {
+    let longest = texts.map(|text| width(text.as_ref())).max().unwrap_or(0);
+    u16::try_from(longest).unwrap_or(u16::MAX)
 }
 
-/// In the order of [`REPOSITORY_ORDERS`].
-fn repository_columns(app: &App) -> [Column; 6] {
+fn repository_columns(app: &App) -> Vec<Column> {
     let list = &app.images.repositories;
-    let sorted = |order| (list.order == order).then_some(list.descending);
-    let names = longest(list.window.loaded().iter().map(|row| row.name.as_str()), LONGEST);
-    [
-        Column::new("REPOSITORY", 0).up_to(names).sorted(sorted(RepositoryOrder::Name)),
-        Column::new("IMAGES", 8).right().sorted(sorted(RepositoryOrder::Images)),
-        Column::new("SIZE", 9).right().sorted(sorted(RepositoryOrder::Size)),
-        Column::new("UNIQUE", 9).right().from(70).spare().sorted(sorted(RepositoryOrder::Unique)),
-        Column::new("ADDED", 7).right().from(90).spare().sorted(sorted(RepositoryOrder::Added)),
-        Column::new("STATE", 13).sorted(sorted(RepositoryOrder::State)),
-    ]
+    let need = |id: &str| match id {
+        "name" => Some(longest(list.window.loaded().iter().map(|row| row.name.as_str()))),
+        _ => None,
+    };
+    table::columns(&REPOSITORIES, need, Some((list.order, list.descending)))
 }
 
-/// In the order of [`IMAGE_ORDERS`].
-fn tag_columns(app: &App) -> [Column; 5] {
+fn tag_columns(app: &App) -> Vec<Column> {
     let list = &app.images.tags;
-    let sorted = |order| (list.order == order).then_some(list.descending);
-    let names: Vec<String> = list.window.loaded().iter().map(ImageRow::shown).collect();
-    let names = longest(names.iter().map(String::as_str), LONGEST);
-    let platforms: Vec<String> = list.window.loaded().iter().map(|row| row.platforms.join(", ")).collect();
-    let platforms = longest(platforms.iter().map(String::as_str), LONGEST).max(PLATFORM);
-    [
-        Column::new("TAG", 0).up_to(names).sorted(sorted(ImageOrder::Tag)),
-        Column::new("PLATFORMS", PLATFORM).up_to(platforms).from(56).spare().sorted(sorted(ImageOrder::Platforms)),
-        Column::new("SIZE", 9).right().from(40).sorted(sorted(ImageOrder::Size)),
-        Column::new("ADDED", 7).right().from(44).spare().sorted(sorted(ImageOrder::Added)),
-        Column::new("STATE", 12).sorted(sorted(ImageOrder::State)),
-    ]
+    let need = |id: &str| match id {
+        "tag" => Some(longest(list.window.loaded().iter().map(ImageRow::shown))),
+        "platforms" => Some(longest(list.window.loaded().iter().map(|row| row.platforms.join(", ")))),
+        _ => None,
+    };
+    table::columns(&TAGS, need, Some((list.order, list.descending)))
 }
-
-/// The least columns of platforms: one of the usual ones, and that there are more.
-const PLATFORM: u16 = 15;
 
 /// As many platforms as fit, and how many more there are.
 fn platforms(all: &[String], columns: usize) -> String {
@@ -263,7 +245,7 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
     }
     let fitting = table::fit(&repository_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
-    let columns = name_columns(&fitting);
+    let columns = table::width_of(&fitting, &REPOSITORIES, "name");
     let names: Vec<String> = list.window.loaded().iter().map(|row| row.name.clone()).collect();
     let short: BTreeMap<&String, String> = names.iter().zip(told_apart(&names, columns, &look.glyphs)).collect();
     for (place, row) in list.window.shown() {
@@ -281,11 +263,6 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
         lines.push(table::row(&fitting, look, &texts, selected, marked, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
-}
-
-/// The columns of the names.
-fn name_columns(fitting: &[(usize, Column)]) -> usize {
-    fitting.iter().find(|(place, _)| *place == 0).map_or(0, |(_, column)| usize::from(column.width))
 }
 
 /// How long ago something was added.
@@ -308,14 +285,15 @@ fn repository_texts(app: &App, row: &RepositoryRow, name: String) -> Vec<(String
     } else {
         standing(&app.look, app.standings.repository(&row.name))
     };
-    vec![
-        (name, theme.name),
-        (row.images.to_string(), theme.text),
-        (bytes(row.figures.logical), theme.text),
-        (bytes(row.figures.unique), theme.dim),
-        (added(app, row.added.and_then(|at| jiff::Timestamp::from_second(at).ok())), theme.dim),
+    let cells = RepositoryCells {
+        name,
+        images: row.images,
+        logical: row.figures.logical,
+        unique: row.figures.unique,
+        added: added(app, row.added.and_then(|at| jiff::Timestamp::from_second(at).ok())),
         state,
-    ]
+    };
+    columns::texts(&REPOSITORIES, &cells, theme)
 }
 
 fn of_repository(image: &str, name: &str) -> bool {
@@ -364,7 +342,7 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
     let shown = usize::from(inside.height).saturating_sub(1);
     let names: Vec<String> = list.window.loaded().iter().map(ImageRow::shown).collect();
     let short: BTreeMap<&String, String> =
-        names.iter().zip(told_apart(&names, name_columns(&fitting), &look.glyphs)).collect();
+        names.iter().zip(told_apart(&names, table::width_of(&fitting, &TAGS, "tag"), &look.glyphs)).collect();
     for (place, row) in list.window.shown().take(shown) {
         let at = match keys {
             _ if place != list.window.cursor() => Cursor::Elsewhere,
@@ -392,8 +370,7 @@ fn stays_out(app: &App, repository: &str) -> bool {
 
 fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Column)]) -> Vec<(String, Style)> {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
-    let columns = fitting.iter().find(|(_, column)| column.title == "PLATFORMS").map_or(0, |(_, column)| column.width);
-    let platforms = platforms(&row.platforms, usize::from(columns));
+    let platforms = platforms(&row.platforms, table::width_of(fitting, &TAGS, "platforms"));
     let full = named(row);
     let state = if let Some(state) = arriving(app, |image| image == full) {
         state
@@ -409,13 +386,8 @@ fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Colum
         let key = row.tag.clone().unwrap_or_else(|| row.digest.to_string());
         standing(&app.look, app.standings.tag(&row.name, &key))
     };
-    vec![
-        (name, theme.name),
-        (platforms, theme.text),
-        (bytes(row.logical), theme.text),
-        (added(app, row.added.parse().ok()), theme.dim),
-        state,
-    ]
+    let cells = TagCells { name, platforms, logical: row.logical, added: added(app, row.added.parse().ok()), state };
+    columns::texts(&TAGS, &cells, theme)
 }
 
 fn nothing_found(app: &App, frame: &mut Frame<'_>, area: Rect, filter: &str) {

@@ -8,10 +8,11 @@ use ratatui::widgets::{Block, Paragraph};
 
 use super::super::app::App;
 use super::super::cells::{age, cut, width};
+use super::super::columns::{self, HISTORY, PublicationCells, TARGETS, TargetCells};
 use super::super::command::Command;
 use super::frame::pane;
 use super::more;
-use super::table::{self, Column};
+use super::table;
 use super::target;
 use crate::catalog::publications::State;
 use crate::engine::job::PublishStep;
@@ -216,24 +217,19 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let needed: Vec<String> = shown().map(|(_, target)| names(app, target, usize::MAX)).collect();
     let others = node + state_columns + widest(needed.iter(), 8, 30) + 14;
     let most = inside.width.saturating_sub(others).clamp(16, 64);
-    let columns = [
-        Column::new("TARGET", widest(shown().map(|(_, target)| &target.name), 6, most)),
-        Column::new("NODE", node),
-        Column::new("NAMES", 0),
-        Column::new("STATE", state_columns),
-        Column::new("AGE", 7).right().from(54),
-    ];
-    let fitting = table::fit(&columns, inside);
-    let room = fitting.iter().find(|(place, _)| *place == 2).map_or(0, |(_, column)| usize::from(column.width));
+    let need = |id: &str| match id {
+        "target" => Some(widest(shown().map(|(_, target)| &target.name), 6, most)),
+        "node" => Some(node),
+        "state" => Some(state_columns),
+        _ => None,
+    };
+    let fitting = table::fit(&table::fixed(&TARGETS, need), inside);
+    let room = table::width_of(&fitting, &TARGETS, "names");
     let mut lines = vec![table::head(&fitting, look)];
     for ((place, target), (node, state)) in shown().zip(nodes.into_iter().zip(states)) {
-        let texts = [
-            (target.name.clone(), look.theme.name),
-            node,
-            (names(app, target, room), look.theme.text),
-            state,
-            (target.published.as_deref().map(|at| since(app, at)).unwrap_or_default(), look.theme.dim),
-        ];
+        let published = target.published.as_deref().map(|at| since(app, at)).unwrap_or_default();
+        let cells = TargetCells { name: target.name.clone(), node, names: names(app, target, room), state, published };
+        let texts = columns::texts(&TARGETS, &cells, &look.theme);
         lines.push(table::row(&fitting, look, &texts, place == app.publish.cursor, false, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
@@ -278,26 +274,25 @@ fn history(app: &App, frame: &mut Frame<'_>, area: Rect) {
     };
     let (names, states): (Vec<_>, Vec<_>) =
         shown().map(|(_, publication)| (name(publication), publication_state(app, publication))).unzip();
-    let columns = [
-        Column::new("AGE", 6).right(),
-        Column::new("TARGET", widest(names.iter(), 6, if inside.width >= 90 { 30 } else { 16 })),
-        Column::new("CHANGES", 0),
-        Column::new("ROOT", 16).from(74),
-        Column::new("STATE", widest(states.iter().map(|(text, _)| text), 9, 15)),
-    ];
-    let fitting = table::fit(&columns, inside);
-    let room = fitting.iter().find(|(place, _)| *place == 2).map_or(0, |(_, column)| usize::from(column.width));
+    let need = |id: &str| match id {
+        "target" => Some(widest(names.iter(), 6, if inside.width >= 90 { 30 } else { 16 })),
+        "state" => Some(widest(states.iter().map(|(text, _)| text), 9, 15)),
+        _ => None,
+    };
+    let fitting = table::fit(&table::fixed(&HISTORY, need), inside);
+    let room = table::width_of(&fitting, &HISTORY, "changes");
     let mut lines = vec![table::head(&fitting, look)];
     for ((place, publication), (name, state)) in shown().zip(names.into_iter().zip(states)) {
         let verb = if publication.verb == "publish" { String::new() } else { format!("{}: ", publication.verb) };
         let what = publication.failure.clone().unwrap_or_else(|| format!("{verb}{}", publication.summary));
-        let texts = [
-            (since(app, &publication.begun), look.theme.dim),
-            (name, look.theme.name),
-            (cut(&what, room, &look.glyphs), look.theme.text),
-            (publication.root.clone(), look.theme.dim),
+        let cells = PublicationCells {
+            published: since(app, &publication.begun),
+            target: name,
+            changes: cut(&what, room, &look.glyphs),
+            root: publication.root.clone(),
             state,
-        ];
+        };
+        let texts = columns::texts(&HISTORY, &cells, &look.theme);
         lines.push(table::row(&fitting, look, &texts, cursor == Some(place), false, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);

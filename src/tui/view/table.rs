@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::app::Look;
 use super::super::cells;
+use super::super::columns::{self, Width};
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -25,37 +26,26 @@ pub(super) struct Column {
     pub(super) sorted: Option<bool>,
 }
 
-impl Column {
-    pub(super) const fn new(title: &'static str, width: u16) -> Self {
-        Self { title, width, need: width, spare: false, right: false, from: 0, sorted: None }
-    }
+/// The columns of a list. `need`: how many columns the texts of one of them need, by its id; the list is sorted by `sorted`,
+/// downwards or upwards.
+pub(super) fn columns<Cells, Order: Copy + PartialEq>(
+    definitions: &[columns::Column<Cells, Order>],
+    need: impl Fn(&str) -> Option<u16>,
+    sorted: Option<(Order, bool)>,
+) -> Vec<Column> {
+    let column = |definition: &columns::Column<Cells, Order>| {
+        let Width { least, most, right, from, spare } = definition.width;
+        let sorted = sorted.filter(|(order, _)| *order == definition.order).map(|(_, descending)| descending);
+        let need = need(definition.id).map_or(least, |need| need.min(most));
+        Column { title: definition.title, width: least, need, spare, right, from, sorted }
+    };
+    definitions.iter().map(column).collect()
+}
 
-    /// It takes more where there is room, up to this.
-    pub(super) const fn up_to(mut self, need: u16) -> Self {
-        self.need = need;
-        self
-    }
-
-    /// It gives way where names would be cut else.
-    pub(super) const fn spare(mut self) -> Self {
-        self.spare = true;
-        self
-    }
-
-    pub(super) const fn right(mut self) -> Self {
-        self.right = true;
-        self
-    }
-
-    pub(super) const fn from(mut self, columns: u16) -> Self {
-        self.from = columns;
-        self
-    }
-
-    pub(super) const fn sorted(mut self, sorted: Option<bool>) -> Self {
-        self.sorted = sorted;
-        self
-    }
+/// As [`columns`], each as wide as it needs to be from the beginning.
+pub(super) fn fixed<Cells>(definitions: &[columns::Column<Cells>], need: impl Fn(&str) -> Option<u16>) -> Vec<Column> {
+    let fixed = |column: Column| Column { width: column.width.max(column.need), ..column };
+    columns(definitions, need, None).into_iter().map(fixed).collect()
 }
 
 /// A name that has so many columns is not made longer by leaving other columns out.
@@ -94,6 +84,16 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
         column.width = (room / open).max(LEAST);
     }
     fitting
+}
+
+/// How wide the column of this id is; 0 where it is left out.
+pub(super) fn width_of<Cells, Order>(
+    fitting: &[(usize, Column)],
+    definitions: &[columns::Column<Cells, Order>],
+    id: &str,
+) -> usize {
+    let is_it = |place: usize| definitions.get(place).is_some_and(|definition| definition.id == id);
+    fitting.iter().find(|(place, _)| is_it(*place)).map_or(0, |(_, column)| usize::from(column.width))
 }
 
 /// How wide a table would like to be, with its cursor and without its frame.
@@ -207,15 +207,16 @@ mod tests {
 
     #[test]
     fn names_come_before_what_is_spare() {
-        let columns =
-            |name| [Column::new("NAME", 0).up_to(name), Column::new("MORE", 11).up_to(22).spare(), Column::new("N", 5)];
+        let column =
+            |title, width, need, spare| Column { title, width, need, spare, right: false, from: 0, sorted: None };
+        let columns = |name| [column("NAME", 0, name, false), column("MORE", 11, 22, true), column("N", 5, 5, false)];
         // Two for cursor and mark, and one after each column.
         assert_eq!(widths(&columns(10), 60), [("NAME", 28), ("MORE", 22), ("N", 5)]);
         assert_eq!(widths(&columns(30), 60), [("NAME", 30), ("MORE", 20), ("N", 5)]);
         assert_eq!(widths(&columns(40), 60), [("NAME", 51), ("N", 5)]);
         assert_eq!(widths(&columns(200), 80), [("NAME", 59), ("MORE", 11), ("N", 5)], "they are cut all the same");
         let mut sorted = columns(40);
-        sorted[1] = sorted[1].sorted(Some(false)).from(100);
+        (sorted[1].sorted, sorted[1].from) = (Some(false), 100);
         assert_eq!(widths(&sorted, 60), [("NAME", 39), ("MORE", 11), ("N", 5)], "what it is sorted by stays");
     }
 }
