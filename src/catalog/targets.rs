@@ -59,6 +59,13 @@ impl NodeSettings {
         }
     }
 
+    /// Its secret is there from now on.
+    pub fn set_authorisation(&mut self, authorisation: Option<Secret>) {
+        match self {
+            Self::Kubo(kubo) => kubo.authorisation = authorisation,
+        }
+    }
+
     /// Whether two targets share pins, since both mean the same node.
     pub fn is_same_node(&self, other: &Self) -> bool {
         match (self, other) {

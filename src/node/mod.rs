@@ -1,9 +1,9 @@
-//! IPFS nodes: who holds the registry's blocks.
+//! Places that hold the registry's blocks: IPFS nodes, and whatever else can.
 //!
-//! A [`Node`] is what publishing needs of one, and nothing more. What only some kinds can do is a capability of its own
-//! ([`PinUpdates`], [`Names`]): a node without it is used without it, and the plan says what that means. [`kubo`] is the first
-//! adapter. Knows blocks, pins and names by CID; must not know what the
-//! blocks mean, nor the catalog. Everything that a node says is untrusted: answers are capped, blocks are verified.
+//! A [`Node`] takes blocks and says how it is. Everything else is a capability of its own, which some kinds have and others do not:
+//! [`ReadBlocks`], [`Pins`], [`PinUpdates`], [`Names`]. A node without one is used without it, and the plan says what that means.
+//! [`kubo`] has all of them. Knows blocks, pins and names by CID; must not know what the blocks mean, nor the catalog. Everything
+//! that a node says is untrusted: answers are capped, blocks are verified.
 
 pub mod kubo;
 pub mod source;
@@ -72,10 +72,9 @@ pub struct Tried {
     pub outcome: Result<()>,
 }
 
-/// An IPFS node.
+/// A place that holds the registry's blocks.
 ///
-/// Reads answer from what the node itself holds (offline), never by asking the network. An error of the node has the
-/// kind `Node`, one of getting there too; refused credentials have the kind `Auth`.
+/// An error of the node has the kind `Node`, one of getting there too; refused credentials have the kind `Auth`.
 #[async_trait]
 pub trait Node: fmt::Debug + Send + Sync {
     /// Where it is, for people: never with credentials.
@@ -87,33 +86,70 @@ pub trait Node: fmt::Debug + Send + Sync {
     /// Tries each right that publishing needs, and changes nothing that lasts. Those of IPNS names are tried if it has `names`.
     async fn try_rights(&self, names: bool) -> Vec<Tried>;
 
+    /// How it takes blocks.
+    fn intake(&self) -> Intake<'_>;
+
+    /// How it says what it holds. None: nothing that it took can be checked by reading it back.
+    fn blocks(&self) -> Option<&dyn ReadBlocks>;
+
+    /// How it keeps roots. None: it keeps every block that it takes.
+    fn pins(&self) -> Option<&dyn Pins>;
+
+    /// How it pins a root by its difference to another one. None: it walks every root that it pins.
+    fn pin_updates(&self) -> Option<&dyn PinUpdates>;
+
+    /// How it publishes IPNS names. None: it publishes none.
+    fn names(&self) -> Option<&dyn Names>;
+}
+
+/// How a node takes blocks, pinning none of them.
+#[derive(Clone, Copy)]
+pub enum Intake<'n> {
+    /// Many in one stream.
+    Cars(&'n dyn ImportCar),
+    /// One by one.
+    Blocks(&'n dyn PutBlock),
+}
+
+/// Blocks in CARs.
+#[async_trait]
+pub trait ImportCar: Send + Sync {
+    /// Hands over the blocks of a CAR; answers what the node counted.
+    async fn import(&self, car: CarStream) -> Result<Imported>;
+}
+
+/// Blocks one by one.
+#[async_trait]
+pub trait PutBlock: Send + Sync {
+    /// Hands over a block. It being there already is fine.
+    async fn put(&self, cid: &Cid, bytes: Bytes) -> Result<()>;
+}
+
+/// What a node holds itself: answers never come from the network.
+#[async_trait]
+pub trait ReadBlocks: Send + Sync {
     /// Whether it holds this block.
     async fn holds(&self, cid: &Cid) -> Result<bool>;
 
     /// A block that it holds, verified against its CID.
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>>;
+}
 
-    /// Hands it the blocks of a CAR, without pinning anything.
-    async fn import(&self, car: CarStream) -> Result<Imported>;
-
-    /// The recursive pin of this root, if there is one.
+/// Recursive pins: roots that are kept with everything below them.
+#[async_trait]
+pub trait Pins: Send + Sync {
+    /// The pin of this root, if there is one.
     async fn pin(&self, cid: &Cid) -> Result<Option<Pin>>;
 
-    /// All recursive pins with exactly this name.
-    async fn pins(&self, name: &str) -> Result<Vec<Pin>>;
+    /// All pins with exactly this name.
+    async fn pins_named(&self, name: &str) -> Result<Vec<Pin>>;
 
-    /// Pins a root and everything below it, which it must hold already: it is not to search the network for the rest.
+    /// Pins a root and everything below it, which the node must hold already: it is not to search the network for the rest.
     /// Being pinned already is fine. `progress` is told how many blocks are walked.
     async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()>;
 
     /// Unpins a root. It not being pinned is fine.
     async fn unpin(&self, cid: &Cid) -> Result<()>;
-
-    /// How it pins a root by its difference to another one; nothing where it walks every root that it pins.
-    fn pin_updates(&self) -> Option<&dyn PinUpdates>;
-
-    /// How it publishes IPNS names; nothing where it publishes none.
-    fn names(&self) -> Option<&dyn Names>;
 }
 
 /// Pins that move in time proportional to what differs.

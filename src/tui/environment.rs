@@ -1,20 +1,15 @@
 //! What a first run should know of this machine: where images go and how much room there is, whether a node answers, whether
 //! there is a place to publish to.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use tokio::runtime::Handle;
 
 use super::question::Check;
 use crate::engine::Engine;
-use crate::node::kubo::{Probed, probe};
+use crate::engine::targets::{LOCAL_NODE, LocalNode, local_node};
 use crate::text::{bytes, count};
 
 /// How much room is little.
 const LITTLE: u64 = 1 << 30;
-/// Where Kubo's API is on most machines.
-const KUBO: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
-
 /// Looks at it. Takes at most as long as one question on this machine; on a thread that may block.
 pub(super) fn look(engine: &Engine) -> Vec<Check> {
     let data_dir = engine.data_dir();
@@ -26,7 +21,7 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
         },
         Err(error) => Check { good: Some(false), text: format!("{}: {error}", data_dir.display()) },
     };
-    let node = node(&Handle::current().block_on(probe(KUBO)));
+    let node = node(&Handle::current().block_on(local_node()));
     let targets = match engine.target_names() {
         Ok(names) if names.is_empty() => Check { good: None, text: "no target to publish to yet".to_owned() },
         Ok(names) => Check {
@@ -38,16 +33,18 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
     vec![disk, node, targets]
 }
 
-fn node(found: &Probed) -> Check {
+fn node(found: &LocalNode) -> Check {
     match found {
-        Probed::Kubo(version) => {
-            Check { good: Some(true), text: format!("an IPFS node answers on {KUBO}, Kubo {version}") }
+        LocalNode::Found(version) => {
+            Check { good: Some(true), text: format!("an IPFS node answers on {LOCAL_NODE}, {version}") }
         }
-        Probed::Other => Check {
+        LocalNode::Other => Check {
             good: None,
-            text: format!("what answers on {KUBO} is no IPFS node, or wants a token; only publishing needs one"),
+            text: format!("what answers on {LOCAL_NODE} is no IPFS node, or wants a token; only publishing needs one"),
         },
-        Probed::Nothing => Check { good: None, text: format!("no IPFS node on {KUBO}; only publishing needs one") },
+        LocalNode::Nothing => {
+            Check { good: None, text: format!("no IPFS node on {LOCAL_NODE}; only publishing needs one") }
+        }
     }
 }
 
@@ -58,12 +55,12 @@ mod tests {
     #[test]
     fn only_a_node_is_called_one() {
         assert!(
-            node(&Probed::Kubo("0.43.1".into()))
+            node(&LocalNode::Found("Kubo 0.43.1".into()))
                 .text
                 .starts_with("an IPFS node answers on 127.0.0.1:5001, Kubo 0.43.1")
         );
-        assert_eq!(node(&Probed::Other).good, None);
-        assert!(node(&Probed::Other).text.contains("is no IPFS node"));
-        assert!(node(&Probed::Nothing).text.starts_with("no IPFS node"));
+        assert_eq!(node(&LocalNode::Other).good, None);
+        assert!(node(&LocalNode::Other).text.contains("is no IPFS node"));
+        assert!(node(&LocalNode::Nothing).text.starts_with("no IPFS node"));
     }
 }

@@ -251,6 +251,31 @@ fn every_http_client_begins_in_one_file() {
     assert_eq!(makers, ["http.rs"], "an HTTP client is made where it escapes the rules of src/http.rs");
 }
 
+/// Whoever publishes, shows or asks knows what a node can do, and never of which kind it is.
+#[test]
+fn the_kinds_of_nodes_are_known_to_their_table_alone() {
+    let knows = |path: &Path| {
+        let rooms = ["engine/publish", "cli", "tui"];
+        // `restore --from` and the configuration of clients name programs, which is what they are about.
+        let named = ["cli/origin.rs", "cli/commands/client"];
+        rooms.iter().any(|room| path.starts_with(room)) && !named.iter().any(|file| path.starts_with(file))
+    };
+    let mut complaints = Vec::new();
+    for source in sources().iter().filter(|source| knows(&source.path)) {
+        if source.path.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let text = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = code_of(text);
+        for kind in ["kubo", "Kubo"] {
+            if code.contains(kind) {
+                complaints.push(format!("{}: `{kind}`", source.path.display()));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
 #[test]
 fn files_are_small_and_well_named() {
     let (most, many) = LINES;

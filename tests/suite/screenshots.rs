@@ -9,7 +9,7 @@ use std::time::Duration;
 use roadstead::engine::job::Job;
 use roadstead::engine::publish::plan::PublishRequest;
 use roadstead::engine::request::AddRequest;
-use roadstead::engine::targets::{Adapters, Peers, TargetChange, Variables};
+use roadstead::engine::targets::{Adapters, NodeAddress, Peers, TargetChange, Variables};
 use roadstead::engine::{Engine, Options};
 use roadstead::image::Platform;
 use roadstead::registry::credentials::Environment;
@@ -242,10 +242,14 @@ fn each_view_has_a_picture() {
             profile: None,
         };
         let engine = Engine::open(options).unwrap();
-        let change =
-            TargetChange { kubo: Some(kubo.api_url.clone()), ipns: Some("self".to_owned()), ..TargetChange::default() };
+        let change = TargetChange {
+            node: Some(NodeAddress::of_first_kind(&*kubo.api_url)),
+            ipns: Some("self".to_owned()),
+            ..TargetChange::default()
+        };
         engine.add_target("home", &change).unwrap();
-        let away = TargetChange { kubo: Some("http://127.0.0.1:9".to_owned()), ..TargetChange::default() };
+        let away =
+            TargetChange { node: Some(NodeAddress::of_first_kind("http://127.0.0.1:9")), ..TargetChange::default() };
         let peers = Peers::new(Variables::new(|_| None), Adapters::new(|_, _| ()));
         for (from, to) in [(0, 3), (3, 6), (6, 9)] {
             mirror(&engine, &registry, from, to).await;

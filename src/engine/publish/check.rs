@@ -14,7 +14,7 @@ use super::difference::{Difference, parts_of};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
-use crate::node::Node;
+use crate::node::{Node, ReadBlocks};
 
 /// Blocks with content that are asked for.
 const LEAVES: usize = 32;
@@ -25,14 +25,16 @@ const LARGE_AT_ONCE: usize = 4;
 /// From this size on, in bytes, a leaf is large.
 const LARGE: u64 = 64 << 10;
 
-/// Asks the node for the root, for every block of the difference that links others, and for some leaves of it. Says how many.
+/// Asks the node for the root, for every block of the difference that links others, and for some leaves of it. Says how many; nothing where the
+/// node does not say what it holds.
 pub(super) async fn check(
     engine: &Arc<Engine>,
     node: &dyn Node,
     root: &Cid,
     difference: &Difference,
     job: &Job,
-) -> Result<u64> {
+) -> Result<Option<u64>> {
+    let Some(blocks) = node.blocks() else { return Ok(None) };
     let (mut small, mut large) = (vec![*root], Vec::new());
     small.extend(difference.nodes.iter().map(|node| node.cid).filter(|cid| cid != root));
     let counts: Vec<u64> = difference.files.iter().map(|file| engine.profile.leaf_count(file.size)).collect();
@@ -59,14 +61,14 @@ pub(super) async fn check(
     }
     let asked = (small.len() + large.len()) as u64;
     for (cids, at_once) in [(small, AT_ONCE), (large, LARGE_AT_ONCE)] {
-        let answers = stream::iter(cids).map(|cid| gives_back(node, cid));
+        let answers = stream::iter(cids).map(|cid| gives_back(node, blocks, cid));
         job.or_cancelled(answers.buffer_unordered(at_once).try_collect::<()>()).await?;
     }
-    Ok(asked)
+    Ok(Some(asked))
 }
 
-async fn gives_back(node: &dyn Node, cid: Cid) -> Result<()> {
-    match node.block(&cid).await? {
+async fn gives_back(node: &dyn Node, blocks: &dyn ReadBlocks, cid: Cid) -> Result<()> {
+    match blocks.block(&cid).await? {
         Some(_) => Ok(()),
         None => Err(Error::new(
             Kind::Node,

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::engine::blocking::panicked;
 use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
-use crate::node::{Imported, Node};
+use crate::node::{ImportCar, Imported, Intake, Node, PutBlock};
 use crate::unixfs::car;
 use crate::unixfs::directory;
 
@@ -26,6 +26,8 @@ use crate::unixfs::directory;
 const CAR_SIZE: u64 = if cfg!(test) { 2 << 20 } else { 256 << 20 };
 /// Small blocks are given to the connection together, up to so many bytes; a larger one goes alone, in a buffer of its size.
 const PIECE: usize = 128 << 10;
+/// Blocks that are handed over at the same time where they go one by one: each is up to a chunk, and in memory.
+const BLOCKS_AT_ONCE: usize = 8;
 /// Pieces that wait for the connection.
 const WAITING: usize = 2;
 
@@ -58,6 +60,10 @@ pub(super) async fn hand_over(
     job: &Job,
     each: &mut (dyn FnMut(&HandedOver) -> Result<()> + Send),
 ) -> Result<HandedOver> {
+    let importer = match node.intake() {
+        Intake::Cars(importer) => importer,
+        Intake::Blocks(taker) => return one_by_one(engine, taker, difference, temporary, job, each).await,
+    };
     let mut total = HandedOver::default();
     let (cars, mut coming) = mpsc::channel(1);
     let reading = {
@@ -73,7 +79,7 @@ pub(super) async fn hand_over(
     };
     let mut failure = None;
     while let Some(Car { pieces, content }) = coming.recv().await {
-        match job.or_cancelled(take(node, pieces, content)).await {
+        match job.or_cancelled(take(node, importer, pieces, content)).await {
             Ok((imported, sent)) => {
                 total.cars += 1;
                 total.blocks += imported.blocks;
@@ -101,9 +107,74 @@ pub(super) async fn hand_over(
     }
 }
 
+/// Hands blocks over one by one, a few at the same time. `each` is told now and then, and at the end.
+async fn one_by_one(
+    engine: &Arc<Engine>,
+    taker: &dyn PutBlock,
+    difference: Arc<Difference>,
+    temporary: Vec<directory::Node>,
+    job: &Job,
+    each: &mut (dyn FnMut(&HandedOver) -> Result<()> + Send),
+) -> Result<HandedOver> {
+    let (blocks, coming) = mpsc::channel::<(Cid, Bytes)>(WAITING);
+    let reading = {
+        let (engine, job) = (Arc::clone(engine), job.clone());
+        spawn_blocking(move || {
+            let mut give = |cid: &Cid, bytes: &[u8]| {
+                job.check()?;
+                let block = (*cid, Bytes::copy_from_slice(bytes));
+                blocks
+                    .blocking_send(block)
+                    .map_err(|_| Error::new(Kind::Interrupted, "nobody takes the blocks any more"))
+            };
+            difference.read_missing(&engine, &mut give)?;
+            temporary.iter().try_for_each(|node| give(&node.cid, &node.bytes))
+        })
+    };
+    let mut total = HandedOver::default();
+    let mut noted = 0;
+    let answers = stream::unfold(coming, |mut coming| async move { coming.recv().await.map(|block| (block, coming)) })
+        .map(|(cid, bytes)| async move {
+            taker.put(&cid, bytes.clone()).await?;
+            Ok::<u64, Error>(bytes.len() as u64)
+        })
+        .buffer_unordered(BLOCKS_AT_ONCE);
+    let mut answers = Box::pin(answers);
+    let failure = loop {
+        match job.or_cancelled(async { answers.next().await.transpose() }).await {
+            Ok(Some(size)) => {
+                total.blocks += 1;
+                total.bytes += size;
+                total.sent += size;
+                job.meter().advance(size);
+                if total.bytes - noted >= CAR_SIZE {
+                    noted = total.bytes;
+                    if let Err(error) = each(&total) {
+                        break Some(error);
+                    }
+                }
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    if failure.is_none() {
+        each(&total)?;
+    }
+    // The reading thread notices that nobody takes its blocks.
+    drop(answers);
+    match (reading.await.map_err(panicked)?, failure) {
+        (Err(error), Some(failure)) if error.kind() == Kind::Interrupted => Err(failure),
+        (Err(error), _) => Err(error),
+        (Ok(()), Some(failure)) => Err(failure),
+        (Ok(()), None) => Ok(total),
+    }
+}
+
 /// Lets the node import one CAR, and compares what it counted with what was in it.
 async fn take(
     node: &dyn Node,
+    importer: &dyn ImportCar,
     pieces: mpsc::Receiver<io::Result<Bytes>>,
     content: oneshot::Receiver<Imported>,
 ) -> Result<(Imported, u64)> {
@@ -115,7 +186,7 @@ async fn take(
                 counted.fetch_add(piece.len() as u64, std::sync::atomic::Ordering::Relaxed);
             }
         });
-    let imported = node.import(car.boxed()).await?;
+    let imported = importer.import(car.boxed()).await?;
     let Ok(expected) = content.await else {
         return Err(Error::new(Kind::Node, format!("{} ended the import before everything was sent", node.place())));
     };

@@ -33,7 +33,8 @@ pub(super) fn name(engine: &Engine) -> Result<String> {
 
 /// An error if the node has pins of this name that are not from here: another writer has the same name.
 pub(super) async fn check_writer(engine: &Engine, node: &dyn Node, name: &str) -> Result<()> {
-    for pin in node.pins(name).await? {
+    let Some(pins) = node.pins() else { return Ok(()) };
+    for pin in pins.pins_named(name).await? {
         if !unfinished::is_ours(&*engine.catalog.read()?, &pin.cid)? {
             return Err(Error::new(
                 Kind::Locked,
@@ -86,6 +87,7 @@ pub(super) async fn pin(
     job: &Job,
     note: &(dyn Fn(usize, &Cid) -> Result<()> + Send + Sync),
 ) -> Result<()> {
+    let Some(pins) = node.pins() else { return Ok(()) };
     match (former, node.pin_updates()) {
         (Some(former), Some(updates)) => {
             let mut from = former.cid;
@@ -98,10 +100,10 @@ pub(super) async fn pin(
         }
         _ => {
             let progress = |done| job.tell(Event::Progress { what: "blocks", done, total: 0 });
-            job.or_cancelled(node.pin_add(&root.cid, name, &progress)).await?;
+            job.or_cancelled(pins.pin_add(&root.cid, name, &progress)).await?;
         }
     }
-    match node.pin(&root.cid).await? {
+    match pins.pin(&root.cid).await? {
         Some(_) => Ok(()),
         None => Err(Error::new(
             Kind::Node,

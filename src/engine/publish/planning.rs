@@ -15,6 +15,7 @@ use crate::catalog::{publications, state, unfinished};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::restore::unfinished::check_finished;
+use crate::engine::targets::ADD_TARGET_HINT;
 use crate::error::{Error, Kind, Result};
 use crate::naming::Atomicity;
 use crate::text::printable_within;
@@ -73,8 +74,7 @@ impl Engine {
         }
         let mut all = targets::all(&reader)?;
         if all.is_empty() {
-            return Err(Error::new(Kind::NotFound, "there is no target to publish to")
-                .hint("`roadstead target add NAME --kubo URL` adds one."));
+            return Err(Error::new(Kind::NotFound, "there is no target to publish to").hint(ADD_TARGET_HINT));
         }
         for name in &request.targets {
             if !all.iter().any(|target| target.name == *name) {
@@ -140,9 +140,7 @@ impl Engine {
         {
             notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
         }
-        if survey.former.is_some() && survey.pinned.is_none() && survey.node.pin_updates().is_none() {
-            notes.push("The node can't pin a root by its difference to another: it walks all of it.".to_owned());
-        }
+        notes.extend(without(&survey));
         let last = survey.named.as_deref().zip(survey.served.as_ref());
         let (ipns, ipns_failure) =
             match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?
@@ -167,7 +165,7 @@ impl Engine {
             blocks: survey.blocks(),
             bytes: survey.bytes(),
             chain: survey.way(&root.cid),
-            pinned: survey.pinned.is_some(),
+            pinned: !survey.needs_pin(),
             found: survey.found(),
             unpin: survey.unpin,
             dnslink: survey.record,
@@ -176,6 +174,21 @@ impl Engine {
             notes,
         })
     }
+}
+
+/// What it means that the node is of a kind with fewer capabilities than others.
+fn without(survey: &Survey) -> Vec<String> {
+    let node = &survey.node;
+    let mut notes = Vec::new();
+    if node.blocks().is_none() {
+        notes.push("The node does not say what it holds: this can't be checked by reading back.".to_owned());
+    }
+    if node.pins().is_none() {
+        notes.push("The node keeps everything that it takes: older roots stay there.".to_owned());
+    } else if survey.former.is_some() && survey.needs_pin() && node.pin_updates().is_none() {
+        notes.push("The node can't pin a root by its difference to another: it walks all of it.".to_owned());
+    }
+    notes
 }
 
 /// What is published to whom.

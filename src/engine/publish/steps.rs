@@ -33,9 +33,9 @@ impl Run<'_> {
         self.enter(PublishStep::HandOver);
         self.job.meter().expect(survey.bytes());
         let done = self.send(survey).await?;
-        let cars = count(done.cars, "CAR", "CARs");
-        let detail = format!("{} of {} in {cars}", count(done.blocks, "block", "blocks"), bytes(done.bytes));
-        // Each CAR is written down already.
+        let cars = if done.cars == 0 { String::new() } else { format!(" in {}", count(done.cars, "CAR", "CARs")) };
+        let detail = format!("{} of {}{cars}", count(done.blocks, "block", "blocks"), bytes(done.bytes));
+        // Each part of it is written down already.
         self.tell(StepState::Done(detail));
         Ok(())
     }
@@ -55,7 +55,8 @@ impl Run<'_> {
             let Some(publication) = publication else { return Ok(()) };
             engine.catalog.write(|writer| {
                 publications::add_handed_over(writer, publication, blocks, size)?;
-                let step = format!("car:{}", total.cars);
+                let step =
+                    if total.cars > 0 { format!("car:{}", total.cars) } else { format!("blocks:{}", total.blocks) };
                 let detail = format!("{} of {}", count(blocks, "block", "blocks"), bytes(size));
                 publications::step_done(writer, publication, &step, &detail, now())
             })
@@ -77,7 +78,7 @@ impl Run<'_> {
     }
 
     pub(super) async fn pin(&mut self, survey: &mut Survey) -> Result<()> {
-        if survey.pinned.is_some() {
+        if !survey.needs_pin() {
             self.skip(PublishStep::Pin);
             let (target, root, ours) = (self.planned.target.id, self.plan.root, survey.pinned_by_us);
             return self.write(move |writer| publications::set_pinned(writer, target, &root, ours)).await;
@@ -154,6 +155,9 @@ impl Run<'_> {
     /// What the node lacks of what it was given or had, if it lacks anything.
     async fn lost(&self, survey: &Survey) -> Result<Option<(Difference, Vec<directory::Node>)>> {
         let (node, root) = (&*survey.node, self.root());
+        if node.blocks().is_none() {
+            return Ok(None);
+        }
         let difference =
             Survey::difference(self.engine, node, survey.former.as_ref(), &root, Asking::Thorough, self.job).await?;
         let temporary = Survey::lacking(node, &survey.chain, self.job).await?;
@@ -162,8 +166,13 @@ impl Run<'_> {
 
     pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {
         self.enter(PublishStep::Check);
-        let asked = check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await?;
-        self.done("check", format!("{} came back", count(asked, "block", "blocks"))).await
+        match check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await? {
+            Some(asked) => self.done("check", format!("{} came back", count(asked, "block", "blocks"))).await,
+            None => {
+                self.skip(PublishStep::Check);
+                Ok(())
+            }
+        }
     }
 
     pub(super) async fn move_record(&mut self, survey: &Survey) -> Result<()> {
@@ -222,8 +231,9 @@ impl Run<'_> {
         self.enter(PublishStep::Tidy);
         let target = self.planned.target.id;
         let (mut gone, mut failure) = (Vec::new(), None);
+        let Some(pins) = survey.node.pins() else { return Ok(()) };
         for cid in going {
-            match self.job.or_cancelled(survey.node.unpin(&cid)).await {
+            match self.job.or_cancelled(pins.unpin(&cid)).await {
                 Ok(()) => gone.push(cid),
                 Err(error) => {
                     failure = Some((cid, error));

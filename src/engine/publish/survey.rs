@@ -132,7 +132,13 @@ impl Survey {
         let seen = plan.and_then(|plan| plan.former);
         let candidate = Self::candidate(&*node, &written.candidates);
         // All are waited for: which of several complaints is told must not depend on which comes first.
-        let asked = async { Ok(futures::join!(node.pin(&root.cid), writer, candidate)) };
+        let pin = async {
+            match node.pins() {
+                Some(pins) => pins.pin(&root.cid).await,
+                None => Ok(None),
+            }
+        };
+        let asked = async { Ok(futures::join!(pin, writer, candidate)) };
         let (pinned, writer, candidate) = job.or_cancelled(asked).await?;
         let (pinned, (), mut candidate) = (pinned?, writer?, candidate?);
         let (is_pinned, continues) = (pinned.is_some(), written.continues);
@@ -160,8 +166,16 @@ impl Survey {
             candidate = job.or_cancelled(next).await?.map(|place| rest + place);
         };
         let record = Self::record(engine, target, zone.as_deref(), &root.cid, force, job).await?;
-        let pinned_by_us =
-            written.pinned_by_us || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
+        // What keeps everything keeps it for us, too.
+        let pinned_by_us = node.pins().is_none()
+            || written.pinned_by_us
+            || pinned.as_ref().is_some_and(|pin| pin.name.as_ref() == Some(&pin_name));
+        let unpin = match node.pins() {
+            Some(_) => {
+                written.unpin.into_iter().filter(|cid| !chain.roots.iter().any(|step| step.cid == *cid)).collect()
+            }
+            None => Vec::new(),
+        };
         Ok(Self {
             node,
             zone,
@@ -174,7 +188,7 @@ impl Survey {
             former,
             continues: written.continues,
             difference,
-            unpin: written.unpin.into_iter().filter(|cid| !chain.roots.iter().any(|step| step.cid == *cid)).collect(),
+            unpin,
             chain,
             temporary,
             pinned,
@@ -229,19 +243,36 @@ impl Survey {
         )))
     }
 
-    /// Where the newest root is that the node still pins and holds.
+    /// Where the newest root is that the node still pins and holds, as far as it can be asked for either. One that can be asked for
+    /// neither has what is written down.
     async fn candidate(node: &dyn Node, candidates: &[Link]) -> Result<Option<usize>> {
         for (place, link) in candidates.iter().enumerate() {
-            if node.pin(&link.cid).await?.is_some() && node.holds(&link.cid).await? {
+            let pinned = match node.pins() {
+                Some(pins) => pins.pin(&link.cid).await?.is_some(),
+                None => true,
+            };
+            let held = match node.blocks() {
+                Some(blocks) if pinned => blocks.holds(&link.cid).await?,
+                _ => true,
+            };
+            if pinned && held {
                 return Ok(Some(place));
             }
         }
         Ok(None)
     }
 
+    /// Whether the root has to be pinned yet: a node without pins keeps what it takes.
+    pub(super) fn needs_pin(&self) -> bool {
+        self.pinned.is_none() && self.node.pins().is_some()
+    }
+
     /// Whether the node has every block that is read on the way from a former root: one that lacks one would look for it in the
     /// network, and has lost more than we know.
     async fn is_whole(engine: &Arc<Engine>, node: &dyn Node, former: Link, root: &Link, job: &Job) -> Result<bool> {
+        if node.blocks().is_none() {
+            return Ok(true);
+        }
         let root = *root;
         let left =
             engine.blocking(move |engine| Difference::between(&*engine.catalog.read()?, Some(&root), &former)).await?;
@@ -310,7 +341,7 @@ impl Survey {
 
     /// The roots that are pinned on the way, the wanted one last; none where it is pinned.
     pub(super) fn way(&self, root: &Cid) -> Vec<Cid> {
-        if self.pinned.is_some() {
+        if !self.needs_pin() {
             return Vec::new();
         }
         self.chain.roots.iter().map(|link| link.cid).chain([*root]).collect()

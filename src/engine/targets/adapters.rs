@@ -3,18 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use url::Url;
-
-use super::Connect;
-use crate::catalog::targets::{DnslinkSettings, KuboSettings, NodeSettings, ZoneSettings};
-use crate::error::{Error, Kind, Result};
+use super::{Connect, kinds};
+use crate::catalog::targets::{DnslinkSettings, NodeSettings, ZoneSettings};
+use crate::error::Result;
 use crate::naming::manual::{Manual, Prompt};
 use crate::naming::provider::Provider;
 use crate::naming::rfc2136::Rfc2136;
 use crate::naming::{TxtSet, Zone};
 use crate::node::Node;
-use crate::node::kubo::{Kubo, KuboOptions};
-use crate::text::printable_within;
 
 /// Real nodes and real zones.
 #[derive(Clone)]
@@ -37,13 +33,7 @@ impl Adapters {
 
 impl Connect for Adapters {
     fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
-        let NodeSettings::Kubo(KuboSettings { url, .. }) = node;
-        let parsed = Url::parse(url).map_err(|_| {
-            Error::new(Kind::Usage, format!("`{}` is not the URL of a node", printable_within(url, 200)))
-                .hint("Write it like `http://127.0.0.1:5001`.")
-        })?;
-        let options = KuboOptions { authorisation: authorisation.map(str::to_owned), ..KuboOptions::new(parsed) };
-        Ok(Arc::new(Kubo::new(&options)?))
+        kinds::connect(node, authorisation)
     }
 
     fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>> {

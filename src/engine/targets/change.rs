@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::kinds::{self, NodeAddress};
 use super::secrets::{self, Variables};
 use super::setting::{At as _, Setting, Wrong};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
@@ -66,8 +67,8 @@ pub enum Clear {
 /// What is said of a target; what is not said stays, or has its default.
 #[derive(Debug, Clone, Default)]
 pub struct TargetChange {
-    /// URL of the node's RPC.
-    pub kubo: Option<String>,
+    /// Where its node is.
+    pub node: Option<NodeAddress>,
     /// What the node wants to see.
     pub authorisation: Option<Secret>,
     /// It may be shown to a node that is reached by plain HTTP on another machine.
@@ -120,30 +121,30 @@ pub fn check_name(name: &str) -> Result<()> {
 impl TargetChange {
     /// The settings of a target that is new, or the first mistake in what is said. Nobody is asked.
     pub fn added(&self) -> Result<TargetSettings, Wrong> {
-        let kubo = self.kubo.clone().ok_or_else(|| wrong("a target needs `--kubo URL`")).at(Setting::Kubo)?;
-        let node = NodeSettings::kubo(kubo);
+        let node = self.node.as_ref().ok_or_else(|| wrong(format!("a target needs {}", kinds::flags())));
+        let node = node.at(Setting::Node)?.settings().at(Setting::Node)?;
         self.changed(TargetSettings { node, keep: KEEP, ipns: None, dnslink: None, gateways: Vec::new() })
     }
 
     /// The settings of a target that had these, or the first mistake in what is said. Nobody is asked.
     pub fn changed(&self, mut settings: TargetSettings) -> Result<TargetSettings, Wrong> {
         let before = settings.node.clone();
-        let NodeSettings::Kubo(node) = &mut settings.node;
         for clear in &self.clear {
             match clear {
-                Clear::Authorisation => node.authorisation = None,
+                Clear::Authorisation => settings.node.set_authorisation(None),
                 Clear::Ipns => settings.ipns = None,
                 Clear::Dnslink => settings.dnslink = None,
                 Clear::Gateways => settings.gateways.clear(),
             }
         }
-        if let Some(kubo) = &self.kubo {
-            node.url.clone_from(kubo);
+        if let Some(address) = &self.node {
+            let mut node = address.settings().at(Setting::Node)?;
+            node.set_authorisation(settings.node.authorisation().cloned());
+            settings.node = node;
         }
-        node.url = rpc_url(&node.url).at(Setting::Kubo)?;
         if let Some(secret) = &self.authorisation {
             let place = if matches!(secret, Secret::File(_)) { Setting::AuthFile } else { Setting::AuthVariable };
-            node.authorisation = Some(check_secret(secret.clone()).at(place)?);
+            settings.node.set_authorisation(Some(check_secret(secret.clone()).at(place)?));
         }
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
@@ -181,7 +182,7 @@ impl TargetChange {
             return Ok(());
         }
         let place = match secret {
-            _ if self.authorisation.is_none() => Setting::Kubo,
+            _ if self.authorisation.is_none() => Setting::Node,
             Secret::File(_) => Setting::AuthFile,
             Secret::Variable(_) => Setting::AuthVariable,
         };
@@ -286,7 +287,7 @@ impl TargetChange {
 }
 
 /// A URL without credentials, query and fragment. What is wrong with it is said without it: it may hold a password.
-fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
+pub(super) fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
     let refused = |why: &str| Err(wrong(format!("the URL of {of} {why}")).hint(format!("Write it like `{example}`.")));
     let Ok(url) = Url::parse(text.trim()) else { return refused("is no URL") };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -300,12 +301,6 @@ fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
         return refused("has a query or a fragment");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn rpc_url(text: &str) -> Result<String> {
-    let url = web_url(text, "the node", "https://node.example.com:5001")?;
-    // Whoever copies it from a manual has the end of it too.
-    Ok(url.strip_suffix("/api/v0").unwrap_or(&url).trim_end_matches('/').to_owned())
 }
 
 fn check_secret(secret: Secret) -> Result<Secret> {

@@ -89,7 +89,7 @@ impl Engine {
             let node = places.node(&target)?;
             let status = within(&node.place(), node.status()).await?;
             let pinned = match newest {
-                Some(root) => within(&node.place(), node.pin(&root)).await.ok().map(|pin| pin.is_some()),
+                Some(root) => within(&node.place(), keeps(&*node, &root)).await.ok().flatten(),
                 None => None,
             };
             let ipns = match &target.settings.ipns {
@@ -105,6 +105,15 @@ impl Engine {
         };
         Ok(Sight { target: target.name, root: newest.map(|root| root.to_string()), node, pinned, record, ipns })
     }
+}
+
+/// Whether the node keeps a root; nothing where it does not say.
+async fn keeps(node: &dyn Node, root: &cid::Cid) -> Result<Option<bool>> {
+    Ok(match (node.pins(), node.blocks()) {
+        (Some(pins), _) => Some(pins.pin(root).await?.is_some()),
+        (None, Some(blocks)) => Some(blocks.holds(root).await?),
+        (None, None) => None,
+    })
 }
 
 async fn record(target: &Target, places: &dyn Places, world: &dyn World) -> Option<SeenRecord> {

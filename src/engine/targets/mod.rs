@@ -5,6 +5,7 @@
 mod adapters;
 mod change;
 mod key;
+mod kinds;
 mod look;
 mod peers;
 mod secrets;
@@ -18,6 +19,7 @@ mod walk;
 pub use adapters::Adapters;
 pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
 pub use key::{TargetKey, make_key};
+pub use kinds::{ADD_TARGET_HINT, KINDS, LOCAL_NODE, LocalNode, NodeAddress, NodeKind, local_node};
 pub use look::{Leads, SeenRecord, Sight};
 pub use peers::{Connect, Internet, Peers};
 pub use secrets::{Found, Variables};
@@ -46,7 +48,8 @@ pub struct RemoveTargetPlan {
     /// Its name.
     pub name: String,
     /// Its node, where pins stay as they are.
-    pub kubo: String,
+    #[serde(rename = "kubo")]
+    pub node: String,
     /// The roots that it pins, as far as is known.
     pub pinned: Vec<String>,
     /// The record that stays as it is.
@@ -138,7 +141,7 @@ impl Engine {
             pinned: pinned.iter().map(ToString::to_string).collect(),
             record: target.settings.dnslink.as_ref().map(|dnslink| record_name(&dnslink.domain)),
             released: released.map(|cid| cid.to_string()).collect(),
-            kubo: target.settings.node.url().to_owned(),
+            node: target.settings.node.url().to_owned(),
         })
     }
 

@@ -7,8 +7,8 @@ use crate::error::Error;
 pub enum Setting {
     /// Its name.
     Name,
-    /// URL of the node's RPC.
-    Kubo,
+    /// Where its node is.
+    Node,
     /// The file with what the node wants to see.
     AuthFile,
     /// The variable with the same.
@@ -41,7 +41,7 @@ impl Setting {
     /// All of them, in the order in which they are asked for.
     pub const ALL: [Self; 15] = [
         Self::Name,
-        Self::Kubo,
+        Self::Node,
         Self::AuthFile,
         Self::AuthVariable,
         Self::Keep,
@@ -61,7 +61,7 @@ impl Setting {
     pub fn flag(self) -> &'static str {
         match self {
             Self::Name => "NAME",
-            Self::Kubo => "--kubo",
+            Self::Node => "--kubo",
             Self::AuthFile => "--auth-file",
             Self::AuthVariable => "--auth-env",
             Self::Keep => "--keep",

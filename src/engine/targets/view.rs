@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use serde::Serialize;
 
+use super::kinds::ADD_TARGET_HINT;
 use crate::catalog::publications;
 use crate::catalog::state;
 use crate::catalog::targets::{self, Target, TargetSettings};
@@ -45,7 +46,7 @@ pub(in crate::engine) fn find(connection: &Connection, name: &str) -> Result<Tar
     let error = Error::new(Kind::NotFound, format!("there is no target `{}`", printable_within(name, 100)));
     Err(match nearest(name, all.iter().map(|target| target.name.as_str())) {
         Some(meant) => error.hint(format!("Did you mean `{meant}`?")),
-        None if all.is_empty() => error.hint("`roadstead target add NAME --kubo URL` adds one."),
+        None if all.is_empty() => error.hint(ADD_TARGET_HINT),
         None => error.hint("`roadstead target list` shows what there is."),
     })
 }

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
 use crate::engine::publish::Places;
 use crate::error::{Error, Kind, Result};
-use crate::node::Node;
+use crate::node::ReadBlocks;
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::{DAG_PB, RAW};
 
@@ -71,7 +71,16 @@ impl Engine {
             (target, newest.root.cid)
         };
         let node = places.node(&target)?;
-        let pinned = job.or_cancelled(node.pin(&root)).await?.is_some();
+        let blocks = node.blocks().ok_or_else(|| {
+            Error::new(
+                Kind::Usage,
+                format!("{} does not say what it holds: it can't be checked by reading back", node.place()),
+            )
+        })?;
+        let pinned = match node.pins() {
+            Some(pins) => job.or_cancelled(pins.pin(&root)).await?.is_some(),
+            None => true,
+        };
         let mut walked = Walked {
             target: target.name,
             root: root.to_string(),
@@ -82,12 +91,12 @@ impl Engine {
             damaged: 0,
             named: Vec::new(),
         };
-        job.or_cancelled(walk(&*node, root, &mut walked, job)).await?;
+        job.or_cancelled(walk(blocks, root, &mut walked, job)).await?;
         Ok(walked)
     }
 }
 
-async fn walk(node: &dyn Node, root: Cid, walked: &mut Walked, job: &Job) -> Result<()> {
+async fn walk(blocks: &dyn ReadBlocks, root: Cid, walked: &mut Walked, job: &Job) -> Result<()> {
     let mut seen = HashSet::from([root]);
     let mut todo = vec![root];
     let mut asked = FuturesUnordered::new();
@@ -96,7 +105,7 @@ async fn walk(node: &dyn Node, root: Cid, walked: &mut Walked, job: &Job) -> Res
         while asked.len() < AT_ONCE
             && let Some(cid) = todo.pop()
         {
-            asked.push(ask(node, cid));
+            asked.push(ask(blocks, cid));
         }
         let Some(answer) = asked.next().await else { return Ok(()) };
         done += 1;
@@ -126,8 +135,8 @@ fn name(walked: &mut Walked, cid: &Cid) {
     }
 }
 
-async fn ask(node: &dyn Node, cid: Cid) -> Result<Answer> {
-    let bytes = match node.block(&cid).await {
+async fn ask(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Answer> {
+    let bytes = match blocks.block(&cid).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(Answer::Missing(cid)),
         Err(error) if error.kind() == Kind::Verification => return Ok(Answer::Damaged(cid)),

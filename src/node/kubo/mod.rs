@@ -33,7 +33,9 @@ use self::control::Control;
 pub use self::options::is_in_clear;
 pub(in crate::node) use self::options::{Authorisation, is_loopback};
 use self::rpc::Rpc;
-use super::{CarStream, Imported, Key, Names, Node, Pin, PinUpdates, Status, Tried};
+use super::{
+    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinUpdates, Pins, ReadBlocks, Status, Tried,
+};
 use crate::error::Result;
 
 /// A Kubo.
@@ -78,6 +80,36 @@ impl Node for Kubo {
         rights::all(&self.rpc, &self.control, names).await
     }
 
+    fn intake(&self) -> Intake<'_> {
+        Intake::Cars(self)
+    }
+
+    fn blocks(&self) -> Option<&dyn ReadBlocks> {
+        Some(self)
+    }
+
+    fn pins(&self) -> Option<&dyn Pins> {
+        Some(self)
+    }
+
+    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
+        Some(self)
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ImportCar for Kubo {
+    async fn import(&self, car: CarStream) -> Result<Imported> {
+        import::import(&self.rpc, car).await
+    }
+}
+
+#[async_trait]
+impl ReadBlocks for Kubo {
     async fn holds(&self, cid: &Cid) -> Result<bool> {
         blocks::holds(&self.rpc, cid).await
     }
@@ -85,16 +117,15 @@ impl Node for Kubo {
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
         blocks::get(&self.rpc, cid).await
     }
+}
 
-    async fn import(&self, car: CarStream) -> Result<Imported> {
-        import::import(&self.rpc, car).await
-    }
-
+#[async_trait]
+impl Pins for Kubo {
     async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
         pins::one(&self.rpc, cid).await
     }
 
-    async fn pins(&self, name: &str) -> Result<Vec<Pin>> {
+    async fn pins_named(&self, name: &str) -> Result<Vec<Pin>> {
         pins::named(&self.rpc, name).await
     }
 
@@ -104,14 +135,6 @@ impl Node for Kubo {
 
     async fn unpin(&self, cid: &Cid) -> Result<()> {
         pins::remove(&self.rpc, cid).await
-    }
-
-    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
-        Some(self)
-    }
-
-    fn names(&self) -> Option<&dyn Names> {
-        Some(self)
     }
 }
 

@@ -199,7 +199,7 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
         rows.push(row(Role::Text, format!("{record} stays as it is.")));
     }
     for root in &plan.pinned {
-        rows.push(row(Role::Text, format!("{root} stays pinned at {}.", plan.kubo)));
+        rows.push(row(Role::Text, format!("{root} stays pinned at {}.", plan.node)));
     }
     for root in &plan.released {
         rows.push(row(Role::Warning, format!("{root} is not kept here any more: `gc` may take it.")));

@@ -6,12 +6,9 @@ use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
 use crate::engine::targets::{
-    Clear, LONGEST_TTL, MOST_KEPT, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name,
+    Clear, KINDS, LONGEST_TTL, MOST_KEPT, NodeAddress, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name,
 };
 use crate::error::{Error, Kind};
-
-/// Where a node's RPC mostly is.
-const NODE: &str = "http://127.0.0.1:5001";
 
 /// A field.
 #[derive(Debug, Clone)]
@@ -73,7 +70,7 @@ pub enum Choice {
 pub fn label(setting: Setting) -> &'static str {
     match setting {
         Setting::Name => "Name",
-        Setting::Kubo => "Node",
+        Setting::Node => "Node",
         Setting::AuthFile => "Auth file",
         Setting::AuthVariable => "Auth variable",
         Setting::Keep => "Keep",
@@ -94,7 +91,7 @@ pub fn label(setting: Setting) -> &'static str {
 pub fn hint(setting: Setting) -> &'static str {
     match setting {
         Setting::Name => "what it is called here, like `home`",
-        Setting::Kubo => "URL of the RPC of its Kubo node; empty: http://127.0.0.1:5001, a node on this machine",
+        Setting::Node => KINDS[0].hint,
         Setting::AuthFile => "file with bearer:TOKEN or basic:USER:PASSWORD; empty: the node wants nothing",
         Setting::AuthVariable => "environment variable with the same, instead of a file",
         Setting::Keep => "how many published roots stay pinned; empty: 5",
@@ -115,7 +112,7 @@ pub fn hint(setting: Setting) -> &'static str {
 pub fn otherwise(setting: Setting) -> &'static str {
     match setting {
         Setting::AuthFile | Setting::AuthVariable | Setting::Ipns | Setting::Domain | Setting::Gateways => "none",
-        Setting::Kubo => NODE,
+        Setting::Node => KINDS[0].usual,
         Setting::Keep => "5",
         Setting::Algorithm => "hmac-sha256",
         Setting::Ttl => "60",
@@ -130,7 +127,7 @@ fn said(settings: &TargetSettings, setting: Setting) -> String {
     };
     let zone = settings.dnslink.as_ref().map(|dnslink| &dnslink.zone);
     match (setting, zone) {
-        (Setting::Kubo, _) => settings.node.url().to_owned(),
+        (Setting::Node, _) => settings.node.url().to_owned(),
         (Setting::AuthFile, _) => settings.node.authorisation().map(file).unwrap_or_default(),
         (Setting::AuthVariable, _) => match settings.node.authorisation() {
             Some(Secret::Variable(name)) => name.clone(),
@@ -307,7 +304,7 @@ impl Form {
             (gateways.is_empty(), Clear::Gateways),
         ];
         Ok(TargetChange {
-            kubo: Some(owned(Setting::Kubo).unwrap_or_else(|| NODE.to_owned())),
+            node: Some(NodeAddress::of_first_kind(text(Setting::Node).unwrap_or(KINDS[0].usual))),
             authorisation,
             insecure_auth: false,
             keep: number(Setting::Keep, MOST_KEPT, "published roots")?,

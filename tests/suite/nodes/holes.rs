@@ -4,8 +4,8 @@ use super::{Tree, pieces, run};
 use crate::peers::kubo::{Kubo as Peer, Profile};
 use cid::Cid;
 use roadstead::error::Kind;
-use roadstead::node::Node as _;
 use roadstead::node::kubo::{Kubo, KuboOptions};
+use roadstead::node::{ImportCar as _, Pins as _, ReadBlocks as _};
 use roadstead::unixfs::car;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn a_pin_of_what_is_not_there_fails_soon_and_names_the_block() {
         // Nobody waits for it any more, so that garbage can be collected and the rest can come.
         kubo.import(tree.stream()).await.unwrap();
         kubo.pin_add(&tree.root, "roadstead", &|_| ()).await.unwrap();
-        let mut pins = kubo.pins("roadstead").await.unwrap();
+        let mut pins = kubo.pins_named("roadstead").await.unwrap();
         assert_eq!(pins.pop().map(|pin| pin.cid), Some(tree.root));
         peer.repository().run(&["repo", "gc", "--quiet"]).success();
         for (cid, _) in &tree.blocks {

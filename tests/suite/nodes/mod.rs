@@ -13,7 +13,9 @@ use cid::Cid;
 use futures::{StreamExt as _, stream};
 use roadstead::error::Kind;
 use roadstead::node::kubo::{Kubo, KuboOptions, Probed, probe};
-use roadstead::node::{CarStream, Imported, Names as _, Node, Pin, PinUpdates as _};
+use roadstead::node::{
+    CarStream, ImportCar as _, Imported, Names as _, Node as _, Pin, PinUpdates as _, Pins as _, ReadBlocks as _,
+};
 use roadstead::unixfs::car;
 use std::fs;
 use std::io;
@@ -110,14 +112,14 @@ fn kubo_takes_a_root_and_keeps_it() {
         assert_eq!(walked.lock().unwrap().last(), Some(&first.content.blocks));
         let pin = |cid| Pin { cid, name: Some("a registry & more".into()) };
         assert_eq!(kubo.pin(&first.root).await.unwrap(), Some(pin(first.root)));
-        assert_eq!(kubo.pins("a registry & more").await.unwrap(), [pin(first.root)]);
-        assert_eq!(kubo.pins("a registry").await.unwrap(), []);
+        assert_eq!(kubo.pins_named("a registry & more").await.unwrap(), [pin(first.root)]);
+        assert_eq!(kubo.pins_named("a registry").await.unwrap(), []);
 
         // The difference alone is enough, and the name is kept.
         assert_eq!(kubo.import(second.stream()).await.unwrap(), second.content);
         kubo.pin_update(&first.root, &second.root).await.unwrap();
         kubo.pin_update(&first.root, &second.root).await.unwrap();
-        let mut pins = kubo.pins("a registry & more").await.unwrap();
+        let mut pins = kubo.pins_named("a registry & more").await.unwrap();
         pins.sort_by_key(|pin| pin.cid != first.root);
         assert_eq!(pins, [pin(first.root), pin(second.root)]);
         kubo.unpin(&first.root).await.unwrap();
@@ -205,7 +207,7 @@ fn kubo_wants_to_see_a_secret() {
                 assert!(tried.outcome.is_ok(), "{secret}: {tried:?}");
             }
             assert_eq!(kubo.keys().await.unwrap().len(), 1, "trying makes no key");
-            assert_eq!(kubo.pins("").await.unwrap(), [], "trying pins nothing");
+            assert_eq!(kubo.pins_named("").await.unwrap(), [], "trying pins nothing");
             assert_eq!(kubo.status().await.unwrap().repository_size, before);
         }
         let kubo = reach(&peer.api_url, Some("t0ken"));
@@ -217,7 +219,7 @@ fn kubo_wants_to_see_a_secret() {
             let mut errors = vec![
                 kubo.status().await.unwrap_err(),
                 kubo.holds(&tree.root).await.unwrap_err(),
-                kubo.pins("x").await.unwrap_err(),
+                kubo.pins_named("x").await.unwrap_err(),
                 kubo.keys().await.unwrap_err(),
                 kubo.import(tree.stream()).await.unwrap_err(),
             ];

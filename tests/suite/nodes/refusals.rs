@@ -5,7 +5,7 @@ use crate::peers::kubo::{Kubo as Peer, Profile, Repository};
 use ::bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use roadstead::error::{Error, Kind};
-use roadstead::node::{CarStream, Node as _};
+use roadstead::node::{CarStream, ImportCar as _};
 
 /// More than any buffer on the way takes.
 fn large() -> CarStream {

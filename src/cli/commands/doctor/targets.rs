@@ -10,7 +10,7 @@ use super::finding::{Check, Finding, State};
 use crate::cli::context::Context;
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::targets::{self, Internet, Outcome, Peers, Trial};
+use crate::engine::targets::{self, ADD_TARGET_HINT, Internet, Outcome, Peers, Trial};
 use crate::error::Result;
 
 const SUBJECT: &str = "target";
@@ -74,7 +74,7 @@ impl Check for Targets {
             Err(error) => return vec![Finding::of_error(SUBJECT, State::Fail, &error)],
         };
         if names.is_empty() {
-            return vec![Finding::ok(SUBJECT, "none yet; `roadstead target add NAME --kubo URL` adds one")];
+            return vec![Finding::ok(SUBJECT, format!("none yet; {}", ADD_TARGET_HINT.trim_end_matches('.')))];
         }
         let looks = names.iter().map(async |name| {
             let found = self.look_at(engine, name).await;

@@ -5,7 +5,7 @@ mod trial;
 
 use std::sync::Arc;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
@@ -18,10 +18,10 @@ use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::targets::{RemoveTargetPlan, TargetKey, TargetView, make_key};
+use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, TargetView, make_key};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable};
-use settings::{Cleared, SettingsArguments};
+use settings::{Cleared, NodeArguments, SettingsArguments};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,9 +72,8 @@ struct AddArguments {
     #[arg(value_name = "NAME")]
     name: String,
 
-    /// The URL of the RPC of its Kubo node.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    kubo: String,
+    #[command(flatten)]
+    node: NodeArguments<true>,
 
     #[command(flatten)]
     settings: SettingsArguments,
@@ -87,9 +86,8 @@ struct SetArguments {
     #[arg(value_name = "NAME", add = target_names())]
     name: String,
 
-    /// The URL of the RPC of its Kubo node.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    kubo: Option<String>,
+    #[command(flatten)]
+    node: NodeArguments<false>,
 
     #[command(flatten)]
     settings: SettingsArguments,
@@ -132,7 +130,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
 }
 
 fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
-    let change = arguments.settings.change(Some(&arguments.kubo), &[])?;
+    let change = arguments.settings.change(arguments.node.address.as_ref(), &[])?;
     let engine = context.open(None)?;
     let key = if arguments.settings.make_key {
         Some(with_key(&engine.draft_of_new(&arguments.name, &change)?, context)?)
@@ -148,11 +146,11 @@ fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
 }
 
 fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
-    if arguments.kubo.is_none() && arguments.clear.is_empty() && arguments.settings.is_empty() {
+    if arguments.node.address.is_none() && arguments.clear.is_empty() && arguments.settings.is_empty() {
         return Err(Error::new(Kind::Usage, "nothing is said that would change")
             .hint("`roadstead target set --help` lists what can be set."));
     }
-    let change = arguments.settings.change(arguments.kubo.as_deref(), &arguments.clear)?;
+    let change = arguments.settings.change(arguments.node.address.as_ref(), &arguments.clear)?;
     let engine = context.open_existing()?;
     let key = if arguments.settings.make_key {
         Some(with_key(&engine.draft_of_changed(&arguments.name, &change)?, context)?)
@@ -194,7 +192,7 @@ fn list(context: &Context) -> Result<Exit> {
     let output = &context.output;
     output.json(&targets)?;
     if targets.is_empty() {
-        output.message("There is no target yet. `roadstead target add NAME --kubo URL` adds one.");
+        output.message(&format!("There is no target yet. {ADD_TARGET_HINT}"));
     } else {
         output.table(&targets_table(&targets))?;
     }
@@ -261,7 +259,7 @@ fn remains(plan: &RemoveTargetPlan) -> Table {
         table.row(["record".into(), record.into(), Cell::toned(Tone::Dim, "stays as it is")]);
     }
     for root in &plan.pinned {
-        let note = format!("stays pinned at {}", plan.kubo);
+        let note = format!("stays pinned at {}", plan.node);
         table.row(["pin".into(), root.into(), Cell::toned(Tone::Dim, note)]);
     }
     for root in &plan.released {
@@ -417,7 +415,7 @@ mod tests {
         };
         let plan = RemoveTargetPlan {
             name: "home".into(),
-            kubo: "https://node.example.com".into(),
+            node: "https://node.example.com".into(),
             pinned: vec![ROOT.into()],
             record: Some("_dnslink.registry.example.com".into()),
             released: vec![ROOT.into()],

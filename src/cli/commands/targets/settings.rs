@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Arg, ArgGroup, ArgMatches, Args, Command, FromArgMatches, ValueEnum, ValueHint};
 
 use crate::catalog::targets::Secret;
 use crate::cli::parsed::parsed;
-use crate::engine::targets::{Clear, TargetChange, ZoneKind};
+use crate::engine::targets::{Clear, KINDS, NodeAddress, TargetChange, ZoneKind};
 use crate::error::{Context as _, Result};
 
 /// What the node and the names are, besides the node's URL.
@@ -73,6 +73,42 @@ pub(super) struct SettingsArguments {
     check_gateway: Vec<String>,
 }
 
+/// Where the node is: a flag for each kind, one of them at most.
+#[derive(Debug)]
+pub(super) struct NodeArguments<const REQUIRED: bool> {
+    pub(super) address: Option<NodeAddress>,
+}
+
+impl<const REQUIRED: bool> FromArgMatches for NodeArguments<REQUIRED> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let address = KINDS.iter().find_map(|kind| {
+            matches.get_one::<String>(kind.flag).map(|address| NodeAddress { kind, address: address.clone() })
+        });
+        Ok(Self { address })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl<const REQUIRED: bool> Args for NodeArguments<REQUIRED> {
+    fn augment_args(command: Command) -> Command {
+        let alone = KINDS.len() == 1;
+        let command = KINDS.iter().fold(command, |command, kind| {
+            let flag = Arg::new(kind.flag).long(kind.flag).value_name(kind.value).value_hint(ValueHint::Url);
+            command.arg(flag.help(kind.help).required(REQUIRED && alone))
+        });
+        let group = ArgGroup::new("node").args(KINDS.iter().map(|kind| kind.flag));
+        command.group(group.required(REQUIRED && !alone).multiple(false))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
 /// What a target shall have no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Cleared {
@@ -88,7 +124,7 @@ pub(super) enum Cleared {
 
 impl SettingsArguments {
     /// The change that these flags mean. Files keep their meaning in another directory.
-    pub(super) fn change(&self, kubo: Option<&str>, clear: &[Cleared]) -> Result<TargetChange> {
+    pub(super) fn change(&self, node: Option<&NodeAddress>, clear: &[Cleared]) -> Result<TargetChange> {
         let absolute = |file: &Option<PathBuf>| {
             let file = file.as_ref().map(std::path::absolute).transpose();
             file.context(|| "can't tell which file is meant")
@@ -101,7 +137,7 @@ impl SettingsArguments {
             Cleared::Gateways => Clear::Gateways,
         });
         Ok(TargetChange {
-            kubo: kubo.map(str::to_owned),
+            node: node.cloned(),
             insecure_auth: self.insecure_auth,
             authorisation: file.or_else(|| self.auth_env.clone().map(Secret::Variable)),
             keep: self.keep,

@@ -320,6 +320,28 @@ async fn a_node_with_fewer_capabilities_is_used_without_them() {
 }
 
 #[tokio::test]
+async fn a_node_that_does_not_say_what_it_holds_gets_the_difference_and_is_not_checked() {
+    let (yard, quay, node, zone, former) = moored().await;
+    node.lacks_blocks.store(true, Ordering::Relaxed);
+    node.intercept(|call, _| {
+        assert!(!["holds", "block"].contains(&call), "{call}");
+        Answer::Go
+    });
+    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let planned = &plan.targets[0];
+    assert!(planned.notes.iter().any(|note| note.contains("can't be checked by reading back")), "{planned:?}");
+    assert_eq!(planned.former, Some(former), "its pin says that it has the former root");
+    let before = node.state().blocks.len() as u64;
+    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
+    assert!(planned.blocks < before, "the difference, not all of it");
+    assert_whole(&node, &root_of(&yard));
+    assert_eq!(record(&zone), [format!("dnslink=/ipfs/{}", root_of(&yard))]);
+    let error = yard.engine.verify_target("home", &quay, &Job::new().0).await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string().contains("reading back")), (Kind::Usage, true), "{error}");
+}
+
+#[tokio::test]
 async fn an_ipns_name_that_does_not_move_is_no_success() {
     let (yard, quay, node, ..) = moored().await;
     node.intercept(fail_at("publish_name", Kind::Node));
@@ -447,7 +469,7 @@ async fn a_catalog_that_comes_anew_goes_on_from_what_it_stands_for() {
     fresh.add(&["app:1"]).await;
     assert_eq!(root_of(&fresh), root);
     again.add(&fresh.engine, "home", 2);
-    again.nodes.insert("home".into(), Arc::clone(&node));
+    again.nodes.insert("home".into(), Arc::<FakeNode>::clone(&node));
     again.zones.insert("home".into(), Arc::clone(&zone));
     let imports = node.state().imports;
     publish(&fresh.engine, &again).await;

@@ -10,7 +10,9 @@ use cid::Cid;
 use futures::StreamExt as _;
 
 use crate::error::{Error, Kind, Result};
-use crate::node::{CarStream, Imported, Key, Names, Node, Pin, PinUpdates, Status, Tried};
+use crate::node::{
+    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinUpdates, Pins, ReadBlocks, Status, Tried,
+};
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::{RAW, car};
 
@@ -50,6 +52,8 @@ pub(super) struct FakeNode {
     state: Mutex<State>,
     hook: Mutex<Option<Hook>>,
     hung: tokio::sync::Notify,
+    /// It is of a kind that has no [`ReadBlocks`].
+    pub(super) lacks_blocks: AtomicBool,
     /// It is of a kind that has no [`PinUpdates`].
     pub(super) lacks_pin_updates: AtomicBool,
     /// It is of a kind that has no [`Names`].
@@ -68,6 +72,7 @@ impl FakeNode {
             state: Mutex::default(),
             hook: Mutex::new(None),
             hung: tokio::sync::Notify::new(),
+            lacks_blocks: AtomicBool::new(false),
             lacks_pin_updates: AtomicBool::new(false),
             lacks_names: AtomicBool::new(false),
         })
@@ -192,6 +197,29 @@ impl Node for FakeNode {
         Vec::new()
     }
 
+    fn intake(&self) -> Intake<'_> {
+        Intake::Cars(self)
+    }
+
+    fn blocks(&self) -> Option<&dyn ReadBlocks> {
+        (!self.lacks_blocks.load(Ordering::Relaxed)).then_some(self)
+    }
+
+    fn pins(&self) -> Option<&dyn Pins> {
+        Some(self)
+    }
+
+    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
+        (!self.lacks_pin_updates.load(Ordering::Relaxed)).then_some(self)
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        (!self.lacks_names.load(Ordering::Relaxed)).then_some(self)
+    }
+}
+
+#[async_trait]
+impl ReadBlocks for FakeNode {
     async fn holds(&self, cid: &Cid) -> Result<bool> {
         self.call("holds").await?;
         let state = self.state();
@@ -203,7 +231,10 @@ impl Node for FakeNode {
         let state = self.state();
         Ok(state.blocks.get(cid).cloned())
     }
+}
 
+#[async_trait]
+impl ImportCar for FakeNode {
     async fn import(&self, mut car: CarStream) -> Result<Imported> {
         self.call("import").await?;
         let mut bytes = Vec::new();
@@ -230,14 +261,17 @@ impl Node for FakeNode {
         self.call("imported").await?;
         Ok(imported)
     }
+}
 
+#[async_trait]
+impl Pins for FakeNode {
     async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
         self.call("pin").await?;
         let state = self.state();
         Ok(state.pins.get(cid).map(|name| Pin { cid: *cid, name: name.clone() }))
     }
 
-    async fn pins(&self, name: &str) -> Result<Vec<Pin>> {
+    async fn pins_named(&self, name: &str) -> Result<Vec<Pin>> {
         self.call("pins").await?;
         let state = self.state();
         let named = state.pins.iter().filter(|(_, pin)| pin.as_deref() == Some(name));
@@ -266,14 +300,6 @@ impl Node for FakeNode {
         }
         self.call("unpinned").await?;
         Ok(())
-    }
-
-    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
-        (!self.lacks_pin_updates.load(Ordering::Relaxed)).then_some(self)
-    }
-
-    fn names(&self) -> Option<&dyn Names> {
-        (!self.lacks_names.load(Ordering::Relaxed)).then_some(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Publishing from an in-process registry to nodes and zones inside the process.
 
+mod block_directory;
 mod consent;
 mod cuts;
 mod failures;
@@ -30,7 +31,7 @@ use fake_zone::FakeZone;
 /// What targets name, by their own names.
 #[derive(Debug, Default)]
 struct Quay {
-    nodes: BTreeMap<String, Arc<FakeNode>>,
+    nodes: BTreeMap<String, Arc<dyn Node>>,
     zones: BTreeMap<String, Arc<FakeZone>>,
 }
 
@@ -58,7 +59,7 @@ impl Quay {
         engine.catalog.write(|writer| targets::save(writer, name, &settings, 1)).unwrap();
         let (node, zone) = (FakeNode::new(), FakeZone::new());
         node.state().keys.push(crate::node::Key { name: "self".into(), id: "k51self".into() });
-        self.nodes.insert(name.into(), Arc::clone(&node));
+        self.nodes.insert(name.into(), Arc::<FakeNode>::clone(&node));
         self.zones.insert(name.into(), Arc::clone(&zone));
         (node, zone)
     }

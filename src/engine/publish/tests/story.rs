@@ -141,7 +141,7 @@ async fn what_another_registry_put_there_is_not_sent_again() {
     let other = Yard::new().await;
     let mut others = Quay::default();
     others.add(&other.engine, "home", 2);
-    others.nodes.insert("home".into(), Arc::clone(&node));
+    others.nodes.insert("home".into(), Arc::<FakeNode>::clone(&node));
     other.put("app", "1", &image("linux/amd64", &big));
     other.put("app", "2", &image("linux/amd64", "more"));
     other.add(&["app:1", "app:2"]).await;

@@ -11,7 +11,9 @@ use crate::catalog::targets::{DnslinkSettings, NodeSettings};
 use crate::engine::targets::{Connect, World};
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
-use crate::node::{CarStream, Imported, Key, Names, Node, Pin, PinUpdates, Status, Tried};
+use crate::node::{
+    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinUpdates, Pins, ReadBlocks, Status, Tried,
+};
 
 /// A node that holds these blocks.
 #[derive(Debug, Default)]
@@ -65,6 +67,29 @@ impl Node for Holding {
         rights.into_iter().map(|right| Tried { right, outcome: outcome(right) }).collect()
     }
 
+    fn intake(&self) -> Intake<'_> {
+        Intake::Cars(self)
+    }
+
+    fn blocks(&self) -> Option<&dyn ReadBlocks> {
+        Some(self)
+    }
+
+    fn pins(&self) -> Option<&dyn Pins> {
+        Some(self)
+    }
+
+    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
+        None
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ReadBlocks for Holding {
     async fn holds(&self, cid: &Cid) -> Result<bool> {
         self.answer(self.blocks.lock().unwrap().contains_key(cid))
     }
@@ -74,17 +99,23 @@ impl Node for Holding {
         crate::unixfs::verify_block(cid, &bytes)?;
         Ok(Some(bytes))
     }
+}
 
+#[async_trait]
+impl ImportCar for Holding {
     async fn import(&self, _: CarStream) -> Result<Imported> {
         unused()
     }
+}
 
+#[async_trait]
+impl Pins for Holding {
     async fn pin(&self, cid: &Cid) -> Result<Option<Pin>> {
         let found = self.pins.lock().unwrap().contains(cid);
         self.answer(found.then_some(Pin { cid: *cid, name: None }))
     }
 
-    async fn pins(&self, _: &str) -> Result<Vec<Pin>> {
+    async fn pins_named(&self, _: &str) -> Result<Vec<Pin>> {
         unused()
     }
 
@@ -94,14 +125,6 @@ impl Node for Holding {
 
     async fn unpin(&self, _: &Cid) -> Result<()> {
         unused()
-    }
-
-    fn pin_updates(&self) -> Option<&dyn PinUpdates> {
-        None
-    }
-
-    fn names(&self) -> Option<&dyn Names> {
-        Some(self)
     }
 }
 

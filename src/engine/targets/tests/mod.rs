@@ -10,6 +10,7 @@ use super::*;
 use crate::catalog::publications::NewPublication;
 use crate::catalog::targets::{Secret, ZoneSettings};
 use crate::engine::job::Job;
+use crate::engine::targets::NodeAddress;
 use crate::engine::tests::Yard;
 use crate::naming::TxtSet;
 use fakes::{Harbour, Seeing};
@@ -17,7 +18,7 @@ use fakes::{Harbour, Seeing};
 const CANARY: &str = "canary-7d1f";
 
 fn base() -> TargetChange {
-    TargetChange { kubo: Some("http://127.0.0.1:5001".into()), ..TargetChange::default() }
+    TargetChange { node: Some(NodeAddress::of_first_kind("http://127.0.0.1:5001")), ..TargetChange::default() }
 }
 
 fn signed() -> TargetChange {
@@ -47,7 +48,7 @@ fn settings_are_brought_into_one_form() {
         ("https://node.example.com/ipfs/api/v0/", "https://node.example.com/ipfs"),
         ("http://[::1]:5001/", "http://[::1]:5001"),
     ] {
-        let change = TargetChange { kubo: Some(url.into()), ..base() };
+        let change = TargetChange { node: Some(NodeAddress::of_first_kind(url)), ..base() };
         assert_eq!(change.added().unwrap().node.url(), kept);
     }
     for (server, kept) in [("::1", "[::1]:53"), ("[::1]:5353", "[::1]:5353"), ("127.0.0.1:53", "127.0.0.1:53")] {
@@ -62,9 +63,18 @@ fn what_makes_no_sense_is_refused_in_words_without_secrets() {
     let with_password = format!("https://user:{CANARY}@node.example.com");
     for (change, words) in [
         (TargetChange::default(), "needs `--kubo URL`"),
-        (TargetChange { kubo: Some(with_password), ..base() }, "holds credentials"),
-        (TargetChange { kubo: Some(format!("https://node.test/?token={CANARY}")), ..base() }, "has a query"),
-        (TargetChange { kubo: Some(format!("ftp://{CANARY}")), ..base() }, "begins neither with"),
+        (TargetChange { node: Some(NodeAddress::of_first_kind(with_password)), ..base() }, "holds credentials"),
+        (
+            TargetChange {
+                node: Some(NodeAddress::of_first_kind(format!("https://node.test/?token={CANARY}"))),
+                ..base()
+            },
+            "has a query",
+        ),
+        (
+            TargetChange { node: Some(NodeAddress::of_first_kind(format!("ftp://{CANARY}"))), ..base() },
+            "begins neither with",
+        ),
         (TargetChange { keep: Some(0), ..base() }, "`--keep` is 0"),
         (TargetChange { ipns: Some("a/b".into()), ..base() }, "can't be the name of a key"),
         (TargetChange { ttl: Some(60), ..base() }, "there is no `--dnslink DOMAIN`"),

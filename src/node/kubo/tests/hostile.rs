@@ -3,7 +3,7 @@
 use super::server::{Answer, Server, answer, chunk, head, ok};
 use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
-use crate::node::{Names as _, Node as _, PinUpdates as _};
+use crate::node::{Names as _, Node as _, PinUpdates as _, Pins as _, ReadBlocks as _};
 
 #[tokio::test]
 async fn lines_end() {
@@ -76,10 +76,10 @@ async fn a_list_of_pins_is_whole_or_none() {
         (ok("[1,2]"), "no Kubo says"),
     ] {
         let server = Server::start(move |_| wanted.clone()).await;
-        is_node_error(through_proxy(&server).pins("x").await, words);
+        is_node_error(through_proxy(&server).pins_named("x").await, words);
     }
     let server = Server::start(|_| ok("{}\n")).await;
-    assert_eq!(through_proxy(&server).pins("x").await.unwrap(), []);
+    assert_eq!(through_proxy(&server).pins_named("x").await.unwrap(), []);
     // As many as anybody has, with names as long as they get.
     let many: Vec<String> = (0..100_000_u32)
         .map(|number| {
@@ -95,7 +95,7 @@ async fn a_list_of_pins_is_whole_or_none() {
     let body = format!("{{\"Keys\":{{{}}}}}", many.join(","));
     let server = Server::start(move |_| ok(&body)).await;
     let options = super::KuboOptions::new(format!("{}/proxy", server.url).parse().unwrap());
-    let pins = super::Kubo::new(&options).unwrap().pins(&"x".repeat(255)).await.unwrap();
+    let pins = super::Kubo::new(&options).unwrap().pins_named(&"x".repeat(255)).await.unwrap();
     assert_eq!(pins.len(), 100_000);
 }
 

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use super::server::{Answer, Server, answer, chunk, head, late, ok};
 use super::{is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
-use crate::node::{CarStream, Imported, Node as _};
+use crate::node::{CarStream, ImportCar as _, Imported};
 
 const STATS: &str = "{\"Stats\":{\"BlockCount\":3,\"BlockBytesCount\":700}}\n";
 

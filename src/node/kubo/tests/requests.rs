@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::server::{Answer, Received, Server, answer, late, ok};
 use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
-use crate::node::{Names as _, Node as _, Pin, PinUpdates as _};
+use crate::node::{Names as _, Node as _, Pin, PinUpdates as _, Pins as _, ReadBlocks as _};
 
 /// Answers as a Kubo does that holds `foobar`, and nothing else.
 fn honest(request: &Received) -> Answer {
@@ -103,9 +103,9 @@ async fn pins_are_asked_for_as_kubo_wants_it() {
     kubo.unpin(&cid).await.unwrap();
     let pin = Pin { cid, name: Some("mine".into()) };
     assert_eq!(kubo.pin(&cid).await.unwrap(), Some(pin.clone()));
-    assert_eq!(kubo.pins("mine").await.unwrap(), [pin]);
+    assert_eq!(kubo.pins_named("mine").await.unwrap(), [pin]);
     // Kubo finds names that contain the one asked for.
-    assert_eq!(kubo.pins("min").await.unwrap(), []);
+    assert_eq!(kubo.pins_named("min").await.unwrap(), []);
     let targets: Vec<String> = server.received().into_iter().map(|request| request.target).collect();
     assert_eq!(
         targets[..3],
@@ -202,5 +202,5 @@ async fn an_error_after_the_beginning_is_one() {
     let error = through_proxy(&server).pin_add(&foobar(), "x", &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("disk quota exceeded"), "{error}");
     assert!(error.hints()[0].contains("disk is full"));
-    is_node_error(through_proxy(&server).pins("x").await, "disk quota exceeded");
+    is_node_error(through_proxy(&server).pins_named("x").await, "disk quota exceeded");
 }

@@ -1,0 +1,122 @@
+//! The kinds of nodes that a target may have: one line of a table for each, from which the command line has its flags, a form its
+//! fields, and publishing its adapters.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use url::Url;
+
+use super::change::web_url;
+use crate::catalog::targets::{KuboSettings, NodeSettings};
+use crate::error::{Error, Kind, Result};
+use crate::node::Node;
+use crate::node::kubo::{Kubo, KuboOptions, Probed, probe};
+use crate::text::printable_within;
+
+/// A kind of node.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeKind {
+    /// The flag of the command line that takes its address, without dashes.
+    pub flag: &'static str,
+    /// What the flag is given: `URL`.
+    pub value: &'static str,
+    /// What the flag says in `--help`.
+    pub help: &'static str,
+    /// What a form says of the field.
+    pub hint: &'static str,
+    /// The address that a form takes if none is typed: a node on this machine.
+    pub usual: &'static str,
+    /// The settings of one at this address, which wants no credentials; an error if it is no such address.
+    settings: fn(&str) -> Result<NodeSettings>,
+    /// The adapter for these settings, if they are of this kind, with these credentials.
+    connect: Connector,
+}
+
+type Connector = fn(&NodeSettings, Option<&str>) -> Option<Result<Arc<dyn Node>>>;
+
+/// All of them; the first is the one that is proposed.
+pub const KINDS: &[NodeKind] = &[NodeKind {
+    flag: "kubo",
+    value: "URL",
+    help: "The URL of the RPC of its Kubo node",
+    hint: "URL of the RPC of its Kubo node; empty: http://127.0.0.1:5001, a node on this machine",
+    usual: "http://127.0.0.1:5001",
+    settings: |address| Ok(NodeSettings::kubo(rpc_url(address)?)),
+    connect: |settings, authorisation| {
+        let NodeSettings::Kubo(KuboSettings { url, .. }) = settings;
+        Some(kubo(url, authorisation))
+    },
+}];
+
+/// How a target is added, for those who have none.
+pub const ADD_TARGET_HINT: &str = "`roadstead target add NAME --kubo URL` adds one.";
+
+/// Where a node is.
+#[derive(Debug, Clone)]
+pub struct NodeAddress {
+    /// Of which kind it is.
+    pub kind: &'static NodeKind,
+    /// As it is given.
+    pub address: String,
+}
+
+impl NodeAddress {
+    /// An address of the kind that is proposed.
+    pub fn of_first_kind(address: impl Into<String>) -> Self {
+        Self { kind: &KINDS[0], address: address.into() }
+    }
+
+    /// Settings with this address, which wants no credentials.
+    pub(super) fn settings(&self) -> Result<NodeSettings> {
+        (self.kind.settings)(&self.address)
+    }
+}
+
+/// The adapter for a node with these settings.
+pub(super) fn connect(settings: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
+    let connected = KINDS.iter().find_map(|kind| (kind.connect)(settings, authorisation));
+    connected.unwrap_or_else(|| Err(Error::new(Kind::Unexpected, "this program has no adapter for such a node")))
+}
+
+/// What is said if a target is to be added without a node: `--kubo URL`.
+pub(super) fn flags() -> String {
+    KINDS.iter().map(|kind| format!("`--{} {}`", kind.flag, kind.value)).collect::<Vec<_>>().join(" or ")
+}
+
+fn rpc_url(text: &str) -> Result<String> {
+    let url = web_url(text, "the node", "https://node.example.com:5001")?;
+    // Whoever copies it from a manual has the end of it too.
+    Ok(url.strip_suffix("/api/v0").unwrap_or(&url).trim_end_matches('/').to_owned())
+}
+
+fn kubo(url: &str, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
+    let parsed = Url::parse(url).map_err(|_| {
+        Error::new(Kind::Usage, format!("`{}` is not the URL of a node", printable_within(url, 200)))
+            .hint("Write it like `http://127.0.0.1:5001`.")
+    })?;
+    let options = KuboOptions { authorisation: authorisation.map(str::to_owned), ..KuboOptions::new(parsed) };
+    Ok(Arc::new(Kubo::new(&options)?))
+}
+
+/// What answers on this machine where nodes usually do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalNode {
+    /// A node: what it is and its version.
+    Found(String),
+    /// Something else, or a node that wants credentials.
+    Other,
+    /// Nothing.
+    Nothing,
+}
+
+/// Where nodes usually answer on this machine.
+pub const LOCAL_NODE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
+
+/// Asks there.
+pub async fn local_node() -> LocalNode {
+    match probe(LOCAL_NODE).await {
+        Probed::Kubo(version) => LocalNode::Found(format!("Kubo {version}")),
+        Probed::Other => LocalNode::Other,
+        Probed::Nothing => LocalNode::Nothing,
+    }
+}
