@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::printable_within;
 
 /// Bytes of such a note that are read.
-const MAX_HOLDER: u64 = 4 << 10;
+const MAX_NOTE_BYTES: u64 = 4 << 10;
 
 /// One process, and what it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Holder {
     pub fn read(file: &mut File) -> Option<Self> {
         let mut text = String::new();
         file.rewind().ok()?;
-        file.take(MAX_HOLDER).read_to_string(&mut text).ok()?;
+        file.take(MAX_NOTE_BYTES).read_to_string(&mut text).ok()?;
         serde_json::from_str(&text).ok()
     }
 

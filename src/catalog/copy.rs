@@ -11,7 +11,7 @@ use super::{Catalog, Writer};
 use crate::error::{Error, Kind, Result};
 
 /// All pages in one step: one state, whatever others commit meanwhile.
-const ALL: i32 = -1;
+const ALL_PAGES: i32 = -1;
 
 /// The copy; gone when it is dropped.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Catalog {
         let explain = |error| self.explain(error);
         let from = self.connect()?;
         let mut to = Connection::open("").map_err(explain)?;
-        let step = Backup::new(&from, &mut to).and_then(|backup| backup.step(ALL)).map_err(explain)?;
+        let step = Backup::new(&from, &mut to).and_then(|backup| backup.step(ALL_PAGES)).map_err(explain)?;
         if step != StepResult::Done {
             return Err(Error::new(Kind::Locked, format!("the catalog {} can't be copied", self.file().display()))
                 .hint("Another process is writing; try again when it is done."));

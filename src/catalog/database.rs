@@ -26,7 +26,7 @@ const MIGRATIONS: [&str; 9] = [
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
 /// [`super::PlanLock`].
-const BUSY: Duration = Duration::from_secs(30);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The database file, and the connections to it that are at rest.
 #[derive(Debug)]
@@ -207,7 +207,7 @@ impl Catalog {
         let opened = if self.read_only { self.connect_to_read() } else { Connection::open(&self.file) };
         let connection = opened.map_err(|error| self.explain(error))?;
         connection
-            .busy_timeout(BUSY)
+            .busy_timeout(BUSY_TIMEOUT)
             .and_then(|()| {
                 if !self.read_only {
                     connection.pragma_update(None, "journal_mode", "wal")?;

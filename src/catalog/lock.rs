@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::holder::{HeldBy, Holder};
 
 /// How often a waiting plan looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The lock; dropping it releases it.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl PlanLock {
                 .hint("Try again when it is done, or wait longer with `--wait SECONDS`."));
             }
             waiting(&who)?;
-            tokio::time::sleep(LOOK_AGAIN.min(patience)).await;
+            tokio::time::sleep(RETRY_INTERVAL.min(patience)).await;
         }
     }
 

@@ -4,14 +4,14 @@ use super::Catalog;
 use crate::error::Result;
 
 /// How many faults are named.
-const NAMED: u32 = 3;
+const MAX_NAMED_FAULTS: u32 = 3;
 
 impl Catalog {
     /// What SQLite finds wrong with the file, in its words, the first few; reads all of it, but compares no index with its table.
     pub fn faults(&self) -> Result<Vec<String>> {
         let reader = self.read()?;
         let explain = |error| self.explain(error);
-        let mut statement = reader.prepare(&format!("PRAGMA quick_check({NAMED})")).map_err(explain)?;
+        let mut statement = reader.prepare(&format!("PRAGMA quick_check({MAX_NAMED_FAULTS})")).map_err(explain)?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(explain)?;
         let mut faults = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(explain)?;
         faults.retain(|fault| fault != "ok");

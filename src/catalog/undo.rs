@@ -6,7 +6,7 @@ use super::Writer;
 use crate::error::Result;
 
 /// How many operations can be undone at most.
-const KEPT: i64 = 1000;
+const MAX_KEPT_OPERATIONS: i64 = 1000;
 
 /// An operation that can be undone, or stands in the way of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,9 @@ pub fn note(writer: &Writer<'_>, plan: i64, steps: &[String]) -> Result<()> {
     for (position, step) in steps.iter().enumerate() {
         statement.execute(params![operation, position as i64, step])?;
     }
-    writer.prepare_cached("DELETE FROM operation_images WHERE operation <= ?")?.execute([operation - KEPT])?;
+    writer
+        .prepare_cached("DELETE FROM operation_images WHERE operation <= ?")?
+        .execute([operation - MAX_KEPT_OPERATIONS])?;
     Ok(())
 }
 
