@@ -204,7 +204,7 @@ fn make_directory(directory: &Path) -> Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    match DirBuilder::new().mode(private::DIRECTORY).create(directory) {
+    match DirBuilder::new().mode(private::DIRECTORY_MODE).create(directory) {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
         Err(error) => Err(Error::from(error).context(format!("make {}", shown(directory)))),

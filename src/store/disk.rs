@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::text;
 
 /// Below this many bytes, reserving room costs more than it saves.
-const WORTH_RESERVING: u64 = 1 << 20;
+const MIN_RESERVED_BYTES: u64 = 1 << 20;
 /// Most bytes that are reserved beyond what came.
-const MAX_AHEAD: u64 = 64 << 20;
+const MAX_RESERVED_AHEAD_BYTES: u64 = 64 << 20;
 
 /// The path as a person may see it.
 pub(super) fn shown(path: &Path) -> String {
@@ -26,7 +26,7 @@ pub(super) fn free_space(directory: &Path) -> io::Result<u64> {
 
 /// Fails if so many bytes more are known not to fit.
 pub(super) fn check_room(directory: &Path, missing: u64) -> io::Result<()> {
-    if missing >= WORTH_RESERVING && missing > free_space(directory)? {
+    if missing >= MIN_RESERVED_BYTES && missing > free_space(directory)? {
         return Err(io::ErrorKind::StorageFull.into());
     }
     Ok(())
@@ -35,8 +35,8 @@ pub(super) fn check_room(directory: &Path, missing: u64) -> io::Result<()> {
 /// How far a file is reserved once `came` of its `size` bytes are there; none while that is not worth it. Never more than
 /// what came once more: whoever announces much and sends little takes little.
 pub(super) fn reserve_until(came: u64, size: u64) -> Option<u64> {
-    let until = size.min(came.saturating_add(came.min(MAX_AHEAD)));
-    (came >= WORTH_RESERVING && until > came).then_some(until)
+    let until = size.min(came.saturating_add(came.min(MAX_RESERVED_AHEAD_BYTES)));
+    (came >= MIN_RESERVED_BYTES && until > came).then_some(until)
 }
 
 /// Reserves room for the first `until` bytes of a file, without changing its length. Fails only if the room is known to be

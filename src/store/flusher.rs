@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 /// Bytes between two syncs; a file that has no more than that is only synced at its end.
-pub(super) const STEP: u64 = 32 << 20;
+pub(super) const SYNC_STEP_BYTES: u64 = 32 << 20;
 
 /// The thread and the way to wake it.
 #[derive(Debug, Default)]

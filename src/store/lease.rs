@@ -88,7 +88,7 @@ impl Store {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = self.leases.join(format!("{}-{number}", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).mode(private::FILE).open(&path).ok()?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(private::FILE_MODE).open(&path).ok()?;
         let mut note = Note { path, file };
         note.file.try_lock().ok()?;
         sign(&mut note.file, doing).ok()?;
@@ -127,7 +127,7 @@ fn make_lock(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         private::make_directories(directory)?;
     }
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(private::FILE).open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(private::FILE_MODE).open(path)
 }
 
 fn is_refused(error: &io::Error) -> bool {

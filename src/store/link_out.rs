@@ -10,14 +10,14 @@ use tempfile::NamedTempFile;
 
 use super::Store;
 use super::disk::{self, shown};
-use super::verify::{BUFFER, hash_file};
+use super::verify::{BUFFER_BYTES, hash_file};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 use crate::unixfs::Profile;
 use crate::unixfs::hash::FileHasher;
 
 /// Mode of files that are no hard links: a web server reads them as another user, whatever the umask was.
-const MODE: u32 = 0o644;
+const COPY_MODE: u32 = 0o644;
 
 /// How a blob got to another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,7 +149,7 @@ fn write(blob: &File, destination: &Path, fill: impl FnOnce(&File) -> io::Result
     let file = hidden.as_file();
     fill(file)?;
     // Not every file system has modes and exact times.
-    drop(file.set_permissions(Permissions::from_mode(MODE)));
+    drop(file.set_permissions(Permissions::from_mode(COPY_MODE)));
     // A web server tells by it what has changed, and so does the next export.
     drop(file.set_times(FileTimes::new().set_modified(blob.metadata()?.modified()?)));
     disk::rename_to_new(hidden.path(), destination)
@@ -158,7 +158,7 @@ fn write(blob: &File, destination: &Path, fill: impl FnOnce(&File) -> io::Result
 /// Fails with [`io::ErrorKind::InvalidData`] if the bytes that were copied are not the blob's.
 fn copy(mut blob: &File, digest: &Digest, mut file: &File) -> io::Result<()> {
     let mut hasher = FileHasher::new(Profile::V1_2025, blob.metadata()?.len());
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         match blob.read(&mut buffer) {
             Ok(0) => break,

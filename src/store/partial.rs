@@ -123,7 +123,7 @@ pub(super) fn sweep(path: &Path) -> Result<u64> {
 
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(private::FILE);
+    options.read(true).write(true).mode(private::FILE_MODE);
     options
 }
 

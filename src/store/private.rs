@@ -10,17 +10,17 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Mode of a directory.
-pub const DIRECTORY: u32 = 0o700;
+pub const DIRECTORY_MODE: u32 = 0o700;
 /// Mode of a file.
-pub const FILE: u32 = 0o600;
+pub const FILE_MODE: u32 = 0o600;
 /// Rights of everybody else.
-const OTHERS: u32 = 0o077;
+const OTHERS_MODE: u32 = 0o077;
 /// Others may put files there, as in `/tmp`.
-const STICKY: u32 = 0o1000;
+const STICKY_MODE: u32 = 0o1000;
 
 /// Makes a directory, and those above it that are missing.
 pub fn make_directories(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY).create(directory)
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)
 }
 
 /// Takes the rights of others from what an older version or somebody else has made. Where that is not permitted it stays as
@@ -28,15 +28,15 @@ pub fn make_directories(directory: &Path) -> io::Result<()> {
 pub fn tighten(path: &Path) {
     let Ok(found) = path.symlink_metadata() else { return };
     let mode = found.permissions().mode();
-    if (found.is_file() || found.is_dir()) && mode & OTHERS != 0 && mode & STICKY == 0 {
-        drop(fs::set_permissions(path, Permissions::from_mode(mode & DIRECTORY)));
+    if (found.is_file() || found.is_dir()) && mode & OTHERS_MODE != 0 && mode & STICKY_MODE == 0 {
+        drop(fs::set_permissions(path, Permissions::from_mode(mode & DIRECTORY_MODE)));
     }
 }
 
 /// The mode of what others have rights to; none if they have no right to it.
 pub fn exposed(path: &Path) -> Option<u32> {
     let mode = path.metadata().ok()?.permissions().mode() & 0o7777;
-    (mode & OTHERS != 0).then_some(mode)
+    (mode & OTHERS_MODE != 0).then_some(mode)
 }
 
 #[cfg(test)]

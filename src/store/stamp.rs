@@ -22,7 +22,7 @@ use crate::unixfs::Profile;
 use crate::unixfs::hash::FileHasher;
 
 /// Blobs whose state is remembered in this process; some 200 bytes each.
-const MAX_REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add((1 << 16) - 1);
+const MAX_REMEMBERED_BLOBS: NonZeroUsize = NonZeroUsize::MIN.saturating_add((1 << 16) - 1);
 
 /// What the file system says of a file, which changes when anything writes to it: size, times and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(super) struct Known(Mutex<Seen>);
 
 impl Default for Known {
     fn default() -> Self {
-        Self(Mutex::new(Seen { findings: LruCache::new(MAX_REMEMBERED), unrecorded: HashMap::new() }))
+        Self(Mutex::new(Seen { findings: LruCache::new(MAX_REMEMBERED_BLOBS), unrecorded: HashMap::new() }))
     }
 }
 
@@ -102,7 +102,7 @@ impl Known {
         seen.findings.put(*digest, Finding { stamp, is_sound });
         if !is_sound {
             seen.unrecorded.remove(digest);
-        } else if seen.unrecorded.len() < MAX_REMEMBERED.get() {
+        } else if seen.unrecorded.len() < MAX_REMEMBERED_BLOBS.get() {
             seen.unrecorded.insert(*digest, stamp);
         }
     }

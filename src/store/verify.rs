@@ -10,7 +10,7 @@ use crate::unixfs::Profile;
 use crate::unixfs::hash::{FileDigests, FileHasher};
 
 /// Bytes read at a time; they fit the L2 cache.
-pub(super) const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER_BYTES: usize = 256 << 10;
 
 /// What reading a blob again found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +65,10 @@ pub(super) fn hash_file(
     limit: u64,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = vec![0; BUFFER_BYTES];
     let mut left = limit;
     while left > 0 {
-        let wanted = left.min(BUFFER as u64) as usize;
+        let wanted = left.min(BUFFER_BYTES as u64) as usize;
         let count = match file.read(&mut buffer[..wanted]) {
             Ok(0) if limit == u64::MAX => break,
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -117,7 +117,7 @@ impl Writer {
         self.hasher.update(bytes);
         self.partial.position = end;
         self.unflushed += bytes.len() as u64;
-        if self.unflushed >= flusher::STEP && self.size > flusher::STEP {
+        if self.unflushed >= flusher::SYNC_STEP_BYTES && self.size > flusher::SYNC_STEP_BYTES {
             self.unflushed = 0;
             let requested = self.flusher.request(&self.partial.file);
             requested.map_err(|error| self.failed(error, "sync"))?;

@@ -16,8 +16,8 @@ use crate::engine::request::{AddRequest, Pick};
 use crate::store::private;
 
 /// The most that is read of a file, and the most files.
-const LARGEST: u64 = 1 << 20;
-const FILES: usize = 50;
+const MAX_FILE_BYTES: u64 = 1 << 20;
+const MAX_FILES: usize = 50;
 
 /// A request as it is written down: in the words of the command line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,14 +57,14 @@ impl Unfinished {
     pub(super) fn take_cut(&mut self) -> Vec<Request> {
         let Ok(entries) = fs::read_dir(&self.directory) else { return Vec::new() };
         let mut written: Vec<Written> = Vec::new();
-        for entry in entries.flatten().take(FILES) {
+        for entry in entries.flatten().take(MAX_FILES) {
             let path = entry.path();
             let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
             if file.try_lock().is_err() {
                 continue;
             }
             let mut text = String::new();
-            if (&file).take(LARGEST).read_to_string(&mut text).is_ok() {
+            if (&file).take(MAX_FILE_BYTES).read_to_string(&mut text).is_ok() {
                 let found: Vec<Written> = serde_json::from_str(&text).unwrap_or_default();
                 written.extend(found);
             }
@@ -95,7 +95,7 @@ impl Unfinished {
         private::tighten(&self.directory);
         let path = self.directory.join(format!("{}.json", std::process::id()));
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(private::FILE);
+        options.read(true).write(true).create(true).truncate(false).mode(private::FILE_MODE);
         let file = options.open(&path).ok()?;
         file.try_lock().ok()?;
         Some((file, path))
