@@ -14,9 +14,9 @@ use crate::error::{Error, Kind, Result};
 /// The most bytes that a header may have: room for some 25 000 roots.
 pub const HEADER_LIMIT: u64 = 1 << 20;
 /// The most bytes that a CID may have: more than any with a hash of 64 bytes.
-const CID_LIMIT: u64 = 128;
+const MAX_CID_BYTES: u64 = 128;
 /// The most bytes that a block and its CID may have.
-pub const SECTION_LIMIT: u64 = BLOCK_LIMIT as u64 + CID_LIMIT;
+pub const SECTION_LIMIT: u64 = BLOCK_LIMIT as u64 + MAX_CID_BYTES;
 
 /// The bytes that a CAR with these roots starts with.
 pub fn header(roots: &[Cid]) -> Vec<u8> {
@@ -158,16 +158,16 @@ impl<R: Read + Seek> Reader<R> {
 }
 
 /// The most bytes that a length takes.
-const MOST_OF_LENGTH: usize = 9;
+const MAX_VARINT_BYTES: usize = 9;
 
 /// The most bytes before a block in its section: a length and a CID.
-pub const SECTION_HEAD: usize = CID_LIMIT as usize + 10;
+pub const SECTION_HEAD: usize = MAX_CID_BYTES as usize + 10;
 
 /// How many bytes the section has that begins so, its length included; nothing where its length is not all there yet.
 pub fn whole_section(begin: &[u8], limit: u64) -> Result<Option<usize>> {
-    let length = begin.len().min(MOST_OF_LENGTH);
+    let length = begin.len().min(MAX_VARINT_BYTES);
     let mut rest = &begin[..length];
-    if rest.len() < MOST_OF_LENGTH && rest.iter().all(|byte| byte & 0x80 != 0) {
+    if rest.len() < MAX_VARINT_BYTES && rest.iter().all(|byte| byte & 0x80 != 0) {
         return Ok(None);
     }
     let body = read_varint(&mut rest)?.ok_or_else(cut_short)?;

@@ -10,7 +10,7 @@ pub(super) const BASIC_DIRECTORY: &[u8] = &[0x08, 0x01];
 /// The whole node of a directory without entries.
 pub(super) const BASIC_DIRECTORY_NODE: &[u8] = &[0x0a, 0x02, 0x08, 0x01];
 /// The slots of a HAMT shard.
-pub(super) const FANOUT: usize = 256;
+pub(super) const HAMT_FANOUT: usize = 256;
 /// The multicodec of the hash by which a HAMT places names: the first half of MurmurHash3 x64 128.
 pub(super) const MURMUR3: u64 = 0x22;
 
@@ -122,7 +122,7 @@ pub(super) fn leaf_frame(length: u64) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// The data of a shard with these slots in use: bit `i % 8` of byte `i / 8` for slot `i`.
-pub(super) fn shard_data(used: &[u8; FANOUT / 8]) -> Vec<u8> {
+pub(super) fn shard_data(used: &[u8; HAMT_FANOUT / 8]) -> Vec<u8> {
     // A big-endian number without leading zeros, as go-bitfield writes it.
     let significant = used.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     let mut data = vec![0x08, 0x05];
@@ -134,7 +134,7 @@ pub(super) fn shard_data(used: &[u8; FANOUT / 8]) -> Vec<u8> {
     data.push(0x28);
     write_varint(&mut data, MURMUR3);
     data.push(0x30);
-    write_varint(&mut data, FANOUT as u64);
+    write_varint(&mut data, HAMT_FANOUT as u64);
     data
 }
 

@@ -21,7 +21,7 @@ pub enum Profile {
 }
 
 /// A directory whose estimated size is strictly greater than this many bytes is sharded.
-pub(super) const DIRECTORY_LIMIT: u64 = 256 * 1024;
+pub(super) const MAX_BASIC_DIRECTORY_BYTES: u64 = 256 * 1024;
 
 impl Profile {
     /// All profiles, the default first.

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// The most names in a path. Registries have a dozen; the limit keeps recursion shallow.
-const DEPTH_LIMIT: usize = 255;
+const MAX_PATH_NAMES: usize = 255;
 
 /// Sets (`Some`) and removes (`None`) what is at these paths, names joined by single slashes, and returns the new root.
 ///
@@ -90,8 +90,8 @@ struct Branch<'a> {
 
 impl<'a> Branch<'a> {
     fn insert(&mut self, path: &'a str, link: Option<Link>) -> Result<()> {
-        if path.split('/').count() > DEPTH_LIMIT {
-            return Err(Error::new(Kind::Usage, format!("a path has more than {DEPTH_LIMIT} names")));
+        if path.split('/').count() > MAX_PATH_NAMES {
+            return Err(Error::new(Kind::Usage, format!("a path has more than {MAX_PATH_NAMES} names")));
         }
         let mut branch = self;
         for name in path.split('/') {

@@ -77,7 +77,7 @@ impl Sides {
             match pair {
                 (Some(old), Some(new)) if old.name == new.name && old.raw.cid == new.raw.cid => {}
                 (Some(Child { name: None, raw: old, .. }), Some(Child { name: None, raw: new, .. })) => {
-                    if level + 1 == hamt::LEVELS {
+                    if level + 1 == hamt::MAX_LEVELS {
                         return Err(broken("its shards are deeper than its hashes are long"));
                     }
                     let (old, new) = (load(store, &old.link()?)?, load(store, &new.link()?)?);
@@ -108,7 +108,7 @@ fn gather_child(
         entries.insert(name.to_owned(), link);
         return Ok(());
     }
-    if level + 1 == hamt::LEVELS {
+    if level + 1 == hamt::MAX_LEVELS {
         return Err(broken("its shards are deeper than its hashes are long"));
     }
     let shard = load(store, &link)?;

@@ -13,11 +13,11 @@ use sha2::{Digest as _, Sha256};
 use super::{Change, Node, NodeStore, broken, check_size, entry_name, missing};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::dagpb::{self, Decoder, RawLink};
-use crate::unixfs::data::{Data, FANOUT, MURMUR3, NodeKind, shard_data};
+use crate::unixfs::data::{Data, HAMT_FANOUT, MURMUR3, NodeKind, shard_data};
 use crate::unixfs::{Link, Profile};
 
 /// The levels of shards that 64 bits of hash are enough for.
-pub(super) const LEVELS: usize = 8;
+pub(super) const MAX_LEVELS: usize = 8;
 /// The hexadecimal digits of a slot before each name.
 const SLOT_DIGITS: usize = 2;
 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -80,8 +80,8 @@ pub(super) struct Child<'a> {
 /// Reads a shard's links, checking slots and data.
 pub(super) fn parse(node: &Node) -> Result<Vec<Child<'_>>> {
     let mut decoder = Decoder::new(&node.bytes);
-    let mut children: Vec<Child<'_>> = Vec::with_capacity(FANOUT);
-    let mut used = [0; FANOUT / 8];
+    let mut children: Vec<Child<'_>> = Vec::with_capacity(HAMT_FANOUT);
+    let mut used = [0; HAMT_FANOUT / 8];
     while let Some(raw) = decoder.link()? {
         let slot = slot_of(raw.name)?;
         if children.last().is_some_and(|previous| previous.slot >= slot) {
@@ -97,8 +97,9 @@ pub(super) fn parse(node: &Node) -> Result<Vec<Child<'_>>> {
     let data = decoder.data()?;
     if data != shard_data(&used) {
         let parsed = Data::parse(data)?;
-        let right_kind =
-            parsed.kind == NodeKind::Shard && parsed.fanout == Some(FANOUT as u64) && parsed.hash_type == Some(MURMUR3);
+        let right_kind = parsed.kind == NodeKind::Shard
+            && parsed.fanout == Some(HAMT_FANOUT as u64)
+            && parsed.hash_type == Some(MURMUR3);
         return Err(if right_kind {
             broken("a shard's bitfield does not match its links")
         } else {
@@ -129,7 +130,7 @@ enum Slot {
 #[derive(Default)]
 struct Writer {
     bytes: Vec<u8>,
-    used: [u8; FANOUT / 8],
+    used: [u8; HAMT_FANOUT / 8],
     count: usize,
     tsize_below: u64,
 }
@@ -207,7 +208,7 @@ fn build_shard(
         let slot = slot_at(group[0].hash, level);
         if let [entry] = group {
             writer.put(slot, entry.name, &entry.link)?;
-        } else if level + 1 == LEVELS {
+        } else if level + 1 == MAX_LEVELS {
             return Err(too_deep());
         } else {
             let shard = build_shard(profile, level + 1, group, put)?;
@@ -285,7 +286,7 @@ impl<'a> Editor<'a> {
 
     /// Edits the shard in a slot.
     fn edit_child(&mut self, cid: &Cid, level: usize, changes: &[Placed<'_>]) -> Result<Slot> {
-        if level == LEVELS {
+        if level == MAX_LEVELS {
             return Err(broken("its shards are deeper than its hashes are long"));
         }
         let old = self.cache.get(self.store, cid)?;
@@ -329,7 +330,7 @@ impl<'a> Editor<'a> {
         match &entries[..] {
             [] => Ok(Slot::Empty),
             [entry] => Ok(Slot::Entry(entry.name.to_owned(), entry.link)),
-            _ if level == LEVELS => Err(too_deep()),
+            _ if level == MAX_LEVELS => Err(too_deep()),
             _ => {
                 let written = &mut self.edited.written;
                 let shard = build_shard(self.profile, level, &entries, &mut |node| {
@@ -348,7 +349,7 @@ impl<'a> Editor<'a> {
 pub(super) fn find(store: &mut dyn NodeStore, cache: &mut Cache, root: &Node, name: &str) -> Result<Option<Link>> {
     let hash = hash(name)?;
     let mut shard: Option<Rc<Node>> = None;
-    for level in 0..LEVELS {
+    for level in 0..MAX_LEVELS {
         let node = shard.as_deref().unwrap_or(root);
         let slot = slot_at(hash, level);
         let mut decoder = Decoder::new(&node.bytes);
@@ -409,7 +410,7 @@ pub(super) fn walk_shard(
                 return Err(broken("a name stands in another shard than its hash says"));
             }
             visit(Step::Entry(name, child.raw.link()?))?;
-        } else if level + 1 == LEVELS {
+        } else if level + 1 == MAX_LEVELS {
             return Err(broken("its shards are deeper than its hashes are long"));
         } else {
             // Each shard is walked once, so it isn't kept for later; one that an edit has read already is used.

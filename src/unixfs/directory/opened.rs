@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Change, Node, NodeStore, basic, broken, check_name, check_size, hamt};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::data::NodeKind;
-use crate::unixfs::profile::DIRECTORY_LIMIT;
+use crate::unixfs::profile::MAX_BASIC_DIRECTORY_BYTES;
 use crate::unixfs::{DAG_PB, Link, Profile};
 
 /// The directory's first block, kept from the look-up to the edit.
@@ -72,7 +72,7 @@ impl Opened {
         if new.entries == 0 {
             return Ok(None);
         }
-        if new.directory_size > DIRECTORY_LIMIT {
+        if new.directory_size > MAX_BASIC_DIRECTORY_BYTES {
             let mut entries = Vec::with_capacity(new.entries);
             basic::each(&new.bytes, &mut |name, link| {
                 entries.push(hamt::Entry::new(name, link.link()?)?);
@@ -106,7 +106,7 @@ impl Opened {
             .filter(|&size| size >= self.profile.directory_base())
             .ok_or_else(|| broken("more was removed than it is said to hold"))?;
         let Some(mut new) = new else { return Ok(None) };
-        if directory_size > DIRECTORY_LIMIT {
+        if directory_size > MAX_BASIC_DIRECTORY_BYTES {
             for node in &written {
                 store.put(node)?;
             }

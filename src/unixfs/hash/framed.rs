@@ -5,23 +5,23 @@
 //! have as many blocks, only not the same ones: the kernel takes them side by side.
 
 use super::kernel::Kernel;
-use super::state::{BLOCK, State};
+use super::state::{BLOCK_BYTES, State};
 use super::{FileDigests, leaf_list};
 use crate::image::Digest;
 use crate::unixfs::Profile;
 
-const CHUNK: usize = Profile::V0_2015.chunk_size() as usize;
+const CHUNK_BYTES: usize = Profile::V0_2015.chunk_size() as usize;
 /// Tag and length of the node's data, type File, tag and length of the bytes: the longest head a leaf has.
-const HEAD: usize = 10;
+const HEAD_BYTES: usize = 10;
 /// Tag and value of the file's size behind the bytes of a full leaf.
-const FOOT: usize = 4;
+const FOOT_BYTES: usize = 4;
 
 /// The bytes before and after `size` bytes of a file in a leaf block, the head at the end of its array
 /// (UnixFS specification, "File"; field order and the missing data of an empty file as Kubo writes them).
 struct Frame {
-    head: [u8; HEAD],
+    head: [u8; HEAD_BYTES],
     head_start: usize,
-    foot: [u8; FOOT],
+    foot: [u8; FOOT_BYTES],
     foot_end: usize,
 }
 
@@ -35,7 +35,7 @@ impl Frame {
         // The data field is left out when there is none.
         let data_head = if size == 0 { 0 } else { 1 + length.1 };
         let node = varint(2 + data_head + size + foot_end);
-        let mut head = [0; HEAD];
+        let mut head = [0; HEAD_BYTES];
         let mut end = 0;
         let mut put = |bytes: &[u8]| {
             head[end..end + bytes.len()].copy_from_slice(bytes);
@@ -49,8 +49,8 @@ impl Frame {
             put(&length.0[..length.1]);
         }
         // Moved to the end, so that the data follows it whatever its length.
-        head.copy_within(..end, HEAD - end);
-        Self { head, head_start: HEAD - end, foot, foot_end }
+        head.copy_within(..end, HEAD_BYTES - end);
+        Self { head, head_start: HEAD_BYTES - end, foot, foot_end }
     }
 
     fn head(&self) -> &[u8] {
@@ -75,7 +75,7 @@ fn varint(number: usize) -> ([u8; 3], usize) {
 /// The SHA-256 digest of the leaf block around these bytes (`unixfs-v0-2015`): at most a chunk, 256 KiB.
 pub fn framed_leaf_digest(bytes: &[u8]) -> [u8; 32] {
     use sha2::Digest as _;
-    debug_assert!(bytes.len() <= CHUNK);
+    debug_assert!(bytes.len() <= CHUNK_BYTES);
     let frame = Frame::of(bytes.len());
     let mut hasher = sha2::Sha256::new();
     hasher.update(frame.head());
@@ -92,14 +92,14 @@ pub(super) struct FramedHasher {
     size: u64,
     /// The head of a full leaf, then the bytes of the current one.
     block: Vec<u8>,
-    foot: [u8; FOOT],
+    foot: [u8; FOOT_BYTES],
     leaves: Vec<[u8; 32]>,
 }
 
 impl FramedHasher {
     pub(super) fn new(kernel: Kernel, size_hint: u64) -> Self {
-        let frame = Frame::of(CHUNK);
-        let mut block = Vec::with_capacity(HEAD + size_hint.min(CHUNK as u64) as usize + FOOT);
+        let frame = Frame::of(CHUNK_BYTES);
+        let mut block = Vec::with_capacity(HEAD_BYTES + size_hint.min(CHUNK_BYTES as u64) as usize + FOOT_BYTES);
         block.extend_from_slice(frame.head());
         Self {
             kernel,
@@ -114,10 +114,10 @@ impl FramedHasher {
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(HEAD + CHUNK - self.block.len()));
+            let (now, later) = bytes.split_at(bytes.len().min(HEAD_BYTES + CHUNK_BYTES - self.block.len()));
             self.block.extend_from_slice(now);
             bytes = later;
-            if self.block.len() == HEAD + CHUNK {
+            if self.block.len() == HEAD_BYTES + CHUNK_BYTES {
                 self.close_full_leaf();
             }
         }
@@ -125,16 +125,16 @@ impl FramedHasher {
 
     fn close_full_leaf(&mut self) {
         self.block.extend_from_slice(&self.foot);
-        let (file_blocks, _) = self.block[HEAD..HEAD + CHUNK].as_chunks::<BLOCK>();
-        let (leaf_blocks, leaf_rest) = self.block.split_at(CHUNK);
+        let (file_blocks, _) = self.block[HEAD_BYTES..HEAD_BYTES + CHUNK_BYTES].as_chunks::<BLOCK_BYTES>();
+        let (leaf_blocks, leaf_rest) = self.block.split_at(CHUNK_BYTES);
         let mut leaf = State::INITIAL;
         self.kernel.compress_each((&mut self.whole, file_blocks), (&mut leaf, leaf_blocks.as_chunks().0));
         self.leaves.push(leaf.finish(leaf_rest, self.block.len() as u64));
-        self.block.truncate(HEAD);
+        self.block.truncate(HEAD_BYTES);
     }
 
     pub(super) fn finish(mut self) -> FileDigests {
-        let last = &self.block[HEAD..];
+        let last = &self.block[HEAD_BYTES..];
         if !last.is_empty() || self.leaves.is_empty() {
             self.leaves.push(framed_leaf_digest(last));
         }

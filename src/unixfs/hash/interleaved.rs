@@ -12,7 +12,7 @@ use std::arch::x86_64::{
     _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32,
 };
 
-use super::state::{BLOCK, State};
+use super::state::{BLOCK_BYTES, State};
 
 /// The proof that this processor has the instructions: only [`Available::detect`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Available {
 }
 
 /// Advances both states over the same blocks.
-pub(super) fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
+pub(super) fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
     // SAFETY: an `Available` exists only where the features were detected.
     unsafe { shared(first, second, blocks) }
 }
@@ -35,8 +35,8 @@ pub(super) fn compress_shared(_: Available, first: &mut State, second: &mut Stat
 /// Advances each state over its own blocks, as many as both have.
 pub(super) fn compress_each(
     _: Available,
-    (first, first_blocks): (&mut State, &[[u8; BLOCK]]),
-    (second, second_blocks): (&mut State, &[[u8; BLOCK]]),
+    (first, first_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
+    (second, second_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
 ) {
     // SAFETY: an `Available` exists only where the features were detected.
     unsafe { each((first, first_blocks), (second, second_blocks)) }
@@ -97,7 +97,7 @@ fn store(lane: Lane, state: &mut State) {
 /// The block as sixteen big-endian words; the compiler makes four plain loads of it.
 #[inline]
 #[target_feature(enable = "ssse3")]
-fn message(block: &[u8; BLOCK]) -> [__m128i; 4] {
+fn message(block: &[u8; BLOCK_BYTES]) -> [__m128i; 4] {
     let swap = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let (halves, _) = block.as_chunks::<8>();
     let quarter = |i: usize| {
@@ -157,7 +157,7 @@ fn each_row(a: &mut Lane, a_words: __m128i, b: &mut Lane, b_words: __m128i, row:
 // loop over all sixteen is a quarter slower.
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn shared(first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
+fn shared(first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
     let (mut a, mut b) = (load(first), load(second));
     for block in blocks {
         let (a_before, b_before) = (a, b);
@@ -185,7 +185,10 @@ fn shared(first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn each((first, first_blocks): (&mut State, &[[u8; BLOCK]]), (second, second_blocks): (&mut State, &[[u8; BLOCK]])) {
+fn each(
+    (first, first_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
+    (second, second_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
+) {
     let (mut a, mut b) = (load(first), load(second));
     for (a_block, b_block) in first_blocks.iter().zip(second_blocks) {
         let (a_before, b_before) = (a, b);

@@ -1,9 +1,9 @@
 //! Which code advances two SHA-256 states at once: interleaved SHA instructions, or `sha2` twice.
 
-use super::state::{BLOCK, State};
+use super::state::{BLOCK_BYTES, State};
 
 /// Bytes that the portable way hands to one state before it hands them to the other: they stay in the L1 cache.
-const PART: usize = (16 << 10) / BLOCK;
+const PART_BLOCKS: usize = (16 << 10) / BLOCK_BYTES;
 
 /// A way to advance two states; chosen once per file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +31,14 @@ impl Kernel {
     }
 
     /// Advances both states over the same blocks.
-    pub(super) fn compress_shared(self, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK]]) {
+    pub(super) fn compress_shared(self, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Interleaved(available) => {
                 super::interleaved::compress_shared(available, first, second, blocks);
             }
             Self::Portable => {
-                for part in blocks.chunks(PART) {
+                for part in blocks.chunks(PART_BLOCKS) {
                     first.compress(part);
                     second.compress(part);
                 }
@@ -49,8 +49,8 @@ impl Kernel {
     /// Advances each state over its own blocks; there must be as many for one as for the other.
     pub(super) fn compress_each(
         self,
-        (first, first_blocks): (&mut State, &[[u8; BLOCK]]),
-        (second, second_blocks): (&mut State, &[[u8; BLOCK]]),
+        (first, first_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
+        (second, second_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
     ) {
         debug_assert_eq!(first_blocks.len(), second_blocks.len());
         match self {
@@ -59,7 +59,8 @@ impl Kernel {
                 super::interleaved::compress_each(available, (first, first_blocks), (second, second_blocks));
             }
             Self::Portable => {
-                for (first_part, second_part) in first_blocks.chunks(PART).zip(second_blocks.chunks(PART)) {
+                for (first_part, second_part) in first_blocks.chunks(PART_BLOCKS).zip(second_blocks.chunks(PART_BLOCKS))
+                {
                     first.compress(first_part);
                     second.compress(second_part);
                 }

@@ -1,12 +1,12 @@
 //! Profile `unixfs-v1-2025`: a leaf is 1 MiB of the file itself, so the leaf's blocks are the file's blocks.
 
 use super::kernel::Kernel;
-use super::state::{BLOCK, State};
+use super::state::{BLOCK_BYTES, State};
 use super::{FileDigests, leaf_list};
 use crate::image::Digest;
 use crate::unixfs::Profile;
 
-const CHUNK: u64 = Profile::V1_2025.chunk_size();
+const CHUNK_BYTES: u64 = Profile::V1_2025.chunk_size();
 
 /// Both states, and the bytes that don't fill a block yet.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(super) struct RawHasher {
     /// Bytes that `leaf` has eaten, always whole blocks.
     leaf_size: u64,
     size: u64,
-    pending: [u8; BLOCK],
+    pending: [u8; BLOCK_BYTES],
     pending_size: usize,
     leaves: Vec<[u8; 32]>,
 }
@@ -30,7 +30,7 @@ impl RawHasher {
             leaf: State::INITIAL,
             leaf_size: 0,
             size: 0,
-            pending: [0; BLOCK],
+            pending: [0; BLOCK_BYTES],
             pending_size: 0,
             leaves: leaf_list(Profile::V1_2025, size_hint),
         }
@@ -39,11 +39,11 @@ impl RawHasher {
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
         self.size += bytes.len() as u64;
         if self.pending_size > 0 {
-            let (filling, rest) = bytes.split_at(bytes.len().min(BLOCK - self.pending_size));
+            let (filling, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.pending_size));
             self.pending[self.pending_size..][..filling.len()].copy_from_slice(filling);
             self.pending_size += filling.len();
             bytes = rest;
-            if self.pending_size < BLOCK {
+            if self.pending_size < BLOCK_BYTES {
                 return;
             }
             self.pending_size = 0;
@@ -51,7 +51,7 @@ impl RawHasher {
         }
         let (mut blocks, tail) = bytes.as_chunks();
         while !blocks.is_empty() {
-            let until_full = (CHUNK - self.leaf_size) as usize / BLOCK;
+            let until_full = (CHUNK_BYTES - self.leaf_size) as usize / BLOCK_BYTES;
             let (now, later) = blocks.split_at(blocks.len().min(until_full));
             self.eat(now);
             blocks = later;
@@ -61,12 +61,12 @@ impl RawHasher {
     }
 
     /// Advances both states; the blocks must not reach beyond the current leaf.
-    fn eat(&mut self, blocks: &[[u8; BLOCK]]) {
+    fn eat(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
         self.kernel.compress_shared(&mut self.whole, &mut self.leaf, blocks);
-        self.leaf_size += (blocks.len() * BLOCK) as u64;
-        if self.leaf_size == CHUNK {
+        self.leaf_size += (blocks.len() * BLOCK_BYTES) as u64;
+        if self.leaf_size == CHUNK_BYTES {
             let full = std::mem::replace(&mut self.leaf, State::INITIAL);
-            self.leaves.push(full.finish(&[], CHUNK));
+            self.leaves.push(full.finish(&[], CHUNK_BYTES));
             self.leaf_size = 0;
         }
     }

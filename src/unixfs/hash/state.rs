@@ -3,7 +3,7 @@
 use sha2::block_api::compress256;
 
 /// Bytes in one SHA-256 block.
-pub(super) const BLOCK: usize = 64;
+pub(super) const BLOCK_BYTES: usize = 64;
 
 /// The eight working words; how many bytes they have eaten is the owner's to remember.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ impl State {
         Self([0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19]);
 
     /// Eats whole blocks.
-    pub(super) fn compress(&mut self, blocks: &[[u8; BLOCK]]) {
+    pub(super) fn compress(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
         compress256(&mut self.0, blocks);
     }
 
@@ -24,10 +24,10 @@ impl State {
         let (blocks, tail) = rest.as_chunks();
         self.compress(blocks);
         // The padding: one bit, zeros, and the length in bits as the last eight bytes of a block.
-        let mut padding = [0; 2 * BLOCK];
+        let mut padding = [0; 2 * BLOCK_BYTES];
         padding[..tail.len()].copy_from_slice(tail);
         padding[tail.len()] = 0x80;
-        let end = if tail.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
+        let end = if tail.len() < BLOCK_BYTES - 8 { BLOCK_BYTES } else { 2 * BLOCK_BYTES };
         padding[end - 8..end].copy_from_slice(&(length * 8).to_be_bytes());
         self.compress(padding[..end].as_chunks().0);
         let mut digest = [0; 32];
