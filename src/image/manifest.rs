@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// Largest manifest that is read: the distribution spec asks registries to take 4 MiB at least, and none sends more.
-pub(super) const MAX_SIZE: usize = 4 << 20;
+pub(super) const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
 /// Most entries an index may have, or layers an image: far above what exists, low enough to bound the work.
 const MAX_ENTRIES: usize = 10_000;
@@ -99,8 +99,11 @@ impl Manifest {
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self> {
         let refuse =
             |why: String| Error::new(Kind::Verification, format!("not a manifest this program can mirror: {why}"));
-        if bytes.len() > MAX_SIZE {
-            return Err(refuse(format!("{} bytes are more than the {MAX_SIZE} that are allowed", bytes.len())));
+        if bytes.len() > MAX_MANIFEST_BYTES {
+            return Err(refuse(format!(
+                "{} bytes are more than the {MAX_MANIFEST_BYTES} that are allowed",
+                bytes.len()
+            )));
         }
         let said = content_type.map(media::essence);
         if matches!(said.as_deref(), Some(media::SCHEMA1 | media::SCHEMA1_SIGNED)) {
@@ -250,7 +253,7 @@ mod tests {
             "{}".to_owned(),
             "null".to_owned(),
             String::new(),
-            " ".repeat(MAX_SIZE + 1),
+            " ".repeat(MAX_MANIFEST_BYTES + 1),
         ];
         for case in cases {
             assert!(Manifest::parse(case.as_bytes(), None).is_err(), "{}", printable_within(&case, 100));
