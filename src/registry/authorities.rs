@@ -17,7 +17,7 @@ use rustls_platform_verifier::Verifier;
 use crate::error::{Error, Kind, Result};
 
 /// Largest file of certificates that is read.
-const MAX_SIZE: u64 = 4 << 20;
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// The certificates of a PEM file.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,7 @@ impl Authorities {
             Error::new(Kind::Usage, format!("ca_file {}: {why}", path.display()))
                 .hint("It must hold certificates in PEM form (`-----BEGIN CERTIFICATE-----`).")
         };
-        let bytes = crate::input::read_regular(path, MAX_SIZE).map_err(|error| refuse(error.to_string()))?;
+        let bytes = crate::input::read_regular(path, MAX_FILE_BYTES).map_err(|error| refuse(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|error| refuse(error.to_string()))?;
         let mut pem = Vec::new();
         let mut rest = text.as_str();

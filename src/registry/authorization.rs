@@ -24,7 +24,7 @@ use super::safe_url::SafeUrl;
 use crate::error::{Error, Kind, Result};
 
 /// Largest answer of a token server that is read.
-const MAX_TOKEN: usize = 1 << 20;
+const MAX_TOKEN_ANSWER_BYTES: usize = 1 << 20;
 
 /// As whom a registry is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -251,7 +251,7 @@ impl Endpoint {
         if let Some(header) = &grant.header {
             ask.headers.insert(AUTHORIZATION, header.clone());
         }
-        let answer = self.plain_document(&ask, &grant, MAX_TOKEN, patience).await?;
+        let answer = self.plain_document(&ask, &grant, MAX_TOKEN_ANSWER_BYTES, patience).await?;
         self.granted(answer, &grant, holder)
     }
 
@@ -277,7 +277,7 @@ impl Endpoint {
         ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         ask.form = Some(form);
         let asked = Grant { header: None, holder: Holder::Token, secrets: vec![token.clone()] };
-        let answer = self.plain_document(&ask, &asked, MAX_TOKEN, patience).await?;
+        let answer = self.plain_document(&ask, &asked, MAX_TOKEN_ANSWER_BYTES, patience).await?;
         if answer.status.is_client_error() {
             return Err(Error::new(Kind::Auth, format!("the login at {} is not valid any more", self.host))
                 .hint(format!("Log in again: `podman login {0}` or `docker login {0}`.", self.host)));

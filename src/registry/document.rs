@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::MIN_RATE;
+use super::MIN_BYTES_PER_SECOND;
 use super::authorization::Grant;
 use super::endpoint::{Answer, Ask, Endpoint};
 use super::failure::{Refused, of_transport};
@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text;
 
 /// How much of an answer that refuses is read for its words.
-pub(super) const MAX_REFUSAL: usize = 64 << 10;
+pub(super) const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
 /// An answer, whole.
 pub(super) struct Document {
@@ -81,7 +81,7 @@ impl Endpoint {
     pub(super) async fn read(&self, answer: Answer, cap: usize) -> Result<Document, Setback> {
         let Answer { mut response, foreign } = answer;
         let (status, headers) = (response.status(), response.headers().clone());
-        let (cap, whole) = if status.is_success() { (cap, true) } else { (MAX_REFUSAL, false) };
+        let (cap, whole) = if status.is_success() { (cap, true) } else { (MAX_REFUSAL_BYTES, false) };
         let too_large = || {
             Setback::never(Error::new(
                 Kind::Verification,
@@ -119,7 +119,7 @@ impl Endpoint {
         let begun = Instant::now();
         match tokio::time::timeout(stall, response.chunk()).await {
             Ok(Ok(Some(chunk))) if !pace.keeps_up(begun.elapsed(), chunk.len()) => {
-                let words = format!("{} sends less than {} a second", self.host, text::bytes(MIN_RATE));
+                let words = format!("{} sends less than {} a second", self.host, text::bytes(MIN_BYTES_PER_SECOND));
                 Err(Setback::backoff(Error::new(Kind::Network, words)))
             }
             Ok(Ok(chunk)) => Ok(chunk),

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::authorization::{Grant, Identity, Keyring};
 use super::credentials::Credentials;
-use super::document::MAX_REFUSAL;
+use super::document::MAX_REFUSAL_BYTES;
 use super::failure::{Refused, is_passing, of_transport};
 use super::plain_http::PlainHttp;
 use super::retry::{Patience, Setback};
@@ -26,7 +26,7 @@ use crate::image::{Digest, RepositoryName, Target};
 const MAX_REDIRECTS: usize = 5;
 
 /// How long an endpoint that has a substitute is left alone after it could not be reached.
-const REST: Duration = Duration::from_mins(1);
+const MIRROR_COOLDOWN: Duration = Duration::from_mins(1);
 
 /// What all endpoints have in common.
 pub(super) struct Shared {
@@ -158,7 +158,7 @@ impl Endpoint {
     }
 
     pub(super) fn rest(&self) {
-        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + MIRROR_COOLDOWN);
     }
 
     pub(super) fn rests(&self) -> bool {
@@ -282,7 +282,7 @@ impl Endpoint {
         }
         let (headers, foreign) = (answer.response.headers().clone(), answer.foreign);
         // Words that break off are as good as none.
-        let body = self.read(answer, MAX_REFUSAL).await.map(|document| document.bytes).unwrap_or_default();
+        let body = self.read(answer, MAX_REFUSAL_BYTES).await.map(|document| document.bytes).unwrap_or_default();
         let (host, secrets) = (&self.host, &self.keyring.secrets(grant));
         Err(Refused { status, headers: &headers, body: &body, host, foreign, grant, secrets }.setback())
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::endpoint::{Ask, Endpoint};
-use super::{MAX_MANIFEST, Wanted};
+use super::{MAX_MANIFEST_BYTES, Wanted};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
 use crate::text;
@@ -26,7 +26,7 @@ const MAX_IDLE_PAGES: usize = 3;
 const MAX_REFERRERS: usize = 10_000;
 
 /// When a registry that had no referrers API is asked for it again: it may have been upgraded under a program that goes on.
-const REFERRERS_API_RECHECK: Duration = Duration::from_hours(1);
+const REFERRERS_API_RECHECK_INTERVAL: Duration = Duration::from_hours(1);
 
 #[derive(Deserialize)]
 struct TagPage {
@@ -185,11 +185,11 @@ impl Endpoint {
                 }
                 return Ok(None);
             }
-            let page = match self.read(answer, MAX_MANIFEST).await {
+            let page = match self.read(answer, MAX_MANIFEST_BYTES).await {
                 Ok(page) => page.success(self, &grant)?,
                 Err(setback) => {
                     patience.after(setback).await?;
-                    self.document(&ask, MAX_MANIFEST, &mut patience).await?
+                    self.document(&ask, MAX_MANIFEST_BYTES, &mut patience).await?
                 }
             };
             let content_type = page.headers.get("content-type").and_then(|value| value.to_str().ok());
@@ -224,7 +224,7 @@ impl Endpoint {
 
     fn lacks_referrers_api(&self, repository: &RepositoryName) -> bool {
         let lacking = self.lacks_referrers_api.lock().unwrap_or_else(PoisonError::into_inner);
-        lacking.get(&self.place_of(repository)).is_some_and(|since| since.elapsed() < REFERRERS_API_RECHECK)
+        lacking.get(&self.place_of(repository)).is_some_and(|since| since.elapsed() < REFERRERS_API_RECHECK_INTERVAL)
     }
 
     fn note_lack_of_referrers_api(&self, repository: &RepositoryName) {

@@ -45,7 +45,7 @@ use crate::image::{Descriptor, Digest, RepositoryName, Tag, Target};
 pub use blob::{BlobBody, BlobStream};
 pub use layout::{Layout, LayoutKind, LocalSource};
 pub use observer::{Observer, Quota, Silent};
-pub use options::{MIN_RATE, Options, RegistrySettings, Timeouts};
+pub use options::{MIN_BYTES_PER_SECOND, Options, RegistrySettings, Timeouts};
 pub use pace::Pace;
 pub use plain_http::is_on_this_machine;
 pub use reach::Reached;
@@ -54,7 +54,7 @@ pub use retry::RetryPolicy;
 pub use safe_url::SafeUrl;
 
 /// Largest manifest that is read: the distribution spec asks registries to take 4 MiB at least, and none sends more.
-pub const MAX_MANIFEST: usize = 4 << 20;
+pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
 /// How much of a list is wanted: who sends it decides how long it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub trait Registry: Send + Sync {
     /// What the registry says of a manifest without sending it. Costs nothing of Docker Hub's quota.
     async fn head(&self, repository: &RepositoryName, target: &Target) -> Result<Head>;
 
-    /// A manifest, byte for byte; at most [`MAX_MANIFEST`] bytes, and with the digest that was asked for and announced.
+    /// A manifest, byte for byte; at most [`MAX_MANIFEST_BYTES`] bytes, and with the digest that was asked for and announced.
     async fn manifest(&self, repository: &RepositoryName, target: &Target) -> Result<Fetched>;
 
     /// A blob of `size` bytes as one stream from offset `from` on. Its digest is for the caller to check.

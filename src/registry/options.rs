@@ -27,7 +27,7 @@ pub struct RegistrySettings {
 }
 
 /// Bytes that a body has to bring for each second of waiting: less, and it could keep whoever waits for it for ever.
-pub const MIN_RATE: u64 = 1024;
+pub const MIN_BYTES_PER_SECOND: u64 = 1024;
 
 /// How long is waited for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Timeouts {
     pub response: Duration,
     /// For the next byte of a body.
     pub stall: Duration,
-    /// How much waiting for a body may add up to before what came meanwhile has to be [`MIN_RATE`] for that time.
+    /// How much waiting for a body may add up to before what came meanwhile has to be [`MIN_BYTES_PER_SECOND`] for that time.
     pub pace: Duration,
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::MIN_RATE;
+use super::MIN_BYTES_PER_SECOND;
 
 /// Waiting and bytes since the last judgement.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Pace {
         if self.waited < self.window {
             return true;
         }
-        let enough = u128::from(self.bytes) * 1000 >= u128::from(MIN_RATE) * self.waited.as_millis();
+        let enough = u128::from(self.bytes) * 1000 >= u128::from(MIN_BYTES_PER_SECOND) * self.waited.as_millis();
         (self.waited, self.bytes) = (Duration::ZERO, 0);
         enough
     }
@@ -46,7 +46,7 @@ mod tests {
         assert!((0..9).all(|_| pace.keeps_up(second, 1)));
         assert!(!pace.keeps_up(second, 1));
         // Just enough, again and again.
-        assert!((0..50).all(|_| pace.keeps_up(second, MIN_RATE as usize)));
+        assert!((0..50).all(|_| pace.keeps_up(second, MIN_BYTES_PER_SECOND as usize)));
         assert!((0..1000).all(|_| pace.keeps_up(Duration::ZERO, 1)), "what needs no waiting is fast");
     }
 }

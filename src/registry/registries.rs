@@ -23,10 +23,10 @@ use crate::image::RepositoryName;
 use crate::text::printable_within;
 
 /// How often a mirror is tried before the registry itself is asked.
-const MIRROR_TRIES: u32 = 2;
+const MAX_MIRROR_TRIES: u32 = 2;
 
 /// Manifests of which is remembered that anyone is given them: more than are asked for at the same time.
-const MAX_GIVEN_REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
+const MAX_REMEMBERED_GIVEN: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 
 /// Opens registries; cheap to clone. Clones share connections, tokens and limits.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ impl Registries {
         let plain = PlainHttp::of(address, plain, written.starts_with("https://"));
         let mut endpoint =
             self.endpoint(registry, &host, address, plain, ca_file).map_err(|error| refuse(error.to_string()))?;
-        endpoint.tries = Some(MIRROR_TRIES);
+        endpoint.tries = Some(MAX_MIRROR_TRIES);
         if !prefix.is_empty() {
             endpoint.prefix = Some(prefix.parse::<RepositoryName>().map_err(|error| refuse(error.to_string()))?);
         }
@@ -161,7 +161,7 @@ impl Registries {
             http,
             keyring: Keyring::default(),
             rests_until: Mutex::default(),
-            given_to_anyone: Mutex::new(LruCache::new(MAX_GIVEN_REMEMBERED)),
+            given_to_anyone: Mutex::new(LruCache::new(MAX_REMEMBERED_GIVEN)),
             lacks_referrers_api: Mutex::default(),
             shared: self.inner.shared.clone(),
         })

@@ -16,7 +16,7 @@ use super::authorization::Identity;
 use super::endpoint::{Ask, Endpoint};
 use super::retry::Patience;
 use super::transfer::Transfer;
-use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry, Wanted};
+use super::{BlobBody, Fetched, Head, MAX_MANIFEST_BYTES, Registry, Wanted};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
 use crate::text::printable_within;
@@ -30,7 +30,7 @@ const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 /// For how long it counts that a request without credentials was answered: as long as a plan takes.
-const GIVEN_IS_RECENT: Duration = Duration::from_mins(1);
+const GIVEN_LIFETIME: Duration = Duration::from_mins(1);
 
 pub(super) struct Upstream {
     /// The mirror, if there is one, and the registry itself, always.
@@ -82,7 +82,7 @@ impl Endpoint {
     pub(super) async fn manifest(&self, repository: &RepositoryName, target: &Target) -> Result<Fetched> {
         let ask = self.manifest_ask(Method::GET, repository, target)?;
         let what = || self.image(repository, target);
-        let document = self.document(&ask, MAX_MANIFEST, &mut self.patience()).await.context(what)?;
+        let document = self.document(&ask, MAX_MANIFEST_BYTES, &mut self.patience()).await.context(what)?;
         let content_type = content_type(&document.headers);
         if matches!(
             content_type.as_deref().map(media::essence).as_deref(),
@@ -117,7 +117,7 @@ impl Endpoint {
     /// Whether a request without credentials was given this a moment ago. Said once: what was true may change.
     fn was_given_to_anyone(&self, repository: &RepositoryName, digest: &Digest) -> bool {
         let mut given = self.given_to_anyone.lock().unwrap_or_else(PoisonError::into_inner);
-        given.pop(&(repository.clone(), *digest)).is_some_and(|when| when.elapsed() < GIVEN_IS_RECENT)
+        given.pop(&(repository.clone(), *digest)).is_some_and(|when| when.elapsed() < GIVEN_LIFETIME)
     }
 
     /// Whether someone without credentials is refused; `None` if that someone is told that there is nothing.

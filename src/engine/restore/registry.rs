@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::tree::Tree;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, RepositoryName, Tag, Target, media};
-use crate::registry::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry, Wanted};
+use crate::registry::{BlobBody, Fetched, Head, MAX_MANIFEST_BYTES, Registry, Wanted};
 use crate::site::records::RepositoryRecord;
 use crate::site::{lists, paths};
 
@@ -40,7 +40,7 @@ impl TreeRegistry {
 
     async fn read(&self, repository: &RepositoryName, target: &Target) -> Result<Option<Bytes>> {
         let path = format!("{}/{repository}/{}/{target}", paths::NATIVE, paths::MANIFESTS);
-        self.tree.small(&path, MAX_MANIFEST as u64).await
+        self.tree.small(&path, MAX_MANIFEST_BYTES as u64).await
     }
 
     /// What a manifest is called where its own bytes may not say it.
@@ -58,7 +58,7 @@ impl TreeRegistry {
         }
         for (media_type, slug) in media::MANIFEST_TYPES {
             let path = format!("{}/{repository}/{}/{digest}", paths::of_type(slug), paths::MANIFESTS);
-            if self.tree.small(&path, MAX_MANIFEST as u64).await?.is_some() {
+            if self.tree.small(&path, MAX_MANIFEST_BYTES as u64).await?.is_some() {
                 return Ok(Some(media_type.to_owned()));
             }
         }

@@ -12,7 +12,7 @@ use super::{Credential, Secret};
 use crate::error::{Error, Kind, Result};
 
 /// Largest credential file that is read.
-const MAX_SIZE: u64 = 4 << 20;
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// The key under which docker keeps Docker Hub's credentials.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -44,7 +44,7 @@ impl AuthFile {
     pub(super) async fn read(path: &Path, must_exist: bool) -> Result<Option<Self>> {
         let refuse = |why: String| Error::new(Kind::Auth, format!("credential file {}: {why}", path.display()));
         let from = path.to_owned();
-        let read = tokio::task::spawn_blocking(move || crate::input::read_regular(&from, MAX_SIZE)).await;
+        let read = tokio::task::spawn_blocking(move || crate::input::read_regular(&from, MAX_FILE_BYTES)).await;
         match read.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             // The parser's own message could quote a secret.
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {

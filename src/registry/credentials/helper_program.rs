@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// Most bytes of a helper's answer that are read.
-const MAX_ANSWER: u64 = 1 << 20;
+const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -59,9 +59,9 @@ pub(super) async fn get(
         let mut answer = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             let broken = |error| refuse(&format!("its answer can't be read: {error}"));
-            stdout.take(MAX_ANSWER + 1).read_to_end(&mut answer).await.map_err(broken)?;
+            stdout.take(MAX_ANSWER_BYTES + 1).read_to_end(&mut answer).await.map_err(broken)?;
         }
-        if answer.len() as u64 > MAX_ANSWER {
+        if answer.len() as u64 > MAX_ANSWER_BYTES {
             return Err(refuse("its answer is far too long"));
         }
         let status = child.wait().await.map_err(|error| refuse(&error.to_string()))?;

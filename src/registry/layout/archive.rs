@@ -13,13 +13,13 @@ use tar::{EntryType, Header};
 use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
-const BLOCK: u64 = 512;
+const TAR_BLOCK_BYTES: u64 = 512;
 
 /// Most entries an archive may have.
 const MAX_ENTRIES: usize = 100_000;
 
 /// Largest pax header or long name.
-const MAX_EXTENSION: u64 = 1 << 20;
+const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 
 /// The layout's files in an archive: name → first byte and size.
 #[derive(Debug)]
@@ -54,13 +54,13 @@ impl TarIndex {
         let mut files = BTreeMap::new();
         let mut extension = Extension::default();
         let (mut position, mut entries, mut docker_archive) = (0, 0, false);
-        while position + BLOCK <= length {
+        while position + TAR_BLOCK_BYTES <= length {
             let mut header = Header::new_old();
             file.read_exact_at(header.as_mut_bytes(), position)?;
             if header.as_bytes().iter().all(|byte| *byte == 0) {
                 break;
             }
-            position += BLOCK;
+            position += TAR_BLOCK_BYTES;
             check_sum(&header)?;
             entries += 1;
             if entries > MAX_ENTRIES {
@@ -73,7 +73,7 @@ impl TarIndex {
             let end = position.checked_add(size).filter(|end| *end <= length);
             let end = end.ok_or_else(|| refuse("it ends before one of its files does; it may be cut off"))?;
             if is_extension {
-                if size > MAX_EXTENSION {
+                if size > MAX_EXTENSION_BYTES {
                     return Err(refuse("a name in it is far too long"));
                 }
                 let mut bytes = vec![0; size as usize];
@@ -96,7 +96,7 @@ impl TarIndex {
                     }
                 }
             }
-            position = end.next_multiple_of(BLOCK);
+            position = end.next_multiple_of(TAR_BLOCK_BYTES);
         }
         if !files.contains_key("index.json") {
             return Err(if entries == 0 {

@@ -12,7 +12,7 @@ use super::blocking;
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// How much is read at once.
-const PIECE: usize = 256 << 10;
+const READ_BYTES: usize = 256 << 10;
 
 pub(in crate::registry) struct FileBody {
     what: String,
@@ -39,7 +39,7 @@ impl FileBody {
         }
         let (file, offset) = (self.file.clone(), self.start + self.position);
         let piece = blocking(move || {
-            let mut buffer = BytesMut::zeroed(left.min(PIECE as u64) as usize);
+            let mut buffer = BytesMut::zeroed(left.min(READ_BYTES as u64) as usize);
             let read = loop {
                 match file.read_at(&mut buffer, offset) {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

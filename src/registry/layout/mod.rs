@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use super::{BlobBody, Fetched, Head, MAX_MANIFEST, Registry, Wanted};
+use super::{BlobBody, Fetched, Head, MAX_MANIFEST_BYTES, Registry, Wanted};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag, Target};
 use crate::text::printable_within;
@@ -31,7 +31,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
 /// Largest `index.json` that is read.
-const MAX_INDEX: u64 = MAX_MANIFEST as u64;
+const MAX_INDEX_BYTES: u64 = MAX_MANIFEST_BYTES as u64;
 
 /// An OCI layout, opened, and the image in it that was chosen.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Layout {
             }
             LayoutKind::Archive => Place::Archive(Arc::new(TarIndex::read(&source.path).context(what)?)),
         };
-        let bytes = place.read("index.json", MAX_INDEX).context(what)?;
+        let bytes = place.read("index.json", MAX_INDEX_BYTES).context(what)?;
         // The file's name says what it is; old writers leave out its media type.
         let index = Manifest::parse(&bytes, None).context(|| format!("{}: index.json", what()))?;
         let Body::Index { manifests: entries } = index.body else {
@@ -124,7 +124,7 @@ impl Layout {
     fn manifest_now(&self, target: &Target) -> Result<Fetched> {
         let digest = self.find(target)?;
         let what = || format!("{}: manifest {digest}", self.source);
-        let bytes = self.place.read(&blob_path(&digest), MAX_MANIFEST as u64).context(what)?;
+        let bytes = self.place.read(&blob_path(&digest), MAX_MANIFEST_BYTES as u64).context(what)?;
         let computed = Digest::of(&bytes);
         if computed != digest {
             return Err(Error::new(Kind::Verification, format!("{}: its digest is {computed}", what())));
@@ -138,7 +138,8 @@ impl Layout {
         self.found.referrers.get_or_init(|| {
             let mut found: HashMap<Digest, Vec<Descriptor>> = HashMap::new();
             let mut seen = HashSet::new();
-            for entry in self.entries.iter().filter(|entry| entry.size <= MAX_INDEX && seen.insert(entry.digest)) {
+            for entry in self.entries.iter().filter(|entry| entry.size <= MAX_INDEX_BYTES && seen.insert(entry.digest))
+            {
                 // An entry that can't be read is no referrer; whoever wants it for itself will hear why.
                 let Ok(fetched) = self.manifest_now(&Target::Digest(entry.digest)) else { continue };
                 let Ok(manifest) = Manifest::parse(&fetched.bytes, None) else { continue };

@@ -35,7 +35,7 @@ use content::Content;
 pub use image::{Image, ImageBuilder, IndexBuilder};
 
 /// How many requests are kept for [`MemoryRegistry::log`].
-const MAX_LOG: usize = 10_000;
+const MAX_LOGGED_REQUESTS: usize = 10_000;
 
 /// One request, as the hook and the log see it. Debug output hides `Authorization`.
 #[derive(Debug, Clone)]

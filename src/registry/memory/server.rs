@@ -13,11 +13,11 @@ use base64::Engine as _;
 use bytes::Bytes;
 
 use super::content::referrers_index;
-use super::{Access, MAX_LOG, RequestInfo, State, lock};
+use super::{Access, MAX_LOGGED_REQUESTS, RequestInfo, State, lock};
 use crate::image::{Digest, media};
 
 /// Largest form that the token server reads.
-const MAX_FORM: usize = 64 << 10;
+const MAX_FORM_BYTES: usize = 64 << 10;
 
 pub(super) fn router(state: Arc<State>) -> Router {
     Router::new().fallback(move |request: Request| {
@@ -98,7 +98,7 @@ impl State {
             return response;
         }
         if info.path == "/token" {
-            let form = axum::body::to_bytes(body, MAX_FORM).await.unwrap_or_default();
+            let form = axum::body::to_bytes(body, MAX_FORM_BYTES).await.unwrap_or_default();
             return self.token(&info, &String::from_utf8_lossy(&form), &parts.headers);
         }
         if info.method != Method::GET && info.method != Method::HEAD {
@@ -137,7 +137,7 @@ impl State {
             headers: headers.clone(),
             count: *count,
         };
-        if seen.log.len() == MAX_LOG {
+        if seen.log.len() == MAX_LOGGED_REQUESTS {
             seen.log.remove(0);
         }
         seen.log.push(info.clone());
