@@ -16,10 +16,10 @@ use crate::holder::{HeldBy, Holder};
 use crate::store::{Lease, Reclaim};
 
 /// How often it is looked whether a lease is to be had.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a turn may be waited for without a word: recording takes others that long.
-const WITHOUT_A_WORD: Duration = Duration::from_secs(1);
+const SILENT_WAIT: Duration = Duration::from_secs(1);
 
 /// The turns in which one plan changes the catalog; one plan to whoever undoes it.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Engine {
     /// Waits for the next turn of a plan; none where it has the lock all the time.
     pub(super) async fn turn(&self, turns: &Turns, job: &Job) -> Result<Option<PlanLock>> {
         let Some(doing) = &turns.doing else { return Ok(None) };
-        let lock = self.lock_after(WITHOUT_A_WORD, doing, job).await?;
+        let lock = self.lock_after(SILENT_WAIT, doing, job).await?;
         check_finished(&*self.catalog.read()?)?;
         match turns.plan.load(Ordering::Relaxed) {
             0 => turns.plan.store(self.plan.load(Ordering::Relaxed), Ordering::Relaxed),
@@ -110,7 +110,7 @@ impl Engine {
             }
             told.waits(&who, job);
             job.or_cancelled(async {
-                tokio::time::sleep(LOOK_AGAIN.min(self.wait)).await;
+                tokio::time::sleep(RETRY_INTERVAL.min(self.wait)).await;
                 Ok(())
             })
             .await?;

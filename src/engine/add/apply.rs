@@ -21,11 +21,11 @@ use crate::unixfs::file;
 use crate::unixfs::hash::FileDigests;
 
 /// Blobs that are fetched at the same time, over all registries; each registry has its own limit below that.
-const AT_ONCE: usize = 6;
+const MAX_CONCURRENT_BLOBS: usize = 6;
 
 /// Most images that are recorded in one change of the catalog. What a kill can undo is bounded by it, though not lost: the
 /// blobs stay, verified.
-const BATCH: usize = 256;
+const MAX_BATCH_IMAGES: usize = 256;
 
 /// Images that were recorded together, with what became of each.
 type Batch = Vec<(PlannedImage, Result<()>)>;
@@ -155,7 +155,7 @@ impl Run<'_> {
         let mut running: JoinSet<(Digest, u64, Result<FileDigests>)> = JoinSet::new();
         let mut recording: JoinSet<Batch> = JoinSet::new();
         loop {
-            while running.len() < AT_ONCE && !self.job.cancellation().is_cancelled() {
+            while running.len() < MAX_CONCURRENT_BLOBS && !self.job.cancellation().is_cancelled() {
                 // A blob whose images have all failed already is not wanted any more.
                 let Some(blob) = queue.find(|blob| self.is_wanted(&blob.digest)) else { break };
                 let (engine, job, digest, size) = (Arc::clone(self.engine), self.job.clone(), blob.digest, blob.size);
@@ -201,7 +201,7 @@ impl Run<'_> {
     }
 
     fn record_batch(&mut self, recording: &mut JoinSet<Batch>) {
-        let images: Vec<PlannedImage> = self.complete.drain(..self.complete.len().min(BATCH)).collect();
+        let images: Vec<PlannedImage> = self.complete.drain(..self.complete.len().min(MAX_BATCH_IMAGES)).collect();
         let blobs = images
             .iter()
             .flat_map(|image| image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs)));

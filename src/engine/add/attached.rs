@@ -10,8 +10,8 @@ use futures::StreamExt as _;
 use futures::stream;
 use rusqlite::{Connection, params};
 
-use super::closure::{Closure, MANIFEST_BYTES};
-use super::placed::{AT_ONCE, Placed, RecordedAttachments};
+use super::closure::{Closure, MAX_MANIFESTS_BYTES};
+use super::placed::{MAX_CONCURRENT_REQUESTS, Placed, RecordedAttachments};
 use crate::catalog::{images, repositories};
 use crate::engine::Engine;
 use crate::engine::job::Job;
@@ -21,10 +21,10 @@ use crate::image::{Digest, Selection, Tag, Target};
 use crate::registry::Wanted;
 
 /// Most things that may be attached to one image.
-const MOST_ATTACHED: usize = 2_000;
+const MAX_ATTACHED: usize = 2_000;
 
 /// How deep things may be attached to attached things: a signature of an SBOM of an image.
-const ATTACHED_DEPTH: usize = 3;
+const MAX_ATTACHED_DEPTH: usize = 3;
 
 impl Engine {
     /// What is attached to these manifests: referrers, and cosign's tags. `new`: the catalog does not have the image yet.
@@ -48,7 +48,7 @@ impl Engine {
         let mut bytes = 0;
         let refuse =
             |why: String| Err(Error::new(Kind::Verification, format!("{} is refused: {why}", placed.request.source)));
-        for depth in 0..ATTACHED_DEPTH {
+        for depth in 0..MAX_ATTACHED_DEPTH {
             // Records say what is attached to an image, and nothing of what is attached to that.
             let recorded = placed.recorded.as_ref().filter(|_| depth == 0);
             let mut found = stream::iter(next)
@@ -58,7 +58,7 @@ impl Engine {
                         None => self.attached_of(placed, subject, tags).await,
                     }
                 })
-                .buffer_unordered(AT_ONCE);
+                .buffer_unordered(MAX_CONCURRENT_REQUESTS);
             let mut deeper = Vec::new();
             while let Some(attached) = found.next().await {
                 job.check()?;
@@ -74,11 +74,11 @@ impl Engine {
                         attached,
                     );
                 }
-                if all.len() > MOST_ATTACHED {
-                    return refuse(format!("more than {MOST_ATTACHED} things are attached to it"));
+                if all.len() > MAX_ATTACHED {
+                    return refuse(format!("more than {MAX_ATTACHED} things are attached to it"));
                 }
-                if bytes > MANIFEST_BYTES {
-                    let most = crate::text::bytes(MANIFEST_BYTES);
+                if bytes > MAX_MANIFESTS_BYTES {
+                    let most = crate::text::bytes(MAX_MANIFESTS_BYTES);
                     return refuse(format!("the manifests of what is attached to it are larger than {most} together"));
                 }
             }
@@ -140,7 +140,7 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        if found.len() > MOST_ATTACHED {
+        if found.len() > MAX_ATTACHED {
             return Err(Error::new(
                 Kind::Verification,
                 format!("{} is refused: {} things are attached to {subject}", placed.request.source, found.len()),
@@ -187,7 +187,7 @@ impl Engine {
             closure.walk_top(top).await?;
             let Closure { manifests, blobs, read, .. } = closure;
             bytes += manifests.iter().map(|manifest| manifest.bytes.len() as u64).sum::<u64>();
-            if bytes > MANIFEST_BYTES {
+            if bytes > MAX_MANIFESTS_BYTES {
                 return Err(Error::new(
                     Kind::Verification,
                     format!("{} is refused: too much is attached to {subject}", placed.request.source),

@@ -15,15 +15,15 @@ use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Selection, Targ
 use crate::text::printable_within;
 
 /// How deep indexes may be nested.
-const DEPTH: usize = 4;
+const MAX_INDEX_DEPTH: usize = 4;
 /// Most manifests of one image: far above what exists.
-const MANIFESTS: usize = 2_000;
+const MAX_MANIFESTS: usize = 2_000;
 /// Most bytes of all manifests of one image together: they are in memory while it is planned.
-pub(in crate::engine) const MANIFEST_BYTES: u64 = 64 << 20;
+pub(in crate::engine) const MAX_MANIFESTS_BYTES: u64 = 64 << 20;
 /// Largest blob: 1 TiB, far above what exists, low enough that no sum overflows.
-const BLOB: u64 = 1 << 40;
+const MAX_BLOB_BYTES: u64 = 1 << 40;
 /// Largest image configuration that is read.
-pub(in crate::engine) const CONFIG: u64 = 8 << 20;
+pub(in crate::engine) const MAX_CONFIG_BYTES: u64 = 8 << 20;
 
 /// What is collected while manifests are walked.
 pub(in crate::engine) struct Closure<'a> {
@@ -120,7 +120,7 @@ impl<'a> Closure<'a> {
     /// The platform that an image's configuration says; the configuration comes with the plan.
     async fn platform_of(&mut self, manifest: &Manifest) -> Result<Option<Platform>> {
         let Body::Image { config, .. } = &manifest.body else { return Ok(None) };
-        if !manifest.is_image() || config.size > CONFIG {
+        if !manifest.is_image() || config.size > MAX_CONFIG_BYTES {
             return Ok(None);
         }
         let bytes = self.engine.small_blob(self.placed, config).await?;
@@ -151,8 +151,8 @@ impl<'a> Closure<'a> {
                 Ok(())
             }
             Body::Index { manifests } => {
-                if depth >= DEPTH {
-                    return Err(self.refuse(&format!("its indexes are nested more than {DEPTH} deep")));
+                if depth >= MAX_INDEX_DEPTH {
+                    return Err(self.refuse(&format!("its indexes are nested more than {MAX_INDEX_DEPTH} deep")));
                 }
                 let chosen = self.choose(manifests);
                 for (entry, choice) in manifests.iter().zip(chosen) {
@@ -175,11 +175,11 @@ impl<'a> Closure<'a> {
 
     fn keep(&mut self, planned: &Arc<PlannedManifest>) -> Result<()> {
         self.bytes += planned.bytes.len() as u64;
-        if self.seen.len() > MANIFESTS {
-            return Err(self.refuse(&format!("it consists of more than {MANIFESTS} manifests")));
+        if self.seen.len() > MAX_MANIFESTS {
+            return Err(self.refuse(&format!("it consists of more than {MAX_MANIFESTS} manifests")));
         }
-        if self.bytes > MANIFEST_BYTES {
-            let most = crate::text::bytes(MANIFEST_BYTES);
+        if self.bytes > MAX_MANIFESTS_BYTES {
+            let most = crate::text::bytes(MAX_MANIFESTS_BYTES);
             return Err(self.refuse(&format!("its manifests are larger than {most} together")));
         }
         self.manifests.push(Arc::clone(planned));
@@ -272,7 +272,7 @@ impl<'a> Closure<'a> {
     }
 
     fn check_size(&self, descriptor: &Descriptor) -> Result<()> {
-        if descriptor.size > BLOB {
+        if descriptor.size > MAX_BLOB_BYTES {
             return Err(self.refuse(&format!("{} is said to have {} bytes", descriptor.digest, descriptor.size)));
         }
         Ok(())
@@ -324,7 +324,7 @@ impl Engine {
 
     /// The bytes of a small blob that is in the store.
     pub(in crate::engine) fn stored_bytes(&self, digest: &Digest, size: u64) -> Result<Option<Bytes>> {
-        if size > CONFIG || !self.store.contains(digest, size)? {
+        if size > MAX_CONFIG_BYTES || !self.store.contains(digest, size)? {
             return Ok(None);
         }
         let mut bytes = Vec::new();

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Reference, Target, Upstream};
 
 /// HEADs at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_HEADS: usize = 8;
 
 impl Engine {
     /// The tags that have an upstream; all of them if none is picked.
@@ -53,7 +53,7 @@ impl Engine {
                 let said = job.or_cancelled(self.upstream_digest(&repository, &image, &upstream)).await;
                 (index, repository, image, upstream, said)
             })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_HEADS);
         let mut all = Vec::new();
         let mut said: Vec<(i64, Option<Digest>)> = Vec::new();
         while let Some((index, repository, image, upstream, answer)) = asked.next().await {
@@ -138,7 +138,7 @@ impl Engine {
                 let answer = job.or_cancelled(self.upstream_digest(repository, image, upstream)).await;
                 (shown(repository, image), image.id, source, answer)
             })
-            .buffered(AT_ONCE);
+            .buffered(MAX_CONCURRENT_HEADS);
         let mut gone = Vec::new();
         while let Some((name, id, source, answer)) = asked.next().await {
             if answer.is_err_and(|error| error.kind() == Kind::NotFound) {

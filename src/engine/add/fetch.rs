@@ -18,7 +18,7 @@ use crate::store::{Verdict, Writer};
 use crate::unixfs::hash::FileDigests;
 
 /// How often it is looked whether another run has fetched a blob, or has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Fetches one blob, or finds it in the store, and verifies it either way.
@@ -123,7 +123,7 @@ impl Engine {
                     }
                     waited = true;
                     job.or_cancelled(async {
-                        tokio::time::sleep(LOOK_AGAIN).await;
+                        tokio::time::sleep(RETRY_INTERVAL).await;
                         Ok(())
                     })
                     .await?;

@@ -10,9 +10,9 @@ use crate::engine::plan::PlannedManifest;
 use crate::image::{Digest, Upstream};
 
 /// How many manifests are kept for plans that are made again.
-const MAX_MANIFESTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+const MAX_KEPT_MANIFESTS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 /// Larger ones are not.
-const MAX_MANIFEST_BYTES: usize = 256 << 10;
+const MAX_KEPT_MANIFEST_BYTES: usize = 256 << 10;
 
 /// By where they are from, and their digest.
 type Cache = LruCache<(Upstream, Digest), Arc<PlannedManifest>>;
@@ -36,7 +36,7 @@ impl KeptManifests {
 
     pub(in crate::engine) fn put(&self, upstream: Option<&Upstream>, manifest: &Arc<PlannedManifest>) {
         if let (Some(kept), Some(upstream)) = (self.kept.get(), upstream)
-            && manifest.bytes.len() <= MAX_MANIFEST_BYTES
+            && manifest.bytes.len() <= MAX_KEPT_MANIFEST_BYTES
         {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.put((upstream.clone(), manifest.digest), Arc::clone(manifest));
@@ -47,6 +47,6 @@ impl KeptManifests {
 impl Engine {
     /// Keeps the manifests of the last plans from now on: a plan that is made again asks for each of them once.
     pub fn keep_manifests(&self) {
-        let _ = self.kept_manifests.kept.set(Mutex::new(LruCache::new(MAX_MANIFESTS)));
+        let _ = self.kept_manifests.kept.set(Mutex::new(LruCache::new(MAX_KEPT_MANIFESTS)));
     }
 }

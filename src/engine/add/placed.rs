@@ -12,7 +12,7 @@ use crate::image::{Digest, RepositoryName, Tag, Target, Upstream};
 use crate::registry::Registry;
 
 /// Requests that are resolved at the same time.
-pub(in crate::engine) const AT_ONCE: usize = 8;
+pub(in crate::engine) const MAX_CONCURRENT_REQUESTS: usize = 8;
 
 /// What records say is attached to each manifest: tag and digest.
 pub(in crate::engine) type RecordedAttachments = HashMap<Digest, Vec<(Option<Tag>, Digest)>>;

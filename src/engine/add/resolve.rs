@@ -16,7 +16,7 @@ use crate::catalog::follows::Follows;
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Transport};
 use crate::engine::Engine;
-use crate::engine::add::placed::{AT_ONCE, Placed};
+use crate::engine::add::placed::{MAX_CONCURRENT_REQUESTS, Placed};
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{
     AddPlan, Change, Expected, FailedRequest, PlannedBlob, PlannedImage, PlannedManifest, WantedBlob,
@@ -49,7 +49,7 @@ impl Engine {
                 let outcome = job.or_cancelled(self.resolve(request, &asked, job)).await;
                 Resolved { index, request: request.source.to_string(), outcome }
             })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_REQUESTS);
         let mut outcomes = Vec::with_capacity(requests.len());
         while let Some(outcome) = resolved.next().await {
             outcomes.push(outcome);

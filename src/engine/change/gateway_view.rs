@@ -16,7 +16,7 @@ use crate::site::schema1::Schema1;
 use crate::site::{paths, schema1};
 
 /// Most bytes of schema 1 that are made of one image, all its platforms together: each takes some KiB, seldom more than 100.
-const MAX_GENERATED: usize = 16 << 20;
+const MAX_GENERATED_BYTES: usize = 16 << 20;
 
 impl Engine {
     /// Records what an image that was just recorded is in the gateway view.
@@ -141,11 +141,11 @@ impl Engine {
                 Some(config) => schema1::convert(&planned.manifest, &config).map_err(|reason| reason.to_string()),
             };
             bytes += converted.as_ref().map_or(0, |converted| converted.bytes.len());
-            if bytes > MAX_GENERATED {
+            if bytes > MAX_GENERATED_BYTES {
                 let reason = format!(
                     "its {} platforms in schema 1 are larger than {} together",
                     said.len(),
-                    crate::text::bytes(MAX_GENERATED as u64)
+                    crate::text::bytes(MAX_GENERATED_BYTES as u64)
                 );
                 return Ok(said.iter().map(|_| Err(reason.clone())).collect());
             }

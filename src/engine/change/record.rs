@@ -13,7 +13,7 @@ use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::{self, Settings};
 use crate::catalog::{Writer, blobs, state, undo};
 use crate::engine::Engine;
-use crate::engine::add::closure::{CONFIG, platform_in};
+use crate::engine::add::closure::{MAX_CONFIG_BYTES, platform_in};
 use crate::engine::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Digest, Manifest, Platform, Tag};
@@ -310,7 +310,8 @@ impl Engine {
         manifest: &Manifest,
     ) -> Result<Option<bytes::Bytes>> {
         let Body::Image { config, .. } = &manifest.body else { return Ok(None) };
-        if let Some(blob) = blobs::by_digest(writer, &config.digest)?.filter(|blob| blob.inline && blob.size <= CONFIG)
+        if let Some(blob) =
+            blobs::by_digest(writer, &config.digest)?.filter(|blob| blob.inline && blob.size <= MAX_CONFIG_BYTES)
         {
             return blobs::bytes(writer, blob.id).map(Some);
         }

@@ -20,10 +20,10 @@ use crate::site::paths;
 use crate::unixfs::tree;
 
 /// How many images that share something are named.
-const NAMED: u64 = 3;
+const MAX_NAMED_IMAGES: u64 = 3;
 
 /// So many blobs are looked up in every published root, to name those that keep something; then any one is enough.
-const ASKED: usize = 64;
+const MAX_ASKED_BLOBS: usize = 64;
 
 impl Engine {
     /// Plans to remove these images; a bare name means the whole repository.
@@ -74,7 +74,7 @@ impl Engine {
         (plan.kept, plan.kept_by) = kept(&reader, &ids)?;
         plan.frees = figures.unique - plan.kept;
         plan.shared = figures.stored - figures.unique;
-        (plan.shared_with, plan.shared_by) = statistics::keepers(&reader, &ids, NAMED)?;
+        (plan.shared_with, plan.shared_by) = statistics::keepers(&reader, &ids, MAX_NAMED_IMAGES)?;
         Ok(plan)
     }
 
@@ -138,7 +138,7 @@ fn kept(connection: &Connection, ids: &[i64]) -> Result<(u64, Vec<String>)> {
         // Roots that are known to keep something are asked first: one is enough for the bytes.
         let (known, others): (Vec<usize>, Vec<usize>) = (0..roots.len()).partition(|place| keeping[*place]);
         for place in known.into_iter().chain(others) {
-            if found && (keeping[place] || number >= ASKED) {
+            if found && (keeping[place] || number >= MAX_ASKED_BLOBS) {
                 continue;
             }
             for part in [paths::BLOBS, paths::MANIFESTS] {

@@ -12,10 +12,10 @@ use super::exported::sync_directory;
 use crate::error::{Error, Kind, Result};
 
 /// Mode of a file that anybody may read, as far as the umask allows.
-const MODE: u32 = 0o666;
+const FILE_MODE: u32 = 0o666;
 /// Mode of one with private repositories.
-const PRIVATE: u32 = 0o600;
-const SUFFIX: &str = ".part";
+const PRIVATE_FILE_MODE: u32 = 0o600;
+const PARTIAL_SUFFIX: &str = ".part";
 
 /// A file with a random hidden name beside the one it becomes: never one that somebody else has put there. Locked, so that it
 /// is told from what a kill has left; removed if it does not come to a rename.
@@ -35,10 +35,10 @@ impl CarFile {
         prefix.push(".");
         let directory = directory_of(target);
         sweep(directory, &prefix);
-        let mode = if private { PRIVATE } else { MODE };
+        let mode = if private { PRIVATE_FILE_MODE } else { FILE_MODE };
         let file = tempfile::Builder::new()
             .prefix(&prefix)
-            .suffix(SUFFIX)
+            .suffix(PARTIAL_SUFFIX)
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(directory)?;
         // A file system without locks only means that what a kill leaves may be removed too early or not at all.
@@ -73,7 +73,7 @@ fn sweep(directory: &Path, prefix: &OsStr) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let middle = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
-        let middle = middle.and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+        let middle = middle.and_then(|rest| rest.strip_suffix(PARTIAL_SUFFIX.as_bytes()));
         let ours = middle.is_some_and(|middle| !middle.is_empty() && middle.iter().all(u8::is_ascii_alphanumeric));
         if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_free(&entry.path()) {
             let _ = fs::remove_file(entry.path());
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(count(), 3, "the first one is being written");
         second.write_all(b"car").unwrap();
         second.finish().unwrap();
-        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, PRIVATE_FILE_MODE);
         drop(first);
         assert_eq!((fs::read(&target).unwrap(), count()), (b"car".to_vec(), 2));
     }

@@ -13,22 +13,22 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::text::printable_within;
 
 /// Marks a directory as an export. Hidden, so that `ipfs add -r` leaves it out and the root stays exactly ours.
-const MARK: &str = ".roadstead-export";
+const MARK_FILE: &str = ".roadstead-export";
 
 /// What a web server reads as another user, whatever the umask was.
-const DIRECTORY: u32 = 0o755;
-const FILE: u32 = 0o644;
+const DIRECTORY_MODE: u32 = 0o755;
+const FILE_MODE: u32 = 0o644;
 /// A new directory that gets private repositories: its owner decides who else may enter it.
-const PRIVATE: u32 = 0o700;
+const PRIVATE_DIRECTORY_MODE: u32 = 0o700;
 
 /// Makes the directory ours: it is new, empty, or a former export. A new one that gets private repositories is its owner's.
 pub(in crate::engine) fn claim(target: &Path, private: bool) -> Result<()> {
-    match new_directory(target, if private { PRIVATE } else { DIRECTORY }) {
+    match new_directory(target, if private { PRIVATE_DIRECTORY_MODE } else { DIRECTORY_MODE }) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let mut entries = fs::read_dir(target).context(|| format!("can't export to {}", target.display()))?;
             let empty = entries.next().is_none();
-            let marked = fs::symlink_metadata(target.join(MARK)).is_ok_and(|mark| mark.is_file());
+            let marked = fs::symlink_metadata(target.join(MARK_FILE)).is_ok_and(|mark| mark.is_file());
             if !empty && !marked {
                 return Err(Error::new(Kind::Usage, format!("{} is not empty and no former export", target.display()))
                     .hint("Choose a directory that is not there yet; nothing in this one was touched."));
@@ -54,11 +54,11 @@ fn new_directory(path: &Path, mode: u32) -> io::Result<()> {
 
 /// Writes the mark under a random name and renames it: what has its name is replaced, never followed or written into.
 fn mark(target: &Path, text: &str) -> io::Result<()> {
-    let mut new = NamedTempFile::with_prefix_in(format!("{MARK}."), target)?;
+    let mut new = NamedTempFile::with_prefix_in(format!("{MARK_FILE}."), target)?;
     new.write_all(text.as_bytes())?;
-    drop(new.as_file().set_permissions(Permissions::from_mode(FILE)));
+    drop(new.as_file().set_permissions(Permissions::from_mode(FILE_MODE)));
     new.as_file().sync_all()?;
-    new.persist(target.join(MARK))?;
+    new.persist(target.join(MARK_FILE))?;
     sync_directory(target)
 }
 
@@ -86,9 +86,9 @@ fn sync_all(_: &Path) -> io::Result<()> {
 /// The root that a complete export is marked with; none if it is not complete, or no export.
 pub(in crate::engine) fn root_of(target: &Path) -> Result<Option<cid::Cid>> {
     use std::io::Read as _;
-    let Ok(file) = crate::input::open_regular(&target.join(MARK)) else { return Ok(None) };
+    let Ok(file) = crate::input::open_regular(&target.join(MARK_FILE)) else { return Ok(None) };
     let mut text = String::new();
-    file.take(200).read_to_string(&mut text).context(|| format!("can't read {}", target.join(MARK).display()))?;
+    file.take(200).read_to_string(&mut text).context(|| format!("can't read {}", target.join(MARK_FILE).display()))?;
     Ok(text.trim().parse().ok())
 }
 
@@ -135,7 +135,7 @@ pub(in crate::engine) fn remove_others(directory: &Path, names: &HashSet<&str>) 
     for entry in fs::read_dir(directory).context(|| format!("can't read {}", directory.display()))? {
         let entry = entry?;
         let name = entry.file_name();
-        if name == OsStr::new(MARK) || name.to_str().is_some_and(|name| names.contains(name)) {
+        if name == OsStr::new(MARK_FILE) || name.to_str().is_some_and(|name| names.contains(name)) {
             continue;
         }
         let path = entry.path();
@@ -149,8 +149,8 @@ pub(in crate::engine) fn remove_others(directory: &Path, names: &HashSet<&str>) 
 pub(in crate::engine) fn make_directory(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => fs::remove_file(path).and_then(|()| new_directory(path, DIRECTORY)),
-        Err(_) => new_directory(path, DIRECTORY),
+        Ok(_) => fs::remove_file(path).and_then(|()| new_directory(path, DIRECTORY_MODE)),
+        Err(_) => new_directory(path, DIRECTORY_MODE),
     }
     .context(|| format!("can't make {}", path.display()))
 }
@@ -168,10 +168,10 @@ pub(in crate::engine) fn write_file(path: &Path, bytes: &[u8]) -> Result<bool> {
         }
         clear(path)?;
     }
-    let new = OpenOptions::new().write(true).create_new(true).mode(FILE).open(path);
+    let new = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
     let written = new.and_then(|mut file| {
         file.write_all(bytes)?;
-        drop(file.set_permissions(Permissions::from_mode(FILE)));
+        drop(file.set_permissions(Permissions::from_mode(FILE_MODE)));
         Ok(())
     });
     written.context(words).map(|()| true)

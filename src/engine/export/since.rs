@@ -14,9 +14,9 @@ use crate::unixfs::file::{self, Part};
 use crate::unixfs::{Link, Profile};
 
 /// Roots that are named when one is not known.
-const NAMED: usize = 5;
+const MAX_NAMED_ROOTS: usize = 5;
 /// Changes that are looked at for them.
-const CHANGES: u64 = 50;
+const MAX_EXAMINED_CHANGES: u64 = 50;
 
 /// Short for a CID in a set: half of its digest.
 pub(in crate::engine) fn short(cid: &Cid) -> u128 {
@@ -80,14 +80,16 @@ fn unknown(connection: &Connection, root: &Cid) -> Error {
 fn known(connection: &Connection) -> Result<Vec<String>> {
     let mut all: Vec<Cid> = state::root(connection)?.map(|link| link.cid).into_iter().collect();
     all.extend(publications::kept_roots(connection)?.into_iter().map(|link| link.cid));
-    all.extend(state::operations(connection, CHANGES)?.into_iter().filter_map(|operation| operation.after));
+    all.extend(
+        state::operations(connection, MAX_EXAMINED_CHANGES)?.into_iter().filter_map(|operation| operation.after),
+    );
     let mut known: Vec<String> = Vec::new();
     for cid in all {
         let text = cid.to_string();
         if !known.contains(&text) && nodes::Nodes::of(connection).get(&cid)?.is_some() {
             known.push(text);
         }
-        if known.len() == NAMED {
+        if known.len() == MAX_NAMED_ROOTS {
             break;
         }
     }

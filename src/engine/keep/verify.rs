@@ -16,7 +16,7 @@ use crate::store::Verdict;
 use crate::unixfs::file;
 
 /// How many images that need a damaged blob are named.
-const NAMED: u64 = 5;
+const MAX_NAMED_IMAGES: u64 = 5;
 
 impl Engine {
     /// Reads and checks everything; with `repair`, fetches what is damaged again.
@@ -105,7 +105,7 @@ impl Engine {
 
     fn damage(&self, blob: &Blob, problem: String) -> Result<Damage> {
         let reader = self.catalog.read()?;
-        let (images, _) = statistics::sharers(&reader, blob.id, 0, NAMED)?;
+        let (images, _) = statistics::sharers(&reader, blob.id, 0, MAX_NAMED_IMAGES)?;
         Ok(Damage { digest: blob.digest, problem, images })
     }
 

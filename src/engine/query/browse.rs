@@ -48,7 +48,7 @@ pub struct Room {
 }
 
 /// Rows of the list of the largest repositories.
-const LARGEST: u64 = 10;
+const MAX_LARGEST_ROWS: u64 = 10;
 
 impl Engine {
     /// The registry in figures, and how it came to be so.
@@ -59,7 +59,7 @@ impl Engine {
             descending: true,
             states: &States::default(),
             offset: 0,
-            limit: LARGEST,
+            limit: MAX_LARGEST_ROWS,
             around: None,
         };
         let largest = self.browse_repositories(&part)?.rows;

@@ -340,7 +340,7 @@ fn contents(
     coming: &mut BTreeSet<Digest>,
     going: &mut BTreeSet<Digest>,
 ) -> Result<()> {
-    for place in PLACES {
+    for place in FLAT_DIRECTORIES {
         let path = format!("{}/{name}/{place}", paths::NATIVE);
         let (old, new) = (before.lookup(connection, &path)?, after.lookup(connection, &path)?);
         difference(&mut nodes::Nodes::of(connection), old.as_ref(), new.as_ref(), &mut |name, old, new| {
@@ -359,7 +359,7 @@ fn contents(
 }
 
 /// Where a repository's blobs and manifests are.
-const PLACES: [&str; 2] = [paths::BLOBS, paths::MANIFESTS];
+const FLAT_DIRECTORIES: [&str; 2] = [paths::BLOBS, paths::MANIFESTS];
 
 /// How much these are, without what the other tree has anywhere.
 fn amount(connection: &Connection, mut digests: BTreeSet<Digest>, other: &Tree) -> Result<Amount> {
@@ -381,7 +381,7 @@ fn amount(connection: &Connection, mut digests: BTreeSet<Digest>, other: &Tree) 
         if !is_repository || path.is_empty() {
             continue;
         }
-        for place in PLACES {
+        for place in FLAT_DIRECTORIES {
             let Some(link) = other.lookup(connection, &format!("{}/{path}/{place}", paths::NATIVE))? else { continue };
             directory::list(&mut store, &link, &mut |name, _| {
                 if let Ok(digest) = name.parse::<Digest>() {

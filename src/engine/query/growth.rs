@@ -18,7 +18,7 @@ use crate::site::paths;
 use crate::unixfs::{DAG_PB, Link, NodeKind, directory, tree};
 
 /// Roots that are counted at most: a column of a chart each.
-const ROOTS: usize = 100;
+const MAX_ROOTS: usize = 100;
 
 /// Bytes of roots that were counted.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl Engine {
         first.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
         let mut growth = Vec::new();
         let mut later = None;
-        for (root, at) in first.into_iter().take(ROOTS) {
+        for (root, at) in first.into_iter().take(MAX_ROOTS) {
             if let Some(bytes) = self.counted(&reader, &root, later)? {
                 later = Some((root.cid, bytes));
                 growth.push((at, bytes));

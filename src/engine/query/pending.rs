@@ -26,9 +26,9 @@ use crate::store::{Stamp, Store};
 use crate::unixfs::Profile;
 
 /// Blobs that are fetched at once; each has a few blocks in memory.
-const MAX_FETCHES: usize = 8;
+const MAX_CONCURRENT_FETCHES: usize = 8;
 /// Blobs that are verified at once: more would only share the disk and the processors.
-const MAX_CHECKS: usize = 2;
+const MAX_CONCURRENT_CHECKS: usize = 2;
 
 /// How far a blob is.
 #[derive(Debug, Clone)]
@@ -209,8 +209,8 @@ impl Arrivals {
             profile,
             sources: Sources::default(),
             running: Mutex::default(),
-            fetches: Semaphore::new(MAX_FETCHES),
-            checks: Arc::new(Semaphore::new(MAX_CHECKS)),
+            fetches: Semaphore::new(MAX_CONCURRENT_FETCHES),
+            checks: Arc::new(Semaphore::new(MAX_CONCURRENT_CHECKS)),
         }
     }
 

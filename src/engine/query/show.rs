@@ -18,9 +18,9 @@ use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Upstream};
 use crate::text::{printable, printable_within};
 
 /// How many of those who share a blob are named.
-const NAMED: u64 = 3;
+const MAX_NAMED_SHARERS: u64 = 3;
 /// Rows of the lists in the statistics.
-const TOP: u64 = 10;
+const MAX_STATISTICS_ROWS: u64 = 10;
 
 impl Engine {
     /// Every repository, by name.
@@ -69,11 +69,11 @@ impl Engine {
             .map(|repository| repository_row(&reader, repository))
             .collect::<Result<_>>()?;
         rows.sort_by(|a, b| b.figures.unique.cmp(&a.figures.unique).then_with(|| a.name.cmp(&b.name)));
-        rows.truncate(TOP as usize);
+        rows.truncate(MAX_STATISTICS_ROWS as usize);
         let mut most_shared = Vec::new();
-        for shared in statistics::most_shared(&reader, TOP)? {
+        for shared in statistics::most_shared(&reader, MAX_STATISTICS_ROWS)? {
             let of = match blobs::by_digest(&reader, &shared.digest)? {
-                Some(blob) => statistics::sharers(&reader, blob.id, 0, NAMED)?.0,
+                Some(blob) => statistics::sharers(&reader, blob.id, 0, MAX_NAMED_SHARERS)?.0,
                 None => Vec::new(),
             };
             most_shared.push(SharedRow { digest: shared.digest, size: shared.size, images: shared.images, of });
@@ -90,23 +90,28 @@ impl Engine {
 
     /// Names, and names with tags once a name is complete, that begin so; for shells.
     pub fn complete(&self, prefix: &str) -> Result<Vec<String>> {
-        const MOST: usize = 200;
+        const MAX_COMPLETIONS: usize = 200;
         let reader = self.catalog.read()?;
         if let Some((name, _)) = prefix.split_once(':')
             && let Ok(repository) = find_repository(&reader, name)
         {
             let tags = images::tags(&reader, repository.id, None, None)?;
             let all = tags.into_iter().map(|tag| format!("{name}:{tag}"));
-            return Ok(all.filter(|text| text.starts_with(prefix)).take(MOST).collect());
+            return Ok(all.filter(|text| text.starts_with(prefix)).take(MAX_COMPLETIONS).collect());
         }
         let all = repositories::list(&reader, None, None)?;
-        Ok(all.into_iter().map(|row| row.name.to_string()).filter(|name| name.starts_with(prefix)).take(MOST).collect())
+        Ok(all
+            .into_iter()
+            .map(|row| row.name.to_string())
+            .filter(|name| name.starts_with(prefix))
+            .take(MAX_COMPLETIONS)
+            .collect())
     }
 
     /// References that repositories are mirrored from and that begin so, in the longest form that does: what can be typed to
     /// add more of them. What came from no registry has none.
     pub fn complete_reference(&self, prefix: &str) -> Result<Vec<String>> {
-        const MOST: usize = 200;
+        const MAX_COMPLETIONS: usize = 200;
         let reader = self.catalog.read()?;
         let all = repositories::list(&reader, None, None)?;
         let begins_so = |upstream: &Upstream| {
@@ -116,7 +121,7 @@ impl Engine {
             forms.into_iter().flatten().find(|form| form.starts_with(prefix)).map(str::to_owned)
         };
         let upstreams = all.iter().filter_map(|repository| repository.upstream.as_ref());
-        Ok(upstreams.filter_map(begins_so).take(MOST).collect())
+        Ok(upstreams.filter_map(begins_so).take(MAX_COMPLETIONS).collect())
     }
 }
 
@@ -278,7 +283,7 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
 fn layer_details(connection: &Connection, image: &Image, layer: &Descriptor) -> Result<LayerDetails> {
     let blob = blobs::by_digest(connection, &layer.digest)?;
     let (shared_with, shared_by) = match &blob {
-        Some(blob) => statistics::sharers(connection, blob.id, image.id, NAMED)?,
+        Some(blob) => statistics::sharers(connection, blob.id, image.id, MAX_NAMED_SHARERS)?,
         None => (Vec::new(), 0),
     };
     Ok(LayerDetails {

@@ -17,11 +17,11 @@ use crate::engine::turn::Turns;
 use crate::error::{Error, Kind, Result};
 
 /// Images that are resolved, fetched and recorded together. Their manifests are in memory meanwhile.
-const BATCH: usize = 128;
+const MAX_BATCH_IMAGES: usize = 128;
 /// Images that are resolved at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_IMAGES: usize = 8;
 /// Most paths that are named when two trees differ.
-const NAMED: usize = 8;
+const MAX_NAMED_PATHS: usize = 8;
 
 /// What coming back did.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Engine {
             Returned { added: Added { verb: verb.to_owned(), ..Added::default() }, left: Left::default() };
         let all = changing(plan);
         let total = all.len() as u64;
-        for (number, batch) in all.chunks(BATCH).enumerate() {
+        for (number, batch) in all.chunks(MAX_BATCH_IMAGES).enumerate() {
             job.check()?;
             let mut adding = self.resolve_batch(plan, batch, job).await?;
             returned.added.failed.append(&mut adding.failed);
@@ -78,7 +78,7 @@ impl Engine {
             returned.added.recorded.append(&mut added.recorded);
             returned.added.failed.append(&mut added.failed);
             returned.added.fetched += added.fetched;
-            let done = (number * BATCH + batch.len()) as u64;
+            let done = (number * MAX_BATCH_IMAGES + batch.len()) as u64;
             job.tell(Event::Progress { what: "images", done, total });
         }
         returned.added.root = self.root()?;
@@ -152,7 +152,7 @@ impl Engine {
 
     /// A few paths in which the catalog's tree differs from the one that was read.
     async fn differing(&self, plan: &ReturnPlan, here: Cid) -> Result<Vec<String>> {
-        super::differing::paths(self, &plan.records.tree, here, NAMED).await
+        super::differing::paths(self, &plan.records.tree, here, MAX_NAMED_PATHS).await
     }
 
     async fn resolve_batch(&self, plan: &ReturnPlan, batch: &[(usize, usize)], job: &Job) -> Result<AddPlan> {
@@ -180,7 +180,7 @@ impl Engine {
                 });
                 Resolved { index, request: repository.shown(image), outcome }
             })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_IMAGES);
         let mut outcomes = Vec::with_capacity(batch.len());
         while let Some(outcome) = resolving.next().await {
             outcomes.push(outcome);

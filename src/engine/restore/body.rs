@@ -17,19 +17,19 @@ use crate::unixfs::file::FileNode;
 use crate::unixfs::{BLOCK_LIMIT, DAG_PB, Profile, RAW};
 
 /// How deep a file's tree may be: with the narrowest profile, four levels are 200 TiB.
-const DEPTH: usize = 8;
+const MAX_FILE_DEPTH: usize = 8;
 /// How small the parts of a file may be on average, in bytes: a sixty-fourth of the smallest that a profile makes. A few blocks
 /// of one byte that are linked again and again would be read a million times for a megabyte.
-const SMALLEST_PART: u64 = 4 << 10;
+const MIN_AVERAGE_BLOCK_BYTES: u64 = 4 << 10;
 /// Blocks that a file may have beyond that.
-const FEW_BLOCKS: u64 = 64;
+const EXTRA_BLOCKS: u64 = 64;
 /// From how many bytes on one answer is worth its own question.
-const WORTH: u64 = 4 << 20;
+const MIN_WHOLE_FILE_BYTES: u64 = 4 << 20;
 /// Most leaf blocks of a file whose bytes are left where they are: 32 MiB of digests, for at least 256 GiB. How many there are is
 /// what a manifest claims, and a few nodes that link each other give any number of them.
 const MAX_LEAVES: u64 = 1 << 20;
 /// How often it is asked for the rest of one file in one answer, after one that was cut.
-const ANSWERS: u32 = 100;
+const MAX_CUT_ANSWERS: u32 = 100;
 
 /// A block that must be there.
 pub(super) async fn required(source: &dyn BlockSource, cid: &Cid) -> Result<Bytes> {
@@ -121,7 +121,7 @@ impl FileStream {
             answers: 0,
             size: root.size,
             position: from,
-            blocks_left: FEW_BLOCKS + root.size / SMALLEST_PART,
+            blocks_left: EXTRA_BLOCKS + root.size / MIN_AVERAGE_BLOCK_BYTES,
             skip: from,
             ready: None,
             frames: Vec::new(),
@@ -158,8 +158,11 @@ impl FileStream {
             children.pop_front();
         }
         if !children.is_empty() {
-            if self.frames.len() == DEPTH {
-                return Err(Error::new(Kind::Verification, format!("a file is more than {DEPTH} blocks deep")));
+            if self.frames.len() == MAX_FILE_DEPTH {
+                return Err(Error::new(
+                    Kind::Verification,
+                    format!("a file is more than {MAX_FILE_DEPTH} blocks deep"),
+                ));
             }
             self.frames.push(Frame { cid, children, flights: VecDeque::new() });
         }
@@ -230,7 +233,8 @@ impl FileStream {
             match &mut self.answer {
                 Answer::None => return None,
                 Answer::Wanted => {
-                    let is_worth_it = self.size - self.position > WORTH && self.answers < ANSWERS;
+                    let is_worth_it =
+                        self.size - self.position > MIN_WHOLE_FILE_BYTES && self.answers < MAX_CUT_ANSWERS;
                     let blocks = if is_worth_it { self.source.file(&self.root, self.position).await } else { None };
                     self.answer =
                         blocks.map_or(Answer::None, |blocks| Answer::Coming { blocks, taken: false, passed: 0 });
@@ -243,7 +247,7 @@ impl FileStream {
                     }
                     // It begins at the root, wherever its bytes begin.
                     Ok(Some((cid, _)))
-                        if *passed <= DEPTH
+                        if *passed <= MAX_FILE_DEPTH
                             && (cid == self.root || self.frames.iter().any(|frame| frame.cid == cid)) =>
                     {
                         *passed += 1;

@@ -12,7 +12,7 @@ use crate::unixfs::{DAG_PB, Link, NodeKind, directory};
 use std::collections::BTreeMap;
 
 /// Most entries of a directory that are compared.
-const ENTRIES: usize = 20_000;
+const MAX_COMPARED_ENTRIES: usize = 20_000;
 
 /// Up to so many paths in which a tree differs from the catalog's. Reads only directories that differ.
 pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) -> Result<Vec<String>> {
@@ -36,7 +36,7 @@ pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) 
                 }
                 let mut all = BTreeMap::new();
                 directory::list(store, &link, &mut |name, link| {
-                    if all.len() == ENTRIES {
+                    if all.len() == MAX_COMPARED_ENTRIES {
                         return Err(Error::new(Kind::Verification, "it has more entries than are compared"));
                     }
                     all.insert(name.to_owned(), link.cid);
@@ -72,7 +72,7 @@ fn ours_of(engine: &Engine, cid: &Cid) -> Result<Option<BTreeMap<String, Cid>>> 
     }
     let mut all = BTreeMap::new();
     directory::list(&mut Nodes::of(&reader), &link, &mut |name, link| {
-        if all.len() < ENTRIES {
+        if all.len() < MAX_COMPARED_ENTRIES {
             all.insert(name.to_owned(), link.cid);
         }
         Ok(())

@@ -31,13 +31,13 @@ use crate::text::printable_within;
 use crate::unixfs::file;
 
 /// Blobs whose inner nodes are read at the same time.
-const AT_ONCE: usize = 6;
+const MAX_CONCURRENT_BLOBS: usize = 6;
 /// How often it is looked whether a blob that someone else brings is there.
-const PAUSE: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long is waited for a place to be opened, and for each next block.
-const STALL: Duration = Duration::from_mins(2);
+const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 /// How much waiting for blocks may add up to before those that came are judged by the least rate.
-const PACE: Duration = Duration::from_mins(1);
+const PACE_GRACE: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Takes the blobs out of a plan that can wait, and records what they are and who has them.
@@ -76,7 +76,7 @@ impl Engine {
                 let read = job.or_cancelled(read).await.context(|| format!("{} of {}", blob.digest, blob.image));
                 read.map(|leaves| (blob, leaves))
             })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_BLOBS);
         let mut found = Vec::new();
         while let Some(read) = reading.next().await {
             let (blob, leaves) = read?;
@@ -128,8 +128,8 @@ impl Sources {
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let late = |_| Error::new(Kind::Network, format!("nothing came for {} s", STALL.as_secs()));
-    timeout(STALL, work).await.map_err(late)?
+    let late = |_| Error::new(Kind::Network, format!("nothing came for {} s", STALL_TIMEOUT.as_secs()));
+    timeout(STALL_TIMEOUT, work).await.map_err(late)?
 }
 
 impl Arrivals {
@@ -163,7 +163,7 @@ impl Arrivals {
             let words = format!("it has {} bytes there instead of {}", stream.size(), blob.size);
             return Err(Error::new(Kind::Verification, words));
         }
-        let mut pace = Pace::new(PACE);
+        let mut pace = Pace::new(PACE_GRACE);
         loop {
             let asked = Instant::now();
             let Some(chunk) = in_time(stream.chunk()).await? else { break };
@@ -205,7 +205,7 @@ impl Arrivals {
                 }
             };
             match blocking(begin).await? {
-                (None, false) => sleep(PAUSE).await,
+                (None, false) => sleep(RETRY_INTERVAL).await,
                 (begun, _) => return Ok(begun),
             }
         }

@@ -9,9 +9,9 @@ use crate::naming::{TxtSet, world};
 use crate::text::printable_within;
 
 /// How many names may stand between a domain and a root.
-const HOPS: usize = 8;
+const MAX_HOPS: usize = 8;
 /// The longest name that is asked for.
-const LONGEST: usize = 253;
+const MAX_NAME_BYTES: usize = 253;
 
 /// The root that a name means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Named {
 /// other name servers; IPNS names only they can follow.
 pub async fn root_of(domain: &str, place: &Place) -> Result<Named> {
     let mut name = domain.to_owned();
-    for _ in 0..HOPS {
+    for _ in 0..MAX_HOPS {
         let record = format!("_dnslink.{name}");
         let found = if name.contains('.') { world::txt(&record).await } else { Ok(TxtSet::default()) };
         let link = match &found {
@@ -53,14 +53,14 @@ pub async fn root_of(domain: &str, place: &Place) -> Result<Named> {
             other => return Err(no_root(&record, &other.to_string())),
         }
     }
-    let words = format!("{} leads through more than {HOPS} names", printable_within(domain, 260));
+    let words = format!("{} leads through more than {MAX_HOPS} names", printable_within(domain, 260));
     Err(Error::new(Kind::Verification, words))
 }
 
 /// Whether it can stand in a path.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    name.len() <= LONGEST && name.bytes().all(plain)
+    name.len() <= MAX_NAME_BYTES && name.bytes().all(plain)
 }
 
 fn unknown(name: &str, record: &str) -> Error {

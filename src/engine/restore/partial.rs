@@ -24,9 +24,9 @@ use crate::unixfs::file::FileNode;
 use crate::unixfs::{DAG_PB, NodeKind};
 
 /// Most blocks and files that are looked at: far above what a catalog that fits one machine has.
-const MOST: usize = 10_000_000;
+const MAX_ENTRIES: usize = 10_000_000;
 /// Most bytes of records in all.
-const RECORDS: u64 = 512 << 20;
+const MAX_RECORDS_BYTES: u64 = 512 << 20;
 /// The hexadecimal digits of a slot before each name in a shard.
 const SLOT_DIGITS: usize = 2;
 
@@ -53,7 +53,7 @@ pub(super) async fn is_whole(source: &dyn BlockSource, root: Cid, job: &Job) -> 
 
 /// The repositories of which anything changed, each with the tags whose records are there.
 pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result<Vec<RepositoryRecord>> {
-    let mut left = RECORDS;
+    let mut left = MAX_RECORDS_BYTES;
     let mut found: BTreeMap<RepositoryName, RepositoryRecord> = BTreeMap::new();
     let mut parts = Vec::new();
     for (path, cid) in files(tree, job).await? {
@@ -111,7 +111,7 @@ async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
     let mut looked_at = 0;
     while let Some((path, cid)) = todo.pop() {
         looked_at += 1;
-        if looked_at > MOST {
+        if looked_at > MAX_ENTRIES {
             return Err(Error::new(Kind::Verification, "its records are more than any registry has"));
         }
         job.check()?;

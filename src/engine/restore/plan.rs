@@ -23,7 +23,7 @@ use crate::site::paths;
 use crate::site::records::{RepositoryRecord, TagRecord};
 
 /// Directories of blobs that are looked at at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_DIRECTORIES: usize = 8;
 
 /// What is to become of a registry that is read elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,7 +299,7 @@ impl Engine {
                     listed => listed,
                 }
             })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_DIRECTORIES);
         let mut seen: HashSet<Digest> = HashSet::new();
         let (mut blobs_missing, mut bytes, mut known) = (0, 0_u64, 0_u64);
         while let Some(list) = listing.try_next().await? {

@@ -17,11 +17,11 @@ use crate::text::printable_within;
 use crate::unixfs::Profile;
 
 /// Records that are read at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_RECORDS: usize = 8;
 /// Most bytes of records in all: far above what a catalog that fits one machine has.
-const RECORDS: u64 = 512 << 20;
+const MAX_RECORDS_BYTES: u64 = 512 << 20;
 /// Most parts of one list.
-const PARTS: usize = 100_000;
+const MAX_LIST_PARTS: usize = 100_000;
 
 /// A published registry, as its records say it.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl Records {
     }
 
     async fn read_all(tree: Tree, root: Option<Cid>, job: &Job) -> Result<Self> {
-        let reader = Reader { tree: &tree, left: AtomicU64::new(RECORDS) };
+        let reader = Reader { tree: &tree, left: AtomicU64::new(MAX_RECORDS_BYTES) };
         let bytes = reader.tree.small(paths::CATALOG_JSON, records::MAX_SIZE as u64).await?.ok_or_else(|| {
             Error::new(Kind::NotFound, "there is no `catalog.json`")
                 .hint("Only what Roadstead published can come back: give the root itself, not a directory in it.")
@@ -86,7 +86,7 @@ impl Records {
                 let reader = &reader;
                 async move { job.or_cancelled(reader.repository(name)).await }
             })
-            .buffered(AT_ONCE);
+            .buffered(MAX_CONCURRENT_RECORDS);
         while let Some(record) = reading.try_next().await? {
             repositories.push(record);
             job.tell(Event::Progress { what: "records", done: repositories.len() as u64, total });
@@ -106,7 +106,10 @@ impl Records {
 }
 
 pub(super) fn too_much() -> Error {
-    Error::new(Kind::Verification, format!("its records are larger than {} together", crate::text::bytes(RECORDS)))
+    Error::new(
+        Kind::Verification,
+        format!("its records are larger than {} together", crate::text::bytes(MAX_RECORDS_BYTES)),
+    )
 }
 
 /// Reads records, those of several repositories at the same time and all of them together no more than is allowed.
@@ -176,8 +179,8 @@ pub(super) fn check(record: &RepositoryRecord) -> Result<()> {
 }
 
 fn check_parts(parts: &[PartRecord]) -> Result<()> {
-    if parts.len() > PARTS {
-        return Err(Error::new(Kind::Verification, format!("a list has more than {PARTS} parts")));
+    if parts.len() > MAX_LIST_PARTS {
+        return Err(Error::new(Kind::Verification, format!("a list has more than {MAX_LIST_PARTS} parts")));
     }
     Ok(())
 }

@@ -17,9 +17,9 @@ use crate::unixfs::directory::{self, Node, NodeStore};
 use crate::unixfs::{BLOCK_LIMIT, Link, tree};
 
 /// Most bytes of directory nodes that are kept to be read again.
-const KEPT: usize = 12 << 20;
+const MAX_KEPT_NODE_BYTES: usize = 12 << 20;
 /// Most entries that are read of one directory.
-const ENTRIES: usize = 5_000_000;
+const MAX_DIRECTORY_ENTRIES: usize = 5_000_000;
 
 /// A published tree.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ impl Tree {
                     let mut all = Vec::new();
                     directory::list(store, &link, &mut |name, link| {
                         all.push((name.to_owned(), link.tsize));
-                        if all.len() > ENTRIES {
+                        if all.len() > MAX_DIRECTORY_ENTRIES {
                             return Err(Error::new(Kind::Verification, "it has more entries than any registry has"));
                         }
                         Ok(())
@@ -128,7 +128,7 @@ impl Tree {
             }
             Self::Directory(directory) => {
                 let (directory, path) = (directory.clone(), path.to_owned());
-                blocking(move || directory.list(&path, ENTRIES)).await
+                blocking(move || directory.list(&path, MAX_DIRECTORY_ENTRIES)).await
             }
         }
     }
@@ -172,7 +172,7 @@ impl NodeStore for Remote {
                 let source = &self.tree.source;
                 let bytes = self.handle.block_on(source.block(cid))?.ok_or_else(|| absent(source.as_ref(), cid))?;
                 let mut kept = kept();
-                if kept.bytes + bytes.len() > KEPT {
+                if kept.bytes + bytes.len() > MAX_KEPT_NODE_BYTES {
                     *kept = Kept::default();
                 }
                 if bytes.len() <= BLOCK_LIMIT {
