@@ -12,23 +12,23 @@ use tokio::net::lookup_host;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::exchange::Server;
-use super::question::{self, SERVERS, Said, shown};
+use super::question::{self, MAX_SERVERS, Said, shown};
 use super::records::Records;
 use super::{TxtSet, world};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable_within};
 
 /// The port that servers named by a zone listen on.
-const PORT: u16 = 53;
+const DNS_PORT: u16 = 53;
 /// How long the servers may differ: a secondary is told at once, and then fetches.
-const MOMENT: Duration = Duration::from_secs(5);
-const BETWEEN: Duration = Duration::from_millis(250);
+const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// How long finding the address of a server may take.
-const TO_FIND: Duration = Duration::from_secs(3);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a server beside the one that was named may take for everything.
-const TO_SAY: Duration = Duration::from_secs(4);
+const SECONDARY_TIMEOUT: Duration = Duration::from_secs(4);
 /// Aliases from zone to zone are followed so far.
-const ALIASES: usize = 4;
+const MAX_ZONE_ALIASES: usize = 4;
 
 /// Where a zone's servers are found.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub(super) struct Agreed {
 impl Authority {
     /// Through a server whose zone is known to have its other servers on the usual port.
     pub(super) fn through(server: Server) -> Self {
-        Self::Through { server, port: PORT }
+        Self::Through { server, port: DNS_PORT }
     }
 
     /// The zone that a name is in.
@@ -81,7 +81,7 @@ impl Authority {
     /// What all servers that can be reached have at a name, or at the name that it is an alias of.
     pub(super) async fn agreed(&self, text: &str) -> Result<Agreed> {
         let mut name = question::name(text)?;
-        for _ in 0..ALIASES {
+        for _ in 0..MAX_ZONE_ALIASES {
             match self.of_one_zone(&name).await? {
                 Said::Records { at, records } => return Ok(Agreed { at, records }),
                 Said::Elsewhere(target) if matches!(self, Self::Delegated) => name = target,
@@ -92,7 +92,7 @@ impl Authority {
     }
 
     async fn of_one_zone(&self, name: &Name) -> Result<Said> {
-        let deadline = Instant::now() + MOMENT;
+        let deadline = Instant::now() + AGREEMENT_TIMEOUT;
         let servers = self.servers(name).await?;
         loop {
             let error = match self.once(name, &servers).await {
@@ -103,7 +103,7 @@ impl Authority {
                 return Err(Error::new(Kind::Network, error.to_string())
                     .hint("A secondary server may lag behind: check that it is notified and may transfer the zone."));
             }
-            sleep(BETWEEN).await;
+            sleep(RETRY_INTERVAL).await;
         }
     }
 
@@ -116,7 +116,7 @@ impl Authority {
             if must && number == 0 {
                 return (server, question::txt(server, name).await);
             }
-            let said = timeout(TO_SAY, question::txt(server, name)).await;
+            let said = timeout(SECONDARY_TIMEOUT, question::txt(server, name)).await;
             (server, said.unwrap_or_else(|_| Err(Error::new(Kind::Network, format!("{server} does not answer")))))
         });
         for (number, (server, said)) in join_all(asked).await.into_iter().enumerate() {
@@ -170,12 +170,12 @@ impl Authority {
                     all.extend(found.filter(|address| !own.contains(address)).map(Server::At));
                 }
                 all.dedup();
-                all.truncate(SERVERS * 2);
+                all.truncate(MAX_SERVERS * 2);
                 Ok(all)
             }
             Self::Delegated => {
                 let (_, names) = delegated(name).await?;
-                let found = join_all(names.iter().map(|name| addresses(name, &[], PORT))).await;
+                let found = join_all(names.iter().map(|name| addresses(name, &[], DNS_PORT))).await;
                 Ok(found.into_iter().flatten().map(Server::At).collect())
             }
         }
@@ -193,8 +193,8 @@ async fn own_addresses(server: &Server) -> Vec<SocketAddr> {
     match server {
         Server::At(address) => vec![*address],
         Server::Named(text) => {
-            let found = timeout(TO_FIND, lookup_host(text.as_str())).await;
-            found.ok().and_then(Result::ok).map(|found| found.take(SERVERS).collect()).unwrap_or_default()
+            let found = timeout(LOOKUP_TIMEOUT, lookup_host(text.as_str())).await;
+            found.ok().and_then(Result::ok).map(|found| found.take(MAX_SERVERS).collect()).unwrap_or_default()
         }
     }
 }
@@ -204,7 +204,7 @@ async fn addresses(name: &Name, known: &[IpAddr], port: u16) -> Vec<SocketAddr> 
         return known.iter().map(|address| SocketAddr::new(*address, port)).collect();
     }
     let host = name.to_ascii();
-    let found = timeout(TO_FIND, lookup_host((host.as_str(), port))).await;
+    let found = timeout(LOOKUP_TIMEOUT, lookup_host((host.as_str(), port))).await;
     // Both families of an address are the same server; one that answers is enough.
     found.ok().and_then(Result::ok).map(|found| found.take(1).collect()).unwrap_or_default()
 }
@@ -233,7 +233,7 @@ async fn delegated(name: &Name) -> Result<(Name, Vec<Name>)> {
                 RData::NS(name) => Some(name.0.clone()),
                 _ => None,
             })
-            .take(SERVERS)
+            .take(MAX_SERVERS)
             .collect();
         if names.is_empty() {
             zone = zone.base_name();

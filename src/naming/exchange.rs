@@ -15,11 +15,11 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// How long finding a server and connecting to it may take.
-const TO_CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take to answer.
-const TO_ANSWER: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 /// At most this many addresses of one server are tried.
-const ADDRESSES: usize = 4;
+const MAX_ADDRESSES: usize = 4;
 
 /// A DNS server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +58,9 @@ pub(super) struct Line {
 impl Server {
     /// Connects; nothing has been asked when this fails.
     pub(super) async fn connect(&self) -> Result<Line> {
-        match timeout(TO_CONNECT, self.reach()).await {
+        match timeout(CONNECT_TIMEOUT, self.reach()).await {
             Ok(stream) => Ok(Line { server: self.clone(), stream: stream? }),
-            Err(_) => Err(self.silent(TO_CONNECT)),
+            Err(_) => Err(self.silent(CONNECT_TIMEOUT)),
         }
     }
 
@@ -69,7 +69,11 @@ impl Server {
             Self::At(address) => vec![*address],
             Self::Named(text) => {
                 let unknown = || Error::new(Kind::Network, format!("can't find the address of the DNS server {self}"));
-                lookup_host(text.as_str()).await.map_err(|error| unknown().caused_by(error))?.take(ADDRESSES).collect()
+                lookup_host(text.as_str())
+                    .await
+                    .map_err(|error| unknown().caused_by(error))?
+                    .take(MAX_ADDRESSES)
+                    .collect()
             }
         };
         let mut refused = None;
@@ -102,8 +106,8 @@ impl Server {
 impl Line {
     /// Sends a message and waits for what belongs to it. When this fails, the server may have got it all the same.
     pub(super) async fn ask(mut self, id: u16, question: &[u8]) -> Result<Answer> {
-        let bytes = match timeout(TO_ANSWER, exchange(&mut self.stream, question)).await {
-            Err(_) => return Err(self.server.silent(TO_ANSWER)),
+        let bytes = match timeout(ANSWER_TIMEOUT, exchange(&mut self.stream, question)).await {
+            Err(_) => return Err(self.server.silent(ANSWER_TIMEOUT)),
             Ok(Err(error)) => {
                 let what = format!("the DNS server {} closes the connection without a whole answer", self.server);
                 return Err(Error::new(Kind::Network, what).caused_by(error));

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text::{nearest, printable_within};
 
 /// How long one request may take.
-const REQUEST: Option<Duration> = Some(Duration::from_secs(30));
+const REQUEST_TIMEOUT: Option<Duration> = Some(Duration::from_secs(30));
 
 type Made = dns_update::Result<DnsUpdater>;
 
@@ -44,7 +44,7 @@ const fn host(
 
 fn ovh(values: &[&str]) -> Made {
     let endpoint = values.get(3).map_or(Ok(OvhEndpoint::OvhEu), |text| text.parse())?;
-    DnsUpdater::new_ovh(values[0], values[1], values[2], endpoint, REQUEST)
+    DnsUpdater::new_ovh(values[0], values[1], values[2], endpoint, REQUEST_TIMEOUT)
 }
 
 fn route53(values: &[&str]) -> Made {
@@ -60,35 +60,37 @@ fn route53(values: &[&str]) -> Made {
 }
 
 fn powerdns(values: &[&str]) -> Made {
-    DnsUpdater::new_pdns(values[0], values.get(1), None::<&str>, REQUEST)
+    DnsUpdater::new_pdns(values[0], values.get(1), None::<&str>, REQUEST_TIMEOUT)
 }
 
 /// All of them, by name.
 pub(super) static HOSTS: &[Host] = &[
-    host("arvancloud", "ArvanCloud", TOKEN, |v| DnsUpdater::new_arvancloud(v[0], REQUEST)),
-    host("bunny", "bunny.net", TOKEN, |v| DnsUpdater::new_bunny(v[0], REQUEST)),
-    host("cloudflare", "Cloudflare", TOKEN, |v| DnsUpdater::new_cloudflare(v[0], REQUEST)),
-    host("constellix", "Constellix", PAIR, |v| DnsUpdater::new_constellix(v[0], v[1], REQUEST)),
-    host("desec", "deSEC", TOKEN, |v| DnsUpdater::new_desec(v[0], REQUEST)),
-    host("digitalocean", "DigitalOcean", TOKEN, |v| DnsUpdater::new_digitalocean(v[0], REQUEST)),
-    host("dnsimple", "DNSimple", &["TOKEN", "ACCOUNT"], |v| DnsUpdater::new_dnsimple(v[0], v[1], REQUEST)),
-    host("dnsmadeeasy", "DNS Made Easy", PAIR, |v| DnsUpdater::new_dnsmadeeasy(v[0], v[1], REQUEST)),
-    host("domeneshop", "Domeneshop", &["TOKEN", "SECRET"], |v| DnsUpdater::new_domeneshop(v[0], v[1], REQUEST)),
-    host("gandi", "Gandi LiveDNS", TOKEN, |v| DnsUpdater::new_gandiv5(v[0], REQUEST)),
-    host("gcore", "Gcore", TOKEN, |v| DnsUpdater::new_gcore(v[0], REQUEST)),
-    host("godaddy", "GoDaddy", PAIR, |v| DnsUpdater::new_godaddy(v[0], v[1], REQUEST)),
-    host("hetzner", "Hetzner", TOKEN, |v| DnsUpdater::new_hetzner(v[0], REQUEST)),
-    host("hostinger", "Hostinger", TOKEN, |v| DnsUpdater::new_hostinger(v[0], REQUEST)),
-    host("infomaniak", "Infomaniak", TOKEN, |v| DnsUpdater::new_infomaniak(v[0], REQUEST)),
-    host("inwx", "INWX", &["USER", "PASSWORD"], |v| DnsUpdater::new_inwx(v[0], v[1], false, REQUEST)),
-    host("ionos", "IONOS", TOKEN, |v| DnsUpdater::new_ionos(v[0], REQUEST)),
-    host("linode", "Linode", TOKEN, |v| DnsUpdater::new_linode(v[0], REQUEST)),
-    host("luadns", "LuaDNS", USER, |v| DnsUpdater::new_luadns(v[0], v[1], REQUEST)),
-    host("mythicbeasts", "Mythic Beasts", PAIR, |v| DnsUpdater::new_mythicbeasts(v[0], v[1], REQUEST)),
-    host("namecom", "Name.com", USER, |v| DnsUpdater::new_namedotcom(v[0], v[1], REQUEST)),
-    host("netcup", "netcup", &["CUSTOMER", "KEY", "PASSWORD"], |v| DnsUpdater::new_netcup(v[0], v[1], v[2], REQUEST)),
-    host("netlify", "Netlify", TOKEN, |v| DnsUpdater::new_netlify(v[0], REQUEST)),
-    host("ns1", "NS1", TOKEN, |v| DnsUpdater::new_ns1(v[0], REQUEST)),
+    host("arvancloud", "ArvanCloud", TOKEN, |v| DnsUpdater::new_arvancloud(v[0], REQUEST_TIMEOUT)),
+    host("bunny", "bunny.net", TOKEN, |v| DnsUpdater::new_bunny(v[0], REQUEST_TIMEOUT)),
+    host("cloudflare", "Cloudflare", TOKEN, |v| DnsUpdater::new_cloudflare(v[0], REQUEST_TIMEOUT)),
+    host("constellix", "Constellix", PAIR, |v| DnsUpdater::new_constellix(v[0], v[1], REQUEST_TIMEOUT)),
+    host("desec", "deSEC", TOKEN, |v| DnsUpdater::new_desec(v[0], REQUEST_TIMEOUT)),
+    host("digitalocean", "DigitalOcean", TOKEN, |v| DnsUpdater::new_digitalocean(v[0], REQUEST_TIMEOUT)),
+    host("dnsimple", "DNSimple", &["TOKEN", "ACCOUNT"], |v| DnsUpdater::new_dnsimple(v[0], v[1], REQUEST_TIMEOUT)),
+    host("dnsmadeeasy", "DNS Made Easy", PAIR, |v| DnsUpdater::new_dnsmadeeasy(v[0], v[1], REQUEST_TIMEOUT)),
+    host("domeneshop", "Domeneshop", &["TOKEN", "SECRET"], |v| DnsUpdater::new_domeneshop(v[0], v[1], REQUEST_TIMEOUT)),
+    host("gandi", "Gandi LiveDNS", TOKEN, |v| DnsUpdater::new_gandiv5(v[0], REQUEST_TIMEOUT)),
+    host("gcore", "Gcore", TOKEN, |v| DnsUpdater::new_gcore(v[0], REQUEST_TIMEOUT)),
+    host("godaddy", "GoDaddy", PAIR, |v| DnsUpdater::new_godaddy(v[0], v[1], REQUEST_TIMEOUT)),
+    host("hetzner", "Hetzner", TOKEN, |v| DnsUpdater::new_hetzner(v[0], REQUEST_TIMEOUT)),
+    host("hostinger", "Hostinger", TOKEN, |v| DnsUpdater::new_hostinger(v[0], REQUEST_TIMEOUT)),
+    host("infomaniak", "Infomaniak", TOKEN, |v| DnsUpdater::new_infomaniak(v[0], REQUEST_TIMEOUT)),
+    host("inwx", "INWX", &["USER", "PASSWORD"], |v| DnsUpdater::new_inwx(v[0], v[1], false, REQUEST_TIMEOUT)),
+    host("ionos", "IONOS", TOKEN, |v| DnsUpdater::new_ionos(v[0], REQUEST_TIMEOUT)),
+    host("linode", "Linode", TOKEN, |v| DnsUpdater::new_linode(v[0], REQUEST_TIMEOUT)),
+    host("luadns", "LuaDNS", USER, |v| DnsUpdater::new_luadns(v[0], v[1], REQUEST_TIMEOUT)),
+    host("mythicbeasts", "Mythic Beasts", PAIR, |v| DnsUpdater::new_mythicbeasts(v[0], v[1], REQUEST_TIMEOUT)),
+    host("namecom", "Name.com", USER, |v| DnsUpdater::new_namedotcom(v[0], v[1], REQUEST_TIMEOUT)),
+    host("netcup", "netcup", &["CUSTOMER", "KEY", "PASSWORD"], |v| {
+        DnsUpdater::new_netcup(v[0], v[1], v[2], REQUEST_TIMEOUT)
+    }),
+    host("netlify", "Netlify", TOKEN, |v| DnsUpdater::new_netlify(v[0], REQUEST_TIMEOUT)),
+    host("ns1", "NS1", TOKEN, |v| DnsUpdater::new_ns1(v[0], REQUEST_TIMEOUT)),
     Host {
         name: "ovh",
         title: "OVHcloud",
@@ -96,7 +98,7 @@ pub(super) static HOSTS: &[Host] = &[
         optional: 1,
         make: ovh,
     },
-    host("porkbun", "Porkbun", PAIR, |v| DnsUpdater::new_porkbun(v[0], v[1], REQUEST)),
+    host("porkbun", "Porkbun", PAIR, |v| DnsUpdater::new_porkbun(v[0], v[1], REQUEST_TIMEOUT)),
     Host { name: "powerdns", title: "PowerDNS", fields: &["KEY", "URL"], optional: 1, make: powerdns },
     Host {
         name: "route53",
@@ -105,9 +107,9 @@ pub(super) static HOSTS: &[Host] = &[
         optional: 1,
         make: route53,
     },
-    host("scaleway", "Scaleway", TOKEN, |v| DnsUpdater::new_scaleway(v[0], REQUEST)),
-    host("simply", "Simply.com", &["ACCOUNT", "KEY"], |v| DnsUpdater::new_simplycom(v[0], v[1], REQUEST)),
-    host("vultr", "Vultr", TOKEN, |v| DnsUpdater::new_vultr(v[0], REQUEST)),
+    host("scaleway", "Scaleway", TOKEN, |v| DnsUpdater::new_scaleway(v[0], REQUEST_TIMEOUT)),
+    host("simply", "Simply.com", &["ACCOUNT", "KEY"], |v| DnsUpdater::new_simplycom(v[0], v[1], REQUEST_TIMEOUT)),
+    host("vultr", "Vultr", TOKEN, |v| DnsUpdater::new_vultr(v[0], REQUEST_TIMEOUT)),
 ];
 
 impl Host {

@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 pub type Prompt = Arc<dyn Fn(&str, &TxtSet) + Send + Sync>;
 
 /// How long between two looks.
-const BETWEEN: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A zone that a person changes.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl fmt::Debug for Manual {
 impl Manual {
     /// Tells by `prompt` what to set, once for each change.
     pub fn new(prompt: Prompt) -> Self {
-        Self { prompt, authority: Authority::Delegated, between: BETWEEN }
+        Self { prompt, authority: Authority::Delegated, between: POLL_INTERVAL }
     }
 
     /// Asks these servers, this often; for tests.

@@ -17,9 +17,9 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// How long one change may take, with every request of it and the pauses that the provider asks for.
-const PATIENCE: Duration = Duration::from_mins(2);
+const CHANGE_TIMEOUT: Duration = Duration::from_mins(2);
 /// What a record is kept for where nobody says, in seconds.
-const TTL: u32 = 60;
+const DEFAULT_TTL_SECONDS: u32 = 60;
 
 /// A hosted provider and the right to change a zone there.
 pub struct Provider {
@@ -91,12 +91,12 @@ impl Provider {
 
     /// Waits for one piece of work at the provider, and not longer than is sensible.
     async fn patiently<T>(&self, what: &str, work: impl Future<Output = dns_update::Result<T>>) -> Result<T> {
-        match timeout(PATIENCE, work).await {
+        match timeout(CHANGE_TIMEOUT, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(self.failed(what, &error)),
             Err(_) => Err(Error::new(
                 Kind::Network,
-                format!("{} does not {what} in {} s", self.host.title, PATIENCE.as_secs()),
+                format!("{} does not {what} in {} s", self.host.title, CHANGE_TIMEOUT.as_secs()),
             )),
         }
     }
@@ -113,7 +113,7 @@ impl Provider {
         let at = shown(&question::name(name)?);
         let zone = self.zone_of(&at).await?;
         let list = self.client.list_rrset(at.as_str(), DnsRecordType::TXT, zone.as_str());
-        let records = match timeout(PATIENCE, list).await {
+        let records = match timeout(CHANGE_TIMEOUT, list).await {
             // Several say so when the name has no record.
             Ok(Err(dns_update::Error::NotFound)) => Vec::new(),
             Ok(found) => found.map_err(|error| self.failed("list the record", &error))?,
@@ -133,7 +133,7 @@ impl Provider {
 
     async fn set(&self, at: &str, zone: &str, wanted: &TxtSet) -> Result<()> {
         let records = wanted.values.iter().map(|value| DnsRecord::TXT(value.clone())).collect();
-        let ttl = wanted.ttl.unwrap_or(TTL);
+        let ttl = wanted.ttl.unwrap_or(DEFAULT_TTL_SECONDS);
         self.patiently("change the record", self.client.set_rrset(at, DnsRecordType::TXT, ttl, records, zone)).await
     }
 }
@@ -178,7 +178,10 @@ impl Zone for Provider {
         let found = self.look(name).await?;
         let parent = found.at.strip_prefix("_dnslink.").unwrap_or(&found.at);
         let beside = format!("_roadstead-test.{parent}");
-        let test = TxtSet { values: vec![format!("roadstead-test={:032x}", rand::random::<u128>())], ttl: Some(TTL) };
+        let test = TxtSet {
+            values: vec![format!("roadstead-test={:032x}", rand::random::<u128>())],
+            ttl: Some(DEFAULT_TTL_SECONDS),
+        };
         let set = self.set(&beside, &found.zone, &test).await;
         let removed = self.set(&beside, &found.zone, &TxtSet::default()).await;
         set?;

@@ -13,11 +13,11 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// More TXT records than this at one name are nobody's.
-const MOST: usize = 100;
+const MAX_TXT_RECORDS: usize = 100;
 /// An alias of an alias of an alias … is followed so far.
-const ALIASES: usize = 8;
+const MAX_ALIASES: usize = 8;
 /// More servers of one zone than this are not asked.
-pub(super) const SERVERS: usize = 8;
+pub(super) const MAX_SERVERS: usize = 8;
 
 /// What a server has at a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ async fn ask(server: &Server, name: &Name, kind: RecordType) -> Result<Message> 
 pub(super) async fn txt(server: &Server, name: &Name) -> Result<Said> {
     let mut at = name.clone();
     let mut alias = false;
-    for _ in 0..ALIASES {
+    for _ in 0..MAX_ALIASES {
         let answer = match ask(server, &at, RecordType::TXT).await {
             Ok(answer) => answer,
             // Where an alias leads to is another server's business.
@@ -104,9 +104,9 @@ pub(super) fn gather<'a>(server: &Server, at: &Name, found: impl Iterator<Item =
             records.raw.push(txt.clone());
         }
     }
-    if records.raw.len() > MOST {
+    if records.raw.len() > MAX_TXT_RECORDS {
         let what = format!("the DNS server {server} has {} TXT records at {}", records.raw.len(), shown(at));
-        return Err(Error::new(Kind::Usage, what).hint(format!("At most {MOST} are handled; remove some.")));
+        return Err(Error::new(Kind::Usage, what).hint(format!("At most {MAX_TXT_RECORDS} are handled; remove some.")));
     }
     Ok(records)
 }
@@ -136,5 +136,5 @@ pub(super) async fn servers(server: &Server, zone: &Name) -> Result<Vec<(Name, V
         let of_it = answer.additionals.iter().filter(|record| record.name == *name);
         of_it.filter_map(|record| record.data.ip_addr()).take(2).collect::<Vec<_>>()
     };
-    Ok(names.take(SERVERS).map(|name| (name.clone(), known(&name))).collect())
+    Ok(names.take(MAX_SERVERS).map(|name| (name.clone(), known(&name))).collect())
 }

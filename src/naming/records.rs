@@ -7,7 +7,7 @@ use hickory_proto::rr::rdata::TXT;
 use super::TxtSet;
 
 /// The longest character string (RFC 1035, section 3.3).
-const STRING: usize = 255;
+const MAX_CHARACTER_STRING_BYTES: usize = 255;
 
 /// The TXT records at one name, raw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) fn value(txt: &TXT) -> String {
 
 /// A record that reads as this value: split where a string ends.
 pub(super) fn record(value: &str) -> TXT {
-    let mut strings: Vec<&[u8]> = value.as_bytes().chunks(STRING).collect();
+    let mut strings: Vec<&[u8]> = value.as_bytes().chunks(MAX_CHARACTER_STRING_BYTES).collect();
     if strings.is_empty() {
         strings.push(b"");
     }

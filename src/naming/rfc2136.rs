@@ -22,9 +22,9 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// How far the clocks of both sides may be apart, in seconds (RFC 8945, section 10 recommends it).
-const FUDGE: u16 = 300;
+const FUDGE_SECONDS: u16 = 300;
 /// What a record is kept for where nobody says, in seconds.
-const TTL: u32 = 60;
+const DEFAULT_TTL_SECONDS: u32 = 60;
 
 /// A zone's primary server and a key that it knows.
 pub struct Rfc2136 {
@@ -76,7 +76,7 @@ impl Rfc2136 {
                 .hint("Write only the text between the quotes of `secret` in the server's configuration.")
         })?;
         let name = question::name(key).map_err(|error| error.context("the key's name"))?;
-        let signer = TSigner::new(secret, algorithm, name, FUDGE)
+        let signer = TSigner::new(secret, algorithm, name, FUDGE_SECONDS)
             .map_err(|_| Error::new(Kind::Usage, "can't sign with this key's algorithm"))?;
         let server = Server::Named(server.to_owned());
         let authority = Authority::through(server.clone());
@@ -188,7 +188,7 @@ fn swap(change: &Change, wanted: &TxtSet) -> Message {
     if !change.before.raw.is_empty() {
         message.add_authority(of_class(Record::update0(at(), 0, RecordType::TXT), DNSClass::ANY));
     }
-    let ttl = wanted.ttl.or(change.before.ttl).unwrap_or(TTL);
+    let ttl = wanted.ttl.or(change.before.ttl).unwrap_or(DEFAULT_TTL_SECONDS);
     for txt in change.before.become_set(wanted) {
         message.add_authority(Record::from_rdata(at(), ttl, RData::TXT(txt)));
     }

@@ -10,9 +10,9 @@ use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
 /// How long the resolver may take for one try.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESOLVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// More values than this are nobody's.
-const MOST: usize = 100;
+const MAX_TXT_RECORDS: usize = 100;
 
 /// The TXT set of a name as the resolver has it, which may be older than what the authoritative servers say.
 pub async fn txt(name: &str) -> Result<TxtSet> {
@@ -24,7 +24,7 @@ pub async fn txt(name: &str) -> Result<TxtSet> {
         Err(error) => return Err(failed().caused_by(error)),
     };
     let mut set = TxtSet::default();
-    for record in found.answers().iter().take(MOST) {
+    for record in found.answers().iter().take(MAX_TXT_RECORDS) {
         if let RData::TXT(txt) = &record.data {
             let bytes: Vec<u8> = txt.txt_data.concat();
             set.values.push(String::from_utf8_lossy(&bytes).into_owned());
@@ -40,7 +40,7 @@ pub(super) fn resolver() -> Result<TokioResolver> {
     let failed = || Error::new(Kind::Network, "can't use this machine's resolver").hint("Check `/etc/resolv.conf`.");
     let mut builder = TokioResolver::builder_tokio().map_err(|error| failed().caused_by(error))?;
     let options = builder.options_mut();
-    options.timeout = PATIENCE;
+    options.timeout = RESOLVER_TIMEOUT;
     // What is asked for is the name as it is, not one below this machine's own domain.
     options.ndots = 0;
     builder.build().map_err(|error| failed().caused_by(error))
