@@ -17,7 +17,7 @@ use crate::text::{nearest, printable_within};
 pub const DEFAULT_TEXT: &str = include_str!("../../assets/config.toml");
 
 /// More than this is no configuration.
-const MAX_SIZE: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// What a configuration file says. A setting that is absent has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -52,7 +52,7 @@ pub struct InterfaceSettings {
 /// Says where in the configuration file a value stands that makes no sense to whoever uses it.
 pub fn misplaced(path: &Path, section: &str, key: &str, error: &Error) -> Error {
     // It was read a moment ago.
-    let text = crate::input::read_regular(path, MAX_SIZE).unwrap_or_default();
+    let text = crate::input::read_regular(path, MAX_FILE_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let place = Place::of_key(&text, Some(section), key);
     let made = Error::new(Kind::Usage, format!("{}: {error}", place.named(path)));
@@ -69,8 +69,8 @@ impl ConfigFile {
             Err(error) => return Err(Error::from(error).context(what())),
         };
         let mut text = String::new();
-        file.take(MAX_SIZE + 1).read_to_string(&mut text).context(what)?;
-        if text.len() as u64 > MAX_SIZE {
+        file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).context(what)?;
+        if text.len() as u64 > MAX_FILE_BYTES {
             return Err(Error::new(Kind::Usage, format!("the configuration {} is larger than 1 MiB", path.display())));
         }
         let mut config = Self::parse(&text, path)?;

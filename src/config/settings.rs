@@ -92,9 +92,9 @@ pub struct Settings {
 
 impl Settings {
     /// Seconds to wait if nothing else is said.
-    pub const WAIT: u64 = 60;
+    pub const DEFAULT_WAIT_SECONDS: u64 = 60;
     /// Blobs fetched at once if nothing else is said.
-    pub const MAX_PARALLEL: usize = 3;
+    pub const DEFAULT_MAX_PARALLEL: usize = 3;
 
     /// The configuration file that is meant, whether it is there or not.
     pub fn locate(given: &Given) -> Option<Setting<PathBuf>> {
@@ -121,10 +121,10 @@ impl Settings {
             data_dir: Setting::layered(given.data_dir.clone(), file.data_dir, || {
                 Some(directories()?.data_dir().to_owned())
             }),
-            wait: or(given.wait.clone(), file.wait, Self::WAIT),
+            wait: or(given.wait.clone(), file.wait, Self::DEFAULT_WAIT_SECONDS),
             max_parallel: match file.max_parallel {
                 Some(value) => Setting::new(value, Origin::File),
-                None => Setting::new(Self::MAX_PARALLEL, Origin::Default),
+                None => Setting::new(Self::DEFAULT_MAX_PARALLEL, Origin::Default),
             },
             registries: file.registries,
             interface: file.interface,
@@ -133,13 +133,13 @@ impl Settings {
 
     /// What is in force without a configuration file.
     pub fn without_file(given: &Given) -> Self {
-        let wait = given.wait.clone().unwrap_or(Setting::new(Self::WAIT, Origin::Default));
+        let wait = given.wait.clone().unwrap_or(Setting::new(Self::DEFAULT_WAIT_SECONDS, Origin::Default));
         Self {
             config: Self::locate(given),
             config_exists: false,
             data_dir: Setting::layered(given.data_dir.clone(), None, || Some(directories()?.data_dir().to_owned())),
             wait,
-            max_parallel: Setting::new(Self::MAX_PARALLEL, Origin::Default),
+            max_parallel: Setting::new(Self::DEFAULT_MAX_PARALLEL, Origin::Default),
             registries: BTreeMap::new(),
             interface: InterfaceSettings::default(),
         }
@@ -198,10 +198,12 @@ mod tests {
         super::super::write_default(&path, false).unwrap();
         let given = Given { config: Some(Setting::new(path, Origin::Flag)), ..Given::default() };
         let settings = Settings::load(&given).unwrap();
-        assert_eq!(settings.wait, Setting::new(Settings::WAIT, Origin::Default));
-        assert_eq!(settings.max_parallel, Setting::new(Settings::MAX_PARALLEL, Origin::Default));
-        for shown in [format!("#wait = {}\n", Settings::WAIT), format!("#max_parallel = {}\n", Settings::MAX_PARALLEL)]
-        {
+        assert_eq!(settings.wait, Setting::new(Settings::DEFAULT_WAIT_SECONDS, Origin::Default));
+        assert_eq!(settings.max_parallel, Setting::new(Settings::DEFAULT_MAX_PARALLEL, Origin::Default));
+        for shown in [
+            format!("#wait = {}\n", Settings::DEFAULT_WAIT_SECONDS),
+            format!("#max_parallel = {}\n", Settings::DEFAULT_MAX_PARALLEL),
+        ] {
             assert!(super::super::DEFAULT_TEXT.contains(&shown), "{shown}");
         }
     }
