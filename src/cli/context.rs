@@ -29,13 +29,13 @@ use crate::unixfs::Profile;
 
 /// How long blocking work of a job that has ended may still take. Short, since nobody hears ^C then, and a name that is
 /// looked up in vain or a dead disk may hold a thread for long; whatever is cut off is resumed like after a kill.
-const LAST_CALLS: Duration = Duration::from_millis(500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What is said when a job is being stopped.
 const STOPPING: &str = "Stopping; what is verified is kept. Press ^C again to stop at once.";
 
 /// How long an interface waits for another process's plan.
-const PATIENTLY: Duration = Duration::from_hours(24 * 365);
+const INTERFACE_LOCK_TIMEOUT: Duration = Duration::from_hours(24 * 365);
 
 /// What a verb works with.
 pub(super) struct Context {
@@ -83,7 +83,7 @@ impl Context {
     pub(super) fn open_patiently(&self) -> Result<Arc<Engine>> {
         self.may_change()?;
         self.make_home()?;
-        Engine::open(Options { wait: PATIENTLY, ..self.options(None)? })
+        Engine::open(Options { wait: INTERFACE_LOCK_TIMEOUT, ..self.options(None)? })
     }
 
     /// Makes the user's data directory on a machine where no program has needed it yet. A directory that was named is left to
@@ -192,7 +192,7 @@ impl Context {
             let _ = follower.await;
             result
         });
-        runtime.shutdown_timeout(LAST_CALLS);
+        runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         result
     }
 

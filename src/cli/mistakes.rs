@@ -35,7 +35,7 @@ const ELSEWHERE: [(&str, &str); 22] = [
 ];
 
 /// More verbs than this that begin alike are no suggestion.
-const MOST: usize = 3;
+const MAX_SUGGESTIONS: usize = 3;
 
 /// What is wrong, as every other error is shown. `root` is the built tree.
 pub(super) fn explain(error: &clap::Error, root: &Command) -> Error {
@@ -127,7 +127,7 @@ fn similar(word: &str, command: &Command, is_root: bool) -> Vec<String> {
         return vec![verb.to_owned()];
     }
     let begun: Vec<String> = verbs(command).filter(|verb| verb.starts_with(word)).map(String::from).collect();
-    if !word.is_empty() && (1..=MOST).contains(&begun.len()) {
+    if !word.is_empty() && (1..=MAX_SUGGESTIONS).contains(&begun.len()) {
         return begun;
     }
     nearest(word, verbs(command)).map(String::from).into_iter().collect()

@@ -8,9 +8,9 @@ use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
 use crate::text::{bytes, count};
 
 /// Repositories of one target that are named; of more the number is enough.
-const REPOSITORIES: usize = 30;
+const MAX_NAMED_REPOSITORIES: usize = 30;
 /// Tags of one repository that are named.
-const TAGS: usize = 6;
+const MAX_NAMED_TAGS: usize = 6;
 
 /// A table for each target.
 pub(super) fn tables(plan: &PublishPlan) -> Vec<Table> {
@@ -47,12 +47,12 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
     if planned.continues.is_some() {
         row(Tone::Plain, "  continues", "a publication that was cut".to_owned());
     }
-    for change in planned.changes.iter().take(REPOSITORIES) {
+    for change in planned.changes.iter().take(MAX_NAMED_REPOSITORIES) {
         let (tone, sign) = sign(change.kind);
         row(tone, &format!("  {sign} {}", change.repository), tags(change));
     }
-    if planned.changes.len() > REPOSITORIES {
-        let more = (planned.changes.len() - REPOSITORIES) as u64;
+    if planned.changes.len() > MAX_NAMED_REPOSITORIES {
+        let more = (planned.changes.len() - MAX_NAMED_REPOSITORIES) as u64;
         let all = summary::of(&planned.changes);
         row(
             Tone::Dim,
@@ -113,9 +113,9 @@ fn tags(change: &RepositoryChange) -> String {
         (ChangeKind::Changed, ChangeKind::Changed) => format!("~{}", tag.tag),
         _ => tag.tag.clone(),
     };
-    let mut words: Vec<String> = change.tags.iter().take(TAGS).map(shown).collect();
-    if change.tags.len() > TAGS {
-        words.push(format!("and {} more", change.tags.len() - TAGS));
+    let mut words: Vec<String> = change.tags.iter().take(MAX_NAMED_TAGS).map(shown).collect();
+    if change.tags.len() > MAX_NAMED_TAGS {
+        words.push(format!("and {} more", change.tags.len() - MAX_NAMED_TAGS));
     }
     words.join(" ")
 }

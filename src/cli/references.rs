@@ -9,9 +9,9 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::text::{count, printable_within};
 
 /// More than this is no list of references.
-const MAX_INPUT: u64 = 16 << 20;
+const MAX_INPUT_BYTES: u64 = 16 << 20;
 /// So many wrong lines are shown.
-const SHOWN: usize = 10;
+const MAX_SHOWN_ERRORS: usize = 10;
 
 /// The sources that these words name. `-` stands for the lines of `input`, in its place; blank lines and what follows a `#` at
 /// the beginning or after a space are left out. Any mistake refuses all of it, with every wrong line by its number.
@@ -54,8 +54,8 @@ fn source(word: &str) -> Result<Source> {
 
 fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
     let mut bytes = Vec::new();
-    input.take(MAX_INPUT + 1).read_to_end(&mut bytes).context(|| "can't read standard input")?;
-    if bytes.len() as u64 > MAX_INPUT {
+    input.take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes).context(|| "can't read standard input")?;
+    if bytes.len() as u64 > MAX_INPUT_BYTES {
         return Err(Error::new(Kind::Usage, "standard input is longer than 16 MiB, which is no list of references"));
     }
     // Some editors put a byte order mark before the first line.
@@ -86,12 +86,12 @@ fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
         [only] => format!("standard input, {only}"),
         many => {
             let lines = count(many.len() as u64, "line", "lines");
-            let shown = many.iter().take(SHOWN).map(|line| format!("\n  {line}"));
+            let shown = many.iter().take(MAX_SHOWN_ERRORS).map(|line| format!("\n  {line}"));
             format!("{lines} of standard input can't be used:{}", shown.collect::<String>())
         }
     };
-    if wrong.len() > SHOWN {
-        let _ = write!(message, "\n  and {} more", wrong.len() - SHOWN);
+    if wrong.len() > MAX_SHOWN_ERRORS {
+        let _ = write!(message, "\n  and {} more", wrong.len() - MAX_SHOWN_ERRORS);
     }
     Err(Error::new(Kind::Usage, message).hint("Nothing was done; correct the list and try again."))
 }

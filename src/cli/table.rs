@@ -51,9 +51,9 @@ pub(super) struct Table {
 }
 
 /// What a digest keeps when room is short: `sha256:` and twelve digits with their ellipsis and end.
-const SHORTEST_DIGEST: usize = 20;
-const SHORTEST_TEXT: usize = 12;
-const GAP: usize = 2;
+const MIN_DIGEST_COLUMNS: usize = 20;
+const MIN_TEXT_COLUMNS: usize = 12;
+const GAP_COLUMNS: usize = 2;
 
 impl Table {
     /// An empty table. Headings that are all empty are left out.
@@ -106,13 +106,13 @@ impl Table {
     }
 
     fn shrink(&self, widths: &mut [usize], available: usize) {
-        let gaps = self.indent + GAP * widths.len().saturating_sub(1);
+        let gaps = self.indent + GAP_COLUMNS * widths.len().saturating_sub(1);
         // Digests first: they lose least.
         for (kind, shortest) in [
-            (Column::Digest, SHORTEST_DIGEST),
-            (Column::Fact, SHORTEST_DIGEST),
-            (Column::Aside, SHORTEST_TEXT),
-            (Column::Text, SHORTEST_TEXT),
+            (Column::Digest, MIN_DIGEST_COLUMNS),
+            (Column::Fact, MIN_DIGEST_COLUMNS),
+            (Column::Aside, MIN_TEXT_COLUMNS),
+            (Column::Text, MIN_TEXT_COLUMNS),
         ] {
             loop {
                 let total: usize = widths.iter().sum::<usize>() + gaps;
@@ -135,7 +135,7 @@ impl Table {
         let mut held = 0;
         for (index, (cell, &width)) in cells.iter().zip(widths).enumerate() {
             if index > 0 {
-                held += GAP;
+                held += GAP_COLUMNS;
             }
             let text = match self.columns[index].1 {
                 Column::Digest => elide_middle(&cell.text, width),

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::error::Result;
 
 /// Where it is served unless something listens there: the port of `serve`.
-pub const PORT: u16 = 5050;
+pub const DEFAULT_PORT: u16 = 5050;
 
 /// What serves the registry.
 pub trait Server: fmt::Debug + Send + Sync {
@@ -51,8 +51,8 @@ pub(super) fn turn(app: &mut App) -> Vec<Effect> {
 
 /// It is served under this URL.
 pub(super) fn began(app: &mut App, url: String) {
-    let elsewhere = !url.ends_with(&format!(":{PORT}"));
-    let because = if elsewhere { format!(", since port {PORT} is taken") } else { String::new() };
+    let elsewhere = !url.ends_with(&format!(":{DEFAULT_PORT}"));
+    let because = if elsewhere { format!(", since port {DEFAULT_PORT} is taken") } else { String::new() };
     let key = super::view::key(app, Command::Serve);
     app.say(format!("Serving on {url}{because}; {key} stops it"));
     app.serving = Serving::At(url);

@@ -39,7 +39,7 @@ const UPSTREAM_ONLY: [(&str, &str, &str); 3] = [
 /// It moves upstream once it is mirrored.
 const MOVES: (&str, &str, &str) = ("tools/report", "nightly", "report of today");
 /// What everything is built on.
-const BASE: usize = 512 << 10;
+const BASE_LAYER_BYTES: usize = 512 << 10;
 
 /// Makes the catalog and opens the interface on it.
 pub(in crate::cli) fn run(context: &Context, command: &clap::Command) -> Result<Exit> {
@@ -103,9 +103,9 @@ fn put(registry: &MemoryRegistry, repository: &str, tag: &str, own: &str) -> Res
     let name = repository.parse()?;
     let mut index = IndexBuilder::new();
     for architecture in ["amd64", "arm64"] {
-        let base = noise(&format!("base {architecture}"), BASE);
-        let shared = noise(&format!("{repository} {architecture}"), BASE / 4);
-        let size = BASE / 12 + own.len() * 4096;
+        let base = noise(&format!("base {architecture}"), BASE_LAYER_BYTES);
+        let shared = noise(&format!("{repository} {architecture}"), BASE_LAYER_BYTES / 4);
+        let size = BASE_LAYER_BYTES / 12 + own.len() * 4096;
         let image = ImageBuilder::new(Platform::new("linux", architecture, None))
             .layer(&[("usr/lib/base", base.as_slice())])
             .layer(&[("usr/share/common", shared.as_slice())])

@@ -28,14 +28,14 @@ use crate::tui::serving::{self, Server};
 use crate::tui::{self, theme};
 
 /// The file of the log in the data directory.
-const LOG: &str = "roadstead.log";
+const LOG_FILE: &str = "roadstead.log";
 /// What it was before it was too large.
-const OLD_LOG: &str = "roadstead.log.1";
+const OLD_LOG_FILE: &str = "roadstead.log.1";
 /// A log that is larger begins anew.
-const LOG_SIZE: u64 = 5 << 20;
+const MAX_LOG_BYTES: u64 = 5 << 20;
 
 /// Where it is served unless something listens there.
-const PORT: u16 = serving::PORT;
+const DEFAULT_PORT: u16 = serving::DEFAULT_PORT;
 
 /// Opens the interface on the catalog, which is made if it is not there.
 pub(in crate::cli) fn run(context: &Context, command: &clap::Command) -> Result<Exit> {
@@ -132,7 +132,7 @@ fn understood(settings: &InterfaceSettings, config: Option<&Path>) -> Result<Key
 /// Starts the log in the data directory and in the view; nothing is written to the screen. Where it can't be written, the
 /// interface goes on without the file, as it does where nothing is to be written.
 fn start_log(context: &Context, data_dir: &Path, written: bool) -> (Lines, Option<PathBuf>) {
-    let path = data_dir.join(LOG);
+    let path = data_dir.join(LOG_FILE);
     let (feed, lines) = feed();
     let registry = tracing_subscriber::registry().with(context.log_filter()).with(feed.with_filter(ours()));
     if !written {
@@ -158,8 +158,8 @@ fn start_log(context: &Context, data_dir: &Path, written: bool) -> (Lines, Optio
 
 fn open_log(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    if fs::metadata(path).is_ok_and(|about| about.len() > LOG_SIZE) {
-        fs::rename(path, path.with_file_name(OLD_LOG))?;
+    if fs::metadata(path).is_ok_and(|about| about.len() > MAX_LOG_BYTES) {
+        fs::rename(path, path.with_file_name(OLD_LOG_FILE))?;
     }
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
@@ -186,7 +186,7 @@ impl Server for Loopback {
 /// The port of `serve`, or the next one that nothing listens on; of many that are taken, the system finds one.
 fn free_port() -> u16 {
     let is_free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (PORT..PORT + 10).find(is_free).unwrap_or(0)
+    (DEFAULT_PORT..DEFAULT_PORT + 10).find(is_free).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -196,10 +196,10 @@ mod tests {
     #[test]
     fn a_log_that_is_too_large_begins_anew() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(LOG);
-        open_log(&path).unwrap().set_len(LOG_SIZE + 1).unwrap();
+        let path = directory.path().join(LOG_FILE);
+        open_log(&path).unwrap().set_len(MAX_LOG_BYTES + 1).unwrap();
         assert_eq!(open_log(&path).unwrap().metadata().unwrap().len(), 0);
-        assert_eq!(fs::metadata(directory.path().join(OLD_LOG)).unwrap().len(), LOG_SIZE + 1);
+        assert_eq!(fs::metadata(directory.path().join(OLD_LOG_FILE)).unwrap().len(), MAX_LOG_BYTES + 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::image::Digest;
 use crate::text::{bytes, count, printable};
 
 /// A longer media type would leave no room for its digest.
-const LONGEST_TYPE: usize = 36;
+const MAX_MEDIA_TYPE_COLUMNS: usize = 36;
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -124,9 +124,9 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
         .filter_map(|left| left.platform.clone())
         .collect();
     // An index may offer any number of platforms.
-    const NAMED: usize = 12;
-    if let Some(more) = not_chosen.len().checked_sub(NAMED + 1) {
-        not_chosen.truncate(NAMED);
+    const MAX_NAMED_PLATFORMS: usize = 12;
+    if let Some(more) = not_chosen.len().checked_sub(MAX_NAMED_PLATFORMS + 1) {
+        not_chosen.truncate(MAX_NAMED_PLATFORMS);
         not_chosen.push(format!("and {} others", more + 1));
     }
     pair(&mut table, "not chosen", not_chosen.join(", "));
@@ -215,7 +215,7 @@ fn attached(details: &ImageDetails) -> Table {
             Some("sbom") => "SBOM",
             _ => attached.artifact_type.as_deref().or(attached.tag.as_deref()).unwrap_or("artifact"),
         };
-        row(&cut(what, LONGEST_TYPE), attached.digest, attached.logical, attached.subject);
+        row(&cut(what, MAX_MEDIA_TYPE_COLUMNS), attached.digest, attached.logical, attached.subject);
     }
     for manifest in &details.manifests {
         if let Some(subject) = manifest.attests {

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::text::bytes;
 
 /// So many rows of each table are shown to people; JSON has all.
-const ROWS: usize = 10;
+const MAX_TABLE_ROWS: usize = 10;
 
 /// Shows the figures.
 pub(in crate::cli) fn run(context: &Context) -> Result<Exit> {
@@ -19,13 +19,13 @@ pub(in crate::cli) fn run(context: &Context) -> Result<Exit> {
     output.json(&statistics)?;
     output.table(&figures(&statistics))?;
     if !statistics.repositories.is_empty() {
-        let shown = statistics.repositories.len().min(ROWS);
+        let shown = statistics.repositories.len().min(MAX_TABLE_ROWS);
         output.data(&heading(output.paint, "What costs most", shown, statistics.repositories.len()))?;
         output.table(&list::repositories(&statistics.repositories[..shown]))?;
     }
     let shared = worth_showing(&statistics);
     if !shared.is_empty() {
-        let shown = shared.len().min(ROWS);
+        let shown = shared.len().min(MAX_TABLE_ROWS);
         output.data(&heading(output.paint, "What sharing saves most", shown, shared.len()))?;
         output.table(&shared_table(&shared[..shown]))?;
     }

@@ -13,9 +13,9 @@ use crate::engine::job::Event;
 use crate::text::{bytes, printable_within};
 
 /// What takes less is over before one could read it.
-const MOMENT: Duration = Duration::from_millis(250);
-const BLOBS: usize = 6;
-const HERTZ: u8 = 15;
+const SHOW_DELAY: Duration = Duration::from_millis(250);
+const MAX_BLOB_BARS: usize = 6;
+const DRAWS_PER_SECOND: u8 = 15;
 
 /// Bars on standard error.
 pub(super) struct Bars {
@@ -30,7 +30,7 @@ pub(super) struct Bars {
 impl Bars {
     pub(super) fn new(output: Output) -> Self {
         let colour = output.message_paint.is_colour();
-        let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(HERTZ));
+        let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
         Self { output, drawn, colour, blobs: Vec::new(), total: None, ended: false }
     }
 
@@ -40,7 +40,7 @@ impl Bars {
     }
 
     fn blob_template(&self) -> &'static str {
-        if self.colour { BLOB_COLOUR } else { BLOB }
+        if self.colour { BLOB_BAR_COLOUR } else { BLOB_BAR }
     }
 
     fn draw(&mut self, tracker: &Tracker) {
@@ -48,7 +48,7 @@ impl Bars {
             Some(total) => total.clone(),
             None => self.total.insert(self.drawn.add(ProgressBar::new(0))).clone(),
         };
-        let wanted = tracker.running.len().min(BLOBS);
+        let wanted = tracker.running.len().min(MAX_BLOB_BARS);
         while self.blobs.len() > wanted {
             if let Some(bar) = self.blobs.pop() {
                 self.drawn.remove(&bar);
@@ -67,13 +67,13 @@ impl Bars {
         }
         let (done, length, template) = match &tracker.phase {
             Phase::Fetching | Phase::HandingOver => {
-                (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_COLOUR } else { TOTAL })
+                (tracker.bytes.0, tracker.bytes.1, if self.colour { TOTAL_BAR_COLOUR } else { TOTAL_BAR })
             }
             Phase::Beginning | Phase::Queued { .. } | Phase::Busy { .. } | Phase::Step { total: 0, .. } => {
-                (0, 0, WORDS)
+                (0, 0, TEXT_BAR)
             }
             Phase::Resolving { done, total } | Phase::Step { done, total, .. } => {
-                (*done, *total, if self.colour { TOTAL_COLOUR } else { TOTAL })
+                (*done, *total, if self.colour { TOTAL_BAR_COLOUR } else { TOTAL_BAR })
             }
         };
         total.set_style(Self::style(template));
@@ -84,11 +84,11 @@ impl Bars {
     }
 }
 
-const BLOB: &str = "  {prefix:39} {bar:16} {msg}";
-const BLOB_COLOUR: &str = "  {prefix:39} {bar:16.cyan/dim} {msg:.dim}";
-const TOTAL: &str = "{prefix} {bar:14} {wide_msg}";
-const TOTAL_COLOUR: &str = "{prefix:.bold} {bar:14.green/dim} {wide_msg}";
-const WORDS: &str = "{prefix} {wide_msg}";
+const BLOB_BAR: &str = "  {prefix:39} {bar:16} {msg}";
+const BLOB_BAR_COLOUR: &str = "  {prefix:39} {bar:16.cyan/dim} {msg:.dim}";
+const TOTAL_BAR: &str = "{prefix} {bar:14} {wide_msg}";
+const TOTAL_BAR_COLOUR: &str = "{prefix:.bold} {bar:14.green/dim} {wide_msg}";
+const TEXT_BAR: &str = "{prefix} {wide_msg}";
 
 /// The end of a name, which tells more than its beginning. The tracker has made it printable.
 fn ending(name: &str, width: usize) -> String {
@@ -141,7 +141,7 @@ impl Reporter for Bars {
     }
 
     fn tick(&mut self, tracker: &Tracker) {
-        if tracker.now >= MOMENT && !self.ended {
+        if tracker.now >= SHOW_DELAY && !self.ended {
             self.draw(tracker);
         }
     }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in [BLOB, BLOB_COLOUR, TOTAL, TOTAL_COLOUR, WORDS] {
+        for template in [BLOB_BAR, BLOB_BAR_COLOUR, TOTAL_BAR, TOTAL_BAR_COLOUR, TEXT_BAR] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

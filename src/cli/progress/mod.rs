@@ -61,7 +61,7 @@ impl Reporter for Silent {
 }
 
 /// How often the meter is looked at.
-const SAMPLE: Duration = Duration::from_millis(100);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows a job until it has ended. The first SIGINT or SIGTERM cancels it, with the words `stopping`; a second SIGINT ends the process.
 pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stopping: &str) {
@@ -73,7 +73,7 @@ pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stoppin
         Mode::None => Box::new(Silent(output)),
         Mode::Plain | Mode::Auto => Box::new(plain::Lines::new(output)),
     };
-    let mut ticks = tokio::time::interval(SAMPLE);
+    let mut ticks = tokio::time::interval(SAMPLE_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut signals = Signals::new();
     loop {

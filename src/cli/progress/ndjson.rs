@@ -28,8 +28,8 @@ use super::reporter::Reporter;
 use super::tracker::Tracker;
 use crate::engine::job::{End, Event, StepState};
 
-const EVERY: Duration = Duration::from_secs(1);
-const STEPS: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+const STEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Lines on standard error.
 pub(super) struct Lines {
@@ -50,7 +50,7 @@ impl Lines {
 
     /// Whether a count is worth a line: the last one, or the first after a while.
     fn counts(&mut self, now: Duration, last: bool) -> bool {
-        let due = self.stepped.is_none_or(|at| now.saturating_sub(at) >= STEPS);
+        let due = self.stepped.is_none_or(|at| now.saturating_sub(at) >= STEP_INTERVAL);
         if due || last {
             self.stepped = Some(now);
         }
@@ -110,7 +110,7 @@ impl Reporter for Lines {
     }
 
     fn tick(&mut self, tracker: &Tracker) {
-        if tracker.now.saturating_sub(self.sampled) < EVERY || tracker.bytes == self.bytes {
+        if tracker.now.saturating_sub(self.sampled) < PROGRESS_INTERVAL || tracker.bytes == self.bytes {
             return;
         }
         (self.sampled, self.bytes) = (tracker.now, tracker.bytes);

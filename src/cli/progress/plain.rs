@@ -8,7 +8,7 @@ use super::tracker::{Phase, Tracker, sentence};
 use crate::engine::job::Event;
 use crate::text::{bytes, count, printable_within};
 
-const EVERY: Duration = Duration::from_secs(10);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lines on standard error.
 pub(super) struct Lines {
@@ -39,7 +39,7 @@ impl Reporter for Lines {
     }
 
     fn tick(&mut self, tracker: &Tracker) {
-        if tracker.now.saturating_sub(self.said) >= EVERY && tracker.phase != Phase::Beginning {
+        if tracker.now.saturating_sub(self.said) >= PROGRESS_INTERVAL && tracker.phase != Phase::Beginning {
             self.output.message(&tracker.summary());
             self.said = tracker.now;
         }

@@ -71,7 +71,7 @@ impl Running {
 }
 
 /// How far back the rate looks.
-const WINDOW: Duration = Duration::from_secs(5);
+const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// What is known of a job.
 #[derive(Debug, Default)]
@@ -157,7 +157,7 @@ impl Tracker {
         if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= Duration::from_millis(100)) {
             self.samples.push_back((now, self.moved));
         }
-        while self.samples.front().is_some_and(|(at, _)| now.saturating_sub(*at) > WINDOW) {
+        while self.samples.front().is_some_and(|(at, _)| now.saturating_sub(*at) > RATE_WINDOW) {
             self.samples.pop_front();
         }
     }

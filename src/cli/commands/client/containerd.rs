@@ -6,12 +6,12 @@ use super::gateway;
 use super::recipe::{Client, Recipe, Wish};
 use super::source::HostKind;
 
-const PLACE: &str = "/etc/containerd/certs.d";
-const BOTH: &str = "capabilities = [\"pull\", \"resolve\"]\n";
+const CERTS_DIRECTORY: &str = "/etc/containerd/certs.d";
+const CAPABILITIES: &str = "capabilities = [\"pull\", \"resolve\"]\n";
 
 /// What it has to be told.
 pub(super) fn recipe(wish: &Wish) -> Recipe {
-    let mut recipe = Recipe::new(wish, PLACE);
+    let mut recipe = Recipe::new(wish, CERTS_DIRECTORY);
     if wish.client == Client::Nerdctl {
         recipe.user_place = Some("~/.config/containerd/certs.d");
     }
@@ -22,7 +22,7 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
     }
     if recipe.usable && wish.client == Client::Containerd {
         recipe.note(format!(
-            "Kubernetes reads {PLACE} if containerd's config.toml says so: `config_path = \"{PLACE}\"` below \
+            "Kubernetes reads {CERTS_DIRECTORY} if containerd's config.toml says so: `config_path = \"{CERTS_DIRECTORY}\"` below \
              [plugins.\"io.containerd.cri.v1.images\".registry] (version 3 of that file, containerd 2) or \
              [plugins.\"io.containerd.grpc.v1.cri\".registry] (version 2); then restart containerd once."
         ));
@@ -34,18 +34,18 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
 fn pull(wish: &Wish, image: &str) -> Vec<String> {
     match wish.client {
         Client::Nerdctl => vec![format!("nerdctl pull {image}")],
-        _ => vec![format!("crictl pull {image}"), format!("ctr images pull --hosts-dir {PLACE} {image}")],
+        _ => vec![format!("crictl pull {image}"), format!("ctr images pull --hosts-dir {CERTS_DIRECTORY} {image}")],
     }
 }
 
 fn over_host(wish: &Wish, recipe: &mut Recipe) {
     let source = &wish.source;
-    let own = format!("{}\nserver = \"{source}\"\n\n[host.\"{source}\"]\n{BOTH}", wish.heading());
+    let own = format!("{}\nserver = \"{source}\"\n\n[host.\"{source}\"]\n{CAPABILITIES}", wish.heading());
     recipe.file(format!("{}/hosts.toml", source.host), own);
     let mirrors = &wish.mirrors;
     if wish.kind == HostKind::Serve && !mirrors.is_empty() {
         // It is told the registry that an image is from.
-        recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{BOTH}", wish.heading()));
+        recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{CAPABILITIES}", wish.heading()));
         recipe.note("One file stands in for every upstream, also for those that are mirrored later: what is not mirrored comes from upstream.");
     } else {
         // Without `server` it is the registry itself, by the scheme that containerd takes for it.
@@ -53,7 +53,10 @@ fn over_host(wish: &Wish, recipe: &mut Recipe) {
             let slash = if prefix.is_empty() { "" } else { "/" };
             recipe.file(
                 format!("{registry}/hosts.toml"),
-                format!("{}\n[host.\"{source}/v2{slash}{prefix}\"]\n{BOTH}override_path = true\n", wish.heading()),
+                format!(
+                    "{}\n[host.\"{source}/v2{slash}{prefix}\"]\n{CAPABILITIES}override_path = true\n",
+                    wish.heading()
+                ),
             );
         }
         if !mirrors.registries.is_empty() {

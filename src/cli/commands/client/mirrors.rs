@@ -9,7 +9,7 @@ use crate::image::{Reference, RepositoryName, Upstream};
 use crate::text::printable_within;
 
 /// What is mirrored where nobody says it.
-const USUAL: [&str; 4] = ["docker.io", "ghcr.io", "quay.io", "registry.k8s.io"];
+const USUAL_REGISTRIES: [&str; 4] = ["docker.io", "ghcr.io", "quay.io", "registry.k8s.io"];
 
 /// The upstreams that are mirrored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Mirrors {
     /// The registries that most images are from.
     pub(super) fn usual() -> Self {
         Self {
-            registries: USUAL.iter().filter_map(|&name| Some((name.to_owned(), prefix(name)?))).collect(),
+            registries: USUAL_REGISTRIES.iter().filter_map(|&name| Some((name.to_owned(), prefix(name)?))).collect(),
             ..Self::default()
         }
     }
@@ -105,7 +105,7 @@ mod tests {
         let renamed = [("docker.io/a.b/c", "docker.io/a.b/c"), ("docker.io/library/nginx", "web")];
         assert_eq!(mirrors.renamed, renamed.map(|(from, name)| (from.to_owned(), name.to_owned())).into());
         assert!(!mirrors.clone().without("ghcr.io").registries.contains_key("ghcr.io"));
-        assert_eq!(Mirrors::usual().registries.len(), USUAL.len());
+        assert_eq!(Mirrors::usual().registries.len(), USUAL_REGISTRIES.len());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::recipe::{File, Kept};
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Most bytes of a configuration that is there.
-const LARGEST: u64 = 1 << 20;
+const MAX_CONFIGURATION_BYTES: u64 = 1 << 20;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -109,8 +109,8 @@ fn read(path: &Path) -> Result<Option<String>> {
         Err(error) => return Err(error).context(what),
     };
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).context(what)?;
-    if bytes.len() as u64 > LARGEST {
+    file.take(MAX_CONFIGURATION_BYTES + 1).read_to_end(&mut bytes).context(what)?;
+    if bytes.len() as u64 > MAX_CONFIGURATION_BYTES {
         return Err(Error::new(Kind::Usage, format!("{} is too large for a configuration", path.display())));
     }
     // What is not text is other text.

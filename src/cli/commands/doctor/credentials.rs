@@ -8,7 +8,7 @@ use crate::text::printable_within;
 
 const SUBJECT: &str = "credentials";
 /// How many registries are named.
-const NAMED: usize = 5;
+const MAX_NAMED_REGISTRIES: usize = 5;
 
 /// The files that credentials are looked for in.
 pub(super) struct CredentialFiles;
@@ -19,9 +19,9 @@ fn described(path: &str, found: &Found) -> Vec<Finding> {
         0 => "no entry".to_owned(),
         all => {
             let mut words: Vec<String> =
-                found.hosts.iter().take(NAMED).map(|host| printable_within(host, 100)).collect();
-            if all > NAMED {
-                words.push(format!("{} more", all - NAMED));
+                found.hosts.iter().take(MAX_NAMED_REGISTRIES).map(|host| printable_within(host, 100)).collect();
+            if all > MAX_NAMED_REGISTRIES {
+                words.push(format!("{} more", all - MAX_NAMED_REGISTRIES));
             }
             words.join(", ")
         }

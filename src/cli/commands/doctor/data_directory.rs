@@ -12,9 +12,9 @@ use crate::text::bytes;
 
 const SUBJECT: &str = "data directory";
 /// Less room than this is worth a word: many images are larger.
-const LITTLE: u64 = 1 << 30;
+const LOW_SPACE_BYTES: u64 = 1 << 30;
 /// With less than this nothing can be done: the database needs some of it.
-const TOO_LITTLE: u64 = 16 << 20;
+const MIN_SPACE_BYTES: u64 = 16 << 20;
 
 /// The data directory.
 pub(super) struct DataDirectory {
@@ -64,9 +64,9 @@ fn described(directory: &Path, survey: Survey) -> Vec<Finding> {
     if survey.free != u64::MAX {
         let free = format!("{} free at {}", bytes(survey.free), directory.display());
         let advice = "Make room there, or name another directory with `--data-dir`; `roadstead gc` reclaims what no image needs.";
-        findings.push(if survey.free < TOO_LITTLE {
+        findings.push(if survey.free < MIN_SPACE_BYTES {
             Finding::fail(SUBJECT, free, advice)
-        } else if survey.free < LITTLE {
+        } else if survey.free < LOW_SPACE_BYTES {
             Finding::warn(SUBJECT, free, advice)
         } else {
             Finding::ok(SUBJECT, free)

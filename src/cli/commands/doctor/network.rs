@@ -14,7 +14,7 @@ use crate::registry::{self, Reached, Registries};
 
 const SUBJECT: &str = "network";
 /// Registries that are asked at once.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_CHECKS: usize = 8;
 
 /// The registries that are used here.
 pub(super) struct Network {
@@ -77,7 +77,7 @@ impl Check for Network {
         }
         let asked =
             stream::iter(names).map(async |(name, insecure)| (self.registries.reach(&name, insecure).await, name));
-        let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
+        let answers: Vec<_> = asked.buffered(MAX_CONCURRENT_CHECKS).collect().await;
         let mut findings = Vec::new();
         for (reached, name) in answers {
             match reached {

@@ -8,7 +8,7 @@ use super::finding::{Check, Finding};
 
 const SUBJECT: &str = "terminal";
 /// What every screen is laid out for.
-const SMALLEST: (u16, u16) = (80, 24);
+const MIN_SCREEN_CELLS: (u16, u16) = (80, 24);
 
 /// What is known of the terminal.
 #[derive(Debug, Clone, Default)]
@@ -48,10 +48,10 @@ impl Terminal {
                 "it does not say its size",
                 "`stty size` says what is known; `stty cols 100 rows 40` sets it.",
             ),
-            _ if columns < SMALLEST.0 || rows < SMALLEST.1 => Finding::warn(
+            _ if columns < MIN_SCREEN_CELLS.0 || rows < MIN_SCREEN_CELLS.1 => Finding::warn(
                 SUBJECT,
                 format!("{columns} columns and {rows} rows: tables are cut"),
-                format!("Make it at least {} by {}.", SMALLEST.0, SMALLEST.1),
+                format!("Make it at least {} by {}.", MIN_SCREEN_CELLS.0, MIN_SCREEN_CELLS.1),
             ),
             _ => Finding::ok(SUBJECT, format!("{columns} columns and {rows} rows")),
         }];
