@@ -26,13 +26,13 @@ use crate::error::Kind;
 use crate::holder::Holder;
 
 /// How long what went well is said.
-const TOAST: Duration = Duration::from_secs(4);
+const TOAST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The columns that a job's name has at least where what came of it is said.
-const NAME: usize = 36;
+const MIN_JOB_NAME_COLUMNS: usize = 36;
 
 /// The numbers of questions and plans begin here, far from those of jobs.
-const QUESTIONS: u64 = 1 << 32;
+const FIRST_QUESTION: u64 = 1 << 32;
 
 /// A view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -228,7 +228,7 @@ impl App {
             unwritten: Vec::new(),
             stale: true,
             jobs_begun: 0,
-            next: QUESTIONS,
+            next: FIRST_QUESTION,
         };
         app.resize(beginning.size);
         app
@@ -343,17 +343,17 @@ impl App {
     pub(super) fn say(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.note(Level::Info, None, text.clone());
-        self.toast = Some(Toast { text, until: self.now + TOAST, good: true });
+        self.toast = Some(Toast { text, until: self.now + TOAST_TIMEOUT, good: true });
     }
 
     /// A job's name, as long as it may be where other words are more important.
     pub(super) fn short(&self, title: &str) -> String {
-        cut_middle(title, NAME.max(usize::from(self.size.0 / 2)), &self.look.glyphs)
+        cut_middle(title, MIN_JOB_NAME_COLUMNS.max(usize::from(self.size.0 / 2)), &self.look.glyphs)
     }
 
     /// Says for a moment what is to know: nothing was done.
     pub(super) fn hint(&mut self, text: impl Into<String>) {
-        self.toast = Some(Toast { text: text.into(), until: self.now + TOAST, good: false });
+        self.toast = Some(Toast { text: text.into(), until: self.now + TOAST_TIMEOUT, good: false });
     }
 
     /// Says what came of a job: for a moment, or what was waited for until a key shows that somebody has seen it. The log has its
@@ -361,9 +361,9 @@ impl App {
     pub(super) fn tell(&mut self, job: JobId, title: &str, words: &str, until_seen: bool) {
         self.note(Level::Info, Some(job), format!("{title}: {words}"));
         // Without the sign; what is longer goes on in the next row, but the name does not fill rows alone.
-        let room = usize::from(self.size.0).saturating_sub(width(words) + 6).max(NAME);
+        let room = usize::from(self.size.0).saturating_sub(width(words) + 6).max(MIN_JOB_NAME_COLUMNS);
         let text = format!("{}: {words}", cut_middle(title, room, &self.look.glyphs));
-        let until = if until_seen { Duration::MAX } else { self.now + TOAST };
+        let until = if until_seen { Duration::MAX } else { self.now + TOAST_TIMEOUT };
         self.toast = Some(Toast { text, until, good: true });
     }
 

@@ -52,9 +52,9 @@ const fn between(least: u16, most: u16) -> Width {
 }
 
 /// Names are not given more columns than these of what is beside them.
-const LONGEST: u16 = 64;
+const MAX_NAME_COLUMNS: u16 = 64;
 /// The least columns of platforms: one of the usual ones, and that there are more.
-const PLATFORM: u16 = 15;
+const MIN_PLATFORM_COLUMNS: u16 = 15;
 
 /// What is shown of a repository.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub const REPOSITORIES: [Column<RepositoryCells, RepositoryOrder>; 6] = [
         id: "name",
         title: "REPOSITORY",
         json: "name",
-        width: between(0, LONGEST),
+        width: between(0, MAX_NAME_COLUMNS),
         order: RepositoryOrder::Name,
         text: |row, theme| (row.name.clone(), theme.name),
     },
@@ -146,7 +146,7 @@ pub const TAGS: [Column<TagCells, ImageOrder>; 5] = [
         id: "tag",
         title: "TAG",
         json: "tag",
-        width: between(0, LONGEST),
+        width: between(0, MAX_NAME_COLUMNS),
         order: ImageOrder::Tag,
         text: |row, theme| (row.name.clone(), theme.name),
     },
@@ -154,7 +154,7 @@ pub const TAGS: [Column<TagCells, ImageOrder>; 5] = [
         id: "platforms",
         title: "PLATFORMS",
         json: "platforms",
-        width: Width { from: 56, spare: true, ..between(PLATFORM, LONGEST) },
+        width: Width { from: 56, spare: true, ..between(MIN_PLATFORM_COLUMNS, MAX_NAME_COLUMNS) },
         order: ImageOrder::Platforms,
         text: |row, theme| (row.platforms.clone(), theme.text),
     },
@@ -205,7 +205,7 @@ pub const TARGETS: [Column<TargetCells>; 5] = [
         id: "target",
         title: "TARGET",
         json: "name",
-        width: between(6, LONGEST),
+        width: between(6, MAX_NAME_COLUMNS),
         order: (),
         text: |row, theme| (row.name.clone(), theme.name),
     },

@@ -10,7 +10,7 @@ use super::keymap::Key;
 use super::view::{self, DialogHit};
 
 /// Rows that a step of the wheel is.
-const STEP: usize = 3;
+const WHEEL_STEP_ROWS: usize = 3;
 
 /// The mouse did something while a dialog is open.
 pub(super) fn mouse(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
@@ -29,12 +29,14 @@ fn press(app: &mut App, code: KeyCode) -> Vec<Effect> {
 fn wheel(app: &mut App, code: KeyCode) -> Vec<Effect> {
     let up = code == KeyCode::Up;
     match app.dialogs.last_mut() {
-        Some(Dialog::Palette(palette)) => palette.scroll_by(STEP, up),
+        Some(Dialog::Palette(palette)) => palette.scroll_by(WHEEL_STEP_ROWS, up),
         Some(Dialog::Menu(_)) => return press(app, code),
-        Some(Dialog::Confirm(_) | Dialog::Message { .. }) => return (0..STEP).flat_map(|_| press(app, code)).collect(),
+        Some(Dialog::Confirm(_) | Dialog::Message { .. }) => {
+            return (0..WHEEL_STEP_ROWS).flat_map(|_| press(app, code)).collect();
+        }
         Some(Dialog::Add(_)) => {
             if let Some(Dialog::Add(mut add)) = app.dialogs.pop() {
-                let step = STEP as u16;
+                let step = WHEEL_STEP_ROWS as u16;
                 let scroll = if up { add.scroll.saturating_sub(step) } else { add.scroll.saturating_add(step) };
                 add.scroll = scroll.min(view::add_end(app, &add));
                 app.dialogs.push(Dialog::Add(add));

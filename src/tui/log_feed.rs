@@ -14,7 +14,7 @@ use super::state::log::{Level, Line};
 /// Lines that the interface has said itself, and does not want to hear again.
 const SAID: &str = "roadstead::tui::said";
 /// More of one line is cut.
-const LONGEST: usize = 4 << 10;
+const MAX_LINE_BYTES: usize = 4 << 10;
 
 /// The layer.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl<S: Subscriber> Layer<S> for Feed {
         };
         let at =
             jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
-        let text = crate::text::printable_within(&text.0, LONGEST);
+        let text = crate::text::printable_within(&text.0, MAX_LINE_BYTES);
         let _ = self.lines.send(Line { at, level, job: None, text });
     }
 }

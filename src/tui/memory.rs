@@ -14,7 +14,7 @@ use super::remembered::{Memorable, Remembered};
 /// Its name.
 const FILE: &str = "interface.json";
 /// The most that is read of it.
-const LARGEST: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The file.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Memory {
     pub(super) fn read(&self) -> Remembered {
         let Ok(file) = File::open(&self.path) else { return Remembered::default() };
         let mut text = String::new();
-        match file.take(LARGEST).read_to_string(&mut text) {
+        match file.take(MAX_FILE_BYTES).read_to_string(&mut text) {
             Ok(_) => serde_json::from_str::<Remembered>(&text).unwrap_or_default().sound(),
             Err(_) => Remembered::default(),
         }

@@ -31,7 +31,7 @@ use crate::engine::targets::{Internet, TargetChange, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// How long typing rests before what is typed is looked up.
-const REST: Duration = Duration::from_millis(600);
+const TYPING_DELAY: Duration = Duration::from_millis(600);
 
 /// A running job.
 struct Running {
@@ -176,7 +176,7 @@ impl Performer {
     pub(super) fn rest(&mut self, number: u64) {
         let messages = self.messages.clone();
         let resting = self.tasks.spawn(async move {
-            tokio::time::sleep(REST).await;
+            tokio::time::sleep(TYPING_DELAY).await;
             let _ = messages.send(Msg::Rested(number));
         });
         if let Some(older) = self.newest.insert(Cow::Borrowed("rest"), resting) {

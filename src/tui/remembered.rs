@@ -9,9 +9,9 @@ use super::columns::{self, Column, REPOSITORIES, TAGS};
 use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 
 /// How many lines are remembered.
-const LINES: usize = 200;
+const MAX_LINES: usize = 200;
 /// The longest line that is remembered, in bytes.
-const LONGEST: usize = 1 << 10;
+const MAX_LINE_BYTES: usize = 1 << 10;
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub enum Memorable {
 }
 
 fn is_sound(line: &str) -> bool {
-    !line.trim().is_empty() && line.len() <= LONGEST && !line.contains(char::is_control)
+    !line.trim().is_empty() && line.len() <= MAX_LINE_BYTES && !line.contains(char::is_control)
 }
 
 impl Remembered {
@@ -56,7 +56,7 @@ impl Remembered {
     #[must_use]
     pub fn sound(mut self) -> Self {
         self.typed.retain(|line| is_sound(line));
-        self.typed.drain(..self.typed.len().saturating_sub(LINES));
+        self.typed.drain(..self.typed.len().saturating_sub(MAX_LINES));
         self
     }
 
@@ -77,7 +77,7 @@ impl Remembered {
                 // What is typed once more moves to the end.
                 self.typed.retain(|known| known != line);
                 self.typed.push(line.clone());
-                self.typed.drain(..self.typed.len().saturating_sub(LINES));
+                self.typed.drain(..self.typed.len().saturating_sub(MAX_LINES));
             }
             Memorable::Typed(_) => {}
             Memorable::Orders(orders) => self.orders = orders.clone(),
@@ -119,14 +119,14 @@ mod tests {
     #[test]
     fn the_newest_lines_stay_each_once_and_none_that_could_do_harm() {
         let mut remembered = Remembered::default();
-        for number in 0..LINES + 5 {
+        for number in 0..MAX_LINES + 5 {
             remembered.take(&Memorable::Typed(format!("add nginx:{number}")));
         }
         for line in ["add nginx:7", "", "  ", "add \u{1b}[31mred", "add a\nquit"] {
             remembered.take(&Memorable::Typed(line.to_owned()));
         }
-        remembered.take(&Memorable::Typed("x".repeat(LONGEST + 1)));
-        assert_eq!(remembered.typed().len(), LINES);
+        remembered.take(&Memorable::Typed("x".repeat(MAX_LINE_BYTES + 1)));
+        assert_eq!(remembered.typed().len(), MAX_LINES);
         assert_eq!(remembered.typed().last().unwrap(), "add nginx:7");
         assert_eq!(remembered.typed()[0], "add nginx:5");
     }

@@ -27,13 +27,13 @@ use crate::engine::publish::Places;
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Shortest time between two frames: a burst of messages costs one frame, a single key none of it.
-const FRAME: Duration = Duration::from_millis(10);
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(10);
 /// How often counters are sampled while jobs run.
-const SAMPLE: Duration = Duration::from_millis(100);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the catalog is asked whether another process changed it.
-const WATCH: Duration = Duration::from_secs(1);
+const CATALOG_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long jobs that were cancelled may still take.
-const LAST_CALLS: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is said of a pager that can't be started.
 const PAGER: &str = "can't show it in the pager";
 /// Where it comes from.
@@ -106,9 +106,9 @@ where
 {
     let mut performer = Performer::new(Arc::clone(&engine), places, inputs.sender.clone(), extras);
     let begun = Instant::now();
-    let mut sample = interval(SAMPLE);
+    let mut sample = interval(SAMPLE_INTERVAL);
     sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut watch = interval(WATCH);
+    let mut watch = interval(CATALOG_CHECK_INTERVAL);
     watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut version = engine.version().ok();
     let (mut stale, mut next_frame) = (true, tokio::time::Instant::now());
@@ -122,7 +122,7 @@ where
     let finish = 'main: loop {
         if stale && tokio::time::Instant::now() >= next_frame {
             draw(&app, face)?;
-            (stale, next_frame) = (false, tokio::time::Instant::now() + FRAME);
+            (stale, next_frame) = (false, tokio::time::Instant::now() + MIN_FRAME_INTERVAL);
         }
         let message = select! {
             biased;
@@ -195,7 +195,7 @@ where
         ending.await;
     } else {
         // What hangs in a system call is cut off like by a kill; what is verified is kept.
-        let _ = tokio::time::timeout(LAST_CALLS, ending).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, ending).await;
     }
     if finish || cut == 0 {
         unfinished.remember(&[]);

@@ -5,7 +5,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
 /// The most that a field takes.
-const LIMIT: usize = 16 << 10;
+const MAX_INPUT_BYTES: usize = 16 << 10;
 
 /// The field.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ impl TextField {
 
     /// Edits; whether the text is another one.
     pub fn key(&mut self, key: KeyEvent) -> bool {
-        if self.value().len() >= LIMIT && matches!(key.code, crossterm::event::KeyCode::Char(_)) {
+        if self.value().len() >= MAX_INPUT_BYTES && matches!(key.code, crossterm::event::KeyCode::Char(_)) {
             return false;
         }
         self.input.handle_event(&Event::Key(key)).is_some_and(|change| change.value)
@@ -44,7 +44,7 @@ impl TextField {
 
     /// Inserts pasted text; lines become words.
     pub fn insert(&mut self, text: &str) {
-        let room = LIMIT.saturating_sub(self.value().len());
+        let room = MAX_INPUT_BYTES.saturating_sub(self.value().len());
         for letter in text.chars().take(room) {
             let letter = if letter.is_whitespace() { ' ' } else { letter };
             if !letter.is_control() {

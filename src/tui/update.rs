@@ -25,7 +25,7 @@ use crate::engine::targets::Trial;
 use crate::error::Kind;
 
 /// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.
-const HASTE: Duration = Duration::from_millis(700);
+const ANSWER_DELAY: Duration = Duration::from_millis(700);
 
 impl App {
     /// Applies one message.
@@ -287,7 +287,7 @@ impl App {
                 let by_itself = because.is_some();
                 let mut confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
                 if by_itself {
-                    confirm.answers_from = self.now + HASTE;
+                    confirm.answers_from = self.now + ANSWER_DELAY;
                 }
                 if confirm.described.nothing.is_some() {
                     // There is nothing left of what was cut.
@@ -417,7 +417,7 @@ impl App {
                 {
                     let damaged = crate::text::count(verified.damaged.len() as u64, "blob is", "blobs are");
                     let mut confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);
-                    confirm.answers_from = self.now + HASTE;
+                    confirm.answers_from = self.now + ANSWER_DELAY;
                     let because = Some(format!("{damaged} not what the catalog says."));
                     self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
                 }

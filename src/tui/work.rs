@@ -146,7 +146,7 @@ impl Request {
 impl Request {
     /// What it is about, where its title only says how many that are: the first few.
     pub fn about(&self) -> Vec<String> {
-        const NAMED: usize = 5;
+        const MAX_NAMED: usize = 5;
         let names: Vec<String> = match self {
             Self::Add(requests) => requests.iter().map(|request| request.source.to_string()).collect(),
             Self::Update(picks) | Self::Remove(picks) => picks.iter().map(ToString::to_string).collect(),
@@ -155,9 +155,9 @@ impl Request {
         if names.len() < 2 {
             return Vec::new();
         }
-        let more = names.len().saturating_sub(NAMED);
+        let more = names.len().saturating_sub(MAX_NAMED);
         let more = (more > 0).then(|| format!("and {more} more"));
-        names.into_iter().take(NAMED).chain(more).collect()
+        names.into_iter().take(MAX_NAMED).chain(more).collect()
     }
 }
 

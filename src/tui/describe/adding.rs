@@ -7,9 +7,9 @@ use crate::registry::is_on_this_machine;
 use crate::text::{bytes, count};
 
 /// Images that stay as they are and are still named.
-const NAMED: usize = 20;
+const MAX_NAMED_IMAGES: usize = 20;
 /// Things that are left out of an image and are named.
-const LEFT_OUT: usize = 4;
+const MAX_NAMED_LEFT_OUT: usize = 4;
 
 pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described {
     let (changing, same): (Vec<&PlannedImage>, Vec<&PlannedImage>) =
@@ -31,7 +31,7 @@ pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described 
     rows.extend(gone);
     rows.extend(changing.iter().flat_map(|image| image_rows(image, given > 1)));
     if verb == "add" {
-        rows.extend(same.iter().take(NAMED).flat_map(|image| {
+        rows.extend(same.iter().take(MAX_NAMED_IMAGES).flat_map(|image| {
             [row(Role::Name, image.shown()), row(Role::Dim, format!("  already here, {}", amount(image)))]
         }));
     }
@@ -123,7 +123,7 @@ fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
     }
     // What was not chosen is said of one; of many it would be said again and again.
     let left_out = image.left_out.iter().filter(|left| !one_of_many || left.reason != LeftOutReason::NotChosen);
-    for left in left_out.take(LEFT_OUT) {
+    for left in left_out.take(MAX_NAMED_LEFT_OUT) {
         let of = left.platform.as_deref().map(|platform| format!("{platform}: ")).unwrap_or_default();
         rows.push(row(Role::Dim, format!("  left out: {of}{}", left.reason)));
     }

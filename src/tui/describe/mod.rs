@@ -16,7 +16,7 @@ use publication::{publish, published};
 pub use pulls::pulls;
 
 /// Names that are told in a line.
-const IN_A_LINE: usize = 4;
+const MAX_NAMES_PER_LINE: usize = 4;
 
 /// What a line of a dialog means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub fn plan(plan: &Plan) -> Described {
 }
 
 /// Images of a repository beyond which they are counted instead of listed.
-const LISTED: usize = 12;
+const MAX_LISTED_IMAGES: usize = 12;
 
 /// What becomes of the disk first, then the images: many of them are a line a repository.
 fn remove(plan: &RemovePlan) -> Described {
@@ -132,9 +132,9 @@ fn remove(plan: &RemovePlan) -> Described {
         rows.push(row(Role::Text, format!("{} stay: they are shared with {with}{more}.", bytes(plan.shared))));
     }
     if plan.kept > 0 {
-        let more = plan.kept_by.len().saturating_sub(IN_A_LINE);
+        let more = plan.kept_by.len().saturating_sub(MAX_NAMES_PER_LINE);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let roots: Vec<&str> = plan.kept_by.iter().take(IN_A_LINE).map(String::as_str).collect();
+        let roots: Vec<&str> = plan.kept_by.iter().take(MAX_NAMES_PER_LINE).map(String::as_str).collect();
         let words = if plan.kept_by.len() == 1 { "the published root" } else { "the published roots" };
         let need = if plan.kept_by.len() == 1 { "needs" } else { "need" };
         rows.push(row(
@@ -154,7 +154,7 @@ fn remove(plan: &RemovePlan) -> Described {
             None => groups.push((name, vec![image])),
         }
     }
-    let many = plan.images.len() > LISTED;
+    let many = plan.images.len() > MAX_LISTED_IMAGES;
     let others = plan.repositories.iter().filter(|name| !groups.iter().any(|(known, _)| known == *name));
     let others: Vec<Row> = others.map(|name| row(Role::Text, format!("the repository {name} goes, too"))).collect();
     for (name, images) in groups {

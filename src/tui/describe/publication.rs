@@ -12,11 +12,11 @@ use crate::error::Error;
 use crate::text::{bytes, count};
 
 /// Tags of a repository that are named.
-const TAGS: usize = 12;
+const MAX_NAMED_TAGS: usize = 12;
 /// Tags of a repository that are named in a line.
-const IN_A_LINE: usize = 4;
+const MAX_TAGS_PER_LINE: usize = 4;
 /// Repositories of a plan that are named for a target.
-const REPOSITORIES: usize = 8;
+const MAX_NAMED_REPOSITORIES: usize = 8;
 
 /// A publication: what can't be taken back first, then what fails, then each target.
 pub(super) fn publish(plan: &PublishPlan) -> Described {
@@ -110,11 +110,11 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
 }
 
 fn changes(target: &PlannedTarget, rows: &mut Vec<Row>) {
-    for change in target.changes.iter().take(REPOSITORIES) {
+    for change in target.changes.iter().take(MAX_NAMED_REPOSITORIES) {
         let (role, line) = changed(&change.repository, change.kind, change.tags.iter());
         rows.push(row(role, format!("  {line}")));
     }
-    let more = target.changes.len().saturating_sub(REPOSITORIES);
+    let more = target.changes.len().saturating_sub(MAX_NAMED_REPOSITORIES);
     if more > 0 {
         rows.push(row(Role::Dim, format!("  and {}", count(more as u64, "more repository", "more repositories"))));
     }
@@ -247,11 +247,11 @@ pub fn difference(difference: &Difference) -> Vec<Row> {
     for repository in &difference.repositories {
         let (role, sign) = sign(repository.kind);
         rows.push(row(role, format!("{sign} {}", repository.repository)));
-        for tag in repository.tags.iter().take(TAGS) {
+        for tag in repository.tags.iter().take(MAX_NAMED_TAGS) {
             rows.push(tag_row(tag));
         }
-        if repository.tags.len() > TAGS {
-            let more = count((repository.tags.len() - TAGS) as u64, "more tag", "more tags");
+        if repository.tags.len() > MAX_NAMED_TAGS {
+            let more = count((repository.tags.len() - MAX_NAMED_TAGS) as u64, "more tag", "more tags");
             rows.push(row(Role::Dim, format!("    and {more}")));
         }
     }
@@ -295,11 +295,11 @@ fn changed<'t>(repository: &str, kind: ChangeKind, tags: impl Iterator<Item = &'
             role = Role::Danger;
         }
     }
-    words.extend(tags.iter().take(IN_A_LINE).map(|tag| match kind {
+    words.extend(tags.iter().take(MAX_TAGS_PER_LINE).map(|tag| match kind {
         ChangeKind::Changed => format!("{}{}", sign(tag.kind).1, tag.tag),
         ChangeKind::Added | ChangeKind::Removed => tag.tag.clone(),
     }));
-    let more = tags.len().saturating_sub(IN_A_LINE);
+    let more = tags.len().saturating_sub(MAX_TAGS_PER_LINE);
     words.extend((more > 0).then(|| format!("and {more} more")));
     row(role, words.join(" "))
 }

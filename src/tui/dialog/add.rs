@@ -75,7 +75,7 @@ pub const PLAIN_HTTP: usize = 0;
 /// And that the manifests of platforms that are not chosen are kept, too.
 pub const ALL_MANIFESTS: usize = 1;
 /// How many there are below the platforms.
-const BELOW: usize = 2;
+const CHOICE_ROWS: usize = 2;
 
 /// What a key means to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,7 +290,7 @@ impl Add {
 
     /// How many choices there are.
     pub fn choices(&self) -> usize {
-        self.platforms.rows.len() + BELOW
+        self.platforms.rows.len() + CHOICE_ROWS
     }
 
     /// Whether the arrows go through completions: they are gone through already, or there is no plan that they could lead to.

@@ -4,9 +4,9 @@
 /// What may be said of an image, in the order in which it is offered.
 pub const OPTIONS: [&str; 5] = ["--platform", "--as", "--all-manifests", "--insecure", "--no-insecure"];
 /// The most that is offered.
-const MOST: usize = 200;
+const MAX_COMPLETIONS: usize = 200;
 /// Tags that are offered instead of one that is not there.
-const NEAREST: usize = 6;
+const MAX_NEAREST_TAGS: usize = 6;
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Completions {
         }
         let begin_so = references.iter().filter(|reference| reference.starts_with(word) && *reference != word);
         completions.found.extend(begin_so.map(|reference| whole(reference)));
-        completions.found.truncate(MOST);
+        completions.found.truncate(MAX_COMPLETIONS);
         completions
     }
 
@@ -60,7 +60,7 @@ impl Completions {
         let typed = word[repository.len()..].trim_start_matches(':');
         let of = |tag: &&String| Completion { shown: (*tag).clone(), word: format!("{repository}:{tag}") };
         let begin_so = tags.iter().filter(|tag| tag.starts_with(typed) && *tag != typed);
-        self.found = begin_so.take(MOST).map(|tag| of(&tag)).collect();
+        self.found = begin_so.take(MAX_COMPLETIONS).map(|tag| of(&tag)).collect();
         if !self.found.is_empty() || typed.is_empty() || tags.is_empty() || tags.iter().any(|tag| tag == typed) {
             return;
         }
@@ -70,7 +70,7 @@ impl Completions {
             (apart, strsim::damerau_levenshtein(tag, typed))
         };
         nearest.sort_by_cached_key(|tag| distance(tag));
-        self.found = nearest.iter().take(NEAREST).map(of).collect();
+        self.found = nearest.iter().take(MAX_NEAREST_TAGS).map(of).collect();
         self.missing = Some(typed.to_owned());
     }
 

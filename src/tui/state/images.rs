@@ -54,9 +54,9 @@ pub struct Images {
 }
 
 /// Two clicks within this time are a double click.
-const DOUBLE_CLICK: std::time::Duration = std::time::Duration::from_millis(400);
+const DOUBLE_CLICK_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(400);
 /// The most failures that are remembered.
-const FAILURES: usize = 1000;
+const MAX_FAILURES: usize = 1000;
 
 /// `name:tag` or `name@digest`.
 pub fn named(row: &ImageRow) -> String {
@@ -160,7 +160,7 @@ impl Images {
     /// An image could not be brought here, for this reason; or was.
     pub fn failed(&mut self, image: &str, reason: Option<String>) {
         match reason {
-            Some(reason) if self.failures.len() < FAILURES => {
+            Some(reason) if self.failures.len() < MAX_FAILURES => {
                 self.failures.insert(image.to_owned(), reason);
             }
             Some(_) => {}
@@ -227,7 +227,8 @@ impl Images {
             Level::Details => None,
         };
         let Some(row) = row else { return false };
-        let twice = self.clicked.is_some_and(|(same, at)| same == row && now.saturating_sub(at) <= DOUBLE_CLICK);
+        let twice =
+            self.clicked.is_some_and(|(same, at)| same == row && now.saturating_sub(at) <= DOUBLE_CLICK_TIMEOUT);
         self.clicked = (!twice).then_some((row, now));
         twice
     }

@@ -16,10 +16,10 @@ use crate::image::Digest;
 use crate::text::bytes;
 
 /// How many rates of a job are remembered.
-const RATES: usize = 60;
+const MAX_RATES: usize = 60;
 
 /// How long no byte may come before that is said.
-const STALLED: Duration = Duration::from_secs(10);
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Job {
             let passed = sample.running.saturating_sub(before).as_secs_f64().max(0.1);
             let rate = sample.moved.saturating_sub(moved_before) as f64 / passed;
             self.rates.push_back(rate as u64);
-            if self.rates.len() > RATES {
+            if self.rates.len() > MAX_RATES {
                 self.rates.pop_front();
             }
         }
@@ -212,7 +212,7 @@ impl Job {
     pub fn stalled(&self) -> Option<(&str, u64)> {
         let silent = self.running.saturating_sub(self.moved);
         let image = self.fetching.first().map(|blob| blob.image.as_str())?;
-        (silent >= STALLED).then_some((image, silent.as_secs()))
+        (silent >= STALL_TIMEOUT).then_some((image, silent.as_secs()))
     }
 
     /// Whole percent of the bytes while it runs; 100 only when all of them are there. Of what has ended there is no part left to

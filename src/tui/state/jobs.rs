@@ -9,7 +9,7 @@ use super::log::Level;
 use crate::engine::job::Event;
 
 /// How many jobs that have ended are remembered.
-const REMEMBERED: usize = 200;
+const MAX_ENDED_JOBS: usize = 200;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Jobs {
         if self.cursor > 0 || self.open {
             self.cursor += 1;
         }
-        while self.jobs.len() > REMEMBERED {
+        while self.jobs.len() > MAX_ENDED_JOBS {
             let Some(place) = self.jobs.iter().rposition(|job| !job.is_running()) else { break };
             self.jobs.remove(place);
         }

@@ -5,7 +5,7 @@ use super::marks::Marks;
 use crate::engine::query::browse::Rows;
 
 /// Every row there is.
-const ALL: Span = Span { offset: 0, limit: u64::MAX };
+const ALL_ROWS: Span = Span { offset: 0, limit: u64::MAX };
 
 /// What a row is called: by that it is marked and found again.
 pub trait Named {
@@ -116,7 +116,7 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
 
     /// Takes rows that were asked for to be marked.
     pub(super) fn mark(&mut self, span: Span, rows: Vec<(String, u64)>) {
-        if span == ALL {
+        if span == ALL_ROWS {
             self.marks.toggle_all(rows);
         } else {
             self.marks.add(rows);
@@ -130,7 +130,7 @@ impl<T, Order: Copy + PartialEq> Listing<T, Order> {
         } else if self.marks.len() as u64 == self.window.total() {
             self.marks.clear();
         } else {
-            self.marking = Some(ALL);
+            self.marking = Some(ALL_ROWS);
         }
     }
 }

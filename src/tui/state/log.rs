@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::super::command::Command;
 
 /// How many lines are remembered.
-const REMEMBERED: usize = 5000;
+const MAX_LINES: usize = 5000;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -87,7 +87,7 @@ impl Default for Log {
 impl Log {
     /// Adds a line.
     pub fn push(&mut self, line: Line) {
-        if self.lines.len() == REMEMBERED {
+        if self.lines.len() == MAX_LINES {
             self.lines.pop_front();
             self.cursor = self.cursor.saturating_sub(1);
         }

@@ -13,11 +13,11 @@ use crate::engine::query::history::PublicationView;
 use crate::engine::targets::{Sight, TargetView};
 
 /// How often targets are looked at while the view is open.
-const AGAIN: Duration = Duration::from_secs(30);
+const SURVEY_INTERVAL: Duration = Duration::from_secs(30);
 /// How soon a target is looked at again that was seen with another root than it has.
-const SOON: Duration = Duration::from_secs(2);
+const STALE_SURVEY_DELAY: Duration = Duration::from_secs(2);
 /// How many publications are shown.
-const REMEMBERED: usize = 500;
+const MAX_PUBLICATIONS: usize = 500;
 
 /// What is under the cursor.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +122,7 @@ impl Publish {
 
     /// Takes what the catalog knows.
     pub fn answer(&mut self, targets: Vec<TargetView>, mut history: Vec<PublicationView>) {
-        history.truncate(REMEMBERED);
+        history.truncate(MAX_PUBLICATIONS);
         // The cursor stays on what it is on, wherever that is now.
         let place = match self.current() {
             Some(Row::Target(on)) => targets.iter().position(|target| target.name == on.name),
@@ -157,7 +157,7 @@ impl Publish {
     fn is_due_at(&self, target: &str, now: Duration) -> bool {
         if let Some(since) = self.looking.get(target) {
             // Its answer has got lost.
-            return now.saturating_sub(*since) > AGAIN * 2;
+            return now.saturating_sub(*since) > SURVEY_INTERVAL * 2;
         }
         let root = self.targets.iter().find(|known| known.name == target).and_then(|known| known.root.as_ref());
         self.changed
@@ -165,7 +165,7 @@ impl Publish {
                 let age = now.saturating_sub(*at);
                 // Somebody has published there since.
                 let other = sight.as_ref().is_ok_and(|sight| sight.root.as_ref() != root);
-                age >= AGAIN || (other && age >= SOON)
+                age >= SURVEY_INTERVAL || (other && age >= STALE_SURVEY_DELAY)
             })
     }
 

@@ -16,11 +16,11 @@ use crate::engine::plan::Change;
 use crate::text::{count, printable_within};
 
 /// Lines of the body, so that the dialog does not jump while what it shows changes.
-const LINES: usize = 18;
+const BODY_ROWS: usize = 18;
 /// Platforms that are shown at once.
-const PLATFORMS: usize = 5;
+const MAX_PLATFORM_ROWS: usize = 5;
 /// Lines of completions that are shown at once.
-const COMPLETIONS: usize = 3;
+const MAX_COMPLETION_ROWS: usize = 3;
 /// The choices below the platforms, in their order.
 const OPTIONS: [(usize, &str); 2] = [(PLAIN_HTTP, "plain HTTP"), (ALL_MANIFESTS, "manifests of all platforms")];
 /// What stands before them.
@@ -43,7 +43,7 @@ pub(super) struct Shape {
 impl Shape {
     /// In so large an area.
     pub(super) fn of(app: &App, add: &Add, area: Rect) -> Self {
-        let place = middle(area, LINES);
+        let place = middle(area, BODY_ROWS);
         let inside = place.height.saturating_sub(2);
         let columns = usize::from(place.width).saturating_sub(4);
         let completions = completions(&app.look, add, columns);
@@ -170,7 +170,7 @@ fn completions(look: &Look, add: &Add, columns: usize) -> Vec<Line<'static>> {
     }
     let cell = all.iter().map(|it| width(&crate::text::printable(&it.shown)) + 3).max().unwrap_or(3);
     let cell = cell.clamp(3, columns.max(3));
-    let (in_line, height) = ((columns / cell).max(1), COMPLETIONS - lines.len());
+    let (in_line, height) = ((columns / cell).max(1), MAX_COMPLETION_ROWS - lines.len());
     let page = in_line * height;
     let from = picked.unwrap_or(0) / page * page;
     let shown = &all[from..all.len().min(from + page)];
@@ -196,7 +196,7 @@ fn completions(look: &Look, add: &Add, columns: usize) -> Vec<Line<'static>> {
 /// The first platform that is shown.
 fn top_platform(add: &Add) -> usize {
     let last = add.platforms.rows.len().saturating_sub(1);
-    add.at.unwrap_or(0).min(last).saturating_sub(PLATFORMS - 1)
+    add.at.unwrap_or(0).min(last).saturating_sub(MAX_PLATFORM_ROWS - 1)
 }
 
 /// The platforms that the images have, those around the cursor.
@@ -208,7 +208,7 @@ fn platforms(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
     }
     let chosen = rows.iter().filter(|(_, tick)| *tick != Tick::Off).count();
     let mut lines = vec![Line::styled(format!("Platforms, {chosen} of {}", rows.len()), theme.title)];
-    for (place, (name, tick)) in rows.iter().enumerate().skip(top_platform(add)).take(PLATFORMS) {
+    for (place, (name, tick)) in rows.iter().enumerate().skip(top_platform(add)).take(MAX_PLATFORM_ROWS) {
         let at = add.at == Some(place);
         let cursor = if at { look.glyphs.cursor } else { " " };
         let (has, all) = (add.platforms.offering(name), add.platforms.images());
@@ -247,7 +247,7 @@ fn options(look: &Look, add: &Add) -> Line<'static> {
 
 /// The choice in a line of the body, in a column of it.
 pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
-    let shown = add.platforms.rows.len().min(PLATFORMS);
+    let shown = add.platforms.rows.len().min(MAX_PLATFORM_ROWS);
     let head = usize::from(shown > 0);
     if line < head + shown {
         return line.checked_sub(head).map(|line| top_platform(add) + line);

@@ -43,7 +43,7 @@ pub(in crate::tui) fn text(app: &App) -> Vec<String> {
 /// All of the details, for where lines may be long.
 pub(in crate::tui) fn whole(app: &App, details: &ImageDetails) -> String {
     let title = printable(&named(&details.row));
-    let lines = lines(app, details, WHOLE).into_iter().map(|line| line.to_string().trim_end().to_owned());
+    let lines = lines(app, details, UNCUT_COLUMNS).into_iter().map(|line| line.to_string().trim_end().to_owned());
     [title, String::new()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
@@ -57,9 +57,9 @@ pub(in crate::tui) fn end(app: &App) -> u16 {
 }
 
 /// So many columns that nothing is cut.
-const WHOLE: usize = 1 << 24;
+const UNCUT_COLUMNS: usize = 1 << 24;
 /// The lines that a value takes at most.
-const VALUE: usize = 4;
+const MAX_VALUE_ROWS: usize = 4;
 
 fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>> {
     let look = &app.look;
@@ -222,8 +222,8 @@ impl Page<'_> {
         };
         let text = printable(value).split(' ').map(fit).collect::<Vec<_>>().join(" ");
         let mut rows = wrap(&text, room);
-        if rows.len() > VALUE {
-            rows.truncate(VALUE);
+        if rows.len() > MAX_VALUE_ROWS {
+            rows.truncate(MAX_VALUE_ROWS);
             let ellipsis = self.look.glyphs.ellipsis;
             let size = bytes(value.len() as u64);
             let sign = format!("{ellipsis} {size} in all: `{}` shows it", self.browse);
@@ -298,7 +298,7 @@ impl Page<'_> {
 
     /// Some of many, under a label.
     fn list(&mut self, label: &str, all: impl ExactSizeIterator<Item = String>) {
-        let shown = if self.columns == WHOLE { usize::MAX } else { 40 };
+        let shown = if self.columns == UNCUT_COLUMNS { usize::MAX } else { 40 };
         let many = all.len();
         if many == 0 {
             return;

@@ -28,7 +28,7 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
     let (place, keys, chosen): (Rect, Vec<(&str, String)>, Option<usize>) = match dialog {
         Dialog::Prompt(_) => return Some(DialogHit::Outside),
         Dialog::Palette(palette) => {
-            let place = dialogs::middle(area, dialogs::PALETTE);
+            let place = dialogs::middle(area, dialogs::PALETTE_ROWS);
             let inside = inside(place);
             let (height, top) = dialogs::palette_rows(inside, palette);
             let at = line(inside, 2, row).filter(|line| *line < height).map(|line| top + line);

@@ -238,11 +238,11 @@ pub(super) fn field(
 }
 
 /// Lines of a palette: as many as there is room for.
-pub(super) const PALETTE: usize = 100;
+pub(super) const PALETTE_ROWS: usize = 100;
 /// Columns of the commands' names in a palette.
-const NAMES: usize = 15;
+const PALETTE_NAME_COLUMNS: usize = 15;
 /// Columns of the labels of a form.
-const LABELS: usize = 15;
+const LABEL_COLUMNS: usize = 15;
 
 /// Where a form is, and what of it is shown.
 pub(super) struct FormPlace {
@@ -300,14 +300,14 @@ fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
     };
     let mut focused = None;
     for (line, (place, of)) in shown.iter().skip(top).take(height).enumerate() {
-        let name = left(form::label(of.setting), LABELS, &look.glyphs);
+        let name = left(form::label(of.setting), LABEL_COLUMNS, &look.glyphs);
         if *place == filled.focus {
             focused = Some((row(line), name, &of.text));
             continue;
         }
         let wrong = filled.mistake.as_ref().is_some_and(|mistake| mistake.setting == of.setting);
         let style = if wrong { look.theme.danger } else { look.theme.dim };
-        let value = cut(of.text.value(), columns.saturating_sub(LABELS), &look.glyphs);
+        let value = cut(of.text.value(), columns.saturating_sub(LABEL_COLUMNS), &look.glyphs);
         let value = match (value.as_str(), form::otherwise(of.setting)) {
             ("", otherwise) if !otherwise.is_empty() => Span::styled(format!("({otherwise})"), look.theme.dim),
             _ => Span::raw(value),
@@ -343,7 +343,7 @@ pub(super) fn palette_keys(palette: &Palette) -> &'static [(&'static str, &'stat
 
 fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     let look = &app.look;
-    let place = middle(area, PALETTE);
+    let place = middle(area, PALETTE_ROWS);
     frame.render_widget(Clear, place);
     let title = if palette.help { " What can be done here " } else { " Commands " };
     let block = pane(look, Line::styled(title, look.theme.title)).border_style(look.theme.accent);
@@ -367,9 +367,9 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
             let title_style = if entry.destroys { look.theme.danger } else { look.theme.name };
             let line = Line::from(vec![
                 Span::styled(left(keys, of_keys, &look.glyphs), look.theme.key),
-                Span::styled(left(entry.id, NAMES, &look.glyphs), title_style),
+                Span::styled(left(entry.id, PALETTE_NAME_COLUMNS, &look.glyphs), title_style),
                 Span::styled(
-                    cut(entry.explanation, columns.saturating_sub(of_keys + NAMES), &look.glyphs),
+                    cut(entry.explanation, columns.saturating_sub(of_keys + PALETTE_NAME_COLUMNS), &look.glyphs),
                     look.theme.text,
                 ),
             ]);

@@ -191,9 +191,9 @@ fn at_most(mut rows: Vec<String>, most: usize, columns: usize, app: &App) -> Vec
 }
 
 /// Rows that a problem takes at most.
-const PROBLEM: usize = 6;
+const MAX_PROBLEM_ROWS: usize = 6;
 /// Rows that anything else takes at most.
-const TOAST: usize = 3;
+const MAX_TOAST_ROWS: usize = 3;
 
 fn strip_words(app: &App) -> Words {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
@@ -201,8 +201,8 @@ fn strip_words(app: &App) -> Words {
     if let Some(problem) = app.problems.last() {
         // What to do next is never what is cut.
         let hints: Vec<String> = problem.hints.iter().flat_map(|hint| cells::wrap(hint, all)).collect();
-        let hints = at_most(hints, PROBLEM - 2, all, app);
-        let mut rows = at_most(cells::wrap(&problem.message, all), PROBLEM - hints.len(), all, app);
+        let hints = at_most(hints, MAX_PROBLEM_ROWS - 2, all, app);
+        let mut rows = at_most(cells::wrap(&problem.message, all), MAX_PROBLEM_ROWS - hints.len(), all, app);
         rows.extend(hints);
         return Words { sign: glyphs.failed, style: theme.danger, rest: theme.text, rows };
     }
@@ -210,7 +210,7 @@ fn strip_words(app: &App) -> Words {
     let words = |sign, style, rows| Words { sign, style, rest: style, rows };
     if let Some(toast) = &app.toast {
         let (sign, style) = if toast.good { (glyphs.done, theme.good) } else { (glyphs.dot, theme.accent) };
-        return words(sign, style, at_most(cells::wrap(&toast.text, columns), TOAST, columns, app));
+        return words(sign, style, at_most(cells::wrap(&toast.text, columns), MAX_TOAST_ROWS, columns, app));
     }
     // The one that has been running longest.
     if let Some(job) = app.jobs.running().last() {

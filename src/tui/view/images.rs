@@ -21,9 +21,9 @@ use crate::engine::query::view::{ImageRow, RepositoryRow};
 use crate::text::printable;
 
 /// The least columns of details that were opened, where there are as many: digests fit in one line of them.
-const OPENED: u16 = 86;
+const MIN_OPENED_DETAILS_COLUMNS: u16 = 86;
 /// The least columns of the list beside them.
-const LEAST: u16 = 34;
+const MIN_LIST_COLUMNS: u16 = 34;
 
 /// Where the list is, and what is beside it.
 fn halves(app: &App, area: Rect) -> (Rect, Option<Rect>) {
@@ -44,16 +44,19 @@ fn list_width(app: &App, columns: u16) -> u16 {
     match app.images.level {
         Level::Repositories => need.clamp(columns * 2 / 5, columns * 3 / 5),
         Level::Tags => need.clamp(columns * 2 / 5, columns / 2),
-        Level::Details => need.clamp(LEAST, columns.saturating_sub(OPENED).min(columns * 2 / 5).max(LEAST)),
+        Level::Details => need.clamp(
+            MIN_LIST_COLUMNS,
+            columns.saturating_sub(MIN_OPENED_DETAILS_COLUMNS).min(columns * 2 / 5).max(MIN_LIST_COLUMNS),
+        ),
     }
 }
 
 /// Where what goes on is shown beside everything, on a large screen: while something runs, and afterwards where no name is cut
 /// for it.
 fn side(app: &App, area: Rect) -> Option<Rect> {
-    const COLUMNS: u16 = 44;
+    const SIDE_COLUMNS: u16 = 44;
     let fits = app.size.0 >= 160 && app.size.1 >= 45 && !app.is_empty() && !app.jobs.jobs.is_empty();
-    let left = area.width.saturating_sub(COLUMNS);
+    let left = area.width.saturating_sub(SIDE_COLUMNS);
     let is_cut = || {
         let inside = Rect { width: list_width(app, left).saturating_sub(2), ..area };
         let columns = match app.images.level {
@@ -62,9 +65,9 @@ fn side(app: &App, area: Rect) -> Option<Rect> {
         };
         table::fit(&columns, inside).iter().any(|(place, column)| *place == 0 && column.width < column.need)
     };
-    let is_opened = app.images.level == Level::Details && left < OPENED + LEAST;
+    let is_opened = app.images.level == Level::Details && left < MIN_OPENED_DETAILS_COLUMNS + MIN_LIST_COLUMNS;
     let shown = fits && !is_opened && (app.jobs.running().next().is_some() || !is_cut());
-    shown.then(|| Rect { x: area.right().saturating_sub(COLUMNS), width: COLUMNS.min(area.width), ..area })
+    shown.then(|| Rect { x: area.right().saturating_sub(SIDE_COLUMNS), width: SIDE_COLUMNS.min(area.width), ..area })
 }
 
 /// Where the details of an image are, if they are shown.

@@ -22,7 +22,7 @@ use crate::engine::targets::{Leads, TargetView};
 use crate::text::count;
 
 /// Rows of the history that stay in sight, whatever there is to say of a target.
-const LEAST: u16 = 5;
+const MIN_HISTORY_ROWS: u16 = 5;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let state = &app.publish;
@@ -42,7 +42,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     // What is under the cursor takes what it needs, the history what is left.
     let height = wanted.min(area.height / 3).max(4).min(area.height);
     let left = area.height - height;
-    let one = target::height(app, area.width).clamp(3, left.saturating_sub(LEAST).max(3)).min(left);
+    let one = target::height(app, area.width).clamp(3, left.saturating_sub(MIN_HISTORY_ROWS).max(3)).min(left);
     targets(app, frame, Rect { height, ..area });
     history(app, frame, Rect { y: area.y + height, height: left - one, ..area });
     target::draw(app, frame, Rect { y: area.bottom() - one, height: one, ..area });

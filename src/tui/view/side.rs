@@ -14,7 +14,7 @@ use super::jobs::{bar, standing};
 use crate::text::bytes;
 
 /// Jobs at most.
-const SHOWN: usize = 8;
+const MAX_JOBS: usize = 8;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
@@ -23,7 +23,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     let columns = usize::from(inside.width).saturating_sub(2);
     let mut lines = Vec::new();
-    for job in app.jobs.jobs.iter().take(SHOWN) {
+    for job in app.jobs.jobs.iter().take(MAX_JOBS) {
         one(job, look, columns, &mut lines);
     }
     if lines.is_empty() {

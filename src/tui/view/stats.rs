@@ -15,11 +15,11 @@ use crate::engine::query::view::RepositoryRow;
 use crate::text::{bytes, count};
 
 /// Columns of the bars.
-const BAR: usize = 30;
+const BAR_COLUMNS: usize = 30;
 /// Rows of the chart at least, and at most.
-const CHART: (usize, usize) = (5, 24);
+const CHART_ROWS: (usize, usize) = (5, 24);
 /// Columns of a root in the chart at most.
-const BROAD: usize = 12;
+const MAX_ROOT_COLUMNS: usize = 12;
 /// Heights of a column of the chart, from nothing to full.
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
@@ -67,7 +67,7 @@ fn parts(app: &App, inside: Rect) -> Vec<(Rect, Vec<Line<'static>>)> {
     if !app.beside() {
         let columns = usize::from(text.width);
         let mut lines = figures(insight, look, columns);
-        lines.extend(growth(app, insight, columns, CHART.0));
+        lines.extend(growth(app, insight, columns, CHART_ROWS.0));
         lines.extend(repositories(insight, look, columns));
         lines.extend(shared(insight, look, columns));
         lines.extend(rest(app, columns));
@@ -80,7 +80,7 @@ fn parts(app: &App, inside: Rect) -> Vec<(Rect, Vec<Line<'static>>)> {
     let (mut left, rest) = (figures(insight, look, columns), rest(app, columns));
     // The chart takes the room that is left, and not more than is good for it: three lines are said around it.
     let room = usize::from(first.height).saturating_sub(left.len() + rest.len() + 3);
-    left.extend(growth(app, insight, columns, room.clamp(CHART.0, CHART.1)));
+    left.extend(growth(app, insight, columns, room.clamp(CHART_ROWS.0, CHART_ROWS.1)));
     left.extend(rest);
     let columns = usize::from(second.width);
     let mut right = repositories(insight, look, columns);
@@ -91,8 +91,8 @@ fn parts(app: &App, inside: Rect) -> Vec<(Rect, Vec<Line<'static>>)> {
 }
 
 fn bar(value: u64, of: u64, look: &Look) -> String {
-    let full = if of == 0 { 0 } else { (u128::from(value.min(of)) * BAR as u128 / u128::from(of)) as usize };
-    format!("{}{}", look.glyphs.bar.0.repeat(full), look.glyphs.bar.1.repeat(BAR - full))
+    let full = if of == 0 { 0 } else { (u128::from(value.min(of)) * BAR_COLUMNS as u128 / u128::from(of)) as usize };
+    format!("{}{}", look.glyphs.bar.0.repeat(full), look.glyphs.bar.1.repeat(BAR_COLUMNS - full))
 }
 
 fn figures(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'static>> {
@@ -144,7 +144,7 @@ fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line
         return lines;
     };
     // Few publications get broad columns.
-    let broad = (wide / shown.len()).clamp(1, BROAD);
+    let broad = (wide / shown.len()).clamp(1, MAX_ROOT_COLUMNS);
     let most = shown.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1);
     for row in (0..rows).rev() {
         let mut text = String::new();
@@ -187,7 +187,7 @@ fn repositories(insight: &Insight, look: &Look, columns: usize) -> Vec<Line<'sta
         lines.extend(headed(title, look));
         let most = rows.first().map_or(0, first);
         for row in rows {
-            let bar: String = bar(first(row), most, look).chars().take(BAR).step_by(3).collect();
+            let bar: String = bar(first(row), most, look).chars().take(BAR_COLUMNS).step_by(3).collect();
             let note = format!("{word} {} ", right(&bytes(second(row)), 9, &look.glyphs));
             lines.push(Line::from(vec![
                 Span::raw(format!("{} ", right(&bytes(first(row)), 9, &look.glyphs))),

@@ -49,10 +49,10 @@ pub(super) fn fixed<Cells>(definitions: &[columns::Column<Cells>], need: impl Fn
 }
 
 /// A name that has so many columns is not made longer by leaving other columns out.
-const ENOUGH: u16 = 40;
+const ENOUGH_NAME_COLUMNS: u16 = 40;
 
 /// Columns that a name has at least.
-const LEAST: u16 = 8;
+const MIN_NAME_COLUMNS: u16 = 8;
 
 /// The columns that fit, each with its width. Names come first: what is spare gives way to them, and what can grow does so
 /// into what they do not need. The column that the list is sorted by is always there.
@@ -65,9 +65,13 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
         area.width.saturating_sub(fitting.iter().map(|(_, column)| column.width + 1).sum::<u16>() + 2)
     };
     let wanted = |fitting: &[(usize, Column)], most: u16| -> u16 {
-        fitting.iter().filter(|(_, column)| column.width == 0).map(|(_, column)| column.need.max(LEAST).min(most)).sum()
+        fitting
+            .iter()
+            .filter(|(_, column)| column.width == 0)
+            .map(|(_, column)| column.need.max(MIN_NAME_COLUMNS).min(most))
+            .sum()
     };
-    while room(&fitting) < wanted(&fitting, ENOUGH) {
+    while room(&fitting) < wanted(&fitting, ENOUGH_NAME_COLUMNS) {
         let can_go = |column: &Column| column.spare && column.sorted.is_none();
         let widest = fitting.iter().enumerate().filter(|(_, (_, column))| can_go(column));
         let Some(widest) = widest.max_by_key(|(_, (_, column))| column.width).map(|(place, _)| place) else { break };
@@ -81,7 +85,7 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
     let open = u16::try_from(fitting.iter().filter(|(_, column)| column.width == 0).count()).unwrap_or(1).max(1);
     let room = room(&fitting);
     for (_, column) in fitting.iter_mut().filter(|(_, column)| column.width == 0) {
-        column.width = (room / open).max(LEAST);
+        column.width = (room / open).max(MIN_NAME_COLUMNS);
     }
     fitting
 }

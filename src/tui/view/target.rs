@@ -20,7 +20,7 @@ use crate::engine::targets::{Leads, SeenRecord, Sight, TargetView};
 use crate::text::{bytes, count};
 
 /// Columns before the value of a fact.
-const FACT: usize = 10;
+const FACT_LABEL_COLUMNS: usize = 10;
 
 /// What is to say, with a list in the middle that makes room where there is not enough.
 #[derive(Default)]
@@ -69,7 +69,7 @@ fn lines(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
     let left = room.saturating_sub(all.len() + after.len());
     if list.len() > left {
         let more = list.split_off(left.saturating_sub(1)).len();
-        let words = format!("{:FACT$}and {more} more: {} shows all", "", key(app, Command::Compare));
+        let words = format!("{:FACT_LABEL_COLUMNS$}and {more} more: {} shows all", "", key(app, Command::Compare));
         list.push(Line::styled(words, look.theme.dim));
     }
     all.extend(list);
@@ -101,8 +101,8 @@ fn here(app: &App, hint: &str) -> String {
 fn wrapped(app: &App, (role, text): &Words, columns: usize) -> Vec<Line<'static>> {
     let look = &app.look;
     let indent = text.len() - text.trim_start().len();
-    let (name, value, hang) = match (indent, text.split_at_checked(FACT)) {
-        (0, Some((name, value))) if name.ends_with(' ') => (name, value, FACT),
+    let (name, value, hang) = match (indent, text.split_at_checked(FACT_LABEL_COLUMNS)) {
+        (0, Some((name, value))) if name.ends_with(' ') => (name, value, FACT_LABEL_COLUMNS),
         _ => ("", text.trim_start(), indent),
     };
     let parts = wrap(value, columns.saturating_sub(hang).max(20)).into_iter().enumerate();
@@ -132,7 +132,7 @@ fn fact(role: Role, name: &str, value: impl AsRef<str>) -> Words {
 
 /// What goes on under a fact.
 fn under(role: Role, value: impl AsRef<str>) -> Words {
-    (role, format!("{:FACT$}{}", "", value.as_ref()))
+    (role, format!("{:FACT_LABEL_COLUMNS$}{}", "", value.as_ref()))
 }
 
 /// Where a name of a target leads, against what was published there.
