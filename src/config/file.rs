@@ -54,7 +54,7 @@ pub fn misplaced(path: &Path, section: &str, key: &str, error: &Error) -> Error 
     // It was read a moment ago.
     let text = crate::input::read_regular(path, MAX_FILE_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let place = Place::of_key(&text, Some(section), key);
+    let place = FilePosition::of_key(&text, Some(section), key);
     let made = Error::new(Kind::Usage, format!("{}: {error}", place.named(path)));
     error.hints().iter().fold(made, |made, hint| made.hint(hint.clone()))
 }
@@ -87,7 +87,7 @@ impl ConfigFile {
         let config: Self = toml::from_str(text).map_err(|error| explain(&error, text, path))?;
         config.check().map_err(|wrong| {
             let section = wrong.section.map(|name| format!("registries.\"{name}\""));
-            let place = Place::of_key(text, section.as_deref(), wrong.key);
+            let place = FilePosition::of_key(text, section.as_deref(), wrong.key);
             let made = Error::new(Kind::Usage, format!("{}: {}", place.named(path), wrong.problem));
             wrong.hint.into_iter().fold(made, Error::hint)
         })?;
@@ -183,12 +183,12 @@ fn check_mirror(mirror: &str) -> Result<(), String> {
 }
 
 /// Where something stands in the file.
-struct Place {
+struct FilePosition {
     line: Option<usize>,
     key: String,
 }
 
-impl Place {
+impl FilePosition {
     /// The line of an offset in the text, and the key with its section.
     fn of_offset(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or_default();
@@ -252,7 +252,7 @@ impl Place {
 
 /// A TOML error in our words. Never shows a value, which may hold a credential.
 fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Error {
-    let place = Place::of_offset(text, error.span().map_or(0, |span| span.start));
+    let place = FilePosition::of_offset(text, error.span().map_or(0, |span| span.start));
     let message = printable_within(error.message(), 300).replace("\\u{a}", "; ");
     let mut words = message.split('`').skip(1).step_by(2);
     if message.starts_with("unknown field") {

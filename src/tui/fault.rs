@@ -3,7 +3,7 @@
 
 /// Where a fault may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FaultPoint {
     /// In a job.
     Worker,
     /// In the interface.
@@ -12,10 +12,10 @@ pub(super) enum Place {
 
 /// Panics if `ROADSTEAD_TEST_PANIC` names this place.
 #[cfg(debug_assertions)]
-pub(super) fn inject(place: Place) {
+pub(super) fn inject(place: FaultPoint) {
     let name = match place {
-        Place::Worker => "worker",
-        Place::Interface => "interface",
+        FaultPoint::Worker => "worker",
+        FaultPoint::Interface => "interface",
     };
     if std::env::var_os("ROADSTEAD_TEST_PANIC").is_some_and(|asked| asked == name) {
         fail(name);
@@ -30,4 +30,4 @@ fn fail(name: &str) {
 
 /// Nothing.
 #[cfg(not(debug_assertions))]
-pub(super) fn inject(_place: Place) {}
+pub(super) fn inject(_place: FaultPoint) {}

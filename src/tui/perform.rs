@@ -377,7 +377,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
-    super::fault::inject(super::fault::Place::Worker);
+    super::fault::inject(super::fault::FaultPoint::Worker);
     let Tools { engine, places, variables } = tools;
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),

@@ -161,7 +161,7 @@ where
             Msg::Ended(id, _) => performer.ended(*id),
             Msg::Planned(ticket, _) => performer.planned(*ticket),
             Msg::Terminate => terminated = true,
-            Msg::Key(_) => super::fault::inject(super::fault::Place::Interface),
+            Msg::Key(_) => super::fault::inject(super::fault::FaultPoint::Interface),
             _ => {}
         }
         let mut effects = app.update(Msg::Tick(begun.elapsed(), jiff::Timestamp::now()));

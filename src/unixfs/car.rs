@@ -134,7 +134,7 @@ impl<R: Read> Reader<R> {
 
 /// Where a block lies in a CAR.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct BlockPosition {
     /// What it is said to be; its bytes are not checked.
     pub cid: Cid,
     /// Where its section begins: see [`section_at`].
@@ -147,13 +147,13 @@ pub struct Place {
 
 impl<R: Read + Seek> Reader<R> {
     /// Where the next block lies, without reading it; nothing at the end. Whether its bytes are all there is not seen.
-    pub fn place(&mut self) -> Result<Option<Place>> {
+    pub fn place(&mut self) -> Result<Option<BlockPosition>> {
         let section = self.from.stream_position()?;
         let Some(length) = read_varint(&mut self.from)? else { return Ok(None) };
         let start = self.from.stream_position()?;
         let (cid, rest) = self.section(length)?;
         self.from.seek_relative(rest as i64)?;
-        Ok(Some(Place { cid, section, offset: start + (length - rest), length: rest }))
+        Ok(Some(BlockPosition { cid, section, offset: start + (length - rest), length: rest }))
     }
 }
 
@@ -178,14 +178,14 @@ pub fn whole_section(begin: &[u8], limit: u64) -> Result<Option<usize>> {
 }
 
 /// What a section holds whose first [`SECTION_HEAD`] bytes (fewer at the end of the file) are these: the place of its block.
-pub fn section_at(section: u64, mut head: &[u8]) -> Result<Place> {
+pub fn section_at(section: u64, mut head: &[u8]) -> Result<BlockPosition> {
     let whole = head.len();
     let length = read_varint(&mut head)?.ok_or_else(cut_short)?;
     let before = head.len();
     let cid = Cid::read_bytes(&mut head).map_err(|error| broken("a block has no CID").caused_by(error))?;
     let rest = length.checked_sub((before - head.len()) as u64).filter(|rest| *rest <= BLOCK_LIMIT as u64);
     let length = rest.ok_or_else(|| broken("a block is larger than 2 MiB"))?;
-    Ok(Place { cid, section, offset: section + (whole - head.len()) as u64, length })
+    Ok(BlockPosition { cid, section, offset: section + (whole - head.len()) as u64, length })
 }
 
 impl<R: Read> Iterator for Reader<R> {

@@ -37,7 +37,7 @@ const MAX_INDEX_BYTES: u64 = MAX_MANIFEST_BYTES as u64;
 #[derive(Debug, Clone)]
 pub struct Layout {
     source: LocalSource,
-    place: Place,
+    place: LayoutFiles,
     entries: Arc<Vec<Descriptor>>,
     root: Descriptor,
     name: Option<Reference>,
@@ -52,7 +52,7 @@ struct Lookup {
 }
 
 #[derive(Debug, Clone)]
-enum Place {
+enum LayoutFiles {
     Directory(PathBuf),
     Archive(Arc<TarIndex>),
 }
@@ -73,9 +73,9 @@ impl Layout {
                     let hint = format!("For an archive write `oci-archive:{}`.", source.path.display());
                     return Err(Error::new(Kind::Usage, format!("{}: it is not a directory", what())).hint(hint));
                 }
-                Place::Directory(source.path.clone())
+                LayoutFiles::Directory(source.path.clone())
             }
-            LayoutKind::Archive => Place::Archive(Arc::new(TarIndex::read(&source.path).context(what)?)),
+            LayoutKind::Archive => LayoutFiles::Archive(Arc::new(TarIndex::read(&source.path).context(what)?)),
         };
         let bytes = place.read("index.json", MAX_INDEX_BYTES).context(what)?;
         // The file's name says what it is; old writers leave out its media type.
@@ -155,7 +155,7 @@ impl Layout {
     }
 }
 
-impl Place {
+impl LayoutFiles {
     /// A regular file of the layout, its first byte and its size.
     fn file(&self, name: &str) -> Result<(File, u64, u64)> {
         match self {
