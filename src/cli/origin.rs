@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::context::Context;
 use super::parsed::parsed;
-use super::place::Whence;
+use super::place::RestoreOrigin;
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::restore::{Place, Records, root_of};
@@ -17,8 +17,8 @@ use crate::error::{Error, Kind, Result};
 #[derive(Debug, Args)]
 pub(super) struct Origin {
     /// A published root, a domain whose DNSLink record says one, a CAR file, or an exported directory.
-    #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<Whence>)]
-    what: Whence,
+    #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<RestoreOrigin>)]
+    what: RestoreOrigin,
 
     /// Where the root is: a gateway's URL, `kubo:URL` (or a URL that ends in `/api/v0`) for a node, a CAR file, a directory.
     #[arg(long, value_name = "GATEWAY|KUBO|FILE.car|DIR", value_parser = parsed::<Place>)]
@@ -39,13 +39,13 @@ impl Origin {
         job: &Job,
     ) -> Result<(Place, Records, Option<String>)> {
         let mut place = match (&self.what, &self.from) {
-            (Whence::Path(_), Some(_)) => {
+            (RestoreOrigin::Path(_), Some(_)) => {
                 return Err(Error::new(Kind::Usage, "a path says what and where, and `--from` says where once more")
                     .hint("Leave one of them out, or name the root first."));
             }
-            (Whence::Path(place), None) | (_, Some(place)) => place.clone(),
-            (Whence::Root(root), None) => return Err(needed(&root.to_string())),
-            (Whence::Domain(domain), None) => return Err(needed(domain)),
+            (RestoreOrigin::Path(place), None) | (_, Some(place)) => place.clone(),
+            (RestoreOrigin::Root(root), None) => return Err(needed(&root.to_string())),
+            (RestoreOrigin::Domain(domain), None) => return Err(needed(domain)),
         };
         if let Some(file) = &self.auth_file {
             place = place.with_auth_file(file)?;
@@ -55,9 +55,9 @@ impl Origin {
         }
         let mut said_by = None;
         let root = match &self.what {
-            Whence::Path(_) => None,
-            Whence::Root(root) => Some(*root),
-            Whence::Domain(domain) => {
+            RestoreOrigin::Path(_) => None,
+            RestoreOrigin::Root(root) => Some(*root),
+            RestoreOrigin::Domain(domain) => {
                 let named = job.or_cancelled(root_of(domain, &place)).await?;
                 let who = named.said_by.unwrap_or_else(|| "DNS".to_owned());
                 context.output.message(&format!(

@@ -10,7 +10,7 @@ use crate::text::printable_within;
 
 /// What stands first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Whence {
+pub(super) enum RestoreOrigin {
     /// A root.
     Root(Cid),
     /// A name that DNSLink gives a root.
@@ -19,7 +19,7 @@ pub(super) enum Whence {
     Path(Place),
 }
 
-impl std::str::FromStr for Whence {
+impl std::str::FromStr for RestoreOrigin {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -81,16 +81,20 @@ mod tests {
     fn roots_domains_and_paths_are_told_apart() {
         let root = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
         for text in [root.to_owned(), format!("/ipfs/{root}"), format!("ipfs://{root}/")] {
-            assert_eq!(text.parse::<Whence>().unwrap(), Whence::Root(root.parse().unwrap()), "{text}");
+            assert_eq!(text.parse::<RestoreOrigin>().unwrap(), RestoreOrigin::Root(root.parse().unwrap()), "{text}");
         }
         for text in ["registry.example.com", "/ipns/registry.example.com", "Registry.Example.Com"] {
-            assert_eq!(text.parse::<Whence>().unwrap(), Whence::Domain("registry.example.com".to_owned()), "{text}");
+            assert_eq!(
+                text.parse::<RestoreOrigin>().unwrap(),
+                RestoreOrigin::Domain("registry.example.com".to_owned()),
+                "{text}"
+            );
         }
         for text in ["new.car", "./stick", "/media/stick/tree", "."] {
-            assert!(matches!(text.parse::<Whence>().unwrap(), Whence::Path(Place::Path(_))), "{text}");
+            assert!(matches!(text.parse::<RestoreOrigin>().unwrap(), RestoreOrigin::Path(Place::Path(_))), "{text}");
         }
         for text in ["", "nothing", "https://ipfs.io", "a b.c", "-"] {
-            assert!(text.parse::<Whence>().is_err(), "{text}");
+            assert!(text.parse::<RestoreOrigin>().is_err(), "{text}");
         }
     }
 }

@@ -55,7 +55,7 @@ struct Restore<'a> {
 }
 
 /// What comes back, from where, and to where.
-struct Coming {
+struct PlannedRestore {
     plan: ReturnPlan,
     place: Place,
     said_by: Option<String>,
@@ -64,7 +64,7 @@ struct Coming {
     _directory: Option<TempDir>,
 }
 
-fn report(done: &Done<'_, Coming, Returned>) -> ReturnReport {
+fn report(done: &Done<'_, PlannedRestore, Returned>) -> ReturnReport {
     let report = ReturnReport::planned(&done.plan.plan, done.plan.said_by.clone());
     match done.outcome {
         Some(returned) => report.applied(returned),
@@ -73,7 +73,7 @@ fn report(done: &Done<'_, Coming, Returned>) -> ReturnReport {
 }
 
 impl Planned for Restore<'_> {
-    type Plan = Coming;
+    type Plan = PlannedRestore;
     type Outcome = Returned;
 
     const PLANNING: Planning = Planning::Shown;
@@ -82,7 +82,7 @@ impl Planned for Restore<'_> {
         "restore"
     }
 
-    async fn plan(&self, context: &Context, job: &Job) -> Result<Coming> {
+    async fn plan(&self, context: &Context, job: &Job) -> Result<PlannedRestore> {
         let (place, records, said_by) = self.arguments.origin.read(None, context, job).await?;
         let (engine, directory) = if self.arguments.dry_run.dry_run {
             let (engine, directory) = context.open_empty(Some(records.profile))?;
@@ -91,31 +91,31 @@ impl Planned for Restore<'_> {
             (context.open(Some(records.profile))?, None)
         };
         let plan = engine.plan_return(&records, Purpose::Restore, job).await?;
-        Ok(Coming { plan, place, said_by, engine, _directory: directory })
+        Ok(PlannedRestore { plan, place, said_by, engine, _directory: directory })
     }
 
-    fn question(&self, _: &Coming) -> Option<String> {
+    fn question(&self, _: &PlannedRestore) -> Option<String> {
         None
     }
 
-    async fn apply(&self, coming: &mut Coming, _: &Context, job: &Job) -> Result<Returned> {
+    async fn apply(&self, coming: &mut PlannedRestore, _: &Context, job: &Job) -> Result<Returned> {
         let lazy = if self.arguments.lazy { Some(coming.place.written()?) } else { None };
         coming.engine.apply_return(&coming.plan, lazy.as_deref(), job).await
     }
 
-    fn document(&self, done: &Done<'_, Coming, Returned>) -> impl Serialize {
+    fn document(&self, done: &Done<'_, PlannedRestore, Returned>) -> impl Serialize {
         report(done)
     }
 
-    fn tables(&self, coming: &Coming) -> Vec<Table> {
+    fn tables(&self, coming: &PlannedRestore) -> Vec<Table> {
         vec![returning::table(&ReturnReport::planned(&coming.plan, coming.said_by.clone()))]
     }
 
-    fn shown(&self, done: &Done<'_, Coming, Returned>) -> Vec<Table> {
+    fn shown(&self, done: &Done<'_, PlannedRestore, Returned>) -> Vec<Table> {
         vec![returning::table(&report(done))]
     }
 
-    fn summary(&self, done: &Done<'_, Coming, Returned>) -> Vec<Note> {
+    fn summary(&self, done: &Done<'_, PlannedRestore, Returned>) -> Vec<Note> {
         let mut lines = returning::summary(&report(done), "restored");
         if !done.dry_run {
             lines.extend(returning::not_carried(Purpose::Restore).map(str::to_owned));

@@ -83,7 +83,7 @@ enum Answer {
     /// Not asked for yet, or cut after some of it came.
     Wanted,
     /// On its way.
-    Coming {
+    Streaming {
         blocks: FileBlocks,
         /// Some of it was of use.
         taken: bool,
@@ -237,10 +237,10 @@ impl FileStream {
                         self.size - self.position > MIN_WHOLE_FILE_BYTES && self.answers < MAX_CUT_ANSWERS;
                     let blocks = if is_worth_it { self.source.file(&self.root, self.position).await } else { None };
                     self.answer =
-                        blocks.map_or(Answer::None, |blocks| Answer::Coming { blocks, taken: false, passed: 0 });
+                        blocks.map_or(Answer::None, |blocks| Answer::Streaming { blocks, taken: false, passed: 0 });
                     self.answers += 1;
                 }
-                Answer::Coming { blocks, taken, passed } => match blocks.next().await {
+                Answer::Streaming { blocks, taken, passed } => match blocks.next().await {
                     Ok(Some((cid, block))) if cid == *wanted => {
                         *taken = true;
                         return Some(block);
