@@ -21,7 +21,7 @@ pub enum RepositoryOrder {
     Unique,
     /// By when an image was added last.
     Added,
-    /// By [`State`].
+    /// By [`RowState`].
     State,
 }
 
@@ -37,13 +37,13 @@ pub enum ImageOrder {
     Size,
     /// By when they were added.
     Added,
-    /// By [`State`].
+    /// By [`RowState`].
     State,
 }
 
 /// What is said of a repository or an image in a list, what wants to be looked at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum RowState {
     /// It could not be brought here or up to date.
     Failed,
     /// Upstream did not have it any more when it was asked last.
@@ -64,14 +64,14 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct States {
     /// By name, or by tag or digest.
-    pub named: Vec<(String, State)>,
+    pub named: Vec<(String, RowState)>,
     /// Of all others.
-    pub others: State,
+    pub others: RowState,
 }
 
 impl Default for States {
     fn default() -> Self {
-        Self { named: Vec::new(), others: State::Settled }
+        Self { named: Vec::new(), others: RowState::Settled }
     }
 }
 
@@ -173,15 +173,15 @@ fn pattern(filter: &str) -> String {
 
 /// The number of a row's state. A set is searched; a join would read it whole for each row.
 fn state(name: &str, is_private: &str, is_gone: &str, is_outdated: &str) -> String {
-    let is = |state: State| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
+    let is = |state: RowState| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
     let cases = [
-        (is(State::Failed), State::Failed),
-        (is_private.to_owned(), State::Private),
-        (is_gone.to_owned(), State::Gone),
-        (is_outdated.to_owned(), State::Outdated),
-        (is(State::Changed), State::Changed),
-        (is(State::New), State::New),
-        (is(State::Settled), State::Settled),
+        (is(RowState::Failed), RowState::Failed),
+        (is_private.to_owned(), RowState::Private),
+        (is_gone.to_owned(), RowState::Gone),
+        (is_outdated.to_owned(), RowState::Outdated),
+        (is(RowState::Changed), RowState::Changed),
+        (is(RowState::New), RowState::New),
+        (is(RowState::Settled), RowState::Settled),
     ];
     let cases = cases.map(|(condition, state)| format!("WHEN {condition} THEN {}", state as u8));
     format!("CASE {} ELSE ?3 END", cases.join(" "))
@@ -345,10 +345,10 @@ mod tests {
         let none = States::default();
         assert_eq!(names(&catalog, &part(RepositoryOrder::Unique, &none)), "bac");
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &none)), "cab");
-        let mut states = States { named: vec![("b".into(), State::New), ("b".into(), State::Failed)], ..none };
+        let mut states = States { named: vec![("b".into(), RowState::New), ("b".into(), RowState::Failed)], ..none };
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "bca");
-        states.named = vec![("a".into(), State::Changed)];
-        states.others = State::New;
+        states.named = vec![("a".into(), RowState::Changed)];
+        states.others = RowState::New;
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "cab");
         catalog.write(|writer| repositories::set_visibility(writer, 3, true, false)).unwrap();
         assert_eq!(names(&catalog, &part(RepositoryOrder::State, &states)), "abc", "what is left out comes last");
@@ -372,7 +372,8 @@ mod tests {
         let none = States::default();
         assert_eq!(tags(&catalog, &part(ImageOrder::Tag, &none)), ["1.1", "1.2", "1.9", "1.10", "latest"]);
         assert_eq!(tags(&catalog, &part(ImageOrder::Platforms, &none)), ["1.1", "1.10", "1.2", "1.9", "latest"]);
-        let states = States { named: vec![("1.9".into(), State::Changed), ("latest".into(), State::New)], ..none };
+        let states =
+            States { named: vec![("1.9".into(), RowState::Changed), ("latest".into(), RowState::New)], ..none };
         let by_state = Part { limit: 3, ..part(ImageOrder::State, &states) };
         assert_eq!(tags(&catalog, &by_state), ["1.9", "latest", "1.1"]);
         let digest = Digest::of(b"not here").to_string();

@@ -14,13 +14,13 @@ use super::message::Msg;
 use super::problem::Problem;
 use super::question::Answer;
 use super::state::images::Level;
-use super::state::job::Standing;
+use super::state::job::JobState;
 use super::state::log;
 use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
 use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
 use crate::engine::job::Event;
-use crate::engine::query::view::Standing as Currency;
+use crate::engine::query::view::UpstreamState;
 use crate::engine::targets::Trial;
 use crate::error::Kind;
 
@@ -357,19 +357,19 @@ impl App {
             self.note(log::Level::Error, Some(id), line.clone());
         }
         let shown = self.tab == Tab::Publish && self.dialogs.is_empty();
-        let standing = if failed.is_empty() {
+        let state = if failed.is_empty() {
             if !shown {
                 self.say(words.clone());
             }
-            Standing::Done(words.clone())
+            JobState::Done(words.clone())
         } else {
             let problem = Problem { message: words.clone(), hints: failed.to_vec(), kind: Kind::Node };
             if !shown {
                 self.problems.push(problem.clone());
             }
-            Standing::Failed(problem)
+            JobState::Failed(problem)
         };
-        self.jobs.end(id, standing);
+        self.jobs.end(id, state);
         if shown {
             self.dialogs.push(Dialog::Message { title: words, rows, scroll: 0 });
         }
@@ -396,7 +396,7 @@ impl App {
         let request = self.jobs.jobs.iter().find(|job| job.id == id).and_then(|job| job.request.clone());
         let mut next = Vec::new();
         let refused = ended.as_ref().err().cloned();
-        let standing = match ended {
+        let state = match ended {
             Ok(outcome) => {
                 if let Outcome::Added(added) = &outcome {
                     for failed in &added.failed {
@@ -404,7 +404,7 @@ impl App {
                     }
                 }
                 if let Outcome::Checked(checked) = &outcome {
-                    for row in checked.iter().filter(|row| !matches!(row.standing, Currency::Unknown { .. })) {
+                    for row in checked.iter().filter(|row| !matches!(row.state, UpstreamState::Unknown { .. })) {
                         self.images.failed(&row.image, None);
                     }
                 }
@@ -440,11 +440,11 @@ impl App {
                     [] if matches!(outcome, Outcome::Removed(_)) => {
                         let undo = super::view::key(self, Command::Undo);
                         self.say(format!("{words}; {undo} undoes"));
-                        Standing::Done(words)
+                        JobState::Done(words)
                     }
                     [] => {
                         self.tell(id, &title, &words, matches!(outcome, Outcome::Published(_)));
-                        Standing::Done(words)
+                        JobState::Done(words)
                     }
                     failed => {
                         let problem = Problem {
@@ -453,28 +453,28 @@ impl App {
                             kind: Kind::Partial,
                         };
                         self.problems.push(problem.of(&self.short(&title)));
-                        Standing::Failed(problem)
+                        JobState::Failed(problem)
                     }
                 }
             }
             Err(problem) if problem.kind == Kind::Interrupted => {
                 self.tell(id, &title, "cancelled; what is verified is kept", false);
-                Standing::Cancelled
+                JobState::Cancelled
             }
             // The catalog is another one than the plan was made for: here is the plan for how it is now.
             Err(problem) if problem.kind == Kind::Locked && self.dialogs.is_empty() && request.is_some() => {
                 self.note(log::Level::Warning, Some(id), format!("{title}: {}", problem.message));
                 let because = format!("{}. This is the plan for how it is now.", problem.message);
                 next = request.map(|request| self.plan_because(request, Some(because))).unwrap_or_default();
-                Standing::Failed(problem)
+                JobState::Failed(problem)
             }
             Err(problem) => {
                 self.note(log::Level::Error, Some(id), format!("{title}: {}", problem.message));
                 self.problems.push(problem.of(&self.short(&title)));
-                Standing::Failed(problem)
+                JobState::Failed(problem)
             }
         };
-        self.jobs.end(id, standing);
+        self.jobs.end(id, state);
         publishing::saved(self, id, refused.as_ref());
         next.extend(self.remember());
         next.extend(self.apply(Msg::Changed));

@@ -6,7 +6,7 @@ use super::describe::Role;
 use super::dialog::Dialog;
 use super::dialog::menu::Item;
 use super::effect::Effect;
-use super::state::job::{Job, Standing};
+use super::state::job::{Job, JobState};
 
 /// Cancels the job under the cursor; in another view the one that runs, if it is the only one.
 pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
@@ -36,11 +36,11 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
 }
 
 fn ended(job: &Job) -> &'static str {
-    match job.standing {
-        Standing::Running => "still runs",
-        Standing::Done(_) => "is done",
-        Standing::Failed(_) => "has failed",
-        Standing::Cancelled => "was cancelled",
+    match job.state {
+        JobState::Running => "still runs",
+        JobState::Done(_) => "is done",
+        JobState::Failed(_) => "has failed",
+        JobState::Cancelled => "was cancelled",
     }
 }
 
@@ -73,10 +73,10 @@ pub(super) fn copies(app: &App) -> Vec<Item> {
     if app.tab == Tab::Jobs {
         let Some(job) = app.jobs.current() else { return Vec::new() };
         let mut items = vec![item('j', "what the job says", job.text()), item('t', "title", job.title.clone())];
-        match &job.standing {
-            Standing::Done(words) => items.push(item('r', "result", words.clone())),
-            Standing::Failed(problem) => items.push(item('r', "reason", problem.text())),
-            Standing::Running | Standing::Cancelled => {}
+        match &job.state {
+            JobState::Done(words) => items.push(item('r', "result", words.clone())),
+            JobState::Failed(problem) => items.push(item('r', "reason", problem.text())),
+            JobState::Running | JobState::Cancelled => {}
         }
         return items;
     }

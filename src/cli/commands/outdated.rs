@@ -10,7 +10,7 @@ use crate::cli::style::Tone;
 use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::job::Job;
-use crate::engine::query::view::{Currency, Standing};
+use crate::engine::query::view::{Currency, UpstreamState};
 use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
 use crate::text::count;
@@ -62,11 +62,11 @@ impl Tally {
     fn of(rows: &[Currency]) -> Self {
         let mut tally = Self::default();
         for row in rows {
-            *match row.standing {
-                Standing::Current => &mut tally.current,
-                Standing::Outdated { .. } => &mut tally.outdated,
-                Standing::Gone => &mut tally.gone,
-                Standing::Unknown { .. } => &mut tally.unknown,
+            *match row.state {
+                UpstreamState::Current => &mut tally.current,
+                UpstreamState::Outdated { .. } => &mut tally.outdated,
+                UpstreamState::Gone => &mut tally.gone,
+                UpstreamState::Unknown { .. } => &mut tally.unknown,
             } += 1;
         }
         tally
@@ -93,8 +93,8 @@ impl Tally {
 
     /// Answers that are missing make the whole answer partial, or a failure if there are no others.
     fn failure(&self, rows: &[Currency]) -> Option<Error> {
-        let first = rows.iter().find_map(|row| match &row.standing {
-            Standing::Unknown { kind, reason } => Some((*kind, &row.image, reason)),
+        let first = rows.iter().find_map(|row| match &row.state {
+            UpstreamState::Unknown { kind, reason } => Some((*kind, &row.image, reason)),
             _ => None,
         });
         let (kind, image, reason) = first?;
@@ -110,12 +110,12 @@ impl Tally {
 fn table(rows: &[Currency], all: bool) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Digest), ("", Column::Digest)]);
     for row in rows {
-        let (tone, state, then) = match &row.standing {
-            Standing::Current if !all => continue,
-            Standing::Current => (Tone::Dim, "current", String::new()),
-            Standing::Outdated { upstream_digest } => (Tone::Warning, "outdated", format!("-> {upstream_digest}")),
-            Standing::Gone => (Tone::Bad, "gone", String::new()),
-            Standing::Unknown { .. } => (Tone::Bad, "unknown", String::new()),
+        let (tone, state, then) = match &row.state {
+            UpstreamState::Current if !all => continue,
+            UpstreamState::Current => (Tone::Dim, "current", String::new()),
+            UpstreamState::Outdated { upstream_digest } => (Tone::Warning, "outdated", format!("-> {upstream_digest}")),
+            UpstreamState::Gone => (Tone::Bad, "gone", String::new()),
+            UpstreamState::Unknown { .. } => (Tone::Bad, "unknown", String::new()),
         };
         table.row([
             Cell::toned(tone, state),
@@ -133,16 +133,16 @@ mod tests {
     use crate::cli::style::Paint;
     use crate::image::Digest;
 
-    fn row(image: &str, standing: Standing) -> Currency {
-        Currency { image: image.into(), upstream: format!("docker.io/{image}"), digest: Digest::of(b"1"), standing }
+    fn row(image: &str, state: UpstreamState) -> Currency {
+        Currency { image: image.into(), upstream: format!("docker.io/{image}"), digest: Digest::of(b"1"), state }
     }
 
     fn rows() -> Vec<Currency> {
         vec![
-            row("library/a:1", Standing::Current),
-            row("library/b:1", Standing::Outdated { upstream_digest: Digest::of(b"2") }),
-            row("library/c:1", Standing::Gone),
-            row("library/d:1", Standing::Unknown { reason: "no answer".into(), kind: Kind::Network }),
+            row("library/a:1", UpstreamState::Current),
+            row("library/b:1", UpstreamState::Outdated { upstream_digest: Digest::of(b"2") }),
+            row("library/c:1", UpstreamState::Gone),
+            row("library/d:1", UpstreamState::Unknown { reason: "no answer".into(), kind: Kind::Network }),
         ]
     }
 

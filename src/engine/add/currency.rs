@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::engine::find::{find, shown};
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::AddPlan;
-use crate::engine::query::view::{Currency, Standing};
+use crate::engine::query::view::{Currency, UpstreamState};
 use crate::engine::request::{AddRequest, Pick, PublishedAs, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Reference, Target, Upstream};
@@ -58,23 +58,23 @@ impl Engine {
         let mut said: Vec<(i64, Option<Digest>)> = Vec::new();
         while let Some((index, repository, image, upstream, answer)) = asked.next().await {
             job.check()?;
-            let standing = match answer {
-                Ok(digest) if digest == image.digest => Standing::Current,
-                Ok(digest) => Standing::Outdated { upstream_digest: digest },
-                Err(error) if error.kind() == Kind::NotFound => Standing::Gone,
-                Err(error) => Standing::Unknown { reason: error.to_string(), kind: error.kind() },
+            let state = match answer {
+                Ok(digest) if digest == image.digest => UpstreamState::Current,
+                Ok(digest) => UpstreamState::Outdated { upstream_digest: digest },
+                Err(error) if error.kind() == Kind::NotFound => UpstreamState::Gone,
+                Err(error) => UpstreamState::Unknown { reason: error.to_string(), kind: error.kind() },
             };
-            match &standing {
-                Standing::Current => said.push((image.id, Some(image.digest))),
-                Standing::Outdated { upstream_digest } => said.push((image.id, Some(*upstream_digest))),
-                Standing::Gone => said.push((image.id, None)),
-                Standing::Unknown { .. } => {}
+            match &state {
+                UpstreamState::Current => said.push((image.id, Some(image.digest))),
+                UpstreamState::Outdated { upstream_digest } => said.push((image.id, Some(*upstream_digest))),
+                UpstreamState::Gone => said.push((image.id, None)),
+                UpstreamState::Unknown { .. } => {}
             }
             let row = Currency {
                 image: shown(&repository, &image),
                 upstream: upstream.to_string(),
                 digest: image.digest,
-                standing,
+                state,
             };
             all.push((index, row));
             job.tell(Event::Resolving { done: all.len() as u64, total });

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::engine::find::find_repository;
 use crate::error::Result;
 
-pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, Rows, State, States};
+pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, RowState, Rows, States};
 
 /// The registry in a line.
 #[derive(Debug, Clone, Serialize)]

@@ -249,13 +249,13 @@ pub struct Currency {
     pub digest: Digest,
     /// How it stands.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub state: UpstreamState,
 }
 
 /// How an image stands to its upstream.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
-pub enum Standing {
+pub enum UpstreamState {
     /// The same.
     Current,
     /// Upstream's tag has moved.

@@ -116,7 +116,7 @@ async fn a_moved_tag_is_followed_and_a_platform_can_be_added() {
 
     yard.put("app", "1", &index("moved"));
     let outdated = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
-    assert!(matches!(outdated[0].standing, crate::engine::query::view::Standing::Outdated { .. }));
+    assert!(matches!(outdated[0].state, crate::engine::query::view::UpstreamState::Outdated { .. }));
     let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert_eq!(changes(&plan), [Change::Moved { from: first }]);
     yard.apply(plan).await.unwrap();

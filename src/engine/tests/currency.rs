@@ -1,7 +1,7 @@
 //! What upstream no longer has: it stays here, is noted, and is no failure of what else is brought up to date.
 
 use super::*;
-use crate::engine::query::view::Standing;
+use crate::engine::query::view::UpstreamState;
 
 fn gone(yard: &Yard, what: &str) -> Option<String> {
     yard.engine.images(&yard.pick(what)).unwrap().remove(0).gone
@@ -11,9 +11,9 @@ async fn plan_update(yard: &Yard) -> AddPlan {
     Job::new().0.run(async |job: &Job| yard.engine.plan_update(&[], job).await).await.unwrap()
 }
 
-async fn check(yard: &Yard) -> Vec<Standing> {
+async fn check(yard: &Yard) -> Vec<UpstreamState> {
     let checked = Job::new().0.run(async |job: &Job| yard.engine.outdated(&[], job).await).await.unwrap();
-    checked.into_iter().map(|row| row.standing).collect()
+    checked.into_iter().map(|row| row.state).collect()
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn what_is_gone_upstream_is_noted_until_it_is_back() {
     assert_eq!((repository.gone, repository.outdated), (1, 0));
 
     yard.put("app", "1", &index("one"));
-    assert!(check(&yard).await.iter().all(|standing| matches!(standing, Standing::Current)));
+    assert!(check(&yard).await.iter().all(|standing| matches!(standing, UpstreamState::Current)));
     assert_eq!(gone(&yard, "app:1"), None);
 }
 

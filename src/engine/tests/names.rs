@@ -188,13 +188,13 @@ async fn another_name_and_tag_follow_the_tag_that_was_asked_for() {
     yard.check();
     let states = async || {
         let all = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
-        all.into_iter().map(|row| (row.image, row.standing)).collect::<Vec<_>>()
+        all.into_iter().map(|row| (row.image, row.state)).collect::<Vec<_>>()
     };
-    use crate::engine::query::view::Standing;
+    use crate::engine::query::view::UpstreamState;
     let current = states().await;
     let names: Vec<&str> = current.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["other:latest", "web:also", "web:latest"], "what is pinned follows nothing");
-    assert!(current.iter().all(|(_, standing)| matches!(standing, Standing::Current)), "{current:?}");
+    assert!(current.iter().all(|(_, standing)| matches!(standing, UpstreamState::Current)), "{current:?}");
     let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert!(plan.failed.is_empty() && plan.is_empty(), "{plan:?}");
     let moved = yard.put("app", "1", &index("moved"));

@@ -3,7 +3,7 @@
 use super::work::{Outcome, Plan};
 use crate::engine::change::undo::UndoPlan;
 use crate::engine::plan::{Added, FailedRequest, GcPlan, ImageCount, RemovePlan, RemovedImage};
-use crate::engine::query::view::Standing;
+use crate::engine::query::view::UpstreamState;
 use crate::text::{bytes, count};
 
 mod adding;
@@ -246,7 +246,7 @@ pub fn notices(outcome: &Outcome) -> Vec<String> {
     let gone: Vec<&str> = match outcome {
         Outcome::Added(added) => added.gone.iter().map(String::as_str).collect(),
         Outcome::Checked(checked) => {
-            let gone = checked.iter().filter(|row| matches!(row.standing, Standing::Gone));
+            let gone = checked.iter().filter(|row| matches!(row.state, UpstreamState::Gone));
             gone.map(|row| row.image.as_str()).collect()
         }
         _ => Vec::new(),
@@ -278,16 +278,17 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             (format!("{} checked, {}{repaired}", count(verified.blobs, "file", "files"), bytes(verified.bytes)), failed)
         }
         Outcome::Checked(checked) => {
-            let of = |wanted: fn(&Standing) -> bool| checked.iter().filter(|row| wanted(&row.standing)).count() as u64;
+            let of =
+                |wanted: fn(&UpstreamState) -> bool| checked.iter().filter(|row| wanted(&row.state)).count() as u64;
             let (current, outdated) = (
-                of(|standing| matches!(standing, Standing::Current)),
-                of(|standing| matches!(standing, Standing::Outdated { .. })),
+                of(|state| matches!(state, UpstreamState::Current)),
+                of(|state| matches!(state, UpstreamState::Outdated { .. })),
             );
-            let failed = checked.iter().filter_map(|row| match &row.standing {
-                Standing::Unknown { reason, .. } => Some(format!("{}: {reason}", row.image)),
-                Standing::Current | Standing::Outdated { .. } | Standing::Gone => None,
+            let failed = checked.iter().filter_map(|row| match &row.state {
+                UpstreamState::Unknown { reason, .. } => Some(format!("{}: {reason}", row.image)),
+                UpstreamState::Current | UpstreamState::Outdated { .. } | UpstreamState::Gone => None,
             });
-            let gone = gone(checked.iter().filter(|row| matches!(row.standing, Standing::Gone)).count());
+            let gone = gone(checked.iter().filter(|row| matches!(row.state, UpstreamState::Gone)).count());
             (format!("{} up to date, {outdated} outdated{gone}", count(current, "image", "images")), failed.collect())
         }
         Outcome::Published(outcome) => published(outcome),

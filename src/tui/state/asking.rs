@@ -5,7 +5,7 @@ use super::super::question::Question;
 use super::images::{Images, means};
 use super::listing::Named;
 use super::standings::Standings;
-use crate::engine::query::browse::{ImageOrder, RepositoryOrder, State, States};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder, RowState, States};
 use crate::engine::query::view::{ImageRow, RepositoryRow};
 
 /// A name, and what it is without its first parts: `docker.io/library/nginx`, `library/nginx`, `nginx`.
@@ -33,7 +33,7 @@ impl Images {
                 let mut states = standings.repositories();
                 let names = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
                 let failed = names.flat_map(|(name, _)| endings(name));
-                states.named.extend(failed.map(|name| (name.to_owned(), State::Failed)));
+                states.named.extend(failed.map(|name| (name.to_owned(), RowState::Failed)));
                 states
             }
             _ => States::default(),
@@ -52,7 +52,7 @@ impl Images {
                 let failed = failed.filter(|(name, _)| means(name.trim_end_matches("@sha256"), repository));
                 states.named.extend(failed.map(|(name, of)| {
                     let of = if name.ends_with("@sha256") { format!("sha256:{of}") } else { of.to_owned() };
-                    (of, State::Failed)
+                    (of, RowState::Failed)
                 }));
                 states
             }

@@ -23,7 +23,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum JobState {
     /// It runs.
     Running,
     /// It is done, with this to say.
@@ -64,7 +64,7 @@ pub struct Job {
     /// What it was asked for, to ask again.
     pub request: Option<Request>,
     /// How it stands.
-    pub standing: Standing,
+    pub state: JobState,
     /// What it does, in a few words.
     pub phase: String,
     /// Bytes that are done, and all.
@@ -98,7 +98,7 @@ impl Job {
             id,
             title,
             request,
-            standing: Standing::Running,
+            state: JobState::Running,
             phase: "starting".to_owned(),
             bytes: (0, 0),
             rate: None,
@@ -115,8 +115,8 @@ impl Job {
     }
 
     /// It ended.
-    pub(super) fn end(&mut self, standing: Standing) {
-        self.standing = standing;
+    pub(super) fn end(&mut self, state: JobState) {
+        self.state = state;
         self.fetching.clear();
         self.waiting = None;
         self.rate = None;
@@ -124,12 +124,12 @@ impl Job {
 
     /// Whether it runs.
     pub fn is_running(&self) -> bool {
-        self.standing == Standing::Running
+        self.state == JobState::Running
     }
 
     /// Whether it ended before its end, so that it makes sense to begin it again.
     pub fn is_unfinished(&self) -> bool {
-        matches!(self.standing, Standing::Failed(_) | Standing::Cancelled)
+        matches!(self.state, JobState::Failed(_) | JobState::Cancelled)
     }
 
     /// Something happened. What is worth a line in the log is given back.
@@ -257,14 +257,14 @@ impl Job {
     /// Everything it has to say, in lines: to be copied, or read in a pager.
     pub fn text(&self) -> String {
         let mut text = format!("#{} {}\n", self.id, self.title);
-        let _ = match &self.standing {
-            Standing::Running => {
+        let _ = match &self.state {
+            JobState::Running => {
                 let reason = self.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
                 writeln!(text, "{}{reason}", self.facts().join(", "))
             }
-            Standing::Done(words) => writeln!(text, "{words}"),
-            Standing::Failed(problem) => writeln!(text, "{}", problem.text()),
-            Standing::Cancelled => writeln!(text, "cancelled"),
+            JobState::Done(words) => writeln!(text, "{words}"),
+            JobState::Failed(problem) => writeln!(text, "{}", problem.text()),
+            JobState::Cancelled => writeln!(text, "cancelled"),
         };
         for (target, steps) in &self.steps {
             for (step, state) in steps {

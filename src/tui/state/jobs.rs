@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::command::Command;
 use super::super::work::{JobId, Request, Sample};
-use super::job::{Job, Standing};
+use super::job::{Job, JobState};
 use super::log::Level;
 use crate::engine::job::Event;
 
@@ -90,9 +90,9 @@ impl Jobs {
     }
 
     /// A job ended.
-    pub fn end(&mut self, id: JobId, standing: Standing) {
+    pub fn end(&mut self, id: JobId, state: JobState) {
         if let Some(job) = self.job(id) {
-            job.end(standing);
+            job.end(state);
         }
     }
 

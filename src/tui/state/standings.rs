@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::question::Question;
-use crate::engine::query::browse::{State, States};
+use crate::engine::query::browse::{RowState, States};
 use crate::engine::query::diff::ChangeKind;
 use crate::engine::query::standing::TargetStanding;
 
 /// How something stands to what was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum PublishedState {
     /// Every target gives it out as it is here.
     Published,
     /// A target gives it out otherwise.
@@ -75,12 +75,12 @@ impl Standings {
     }
 
     /// How a repository stands, over all targets; nothing without targets.
-    pub fn repository(&self, name: &str) -> Option<Standing> {
+    pub fn repository(&self, name: &str) -> Option<PublishedState> {
         self.targets.iter().filter_map(|target| target.repository(name)).max()
     }
 
     /// How a tag stands, over all targets; nothing without targets.
-    pub fn tag(&self, repository: &str, tag: &str) -> Option<Standing> {
+    pub fn tag(&self, repository: &str, tag: &str) -> Option<PublishedState> {
         self.targets.iter().filter_map(|target| target.tag(repository, tag)).max()
     }
 
@@ -102,7 +102,7 @@ impl Standings {
     }
 
     /// How a tag stands at each target: its name, the root it gives out, whether it pins that.
-    pub fn of_tag(&self, repository: &str, tag: &str) -> Vec<(&str, Option<&str>, bool, Option<Standing>)> {
+    pub fn of_tag(&self, repository: &str, tag: &str) -> Vec<(&str, Option<&str>, bool, Option<PublishedState>)> {
         self.targets
             .iter()
             .map(|target| (target.name.as_str(), target.root.as_deref(), target.pinned, target.tag(repository, tag)))
@@ -110,38 +110,38 @@ impl Standings {
     }
 }
 
-fn state(standing: Option<Standing>) -> State {
+fn state(standing: Option<PublishedState>) -> RowState {
     match standing {
-        Some(Standing::New) => State::New,
-        Some(Standing::Changed) => State::Changed,
-        Some(Standing::Published) | None => State::Settled,
+        Some(PublishedState::New) => RowState::New,
+        Some(PublishedState::Changed) => RowState::Changed,
+        Some(PublishedState::Published) | None => RowState::Settled,
     }
 }
 
 impl Target {
-    fn repository(&self, name: &str) -> Option<Standing> {
+    fn repository(&self, name: &str) -> Option<PublishedState> {
         if self.root.is_none() {
-            return Some(Standing::New);
+            return Some(PublishedState::New);
         }
         Some(match self.changes.as_ref()?.get(name) {
-            None => Standing::Published,
-            Some((ChangeKind::Added, _)) => Standing::New,
-            Some(_) => Standing::Changed,
+            None => PublishedState::Published,
+            Some((ChangeKind::Added, _)) => PublishedState::New,
+            Some(_) => PublishedState::Changed,
         })
     }
 
-    fn tag(&self, repository: &str, tag: &str) -> Option<Standing> {
+    fn tag(&self, repository: &str, tag: &str) -> Option<PublishedState> {
         if self.root.is_none() {
-            return Some(Standing::New);
+            return Some(PublishedState::New);
         }
         let changes = self.changes.as_ref()?;
         Some(match changes.get(repository) {
-            None => Standing::Published,
-            Some((ChangeKind::Added, _)) => Standing::New,
+            None => PublishedState::Published,
+            Some((ChangeKind::Added, _)) => PublishedState::New,
             Some((_, tags)) => match tags.get(tag) {
-                None => Standing::Published,
-                Some(ChangeKind::Added) => Standing::New,
-                Some(_) => Standing::Changed,
+                None => PublishedState::Published,
+                Some(ChangeKind::Added) => PublishedState::New,
+                Some(_) => PublishedState::Changed,
             },
         })
     }

@@ -5,12 +5,12 @@ use super::super::effect::Effect;
 use super::super::glyphs::UNICODE;
 use super::super::message::Msg;
 use super::super::question::Answer;
-use super::super::state::job::Standing;
+use super::super::state::job::JobState;
 use super::super::work::{Outcome, Plan};
 use super::world::{Content, answer, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, ImageCount};
-use crate::engine::query::view::{Currency, Standing as Currently};
+use crate::engine::query::view::{Currency, UpstreamState};
 use crate::holder::{HeldBy, Holder};
 use crate::image::Digest;
 
@@ -71,8 +71,8 @@ fn what_is_gone_upstream_is_a_notice_and_no_failure() {
             "{:?}",
             job.notes
         );
-        match job.standing {
-            Standing::Done(words) => words,
+        match job.state {
+            JobState::Done(words) => words,
             other => panic!("{other:?}"),
         }
     };
@@ -80,13 +80,13 @@ fn what_is_gone_upstream_is_a_notice_and_no_failure() {
     let recorded = vec!["library/nginx:1".to_owned()];
     let updated = Added { verb: "update".to_owned(), recorded, gone, ..Added::default() };
     assert_eq!(end(Outcome::Added(updated)), "1 image updated, 0 B fetched, 1 gone upstream");
-    let row = |image: &str, standing| Currency {
+    let row = |image: &str, state| Currency {
         image: image.to_owned(),
         upstream: String::new(),
         digest: Digest::of(b"x"),
-        standing,
+        state,
     };
-    let checked = vec![row("library/nginx:1", Currently::Current), row("library/old:1", Currently::Gone)];
+    let checked = vec![row("library/nginx:1", UpstreamState::Current), row("library/old:1", UpstreamState::Gone)];
     assert_eq!(end(Outcome::Checked(checked)), "1 image up to date, 0 outdated, 1 gone upstream");
 }
 

@@ -127,11 +127,11 @@ fn jobs_are_beside_the_lists_when_there_are_any_and_room() {
     assert!(!before.contains("┌ Jobs "), "{before}");
     assert!(picture(&app).contains("┌ Jobs "));
     let job = app.jobs_begun;
-    app.jobs.end(job, super::super::state::job::Standing::Cancelled);
+    app.jobs.end(job, super::super::state::job::JobState::Cancelled);
     assert!(picture(&app).contains("┌ Jobs "), "what ran stays where it takes nothing away");
     let (_, mut app) = with_job(Content::Long);
     assert!(picture(&app).contains("┌ Jobs "));
-    app.jobs.end(app.jobs_begun, super::super::state::job::Standing::Cancelled);
+    app.jobs.end(app.jobs_begun, super::super::state::job::JobState::Cancelled);
     assert!(!picture(&app).contains("┌ Jobs "), "{}", picture(&app));
 }
 

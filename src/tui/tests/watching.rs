@@ -17,7 +17,7 @@ use super::super::work::{JobId, Outcome, Plan, Request, Sample};
 use super::world::{CID, Content, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, FailedRequest};
-use crate::engine::query::view::{Currency, Standing};
+use crate::engine::query::view::{Currency, UpstreamState};
 use crate::engine::targets::{Check, Outcome as Tried, Part, Trial};
 use crate::error::{Error, Kind};
 use crate::holder::{HeldBy, Holder};
@@ -94,7 +94,7 @@ fn what_came_of_a_long_name_is_read_whole() {
             image: LONG.to_owned(),
             upstream: String::new(),
             digest: Digest::of(b"x"),
-            standing: Standing::Current,
+            state: UpstreamState::Current,
         };
         app.update(Msg::Ended(job, Ok(Outcome::Checked(vec![current]))));
         let shown = picture(&app);

@@ -10,7 +10,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::command::Command;
 use super::super::state::images::named;
-use super::super::state::standings::Standing;
+use super::super::state::standings::PublishedState;
 use super::images::Keys;
 use crate::engine::query::view::{ImageDetails, LayerDetails, ManifestDetails};
 use crate::text::{bytes, printable};
@@ -97,7 +97,7 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
             (Some(root), false) => format!(", in {root}"),
             (None, _) => ", where nothing was published yet".to_owned(),
         };
-        let at = if matches!(how, Some(Standing::New)) && root.is_some() { String::new() } else { at };
+        let at = if matches!(how, Some(PublishedState::New)) && root.is_some() { String::new() } else { at };
         out.styled("target", &format!("{target}: {words}{at}"), style);
     }
     out.field("digest", &details.row.digest.to_string());

@@ -13,7 +13,7 @@ use super::super::cells::{age, cut_middle, told_apart, width};
 use super::super::columns::{self, REPOSITORIES, RepositoryCells, TAGS, TagCells};
 use super::super::command::Command;
 use super::super::state::images::{Level, Pane, named};
-use super::super::state::standings::Standing;
+use super::super::state::standings::PublishedState;
 use super::details;
 use super::frame::{Hit, pane};
 use super::table::{self, Column, Cursor};
@@ -315,12 +315,12 @@ fn arriving(app: &App, is_it: impl Fn(&str) -> bool) -> Option<(String, Style)> 
 }
 
 /// How something stands to what was published, in a sign and a word.
-pub(super) fn standing(look: &Look, standing: Option<Standing>) -> (String, Style) {
+pub(super) fn standing(look: &Look, standing: Option<PublishedState>) -> (String, Style) {
     let (theme, glyphs) = (&look.theme, &look.glyphs);
     match standing {
-        Some(Standing::Published) => (format!("{} published", glyphs.done), theme.good),
-        Some(Standing::Changed) => (format!("{} changed", glyphs.changed), theme.accent),
-        Some(Standing::New) => (format!("{} new", glyphs.new), theme.accent),
+        Some(PublishedState::Published) => (format!("{} published", glyphs.done), theme.good),
+        Some(PublishedState::Changed) => (format!("{} changed", glyphs.changed), theme.accent),
+        Some(PublishedState::New) => (format!("{} new", glyphs.new), theme.accent),
         None => (format!("{} mirrored", glyphs.done), theme.good),
     }
 }

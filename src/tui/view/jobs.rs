@@ -10,7 +10,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{age, cut, cut_middle, left, right, width, wrap};
 use super::super::command::Command;
 pub(super) use super::super::state::job::step_name;
-use super::super::state::job::{Job, Standing};
+use super::super::state::job::{Job, JobState};
 use super::frame::pane;
 use crate::engine::job::StepState;
 use crate::holder::Holder;
@@ -59,14 +59,14 @@ fn beyond(lines: usize, area: Rect) -> u16 {
 
 pub(super) fn standing(job: &Job, look: &Look) -> (String, Style) {
     let (theme, glyphs) = (&look.theme, &look.glyphs);
-    match &job.standing {
-        Standing::Running if job.waiting.is_some() || job.stalled().is_some() => {
+    match &job.state {
+        JobState::Running if job.waiting.is_some() || job.stalled().is_some() => {
             (format!("{} waits", glyphs.waiting), theme.warning)
         }
-        Standing::Running => (format!("{} runs", glyphs.arriving), theme.accent),
-        Standing::Done(_) => (format!("{} done", glyphs.done), theme.good),
-        Standing::Failed(_) => (format!("{} failed", glyphs.failed), theme.danger),
-        Standing::Cancelled => (format!("{} cancelled", glyphs.failed), theme.warning),
+        JobState::Running => (format!("{} runs", glyphs.arriving), theme.accent),
+        JobState::Done(_) => (format!("{} done", glyphs.done), theme.good),
+        JobState::Failed(_) => (format!("{} failed", glyphs.failed), theme.danger),
+        JobState::Cancelled => (format!("{} cancelled", glyphs.failed), theme.warning),
     }
 }
 
@@ -188,8 +188,8 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
     if width(&job.title) + 8 > columns {
         say(&job.title, look.theme.name);
     }
-    match &job.standing {
-        Standing::Running => {
+    match &job.state {
+        JobState::Running => {
             if let Some(wait) = &job.waiting {
                 say(&wait.words(), look.theme.warning);
             } else {
@@ -197,12 +197,12 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
                 job.reason().iter().for_each(|reason| say(reason, look.theme.warning));
             }
         }
-        Standing::Done(words) => say(words, look.theme.good),
-        Standing::Failed(problem) => {
+        JobState::Done(words) => say(words, look.theme.good),
+        JobState::Failed(problem) => {
             say(&problem.message, look.theme.danger);
             problem.hints.iter().for_each(|hint| say(hint, look.theme.text));
         }
-        Standing::Cancelled => say("Cancelled; what is verified is kept.", look.theme.warning),
+        JobState::Cancelled => say("Cancelled; what is verified is kept.", look.theme.warning),
     }
     if job.blobs.0 > 0 {
         say(&format!("{} of {} blobs are here", job.blobs.1, job.blobs.0), look.theme.dim);
@@ -235,7 +235,7 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
     }
     let mut say = |text: &str, style| lines.extend(wrap(text, columns).into_iter().map(|row| Line::styled(row, style)));
     // Why it failed has been said above.
-    let said = if let Standing::Failed(problem) = &job.standing { problem.text() } else { String::new() };
+    let said = if let JobState::Failed(problem) = &job.state { problem.text() } else { String::new() };
     let new = |note: &&String| {
         // What was tried of a target begins with a sign, and is told once by its name.
         let glyphs = &look.glyphs;

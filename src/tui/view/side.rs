@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::super::app::{App, Look};
 use super::super::cells::{cut, cut_middle, wrap};
 use super::super::command::Command;
-use super::super::state::job::{Job, Standing};
+use super::super::state::job::{Job, JobState};
 use super::frame::pane;
 use super::jobs::{bar, standing};
 use crate::text::bytes;
@@ -44,8 +44,8 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
         Span::styled(format!("{word} "), style),
         Span::raw(cut_middle(&job.title, columns.saturating_sub(super::super::cells::width(&word) + 1), &look.glyphs)),
     ]));
-    match &job.standing {
-        Standing::Running => {
+    match &job.state {
+        JobState::Running => {
             let words = match (&job.waiting, job.percent()) {
                 (Some(wait), _) => wait.words(),
                 (None, Some(percent)) => {
@@ -62,13 +62,13 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
                 lines.push(Line::styled(rates(job, look, columns), look.theme.accent));
             }
         }
-        Standing::Done(words) => lines.push(Line::styled(cut(words, columns, &look.glyphs), look.theme.dim)),
-        Standing::Failed(problem) => {
+        JobState::Done(words) => lines.push(Line::styled(cut(words, columns, &look.glyphs), look.theme.dim)),
+        JobState::Failed(problem) => {
             lines.extend(
                 wrap(&problem.message, columns).into_iter().take(3).map(|row| Line::styled(row, look.theme.dim)),
             );
         }
-        Standing::Cancelled => {}
+        JobState::Cancelled => {}
     }
     lines.push(Line::raw(""));
 }
