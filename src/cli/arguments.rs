@@ -16,10 +16,10 @@ const ABOUT: &str = "Mirror container images into a static registry on IPFS";
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead demo                           see all of it work, without network
+  roadstead demo                           see it all work, without network
   roadstead add nginx:alpine               mirror an image for this machine
   roadstead add --platform all redis:7     mirror every platform of an image
-  roadstead list                           what is here
+  roadstead list                           list what is mirrored
   roadstead serve                          serve it on http://127.0.0.1:5050
   roadstead root                           the CID of the whole registry
 
@@ -52,27 +52,27 @@ pub(super) enum Verb {
     Add(add::Arguments),
     /// Bring mirrored images up to date with their registries.
     Update(update::Arguments),
-    /// Ask registries which mirrored images have moved.
+    /// Ask registries which mirrored images are outdated.
     Outdated(outdated::Arguments),
-    /// Take images out of the catalog.
+    /// Remove images from the catalog.
     #[command(visible_alias = "rm")]
     Remove(remove::Arguments),
-    /// Take back the last change of images.
+    /// Undo the last change to images.
     Undo(undo::Arguments),
-    /// Do again what was undone last.
+    /// Redo the change that was undone last.
     Redo(undo::Arguments),
-    /// Reclaim the disk space of what no image needs any more.
+    /// Reclaim the disk space that no image needs any more.
     Gc(gc::Arguments),
     /// Let private repositories be published.
     Allow(allow::Arguments),
     /// List repositories, or the images of one.
     #[command(visible_alias = "ls")]
     List(list::Arguments),
-    /// Show an image: platforms, layers, CIDs, and who shares them.
+    /// Show an image: platforms, layers, CIDs, and which images share them.
     Show(show::Arguments),
-    /// Show the registry in figures: what is stored, what sharing saves.
+    /// Show statistics: what is stored, and what sharing saves.
     Stats,
-    /// Print the CID that the catalog stands for now.
+    /// Print the root, the CID of the whole registry.
     Root(root::Arguments),
     /// Write the registry as files or as a CAR file.
     Export(export::Arguments),
@@ -84,27 +84,27 @@ pub(super) enum Verb {
     Serve(serve::Arguments),
     /// Hand the registry to its targets, and move the names that point to it.
     Publish(publish::Arguments),
-    /// Let targets give out an older root again.
+    /// Publish an older root again.
     Rollback(rollback::Arguments),
-    /// Keep the places that hold the registry, and the names that point to it.
+    /// Manage targets: nodes that hold the registry, and names that point to it.
     Target(Box<target::Arguments>),
-    /// Show what was published where, or give old roots up.
+    /// Show what was published where, or forget old roots.
     History(history::Arguments),
     /// Show what differs between two roots.
     Diff(diff::Arguments),
-    /// Print or write what a client needs to pull from here.
+    /// Print or write a client's configuration for pulling from here.
     Client(client::Arguments),
     /// Check blobs against their digests, and the tree against its root.
     Verify(verify::Arguments),
-    /// Check this machine, and say what to do about what it lacks.
+    /// Check this machine, and suggest fixes.
     Doctor(doctor::Arguments),
-    /// See all of it work on an image made on the spot, without network.
+    /// See it all work on a generated image, without network.
     Demo(demo::Arguments),
     /// Show or set the configuration, or print a web server's.
     Config(config::Arguments),
-    /// Print the completion script of a shell.
+    /// Print a shell's completion script.
     Completions(completions::Arguments),
-    /// Print the manual page, or write one page a verb.
+    /// Print the manual page, or write one page per verb.
     Man(man::Arguments),
     /// Explain a verb, as `--help` does.
     #[command(hide = true)]
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn help_and_version_are_verbs_too() {
         for (words, kind, text) in [
-            (&["help"][..], ErrorKind::DisplayHelp, "Publish and come back"),
+            (&["help"][..], ErrorKind::DisplayHelp, "Publish and restore"),
             (&["help", "add"], ErrorKind::DisplayHelp, "kubeadm"),
             (&["help", "ls"], ErrorKind::DisplayHelp, "repositories"),
             (&["--wait", "5", "help", "config", "set"], ErrorKind::DisplayHelp, "default-platform"),

@@ -201,12 +201,15 @@ impl Context {
         if self.global.yes {
             return Ok(true);
         }
-        if self.global.no_input || !io::stdin().is_terminal() || !self.output.interactive {
-            return Err(Error::new(
-                Kind::Usage,
-                format!("`{verb}` asks before it changes anything, and nobody can be asked here"),
-            )
-            .hint("Add `--yes` to go ahead without asking, or `--dry-run` to see what would happen."));
+        let obstacle = match () {
+            () if self.global.no_input => Some("`--no-input` forbids that"),
+            () if !io::stdin().is_terminal() => Some("standard input isn't a terminal"),
+            () if !self.output.interactive => Some("standard error isn't a terminal"),
+            () => None,
+        };
+        if let Some(obstacle) = obstacle {
+            return Err(Error::new(Kind::Usage, format!("`{verb}` asks before it changes anything, but {obstacle}"))
+                .hint("Add `--yes` to go ahead without asking, or `--dry-run` to see what would happen."));
         }
         self.output.finish()?;
         for table in plan {
@@ -250,7 +253,7 @@ impl Context {
         let asked = std::env::var("ROADSTEAD_LOG").ok().filter(|value| !value.is_empty());
         let filter = asked.as_deref().unwrap_or(level);
         EnvFilter::try_new(filter).unwrap_or_else(|error| {
-            self.output.warning(&format!("ROADSTEAD_LOG is not understood: {error}"));
+            self.output.warning(&format!("invalid ROADSTEAD_LOG: {error}"));
             EnvFilter::new(level)
         })
     }
@@ -265,20 +268,19 @@ pub(super) fn ours() -> FilterFn {
 pub(super) fn by_hand(name: &str, wanted: &TxtSet) -> String {
     let (ours, others): (Vec<_>, Vec<_>) = wanted.values.iter().partition(|value| value.starts_with(PREFIX));
     let ttl = wanted.ttl.map_or_else(String::new, |ttl| format!(" {ttl}"));
-    let mut lines =
-        vec!["Set this record at your DNS provider, in the place of any other `dnslink=` value:".to_owned()];
+    let mut lines = vec!["Set this record at your DNS provider, in place of any other `dnslink=` value:".to_owned()];
     lines.extend(ours.iter().map(|value| format!("  {name}.{ttl} IN TXT \"{value}\"")));
     if !others.is_empty() {
-        lines.push(format!("Leave the other {} there as they are.", count(others.len() as u64, "value", "values")));
+        lines.push(format!("Keep the other {} there.", count(others.len() as u64, "value", "values")));
     }
-    lines.push("Waiting until the zone's servers say it; ^C stops.".to_owned());
+    lines.push("Waiting until the zone's servers serve it; ^C stops.".to_owned());
     lines.join("\n")
 }
 
 /// Refuses to change anything where that was asked for.
 pub(super) fn may_change(read_only: bool) -> Result<()> {
     if read_only {
-        return Err(Error::new(Kind::Usage, "this changes something, and `--read-only` forbids that")
+        return Err(Error::new(Kind::Usage, "`--read-only` forbids this change")
             .hint("Leave `--read-only` out, or add `--dry-run` where a verb has it, to see what would happen."));
     }
     Ok(())

@@ -26,15 +26,15 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub(super) json: bool,
 
-    /// Don't ask before something is removed.
+    /// Go ahead without asking.
     #[arg(short, long, global = true)]
     pub(super) yes: bool,
 
-    /// Change nothing: what would change something is refused.
+    /// Change nothing; refuse every verb that would.
     #[arg(long, global = true)]
     pub(super) read_only: bool,
 
-    /// Never ask; what would ask fails instead.
+    /// Never ask; fail instead.
     #[arg(long, global = true)]
     pub(super) no_input: bool,
 
@@ -42,11 +42,11 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(super) wait: Option<u64>,
 
-    /// Say less: no messages, no progress; twice: no warnings.
+    /// Print less: no messages, no progress; twice: no warnings.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     pub(super) quiet: u8,
 
-    /// Say more: what is asked of whom; twice: in detail.
+    /// Print more: the requests that are made; twice: in detail.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
 

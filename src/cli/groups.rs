@@ -11,8 +11,8 @@ use clap::builder::StyledStr;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Mirror", &["add", "update", "outdated", "remove", "undo", "redo", "gc", "allow"]),
     ("Look", &["list", "show", "stats", "root", "diff", "history"]),
-    ("Give out", &["serve", "export", "client"]),
-    ("Publish and come back", &["target", "publish", "rollback", "restore", "import"]),
+    ("Serve and export", &["serve", "export", "client"]),
+    ("Publish and restore", &["target", "publish", "rollback", "restore", "import"]),
     ("Check", &["verify", "doctor", "demo"]),
     ("Set up", &["config", "completions", "man"]),
 ];

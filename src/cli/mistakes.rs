@@ -48,7 +48,7 @@ pub(super) fn explain(error: &clap::Error, root: &Command) -> Error {
         // With nothing at all after the verb clap would rather show help.
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let verbs: Vec<String> = verbs(command).map(|verb| format!("`{path} {verb}`")).collect();
-            (format!("`{path}` needs a verb"), vec![format!("There are {}.", listed(&verbs, "and"))])
+            (format!("`{path}` needs a verb"), vec![format!("Choose {}.", listed(&verbs, "or"))])
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = given(ContextKind::InvalidArg);
@@ -62,18 +62,18 @@ pub(super) fn explain(error: &clap::Error, root: &Command) -> Error {
             let hint = meant.unwrap_or_else(|| format!("`{path} --help` lists its flags."));
             (format!("`{path}` has no flag `{argument}`"), vec![hint])
         }
-        ErrorKind::UnknownArgument => (format!("`{path}` has no use for `{argument}`"), vec![usage(command)]),
+        ErrorKind::UnknownArgument => (format!("`{path}` takes no argument `{argument}`"), vec![usage(command)]),
         ErrorKind::InvalidValue if value.is_empty() => (format!("`{}` needs a value", plain(&argument)), vec![]),
         ErrorKind::InvalidValue => {
             let possible: Vec<String> =
                 given(ContextKind::ValidValue).iter().map(|value| format!("`{}`", shown(value))).collect();
-            let message = format!("`{value}` is not possible for `{}`", plain(&argument));
-            (message, vec![format!("Possible are {}.", listed(&possible, "and"))])
+            let message = format!("invalid value `{value}` for `{}`", plain(&argument));
+            (message, vec![format!("Choose {}.", listed(&possible, "or"))])
         }
         ErrorKind::ValueValidation => invalid_value(error, &argument, &value),
         ErrorKind::ArgumentConflict => {
             let other = given(ContextKind::PriorArg).first().map_or(String::new(), |other| plain(other));
-            (format!("`{}` and `{other}` exclude each other", plain(&argument)), vec![])
+            (format!("`{}` and `{other}` can't be combined", plain(&argument)), vec![])
         }
         _ => fallback(error),
     };
@@ -138,7 +138,7 @@ fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> (String, V
     // `arguments::parsed` hands hints on as lines of clap's kind.
     let mut lines = why.lines().map(str::trim);
     let what = match lines.next().unwrap_or_default() {
-        "invalid digit found in string" => "it is no number",
+        "invalid digit found in string" => "not a number",
         what => what,
     };
     let hints = lines.filter_map(|line| line.strip_prefix("tip: ")).map(String::from).collect();
@@ -146,7 +146,7 @@ fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> (String, V
         // It names the value itself.
         (true, false) => what.to_owned(),
         (true, true) => format!("`{}`: {what}", flag(argument)),
-        (false, _) => format!("`{value}` is not possible for `{}`: {what}", plain(argument)),
+        (false, _) => format!("invalid value `{value}` for `{}`: {what}", plain(argument)),
     };
     (message, hints)
 }

@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Result<Exit> {
     let Some(verb) = arguments.verb else {
         if output.is_json() {
-            return Err(Error::new(Kind::Usage, "a verb is needed").hint("`roadstead --help` lists them."));
+            return Err(Error::new(Kind::Usage, "no verb given").hint("`roadstead --help` lists them."));
         }
         let given = arguments.global.given(matches);
         return interface::run(&Context::new(arguments.global, &given, output.clone())?, &arguments::command());

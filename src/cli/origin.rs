@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 /// What and from where.
 #[derive(Debug, Args)]
 pub(super) struct Origin {
-    /// A published root, a domain whose DNSLink record says one, a CAR file, or an exported directory.
+    /// A published root, a domain whose DNSLink record names one, a CAR file, or an exported directory.
     #[arg(value_name = "ROOT|DOMAIN|FILE.car|DIR", value_parser = parsed::<RestoreOrigin>)]
     what: RestoreOrigin,
 
@@ -24,7 +24,7 @@ pub(super) struct Origin {
     #[arg(long, value_name = "GATEWAY|KUBO|FILE.car|DIR", value_parser = parsed::<Place>)]
     from: Option<Place>,
 
-    /// A file with what the node or gateway wants to see: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
+    /// A file with the credentials for the node or gateway: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     auth_file: Option<PathBuf>,
 }
@@ -40,8 +40,8 @@ impl Origin {
     ) -> Result<(Place, Records, Option<String>)> {
         let mut place = match (&self.what, &self.from) {
             (RestoreOrigin::Path(_), Some(_)) => {
-                return Err(Error::new(Kind::Usage, "a path says what and where, and `--from` says where once more")
-                    .hint("Leave one of them out, or name the root first."));
+                return Err(Error::new(Kind::Usage, "a path already names the source, so `--from` can't be added")
+                    .hint("Leave out one of them, or name the root first."));
             }
             (RestoreOrigin::Path(place), None) | (_, Some(place)) => place.clone(),
             (RestoreOrigin::Root(root), None) => return Err(needed(&root.to_string())),
@@ -61,7 +61,8 @@ impl Origin {
                 let named = job.or_cancelled(root_of(domain, &place)).await?;
                 let who = named.said_by.unwrap_or_else(|| "DNS".to_owned());
                 context.output.message(&format!(
-                    "{domain} is {}, as {who} says. Nothing proves it: to be sure, name the root instead of the domain.",
+                    "{domain} is {} according to {who}. Nothing proves it: to be sure, name the root instead of the \
+                     domain.",
                     named.root
                 ));
                 said_by = Some(who);
@@ -74,6 +75,6 @@ impl Origin {
 }
 
 fn needed(what: &str) -> Error {
-    Error::new(Kind::Usage, format!("where {what} is has to be said"))
-        .hint("Say it with `--from`: a gateway, a Kubo node, a CAR file or an exported directory.")
+    Error::new(Kind::Usage, format!("no source given for {what}"))
+        .hint("Name one with `--from`: a gateway, a Kubo node, a CAR file or an exported directory.")
 }

@@ -33,9 +33,9 @@ impl std::str::FromStr for RestoreOrigin {
             if text.starts_with("http://") || text.starts_with("https://") {
                 return Err(Error::new(
                     Kind::Usage,
-                    format!("`{}` is a place, and no root", printable_within(text, 200)),
+                    format!("`{}` is a source, not a root", printable_within(text, 200)),
                 )
-                .hint("Name the root or the domain first, and the place with `--from`."));
+                .hint("Name the root or the domain first, and the source with `--from`."));
             }
             return text.parse().map(Self::Path);
         }
@@ -51,7 +51,7 @@ impl std::str::FromStr for RestoreOrigin {
         }
         Err(Error::new(
             Kind::Usage,
-            format!("`{}` is no root, no domain, and nothing is there under that path", printable_within(text, 200)),
+            format!("`{}` is not a root, a domain or an existing path", printable_within(text, 200)),
         )
         .hint("A root looks like `bafybei…` or `Qm…`; a CAR file and an exported directory are named by their paths."))
     }
@@ -67,7 +67,7 @@ fn root_in(text: &str) -> Option<Cid> {
 pub(super) fn parsed_root(text: &str) -> Result<Cid, String> {
     root_in(text).ok_or_else(|| {
         format!(
-            "`{}` is no root\n\n  tip: `roadstead history` and `roadstead root` print them",
+            "`{}` is not a root\n\n  tip: `roadstead history` and `roadstead root` print them",
             printable_within(text, 200)
         )
     })

@@ -15,7 +15,7 @@ use crate::error::Result;
 /// The flag of everything that is planned.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(super) struct DryRun {
-    /// Show what would be done and do nothing.
+    /// Show what would happen, and change nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
 }

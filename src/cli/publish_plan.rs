@@ -28,8 +28,8 @@ pub(super) fn summary(plan: &PublishPlan) -> String {
         format!("{} of {} to hand over", count(blocks, "block", "blocks"), bytes(size))
     };
     let verb = match (plan.rollback, plan.targets.len()) {
-        (true, 1) => "goes back to",
-        (true, _) => "go back to",
+        (true, 1) => "rolls back to",
+        (true, _) => "roll back to",
         (false, 1) => "gets",
         (false, _) => "get",
     };
@@ -45,7 +45,7 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
         return table;
     }
     if planned.continues.is_some() {
-        row(Tone::Plain, "  continues", "a publication that was cut".to_owned());
+        row(Tone::Plain, "  continues", "an interrupted publication".to_owned());
     }
     for change in planned.changes.iter().take(MAX_NAMED_REPOSITORIES) {
         let (tone, sign) = sign(change.kind);
@@ -56,8 +56,8 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
         let all = summary::of(&planned.changes);
         row(
             Tone::Dim,
-            &format!("  and {}", count(more, "other repository", "other repositories")),
-            format!("in all {all}"),
+            &format!("  and {}", count(more, "more repository", "more repositories")),
+            format!("{all} in total"),
         );
     }
     let sent = match planned.blocks {
@@ -66,10 +66,10 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
     };
     row(Tone::Plain, "  hand over", sent);
     let pin = match (planned.pinned, planned.former, planned.chain.len()) {
-        (true, ..) => "is pinned already".to_owned(),
+        (true, ..) => "already pinned".to_owned(),
         (false, None, _) => "the whole root".to_owned(),
         (false, Some(former), steps) => {
-            format!("by its difference to {former}, {}", count(steps as u64, "step", "steps"))
+            format!("by its difference from {former}, {}", count(steps as u64, "step", "steps"))
         }
     };
     row(Tone::Plain, "  pin", pin);

@@ -213,7 +213,7 @@ fn of_names(names: &[Stays], all: usize) -> Option<Error> {
         many => {
             let lines: Vec<String> =
                 many.iter().map(|stays| format!("\n  {}: {}", stays.target, stays.words())).collect();
-            format!("the IPNS names of {} of {all} targets stay behind:{}", many.len(), lines.concat())
+            format!("the IPNS names of {} of {all} targets did not move:{}", many.len(), lines.concat())
         }
     };
     let error = Error::new(Kind::Partial, message);
@@ -301,6 +301,9 @@ mod tests {
         both.targets.push(away);
         plan.targets.push(plan.targets[0].clone());
         let error = failure(&mut plan, Some(both)).unwrap();
-        assert!(error.to_string().starts_with("the IPNS names of 2 of 2 targets stay behind:\n  home: its"), "{error}");
+        assert!(
+            error.to_string().starts_with("the IPNS names of 2 of 2 targets did not move:\n  home: its"),
+            "{error}"
+        );
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn sources(words: &[String], input: &mut dyn Read) -> Result<Vec<Sour
     for word in words {
         if word == "-" {
             if read {
-                return Err(Error::new(Kind::Usage, "`-` can stand only once: standard input has one end"));
+                return Err(Error::new(Kind::Usage, "`-` can be given only once"));
             }
             read = true;
             found.extend(lines(input)?);
@@ -30,8 +30,8 @@ pub(super) fn sources(words: &[String], input: &mut dyn Read) -> Result<Vec<Sour
         }
     }
     if found.is_empty() {
-        return Err(Error::new(Kind::Usage, "standard input names no image")
-            .hint("One reference a line is read; blank lines and comments after `#` are left out."));
+        return Err(Error::new(Kind::Usage, "standard input contains no image reference")
+            .hint("Write one reference per line; blank lines and comments after `#` are ignored."));
     }
     Ok(found)
 }
@@ -45,7 +45,7 @@ fn source(word: &str) -> Result<Source> {
         let kind = if path.is_dir() { "oci" } else { "oci-archive" };
         return Err(Error::new(
             Kind::Usage,
-            format!("`{}` is a file here, and not an image reference", printable_within(word, 200)),
+            format!("`{}` is a file, not an image reference", printable_within(word, 200)),
         )
         .hint(format!("Write `{kind}:{}` to add what is in it.", printable_within(word, 200))));
     }
@@ -56,7 +56,7 @@ fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
     let mut bytes = Vec::new();
     input.take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes).context(|| "can't read standard input")?;
     if bytes.len() as u64 > MAX_INPUT_BYTES {
-        return Err(Error::new(Kind::Usage, "standard input is longer than 16 MiB, which is no list of references"));
+        return Err(Error::new(Kind::Usage, "standard input is longer than 16 MiB, too long for a list of references"));
     }
     // Some editors put a byte order mark before the first line.
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
@@ -71,7 +71,7 @@ fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
             continue;
         }
         if reference == "-" {
-            wrong.push(format!("line {}: `-` is only possible on the command line", number + 1));
+            wrong.push(format!("line {}: `-` is only allowed on the command line", number + 1));
             continue;
         }
         match reference.parse::<Source>() {
@@ -119,7 +119,11 @@ mod tests {
                 "docker.io/library/alpine:latest",
             ]
         );
-        assert_eq!(read(&["-"], "\n# nothing\n").unwrap_err().to_string(), "standard input names no image");
+        assert_eq!(
+            read(&["-"], "\n# nothing\n").unwrap_err().to_string(),
+            "standard input contains no image \
+            reference"
+        );
         assert!(read(&["-", "-"], "a").is_err());
     }
 

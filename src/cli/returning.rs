@@ -213,14 +213,16 @@ pub(super) fn summary(report: &ReturnReport, done: &str) -> Vec<String> {
     if claiming > 0 {
         let have = if claiming == 1 { "name has or claims" } else { "names have or claim" };
         lines.push(format!(
-            "{claiming} new {have} a well-known upstream, and only {} says that these are its images: `roadstead outdated` asks upstream.",
+            "{claiming} new {have} a well-known upstream, on the word of {} alone: `roadstead outdated` checks with \
+             upstream.",
             printable_within(&report.place, 200)
         ));
     }
     let in_clear = report.repositories.iter().filter(|repository| repository.plain_http_there).count() as u64;
     if in_clear > 0 {
         lines.push(format!(
-            "{} mirrored over plain HTTP there, which is not taken over: to ask that way, `roadstead add --insecure REF`.",
+            "{} mirrored over plain HTTP there. That setting is not carried over; `roadstead add --insecure REF` \
+             uses plain HTTP here.",
             if in_clear == 1 { "1 repository was".to_owned() } else { format!("{in_clear} repositories were") }
         ));
     }
@@ -229,14 +231,11 @@ pub(super) fn summary(report: &ReturnReport, done: &str) -> Vec<String> {
 
 fn outcome(report: &ReturnReport, done: &str) -> Vec<String> {
     let images = count(report.changed(), "image", "images");
-    let known = if report.known_bytes == 0 {
-        String::new()
-    } else {
-        format!("; {} are here already", bytes(report.known_bytes))
-    };
+    let known =
+        if report.known_bytes == 0 { String::new() } else { format!("; {} already here", bytes(report.known_bytes)) };
     if report.dry_run {
         if report.changed() == 0 {
-            return vec!["There is nothing to do. Nothing was changed.".to_owned()];
+            return vec!["Nothing to do. Nothing was changed.".to_owned()];
         }
         return vec![format!(
             "{images} would be {done}, with {} to fetch, {}{known}. Nothing was changed.",
@@ -245,7 +244,7 @@ fn outcome(report: &ReturnReport, done: &str) -> Vec<String> {
         )];
     }
     let mut lines = if report.changed() == 0 {
-        vec!["There was nothing to do: everything is here already.".to_owned()]
+        vec!["Nothing to do: everything is already mirrored.".to_owned()]
     } else {
         vec![format!("{images} {done}: {} fetched{known}.", bytes(report.fetched_bytes))]
     };

@@ -50,26 +50,26 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(in crate::cli) all_manifests: bool,
 
-    /// Publish under this name, and perhaps tag, instead of the usual one.
+    /// Publish under this name (and tag) instead of the usual one.
     #[arg(long = "as", value_name = "NAME[:TAG]", value_parser = parsed::<PublishedAs>)]
     pub(in crate::cli) name: Option<PublishedAs>,
 
-    /// The registry speaks plain HTTP; known of a registry that something was mirrored from with it.
+    /// The registry speaks plain HTTP; remembered for registries that were mirrored from with this flag.
     #[arg(long)]
     pub(in crate::cli) insecure: bool,
 
-    /// The registry speaks HTTPS, although something was mirrored from it by plain HTTP.
+    /// The registry speaks HTTPS, although it was mirrored from over plain HTTP before.
     #[arg(long, conflicts_with = "insecure")]
     pub(in crate::cli) no_insecure: bool,
 
-    /// How files become CIDs, when the catalog is made: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
+    /// The CID profile of a new catalog: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
     #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
     pub(in crate::cli) profile: Option<Profile>,
 
     #[command(flatten)]
     pub(in crate::cli) dry_run: DryRun,
 
-    /// Exit with 3 if everything is here already.
+    /// Exit with 3 if everything is already mirrored.
     #[arg(long)]
     pub(in crate::cli) fail_if_unchanged: bool,
 }
@@ -245,7 +245,8 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
         .map(|registry| {
             let registry = printable_within(registry, 100);
             format!(
-                "{registry} is asked over plain HTTP: whoever is on the way can read what is sent, passwords too, and change what comes"
+                "{registry} uses plain HTTP: anyone on the network path can read what is sent, passwords included, \
+                 and change what is received"
             )
         })
         .collect();
@@ -254,7 +255,7 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
         if image.private && image.change == "added" {
             let mirrored = if report.dry_run { "would be mirrored" } else { "is mirrored" };
             warnings.push(format!(
-                "{name} is private upstream: it {mirrored}, and not published unless `roadstead allow` says so"
+                "{name} is private upstream: it {mirrored}, but not published until `roadstead allow` permits it"
             ));
         }
         // An image without an index has one platform, which is taken as it is.
@@ -268,12 +269,12 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
         let wanted = image.left_out.iter().filter(|left| !left.reason.is_choice());
         let reasons: BTreeSet<&str> = wanted.map(|left| left.reason.text()).collect();
         for reason in reasons {
-            warnings.push(format!("a part of {name} is left out: {reason}; `roadstead show` says which"));
+            warnings.push(format!("part of {name} is left out: {reason}; `roadstead show` lists it"));
         }
     }
     for name in &report.gone {
         let name = printable_within(name, 300);
-        warnings.push(format!("{name} is gone upstream: the registry does not have this tag any more; it stays here"));
+        warnings.push(format!("{name} is gone upstream: the registry no longer has this tag; it stays here"));
     }
     warnings
 }
@@ -317,23 +318,28 @@ fn summary(report: &AddReport) -> Vec<String> {
     let mut lines = Vec::new();
     if report.dry_run {
         lines.push(match (changed, report.new_blobs) {
-            (0, _) if report.failed.is_empty() => "There is nothing to do: everything is here already.".to_owned(),
-            (_, 0) => "Nothing would have to be fetched. Nothing was changed.".to_owned(),
+            (0, _) if report.failed.is_empty() => "Nothing to do: everything is already mirrored.".to_owned(),
+            (_, 0) => "Nothing needs to be fetched. Nothing was changed.".to_owned(),
             (_, blobs) => format!(
-                "{} would be fetched, {}{}. Nothing was changed.",
+                "Would fetch {}, {}{}. Nothing was changed.",
                 count(blobs, "blob", "blobs"),
                 bytes(report.new_bytes),
-                known(report, "; ", "are here already"),
+                known(report, "; ", "already here"),
             ),
         });
         let taken = report.pulls.iter().filter(|(_, taken)| **taken > 0);
         lines.extend(taken.map(|(registry, taken)| {
             let registry = printable_within(registry, 100);
-            format!("Asking took {} of {registry}; fetching layers takes none.", count(*taken, "pull", "pulls"))
+            format!(
+                "Checking used {} of {registry}'s quota; fetching layers uses none.",
+                count(*taken, "pull", "pulls")
+            )
         }));
-        lines.extend(in_clear(report).filter(|registry| is_on_this_machine(registry)).map(|registry| {
-            format!("{} is on this machine and is asked over plain HTTP.", printable_within(registry, 100))
-        }));
+        lines.extend(
+            in_clear(report)
+                .filter(|registry| is_on_this_machine(registry))
+                .map(|registry| format!("{} is on this machine and uses plain HTTP.", printable_within(registry, 100))),
+        );
         return lines;
     }
     if changed == 0 {
@@ -341,15 +347,15 @@ fn summary(report: &AddReport) -> Vec<String> {
             return lines;
         }
         lines.push(match report.gone.len() as u64 {
-            0 => "There was nothing to do: everything is here already.".to_owned(),
-            gone => format!("There was nothing to do: {} up to date, {gone} gone upstream.", report.images.len()),
+            0 => "Nothing to do: everything is already mirrored.".to_owned(),
+            gone => format!("Nothing to do: {} up to date, {gone} gone upstream.", report.images.len()),
         });
     } else {
         lines.push(format!(
             "{}: {} fetched{}.",
             changes(report),
             bytes(report.fetched_bytes),
-            known(report, ", ", "were here already"),
+            known(report, ", ", "already here"),
         ));
     }
     lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
@@ -455,7 +461,7 @@ mod tests {
         assert_eq!(
             summary(&report),
             [
-                "1 image moved: 12 MiB fetched, 643 MiB were here already.",
+                "1 image moved: 12 MiB fetched, 643 MiB already here.",
                 "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
             ]
         );
@@ -463,8 +469,8 @@ mod tests {
         assert_eq!(
             warnings(&report, None),
             [
-                "a part of library/nginx:alpine is left out: foreign layers; `roadstead show` says which",
-                "library/old:1 is gone upstream: the registry does not have this tag any more; it stays here"
+                "part of library/nginx:alpine is left out: foreign layers; `roadstead show` lists it",
+                "library/old:1 is gone upstream: the registry no longer has this tag; it stays here"
             ]
         );
         assert_eq!(
@@ -482,8 +488,8 @@ mod tests {
         assert_eq!(
             summary(&report),
             [
-                "3 blobs would be fetched, 12 MiB; 643 MiB are here already. Nothing was changed.",
-                "Asking took 4 pulls of docker.io; fetching layers takes none."
+                "Would fetch 3 blobs, 12 MiB; 643 MiB already here. Nothing was changed.",
+                "Checking used 4 pulls of docker.io's quota; fetching layers uses none."
             ]
         );
     }
@@ -501,11 +507,10 @@ mod tests {
         }
         assert_eq!(
             said(&report),
-            [
-                "10.0.0.1:5000 is asked over plain HTTP: whoever is on the way can read what is sent, passwords too, and change what comes"
-            ]
+            ["10.0.0.1:5000 uses plain HTTP: anyone on the network path can read what is sent, passwords \
+                 included, and change what is received"]
         );
         report.images[0].upstream = Some("127.0.0.1:5000/app".to_owned());
-        assert_eq!(said(&report)[1], "127.0.0.1:5000 is on this machine and is asked over plain HTTP.");
+        assert_eq!(said(&report)[1], "127.0.0.1:5000 is on this machine and uses plain HTTP.");
     }
 }

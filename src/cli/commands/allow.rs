@@ -27,7 +27,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "REPO", required = true, value_parser = parsed::<Pick>, add = catalog_names())]
     pub(in crate::cli) picks: Vec<Pick>,
 
-    /// Take the permission back. What was published stays wherever it was put.
+    /// Revoke the permission; what was already published stays published.
     #[arg(long)]
     pub(in crate::cli) revoke: bool,
 
@@ -100,13 +100,13 @@ impl Planned for Allow<'_> {
 
 fn summary(plan: &AllowPlan, dry_run: bool) -> String {
     if plan.repositories.is_empty() {
-        return "Nothing changes: that is how it is already.".to_owned();
+        return "Nothing to do: that is already the case.".to_owned();
     }
     let effect = match (dry_run, plan.allowed) {
-        (true, true) => "would be part of the root from now on",
+        (true, true) => "would become part of the root",
         (true, false) => "would no longer be part of the root",
-        (false, true) => "is part of the root from now on. What is published on IPFS can't be taken back",
-        (false, false) => "is no longer part of the root. What was published before stays wherever it was put",
+        (false, true) => "is now part of the root. What is published on IPFS can't be taken back",
+        (false, false) => "is no longer part of the root. What was already published stays published",
     };
     let what =
         if plan.repositories.len() == 1 { "The repository".to_owned() } else { "Each of the repositories".to_owned() };

@@ -10,7 +10,7 @@ use crate::cli::output::Output;
 use crate::error::{Context as _, Error, Kind, Result};
 
 const EXAMPLES: &str = "\
-Put one of these where the shell reads it at its start:
+Add the line for your shell to its startup file:
   bash        source <(roadstead completions bash)
   zsh         source <(roadstead completions zsh)
   fish        roadstead completions fish | source

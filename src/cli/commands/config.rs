@@ -39,7 +39,7 @@ pub(in crate::cli) enum ConfigVerb {
     Set(SetArguments),
     /// Write a configuration file with every default in it, commented out.
     Init(InitArguments),
-    /// Print the configuration with which a web server gives out what `export DIR` wrote.
+    /// Print a web server's configuration for serving what `export DIR` wrote.
     Web(WebArguments),
 }
 
@@ -83,7 +83,7 @@ impl FromStr for RegistrySetting {
             "default-platform" | "default_platform" => Ok(Self::DefaultPlatform),
             other => Err(Error::new(
                 Kind::Usage,
-                format!("`{}` is not set by `config set`", printable_within(other, 80)),
+                format!("`config set` doesn't set `{}`", printable_within(other, 80)),
             )
             .hint("It sets `name` and `default-platform`, which are kept in the catalog.")
             .hint("Everything else is set in the configuration file: `roadstead config show` says which one that is.")),
@@ -117,7 +117,7 @@ Examples:
   roadstead config web nginx > /etc/nginx/conf.d/roadstead.conf
   roadstead config web caddy > /etc/caddy/Caddyfile
 
-None of them names an image: they need not change when images do. What is to be set is said at their beginning.";
+None of them names an image, so they don't change when images do. Their first lines say what to set.";
 
 /// Which web server.
 #[derive(Debug, Args)]
@@ -154,7 +154,7 @@ pub(in crate::cli) fn web(arguments: &WebArguments, output: &Output) -> Result<E
 /// How to begin.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InitArguments {
-    /// Replace a file that is there.
+    /// Replace an existing file.
     #[arg(long)]
     pub(in crate::cli) force: bool,
 }

@@ -54,7 +54,7 @@ struct Found {
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// Open the terminal interface on a catalog made on the spot.
+    /// Open the terminal interface on a generated catalog.
     #[arg(long)]
     tui: bool,
 }
@@ -73,10 +73,10 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context, command: &cl
 }
 
 const NEXT: &str = "
-Everything held. To go on with real images:
+All checks passed. To continue with real images:
   roadstead add nginx:alpine     mirror one
-  roadstead list                 see what is here
-  roadstead serve                give it out, then: podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
+  roadstead list                 see what is mirrored
+  roadstead serve                serve it, then: podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
   roadstead export DIR           or put the tree on any web host
 ";
 
@@ -113,7 +113,7 @@ async fn show(directory: &Path, output: &Output, job: &Job) -> Result<Found> {
     say(
         "pulled  ",
         &format!(
-            "{} and {} over HTTP, byte for byte what was made",
+            "{} and {} over HTTP, byte for byte as made",
             count(found.pulled_manifests, "manifest", "manifests"),
             count(found.pulled_blobs, "blob", "blobs")
         ),
@@ -146,8 +146,8 @@ async fn show(directory: &Path, output: &Output, job: &Job) -> Result<Found> {
     )?;
 
     let verified = engine.verify(false, job).await?;
-    hold(verified.damaged.is_empty() && verified.root_matches, "everything stored should be what its digest says")?;
-    say("verified", &format!("{} read again, and the tree made anew has the same root", bytes(verified.bytes)))?;
+    hold(verified.damaged.is_empty() && verified.root_matches, "everything stored should match its digest")?;
+    say("verified", &format!("{} read again, and the rebuilt tree has the same root", bytes(verified.bytes)))?;
     Ok(found)
 }
 
@@ -156,7 +156,7 @@ fn hold(held: bool, expected: &str) -> Result<()> {
     if held {
         Ok(())
     } else {
-        Err(Error::new(Kind::Verification, format!("{expected}, and it is not so")).hint("Please report it."))
+        Err(Error::new(Kind::Verification, format!("failed check: {expected}")).hint("Please report it."))
     }
 }
 
@@ -283,6 +283,6 @@ mod tests {
     #[test]
     fn what_does_not_hold_fails() {
         assert!(hold(true, "x").is_ok());
-        assert_eq!(hold(false, "x should be y").unwrap_err().to_string(), "x should be y, and it is not so");
+        assert_eq!(hold(false, "x should be y").unwrap_err().to_string(), "failed check: x should be y");
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 
 const WORDS: &str = "\
-A root is a CID as `roadstead history` shows it, a target for what it gives out, or `now` for the catalog as it is.
+A root is a CID as `roadstead history` shows it, a target (its published root), or `now` (the catalog as it is).
 `A..` is the same as `A now`.";
 
 /// What to compare.
@@ -50,7 +50,7 @@ fn sides<'a>(before: &'a str, after: Option<&'a str>) -> Result<(&'a str, &'a st
         (before, after) => match (before.split_once(".."), after) {
             (Some((before, range)), None) => Ok((named(before), named(range))),
             (Some((before, "")), Some(after)) => Ok((named(before), after)),
-            (Some(_), Some(_)) => Err(Error::new(Kind::Usage, "`A..B` says both sides already")),
+            (Some(_), Some(_)) => Err(Error::new(Kind::Usage, "`A..B` already names both sides")),
             (None, after) => Ok((before, after.unwrap_or("now"))),
         },
     }

@@ -16,7 +16,7 @@ use crate::text::{bytes, count};
 const EXAMPLES: &str = "\
 Examples:
   roadstead export /srv/www/registry       files for any web server
-  roadstead export --copy /srv/www/new     the same, of files that may be changed
+  roadstead export --copy /srv/www/new     the same, as copies that you may change
   roadstead export registry.car            a CAR file for `ipfs dag import`
   roadstead export --since bafy… new.car   what changed since, for `roadstead import`";
 
@@ -28,15 +28,15 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "DIR|FILE.car", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) target: PathBuf,
 
-    /// Also export private repositories that were not allowed.
+    /// Also export private repositories that aren't allowed to be published.
     #[arg(long)]
     pub(in crate::cli) include_private: bool,
 
-    /// Write files of their own instead of hard links into the blob store.
+    /// Write copies instead of hard links into the blob store.
     #[arg(long)]
     pub(in crate::cli) copy: bool,
 
-    /// Only the blocks that this root lacks: what a registry that has it takes with `import`. For a CAR file.
+    /// Export only the blocks that this root lacks, to a CAR file; `import` merges it into a registry that has the root.
     #[arg(long, value_name = "ROOT", value_parser = parsed_root)]
     pub(in crate::cli) since: Option<Cid>,
 }
@@ -47,12 +47,11 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let is_car = has_extension(target, &["car"]) && !target.is_dir();
     check_kind(target)?;
     if arguments.since.is_some() && !is_car {
-        return Err(Error::new(Kind::Usage, "`--since` leaves blocks out, and a directory holds files")
+        return Err(Error::new(Kind::Usage, "`--since` works only for a CAR file")
             .hint("Export to a file whose name ends in `.car`."));
     }
     if arguments.copy && is_car {
-        return Err(Error::new(Kind::Usage, "`--copy` is about files in a directory, and a CAR has none")
-            .hint("Leave `--copy` out."));
+        return Err(Error::new(Kind::Usage, "`--copy` works only for a directory").hint("Leave out `--copy`."));
     }
     let engine = context.open_to_give()?;
     let options = ExportOptions { include_private: arguments.include_private, copy: arguments.copy };
@@ -71,20 +70,22 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     output.message(&format!("Exported to {}: {}.", target.display(), summary(&exported, is_car)));
     if exported.hard_links > 0 {
         output.message(
-            "The hard links are the blob store's own files: don't change them in place. `--copy` writes files of their own.",
+            "The hard links are the blob store's own files: don't change them in place. `--copy` writes separate \
+             files.",
         );
     }
     if arguments.include_private && (is_car || is_new) {
         output.message(&format!(
-            "It has private repositories, so only you can read it; `chmod {} {}` lets others.",
+            "It contains private repositories, so only you can read it; `chmod {} {}` lets others read it.",
             if is_car { "a+r" } else { "a+rx" },
             target.display()
         ));
     }
     if arguments.since.is_some() {
-        output.message(&format!("`roadstead import {}` takes it where that root is.", target.display()));
+        output
+            .message(&format!("`roadstead import {}` merges it into a registry that has that root.", target.display()));
     } else if is_car {
-        output.message(&format!("`ipfs dag import {}` gives it to an IPFS node.", target.display()));
+        output.message(&format!("`ipfs dag import {}` adds it to an IPFS node.", target.display()));
     }
     Ok(Exit::Done)
 }
@@ -104,7 +105,7 @@ fn check_kind(target: &Path) -> Result<()> {
     }
     Err(Error::new(
         Kind::Usage,
-        format!("{} is named like an archive, and `export` writes a directory or a CAR file", target.display()),
+        format!("{} is named like an archive, but `export` writes a directory or a CAR file", target.display()),
     )
     .hint("`roadstead export DIR` writes files, which `tar` packs; `roadstead export FILE.car` writes one file."))
 }
@@ -125,11 +126,11 @@ fn summary(exported: &Exported, is_car: bool) -> String {
         .collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     let written = match exported.written {
-        0 => "all were there already".to_owned(),
+        0 => "all already there".to_owned(),
         all if all == exported.files => format!("{} written, the rest links", bytes(exported.written_bytes)),
         some => format!("{} new or changed, {} written", some, bytes(exported.written_bytes)),
     };
-    format!("{}{kinds} of {} together; {written}", count(exported.files, "file", "files"), bytes(exported.bytes))
+    format!("{}{kinds}, {} in total; {written}", count(exported.files, "file", "files"), bytes(exported.bytes))
 }
 
 #[cfg(test)]
@@ -154,10 +155,10 @@ mod tests {
     fn what_a_person_reads() {
         assert_eq!(
             summary(&sample(), false),
-            "120 files (100 hard links, 20 copies) of 43 MiB together; 1.0 MiB written, the rest links"
+            "120 files (100 hard links, 20 copies), 43 MiB in total; 1.0 MiB written, the rest links"
         );
         assert!(summary(&Exported { written: 3, ..sample() }, false).ends_with("; 3 new or changed, 1.0 MiB written"));
-        assert!(summary(&Exported { written: 0, ..sample() }, false).ends_with("; all were there already"));
+        assert!(summary(&Exported { written: 0, ..sample() }, false).ends_with("; all already there"));
         assert_eq!(summary(&sample(), true), "7 blocks, 43 MiB");
     }
 

@@ -76,9 +76,9 @@ impl Planned for Gc<'_> {
             return vec![Note::Message(format!("Reclaimed {all}."))];
         }
         let first = if done.plan.is_empty() {
-            "There is nothing to reclaim.".to_owned()
+            "Nothing to reclaim.".to_owned()
         } else {
-            format!("{all} would be reclaimed. Nothing was changed.")
+            format!("Would reclaim {all}. Nothing was changed.")
         };
         [Some(first), kept(done.plan)].into_iter().flatten().map(Note::Message).collect()
     }
@@ -126,7 +126,7 @@ fn kept(plan: &GcPlan) -> Option<String> {
     let them = if plan.kept_roots == 1 { "it" } else { "one" };
     (plan.kept_roots > 0 && plan.kept_bytes > 0).then(|| {
         format!(
-            "{roots} {} that nothing else needs; `roadstead history --forget ROOT` gives {them} up.",
+            "{roots} {} that nothing else needs; `roadstead history --forget ROOT` forgets {them}.",
             bytes(plan.kept_bytes)
         )
     })
@@ -151,7 +151,8 @@ mod tests {
         (plan.kept_roots, plan.kept_bytes) = (2, 5 << 20);
         assert_eq!(
             question(1 << 20, kept(&plan).as_deref()),
-            "2 published roots keep 5.0 MiB that nothing else needs; `roadstead history --forget ROOT` gives one up. Reclaim 1.0 MiB?"
+            "2 published roots keep 5.0 MiB that nothing else needs; `roadstead history --forget ROOT` forgets one. \
+             Reclaim 1.0 MiB?"
         );
     }
 }

@@ -22,22 +22,22 @@ use crate::error::Result;
 use crate::text::{bytes, count, printable};
 
 const WORDS: &str = "\
-A root that is kept has everything here: `roadstead rollback ROOT` publishes it again. As many as a target's --keep says are kept.
-A root that is pinned is whole at the target: going back to it sends nothing.";
+A kept root is complete here: `roadstead rollback ROOT` publishes it again. A target's --keep says how many are kept.
+A pinned root is complete at the target: rolling back to it sends nothing.";
 
 /// What to show, or to give up.
 #[derive(Debug, Args)]
 #[command(after_help = WORDS)]
 pub(in crate::cli) struct Arguments {
-    /// A target; without it the history of all of them.
+    /// A target [default: all of them].
     #[arg(value_name = "TARGET", add = target_names(), conflicts_with = "forget")]
     target: Option<String>,
 
-    /// Keep no longer what only these roots need.
+    /// Forget these roots, and free what only they need.
     #[arg(long, value_name = "ROOT", num_args = 1.., value_parser = root, add = published_roots())]
     forget: Vec<Cid>,
 
-    /// Show what would be done and do nothing.
+    /// Show what would happen, and change nothing.
     #[arg(long, requires = "forget")]
     dry_run: bool,
 }
@@ -45,7 +45,7 @@ pub(in crate::cli) struct Arguments {
 /// A root as people copy it, with or without `/ipfs/`.
 fn root(text: &str) -> Result<Cid, String> {
     let text = text.trim_start_matches("/ipfs/").trim_end_matches('/');
-    text.parse().map_err(|_| "it is no CID; `roadstead history` shows the roots that were published".to_owned())
+    text.parse().map_err(|_| "not a CID; `roadstead history` shows the published roots".to_owned())
 }
 
 /// Shows what was published, or forgets.
@@ -120,7 +120,7 @@ impl Planned for Forget<'_> {
 
     fn summary(&self, done: &Done<'_, ForgetPlan, ()>) -> Vec<Note> {
         vec![Note::Message(match (done.plan.is_empty(), done.outcome) {
-            (true, _) => "None of them is kept any more: there is nothing to do.".to_owned(),
+            (true, _) => "Nothing to do: none of them is kept any more.".to_owned(),
             (false, Some(())) => consequence(done.plan),
             (false, None) => format!("{} Nothing was changed.", consequence(done.plan)),
         })]
@@ -129,8 +129,8 @@ impl Planned for Forget<'_> {
 
 fn consequence(plan: &ForgetPlan) -> String {
     match plan.frees {
-        0 => "Nothing becomes free: all of it is needed otherwise.".to_owned(),
-        frees => format!("Frees {} once `roadstead gc` runs, and there is no way back from here.", bytes(frees)),
+        0 => "Frees nothing: all of it is still needed.".to_owned(),
+        frees => format!("Frees {} once `roadstead gc` runs; this can't be undone.", bytes(frees)),
     }
 }
 

@@ -32,7 +32,7 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     origin: Origin,
 
-    /// Where a tag has another digest here, take the one that is imported; asks first.
+    /// Replace tags that have another digest here; asks first.
     #[arg(long)]
     pub(in crate::cli) replace: bool,
 
@@ -105,7 +105,7 @@ impl Planned for Import<'_> {
         let private = report.repositories.iter().filter(|repository| repository.private && !repository.published);
         let private = private.map(|repository| {
             Note::Warning(format!(
-                "{} is private upstream: it is not published here unless `roadstead allow {}` says so",
+                "{} is private upstream: it is not published here until `roadstead allow {}` permits it",
                 repository.name, repository.name
             ))
         });

@@ -73,7 +73,7 @@ pub(in crate::cli) fn on(
     let read_only = if context.global.read_only {
         Some("it was started with `--read-only`")
     } else {
-        engine.is_read_only().then_some("its data directory can't be written")
+        engine.is_read_only().then_some("its data directory isn't writable")
     };
     let options = tui::Options {
         read_only,
@@ -106,7 +106,7 @@ fn verbs(command: &clap::Command) -> Vec<String> {
 
 /// This program as a command line on the same catalog: verbs that the interface has no way of its own for are carried out by it.
 fn program(context: &Context, engine: &Engine) -> Result<Vec<OsString>> {
-    let mut words = vec![std::env::current_exe().context(|| "can't tell where this program is")?.into_os_string()];
+    let mut words = vec![std::env::current_exe().context(|| "can't find this program's own file")?.into_os_string()];
     words.extend(["--data-dir".into(), engine.data_dir().as_os_str().to_owned()]);
     if let Some(config) = &context.settings.config {
         words.extend(["--config".into(), config.value.as_os_str().to_owned()]);
@@ -123,7 +123,7 @@ fn understood(settings: &InterfaceSettings, config: Option<&Path>) -> Result<Key
     };
     if let Some(name) = settings.theme.as_deref().filter(|name| !theme::NAMES.contains(name)) {
         let error = Error::new(Kind::Usage, format!("there is no theme `{}`", crate::text::printable_within(name, 40)))
-            .hint(format!("There are {}.", theme::NAMES.join(", ")));
+            .hint(format!("Choose {}.", theme::NAMES.join(", ")));
         return Err(placed("interface", "theme", error));
     }
     Keymap::with(&settings.keys).map_err(|(id, error)| placed("interface.keys", &id, error))
@@ -211,7 +211,10 @@ mod tests {
         let settings = InterfaceSettings { keys, ..InterfaceSettings::default() };
         let error = understood(&settings, Some(&path)).unwrap_err().to_string();
         assert!(
-            error.ends_with("config.toml, line 2, `interface.keys.add`: the key `d` of `add` is that of `remove`, too"),
+            error.ends_with(
+                "config.toml, line 2, `interface.keys.add`: the key `d` of `add` is already used by \
+                `remove`"
+            ),
             "{error}"
         );
         let settings = InterfaceSettings { theme: Some("pink".into()), ..InterfaceSettings::default() };

@@ -18,17 +18,18 @@ const COLUMNS: &str = "\
 Columns of repositories:
   SIZE      every image in full
   STORED    each blob once
-  UNIQUE    of that, what no other repository needs
-  UPSTREAM  where it is mirrored from; the registry alone where the name says the rest";
+  UNIQUE    the part of it that no other repository needs
+  UPSTREAM  where it is mirrored from; only the registry if the name says the rest";
 
 /// What somebody reads who has just begun.
-const EMPTY: &str = "There is nothing here yet. `roadstead add nginx:alpine` mirrors a first image; `roadstead demo` shows all of it, without network.";
+const EMPTY: &str = "Nothing is mirrored yet. `roadstead add nginx:alpine` mirrors a first image; `roadstead demo` \
+    shows it all without network.";
 
 /// What to list.
 #[derive(Debug, Args)]
 #[command(after_help = COLUMNS)]
 pub(in crate::cli) struct Arguments {
-    /// A repository; its images are listed.
+    /// List this repository's images.
     #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
     pub(in crate::cli) pick: Option<Pick>,
 }

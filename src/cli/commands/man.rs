@@ -17,28 +17,28 @@ use crate::tui::key_list;
 /// Where to.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// A directory; one page a verb is written into it. Without it the main page is printed.
+    /// Write one page per verb into this directory [default: print the main page].
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) directory: Option<PathBuf>,
 }
 
 /// What the manual says first.
 const DESCRIPTION: &str = "Roadstead mirrors container images from any registry into a static registry that is one directory tree \
-    with one CID. Put on IPFS, on any web host, or served by `roadstead serve`, clients pull from it by name.";
+    with one CID. Clients pull from it by name: over IPFS, from any web host, or from `roadstead serve`.";
 
 /// What each exit code means.
 const EXIT_CODES: [(Kind, &str); 11] = [
-    (Kind::Unexpected, "The disk, the database, or a mistake of the program."),
-    (Kind::Usage, "What was asked for makes no sense or can't be done."),
+    (Kind::Unexpected, "The disk or the database failed, or the program has a bug."),
+    (Kind::Usage, "The request makes no sense or can't be done."),
     (Kind::Unchanged, "What a --fail-if flag watches for: nothing to do, or something outdated."),
-    (Kind::NotFound, "A repository, tag, platform, blob or catalog that is not there."),
-    (Kind::Auth, "The other side wants credentials, or other ones."),
+    (Kind::NotFound, "A repository, tag, platform, blob or catalog was not found."),
+    (Kind::Auth, "Credentials are missing or were refused."),
     (Kind::Network, "The network or a registry failed."),
     (Kind::Node, "An IPFS node failed."),
-    (Kind::Verification, "Bytes are not what their digest or CID says."),
-    (Kind::Partial, "Part of it was done, part failed."),
+    (Kind::Verification, "Bytes don't match their digest or CID."),
+    (Kind::Partial, "Part succeeded, part failed."),
     (Kind::Locked, "Another process is changing the catalog."),
-    (Kind::Interrupted, "Stopped by ^C, by SIGTERM, or by the answer no."),
+    (Kind::Interrupted, "Stopped by ^C or SIGTERM, or you answered no."),
 ];
 
 const FILES: [(&str, &str); 6] = [
@@ -50,22 +50,23 @@ const FILES: [(&str, &str); 6] = [
     ("$XDG_RUNTIME_DIR/containers/auth.json", "Credentials of podman login."),
     ("~/.config/containers/auth.json", "Credentials of podman login."),
     ("~/.docker/config.json", "Credentials of docker login, and its credential helpers."),
-    ("/dev/stdin", "References for `roadstead add -`, one a line; blank lines and comments after # are left out."),
+    ("/dev/stdin", "References for `roadstead add -`, one per line; blank lines and comments after # are ignored."),
 ];
 
 const ENVIRONMENT: [(&str, &str); 7] = [
-    ("ROADSTEAD_DATA_DIR", "The data directory; --data-dir comes before it."),
-    ("ROADSTEAD_CONFIG", "The configuration file; --config comes before it."),
-    ("ROADSTEAD_LOG", "What to log to standard error, as in `roadstead=debug`; comes before -v."),
+    ("ROADSTEAD_DATA_DIR", "The data directory; --data-dir overrides it."),
+    ("ROADSTEAD_CONFIG", "The configuration file; --config overrides it."),
+    ("ROADSTEAD_LOG", "What to log to standard error, as in `roadstead=debug`; overrides -v."),
     ("NO_COLOR", "If set and not empty: no colour, unless --color always."),
     ("DOCKER_CONFIG", "The directory of docker's config.json."),
     ("REGISTRY_AUTH_FILE", "The file with podman's credentials, instead of its usual ones."),
-    ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "The way to registries."),
+    ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "Proxies for reaching registries."),
 ];
 
-const OUTPUT: &str = "Data go to standard output, messages and progress to standard error. With --json standard output holds one \
-    JSON document; warnings and errors are JSON objects, one a line, on standard error, and so is progress with --progress json. \
-    ^C stops cleanly: what is verified is kept, and the same command goes on from there. A second ^C stops at once.";
+const OUTPUT: &str = "Data goes to standard output, messages and progress to standard error. With --json, standard \
+    output holds one JSON document; warnings and errors are JSON objects on standard error, one per line, and so is \
+    progress with --progress json. ^C stops cleanly and keeps what is verified; the same command continues from \
+    there. A second ^C stops at once.";
 
 const KEYS: &str = "Without a verb, roadstead opens its terminal interface. These are its keys; the name in parentheses is \
     what the section [interface.keys] of the configuration calls the command.";
@@ -132,7 +133,7 @@ fn page(command: &Command, is_main: bool) -> Result<String> {
         rest.text([roman(OUTPUT)]);
     }
     rest.control("SH", ["EXIT STATUS"]);
-    term(&mut rest, "0", "It was done.");
+    term(&mut rest, "0", "Success.");
     for (kind, meaning) in EXIT_CODES {
         term(&mut rest, &kind.exit_code().to_string(), meaning);
     }

@@ -75,8 +75,8 @@ impl Tally {
     fn summary(&self) -> String {
         if self.outdated + self.gone + self.unknown == 0 {
             return match self.current {
-                0 => "There is nothing that could be outdated.".to_owned(),
-                number => format!("All is up to date: {}.", count(number, "image", "images")),
+                0 => "Nothing to check.".to_owned(),
+                number => format!("All up to date: {}.", count(number, "image", "images")),
             };
         }
         let mut parts = vec![format!("{} outdated", self.outdated)];
@@ -84,7 +84,7 @@ impl Tally {
             parts.push(format!("{} gone upstream", self.gone));
         }
         if self.unknown > 0 {
-            parts.push(format!("{} not answered", self.unknown));
+            parts.push(format!("{} without an answer", self.unknown));
         }
         parts.push(format!("{} up to date", self.current));
         let next = if self.outdated > 0 { " `roadstead update` fetches what has moved." } else { "" };
@@ -101,7 +101,7 @@ impl Tally {
         let kind = if self.unknown == rows.len() as u64 { kind } else { Kind::Partial };
         let message = match self.unknown {
             1 => format!("{image}: {reason}"),
-            number => format!("{number} images could not be asked about, the first: {image}: {reason}"),
+            number => format!("{number} images could not be checked, the first: {image}: {reason}"),
         };
         Some(Error::new(kind, message))
     }
@@ -154,14 +154,14 @@ mod tests {
         let tally = Tally::of(&rows());
         assert_eq!(
             tally.summary(),
-            "1 outdated, 1 gone upstream, 1 not answered, 1 up to date. `roadstead update` fetches what has moved."
+            "1 outdated, 1 gone upstream, 1 without an answer, 1 up to date. `roadstead update` fetches what has moved."
         );
         let error = tally.failure(&rows()).unwrap();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Partial, "library/d:1: no answer"));
         let only = &rows()[3..];
         assert_eq!(Tally::of(only).failure(only).unwrap().kind(), Kind::Network);
         let current = &rows()[..1];
-        assert_eq!(Tally::of(current).summary(), "All is up to date: 1 image.");
+        assert_eq!(Tally::of(current).summary(), "All up to date: 1 image.");
         assert!(Tally::of(current).failure(current).is_none());
     }
 

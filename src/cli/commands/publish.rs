@@ -39,11 +39,11 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     pub(in crate::cli) dry_run: DryRun,
 
-    /// Go on although someone else set the pin or the record, and replace what they set.
+    /// Continue even if someone else set the pin or the record, and replace what they set.
     #[arg(long)]
     pub(in crate::cli) force: bool,
 
-    /// Ask this gateway for the new root afterwards and compare what it gives out; repeatable.
+    /// Ask this gateway for the new root afterwards and compare what it serves; repeatable.
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) check_gateway: Vec<String>,
 }
@@ -109,7 +109,7 @@ impl Planned for Publish<'_> {
     }
 
     fn question(&self, plan: &PublishPlan) -> Option<String> {
-        (!plan.is_done()).then(|| format!("{} Go on?", publish_plan::summary(plan)))
+        (!plan.is_done()).then(|| format!("{} Continue?", publish_plan::summary(plan)))
     }
 
     async fn apply(&self, plan: &mut PublishPlan, _: &Context, job: &Job) -> Result<Published> {
@@ -149,7 +149,7 @@ impl Planned for Publish<'_> {
         vec![Note::Message(if self.is_empty(plan) {
             let have = if plan.targets.len() == 1 { "has" } else { "have" };
             let targets = count(plan.targets.len() as u64, "target", "targets");
-            format!("There is nothing to publish: {targets} {have} {}.", plan.root)
+            format!("Nothing to publish: {targets} {have} {}.", plan.root)
         } else {
             format!("{} Nothing was changed.", publish_plan::summary(plan))
         })]
@@ -167,14 +167,14 @@ fn notes(plan: &PublishPlan, asks: bool) -> Vec<Note> {
     if !plan.left_out.is_empty() {
         let names: Vec<String> = plan.left_out.iter().map(|name| printable(name)).collect();
         notes.push(Note::Message(format!(
-            "Private, and therefore left out: {}. `roadstead allow REPO` lets one in.",
+            "Left out because private: {}. `roadstead allow REPO` includes one.",
             names.join(", ")
         )));
     }
     notes.extend(plan.first_time_private.iter().map(|repository| {
         let repository = printable(repository);
         Note::Warning(format!(
-            "{repository} is private and is published for the first time: that can't be taken back. `roadstead allow \
+            "{repository} is private and published for the first time: this can't be undone. `roadstead allow \
              --revoke {repository}` leaves it out."
         ))
     }));
@@ -203,7 +203,7 @@ fn said(plan: &PublishPlan, outcome: &PublishOutcome, root: Option<Cid>) -> Vec<
     if !done.is_empty() {
         let names = done.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
         notes.push(Note::Message(if plan.rollback {
-            format!("{names} went back to {}.", plan.root)
+            format!("Rolled back {names} to {}.", plan.root)
         } else {
             format!("Published {} to {names}.", plan.root)
         }));
@@ -217,7 +217,7 @@ fn said(plan: &PublishPlan, outcome: &PublishOutcome, root: Option<Cid>) -> Vec<
         }
     }
     if plan.rollback && root.is_some_and(|root| root != plan.root) {
-        let words = "The catalog is as it was: the next `roadstead publish` goes on to what it has.";
+        let words = "The catalog is unchanged: the next `roadstead publish` publishes its current root again.";
         notes.push(Note::Message(words.to_owned()));
     }
     notes

@@ -83,8 +83,8 @@ impl Planned for Remove<'_> {
 /// What a person wants to know before saying yes.
 fn consequence(plan: &RemovePlan) -> String {
     match (plan.frees, stays(plan)) {
-        (0, None) => "Nothing becomes free.".to_owned(),
-        (0, Some(stays)) => format!("Nothing becomes free: {stays}."),
+        (0, None) => "Frees nothing.".to_owned(),
+        (0, Some(stays)) => format!("Frees nothing: {stays}."),
         (frees, None) => format!("Frees {} once `roadstead gc` runs.", bytes(frees)),
         (frees, Some(stays)) => format!("Frees {} once `roadstead gc` runs; {stays}.", bytes(frees)),
     }
@@ -159,14 +159,14 @@ mod tests {
         (plan.frees, plan.kept) = (0, 2 << 20);
         assert_eq!(
             summary(&plan, "Would remove"),
-            "Would remove 2 images (1 attached) and the repository library/nginx. Nothing becomes free: 2.0 MiB stay because \
+            "Would remove 2 images (1 attached) and the repository library/nginx. Frees nothing: 2.0 MiB stay because \
              published roots need them."
         );
         (plan.shared, plan.shared_by) = (1 << 20, 0);
         plan.shared_with.clear();
         assert_eq!(
             consequence(&plan),
-            "Nothing becomes free: 1.0 MiB stay because others share them, and 2.0 MiB stay because published roots need them."
+            "Frees nothing: 1.0 MiB stay because others share them, and 2.0 MiB stay because published roots need them."
         );
     }
 }

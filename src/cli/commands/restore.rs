@@ -31,7 +31,7 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     origin: Origin,
 
-    /// Restore the catalog now, and each blob when it is first needed; the place has to stay.
+    /// Restore the catalog now, and each blob when it is first needed; the source has to stay.
     #[arg(long)]
     pub(in crate::cli) lazy: bool,
 

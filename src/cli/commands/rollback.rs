@@ -26,11 +26,11 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     pub(in crate::cli) dry_run: DryRun,
 
-    /// Go on although someone else set the pin or the record, and replace what they set.
+    /// Continue even if someone else set the pin or the record, and replace what they set.
     #[arg(long)]
     pub(in crate::cli) force: bool,
 
-    /// Ask this gateway for the root afterwards and compare what it gives out; repeatable.
+    /// Ask this gateway for the root afterwards and compare what it serves; repeatable.
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) check_gateway: Vec<String>,
 }

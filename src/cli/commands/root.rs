@@ -15,7 +15,7 @@ use crate::unixfs::Profile;
 /// What to set first.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// How files become CIDs, when the catalog is made: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
+    /// The CID profile of a new catalog: `unixfs-v1-2025` (default) or `unixfs-v0-2015`.
     #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
     pub(in crate::cli) profile: Option<Profile>,
 

@@ -29,15 +29,15 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
-    /// Address and port; port 0 takes any that is free.
+    /// Address and port; port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050", value_parser = address)]
     pub(in crate::cli) listen: SocketAddr,
 
-    /// PEM file of the certificate, and those between it and its root.
+    /// PEM file with the certificate and its intermediates.
     #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) tls_cert: Option<PathBuf>,
 
-    /// PEM file of the certificate's key.
+    /// PEM file with the certificate's key.
     #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) tls_key: Option<PathBuf>,
 
@@ -45,12 +45,12 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) htpasswd: Option<PathBuf>,
 
-    /// Name by which clients reach a server on loopback, beside `localhost` and the registry's own: a reverse proxy's, or
+    /// Name by which clients reach a server on loopback, besides `localhost` and the registry's own: a reverse proxy's, or
     /// `host.docker.internal`.
     #[arg(long, value_name = "HOST", value_parser = host, value_hint = ValueHint::Hostname)]
     pub(in crate::cli) allow_host: Vec<String>,
 
-    /// Give private repositories to everyone, also beyond this machine.
+    /// Serve private repositories to everyone, even beyond this machine.
     #[arg(long)]
     pub(in crate::cli) include_private: bool,
 }
@@ -78,8 +78,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("5050");
         format!(
-            "`{text}` is no address with a port\n\n  tip: Write `127.0.0.1:{port}` for this machine alone, or `0.0.0.0:{port}` \
-             for everyone who reaches it."
+            "`{text}` is not an address with a port\n\n  tip: Write `127.0.0.1:{port}` for this machine only, or \
+             `0.0.0.0:{port}` for everyone who can reach it."
         )
     })
 }
@@ -90,7 +90,7 @@ fn host(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!(
-        "`{text}` is no host name\n\n  tip: Give each name by itself, as in `--allow-host registry.example.com`."
+        "`{text}` is not a host name\n\n  tip: Give one name at a time, as in `--allow-host registry.example.com`."
     ))
 }
 
@@ -108,7 +108,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let output = &context.output;
     let source = Arc::new(CatalogSource::new(engine, private));
     let served = context.run_quietly(
-        "Stopping; answers under way are finished. Press ^C again to stop at once.",
+        "Stopping after the responses under way. Press ^C again to stop at once.",
         async |job: &Job| {
             let stop = job.cancellation().clone();
             let (mut hangups, reload) = (signal(SignalKind::hangup())?, Arc::clone(&options.reload));
@@ -138,7 +138,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 }
                 if hidden > 0 {
                     output.message(&format!(
-                        "{} not served; `--htpasswd` serves them to those who log in.",
+                        "{} not served; `--htpasswd` serves them to logged-in users.",
                         count(hidden as u64, "private repository is", "private repositories are")
                     ));
                 }
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(options.own_names, ["h:5000", "mirror.example:443", "host.docker.internal"]);
         for bad in ["*", "https://mirror.example", "a,b"] {
             let error = arguments(&["--allow-host", bad]).unwrap_err().to_string();
-            assert!(error.contains("tip: Give each name by itself"), "{error}");
+            assert!(error.contains("tip: Give one name at a time"), "{error}");
         }
     }
 

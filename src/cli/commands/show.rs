@@ -110,11 +110,11 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
     pair(&mut table, "also", alias.unwrap_or_default());
     pair(&mut table, "upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
     if let Some(outdated) = &row.outdated {
-        pair(&mut table, "outdated", "upstream has another image by now");
+        pair(&mut table, "outdated", "upstream now has another image");
         pair(&mut table, "it has", outdated.to_string());
     }
     if let Some(gone) = &row.gone {
-        pair(&mut table, "gone", format!("upstream does not have this tag any more, as was seen at {gone}"));
+        pair(&mut table, "gone", format!("upstream no longer has this tag (seen at {gone})"));
     }
     pair(&mut table, "platforms", row.platforms.join(", "));
     let mut not_chosen: Vec<String> = details
@@ -139,8 +139,8 @@ fn facts(details: &ImageDetails, alias: Option<String>) -> Table {
     pair(&mut table, "size", size);
     let private = match (details.private, details.published) {
         (false, _) => "",
-        (true, true) => "upstream wants a login; publishing was allowed",
-        (true, false) => "upstream wants a login; not published unless `roadstead allow` says so",
+        (true, true) => "upstream requires a login; publishing is allowed",
+        (true, false) => "upstream requires a login; not published until `roadstead allow` permits it",
     };
     pair(&mut table, "private", private);
     table

@@ -35,11 +35,11 @@ pub(in crate::cli) enum Direction {
 }
 
 impl Direction {
-    /// The verb; at the beginning of a question; as a participle; in the past.
-    fn words(self) -> [&'static str; 4] {
+    /// The verb; at the beginning of a question; in the past.
+    fn words(self) -> [&'static str; 3] {
         match self {
-            Self::Undo => ["undo", "Undo", "Undoing", "Undid"],
-            Self::Redo => ["redo", "Redo", "Redoing", "Redid"],
+            Self::Undo => ["undo", "Undo", "Undid"],
+            Self::Redo => ["redo", "Redo", "Redid"],
         }
     }
 }
@@ -89,9 +89,9 @@ impl Planned for Undo {
     }
 
     fn summary(&self, done: &Done<'_, UndoPlan, Cid>) -> Vec<Note> {
-        let [.., doing, did] = self.direction.words();
+        let [verb, _, did] = self.direction.words();
         match done.outcome {
-            None => vec![Note::Message(format!("{doing} {} would do this. Nothing was changed.", what(done.plan)))],
+            None => vec![Note::Message(format!("Would {verb} {}. Nothing was changed.", what(done.plan)))],
             Some(root) => {
                 let said = format!("{did} {}: {}.", what(done.plan), done.plan.consequence());
                 [said, format!("The root is {root}")].map(Note::Message).into()

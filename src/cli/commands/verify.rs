@@ -14,7 +14,7 @@ use crate::text::{bytes, count};
 /// Whether to repair.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// Fetch again what is damaged.
+    /// Fetch damaged blobs again.
     #[arg(long)]
     pub(in crate::cli) repair: bool,
 }
@@ -69,7 +69,8 @@ fn summary(verified: &Verified) -> String {
         ),
     };
     format!(
-        "Read {} of images{}, {}: all are what their digests say, and the tree has its root.{published}{elsewhere}{repaired}",
+        "Read {} of images{}, {}: all match their digests, and the tree matches its \
+         root.{published}{elsewhere}{repaired}",
         count(verified.blobs, "blob", "blobs"),
         match verified.others {
             0 => String::new(),
@@ -85,25 +86,25 @@ fn failure(verified: &Verified, repaired: bool) -> Option<Error> {
     if missing > 0 && left == 0 && verified.root_matches {
         let parts =
             count(missing, "directory or file of a published root is", "directories and files of published roots are");
-        return Some(
-            Error::new(Kind::Verification, format!("{parts} missing"))
-                .hint("What the catalog stands for now is complete. Going back to them is not possible; `roadstead history --forget ROOT` gives one up."),
-        );
+        return Some(Error::new(Kind::Verification, format!("{parts} missing")).hint(
+            "The current root is complete. Rolling back to the damaged ones is impossible; `roadstead \
+                    history --forget ROOT` forgets one.",
+        ));
     }
     let error = match (left, verified.root_matches) {
         (0, true) => return None,
-        (0, false) => Error::new(Kind::Verification, "the tree made anew does not have the recorded root")
+        (0, false) => Error::new(Kind::Verification, "the rebuilt tree does not have the recorded root")
             .hint("Please report it, with what was done since the last `roadstead verify` that succeeded."),
         (left, matches) => {
             let blobs = count(left, "blob is", "blobs are");
-            let tree = if matches { "" } else { ", and the tree made anew does not have the recorded root" };
+            let tree = if matches { "" } else { ", and the rebuilt tree does not have the recorded root" };
             Error::new(Kind::Verification, format!("{blobs} damaged{tree}"))
         }
     };
     Some(match (left, repaired) {
         (0, _) => error,
         (_, false) => error.hint("`roadstead verify --repair` fetches them again."),
-        (_, true) => error.hint("Upstream did not give them; remove the images that need them, or try again later."),
+        (_, true) => error.hint("Upstream did not provide them; remove the images that need them, or try again later."),
     })
 }
 
@@ -126,7 +127,7 @@ mod tests {
                     problem: "is missing".into(),
                     images: vec!["library/nginx:1".into()],
                 },
-                Damage { digest: Digest::of(b"2"), problem: "has other bytes".into(), images: vec![] },
+                Damage { digest: Digest::of(b"2"), problem: "has different bytes".into(), images: vec![] },
             ],
             repaired: vec![Digest::of(b"2")],
             root_matches: true,

@@ -267,7 +267,7 @@ fn done(step: PublishStep, text: &str) -> String {
         PublishStep::Pin => format!("pinned {text}"),
         PublishStep::Check => format!("checked: {text}"),
         PublishStep::Dnslink | PublishStep::Ipns => format!("moved {text}"),
-        PublishStep::Tidy => format!("tidied: {text}"),
+        PublishStep::Tidy => format!("unpinned older roots: {text}"),
         PublishStep::Gateways => format!("asked gateways: {text}"),
     }
 }

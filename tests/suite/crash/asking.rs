@@ -63,10 +63,10 @@ fn yes_is_not_asked_and_nobody_is_asked_without_a_terminal() {
     let roadstead = with_something_to_do();
     for words in [&REMOVE[..], &["gc"]] {
         let said = roadstead.run(words).failure(2);
-        says(&said, &["nobody can be asked here", "`--yes`", "--dry-run"]);
+        says(&said, &["standard input isn't a terminal", "`--yes`", "--dry-run"]);
         let mut without_input = words.to_vec();
         without_input.push("--no-input");
-        assert_eq!(Terminal::start(&roadstead.command(&without_input)).end(&["nobody can be asked here"]), 2);
+        assert_eq!(Terminal::start(&roadstead.command(&without_input)).end(&["`--no-input` forbids that"]), 2);
     }
     assert!(is_there(&roadstead));
     assert_eq!(Terminal::start(&roadstead.command(&["gc", "--yes"])).end(&["Reclaimed"]), 0);

@@ -117,7 +117,7 @@ fn what_upstream_no_longer_has_stays_damaged_in_words() {
     assert!(upstream.registry.remove_blob(&repository, &digest.parse().expect("a digest")));
     let left = roadstead.run(&["verify", "--repair"]);
     says(&left.stdout, &["damaged", &digest, "it can't be repaired", "upstream/app:1"]);
-    says(&left.failure(8), &["error: 1 blob is damaged", "hint: Upstream did not give them"]);
+    says(&left.failure(8), &["error: 1 blob is damaged", "hint: Upstream did not provide them"]);
     assert!(file.exists(), "what there is stays until there is better");
 }
 

@@ -123,7 +123,7 @@ fn serving_stops_cleanly_while_a_transfer_runs() {
     assert!(read[head..] == layer[..], "{} of {} bytes", read.len() - head, layer.len());
     let ended = running.end();
     assert_eq!(ended.code, 0, "{ended}");
-    says(&ended.stderr, &["Stopping; answers under way are finished."]);
+    says(&ended.stderr, &["Stopping after the responses under way."]);
 }
 
 #[test]

@@ -10,12 +10,12 @@ fn what_has_not_moved_costs_no_manifest() {
     let root = scene.roadstead.root();
     scene.registry.forget_requests();
     let updated = scene.run(&["update"]);
-    says(&updated.stderr, &["nothing to do: everything is here already"]);
+    says(&updated.stderr, &["Nothing to do: everything is already mirrored"]);
     updated.success();
     scene.run(&["update", "--fail-if-unchanged"]).failure(3);
     let again = scene.add_with(&["app:1"], &["--platform", "all", "--fail-if-unchanged"]);
     again.failure(3);
-    says(&scene.run(&["outdated"]).stderr, &["All is up to date: 1 image."]);
+    says(&scene.run(&["outdated"]).stderr, &["All up to date: 1 image."]);
     assert!(scene.asked("HEAD", "/manifests/1") >= 4);
     assert_eq!(scene.asked("GET", "/manifests/"), 0);
     assert_eq!(scene.asked("GET", "/blobs/"), 0);
@@ -64,7 +64,7 @@ fn what_is_gone_upstream_stays_here() {
     assert_eq!(scene.roadstead.root(), root);
     // It was written down, for whoever looks later.
     says(&scene.run(&["list", &scene.published("app")]).success(), &["gone upstream"]);
-    says(&scene.run(&["show", &scene.reference("app:1")]).success(), &["upstream does not have this tag any more"]);
+    says(&scene.run(&["show", &scene.reference("app:1")]).success(), &["upstream no longer has this tag"]);
     let outdated = scene.run(&["outdated"]);
     says(&outdated.stdout, &["gone", &scene.published("app:1")]);
     says(&outdated.stderr, &["0 outdated, 1 gone upstream, 2 up to date."]);
@@ -74,7 +74,7 @@ fn what_is_gone_upstream_stays_here() {
     scene.registry.intercept(|info| info.path.starts_with("/v2/slow/").then(|| plain(410 - 5 + 13, "")));
     let outdated = scene.run(&["outdated", "--all"]);
     says(&outdated.stdout, &["gone", "unknown", "current"]);
-    says(&outdated.stderr, &["1 not answered", "418"]);
+    says(&outdated.stderr, &["1 without an answer", "418"]);
     outdated.failure(9);
     let states = scene.run(&["outdated", "--json"]);
     let states: serde_json::Value = serde_json::from_str(&states.stdout).unwrap();
@@ -93,7 +93,7 @@ fn what_is_gone_upstream_stays_here() {
     // It is back.
     scene.registry.intercept(|_| None);
     scene.put("app", "1", &image("one"));
-    says(&scene.run(&["update"]).stderr, &["nothing to do: everything is here already"]);
+    says(&scene.run(&["update"]).stderr, &["Nothing to do: everything is already mirrored"]);
     assert!(!scene.run(&["list", &scene.published("app")]).success().contains("gone"));
 }
 

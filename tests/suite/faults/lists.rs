@@ -47,7 +47,7 @@ fn a_wrong_line_refuses_the_whole_list() {
     let said = run_with_input(&scene, &["add", "--insecure", "-"], &input).failure(2);
     says(&said, &["3 lines of standard input", "line 1: ", "line 3: ", "line 4: ", "has a scheme"]);
     let said = run_with_input(&scene, &["add", "--insecure", "-"], "# nothing\r\n").failure(2);
-    says(&said, &["standard input names no image"]);
+    says(&said, &["standard input contains no image reference"]);
     assert_eq!(scene.registry.total_requests(), 0);
     assert!(!scene.data().join("catalog.db").exists(), "no catalog is made for what is refused");
 }

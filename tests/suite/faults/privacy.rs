@@ -32,7 +32,7 @@ fn a_private_image_is_published_only_when_allowed() {
     says(&scene.run(&["list"]).success(), &[&repository, "private"]);
     says(
         &scene.run(&["show", &scene.reference("hidden-app:1")]).success(),
-        &["private", "not published unless `roadstead allow` says so"],
+        &["private", "not published until `roadstead allow` permits it"],
     );
     assert_eq!(scene.roadstead.root(), root);
     let export = |at: &str, more: &[&str]| {
@@ -60,7 +60,7 @@ fn a_private_image_is_published_only_when_allowed() {
     scene.run(&["allow", &repository, "--yes"]).success();
     let with_it = scene.roadstead.root();
     assert_ne!(with_it, root);
-    says(&scene.run(&["show", &scene.reference("hidden-app:1")]).success(), &["was allowed"]);
+    says(&scene.run(&["show", &scene.reference("hidden-app:1")]).success(), &["publishing is allowed"]);
     assert!(contains(&export("allowed", &[]), "hidden-app"));
     scene.run(&["allow", "--revoke", &repository, "--yes"]).success();
     assert_eq!(scene.roadstead.root(), root);
@@ -145,7 +145,7 @@ fn other_users_of_this_machine_can_read_nothing_but_what_is_exported() {
     let (whole, car) = (scene.roadstead.path("whole"), scene.roadstead.path("whole.car"));
     for target in [&whole, &car] {
         let said = scene.run(&["export", "--include-private", target.to_str().unwrap()]);
-        says(&said.stderr, &["It has private repositories, so only you can read it; `chmod a+r"]);
+        says(&said.stderr, &["It contains private repositories, so only you can read it; `chmod a+r"]);
         said.success();
     }
     assert!(!others_can(&["ls", whole.to_str().unwrap()]) && !others_can(&["cat", car.to_str().unwrap()]));
@@ -159,7 +159,7 @@ fn other_users_of_this_machine_can_read_nothing_but_what_is_exported() {
     }
     assert!(others_can(&["cat", data.join("catalog.db").to_str().unwrap()]));
     let doctor = scene.run(&["doctor", "--offline"]);
-    says(&(doctor.stdout + &doctor.stderr), &["has the mode 0755", "chmod 700"]);
+    says(&(doctor.stdout + &doctor.stderr), &["has mode 0755", "chmod 700"]);
     scene.run(&["allow", "--revoke", &scene.published("app"), "--yes"]).success();
     assert!(!others_can(&["ls", data.to_str().unwrap()]));
     for path in files(&data) {

@@ -93,7 +93,7 @@ fn doctor_finds_what_would_stop_a_publication() {
         (printed.code, found.join("\n"))
     };
     let (_, found) = findings(&["doctor"]);
-    assert!(found.contains("home would take a publication") && found.contains("chmod 600"), "{found}");
+    assert!(found.contains("home is ready to publish to") && found.contains("chmod 600"), "{found}");
     let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(world.roadstead.path("tsig.key"), owner_only).unwrap();
     let (_, found) = findings(&["doctor", "--offline"]);

@@ -18,7 +18,7 @@ fn a_lost_registry_comes_back_by_its_domain_and_has_nothing_to_publish() {
         std::fs::remove_dir_all(world.roadstead.path("registry")).unwrap();
         let restored = world.roadstead.run(&["restore", DOMAIN, "--from", from]);
         let who = from.trim_start_matches("kubo:");
-        assert!(restored.stderr.contains(&format!("{DOMAIN} is {root}, as {who} says.")), "{restored}");
+        assert!(restored.stderr.contains(&format!("{DOMAIN} is {root} according to {who}.")), "{restored}");
         assert!(restored.stderr.contains("name the root instead of the domain"), "{restored}");
         restored.success();
         assert_eq!(world.roadstead.root(), root, "{from}");

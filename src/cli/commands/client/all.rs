@@ -15,8 +15,8 @@ pub(super) fn of(wish: &Wish) -> Result<Recipe> {
     };
     if !wish.sure && wish.kind != HostKind::Gateway {
         recipe.note(format!(
-            "This holds for a host that sets media types. Whether {} does is not known: `--probe` asks it; for a plain IPFS \
-             gateway behind a DNSLink name say `--kind gateway`.",
+            "This is for a host that sets media types. Whether {} does is unknown: `--probe` finds out; for a plain \
+             IPFS gateway behind a DNSLink name, add `--kind gateway`.",
             wish.source.host
         ));
     }

@@ -26,7 +26,10 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
              [plugins.\"io.containerd.cri.v1.images\".registry] (version 3 of that file, containerd 2) or \
              [plugins.\"io.containerd.grpc.v1.cri\".registry] (version 2); then restart containerd once."
         ));
-        recipe.note("`ctr` of containerd 2 wants every platform's configuration unless it is given `--skip-metadata`; Kubernetes and nerdctl don't.");
+        recipe.note(
+            "In containerd 2, `ctr` needs every platform's configuration unless you pass `--skip-metadata`; \
+            Kubernetes and nerdctl don't.",
+        );
     }
     recipe
 }
@@ -46,7 +49,10 @@ fn over_host(wish: &Wish, recipe: &mut Recipe) {
     if wish.kind == HostKind::Serve && !mirrors.is_empty() {
         // It is told the registry that an image is from.
         recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{CAPABILITIES}", wish.heading()));
-        recipe.note("One file stands in for every upstream, also for those that are mirrored later: what is not mirrored comes from upstream.");
+        recipe.note(
+            "One file covers every upstream, including those mirrored later: images that aren't mirrored \
+            come from upstream.",
+        );
     } else {
         // Without `server` it is the registry itself, by the scheme that containerd takes for it.
         for (registry, prefix) in &mirrors.registries {
@@ -60,18 +66,21 @@ fn over_host(wish: &Wish, recipe: &mut Recipe) {
             );
         }
         if !mirrors.registries.is_empty() {
-            recipe.note("What is mirrored comes from here under its upstream's own name too, as it was when it was mirrored; what is not, from upstream.");
+            recipe.note(
+                "Mirrored images also come from here under their upstream names, as they were when \
+                mirrored; all others come from upstream.",
+            );
         }
     }
     for (upstream, name) in &mirrors.renamed {
         recipe.note(format!(
-            "{upstream} has another name here, which containerd can't be told: pull it as {}/{name}.",
+            "{upstream} has another name here, which containerd can't map: pull it as {}/{name}.",
             source.host
         ));
     }
     recipe.pull = pull(wish, &wish.image());
     if !source.plain {
-        recipe.note(format!("An authority of your own: `ca = \"/path/ca.crt\"` below [host.\"{source}\"]."));
+        recipe.note(format!("For your own certificate authority: `ca = \"/path/ca.crt\"` below [host.\"{source}\"]."));
     }
 }
 
@@ -81,7 +90,8 @@ fn over_gateway(wish: &Wish, recipe: &mut Recipe) {
     let Some(host) = &wish.types_from else {
         gateway::impossible(recipe);
         recipe.note(format!(
-            "{} can take the bytes from the gateway if a small host answers for the tags: add `--types-from https://HOST`, where HOST is \
+            "{} can take the bytes from the gateway if a small host resolves the tags: add `--types-from \
+             https://HOST`, where HOST is \
              `roadstead serve` or the exported tree behind nginx or Caddy.",
             wish.client.name()
         ));
@@ -90,23 +100,25 @@ fn over_gateway(wish: &Wish, recipe: &mut Recipe) {
     let mut text = wish.heading();
     let _ = write!(
         text,
-        "# {host} says what tags are; manifests and layers come from the gateway.\n\nserver = \"{host}\"\n\n\
+        "# {host} resolves tags; manifests and layers come from the gateway.\n\nserver = \"{host}\"\n\n\
          [host.\"{gateway}/oci/v2\"]\ncapabilities = [\"pull\"]\noverride_path = true\n\n\
-         # Images that are named by digest can't be pulled so: the gateway is asked first what they are. Where they are needed, let a host\n\
-         # answer that has the manifests and not the blobs (404), with this instead of all above:\n\
+         # Images named by digest can't be pulled this way: containerd asks the gateway first what they are. If you need them, use a\n\
+         # host that has the manifests but not the blobs (404), with this instead of everything above:\n\
          #\n\
          # server = \"{gateway}/oci/v2\"\n# override_path = true\n#\n# [host.\"{host}\"]\n# capabilities = [\"pull\", \"resolve\"]\n"
     );
     recipe.file(format!("{}/hosts.toml", host.host), text);
     recipe.note(format!(
-        "Images are named by {}, which answers for tags; their bytes come from the gateway, and from {} what the gateway lacks.",
+        "{} resolves tags; the bytes come from the gateway, or from {} if the gateway lacks them.",
         host.host, host.host
     ));
-    recipe
-        .note("Images that are named by digest can't be pulled so; the file says what to write where they are needed.");
+    recipe.note("Images named by digest can't be pulled this way; the file says what to write if you need them.");
     if gateway.path.starts_with("/ipfs/") || gateway.host.contains(".ipfs.") {
-        recipe.note("The gateway's address holds one root: what is mirrored later comes from the host until the address is changed, too.");
+        recipe.note(
+            "The gateway's address names one root: images mirrored later come from the host until you \
+            change the address as well.",
+        );
     }
-    recipe.note("A gateway is not set up as a mirror of other registries: images that are named by digest would fail.");
+    recipe.note("A gateway isn't set up as a mirror of other registries: images named by digest would fail.");
     recipe.pull = pull(wish, &wish.image_at(&host.host));
 }

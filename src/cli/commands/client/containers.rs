@@ -47,10 +47,14 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
     if is_gateway {
         recipe.notes.extend(gateway::limits(wish));
     } else if !wish.mirrors.is_empty() {
-        recipe.note("What is mirrored comes from here under its upstream's own name too, as it was when it was mirrored; what is not, from upstream.");
+        recipe.note(
+            "Mirrored images also come from here under their upstream names, as they were when mirrored; \
+            all others come from upstream.",
+        );
     }
     if !source.plain && !is_gateway {
-        recipe.note(format!("An authority of your own goes to /etc/containers/certs.d/{}/ca.crt.", source.host));
+        recipe
+            .note(format!("Your own certificate authority goes into /etc/containers/certs.d/{}/ca.crt.", source.host));
     }
     Ok(recipe)
 }

@@ -23,7 +23,7 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
         settings.insert("insecure-registries".to_owned(), json!([source.host]));
     }
     if settings.is_empty() {
-        recipe.note(format!("Nothing has to be set to pull from {}.", source.host));
+        recipe.note(format!("No settings are needed to pull from {}.", source.host));
     } else {
         let text = format!("{:#}\n", Value::Object(settings));
         recipe.files.push(File { path: "daemon.json".to_owned(), text, kept: Kept::Settings });
@@ -36,7 +36,10 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
         return Ok(recipe);
     }
     if mirrors_hub {
-        recipe.note("Docker knows mirrors of Docker Hub only: what is mirrored of it comes from here under its own name, as it was when it was mirrored.");
+        recipe.note(
+            "Docker supports mirrors of Docker Hub only: images mirrored from it come from here under their \
+            own names, as they were when mirrored.",
+        );
     }
     let others: Vec<(&str, &str)> =
         wish.mirrors.registries.iter().map(|(name, prefix)| (name.as_str(), prefix.as_str())).collect();
@@ -44,13 +47,13 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
     if let Some((_, prefix)) = others.first() {
         let names: Vec<&str> = others.iter().map(|(name, _)| *name).collect();
         recipe.note(format!(
-            "Images of {} are pulled by their name here: `docker pull {}/{prefix}/NAME:TAG`.",
+            "Pull images of {} by their name here: `docker pull {}/{prefix}/NAME:TAG`.",
             names.join(", "),
             source.host
         ));
     }
     if !source.plain {
-        recipe.note(format!("An authority of your own goes to /etc/docker/certs.d/{}/ca.crt.", source.host));
+        recipe.note(format!("Your own certificate authority goes into /etc/docker/certs.d/{}/ca.crt.", source.host));
     }
     Ok(recipe)
 }

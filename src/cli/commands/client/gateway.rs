@@ -5,8 +5,8 @@ use crate::error::{Error, Kind, Result};
 
 /// Who can pull from a gateway and who can't, a sentence each.
 pub(super) const CLIENTS: [&str; 2] = [
-    "From a plain IPFS gateway podman, buildah, skopeo and CRI-O can pull, and Docker up to 25: they take the gateway view, whose \
-     manifests are schema 1.",
+    "podman, buildah, skopeo, CRI-O and Docker up to 25 can pull from a plain IPFS gateway: they accept the gateway \
+     view, whose manifests are schema 1.",
     "containerd, Kubernetes on it, k3s, nerdctl, Docker 26 and newer, oras and crane insist on a media type that gateways don't send; they \
      need a host that sets it: `roadstead serve`, or nginx or Caddy with our configuration (`roadstead config web`).",
 ];
@@ -18,12 +18,14 @@ pub(super) fn limits(wish: &Wish) -> Vec<String> {
         CLIENTS[0].to_owned(),
         CLIENTS[1].to_owned(),
         format!(
-            "A tag is one platform there, the catalog's default one; another has the architecture behind the tag: `{image}-arm64`."
+            "There, a tag is one platform, the catalog's default; the others have the architecture after the tag: \
+             `{image}-arm64`."
         ),
-        "Digests differ from upstream's there, so an image can't be pulled by upstream's digest; signatures and images with zstd layers \
-         are not in it."
+        "Digests there differ from upstream's, so an image can't be pulled by its upstream digest; signatures and \
+         images with zstd layers are missing."
             .to_owned(),
-        "A gateway is not set up as a mirror of other registries: clients would get one platform and other digests without being told."
+        "A gateway isn't set up as a mirror of other registries: clients would silently get one platform and other \
+         digests."
             .to_owned(),
     ]
 }
@@ -39,9 +41,9 @@ pub(super) fn refuse_path(wish: &Wish) -> Result<()> {
     );
     Err(match wish.source.by_host_name() {
         Some(by_name) => {
-            error.hint(format!("Give the gateway's form with the root in the host's name: `--from {by_name}`."))
+            error.hint(format!("Use the gateway's form with the root in the host name: `--from {by_name}`."))
         }
-        None => error.hint("Give a gateway's form with the root in the host's name, or a domain with DNSLink."),
+        None => error.hint("Use a gateway's form with the root in the host name, or a domain with DNSLink."),
     })
 }
 

@@ -20,7 +20,10 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
     if wish.kind == HostKind::Serve && !mirrors.is_empty() {
         // It is told the registry that an image is from.
         endpoint(&mut text, "*", source);
-        recipe.note("`*` stands in for every upstream, also for those that are mirrored later; k3s knows it since January 2024 (1.26.13, 1.27.10, 1.28.6, 1.29.1).");
+        recipe.note(
+            "`*` covers every upstream, including those mirrored later; k3s supports it since January 2024 \
+            (1.26.13, 1.27.10, 1.28.6, 1.29.1).",
+        );
     } else {
         for (registry, prefix) in &mirrors.registries {
             endpoint(&mut text, registry, source);
@@ -30,14 +33,14 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
         }
     }
     if !mirrors.is_empty() {
-        recipe.note("What is not mirrored comes from upstream.");
+        recipe.note("Images that aren't mirrored come from upstream.");
     }
     for (upstream, name) in &mirrors.renamed {
         recipe.note(format!("{upstream} has another name here: pull it as {}/{name}.", source.host));
     }
     if !source.plain {
         recipe.note(format!(
-            "An authority of your own: `configs: {{\"{}\": {{tls: {{ca_file: /path/ca.crt}}}}}}`.",
+            "For your own certificate authority: `configs: {{\"{}\": {{tls: {{ca_file: /path/ca.crt}}}}}}`.",
             source.host
         ));
     }

@@ -47,35 +47,35 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_enum, value_name = "NAME")]
     client: Client,
 
-    /// Where it pulls from: a host, or a gateway's address of the root [default: the name set by `config set name`, else http://127.0.0.1:5050].
+    /// Where it pulls from: a host, or the root's address at a gateway [default: the name set by `config set name`, else http://127.0.0.1:5050].
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     from: Option<String>,
 
-    /// What sort of host that is, where its address does not say it: `serve` (roadstead), `static` (any that sets media types), `gateway`.
+    /// The kind of host, if its address doesn't tell: `serve` (roadstead), `static` (any that sets media types), `gateway`.
     #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true)]
     kind: Option<HostKind>,
 
-    /// Ask the host which sort it is.
+    /// Ask the host which kind it is.
     #[arg(long, conflicts_with = "kind")]
     probe: bool,
 
-    /// For containerd with a gateway: a host that answers for tags, while the bytes come from the gateway.
+    /// For containerd with a gateway: a host that resolves tags, while the bytes come from the gateway.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     types_from: Option<String>,
 
-    /// A registry it stands in for; repeatable [default: those that the catalog mirrors].
+    /// A registry to act as a mirror of; repeatable [default: those that the catalog mirrors].
     #[arg(long, value_name = "REGISTRY", conflicts_with = "no_mirrors")]
     upstream: Vec<String>,
 
-    /// Stand in for no other registry.
+    /// Don't act as a mirror of other registries.
     #[arg(long)]
     no_mirrors: bool,
 
-    /// Write the files below this directory; files with other text stay, and nothing is written then.
+    /// Write the files into this directory; if one exists with different contents, write nothing.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     write: Option<PathBuf>,
 
-    /// Replace files with other text; settings in a daemon.json stay and are added to.
+    /// Replace files with different contents; a daemon.json keeps its settings and gains ours.
     #[arg(long, requires = "write")]
     force: bool,
 }
@@ -145,7 +145,7 @@ fn wish(arguments: &Arguments, known: Known, context: &Context) -> Result<Wish> 
     };
     let types_from = arguments.types_from.as_deref().map(Source::parse).transpose()?;
     if types_from.as_ref().is_some_and(|host| host.kind == Some(HostKind::Gateway)) {
-        return Err(Error::new(Kind::Usage, "`--types-from` is a gateway, which can't say what manifests are"));
+        return Err(Error::new(Kind::Usage, "`--types-from` names a gateway, which can't set media types"));
     }
     let mirrors = if arguments.no_mirrors {
         Mirrors::default()
@@ -175,7 +175,7 @@ fn probe(source: &Source, example: Option<&str>, context: &Context) -> Result<Ho
     }
     let example = example.ok_or_else(|| {
         Error::new(Kind::NotFound, format!("the catalog has no image to ask {} for", source.host))
-            .hint("Say what it is with `--kind serve`, `--kind static` or `--kind gateway`.")
+            .hint("Name its kind with `--kind serve`, `--kind static` or `--kind gateway`.")
     })?;
     let reference: Reference = format!("{}/{example}", source.host).parse()?;
     let options = context.options(None)?.registries;
@@ -184,7 +184,7 @@ fn probe(source: &Source, example: Option<&str>, context: &Context) -> Result<Ho
         let target = reference.target();
         job.or_cancelled(registry.head(&reference.upstream.repository, &target)).await
     });
-    let media_type = answer.context(|| format!("can't find out what sort of host {} is", source.host))?.media_type;
+    let media_type = answer.context(|| format!("can't find out what kind of host {} is", source.host))?.media_type;
     let sets_types = media_type.is_some_and(|media_type| media::is_manifest(&media::essence(&media_type)));
     Ok(if sets_types { HostKind::Static } else { HostKind::Gateway })
 }

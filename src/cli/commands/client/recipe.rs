@@ -92,7 +92,7 @@ pub(super) struct File {
     pub(super) kept: Kept,
 }
 
-/// What becomes of a file that is there already and has other text.
+/// What becomes of a file that is there already and has different contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
     /// It is replaced.

@@ -69,7 +69,7 @@ impl Source {
         }
         let loopback = match url.host() {
             Some(Host::Ipv4(address)) if address.is_unspecified() => {
-                return Err(refuse("that is every address of a machine, and none to ask"));
+                return Err(refuse("it means every address of a machine, not one to connect to"));
             }
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -82,7 +82,7 @@ impl Source {
         let plain = match url.scheme() {
             "http" => true,
             "https" => false,
-            _ => return Err(refuse("only http and https are spoken")),
+            _ => return Err(refuse("only http and https are supported")),
         };
         let name = url.host_str().unwrap_or_default();
         let host = match url.port() {

@@ -71,18 +71,15 @@ pub(super) fn write(directory: &Path, files: &[File], force: bool) -> Result<Vec
         };
         if matches!(outcome, Outcome::Replaced | Outcome::Merged) && !force {
             let (what, hint) = if outcome == Outcome::Merged {
-                ("has other settings", "Add `--force` to add ours to them; they stay.")
+                ("has different settings", "`--force` adds ours and keeps them.")
             } else {
                 (
-                    "has other text",
+                    "has different contents",
                     "Look at it first; `--force` replaces it, and `--write` with another directory leaves it alone.",
                 )
             };
-            return Err(Error::new(
-                Kind::Usage,
-                format!("{} is there and {what}; nothing was written", path.display()),
-            )
-            .hint(hint));
+            return Err(Error::new(Kind::Usage, format!("{} exists and {what}; nothing was written", path.display()))
+                .hint(hint));
         }
         todo.push((path, text, outcome));
     }
@@ -156,7 +153,7 @@ mod tests {
         fs::write(at("b.conf"), "theirs\n").unwrap();
         fs::remove_file(at("a/hosts.toml")).unwrap();
         let error = write(directory.path(), &files, false).unwrap_err();
-        assert!(error.kind() == Kind::Usage && error.to_string().contains("b.conf is there"), "{error}");
+        assert!(error.kind() == Kind::Usage && error.to_string().contains("b.conf exists"), "{error}");
         assert!(!at("a/hosts.toml").exists(), "nothing at all was written");
         assert_eq!(fs::read_to_string(at("b.conf")).unwrap(), "theirs\n");
         let forced = write(directory.path(), &files, true).unwrap();

@@ -46,7 +46,7 @@ impl Check for CatalogFile {
         }
         let looked = spawn_blocking(move || look_at(&file)).await;
         let looked = looked.unwrap_or_else(|error| {
-            Err(Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error).hint("Please report it."))
+            Err(Error::new(Kind::Unexpected, "a bug in this program").caused_by(error).hint("Please report it."))
         });
         looked.unwrap_or_else(|error| vec![Finding::of_error(SUBJECT, State::Fail, &error)])
     }

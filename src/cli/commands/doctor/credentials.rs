@@ -27,11 +27,7 @@ fn described(path: &str, found: &Found) -> Vec<Finding> {
         }
     };
     findings.push(if found.open_to_all {
-        Finding::warn(
-            SUBJECT,
-            format!("{path}: {hosts}; everyone on this machine may read it"),
-            format!("`chmod 600 {path}`"),
-        )
+        Finding::warn(SUBJECT, format!("{path} is world-readable: {hosts}"), format!("`chmod 600 {path}`"))
     } else {
         Finding::ok(SUBJECT, format!("{path}: {hosts}"))
     });
@@ -42,7 +38,7 @@ fn described(path: &str, found: &Found) -> Vec<Finding> {
             None => Finding::warn(
                 SUBJECT,
                 format!("{path}: the helper {program} is not on PATH"),
-                "Install it, or log in anew without it: `podman login REGISTRY`.",
+                "Install it, or log in again without it: `podman login REGISTRY`.",
             ),
         });
     }
@@ -62,8 +58,11 @@ impl Check for CredentialFiles {
             }
         }
         if findings.is_empty() {
-            findings
-                .push(Finding::ok(SUBJECT, "none; `podman login` and `docker login` keep them where they are found"));
+            findings.push(Finding::ok(
+                SUBJECT,
+                "none; `podman login` and `docker login` store them where roadstead \
+                    finds them",
+            ));
         }
         findings
     }

@@ -39,21 +39,21 @@ impl DataDirectory {
         if !self.usual && !parent.is_dir() {
             return vec![Finding::fail(
                 SUBJECT,
-                format!("{} is not there, and neither is the directory above it", directory.display()),
-                "Mount the disk it is on, or make the directory above it; `--data-dir` names another one.",
+                format!("neither {} nor its parent directory exists", directory.display()),
+                "Mount its disk, or create the parent directory; `--data-dir` names another one.",
             )];
         }
         match Survey::of(above) {
             Ok(survey) => {
                 let mut findings = described(above, survey);
-                let first = format!("{} is not there yet; the first `roadstead add` makes it", directory.display());
+                let first = format!("{} does not exist yet; the first `roadstead add` creates it", directory.display());
                 findings.insert(0, Finding::ok(SUBJECT, first));
                 findings
             }
             Err(error) => vec![Finding::fail(
                 SUBJECT,
-                format!("{} can't be made: {error}", directory.display()),
-                "Check who may write there, or name another directory with `--data-dir`.",
+                format!("can't create {}: {error}", directory.display()),
+                "Check its permissions, or name another directory with `--data-dir`.",
             )],
         }
     }
@@ -63,7 +63,8 @@ fn described(directory: &Path, survey: Survey) -> Vec<Finding> {
     let mut findings = Vec::new();
     if survey.free != u64::MAX {
         let free = format!("{} free at {}", bytes(survey.free), directory.display());
-        let advice = "Make room there, or name another directory with `--data-dir`; `roadstead gc` reclaims what no image needs.";
+        let advice = "Free some space there, or name another directory with `--data-dir`; `roadstead gc` reclaims \
+            what no image needs.";
         findings.push(if survey.free < MIN_SPACE_BYTES {
             Finding::fail(SUBJECT, free, advice)
         } else if survey.free < LOW_SPACE_BYTES {
@@ -75,20 +76,20 @@ fn described(directory: &Path, survey: Survey) -> Vec<Finding> {
     findings.push(match (survey.hard_links, survey.reflinks) {
         (true, reflinks) => {
             let also = if reflinks { " and reflinks" } else { "" };
-            Finding::ok(SUBJECT, format!("hard links{also}: an export on the same file system takes no room"))
+            Finding::ok(SUBJECT, format!("hard links{also}: an export on the same file system takes no space"))
         }
-        (false, true) => Finding::ok(SUBJECT, "reflinks: an export on the same file system takes no room"),
+        (false, true) => Finding::ok(SUBJECT, "reflinks: an export on the same file system takes no space"),
         (false, false) => Finding::warn(
             SUBJECT,
-            "no hard links and no reflinks: an export takes the room of all blobs again",
-            "A file system of Linux (ext4, xfs, btrfs …) has them.",
+            "no hard links and no reflinks: an export takes the space of all blobs again",
+            "Linux file systems (ext4, xfs, btrfs …) have them.",
         ),
     });
     if survey.remote {
         findings.push(Finding::warn(
             SUBJECT,
-            "it is on a file system of another machine, over which the database may break when two machines use it",
-            "Keep it on a disk of this machine, and export to the other one.",
+            "it is on a network file system, where the database may break when two machines use it",
+            "Keep it on a local disk, and export to the other machine.",
         ));
     }
     findings
@@ -99,11 +100,8 @@ fn exposed(directory: &Path) -> Option<Finding> {
     let mode = private::exposed(directory)?;
     Some(Finding::warn(
         SUBJECT,
-        format!("{} has the mode {mode:04o}: other users of this machine can look into it", directory.display()),
-        format!(
-            "`chmod 700 {}`; an exported tree that a web server reads belongs into another directory.",
-            directory.display()
-        ),
+        format!("{} has mode {mode:04o}: other users can look into it", directory.display()),
+        format!("`chmod 700 {}`; keep an exported tree for a web server in another directory.", directory.display()),
     ))
 }
 
@@ -126,15 +124,15 @@ impl Check for DataDirectory {
         }
         match Survey::of(directory) {
             Ok(survey) => {
-                let mut findings = vec![Finding::ok(SUBJECT, format!("{} can be written", directory.display()))];
+                let mut findings = vec![Finding::ok(SUBJECT, format!("{} is writable", directory.display()))];
                 findings.extend(exposed(directory));
                 findings.extend(described(directory, survey));
                 findings
             }
             Err(error) => vec![Finding::warn(
                 SUBJECT,
-                format!("nothing can be written in {}: {error}", directory.display()),
-                "What only reads works; check who may write there for the rest.",
+                format!("can't write to {}: {error}", directory.display()),
+                "Verbs that only read work; for the others, check its permissions.",
             )],
         }
     }
@@ -154,8 +152,8 @@ mod tests {
     async fn what_can_be_used_and_what_not() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
-        assert!(look(directory.path()).await[0].message.ends_with("can be written"));
-        assert!(look(&at("new")).await[0].message.contains("makes it"));
+        assert!(look(directory.path()).await[0].message.ends_with("is writable"));
+        assert!(look(&at("new")).await[0].message.contains("creates it"));
         assert!(!at("new").exists(), "a doctor changes nothing");
         assert_eq!(look(&at("not/mounted")).await[0].state, State::Fail);
         std::fs::write(at("file"), "").unwrap();
@@ -175,7 +173,7 @@ mod tests {
         set(0o755);
         assert!(states().await.contains(&State::Warn));
         let said = look(directory.path()).await.into_iter().find(|finding| finding.state == State::Warn).unwrap();
-        assert!(said.message.contains("has the mode 0755"), "{}", said.message);
+        assert!(said.message.contains("has mode 0755"), "{}", said.message);
     }
 
     #[test]

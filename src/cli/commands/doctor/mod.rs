@@ -30,7 +30,7 @@ use crate::text::{count, printable};
 /// What is to be left out.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// Ask nobody over the network.
+    /// Don't use the network.
     #[arg(long)]
     offline: bool,
 }

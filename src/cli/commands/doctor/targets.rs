@@ -40,7 +40,7 @@ impl Targets {
 }
 
 fn kept(name: &str, checks: Vec<targets::Check>) -> Vec<Finding> {
-    let all_well = Finding::ok(SUBJECT, format!("{name}: not asked, because of --offline; its secrets can be read"));
+    let all_well = Finding::ok(SUBJECT, format!("{name}: not asked (--offline); its secrets are readable"));
     let found = described(&Trial { target: name.to_owned(), checks });
     if found.iter().all(|finding| finding.state == State::Ok) { vec![all_well] } else { found }
 }
@@ -60,7 +60,7 @@ fn described(trial: &Trial) -> Vec<Finding> {
         findings.push(Finding { kind: check.kind.unwrap_or(found.kind), ..found });
     }
     if findings.iter().all(|finding| finding.state != State::Fail) {
-        findings.insert(0, Finding::ok(SUBJECT, format!("{} would take a publication", trial.target)));
+        findings.insert(0, Finding::ok(SUBJECT, format!("{} is ready to publish to", trial.target)));
     }
     findings
 }
@@ -99,7 +99,7 @@ mod tests {
     fn a_target_that_works_is_one_line() {
         let mut trial = Trial { target: "home".into(), checks: vec![check(Outcome::Good, None)] };
         let found = described(&trial);
-        assert_eq!((found.len(), found[0].message.as_str()), (1, "home would take a publication"));
+        assert_eq!((found.len(), found[0].message.as_str()), (1, "home is ready to publish to"));
         trial.checks.push(check(Outcome::Doubtful, None));
         let states: Vec<State> = described(&trial).iter().map(|finding| finding.state).collect();
         assert_eq!(states, [State::Ok, State::Warn]);

@@ -40,14 +40,12 @@ impl Terminal {
 
     fn findings(&self) -> Vec<Finding> {
         let Some((columns, rows)) = self.size else {
-            return vec![Finding::ok(SUBJECT, "standard output is none: plain text, no colour")];
+            return vec![Finding::ok(SUBJECT, "standard output isn't a terminal: plain text, no colour")];
         };
         let mut findings = vec![match (columns, rows) {
-            (0, _) | (_, 0) => Finding::warn(
-                SUBJECT,
-                "it does not say its size",
-                "`stty size` says what is known; `stty cols 100 rows 40` sets it.",
-            ),
+            (0, _) | (_, 0) => {
+                Finding::warn(SUBJECT, "its size is unknown", "`stty size` shows it; `stty cols 100 rows 40` sets it.")
+            }
             _ if columns < MIN_SCREEN_CELLS.0 || rows < MIN_SCREEN_CELLS.1 => Finding::warn(
                 SUBJECT,
                 format!("{columns} columns and {rows} rows: tables are cut"),
@@ -59,12 +57,12 @@ impl Terminal {
             None => Finding::warn(
                 SUBJECT,
                 "TERM is not set",
-                "Set it to what the terminal is, such as `TERM=xterm-256color`.",
+                "Set it to your terminal's type, such as `TERM=xterm-256color`.",
             ),
             Some("dumb") => Finding::warn(
                 SUBJECT,
                 "TERM is `dumb`: no colour and no progress bars",
-                "Set it to what the terminal is, such as `TERM=xterm-256color`.",
+                "Set it to your terminal's type, such as `TERM=xterm-256color`.",
             ),
             Some(name) if self.no_colour => {
                 Finding::ok(SUBJECT, format!("{name}, without colour, since NO_COLOR is set"))
@@ -91,7 +89,7 @@ impl Terminal {
                     found.as_deref().map_or_else(|| "no locale".to_owned(), |locale| format!("the locale {locale}"));
                 Finding::warn(
                     SUBJECT,
-                    format!("{found}: some letters and lines may be wrong"),
+                    format!("{found}: some letters and lines may look wrong"),
                     "Set one with UTF-8: `export LC_ALL=C.UTF-8`.",
                 )
             }
