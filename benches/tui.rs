@@ -292,7 +292,7 @@ fn busy(directory: &Path) -> Figure {
         terminal.send("a");
         terminal.see("Add images");
         terminal.send(&format!("{host}/slow/r{job}:1"));
-        terminal.see("of it to fetch");
+        terminal.see("to fetch");
         terminal.send("\r");
         terminal.see(&format!("2 Jobs {}", job + 1));
     }

@@ -25,5 +25,5 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 
 /// A panic on another thread as an error.
 pub(super) fn panicked(error: tokio::task::JoinError) -> Error {
-    Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error).hint("Please report it.")
+    Error::new(Kind::Unexpected, "a bug in this program").caused_by(error).hint("Please report it.")
 }

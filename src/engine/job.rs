@@ -235,7 +235,7 @@ impl Job {
         let result = caught.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(Error::new(Kind::Unexpected, format!("a mistake of this program: {text}")).hint("Please report it."))
+            Err(Error::new(Kind::Unexpected, format!("a bug in this program: {text}")).hint("Please report it."))
         });
         let end = match &result {
             Ok(_) => End::Done,
@@ -312,7 +312,7 @@ mod tests {
         let (job, watch) = Job::new();
         let error = job.run(async |_: &Job| -> Result<()> { panic!("oops") }).await.unwrap_err();
         assert!(error.to_string().contains("oops"));
-        assert_eq!(events(watch), ["Finished(Failed(\"a mistake of this program: oops\"))"]);
+        assert_eq!(events(watch), ["Finished(Failed(\"a bug in this program: oops\"))"]);
 
         let (job, watch) = Job::new();
         watch.cancel.cancel();

@@ -176,7 +176,7 @@ fn with_picks(app: &mut App, request: impl FnOnce(Vec<Pick>) -> Request) -> Vec<
 fn allow(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
     if !row.private {
-        let words = format!("{} is not private: whatever is published has it", row.name);
+        let words = format!("{} is not private: it is always published", row.name);
         app.hint(words);
         return Vec::new();
     }

@@ -370,7 +370,7 @@ impl App {
     /// Refuses what would change something, with words, where only looking is allowed; whether it did.
     pub(super) fn refuses(&mut self, what: &str) -> bool {
         let Some(why) = self.read_only else { return false };
-        let message = format!("{what} would change something, and this interface only looks: {why}");
+        let message = format!("{what} would change something, but this interface is read-only: {why}");
         self.complain(Problem { message, hints: Vec::new(), kind: Kind::Usage });
         true
     }

@@ -92,7 +92,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             KeyCode::Char('f') => {
                 // It is the last picture until the jobs have ended.
                 let running = crate::text::count(app.jobs.running().count() as u64, "job ends", "jobs end");
-                app.hint(format!("Leaving when {running}; what is done until then is in the log"));
+                app.hint(format!("Leaving when {running}; the log has what happens until then"));
                 vec![Effect::Quit { finish: true }]
             }
             KeyCode::Char('c') => vec![Effect::Quit { finish: false }],

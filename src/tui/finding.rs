@@ -28,7 +28,7 @@ pub(super) fn step(app: &mut App, forward: bool) {
     };
     if text.is_empty() {
         let key = app.keymap.key(Command::Filter).map_or_else(|| ":filter".to_owned(), |key| key.short());
-        app.hint(format!("nothing is looked for: `{key}` says what"));
+        app.hint(format!("no search yet: `{key}` starts one"));
         return;
     }
     let (here, of) = match app.tab {
@@ -56,7 +56,7 @@ pub(super) fn step(app: &mut App, forward: bool) {
     };
     let text = crate::text::printable_within(&text, 40);
     if of == 0 {
-        app.hint(format!("nothing has `{text}`"));
+        app.hint(format!("nothing contains `{text}`"));
     } else {
         app.hint(format!("match {} of {of} for `{text}`", here + 1));
     }

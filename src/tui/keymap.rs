@@ -64,7 +64,7 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::new(Kind::Usage, format!("`{}` is no key", printable_within(text, 40)))
+            Error::new(Kind::Usage, format!("`{}` is not a key", printable_within(text, 40)))
                 .hint("Keys are written like `a`, `R`, `ctrl-d`, `alt-x`, `shift-tab`, `space`, `page-up`, `f1`.")
         };
         let (mut rest, mut modifiers) = (text, KeyModifiers::NONE);
@@ -166,7 +166,7 @@ impl Keymap {
                 let meet = entry.applies(other.contexts) || other.applies(entry.contexts);
                 if let Some(key) = keys.iter().find(|key| meet && others.contains(key)) {
                     let (changed, kept) = if changes.contains_key(other.id) { (other, entry) } else { (entry, other) };
-                    let words = format!("the key `{key}` of `{}` is that of `{}`, too", changed.id, kept.id);
+                    let words = format!("the key `{key}` of `{}` is already used by `{}`", changed.id, kept.id);
                     return Err((changed.id.to_owned(), Error::new(Kind::Usage, words)));
                 }
             }

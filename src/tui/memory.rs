@@ -51,7 +51,7 @@ impl Memory {
         if remembered != before
             && let Err(error) = self.write(&remembered)
         {
-            tracing::debug!("can't remember in {}: {error}", self.path.display());
+            tracing::debug!("can't save to {}: {error}", self.path.display());
         }
     }
 

@@ -128,14 +128,14 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
     let asked = options.theme.as_deref().unwrap_or("terminal");
     let name = theme::NAMES.iter().copied().find(|name| *name == asked).ok_or_else(|| {
         Error::new(Kind::Usage, format!("there is no theme `{}`", crate::text::printable_within(asked, 40)))
-            .hint(format!("There are {}.", theme::NAMES.join(", ")))
+            .hint(format!("Choose {}.", theme::NAMES.join(", ")))
     })?;
     let theme = if options.colour { Theme::named(name).unwrap_or_else(Theme::terminal) } else { Theme::mono() };
     let (sender, messages) = unbounded_channel();
     // ^C and ^\ are keys here, but signals to all that runs on the terminal while a pager has it: they are the pager's then.
     let of_keys = [SignalKind::interrupt(), SignalKind::quit()];
     for kind in [SignalKind::terminate(), SignalKind::hangup()].into_iter().chain(of_keys) {
-        let (mut signals, sender) = (signal(kind).context(|| "can't listen to signals")?, sender.clone());
+        let (mut signals, sender) = (signal(kind).context(|| "can't listen for signals")?, sender.clone());
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
                 if of_keys.contains(&kind) && terminal::Screen::is_lent() {

@@ -93,7 +93,7 @@ impl Face for Owner {
             let verb = words.first().map(|verb| crate::text::printable(verb)).unwrap_or_default();
             let how = if status.success() { "is done".to_owned() } else { format!("ended with {status}") };
             // What it said stays until somebody has read it.
-            write!(output, "`{verb}` {how}. Enter goes back to the interface. ")?;
+            write!(output, "`{verb}` {how}. Press Enter to return to the interface. ")?;
             output.flush()?;
             io::stdin().read_line(&mut String::new()).map(drop)
         })?

@@ -291,7 +291,7 @@ impl Performer {
 }
 
 fn mistake() -> Problem {
-    Problem::from(Error::new(Kind::Unexpected, "a mistake of this program").hint("Please report it."))
+    Problem::from(Error::new(Kind::Unexpected, "a bug in this program").hint("Please report it."))
 }
 
 fn answer(engine: &Engine, question: Question) -> Result<Answer> {
@@ -373,7 +373,7 @@ async fn blocking<T: Send + 'static>(
     let engine = Arc::clone(engine);
     spawn_blocking(move || work(&engine))
         .await
-        .map_err(|error| Error::new(Kind::Unexpected, "a mistake of this program").caused_by(error))?
+        .map_err(|error| Error::new(Kind::Unexpected, "a bug in this program").caused_by(error))?
 }
 
 async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {

@@ -82,7 +82,7 @@ fn rollback(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     if publication.same_root {
-        let words = format!("{} gives out this root: there is nothing to go back to", publication.target);
+        let words = format!("This is the published root of {}: there is nothing to roll back to", publication.target);
         app.hint(words);
         return Vec::new();
     }
@@ -103,11 +103,11 @@ fn sides(app: &App) -> Option<Sides> {
 
 fn compare(app: &mut App) -> Vec<Effect> {
     let Some(sides) = sides(app) else {
-        app.hint("Nothing was published there yet: everything in the catalog is new to it");
+        app.hint("Nothing published there yet: everything in the catalog is new to it");
         return Vec::new();
     };
     if sides.0 == sides.1 {
-        app.hint("It is what the catalog stands for: nothing differs");
+        app.hint("This is the catalog's current root: nothing differs");
         return Vec::new();
     }
     let known = app.publish.differences.get(&sides).is_some_and(|known| !matches!(known, Err(why) if why.is_waiting()));
@@ -145,7 +145,7 @@ pub(super) fn saved(app: &mut App, job: JobId, problem: Option<&Problem>) {
 
 fn open(app: &mut App) -> Vec<Effect> {
     if super::view::target_is_whole(app) && app.publish.current().is_some() {
-        app.hint("All of it is beside the lists");
+        app.hint("Everything is shown beside the lists");
         return Vec::new();
     }
     let title = match app.publish.current() {

@@ -37,7 +37,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is said of a pager that can't be started.
 const PAGER: &str = "can't show it in the pager";
 /// Where it comes from.
-const OF_PAGERS: &str = "`$PAGER` says which pager is meant.";
+const OF_PAGERS: &str = "`$PAGER` names the pager to use.";
 
 /// The outside of the loop: what draws, and what only the owner of a terminal can do.
 pub(super) trait Face {
@@ -174,7 +174,7 @@ where
                 drop(events);
                 let lent = lend(face, effect);
                 events = face.events();
-                let size = face.size().context(|| "can't tell the terminal's size")?;
+                let size = face.size().context(|| "can't read the terminal's size")?;
                 todo.extend(app.update(Msg::Resize(size.0, size.1)));
                 if let Err(problem) = lent {
                     todo.extend(app.update(Msg::Troubled(problem)));
@@ -201,7 +201,7 @@ where
         unfinished.remember(&[]);
     }
     if terminated {
-        let error = Error::new(Kind::Interrupted, "stopped by a signal, or because the terminal is gone");
+        let error = Error::new(Kind::Interrupted, "stopped by a signal, or the terminal is gone");
         return Err(match cut {
             0 => error,
             _ => error.hint("The jobs that were running are offered again at the next start."),
@@ -228,7 +228,7 @@ fn lend<F: Face>(face: &mut F, effect: Effect) -> Result<(), Problem> {
         Effect::Suspend => (face.suspend(), "can't stop this program", None),
         Effect::Page(text) => (face.page(&text), PAGER, Some(OF_PAGERS)),
         Effect::PageFile(file) => (face.page_file(&file), PAGER, Some(OF_PAGERS)),
-        Effect::Verb(words) => (face.verb(&words), "can't carry the verb out", None),
+        Effect::Verb(words) => (face.verb(&words), "can't run the verb", None),
         _ => (Ok(()), "", None),
     };
     done.context(|| what).map_err(|error| Problem::from(hint.into_iter().fold(error, Error::hint)))

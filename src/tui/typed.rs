@@ -14,13 +14,13 @@ use crate::image::Selection;
 use crate::text::nearest;
 
 /// Where roots are found.
-const OF_ROOTS: &str = "The history in the view Publish shows them.";
+const OF_ROOTS: &str = "The history in the Publish view shows them.";
 
 /// Words as a shell reads them: quotes and backslashes keep spaces in one.
 pub(super) fn words(text: &str) -> Result<Vec<String>, Problem> {
     shell_words::split(text).map_err(|_| {
-        let error = Error::new(Kind::Usage, "a quotation mark is not closed");
-        error.hint("Quotes and backslashes mean what they mean in a shell.").into()
+        let error = Error::new(Kind::Usage, "unclosed quotation mark");
+        error.hint("Quotes and backslashes work as in a shell.").into()
     })
 }
 
@@ -58,7 +58,7 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
                     });
                 }
             }
-            _ => return Err(wrong("is nothing that can be said of images here")),
+            _ => return Err(wrong("is not an option here")),
         }
     }
     options.requests(sources).map(Request::Add).map_err(Problem::from)
@@ -137,7 +137,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
                 targets: targets.to_vec(),
                 ..PublishRequest::default()
             })),
-            Some((Err(_), _)) => Err(Error::new(Kind::Usage, "that is no CID of a root").hint(OF_ROOTS).into()),
+            Some((Err(_), _)) => Err(Error::new(Kind::Usage, "not the CID of a root").hint(OF_ROOTS).into()),
             None => Err(Error::new(Kind::Usage, "`rollback` needs the CID of a root").hint(OF_ROOTS).into()),
         },
         "allow" => match named("--revoke") {
@@ -154,7 +154,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             let error = Error::new(Kind::Usage, format!("there is no command `{shown}` here"));
             Err(match nearest(verb, HERE.into_iter().chain(app.verbs.iter().map(String::as_str))) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
-                None => error.hint("Every verb of the command line can be typed here, with what it is about.").into(),
+                None => error.hint("You can type any verb of the command line here, with its arguments.").into(),
             })
         }
     };

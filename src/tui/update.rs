@@ -312,7 +312,7 @@ impl App {
         }
         let id = self.job_number();
         let title = plan.title();
-        self.note(log::Level::Info, Some(id), format!("{title} begins"));
+        self.note(log::Level::Info, Some(id), format!("{title} started"));
         let request = request.or_else(|| plan.again());
         self.cut.retain(|cut| request.as_ref() != Some(cut));
         self.jobs.begin(id, title, request);
@@ -383,7 +383,7 @@ impl App {
         if matches!(outcome, Outcome::Added(_)) && again {
             let key = |command| super::view::key(self, command);
             hints.push(format!(
-                "What has come is kept: {} in Jobs ({}) goes on from there.",
+                "Fetched blobs are kept: {} in Jobs ({}) continues from there.",
                 key(Command::Retry),
                 key(Command::Jobs)
             ));
@@ -418,7 +418,7 @@ impl App {
                     let damaged = crate::text::count(verified.damaged.len() as u64, "blob is", "blobs are");
                     let mut confirm = Confirm::new(Box::new(Plan::Verify { repair: true }), None);
                     confirm.answers_from = self.now + ANSWER_DELAY;
-                    let because = Some(format!("{damaged} not what the catalog says."));
+                    let because = Some(format!("{damaged} damaged."));
                     self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
                 }
                 let (words, failed) = describe::outcome(&outcome);
@@ -464,7 +464,7 @@ impl App {
             // The catalog is another one than the plan was made for: here is the plan for how it is now.
             Err(problem) if problem.kind == Kind::Locked && self.dialogs.is_empty() && request.is_some() => {
                 self.note(log::Level::Warning, Some(id), format!("{title}: {}", problem.message));
-                let because = format!("{}. This is the plan for how it is now.", problem.message);
+                let because = format!("{}. Here is a new plan.", problem.message);
                 next = request.map(|request| self.plan_because(request, Some(because))).unwrap_or_default();
                 JobState::Failed(problem)
             }

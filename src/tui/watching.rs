@@ -13,7 +13,7 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
     let running = app.jobs.running().count();
     if app.tab != Tab::Jobs && running > 1 {
         let key = super::view::key(app, Command::Jobs);
-        app.hint(format!("{running} jobs run: {key} shows them, and there one is chosen"));
+        app.hint(format!("{running} jobs are running: choose one in Jobs ({key})"));
         return Vec::new();
     }
     let job = if app.tab == Tab::Jobs { app.jobs.current() } else { app.jobs.running().next() };
@@ -29,7 +29,7 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
             Vec::new()
         }
         None => {
-            app.hint("Nothing runs that could be cancelled");
+            app.hint("No running job to cancel");
             Vec::new()
         }
     }
@@ -37,7 +37,7 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
 
 fn ended(job: &Job) -> &'static str {
     match job.state {
-        JobState::Running => "still runs",
+        JobState::Running => "is still running",
         JobState::Done(_) => "is done",
         JobState::Failed(_) => "has failed",
         JobState::Cancelled => "was cancelled",
@@ -47,7 +47,7 @@ fn ended(job: &Job) -> &'static str {
 /// Begins the job under the cursor again, with a plan for how things are now.
 pub(super) fn retry(app: &mut App) -> Vec<Effect> {
     let Some(job) = app.jobs.current() else {
-        app.hint("There is no job here to begin again");
+        app.hint("There is no job here to restart");
         return Vec::new();
     };
     match &job.request {
@@ -57,9 +57,9 @@ pub(super) fn retry(app: &mut App) -> Vec<Effect> {
         }
         _ => {
             let words = if job.is_unfinished() {
-                format!("Begin `{}` again where it was begun: it was made without a plan", job.title)
+                format!("Restart `{}` where you started it: it was made without a plan", job.title)
             } else {
-                format!("#{} {}: only what failed or was cancelled is begun again", job.id, ended(job))
+                format!("#{} {}: only failed or cancelled jobs can be restarted", job.id, ended(job))
             };
             app.hint(words);
             Vec::new()

@@ -295,13 +295,13 @@ fn each_view_has_a_picture() {
     terminal.see("Growth by published root");
     take(&terminal, "stats", "logical stored saved");
     terminal.send("5");
-    terminal.see("publish begins");
+    terminal.see("publish started");
     take(&terminal, "log", "info");
     terminal.send("?");
-    terminal.see("What can be done here");
-    take(&terminal, "help", "What can be done here");
+    terminal.see("Commands here");
+    take(&terminal, "help", "Commands here");
     terminal.send("\x1b");
-    terminal.wait("no help", |screen| !screen.contents().contains("What can be done here"));
+    terminal.wait("no help", |screen| !screen.contents().contains("Commands here"));
     terminal.send("q");
     terminal.wait("the end", |screen| !screen.alternate_screen());
     drop(registry);

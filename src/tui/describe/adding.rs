@@ -37,8 +37,8 @@ pub(super) fn add(plan: &AddPlan, title: &str, verb: &'static str) -> Described 
     }
     let nothing = changing.is_empty().then(|| match (plan.failed.len(), same.len(), verb) {
         (1.., ..) => String::new(),
-        (_, 1, "add") => "It is here as upstream has it: there is nothing to do.".to_owned(),
-        (_, _, "add") => "All of them are here as upstream has them: there is nothing to do.".to_owned(),
+        (_, 1, "add") => "Nothing to do: it is already mirrored.".to_owned(),
+        (_, _, "add") => "Nothing to do: all of them are already mirrored.".to_owned(),
         (_, same, _) => {
             format!("{} up to date{}", count(same as u64, "image", "images"), super::gone(plan.gone.len()))
         }
@@ -61,7 +61,7 @@ fn summary(plan: &AddPlan, changing: &[&PlannedImage], verb: &str) -> Option<Row
     let (failed, all) = (plan.failed.len() as u64, plan.images.len() as u64);
     let changed = changing.len() as u64;
     let new = if plan.new_bytes == 0 { "nothing".to_owned() } else { bytes(plan.new_bytes) };
-    let bytes = format!("{new} to fetch, {} here already", bytes(plan.known_bytes));
+    let bytes = format!("{new} to fetch, {} already here", bytes(plan.known_bytes));
     if failed + all < 2 {
         return (changed == 1).then(|| row(Role::Text, format!("{}.", capital(&bytes))));
     }
@@ -97,12 +97,12 @@ fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
     let what = match image.change {
         Change::Added => "new",
         Change::Moved { .. } => "moved",
-        Change::Extended if image.new_bytes > 0 => "more of it",
+        Change::Extended if image.new_bytes > 0 => "extended",
         Change::Extended | Change::Unchanged => "already here",
     };
     let new = match image.new_bytes {
-        0 => "nothing of it to fetch".to_owned(),
-        new => format!("{} of it to fetch", bytes(new)),
+        0 => "nothing to fetch".to_owned(),
+        new => format!("{} to fetch", bytes(new)),
     };
     let private = if image.private || image.upstream.is_none() { "" } else { ", public upstream" };
     let attached = match image.attached.len() {
@@ -111,15 +111,19 @@ fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
     };
     rows.push(row(Role::Dim, format!("  {what}, {}, {new}{attached}{private}", amount(image))));
     if !image.changes.is_empty() {
-        let only = if image.new_bytes == 0 { "only this changes" } else { "what changes" };
+        let only = if image.new_bytes == 0 { "changes only" } else { "changes" };
         rows.push(row(Role::Text, format!("  {only}: {}", image.changes.join("; "))));
     }
     if image.private {
-        rows.push(row(Role::Warning, "  private upstream: it stays out of what is published until it is allowed"));
+        rows.push(row(Role::Warning, "  private upstream: not published until it is allowed"));
     }
     let registry = image.upstream.as_ref().map(|upstream| upstream.registry.as_str());
     if image.plain_http && !registry.is_some_and(is_on_this_machine) {
-        rows.push(row(Role::Warning, "  plain HTTP: whoever is on the way can read what is sent, passwords too"));
+        rows.push(row(
+            Role::Warning,
+            "  plain HTTP: anyone on the network path can read what is sent, passwords \
+            included",
+        ));
     }
     // What was not chosen is said of one; of many it would be said again and again.
     let left_out = image.left_out.iter().filter(|left| !one_of_many || left.reason != LeftOutReason::NotChosen);

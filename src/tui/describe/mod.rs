@@ -68,14 +68,19 @@ pub fn plan(plan: &Plan) -> Described {
         Plan::Gc(plan) => gc(plan),
         Plan::Publish(plan) => publish(plan),
         Plan::Verify { repair } => Described {
-            title: if *repair { "Check all, and fetch what is damaged again?" } else { "Check all that is stored?" }
-                .to_owned(),
+            title: if *repair {
+                "Check everything, and fetch damaged blobs again?"
+            } else {
+                "Check everything that \
+                is stored?"
+            }
+            .to_owned(),
             rows: vec![row(
                 Role::Text,
                 if *repair {
-                    "Every blob is read and hashed; what is damaged is fetched again."
+                    "Reads and hashes every blob, and fetches damaged ones again."
                 } else {
-                    "Every blob is read and hashed, and the tree is built again beside the recorded root."
+                    "Reads and hashes every blob, and rebuilds the tree to compare its root."
                 },
             )],
             verb: if *repair { "repair" } else { "verify" },
@@ -94,13 +99,13 @@ pub fn plan(plan: &Plan) -> Described {
             rows.push(row(
                 Role::Warning,
                 if *allowed {
-                    "Its upstream gives it only to those who log in. From the next publication on everyone can pull it here, and \
-                     what is published on IPFS can't be taken back."
+                    "Its upstream registry requires a login. From the next publication on, everyone can pull it \
+                     here, and what is published on IPFS can't be taken back."
                 } else {
-                    "It is left out of the tree from now on. What was published of it stays where others keep it."
+                    "It is left out of the tree from now on. What was already published stays published."
                 },
             ));
-            let title = if *allowed { "Let it be published?" } else { "Keep it out of what is published?" };
+            let title = if *allowed { "Allow it to be published?" } else { "Leave it out of publications?" };
             let verb = if *allowed { "allow" } else { "revoke" };
             Described { title: title.to_owned(), rows, verb, destroys: *allowed, nothing: None }
         }
@@ -121,7 +126,7 @@ fn remove(plan: &RemovePlan) -> Described {
     let mut rows = vec![row(
         Role::Text,
         match plan.frees {
-            0 => "No disk space becomes free.".to_owned(),
+            0 => "Frees no disk space.".to_owned(),
             frees => format!("Frees {} once `gc` runs.", bytes(frees)),
         },
     )];
@@ -142,7 +147,7 @@ fn remove(plan: &RemovePlan) -> Described {
             format!("{} stay: {words} {}{more} {need} them.", bytes(plan.kept), roots.join(", ")),
         ));
     }
-    rows.push(row(Role::Dim, "It can be undone until `gc` runs."));
+    rows.push(row(Role::Dim, "This can be undone until `gc` runs."));
     rows.push(row(Role::Text, String::new()));
     let name = |image: &str| image.split(['@', ':']).next().unwrap_or(image).to_owned();
     let mut groups: Vec<(String, Vec<&RemovedImage>)> = Vec::new();
@@ -156,9 +161,9 @@ fn remove(plan: &RemovePlan) -> Described {
     }
     let many = plan.images.len() > MAX_LISTED_IMAGES;
     let others = plan.repositories.iter().filter(|name| !groups.iter().any(|(known, _)| known == *name));
-    let others: Vec<Row> = others.map(|name| row(Role::Text, format!("the repository {name} goes, too"))).collect();
+    let others: Vec<Row> = others.map(|name| row(Role::Text, format!("the repository {name} goes too"))).collect();
     for (name, images) in groups {
-        let whole = if plan.repositories.contains(&name) { " (the repository goes, too)" } else { "" };
+        let whole = if plan.repositories.contains(&name) { " (the repository goes too)" } else { "" };
         if many && images.len() > 1 {
             let logical = images.iter().map(|image| image.logical).sum();
             let number = ImageCount::of(images.iter().map(|image| image.attached));
@@ -219,8 +224,8 @@ fn gc(plan: &GcPlan) -> Described {
         ));
     }
     rows.extend(kept);
-    rows.push(row(Role::Dim, "What is reclaimed can't be undone any more."));
-    let nothing = plan.is_empty().then(|| "There is nothing to reclaim.".to_owned());
+    rows.push(row(Role::Dim, "This can't be undone."));
+    let nothing = plan.is_empty().then(|| "Nothing to reclaim.".to_owned());
     Described { title: format!("Reclaim {}?", bytes(total)), rows, verb: "reclaim", destroys: true, nothing }
 }
 
@@ -271,7 +276,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let left = verified.damaged.iter().filter(|damage| !verified.repaired.contains(&damage.digest));
             let mut failed: Vec<String> = left.map(|damage| format!("{}: {}", damage.digest, damage.problem)).collect();
             if !verified.root_matches {
-                failed.push("the tree is not what the recorded root says".to_owned());
+                failed.push("the tree does not match the recorded root".to_owned());
             }
             let repaired = verified.repaired.len();
             let repaired = if repaired == 0 { String::new() } else { format!(", {repaired} repaired") };
@@ -293,12 +298,12 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
         }
         Outcome::Published(outcome) => published(outcome),
         Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),
-        Outcome::Forgotten(roots) => (format!("{} kept no longer", count(*roots, "root is", "roots are")), Vec::new()),
+        Outcome::Forgotten(roots) => (format!("{} no longer kept", count(*roots, "root is", "roots are")), Vec::new()),
         Outcome::TargetRemoved(name) => (format!("{name} is forgotten; its history stays"), Vec::new()),
         Outcome::TargetSaved(name, doubts) if doubts.is_empty() => {
-            (format!("{name} is saved; `:target-test` tries it"), Vec::new())
+            (format!("Saved {name}; `:target-test` tests it"), Vec::new())
         }
-        Outcome::TargetSaved(name, doubts) => (format!("{name} is saved, but {}", doubts.join(", and ")), Vec::new()),
+        Outcome::TargetSaved(name, doubts) => (format!("Saved {name}. Warning: {}", doubts.join("; ")), Vec::new()),
         Outcome::Tested(trial) => {
             let failed: Vec<String> = trial
                 .checks
@@ -307,7 +312,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
                 .map(|check| format!("{}: {}", check.what, check.detail))
                 .collect();
             let words = match failed.len() as u64 {
-                0 => format!("{} would take a publication", trial.target),
+                0 => format!("{} is ready to publish to", trial.target),
                 failed => {
                     format!("publishing to {} would fail: {} failed", trial.target, count(failed, "check", "checks"))
                 }

@@ -26,12 +26,12 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
         rows.push(row(Role::Text, String::new()));
         rows.push(row(
             Role::Danger,
-            format!("Private upstream, and published for the first time: {names}. That can't be taken back."),
+            format!("Private upstream, published for the first time: {names}. This can't be undone."),
         ));
     }
     for failed in &plan.failed {
         rows.push(row(Role::Text, String::new()));
-        rows.push(row(Role::Danger, format!("{} gets nothing: {}", failed.name, failed.error)));
+        rows.push(row(Role::Danger, format!("{} is left out: {}", failed.name, failed.error)));
         rows.extend(failed.error.hints().iter().map(|hint| row(Role::Dim, format!("  {hint}"))));
     }
     for (place, target) in plan.targets.iter().enumerate() {
@@ -43,7 +43,7 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
         rows.push(row(Role::Text, String::new()));
         rows.push(row(
             Role::Warning,
-            format!("Private upstream, and left out: {names}. `:allow` in the list of repositories lets one in."),
+            format!("Left out because private: {names}. `:allow` in the list of repositories includes one."),
         ));
     }
     // What a node can't look up has moved, and more is not known.
@@ -66,9 +66,9 @@ pub(super) fn publish(plan: &PublishPlan) -> Described {
     let title = match (plan.rollback, plan.targets.len()) {
         _ if !can_run && !plan.failed.is_empty() => "Nothing can be published".to_owned(),
         (true, 1) => "Roll back?".to_owned(),
-        (true, many) => format!("Roll back at {many} targets?"),
+        (true, many) => format!("Roll back {many} targets?"),
         (false, 0 | 1) => "Publish?".to_owned(),
-        (false, many) => format!("Publish? To {many} targets"),
+        (false, many) => format!("Publish to {many} targets?"),
     };
     Described { title, rows, verb, destroys: !plan.first_time_private.is_empty(), nothing }
 }
@@ -78,7 +78,7 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
     let first = if target.former.is_none() { ", for the first time" } else { "" };
     rows.push(row(Role::Name, format!("{}{first}", target.target.name)));
     if plan.is_done_at(target) {
-        rows.push(row(Role::Good, "  has it already"));
+        rows.push(row(Role::Good, "  already has it"));
         return;
     }
     let same = plan.targets[..place].iter().find(|other| !plan.is_done_at(other) && other.changes == target.changes);
@@ -89,7 +89,7 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
         _ => changes(target, rows),
     }
     rows.push(match target.blocks {
-        0 => row(Role::Text, "  sends nothing: the node has all of it"),
+        0 => row(Role::Text, "  sends nothing: the node already has everything"),
         blocks => row(Role::Text, format!("  sends {}, {}", count(blocks, "block", "blocks"), bytes(target.bytes))),
     });
     if let Some(record) = &target.dnslink
@@ -162,7 +162,7 @@ pub fn hints(outcome: &work::Outcome) -> Vec<String> {
         }
     }
     if matches!(outcome, work::Outcome::Published(_)) {
-        hints.push("Publishing again goes on where it failed.".to_owned());
+        hints.push("Publishing again continues where it failed.".to_owned());
     }
     hints
 }
@@ -180,15 +180,15 @@ pub(super) fn forget(plan: &ForgetPlan) -> Described {
     rows.push(row(
         Role::Text,
         match plan.frees {
-            0 => "Nothing becomes free: all of it is needed otherwise.".to_owned(),
-            frees => format!("Frees {} once `gc` runs, and there is no way back from here.", bytes(frees)),
+            0 => "Frees nothing: all of it is still needed.".to_owned(),
+            frees => format!("Frees {} once `gc` runs; this can't be undone.", bytes(frees)),
         },
     ));
     let title = match plan.roots.len() as u64 {
-        1 => "Keep this root no longer?".to_owned(),
-        many => format!("Keep {} no longer?", count(many, "root", "roots")),
+        1 => "Forget this root?".to_owned(),
+        many => format!("Forget {}?", count(many, "root", "roots")),
     };
-    let nothing = plan.is_empty().then(|| "This root is not kept any more: there is nothing to forget".to_owned());
+    let nothing = plan.is_empty().then(|| "Nothing to forget: this root is no longer kept".to_owned());
     Described { title, rows, verb: "forget", destroys: true, nothing }
 }
 
@@ -202,7 +202,7 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
         rows.push(row(Role::Text, format!("{root} stays pinned at {}.", plan.node)));
     }
     for root in &plan.released {
-        rows.push(row(Role::Warning, format!("{root} is not kept here any more: `gc` may take it.")));
+        rows.push(row(Role::Warning, format!("{root} is no longer kept here: `gc` may delete it.")));
     }
     rows.push(row(Role::Dim, "Its history stays."));
     Described {

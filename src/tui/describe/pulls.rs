@@ -6,7 +6,7 @@ use super::super::work::Plan;
 use super::{Role, Row, row};
 use crate::text::count;
 
-/// How much asking took of each registry's quota, and how much it says is left: of how many, by registry. A registry that
+/// How much checking used of each registry's quota, and how much it says is left: of how many, by registry. A registry that
 /// says nothing has said nothing of a quota, which is not the same as that it has none; of one that took nothing either,
 /// there is nothing to say.
 pub fn pulls(plan: &Plan, quotas: &BTreeMap<String, (u64, u64)>) -> Vec<Row> {
@@ -14,15 +14,15 @@ pub fn pulls(plan: &Plan, quotas: &BTreeMap<String, (u64, u64)>) -> Vec<Row> {
     let of = |(registry, taken): (&String, &u64)| {
         let taken = match taken {
             0 if !quotas.contains_key(registry) => return None,
-            0 => "asking took no pull".to_owned(),
-            taken => format!("asking took {}", count(*taken, "pull", "pulls")),
+            0 => "checking used no pulls".to_owned(),
+            taken => format!("checking used {}", count(*taken, "pull", "pulls")),
         };
         Some(match quotas.get(registry) {
             Some((left, of)) => {
                 let role = if left * 10 < *of { Role::Warning } else { Role::Dim };
-                row(role, format!("{registry}: {taken}, {left} of {of} are left; fetching layers takes none."))
+                row(role, format!("{registry}: {taken}, {left} of {of} left; fetching layers uses none."))
             }
-            None => row(Role::Dim, format!("{registry}: {taken}; it has not said how many are left.")),
+            None => row(Role::Dim, format!("{registry}: {taken}; the registry hasn't said how many are left.")),
         })
     };
     plan.pulls.iter().filter_map(of).collect()
@@ -44,9 +44,9 @@ mod tests {
             [
                 (
                     Role::Warning,
-                    "docker.io: asking took 3 pulls, 7 of 100 are left; fetching layers takes none.".to_owned()
+                    "docker.io: checking used 3 pulls, 7 of 100 left; fetching layers uses none.".to_owned()
                 ),
-                (Role::Dim, "ghcr.io: asking took 1 pull; it has not said how many are left.".to_owned()),
+                (Role::Dim, "ghcr.io: checking used 1 pull; the registry hasn't said how many are left.".to_owned()),
             ]
         );
         assert_eq!(super::pulls(&Plan::Verify { repair: true }, &quotas), []);

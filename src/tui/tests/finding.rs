@@ -11,7 +11,7 @@ use super::world::{Content, picture, press, settled};
 fn n_goes_round_the_rows_that_the_filter_shows() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
     press(&mut app, Content::Small, "n");
-    assert!(picture(&app).contains("nothing is looked for"), "{}", picture(&app));
+    assert!(picture(&app).contains("no search yet"), "{}", picture(&app));
     press(&mut app, Content::Small, "/ l i b r a r y enter n");
     assert_eq!((app.images.repositories.window.total(), app.images.repositories.window.cursor()), (2, 1));
     assert!(picture(&app).contains("match 2 of 2 for `library`"), "{}", picture(&app));
@@ -42,7 +42,7 @@ fn details_are_searched_and_esc_ends_that_first() {
         press(&mut app, Content::Small, "esc");
         assert_eq!(app.images.level, Level::Tags);
         press(&mut app, Content::Small, "enter / n o - s u c h enter n");
-        assert!(picture(&app).contains("nothing has `no-such`"));
+        assert!(picture(&app).contains("nothing contains `no-such`"));
     }
 }
 

@@ -140,7 +140,7 @@ fn the_pager_gets_all_of_the_details_in_words() {
     let mut app = settled((80, 24), &UNICODE, Content::Long);
     press(&mut app, Content::Long, "enter enter");
     let shown = view::details_text(&app).join("\n");
-    assert!(shown.contains("… 4.0 KiB in all: `o` shows it"), "{shown}");
+    assert!(shown.contains("… 4.0 KiB in total: `o` shows it"), "{shown}");
     assert!(shown.contains("and 41 more"), "{shown}");
     let effects = press(&mut app, Content::Long, "o");
     let [Effect::Page(text)] = effects.as_slice() else { panic!("{effects:?}") };

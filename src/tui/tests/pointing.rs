@@ -109,8 +109,8 @@ fn long_dialogs_are_scrolled_by_the_wheel() {
     let before = picture(&app);
     scroll(&mut app, MouseEventKind::ScrollDown);
     let after = picture(&app);
-    assert!(before.contains("No disk space"), "{before}");
-    assert!(!after.contains("No disk space") && after.contains("more below"), "{after}");
+    assert!(before.contains("no disk space"), "{before}");
+    assert!(!after.contains("no disk space") && after.contains("more below"), "{after}");
     scroll(&mut app, MouseEventKind::ScrollUp);
     assert_eq!(picture(&app), before);
     app.dialogs.clear();

@@ -198,7 +198,7 @@ fn an_interface_that_only_looks_refuses_every_change_with_words() {
         (app, effects)
     };
     let begins = |effect: &Effect| matches!(effect, Effect::Plan(..) | Effect::Start(..) | Effect::Remember(_));
-    let refused = |app: &App| app.problems.last().is_some_and(|problem| problem.message.contains("only looks"));
+    let refused = |app: &App| app.problems.last().is_some_and(|problem| problem.message.contains("is read-only"));
     for tab in ["1", "1 j enter", "1 j enter enter", "2", "3", "4", "5"] {
         for entry in TABLE.iter().filter(|entry| entry.command.changes()) {
             let (mut app, _) = looking(tab);

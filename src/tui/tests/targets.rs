@@ -86,7 +86,7 @@ fn the_root_that_is_given_out_is_nothing_to_go_back_to() {
         insta::assert_snapshot!(format!("publish-same-root-{of}"), picture(&app));
         let effects = press(&mut app, Content::Small, "b");
         assert!(effects.is_empty() && app.dialogs.is_empty(), "{effects:?}");
-        assert!(picture(&app).contains("there is nothing to go back to"));
+        assert!(picture(&app).contains("there is nothing to roll back to"));
     }
 }
 
@@ -139,7 +139,7 @@ fn what_cant_be_saved_is_shown_again_where_it_was_written() {
     press(&mut app, Content::Small, "enter");
     let job = app.jobs_begun;
     app.update(Msg::Ended(job, Ok(Outcome::TargetSaved("home".to_owned(), Vec::new()))));
-    assert!(app.dialogs.is_empty() && picture(&app).contains("home is saved"));
+    assert!(app.dialogs.is_empty() && picture(&app).contains("Saved home"));
     // The cursor goes to it, wherever it is.
     let targets = vec![target("aaa", "http://127.0.0.1:1", None, None, 1), home(None, 1)];
     app.update(Msg::Answer(0, Box::new(Answer::Targets(targets, Vec::new()))));

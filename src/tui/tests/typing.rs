@@ -62,7 +62,7 @@ fn quotes_keep_words_together() {
     assert_eq!(removed(&typed(&mut app, "remove 'library/nginx:1.27'")), ["library/nginx:1.27"]);
     app.dialogs.clear();
     typed(&mut app, "remove 'library/nginx");
-    assert!(app.problems.pop().unwrap().message.contains("is not closed"));
+    assert!(app.problems.pop().unwrap().message.contains("unclosed quotation mark"));
     typed(&mut app, "add 'oci:my images' nginx");
     let effects = press(&mut app, Content::Small, "enter");
     let sources = effects.iter().find_map(|effect| match effect {

@@ -185,7 +185,7 @@ fn a_registry_that_is_down_says_so_first_and_what_to_do_last() {
             "{message}"
         );
         let shown = picture(&app);
-        assert!(shown.contains("goes on from there."), "{shown}");
+        assert!(shown.contains("continues from there."), "{shown}");
         insta::assert_snapshot!(format!("registry-down-{of}"), shown);
         press(&mut app, Content::Small, "2");
         insta::assert_snapshot!(format!("jobs-failed-{of}"), picture(&app));
@@ -279,7 +279,7 @@ fn the_footer_of_jobs_offers_what_the_job_can() {
     press(&mut app, Content::Small, "c");
     assert_eq!(offered(&app), []);
     let shown = picture(&app);
-    assert!(shown.contains("Nothing runs. What ended was cleared"), "{shown}");
+    assert!(shown.contains("No jobs are running. Ended jobs were cleared"), "{shown}");
 }
 
 #[test]
@@ -290,19 +290,19 @@ fn no_key_of_jobs_is_silent() {
     assert!(matches!(press(&mut app, Content::Small, "x").as_slice(), [Effect::Cancel(id)] if *id == job));
     assert!(hint(&app).starts_with("Cancelling"));
     app.start(Box::new(check()), None);
-    assert!(press(&mut app, Content::Small, "x").is_empty() && hint(&app).starts_with("2 jobs run"));
+    assert!(press(&mut app, Content::Small, "x").is_empty() && hint(&app).starts_with("2 jobs are running"));
     press(&mut app, Content::Small, "2 t");
-    assert!(hint(&app).contains("still runs"), "{}", hint(&app));
+    assert!(hint(&app).contains("is still running"), "{}", hint(&app));
     for job in [job, app.jobs_begun] {
         app.update(Msg::Ended(job, Ok(Outcome::Added(refused()))));
     }
     app.problems.clear();
     press(&mut app, Content::Small, "t");
-    assert!(hint(&app).contains("again where it was begun"), "{}", hint(&app));
+    assert!(hint(&app).contains("where you started it"), "{}", hint(&app));
     press(&mut app, Content::Small, "x");
     assert!(hint(&app).contains("has failed"), "{}", hint(&app));
     press(&mut app, Content::Small, "1 x");
-    assert!(hint(&app).contains("Nothing runs"), "{}", hint(&app));
+    assert!(hint(&app).contains("No running job"), "{}", hint(&app));
     press(&mut app, Content::Small, "2 c y");
     assert!(hint(&app).contains("nothing here to copy"), "{}", hint(&app));
 }

@@ -271,7 +271,7 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
         Known::Nothing if add.field.value().trim().is_empty() => {
             let words = [
                 "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE",
-                "Several are separated by spaces or lines.",
+                "Separate several with spaces or newlines.",
                 "For all images: --platform LIST, --as NAME, --all-manifests, --insecure.",
             ];
             rows.extend(words.map(|words| (Role::Dim, words.to_owned())));

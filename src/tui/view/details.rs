@@ -68,7 +68,7 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
         out.styled("failed", why, look.theme.danger);
     }
     if let Some(gone) = &details.row.gone {
-        let words = format!("upstream does not have this tag any more, as was seen at {gone}; it stays here");
+        let words = format!("upstream no longer has this tag (seen at {gone}); it stays here");
         out.styled("gone", &words, look.theme.warning);
     }
     if let Some(outdated) = &details.row.outdated {
@@ -85,17 +85,17 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
             _ if details.private && !details.published => {
                 let key = super::key(app, Command::Allow);
                 let words =
-                    format!("left out, since its upstream is private: {key} in the list of repositories lets it in");
+                    format!("left out because its upstream is private: {key} in the list of repositories allows it");
                 out.styled("target", &format!("{target}: {words}"), look.theme.warning);
                 continue;
             }
-            Some(_) if how.is_none() => ("? another root, which is not kept here".to_owned(), look.theme.dim),
+            Some(_) if how.is_none() => ("? another root, not kept here".to_owned(), look.theme.dim),
             _ => super::images::standing(look, how),
         };
         let at = match (root, pinned) {
             (Some(root), true) => format!(", pinned there in {root}"),
             (Some(root), false) => format!(", in {root}"),
-            (None, _) => ", where nothing was published yet".to_owned(),
+            (None, _) => ", nothing published yet".to_owned(),
         };
         let at = if matches!(how, Some(PublishedState::New)) && root.is_some() { String::new() } else { at };
         out.styled("target", &format!("{target}: {words}{at}"), style);
@@ -106,8 +106,8 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.field("upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
     let visible = match (details.private, details.published) {
         (true, false) => "private upstream; left out when publishing",
-        (true, true) => "private upstream; goes along when publishing, which was allowed",
-        (false, _) if details.upstream.is_none() => "from a file; goes along when publishing",
+        (true, true) => "private upstream, allowed; included when publishing",
+        (false, _) if details.upstream.is_none() => "from a file; included when publishing",
         (false, _) => "public upstream",
     };
     out.field("access", visible);
@@ -139,7 +139,7 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.head("In the gateway view");
     for gateway in &details.gateway {
         match (&gateway.tag, &gateway.left_out) {
-            (_, Some(reason)) => out.text(&format!("{}: not there: {reason}", gateway.platform)),
+            (_, Some(reason)) => out.text(&format!("{}: missing: {reason}", gateway.platform)),
             (Some(tag), None) => out.text(&format!("{} as :{tag}", gateway.platform)),
             (None, None) => out.text(&format!("{} by digest", gateway.platform)),
         }
@@ -226,7 +226,7 @@ impl Page<'_> {
             rows.truncate(MAX_VALUE_ROWS);
             let ellipsis = self.look.glyphs.ellipsis;
             let size = bytes(value.len() as u64);
-            let sign = format!("{ellipsis} {size} in all: `{}` shows it", self.browse);
+            let sign = format!("{ellipsis} {size} in total: `{}` shows it", self.browse);
             let sign = if width(&sign) * 2 <= room { sign } else { format!("{ellipsis} {size}") };
             if let Some(last) = rows.last_mut() {
                 let kept = cut(last, room.saturating_sub(width(&sign)), &self.look.glyphs);
@@ -332,7 +332,7 @@ impl Page<'_> {
         let named = layer.shared_with.len() as u64;
         let mut parts: Vec<String> = layer.shared_with.iter().map(|name| printable(name)).collect();
         match layer.shared_by.saturating_sub(named) {
-            0 if parts.is_empty() => return vec!["only here".to_owned()],
+            0 if parts.is_empty() => return vec!["unique".to_owned()],
             0 => {}
             more => parts.push(format!("and {more} more")),
         }

@@ -60,13 +60,16 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
         }
         Dialog::Cut(requests) => {
             let rows = &mut shown.rows;
-            rows.push((Role::Text, "These were cut when the program ended the last time:".to_owned()));
+            rows.push((Role::Text, "The program ended before they finished:".to_owned()));
             for request in requests {
                 rows.push((Role::Name, format!("  {}", request.title())));
                 rows.extend(request.about().into_iter().map(|words| (Role::Text, format!("    {words}"))));
             }
-            rows.push((Role::Dim, "What was verified of them is here. Going on shows each plan first.".to_owned()));
-            ("Go on?", vec![key("enter", "go on"), key("f", "forget them"), key("esc", "later")])
+            rows.push((Role::Dim, "Verified blobs are kept. Resuming shows each plan first.".to_owned()));
+            (
+                "Resume these interrupted jobs?",
+                vec![key("enter", "resume"), key("f", "forget them"), key("esc", "later")],
+            )
         }
         Dialog::Confirm(confirm) => {
             shown.rows.clone_from(&confirm.described.rows);
@@ -92,7 +95,7 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
         Dialog::Leave => {
             let running = app.jobs.running().count() as u64;
             let jobs = crate::text::count(running, "job is", "jobs are");
-            let words = "Cancelled ones lose nothing: what is verified is kept, and they go on from there.";
+            let words = "Cancelled jobs resume where they stopped: what is verified is kept.";
             shown.rows = vec![(Role::Text, format!("{jobs} running.")), (Role::Dim, words.to_owned())];
             ("Leave?", vec![key("f", "finish them first"), key("c", "cancel them"), key("esc", "stay")])
         }
@@ -345,7 +348,7 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     let look = &app.look;
     let place = middle(area, PALETTE_ROWS);
     frame.render_widget(Clear, place);
-    let title = if palette.help { " What can be done here " } else { " Commands " };
+    let title = if palette.help { " Commands here " } else { " Commands " };
     let block = pane(look, Line::styled(title, look.theme.title)).border_style(look.theme.accent);
     let inside = block.inner(place);
     frame.render_widget(block, place);
@@ -389,7 +392,7 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         let words = if super::super::typed::is_verb(app, &typed) {
             format!("Enter does `{typed}`.")
         } else {
-            "No such command. A verb of the command line can be typed, too: `add nginx:alpine`.".to_owned()
+            "No such command. You can also type a verb of the command line: `add nginx:alpine`.".to_owned()
         };
         let lines: Vec<Line<'_>> =
             wrap(&words, columns).into_iter().map(|words| Line::styled(words, look.theme.dim)).collect();

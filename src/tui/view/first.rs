@@ -38,12 +38,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Span::styled(cut(words, columns.saturating_sub(1), glyphs), theme.text),
         ]));
     };
-    key(Command::Add, "mirrors an image, like nginx:alpine; pasting a reference does, too");
+    key(Command::Add, "mirrors an image, like nginx:alpine; pasting a reference does too");
     key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
-    key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and perhaps a name");
-    key(Command::Help, "shows everything that can be done");
+    key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and optionally a name");
+    key(Command::Help, "shows all commands");
     lines.push(Line::raw(""));
-    let words = "`roadstead demo --tui` shows it all on images made on the spot.";
+    let words = "`roadstead demo --tui` shows it all with generated images.";
     lines.push(Line::styled(format!("  {}", cut(words, columns, glyphs)), theme.dim));
     frame.render_widget(Paragraph::new(lines), area);
 }

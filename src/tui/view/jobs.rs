@@ -92,7 +92,7 @@ fn rows(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if jobs.jobs.is_empty() {
         let words = if app.jobs_begun > 0 {
             let key = super::key(app, Command::Log);
-            format!("Nothing runs. What ended was cleared from here; the log ({key}) still has it.")
+            format!("No jobs are running. Ended jobs were cleared; the log ({key}) still has them.")
         } else {
             "Nothing has run yet: adding, updating, publishing and checking show here.".to_owned()
         };
@@ -205,7 +205,7 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
         JobState::Cancelled => say("Cancelled; what is verified is kept.", look.theme.warning),
     }
     if job.blobs.0 > 0 {
-        say(&format!("{} of {} blobs are here", job.blobs.1, job.blobs.0), look.theme.dim);
+        say(&format!("{} of {} blobs fetched", job.blobs.1, job.blobs.0), look.theme.dim);
     }
     for blob in &job.fetching {
         let bar = bar(blob.done(), blob.size, 16, look);

@@ -60,7 +60,7 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     let lines = vec![
         Line::raw(""),
-        Line::styled("  There is no place to publish to yet.", theme.title),
+        Line::styled("  There is no target yet.", theme.title),
         Line::raw(""),
         Line::raw("  A target is an IPFS node that holds the registry, and its names."),
         Line::from(vec![
@@ -107,7 +107,7 @@ fn differing(app: &App, target: &TargetView) -> Option<&'static str> {
         return Some(if record.authority.is_ok() { "record differs" } else { "record may lag" });
     }
     match &sight.ipns {
-        Some(Ok(Leads::Nowhere)) => Some("IPNS leads nowhere"),
+        Some(Ok(Leads::Nowhere)) => Some("IPNS points nowhere"),
         Some(Ok(Leads::To(path))) if *path != link => Some("IPNS differs"),
         _ if sight.pinned == Some(false) => Some("not pinned"),
         _ => None,

@@ -28,7 +28,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     if lines.is_empty() {
         let key = app.keymap.key(Command::Add).map(|key| key.short()).unwrap_or_default();
-        lines.push(Line::styled(format!("Nothing runs; {key} mirrors an image."), look.theme.dim));
+        lines.push(Line::styled(format!("No jobs are running; {key} mirrors an image."), look.theme.dim));
     }
     for (registry, (left, of)) in &app.jobs.quotas {
         let words = format!("{registry}: {left} of {of} pulls left");

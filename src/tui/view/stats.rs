@@ -140,7 +140,7 @@ fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line
     let wide = columns.saturating_sub(10).clamp(1, 100);
     let shown = &insight.growth[insight.growth.len().saturating_sub(wide)..];
     let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
-        lines.push(Line::styled(cut("Nothing was published yet.", columns, &look.glyphs), theme.dim));
+        lines.push(Line::styled(cut("Nothing published yet.", columns, &look.glyphs), theme.dim));
         return lines;
     };
     // Few publications get broad columns.
@@ -228,7 +228,7 @@ fn rest(app: &App, columns: usize) -> Vec<Line<'static>> {
     let (look, theme) = (&app.look, &app.look.theme);
     let mut lines = headed("Pulls left", look);
     if app.jobs.quotas.is_empty() {
-        let words = "No registry has said how many yet; Docker Hub does with every pull.";
+        let words = "No registry has reported a limit yet; Docker Hub reports it with every pull.";
         lines.extend(wrap(words, columns).into_iter().map(|row| Line::styled(row, theme.dim)));
     }
     for (registry, (remaining, of)) in &app.jobs.quotas {

@@ -193,7 +193,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
             };
             rows.push(room);
             if sight.pinned == Some(false) {
-                rows.push(fact(Role::Danger, "pin", "the node does not pin the root that was published last"));
+                rows.push(fact(Role::Danger, "pin", "the node does not pin the newest published root"));
             }
         }
     }
@@ -202,7 +202,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
             // It was looked at before the newest root was published.
             _ if sight.root != target.root => asking(),
             Some(seen) => record(app, target, seen),
-            None => (Role::Dim, "is not known".to_owned()),
+            None => (Role::Dim, "is unknown".to_owned()),
         };
         rows.push(fact(role, "DNSLink", format!("{} {words}", dnslink.domain)));
     }
@@ -215,7 +215,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
                 (Role::Text, "was moved to this root; the node can't look it up (no routing?)".to_owned())
             }
             Some(Err(error)) => (Role::Warning, format!("can't be resolved: {error}")),
-            None => (Role::Dim, "is not known while the node is lost".to_owned()),
+            None => (Role::Dim, "is unknown while the node is unreachable".to_owned()),
         };
         rows.push(fact(role, "IPNS", format!("{key} {words}")));
     }
@@ -251,7 +251,7 @@ fn of_target(app: &App, target: &TargetView) -> Page {
     of_steps(app, target, &mut page.before);
     match &target.root {
         Some(root) => page.before.push(fact(Role::Name, "root", root)),
-        None => page.before.push(fact(Role::Dim, "root", "nothing was published yet")),
+        None => page.before.push(fact(Role::Dim, "root", "nothing published yet")),
     }
     let keep = target.settings.keep;
     if let Some(published) = &target.published {
@@ -275,8 +275,8 @@ fn of_target(app: &App, target: &TargetView) -> Page {
 fn pending(app: &App, target: &TargetView, page: &mut Page) {
     let publish = key(app, Command::PublishAll);
     if let Some(running) = target.running.as_ref().filter(|_| steps(app, &target.name).is_none()) {
-        let words = format!("publishing {running} was not finished: {publish} goes on with it");
-        page.before.push(fact(Role::Warning, "cut", words));
+        let words = format!("publishing {running} was not finished: {publish} continues it");
+        page.before.push(fact(Role::Warning, "stopped", words));
     }
     let now = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
     match (&target.root, now) {
@@ -291,7 +291,7 @@ fn pending(app: &App, target: &TargetView, page: &mut Page) {
                 page.list.extend(named.map(|(role, text)| under(role, text)));
             }
         },
-        (Some(_), _) => page.before.push(fact(Role::Good, "pending", "nothing: it has what the catalog stands for")),
+        (Some(_), _) => page.before.push(fact(Role::Good, "pending", "nothing: it has the catalog's current root")),
         (None, None) => {}
     }
 }
@@ -299,11 +299,11 @@ fn pending(app: &App, target: &TargetView, page: &mut Page) {
 /// Everything about a publication.
 fn of_publication(app: &App, publication: &PublicationView) -> Page {
     let mut rows = vec![fact(Role::Name, "root", &publication.root)];
-    let gone = if publication.target_removed { ", which is not there any more" } else { "" };
+    let gone = if publication.target_removed { ", which was removed" } else { "" };
     rows.push(fact(Role::Text, "target", format!("{}{gone}", publication.target)));
     let at = publication.begun.parse::<jiff::Timestamp>().map(|at| at.to_zoned_datetime(app.zone.clone()));
     let at = at.map_or_else(|_| publication.begun.clone(), |at| at.strftime("%Y-%m-%d %H:%M").to_string());
-    rows.push(fact(Role::Text, "begun", format!("{at}, {} ago", since(app, &publication.begun))));
+    rows.push(fact(Role::Text, "started", format!("{at}, {} ago", since(app, &publication.begun))));
     rows.push(fact(Role::Text, "changes", &publication.summary));
     if let Some(failure) = &publication.failure {
         rows.push(fact(Role::Danger, "failure", failure));
@@ -318,16 +318,16 @@ fn of_publication(app: &App, publication: &PublicationView) -> Page {
     }
     let back = key(app, Command::Rollback);
     let (role, words) = match (publication.current, publication.pinned, publication.kept) {
-        (true, ..) => (Role::Good, "it is what the target gives out".to_owned()),
+        (true, ..) => (Role::Good, "this is the target's published root".to_owned()),
         _ if publication.state == State::Published && publication.same_root => {
-            (Role::Good, "the target gives out the same root again".to_owned())
+            (Role::Good, "the target's published root is this one again".to_owned())
         }
         (false, true, true) => {
-            (Role::Text, format!("pinned there and kept here: {back} goes back to it and sends nothing"))
+            (Role::Text, format!("pinned there and kept here: {back} rolls back to it and sends nothing"))
         }
         (false, true, false) => (Role::Text, "pinned there, not kept here".to_owned()),
-        (false, false, true) => (Role::Text, format!("kept here: {back} goes back to it")),
-        (false, false, false) => (Role::Dim, "not kept: there is no way back to it".to_owned()),
+        (false, false, true) => (Role::Text, format!("kept here: {back} rolls back to it")),
+        (false, false, false) => (Role::Dim, "not kept: can't roll back to it".to_owned()),
     };
     rows.push(fact(role, "state", words));
     Page { before: rows, ..Page::default() }

@@ -13,7 +13,7 @@ fn fetching() -> (Upstream, [String; 2], Held, Local, Session) {
     let mut session = open(&local);
     session.see("There is no image here yet.");
     session.type_in(&format!("a{}/app:1", local.host));
-    session.see("of it to fetch");
+    session.see("to fetch");
     session.type_in("\r");
     session.see_no("Add images");
     session.see(" %");
@@ -40,7 +40,7 @@ fn a_kill_loses_nothing_and_what_was_cut_is_offered_again() {
     assert!(!is_there(&local));
 
     let mut session = open(&local);
-    session.see("These were cut");
+    session.see("Resume these interrupted jobs?");
     session.see("app:1");
     held.release();
     session.type_in("\r");
@@ -57,7 +57,7 @@ fn a_kill_loses_nothing_and_what_was_cut_is_offered_again() {
     session.see("app");
     session.type_in("q");
     assert_eq!(session.end(), 0);
-    assert!(!session.raw().contains("These were cut"));
+    assert!(!session.raw().contains("Resume these interrupted jobs?"));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn cancelling_while_leaving_is_offered_again_and_can_be_forgotten() {
     session.type_in("c");
     assert_eq!(session.end(), 0);
     let mut session = open(&local);
-    session.see("These were cut");
+    session.see("Resume these interrupted jobs?");
     session.type_in("\x1b");
     session.see("There is no image here yet.");
     session.type_in("q");
@@ -99,9 +99,9 @@ fn a_signal_stops_jobs_and_says_so() {
     session.is_given_back();
     session.see("offered again at the next start");
     let mut session = open(&local);
-    session.see("These were cut");
+    session.see("Resume these interrupted jobs?");
     session.type_in("\x1b");
-    session.see_no("These were cut");
+    session.see_no("Resume these interrupted jobs?");
     session.type_in("q");
     assert_eq!(session.end(), 0);
 }

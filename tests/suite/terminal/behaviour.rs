@@ -73,9 +73,9 @@ fn a_panicking_worker_is_a_failed_job_and_the_screen_lives() {
     let mut session = open(&roadstead, USUAL, &[("ROADSTEAD_TEST_PANIC", "worker")]);
     session.see("team/app");
     session.type_in("V");
-    session.see("Check all that is stored?");
+    session.see("Check everything that is stored?");
     session.type_in("\r");
-    session.see("a mistake of this program");
+    session.see("a bug in this program");
     assert!(session.look(vt100::Screen::alternate_screen), "it lost its screen");
     session.type_in("2");
     session.see("failed");
@@ -199,7 +199,7 @@ fn an_image_is_added_with_its_plan_in_sight() {
     session.type_in(&format!("aoci:{}:1", layout.path().display()));
     session.see("does not");
     session.type_in(" --as team/app:1");
-    session.see("of it to fetch");
+    session.see("to fetch");
     session.type_in("\r");
     session.see("1 image added");
     session.type_in("q");

@@ -137,9 +137,9 @@ fn lines_that_were_typed_and_the_order_come_back_at_the_next_start() {
     session.see("REPOSITORY ▾");
     session.see_selected("team/app");
     session.type_in(":verify --repair\r");
-    session.see("fetch what is damaged again?");
+    session.see("fetch damaged blobs again?");
     session.type_in("\x1b");
-    session.see_no("fetch what is damaged again?");
+    session.see_no("fetch damaged blobs again?");
     session.type_in("q");
     assert_eq!(session.end(), 0);
     let mut session = open(&roadstead, (80, 24), &[]);
@@ -161,7 +161,7 @@ fn any_verb_of_the_command_line_is_carried_out_on_the_terminal() {
     let directory = roadstead.path("tree");
     session.type_in(&format!(":export {}\r", directory.display()));
     // What was said before stays on the screen that is lent, so each is waited for by its name.
-    session.see("`export` is done. Enter goes back to the interface");
+    session.see("`export` is done. Press Enter to return to the interface");
     session.is_given_back();
     assert!(directory.join("v2").is_dir());
     session.type_in("\r");

@@ -60,19 +60,19 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
     session.see("There is no image here yet.");
     // There is nothing to publish to: the interface says where a target is set up.
     session.type_in("p");
-    session.see("There is no place to publish to yet.");
+    session.see("There is no target yet.");
     session.type_in("1");
 
     // Images come from the registry: one is typed, one is pasted.
     session.type_in("a");
     session.see("Add images");
     session.type_in(&format!("{}/greeting:1 --insecure", world.registry.host()));
-    session.see("of it to fetch");
+    session.see("to fetch");
     session.type_in("\r");
     session.see("1 image added");
     session.see_selected("greeting");
     session.paste(&format!("{}/harbour:1 --insecure", world.registry.host()));
-    session.see("of it to fetch");
+    session.see("to fetch");
     session.type_in("\r");
     session.see("/harbour");
     session.type_in("2");
@@ -80,7 +80,7 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
 
     // The target, by the form.
     session.type_in("3");
-    session.see("There is no place to publish to yet.");
+    session.see("There is no target yet.");
     session.type_in("n");
     session.see("New target");
     fill(&mut session, "Name", "home");
@@ -100,12 +100,12 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
     );
     fill(&mut session, "TSIG file", world.secret_file().to_str().unwrap());
     session.type_in("\r");
-    session.see("home is saved");
+    session.see("Saved home");
     session.see("never published");
     session.type_in("t");
-    session.see("home would take a publication");
+    session.see("home is ready to publish to");
     session.type_in("\x1b");
-    session.see_no("home would take a publication ─");
+    session.see_no("home is ready to publish to ─");
 
     let first = publish(&mut session, &world, "/greeting");
     session.see("current");
