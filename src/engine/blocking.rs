@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{block_in_place, spawn_blocking};
 
 use super::Engine;
 use crate::error::{Error, Kind, Result};
@@ -21,6 +22,15 @@ impl Engine {
 /// The same for work that needs no engine.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     spawn_blocking(work).await.map_err(panicked)?
+}
+
+/// Runs what is short and borrows from its surroundings, a few rows looked up for example, without keeping a thread of the runtime
+/// from its other tasks: another thread takes them over meanwhile, where there are others.
+pub(super) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        _ => work(),
+    }
 }
 
 /// A panic on another thread as an error.

@@ -11,6 +11,7 @@ use super::Engine;
 use super::job::{Event, Job};
 use super::restore::unfinished::check_finished;
 use crate::catalog::PlanLock;
+use crate::engine::blocking::in_place;
 use crate::error::{Error, Kind, Result};
 use crate::holder::{HeldBy, Holder};
 use crate::store::{Lease, Reclaim};
@@ -46,7 +47,7 @@ impl Engine {
     /// Waits for the right to change the catalog. Nobody gets it while a restore is not finished.
     pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
         let lock = self.lock_unfinished(doing, job).await?;
-        check_finished(&*self.catalog.read()?)?;
+        in_place(|| check_finished(&*self.catalog.read()?))?;
         Ok(lock)
     }
 
@@ -67,7 +68,7 @@ impl Engine {
     pub(super) async fn turn(&self, turns: &Turns, job: &Job) -> Result<Option<PlanLock>> {
         let Some(doing) = &turns.doing else { return Ok(None) };
         let lock = self.lock_after(SILENT_WAIT, doing, job).await?;
-        check_finished(&*self.catalog.read()?)?;
+        in_place(|| check_finished(&*self.catalog.read()?))?;
         match turns.plan.load(Ordering::Relaxed) {
             0 => turns.plan.store(self.plan.load(Ordering::Relaxed), Ordering::Relaxed),
             plan => self.plan.store(plan, Ordering::Relaxed),

@@ -251,6 +251,64 @@ fn every_http_client_begins_in_one_file() {
     assert_eq!(makers, ["http.rs"], "an HTTP client is made where it escapes the rules of src/http.rs");
 }
 
+/// What stands between `open` at this place and what closes it.
+fn enclosed(code: &str, at: usize, (open, close): (char, char)) -> &str {
+    let mut depth = 0_usize;
+    for (place, character) in code[at..].char_indices() {
+        if character == open {
+            depth += 1;
+        } else if character == close {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return &code[at..=at + place];
+            }
+        }
+    }
+    &code[at..]
+}
+
+/// The bodies of async functions and blocks, without what they give to a thread that may wait.
+fn async_bodies(code: &str) -> Vec<String> {
+    let bodies = code.match_indices("async ").filter_map(|(at, _)| {
+        let rest = &code[at..];
+        let begins = ["async fn ", "async move {", "async {", "async |"].iter().any(|way| rest.starts_with(way));
+        let from = at + rest.find('{')?;
+        begins.then(|| enclosed(code, from, ('{', '}')).to_owned())
+    });
+    let without = |mut body: String| {
+        for way in ["blocking(", "in_place(", "self.write("] {
+            while let Some(at) = body.find(way) {
+                let length = enclosed(&body, at + way.len() - 1, ('(', ')')).len();
+                body.replace_range(at..at + way.len() - 1 + length, "");
+            }
+        }
+        body
+    };
+    bodies.map(without).collect()
+}
+
+/// SQLite waits for disks and for other processes: whoever asks it there keeps every other job of the thread waiting.
+#[test]
+fn no_thread_of_the_runtime_waits_for_the_catalog() {
+    let mut complaints = Vec::new();
+    for source in sources().iter().filter(|source| source.room == "engine") {
+        if source.path.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let code = code_of(source.text.split("mod tests {").next().unwrap_or_default());
+        for body in async_bodies(&code) {
+            for way in ["catalog.read()", "catalog.write(", ".change("] {
+                if body.contains(way) {
+                    complaints.push(format!("{}: `{way}` outside of `blocking` and `in_place`", source.path.display()));
+                }
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let seen = async_bodies("async fn a() { blocking(|| catalog.read()).await; if b { catalog.write(c) } }");
+    assert!(seen.len() == 1 && seen[0].contains("catalog.write(") && !seen[0].contains("catalog.read()"), "{seen:?}");
+}
+
 /// Whoever publishes, shows or asks knows what a node can do, and never of which kind it is.
 #[test]
 fn the_kinds_of_nodes_are_known_to_their_table_alone() {
@@ -265,8 +323,7 @@ fn the_kinds_of_nodes_are_known_to_their_table_alone() {
         if source.path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }
-        let text = source.text.split("#[cfg(test)]").next().unwrap_or_default();
-        let code = code_of(text);
+        let code = code_of(source.text.split("mod tests {").next().unwrap_or_default());
         for kind in ["kubo", "Kubo"] {
             if code.contains(kind) {
                 complaints.push(format!("{}: `{kind}`", source.path.display()));

@@ -10,7 +10,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::catalog::blobs;
 use crate::engine::Engine;
-use crate::engine::blocking::panicked;
+use crate::engine::blocking::{in_place, panicked};
 use crate::engine::change::record::Ready;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, PlannedBlob, PlannedImage};
@@ -63,7 +63,7 @@ impl Engine {
         let images: Vec<PlannedImage> =
             plan.images.into_iter().filter(|image| image.change != Change::Unchanged).collect();
         if images.is_empty() {
-            added.root = self.root()?;
+            added.root = in_place(|| self.root())?;
             return Ok(added);
         }
         job.meter().expect(plan.new_bytes);
@@ -86,7 +86,7 @@ impl Engine {
         let kept = self.keep(ready).await;
         outcome?;
         kept?;
-        added.root = self.root()?;
+        added.root = in_place(|| self.root())?;
         Ok(added)
     }
 

@@ -14,6 +14,7 @@ use super::closure::{Closure, MAX_MANIFESTS_BYTES};
 use super::placed::{MAX_CONCURRENT_REQUESTS, Placed, RecordedAttachments};
 use crate::catalog::{images, repositories};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::engine::plan::AttachedImage;
 use crate::error::{Error, Kind, Result};
@@ -171,7 +172,7 @@ impl Engine {
         let mut attached = Vec::with_capacity(found.len());
         for (tag, target) in found {
             let known = match &target {
-                Target::Digest(digest) => self.known_manifest(digest, placed)?,
+                Target::Digest(digest) => in_place(|| self.known_manifest(digest, placed))?,
                 Target::Tag(_) => None,
             };
             let top = match known {

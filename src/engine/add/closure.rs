@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::placed::{Placed, left_out};
 use crate::catalog::images::Role;
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::plan::{LeftOut, LeftOutReason, PlannedManifest, WantedBlob};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Selection, Target, media};
@@ -224,7 +225,7 @@ impl<'a> Closure<'a> {
     }
 
     async fn child(&self, entry: &Descriptor) -> Result<Arc<PlannedManifest>> {
-        let planned = match self.engine.known_manifest(&entry.digest, self.placed)? {
+        let planned = match in_place(|| self.engine.known_manifest(&entry.digest, self.placed))? {
             Some(known) => known,
             None => self.engine.fetch_manifest(self.placed, &Target::Digest(entry.digest)).await?,
         };

@@ -9,6 +9,7 @@ use crate::catalog::checked;
 use crate::catalog::images::{self, Image};
 use crate::catalog::repositories::{self, Repository};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::find::{find, shown};
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::AddPlan;
@@ -46,7 +47,7 @@ impl Engine {
     /// Asks upstream how these images stand; all of them if none is picked.
     pub async fn outdated(self: &Arc<Self>, picks: &[Pick], job: &Job) -> Result<Vec<Currency>> {
         let _listening = self.notices.listen(job);
-        let followed = self.followed(picks)?;
+        let followed = in_place(|| self.followed(picks))?;
         let total = followed.len() as u64;
         let mut asked = stream::iter(followed.into_iter().enumerate())
             .map(async |(index, (repository, image, upstream))| {
@@ -82,15 +83,18 @@ impl Engine {
         all.sort_by_key(|(index, _)| *index);
         if !self.catalog.is_read_only() {
             let now = crate::engine::now();
-            self.catalog.write(|writer| {
-                said.iter().try_for_each(|(image, digest)| checked::set(writer, *image, digest.as_ref(), now))
+            in_place(|| {
+                self.catalog.write(|writer| {
+                    said.iter().try_for_each(|(image, digest)| checked::set(writer, *image, digest.as_ref(), now))
+                })
             })?;
         }
         Ok(all.into_iter().map(|(_, row)| row).collect())
     }
 
     async fn upstream_digest(&self, repository: &Repository, image: &Image, upstream: &Upstream) -> Result<Digest> {
-        let registry = self.registries.open(&upstream.registry, self.asks_plain_http(repository, upstream)?)?;
+        let registry =
+            self.registries.open(&upstream.registry, in_place(|| self.asks_plain_http(repository, upstream))?)?;
         let tag =
             image.followed().ok_or_else(|| Error::new(Kind::Unexpected, "an image without tag is not followed"))?;
         let target = Target::Tag(tag.clone());
@@ -104,7 +108,7 @@ impl Engine {
     /// Plans to bring these images up to date; all of them if none is picked. What upstream does not have any more stays as it is
     /// here: that is no failure, and is noted.
     pub async fn plan_update(self: &Arc<Self>, picks: &[Pick], job: &Job) -> Result<AddPlan> {
-        let followed = self.followed(picks)?;
+        let followed = in_place(|| self.followed(picks))?;
         let requests: Vec<AddRequest> = followed
             .iter()
             .map(|(repository, image, upstream)| {
@@ -131,14 +135,12 @@ impl Engine {
         // A platform or a layer may be missing, too: what is gone, the tag alone says.
         let asked = followed.iter().zip(&requests).filter_map(|((repository, image, upstream), request)| {
             let source = request.source.to_string();
-            missing.contains(&source).then_some((repository, image, upstream, source))
-        });
-        let mut asked = stream::iter(asked)
-            .map(async |(repository, image, upstream, source)| {
+            missing.contains(&source).then_some(async move {
                 let answer = job.or_cancelled(self.upstream_digest(repository, image, upstream)).await;
                 (shown(repository, image), image.id, source, answer)
             })
-            .buffered(MAX_CONCURRENT_HEADS);
+        });
+        let mut asked = stream::iter(asked.collect::<Vec<_>>()).buffered(MAX_CONCURRENT_HEADS);
         let mut gone = Vec::new();
         while let Some((name, id, source, answer)) = asked.next().await {
             if answer.is_err_and(|error| error.kind() == Kind::NotFound) {
@@ -150,7 +152,9 @@ impl Engine {
         job.check()?;
         if !self.catalog.is_read_only() && !gone.is_empty() {
             let now = crate::engine::now();
-            self.catalog.write(|writer| gone.iter().try_for_each(|id| checked::set(writer, *id, None, now)))?;
+            in_place(|| {
+                self.catalog.write(|writer| gone.iter().try_for_each(|id| checked::set(writer, *id, None, now)))
+            })?;
         }
         Ok(plan)
     }

@@ -17,6 +17,7 @@ use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Transport};
 use crate::engine::Engine;
 use crate::engine::add::placed::{MAX_CONCURRENT_REQUESTS, Placed};
+use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{
     AddPlan, Change, Expected, FailedRequest, PlannedBlob, PlannedImage, PlannedManifest, WantedBlob,
@@ -44,20 +45,26 @@ impl Engine {
         let total = requests.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
         let asked = Asked::about(requests);
-        let mut resolved = stream::iter(requests.iter().enumerate())
-            .map(async |(index, request)| {
-                let outcome = job.or_cancelled(self.resolve(request, &asked, job)).await;
+        // In a list, since a stream that holds a closure over references can't be sent.
+        let each = requests.iter().enumerate().map(|(index, request)| {
+            let asked = &asked;
+            async move {
+                let outcome = job.or_cancelled(self.resolve(request, asked, job)).await;
                 Resolved { index, request: request.source.to_string(), outcome }
-            })
-            .buffer_unordered(MAX_CONCURRENT_REQUESTS);
+            }
+        });
+        let mut resolved = stream::iter(each.collect::<Vec<_>>()).buffer_unordered(MAX_CONCURRENT_REQUESTS);
         let mut outcomes = Vec::with_capacity(requests.len());
         while let Some(outcome) = resolved.next().await {
             outcomes.push(outcome);
             job.tell(Event::Resolving { done: outcomes.len() as u64, total });
         }
         job.check()?;
-        let plan = self.plan_of(outcomes)?;
-        self.note_back(&plan)?;
+        let plan = in_place(|| {
+            let plan = self.plan_of(outcomes)?;
+            self.note_back(&plan)?;
+            Ok::<_, Error>(plan)
+        })?;
         Ok(AddPlan { pulls: asked.pulls(), ..plan })
     }
 
@@ -181,7 +188,7 @@ impl Engine {
                     Some(chosen) => chosen.name.clone(),
                     None => upstream.published_name()?,
                 };
-                let (insecure, transport) = self.transport(request, upstream, &name)?;
+                let (insecure, transport) = in_place(|| self.transport(request, upstream, &name))?;
                 let registry = self.registries.open(&upstream.registry, insecure)?;
                 // By its name alone, not by how the name was said: the root must not depend on that.
                 let alias = upstream.alias().filter(|_| upstream.published_name().is_ok_and(|usual| usual == name));
@@ -255,7 +262,7 @@ impl Engine {
     /// Asks what a request whose place is worked out consists of.
     pub(in crate::engine) async fn resolve_placed(&self, placed: Placed, job: &Job) -> Result<Found> {
         let request = &placed.request;
-        let (existing, expected) = self.look_up(&placed)?;
+        let (existing, expected) = in_place(|| self.look_up(&placed))?;
         // What came along was chosen by nobody.
         let asked_for = existing.as_ref().filter(|image| image.attached_to.is_none());
         let selection = match (&request.selection, asked_for) {
@@ -275,7 +282,7 @@ impl Engine {
         closure.require(request.selection.as_ref().unwrap_or(&selection), explicit)?;
         let new = existing.as_ref().is_none_or(|image| image.digest != digest);
         let mut attached = self.resolve_attached(&placed, closure.subjects(), new, job).await?;
-        self.leave_out_asked_for(&placed, &mut attached)?;
+        in_place(|| self.leave_out_asked_for(&placed, &mut attached))?;
         let private = {
             let target = Target::Digest(digest);
             let ask = placed.registry.is_private(&placed.repository, &target);
@@ -316,7 +323,7 @@ impl Engine {
         image.logical = logical(&image.manifests, &image.blobs)
             + image.attached.iter().map(|attached| logical(&attached.manifests, &attached.blobs)).sum::<u64>();
         if let Some(existing) = existing {
-            (image.change, image.changes) = self.compare(&image, &existing)?;
+            (image.change, image.changes) = in_place(|| self.compare(&image, &existing))?;
         }
         Ok((image, (placed.registry, placed.repository)))
     }
@@ -350,13 +357,13 @@ impl Engine {
         if let (Target::Tag(_), Some(image)) = (&placed.target, existing) {
             let head = placed.registry.head(&placed.repository, &placed.target).await?;
             if head.digest == Some(image.digest)
-                && let Some(known) = self.known_manifest(&image.digest, placed)?
+                && let Some(known) = in_place(|| self.known_manifest(&image.digest, placed))?
             {
                 return Ok(known);
             }
         }
         if let Target::Digest(digest) = &placed.target
-            && let Some(known) = self.known_manifest(digest, placed)?
+            && let Some(known) = in_place(|| self.known_manifest(digest, placed))?
         {
             return Ok(known);
         }

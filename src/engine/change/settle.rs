@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::{repositories, settings};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::find::find_repository;
 use crate::engine::job::Job;
 use crate::engine::plan::AllowPlan;
@@ -47,24 +48,26 @@ impl Engine {
         let names = plan.names().join(" ");
         let verb = if plan.allowed { "allow" } else { "revoke" };
         let _lock = self.lock(&format!("{verb} {names}"), job).await?;
-        self.change(verb, &names, |writer, _, touched| {
-            for name in &plan.repositories {
-                let repository = find_repository(writer, name.as_str())?;
-                // It may have become public meanwhile; then there is nothing to allow for later.
-                let allowed = plan.allowed && repository.private;
-                repositories::set_visibility(writer, repository.id, repository.private, allowed)?;
-                let of_it = touched.repositories.entry(repository.id).or_default();
-                of_it.was_published = repository.is_published();
-                of_it.whole = true;
-            }
-            Ok(())
+        in_place(|| {
+            self.change(verb, &names, |writer, _, touched| {
+                for name in &plan.repositories {
+                    let repository = find_repository(writer, name.as_str())?;
+                    // It may have become public meanwhile; then there is nothing to allow for later.
+                    let allowed = plan.allowed && repository.private;
+                    repositories::set_visibility(writer, repository.id, repository.private, allowed)?;
+                    let of_it = touched.repositories.entry(repository.id).or_default();
+                    of_it.was_published = repository.is_published();
+                    of_it.whole = true;
+                }
+                Ok(())
+            })
         })?;
         Ok(())
     }
 
     /// Plans and applies it at once, for whoever has been asked already. Returns the names that changed.
     pub async fn allow(self: &Arc<Self>, picks: &[Pick], allowed: bool, job: &Job) -> Result<Vec<String>> {
-        let plan = self.plan_allow(picks, allowed)?;
+        let plan = in_place(|| self.plan_allow(picks, allowed))?;
         self.apply_allow(&plan, job).await?;
         Ok(plan.names())
     }
@@ -80,21 +83,23 @@ impl Engine {
             check_host(name)?;
         }
         let _lock = self.lock("config set", job).await?;
-        self.change("configure", name.unwrap_or_default(), |writer, current, touched| {
-            let mut new = current.clone();
-            if let Some(name) = name {
-                new.name = (!name.is_empty()).then(|| name.to_owned());
-            }
-            if let Some(platform) = default_platform {
-                new.default_platform = platform.clone();
-            }
-            settings::save(writer, &new)?;
-            touched.everything = new.name != current.name;
-            if new.default_platform != current.default_platform {
-                touched.everything = true;
-                Self::rename_platforms(writer, &new, touched)?;
-            }
-            Ok(())
+        in_place(|| {
+            self.change("configure", name.unwrap_or_default(), |writer, current, touched| {
+                let mut new = current.clone();
+                if let Some(name) = name {
+                    new.name = (!name.is_empty()).then(|| name.to_owned());
+                }
+                if let Some(platform) = default_platform {
+                    new.default_platform = platform.clone();
+                }
+                settings::save(writer, &new)?;
+                touched.everything = new.name != current.name;
+                if new.default_platform != current.default_platform {
+                    touched.everything = true;
+                    Self::rename_platforms(writer, &new, touched)?;
+                }
+                Ok(())
+            })
         })
     }
 }

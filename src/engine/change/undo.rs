@@ -19,6 +19,7 @@ use crate::catalog::settings::Settings;
 use crate::catalog::undo::Done;
 use crate::catalog::{Writer, blobs, undo};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::engine::plan::ImageCount;
 use crate::error::{Error, Kind, Result};
@@ -221,6 +222,10 @@ impl Engine {
         let verb = if plan.redoes { "redo" } else { "undo" };
         let _lock = self.lock(&format!("{verb} {what}"), job).await?;
         job.check()?;
+        in_place(|| self.undo_now(plan, verb, &what))
+    }
+
+    fn undo_now(&self, plan: &UndoPlan, verb: &str, what: &str) -> Result<cid::Cid> {
         let reader = self.catalog.read()?;
         let now: Vec<i64> = if plan.redoes {
             undo::undoing(&reader)?.into_iter().map(|operation| operation.id).collect()
@@ -232,7 +237,7 @@ impl Engine {
                 .hint(format!("Look at the new plan: run `roadstead {verb}` once more.")));
         }
         drop(reader);
-        self.change(verb, &what, |writer, settings, touched| {
+        self.change(verb, what, |writer, settings, touched| {
             let this = undo::next(writer)?;
             let mut of = BTreeSet::new();
             for undoing in &plan.changes {

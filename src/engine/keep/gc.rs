@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::needed::Needed;
 use crate::catalog::{Writer, blobs, nodes, state};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{GcPlan, UnneededBlob};
 use crate::error::{Error, Kind, Result};
@@ -67,13 +68,14 @@ impl Engine {
         let reclaim = self.reclaim("gc", job).await?;
         let _lock = self.lock("gc", job).await?;
         job.check()?;
-        let removed = self.catalog.write(|writer| {
+        let remove = |writer: &Writer<'_>| {
             if state::generation(writer)? != plan.generation {
                 return Err(Error::new(Kind::Locked, "the catalog changed while this was planned")
                     .hint("Look at the new plan: run `roadstead gc` once more."));
             }
             remove_rows(writer, plan)
-        })?;
+        };
+        let removed = in_place(|| self.catalog.write(remove))?;
         // Rows first: a file without a row is only wasted room, a row without its file would be a hole.
         let job = job.clone();
         let files = self.blocking(move |engine| {
@@ -85,10 +87,10 @@ impl Engine {
             }
             // Nothing is being fetched meanwhile.
             reclaim.sweep_partials(&|_| false)?;
-            engine.store.sync_directory()
+            engine.store.sync_directory()?;
+            engine.catalog.compact()
         });
-        files.await?;
-        self.catalog.compact()
+        files.await
     }
 }
 

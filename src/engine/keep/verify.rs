@@ -6,6 +6,7 @@ use super::needed::Needed;
 use crate::catalog::blobs::Blob;
 use crate::catalog::{TemporaryCopy, Writer, blobs, images, left_blobs, repositories, settings, state, statistics};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::change::touched::{Touched, TouchedRepository};
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::PlannedBlob;
@@ -25,26 +26,28 @@ impl Engine {
         // What is being reclaimed would be found missing; and what is fetched again must not be.
         let _lease = self.lease(if repair { "verify --repair" } else { "verify" }, job).await?;
         let mut verified = Verified { repair, ..Verified::default() };
-        let all = self.stored_blobs()?;
+        let all = self.blocking(|engine| engine.stored_blobs()).await?;
         job.meter().expect(all.iter().map(|blob| blob.size).sum());
         let total = all.len() as u64;
         for (done, blob) in all.into_iter().enumerate() {
             job.check()?;
-            if self.is_left(&blob)? {
+            if in_place(|| self.is_left(&blob))? {
                 verified.left += 1;
                 continue;
             }
-            verified.count(&blob, statistics::is_counted(&*self.catalog.read()?, blob.id)?);
+            verified.count(&blob, in_place(|| statistics::is_counted(&*self.catalog.read()?, blob.id))?);
             if let Some(problem) = self.check_blob(blob.clone(), job).await?
-                && self.is_still_needed(&blob.digest)?
+                && in_place(|| self.is_still_needed(&blob.digest))?
             {
-                verified.damaged.push(self.damage(&blob, problem)?);
+                verified.damaged.push(in_place(|| self.damage(&blob, problem))?);
             }
             job.tell(Event::Progress { what: "blobs", done: done as u64 + 1, total });
         }
-        self.keep_stamps();
-        self.check_inline(&mut verified)?;
-        self.check_published(&mut verified)?;
+        in_place(|| {
+            self.keep_stamps();
+            self.check_inline(&mut verified)?;
+            self.check_published(&mut verified)
+        })?;
         verified.root_matches = self.blocking(|engine| engine.root_from_nothing()).await?;
         if repair {
             self.repair(&mut verified, job).await?;
@@ -172,12 +175,14 @@ impl Engine {
                 Err(error) => damage.problem = format!("{}; it can't be repaired: {error}", damage.problem),
             }
         }
-        self.keep_stamps();
-        self.store.sync_directory()
+        in_place(|| {
+            self.keep_stamps();
+            self.store.sync_directory()
+        })
     }
 
     async fn repair_one(self: &Arc<Self>, digest: &Digest, job: &Job) -> Result<()> {
-        let (size, repository, image) = {
+        let (size, repository, image) = in_place(|| {
             let reader = self.catalog.read()?;
             let blob = blobs::by_digest(&reader, digest)?.filter(|blob| !blob.inline).ok_or_else(|| {
                 Error::new(Kind::Verification, "the catalog itself is damaged")
@@ -188,13 +193,15 @@ impl Engine {
                     "Add the image again that had it, or give the root up with `roadstead history --forget ROOT`.",
                 )
             })?;
-            (blob.size, repositories::by_id(&reader, image.repository)?, crate::engine::find::name_of(&reader, &image)?)
-        };
+            let repository = repositories::by_id(&reader, image.repository)?;
+            Ok::<_, Error>((blob.size, repository, crate::engine::find::name_of(&reader, &image)?))
+        })?;
         let upstream = repository.upstream.clone().ok_or_else(|| {
             Error::new(Kind::NotFound, format!("{} came from a file", repository.name))
                 .hint("Add it from that file again.")
         })?;
-        let registry = self.registries.open(&upstream.registry, self.asks_plain_http(&repository, &upstream)?)?;
+        let registry =
+            self.registries.open(&upstream.registry, in_place(|| self.asks_plain_http(&repository, &upstream))?)?;
         let repository = upstream.repository;
         let blob = PlannedBlob { digest: *digest, size, image, anew: false, registry, repository, bytes: None };
         // A good copy replaces the damaged one only once it is there and verified.

@@ -61,8 +61,8 @@ pub(super) async fn check(
     }
     let asked = (small.len() + large.len()) as u64;
     for (cids, at_once) in [(small, AT_ONCE), (large, LARGE_AT_ONCE)] {
-        let answers = stream::iter(cids).map(|cid| gives_back(node, blocks, cid));
-        job.or_cancelled(answers.buffer_unordered(at_once).try_collect::<()>()).await?;
+        let each: Vec<_> = cids.into_iter().map(|cid| gives_back(node, blocks, cid)).collect();
+        job.or_cancelled(stream::iter(each).buffer_unordered(at_once).try_collect::<()>()).await?;
     }
     Ok(Some(asked))
 }

@@ -318,8 +318,9 @@ pub(super) async fn parts_of(engine: &Arc<Engine>, blob: i64) -> Result<Vec<Part
 /// Which of these blocks the node holds; none, as far as anybody knows, where it does not say.
 pub(super) async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Vec<bool>> {
     let Some(blocks) = node.blocks() else { return Ok(vec![false; cids.len()]) };
-    let answers = stream::iter(cids.iter().map(|cid| async move { blocks.holds(cid).await })).buffered(AT_ONCE);
-    job.or_cancelled(answers.try_collect()).await
+    // In a list, since a stream that holds a closure over references can't be sent.
+    let each: Vec<_> = cids.iter().map(|cid| blocks.holds(cid)).collect();
+    job.or_cancelled(stream::iter(each).buffered(AT_ONCE).try_collect()).await
 }
 
 fn absent(engine: &Engine, blob: &Blob) -> Error {

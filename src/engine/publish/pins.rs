@@ -10,6 +10,7 @@ use super::chain::Chain;
 use crate::catalog::targets::{self, Target};
 use crate::catalog::{publications, unfinished};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::error::{Error, Kind, Result};
 use crate::node::Node;
@@ -35,7 +36,7 @@ pub(super) fn name(engine: &Engine) -> Result<String> {
 pub(super) async fn check_writer(engine: &Engine, node: &dyn Node, name: &str) -> Result<()> {
     let Some(pins) = node.pins() else { return Ok(()) };
     for pin in pins.pins_named(name).await? {
-        if !unfinished::is_ours(&*engine.catalog.read()?, &pin.cid)? {
+        if !in_place(|| unfinished::is_ours(&*engine.catalog.read()?, &pin.cid))? {
             return Err(Error::new(
                 Kind::Locked,
                 format!("{} pins {} as `{name}`, which was not published from here", node.place(), pin.cid),

@@ -13,7 +13,8 @@ use super::names;
 use super::pins;
 use super::run::Run;
 use super::survey::Survey;
-use crate::catalog::{publications, unfinished};
+use crate::catalog::{Writer, publications, unfinished};
+use crate::engine::blocking::in_place;
 use crate::engine::job::PublishStep;
 use crate::engine::job::StepState;
 use crate::engine::now;
@@ -53,12 +54,14 @@ impl Run<'_> {
             outcome.sent += total.sent - noted.sent;
             noted = *total;
             let Some(publication) = publication else { return Ok(()) };
-            engine.catalog.write(|writer| {
-                publications::add_handed_over(writer, publication, blocks, size)?;
-                let step =
-                    if total.cars > 0 { format!("car:{}", total.cars) } else { format!("blocks:{}", total.blocks) };
-                let detail = format!("{} of {}", count(blocks, "block", "blocks"), bytes(size));
-                publications::step_done(writer, publication, &step, &detail, now())
+            in_place(|| {
+                engine.catalog.write(|writer| {
+                    publications::add_handed_over(writer, publication, blocks, size)?;
+                    let step =
+                        if total.cars > 0 { format!("car:{}", total.cars) } else { format!("blocks:{}", total.blocks) };
+                    let detail = format!("{} of {}", count(blocks, "block", "blocks"), bytes(size));
+                    publications::step_done(writer, publication, &step, &detail, now())
+                })
             })
         };
         let sent = handover::hand_over(
@@ -119,7 +122,9 @@ impl Run<'_> {
         let note = move |number: usize, cid: &Cid| {
             let Some(publication) = publication else { return Ok(()) };
             let step = format!("chain:{number}");
-            engine.catalog.write(|writer| publications::step_done(writer, publication, &step, &cid.to_string(), now()))
+            let noted =
+                |writer: &Writer<'_>| publications::step_done(writer, publication, &step, &cid.to_string(), now());
+            in_place(|| engine.catalog.write(noted))
         };
         let root = self.root();
         let (node, name) = (&*survey.node, &survey.pin_name);

@@ -16,6 +16,7 @@ use crate::catalog::nodes::Nodes;
 use crate::catalog::targets::Target;
 use crate::catalog::{publications, state, unfinished};
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, Zone};
@@ -124,7 +125,7 @@ impl Survey {
             let (target, root) = (target.clone(), *root);
             engine.blocking(move |engine| Written::read(engine, &target, &root)).await?
         };
-        let pin_name = pins::name(engine)?;
+        let pin_name = in_place(|| pins::name(engine))?;
         let writer = async {
             // Who publishes there for the first time finds what was there before; later it is somebody's who has come since.
             if force || written.served.is_none() { Ok(()) } else { pins::check_writer(engine, &*node, &pin_name).await }
@@ -319,7 +320,7 @@ impl Survey {
         let name = names::record_name(settings);
         let before = job.or_cancelled(zone.read(&name)).await.context(|| format!("can't read {name}"))?;
         if !force {
-            names::check_writer(&*engine.catalog.read()?, &name, &before)?;
+            in_place(|| names::check_writer(&*engine.catalog.read()?, &name, &before))?;
         }
         let mut after = names::wanted(&before, root, settings.ttl);
         // Hosted providers round it.

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::catalog::publications::{self, Publication, State};
-use crate::catalog::{blobs, nodes, state, targets};
+use crate::catalog::{Writer, blobs, nodes, state, targets};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::keep::needed::Needed;
@@ -162,13 +162,14 @@ impl Engine {
     pub async fn apply_forget(self: &Arc<Self>, plan: &ForgetPlan, job: &Job) -> Result<()> {
         let _lock = self.lock_unfinished("history --forget", job).await?;
         job.check()?;
-        self.catalog.write(|writer| {
-            for cid in plan.roots.iter().filter_map(|root| root.cid) {
-                check_not_in_use(writer, &cid)?;
-                publications::set_kept(writer, &cid, false)?;
-            }
-            Ok(())
-        })
+        let roots: Vec<Cid> = plan.roots.iter().filter_map(|root| root.cid).collect();
+        let forget = move |writer: &Writer<'_>| {
+            roots.iter().try_for_each(|cid| {
+                check_not_in_use(writer, cid)?;
+                publications::set_kept(writer, cid, false)
+            })
+        };
+        self.blocking(move |engine| engine.catalog.write(forget)).await
     }
 }
 

@@ -11,6 +11,7 @@ use super::plan::{Purpose, ReturnPlan, changing};
 use crate::catalog::{repositories, restoring, settings, state};
 use crate::engine::Engine;
 use crate::engine::add::resolve::Resolved;
+use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{AddPlan, Added, Change};
 use crate::engine::turn::Turns;
@@ -53,7 +54,7 @@ impl Engine {
         let (_lock, turns) = match plan.purpose {
             Purpose::Restore => {
                 let lock = self.lock_unfinished(&doing, job).await?;
-                self.begin_restore(plan)?;
+                in_place(|| self.begin_restore(plan))?;
                 (Some(lock), Turns::none())
             }
             Purpose::Import { .. } => {
@@ -81,7 +82,7 @@ impl Engine {
             let done = (number * MAX_BATCH_IMAGES + batch.len()) as u64;
             job.tell(Event::Progress { what: "images", done, total });
         }
-        returned.added.root = self.root()?;
+        returned.added.root = in_place(|| self.root())?;
         if plan.purpose == Purpose::Restore {
             self.finish_restore(plan, &returned).await?;
         }
@@ -131,7 +132,7 @@ impl Engine {
             )
             .hint("What came is kept: the same command goes on from here, also with another `--from`."));
         }
-        let here = state::root(&*self.catalog.read()?)?.map(|link| link.cid);
+        let here = in_place(|| state::root(&*self.catalog.read()?))?.map(|link| link.cid);
         if let (Some(wanted), Some(here)) = (plan.root, here)
             && wanted != here
         {
@@ -147,7 +148,7 @@ impl Engine {
                 .hint("The tree was changed after it was published, or by another version; what is here is whole, but not that root.")
                 .hint("`roadstead import` takes what the tree holds into another catalog, whatever its root."));
         }
-        self.catalog.write(restoring::clear)
+        in_place(|| self.catalog.write(restoring::clear))
     }
 
     /// A few paths in which the catalog's tree differs from the one that was read.
@@ -158,29 +159,29 @@ impl Engine {
     async fn resolve_batch(&self, plan: &ReturnPlan, batch: &[(usize, usize)], job: &Job) -> Result<AddPlan> {
         let total = batch.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
-        let mut resolving = stream::iter(batch.iter().enumerate())
-            .map(async |(index, (of, at))| {
-                let repository = &plan.repositories[*of];
-                let image = &repository.images[*at];
-                let outcome = job.or_cancelled(self.resolve_placed(repository.placed(image), job)).await;
-                let outcome = outcome.and_then(|(mut resolved, source)| {
-                    let as_planned = match (resolved.change, image.change) {
-                        (Change::Moved { from }, planned) => planned == Change::Moved { from },
-                        _ => true,
-                    };
-                    if !as_planned {
-                        return Err(Error::new(
-                            Kind::Locked,
-                            format!("{} changed while this was planned", repository.shown(image)),
-                        )
-                        .hint("Plan again: run the same command once more."));
-                    }
-                    resolved.allowed = resolved.private && plan.purpose == Purpose::Restore;
-                    Ok((resolved, source))
-                });
-                Resolved { index, request: repository.shown(image), outcome }
-            })
-            .buffer_unordered(MAX_CONCURRENT_IMAGES);
+        let each = batch.iter().enumerate().map(|(index, (of, at))| async move {
+            let repository = &plan.repositories[*of];
+            let image = &repository.images[*at];
+            let outcome = job.or_cancelled(self.resolve_placed(repository.placed(image), job)).await;
+            let outcome = outcome.and_then(|(mut resolved, source)| {
+                let as_planned = match (resolved.change, image.change) {
+                    (Change::Moved { from }, planned) => planned == Change::Moved { from },
+                    _ => true,
+                };
+                if !as_planned {
+                    return Err(Error::new(
+                        Kind::Locked,
+                        format!("{} changed while this was planned", repository.shown(image)),
+                    )
+                    .hint("Plan again: run the same command once more."));
+                }
+                resolved.allowed = resolved.private && plan.purpose == Purpose::Restore;
+                Ok((resolved, source))
+            });
+            Resolved { index, request: repository.shown(image), outcome }
+        });
+        // In a list, since a stream that holds a closure over references can't be sent.
+        let mut resolving = stream::iter(each.collect::<Vec<_>>()).buffer_unordered(MAX_CONCURRENT_IMAGES);
         let mut outcomes = Vec::with_capacity(batch.len());
         while let Some(outcome) = resolving.next().await {
             outcomes.push(outcome);
@@ -188,7 +189,7 @@ impl Engine {
         }
         drop(resolving);
         job.check()?;
-        self.plan_of(outcomes)
+        in_place(|| self.plan_of(outcomes))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::catalog::blobs::{self, Blob, NewBlob};
 use crate::catalog::images::Role;
 use crate::catalog::left_blobs;
 use crate::engine::Engine;
-use crate::engine::blocking::blocking;
+use crate::engine::blocking::{blocking, in_place};
 use crate::engine::job::Job;
 use crate::engine::plan::{AddPlan, PlannedBlob};
 use crate::engine::query::pending::{Arrivals, Progress};
@@ -86,7 +86,7 @@ impl Engine {
             found.push((blob, leaves));
         }
         drop(reading);
-        self.catalog.write(|writer| {
+        let record = |writer: &crate::catalog::Writer<'_>| {
             for (blob, leaves) in &found {
                 let link = file::root(self.profile, blob.size, leaves)?;
                 let new = NewBlob { digest: blob.digest, size: blob.size, link, leaves, bytes: None };
@@ -94,7 +94,8 @@ impl Engine {
                 left_blobs::add(writer, row.id, place)?;
             }
             Ok(())
-        })?;
+        };
+        in_place(|| self.catalog.write(record))?;
         Ok(left)
     }
 
@@ -175,20 +176,20 @@ impl Arrivals {
             written(writer.position());
         }
         let (store, catalog, id) = (self.store.clone(), Arc::clone(&self.catalog), blob.id);
-        let finishing = move || {
+        blocking(move || {
             writer.commit()?;
             store.sync_directory()?;
             catalog.write(|writer| left_blobs::remove(writer, id))
-        };
-        blocking(finishing).await
+        })
+        .await
     }
 
     /// Begins to write, when nobody else does; nothing if somebody else has brought the blob meanwhile.
     async fn begin(&self, blob: &Blob) -> Result<Option<Writer>> {
         let (store, catalog, profile, blob) =
             (self.store.clone(), Arc::clone(&self.catalog), self.profile, blob.clone());
-        let leaves = move || blobs::leaves(&*catalog.read()?, &blob).map(|leaves| (blob, leaves));
-        let (blob, leaves) = blocking(leaves).await?;
+        let (blob, leaves) =
+            blocking(move || blobs::leaves(&*catalog.read()?, &blob).map(|leaves| (blob, leaves))).await?;
         let leaves = Arc::new(leaves);
         loop {
             let (store, leaves) = (store.clone(), Arc::clone(&leaves));

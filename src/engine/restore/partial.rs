@@ -11,6 +11,7 @@ use super::body::FileStream;
 use super::records::{check, too_much};
 use super::tree::BlockTree;
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::export::since::short;
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
@@ -83,7 +84,7 @@ pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(vacant) => {
                 // Its own record has not changed, so it says what the catalog says.
-                let Some(known) = engine.known_record(vacant.key())? else {
+                let Some(known) = in_place(|| engine.known_record(vacant.key()))? else {
                     let words = format!("the record of {} is missing", vacant.key());
                     return Err(Error::new(Kind::NotFound, words).hint(
                         "The file is a difference to a root that was never imported here: import that one first.",

@@ -14,6 +14,7 @@ use crate::catalog::repositories::Transport;
 use crate::catalog::{blobs, repositories};
 use crate::engine::Engine;
 use crate::engine::add::placed::Placed;
+use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::engine::plan::{Change, FailedRequest};
 use crate::engine::request::{AddRequest, PublishedAs, Source};
@@ -188,7 +189,7 @@ impl Engine {
         };
         for record in &records.repositories {
             job.check()?;
-            let repository = self.plan_repository(record, records, purpose, &mut plan.refused)?;
+            let repository = in_place(|| self.plan_repository(record, records, purpose, &mut plan.refused))?;
             if !repository.images.is_empty() {
                 plan.repositories.push(repository);
             }
@@ -303,20 +304,23 @@ impl Engine {
         let mut seen: HashSet<Digest> = HashSet::new();
         let (mut blobs_missing, mut bytes, mut known) = (0, 0_u64, 0_u64);
         while let Some(list) = listing.try_next().await? {
-            let reader = self.catalog.read()?;
-            for (name, size) in list {
-                let Ok(digest) = name.parse::<Digest>() else { continue };
-                if !seen.insert(digest) {
-                    continue;
-                }
-                match blobs::by_digest(&reader, &digest)? {
-                    Some(_) => known = known.saturating_add(size),
-                    None => {
-                        blobs_missing += 1;
-                        bytes = bytes.saturating_add(size);
+            in_place(|| {
+                let reader = self.catalog.read()?;
+                for (name, size) in list {
+                    let Ok(digest) = name.parse::<Digest>() else { continue };
+                    if !seen.insert(digest) {
+                        continue;
+                    }
+                    match blobs::by_digest(&reader, &digest)? {
+                        Some(_) => known = known.saturating_add(size),
+                        None => {
+                            blobs_missing += 1;
+                            bytes = bytes.saturating_add(size);
+                        }
                     }
                 }
-            }
+                Ok::<_, Error>(())
+            })?;
         }
         drop(listing);
         (plan.blobs, plan.bytes, plan.known_bytes) = (blobs_missing, bytes, known);

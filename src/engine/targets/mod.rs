@@ -38,8 +38,8 @@ use self::view::{find, record_name, view};
 use super::job::Job;
 use super::{Engine, now};
 use crate::catalog::publications::{self, State};
-use crate::catalog::state;
 use crate::catalog::targets::{self, Target, TargetSettings};
+use crate::catalog::{Writer, state};
 use crate::error::{Error, Kind, Result};
 
 /// What removing a target means.
@@ -149,14 +149,16 @@ impl Engine {
     pub async fn remove_target(self: &Arc<Self>, plan: &RemoveTargetPlan, job: &Job) -> Result<()> {
         let _lock = self.lock_unfinished(&format!("target remove {}", plan.name), job).await?;
         job.check()?;
-        self.catalog.write(|writer| {
-            let target = find(writer, &plan.name)?;
+        let name = plan.name.clone();
+        let remove = move |writer: &Writer<'_>| {
+            let target = find(writer, &name)?;
             // One that was cut has nobody left who would continue it.
             if let Some(running) = publications::running(writer, target.id)? {
                 publications::finish(writer, running.id, State::Superseded, Some("its target was removed"), now())?;
             }
-            targets::remove(writer, &plan.name).map(drop)
-        })
+            targets::remove(writer, &name).map(drop)
+        };
+        self.blocking(move |engine| engine.catalog.write(remove)).await
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::catalog::publications;
 use crate::engine::Engine;
+use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::publish::Places;
 use crate::error::{Error, Kind, Result};
@@ -61,15 +62,15 @@ enum Answer {
 impl Engine {
     /// Reads every block of a target's newest root from its node, which answers from what it holds itself.
     pub async fn verify_target(self: &Arc<Self>, name: &str, places: &dyn Places, job: &Job) -> Result<Walked> {
-        let (target, root) = {
+        let (target, root) = in_place(|| {
             let reader = self.catalog.read()?;
             let target = super::view::find(&reader, name)?;
             let newest = publications::newest_published(&reader, target.id)?.ok_or_else(|| {
                 Error::new(Kind::NotFound, format!("nothing was published to {} yet", target.name))
                     .hint(format!("`roadstead publish {}` does.", target.name))
             })?;
-            (target, newest.root.cid)
-        };
+            Ok::<_, Error>((target, newest.root.cid))
+        })?;
         let node = places.node(&target)?;
         let blocks = node.blocks().ok_or_else(|| {
             Error::new(
