@@ -10,6 +10,7 @@ mod context;
 mod exit;
 mod global;
 mod groups;
+mod mirroring;
 mod mistakes;
 mod origin;
 mod output;

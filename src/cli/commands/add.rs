@@ -1,30 +1,18 @@
-//! `add`: mirror images. What `update` shares with it is here too: applying a plan and showing what it did.
+//! `add`: mirror images.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 
 use clap::{Args, ValueHint};
-use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::mirroring::{Mirror, Wanted};
 use crate::cli::parsed::parsed;
-use crate::cli::planned::{self, Done, DryRun, Note, Planned, Planning};
+use crate::cli::planned::{self, DryRun};
 use crate::cli::references;
-use crate::cli::report::would;
-use crate::cli::report::{self, AddReport};
-use crate::cli::style::Tone;
-use crate::cli::suggest::with_suggestions;
-use crate::cli::table::{Cell, Column, Table};
-use crate::engine::Engine;
-use crate::engine::job::Job;
-use crate::engine::plan::{AddPlan, FailedRequest};
-use crate::engine::request::{AddOptions, AddRequest, Pick, PublishedAs, Source};
+use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
 use crate::error::{Kind, Result};
 use crate::image::{Platform, Selection};
-use crate::registry::is_on_this_machine;
-use crate::text::{bytes, count, printable_within};
 use crate::unixfs::Profile;
 
 const EXAMPLES: &str = "\
@@ -112,292 +100,12 @@ fn requests(sources: Vec<Source>, arguments: &Arguments, selection: Option<&Sele
     options.requests(sources)
 }
 
-/// What is mirrored, and how it is told.
-pub(in crate::cli) struct Mirror<'a> {
-    pub(in crate::cli) engine: Arc<Engine>,
-    pub(in crate::cli) wanted: Wanted<'a>,
-    pub(in crate::cli) dry_run: DryRun,
-    pub(in crate::cli) fail_if_unchanged: bool,
-    /// Nothing is here yet, so it is said how to go on.
-    pub(in crate::cli) is_first: bool,
-    /// The platform that is expected because none was asked for.
-    pub(in crate::cli) host: Option<String>,
-}
-
-/// Which images.
-pub(in crate::cli) enum Wanted<'a> {
-    /// These.
-    Added(Vec<AddRequest>),
-    /// What is here of these, as upstream has it now.
-    Updated(&'a [Pick]),
-}
-
-/// A plan, which goes when it is applied, and what is told of it.
-pub(in crate::cli) struct Mirroring {
-    plan: Option<AddPlan>,
-    report: AddReport,
-    failed: Vec<FailedRequest>,
-}
-
-/// What came of a plan.
-pub(in crate::cli) struct Mirrored {
-    report: AddReport,
-    failed: Vec<FailedRequest>,
-}
-
-fn report<'a>(done: &Done<'a, Mirroring, Mirrored>) -> &'a AddReport {
-    done.outcome.map_or(&done.plan.report, |mirrored| &mirrored.report)
-}
-
-impl Planned for Mirror<'_> {
-    type Plan = Mirroring;
-    type Outcome = Mirrored;
-
-    const PLANNING: Planning = Planning::Shown;
-
-    fn verb(&self) -> &'static str {
-        match self.wanted {
-            Wanted::Added(_) => "add",
-            Wanted::Updated(_) => "update",
-        }
-    }
-
-    async fn plan(&self, _: &Context, job: &Job) -> Result<Mirroring> {
-        let engine = &self.engine;
-        let mut plan = match &self.wanted {
-            Wanted::Added(requests) => engine.plan_add(requests, job).await?,
-            Wanted::Updated(picks) => with_suggestions(engine.plan_update(picks, job).await, engine, picks)?,
-        };
-        let DryRun { dry_run } = self.dry_run;
-        let root = if dry_run || !plan.is_empty() { None } else { engine.root()?.map(report::shown) };
-        let report = AddReport { dry_run, root, ..AddReport::planned(&plan) };
-        let failed = std::mem::take(&mut plan.failed);
-        Ok(Mirroring { plan: Some(plan).filter(|plan| !plan.is_empty()), report, failed })
-    }
-
-    fn is_empty(&self, mirroring: &Mirroring) -> bool {
-        mirroring.plan.is_none()
-    }
-
-    fn question(&self, _: &Mirroring) -> Option<String> {
-        None
-    }
-
-    async fn apply(&self, mirroring: &mut Mirroring, _: &Context, job: &Job) -> Result<Mirrored> {
-        let plan = mirroring.plan.take().unwrap_or_default();
-        let added = self.engine.apply_add(plan, self.verb(), job).await?;
-        Ok(Mirrored { report: mirroring.report.clone().applied(&added), failed: added.failed })
-    }
-
-    fn document(&self, done: &Done<'_, Mirroring, Mirrored>) -> impl Serialize {
-        report(done)
-    }
-
-    fn tables(&self, mirroring: &Mirroring) -> Vec<Table> {
-        vec![self.table(&mirroring.report)]
-    }
-
-    fn shown(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Table> {
-        vec![self.table(report(done))]
-    }
-
-    fn summary(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Note> {
-        let report = report(done);
-        let warnings = warnings(report, self.host.as_deref()).into_iter().map(Note::Warning);
-        let next = if self.is_first && !done.dry_run { next_step(report) } else { None };
-        warnings.chain(summary(report).into_iter().chain(next).map(Note::Message)).collect()
-    }
-
-    fn end(&self, mirroring: Mirroring, mirrored: Option<Mirrored>) -> Result<Exit> {
-        let Mirroring { report, mut failed, .. } = mirroring;
-        let report = match mirrored {
-            Some(mirrored) => {
-                failed.extend(mirrored.failed);
-                mirrored.report
-            }
-            None => report,
-        };
-        match report::failure(failed, report.images.len()) {
-            Some(error) => Err(error),
-            None if self.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
-            None => Ok(Exit::Done),
-        }
-    }
-}
-
-impl Mirror<'_> {
-    /// Who updates everything wants to know what changed; who names an image wants to see it.
-    fn table(&self, report: &AddReport) -> Table {
-        table(report, matches!(self.wanted, Wanted::Added(_)))
-    }
-}
-
-/// The registries that are asked over plain HTTP, each once.
-fn in_clear(report: &AddReport) -> impl Iterator<Item = &str> {
-    let plain = report.images.iter().filter(|image| image.plain_http);
-    let registries = plain.filter_map(|image| Some(image.upstream.as_deref()?.split_once('/')?.0));
-    registries.collect::<BTreeSet<&str>>().into_iter()
-}
-
-fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
-    let mut warnings: Vec<String> = in_clear(report)
-        .filter(|registry| !is_on_this_machine(registry))
-        .map(|registry| {
-            let registry = printable_within(registry, 100);
-            format!(
-                "{registry} uses plain HTTP: anyone on the network path can read what is sent, passwords included, \
-                 and change what is received"
-            )
-        })
-        .collect();
-    for image in &report.images {
-        let name = printable_within(&image.image, 300);
-        if image.private && image.change == "added" {
-            let mirrored = if report.dry_run { "would be mirrored" } else { "is mirrored" };
-            warnings.push(format!(
-                "{name} is private upstream: it {mirrored}, but not published until `roadstead allow` permits it"
-            ));
-        }
-        // An image without an index has one platform, which is taken as it is.
-        if let (Some(host), [only]) = (host, image.platforms.as_slice())
-            && image.change == "added"
-            && only != host
-        {
-            warnings.push(format!("{name} is for {only}, and this machine is {host}"));
-        }
-        // Platforms that nobody asked for are left out on purpose.
-        let wanted = image.left_out.iter().filter(|left| !left.reason.is_choice());
-        let reasons: BTreeSet<&str> = wanted.map(|left| left.reason.text()).collect();
-        for reason in reasons {
-            warnings.push(format!("part of {name} is left out: {reason}; `roadstead show` lists it"));
-        }
-    }
-    for name in &report.gone {
-        let name = printable_within(name, 300);
-        warnings.push(format!("{name} is gone upstream: the registry no longer has this tag; it stays here"));
-    }
-    warnings
-}
-
-fn table(report: &AddReport, with_unchanged: bool) -> Table {
-    let mut table = Table::new(&[
-        ("", Column::Fixed),
-        ("", Column::Text),
-        ("", Column::Text),
-        ("", Column::Number),
-        ("", Column::Number),
-        ("", Column::Fixed),
-    ]);
-    for image in report.images.iter().filter(|image| with_unchanged || image.change != "unchanged") {
-        let change = if report.dry_run { would(image.change) } else { image.change };
-        let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
-        let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
-        let platforms = match image.platforms.as_slice() {
-            [] => "no platform".to_owned(),
-            few @ ([_] | [_, _]) => few.join(", "),
-            many => format!("{} platforms", many.len()),
-        };
-        let attached = match image.attached.len() {
-            0 => String::new(),
-            number => format!("with {number} attached"),
-        };
-        table.row([
-            Cell::toned(tone, change),
-            Cell::toned(Tone::Name, &image.image),
-            Cell::toned(if image.platforms.is_empty() { Tone::Dim } else { Tone::Plain }, platforms),
-            bytes(image.logical).into(),
-            new.into(),
-            Cell::toned(Tone::Dim, attached),
-        ]);
-    }
-    table
-}
-
-fn summary(report: &AddReport) -> Vec<String> {
-    let changed = report.images.iter().filter(|image| image.change != "unchanged").count() as u64;
-    let mut lines = Vec::new();
-    if report.dry_run {
-        lines.push(match (changed, report.new_blobs) {
-            (0, _) if report.failed.is_empty() => "Nothing to do: everything is already mirrored.".to_owned(),
-            (_, 0) => "Nothing needs to be fetched. Nothing was changed.".to_owned(),
-            (_, blobs) => format!(
-                "Would fetch {}, {}{}. Nothing was changed.",
-                count(blobs, "blob", "blobs"),
-                bytes(report.new_bytes),
-                known(report, "; ", "already here"),
-            ),
-        });
-        let taken = report.pulls.iter().filter(|(_, taken)| **taken > 0);
-        lines.extend(taken.map(|(registry, taken)| {
-            let registry = printable_within(registry, 100);
-            format!(
-                "Checking used {} of {registry}'s quota; fetching layers uses none.",
-                count(*taken, "pull", "pulls")
-            )
-        }));
-        lines.extend(
-            in_clear(report)
-                .filter(|registry| is_on_this_machine(registry))
-                .map(|registry| format!("{} is on this machine and uses plain HTTP.", printable_within(registry, 100))),
-        );
-        return lines;
-    }
-    if changed == 0 {
-        if !report.failed.is_empty() {
-            return lines;
-        }
-        lines.push(match report.gone.len() as u64 {
-            0 => "Nothing to do: everything is already mirrored.".to_owned(),
-            gone => format!("Nothing to do: {} up to date, {gone} gone upstream.", report.images.len()),
-        });
-    } else {
-        lines.push(format!(
-            "{}: {} fetched{}.",
-            changes(report),
-            bytes(report.fetched_bytes),
-            known(report, ", ", "already here"),
-        ));
-    }
-    lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
-    lines
-}
-
-/// `2 images added, 1 moved`.
-fn changes(report: &AddReport) -> String {
-    let mut parts = Vec::new();
-    for kind in ["added", "moved", "extended"] {
-        let number = report.images.iter().filter(|image| image.change == kind).count() as u64;
-        match (number, parts.is_empty()) {
-            (0, _) => {}
-            (_, true) => parts.push(format!("{} {kind}", count(number, "image", "images"))),
-            (_, false) => parts.push(format!("{number} {kind}")),
-        }
-    }
-    parts.join(", ")
-}
-
-fn known(report: &AddReport, before: &str, after: &str) -> String {
-    if report.known_bytes == 0 { String::new() } else { format!("{before}{} {after}", bytes(report.known_bytes)) }
-}
-
-/// Whoever mirrors a first image is told how it is pulled. Only what is an image can be.
-fn next_step(report: &AddReport) -> Option<String> {
-    let image = report.images.iter().find(|image| !image.platforms.is_empty())?;
-    let (_, tag) = image.image.rsplit_once(':').filter(|_| !image.image.contains('@'))?;
-    let name = image.alias.as_deref().unwrap_or(image.image.strip_suffix(tag)?.trim_end_matches(':'));
-    Some(format!(
-        "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/{name}:{tag}`."
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::FromArgMatches as _;
 
     use super::*;
     use crate::cli::arguments;
-    use crate::cli::report::tests::sample;
-    use crate::cli::style::Paint;
 
     fn arguments(words: &[&str]) -> Arguments {
         let words = ["roadstead", "add"].iter().chain(words);
@@ -425,20 +133,6 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_says_what_would_be_done() {
-        let mut report = AddReport { dry_run: true, ..sample() };
-        let mut words = Vec::new();
-        for change in ["added", "moved", "extended", "unchanged"] {
-            report.images[0].change = change;
-            let shown = table(&report, true).render(None, Paint::new(false));
-            words.push(shown.split("  ").next().unwrap().to_owned());
-        }
-        assert_eq!(words, ["would add", "would move", "would extend", "unchanged"]);
-        report.dry_run = false;
-        assert!(table(&report, false).render(None, Paint::new(false)).is_empty());
-    }
-
-    #[test]
     fn one_name_is_for_one_repository() {
         assert!(requested(&["--as", "mirror/x", "a:1", "a:2"]).is_ok());
         for words in [["--as", "mirror/x:1", "a:1", "a:2"], ["--as", "mirror/x", "a:1", "b:1"]] {
@@ -448,69 +142,5 @@ mod tests {
             requested(&["--as", "mirror/x:stable", "--insecure", "--all-manifests", "h:1/a"]).unwrap().remove(0);
         assert!(request.insecure == Some(true) && request.all_manifests);
         assert_eq!(request.name.unwrap().tag.unwrap().as_str(), "stable");
-    }
-
-    #[test]
-    fn what_a_person_sees() {
-        let mut report = sample();
-        assert_eq!(
-            table(&report, true).render(None, Paint::new(false)),
-            "moved      library/nginx:alpine  linux/amd64, linux/arm64   43 MiB  12 MiB new  with 1 attached\n\
-             unchanged  ghcr.io/org/app:v1    linux/amd64               612 MiB\n"
-        );
-        assert_eq!(
-            summary(&report),
-            [
-                "1 image moved: 12 MiB fetched, 643 MiB already here.",
-                "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
-            ]
-        );
-        assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 1);
-        assert_eq!(
-            warnings(&report, None),
-            [
-                "part of library/nginx:alpine is left out: foreign layers; `roadstead show` lists it",
-                "library/old:1 is gone upstream: the registry no longer has this tag; it stays here"
-            ]
-        );
-        assert_eq!(
-            next_step(&report).unwrap(),
-            "Next: `roadstead serve`, and in another terminal `podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine`."
-        );
-        report.images[1].change = "added";
-        assert!(warnings(&report, Some("linux/amd64")).len() == 3, "that it is private");
-        assert!(
-            warnings(&report, Some("linux/arm64"))
-                .contains(&"ghcr.io/org/app:v1 is for linux/amd64, and this machine is linux/arm64".to_owned())
-        );
-        report.images[1].change = "unchanged";
-        report.dry_run = true;
-        assert_eq!(
-            summary(&report),
-            [
-                "Would fetch 3 blobs, 12 MiB; 643 MiB already here. Nothing was changed.",
-                "Checking used 4 pulls of docker.io's quota; fetching layers uses none."
-            ]
-        );
-    }
-
-    #[test]
-    fn plain_http_is_said_once_for_a_registry() {
-        let mut report = AddReport { dry_run: true, ..sample() };
-        let said = |report: &AddReport| {
-            let all = warnings(report, None).into_iter().chain(summary(report));
-            all.filter(|line| line.contains("plain HTTP")).collect::<Vec<_>>()
-        };
-        assert!(said(&report).is_empty());
-        for image in &mut report.images {
-            (image.plain_http, image.upstream) = (true, Some("10.0.0.1:5000/org/app".to_owned()));
-        }
-        assert_eq!(
-            said(&report),
-            ["10.0.0.1:5000 uses plain HTTP: anyone on the network path can read what is sent, passwords \
-                 included, and change what is received"]
-        );
-        report.images[0].upstream = Some("127.0.0.1:5000/app".to_owned());
-        assert_eq!(said(&report)[1], "127.0.0.1:5000 is on this machine and uses plain HTTP.");
     }
 }

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::add::{Mirror, Wanted};
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::mirroring::{Mirror, Wanted};
 use crate::cli::parsed::parsed;
 use crate::cli::planned::{self, DryRun};
 use crate::engine::request::Pick;
