@@ -16,7 +16,7 @@ const MAX_NOTE_BYTES: u64 = 4 << 10;
 /// One process, and what it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Process ID.
+    /// ID of the process that holds the lock.
     pub process: u32,
     /// What it does: `add docker.io/library/nginx:alpine`.
     pub doing: String,

@@ -12,13 +12,13 @@ use crate::unixfs::Link;
 /// A file that the catalog knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
-    /// Row.
+    /// Row in the table `blobs`.
     pub id: i64,
     /// Digest of its bytes.
     pub digest: Digest,
     /// Size in bytes.
     pub size: u64,
-    /// Its root block and cumulative size.
+    /// CID of the root block, and the bytes of all blocks below it (dag-pb `Tsize`).
     pub link: Link,
     /// Whether the catalog itself holds its bytes (manifests, generated files); else the blob store does.
     pub inline: bool,
@@ -31,28 +31,28 @@ pub struct NewBlob<'a> {
     pub digest: Digest,
     /// Size in bytes.
     pub size: u64,
-    /// Its root block and cumulative size.
+    /// CID of the root block, and the bytes of all blocks below it (dag-pb `Tsize`).
     pub link: Link,
     /// Digests of its leaf blocks in order.
     pub leaves: &'a [[u8; 32]],
-    /// Its bytes, if the catalog shall hold them.
+    /// Bytes that the catalog itself shall hold; none: they are in the blob store.
     pub bytes: Option<&'a [u8]>,
 }
 
 /// What is known of a blob that is a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestRow {
-    /// The blob.
+    /// Row in the table `blobs`.
     pub blob: i64,
-    /// Its digest.
+    /// SHA-256 of the bytes of the manifest.
     pub digest: Digest,
     /// Size in bytes.
     pub size: u64,
-    /// Media type.
+    /// Media type that it is served with.
     pub media_type: String,
     /// Type of the artifact, as the referrers API shows it.
     pub artifact_type: Option<String>,
-    /// What it is about.
+    /// Digest in the manifest's `subject` field.
     pub subject: Option<Digest>,
 }
 

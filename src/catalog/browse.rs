@@ -7,7 +7,7 @@ use super::images::{self, Image};
 use super::repositories::{self, Repository};
 use crate::error::Result;
 
-/// How repositories are sorted.
+/// Column that a list of repositories is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RepositoryOrder {
     /// By name.
@@ -52,9 +52,9 @@ pub enum RowState {
     Outdated,
     /// It differs from what was published.
     Changed,
-    /// It was not published yet.
+    /// No target gives it out yet.
     New,
-    /// Its upstream is private, and it is left out.
+    /// A repository that asks for a login upstream and is left out of the tree.
     Private,
     /// It is as it should be.
     Settled,
@@ -65,7 +65,7 @@ pub enum RowState {
 pub struct States {
     /// By name, or by tag or digest.
     pub named: Vec<(String, RowState)>,
-    /// Of all others.
+    /// State of every row that `named` does not have.
     pub others: RowState,
 }
 
@@ -88,15 +88,15 @@ impl States {
 pub struct Part<'a, Order> {
     /// Only what contains this text, whatever its case.
     pub filter: &'a str,
-    /// The order.
+    /// Column that the rows are sorted by.
     pub order: Order,
     /// The order turned around.
     pub descending: bool,
     /// Where the order is by state: what is known of that.
     pub states: &'a States,
-    /// Rows to skip.
+    /// Rows before the part, counted in this order and with this filter.
     pub offset: u64,
-    /// Rows at most.
+    /// The most rows that the part may have.
     pub limit: u64,
     /// A row that is looked for, by name, or by tag or digest: the part is then where that is, if it is there.
     pub around: Option<&'a str>,
@@ -111,7 +111,7 @@ pub struct Rows<T> {
     pub offset: u64,
     /// Where the row is that was looked for.
     pub place: Option<u64>,
-    /// The rows.
+    /// The rows from `offset` on, at most as many as were asked for.
     pub rows: Vec<T>,
 }
 

@@ -143,7 +143,7 @@ impl Catalog {
         self.read_only
     }
 
-    /// The database file.
+    /// Path of `catalog.db` in the data directory.
     pub fn file(&self) -> &Path {
         &self.file
     }

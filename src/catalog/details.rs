@@ -20,9 +20,9 @@ pub struct Details {
     pub media_type: String,
     /// What it is, if it is no container image.
     pub artifact_type: Option<String>,
-    /// Its manifests, the top one among them, with their CIDs.
+    /// CIDs of all manifests of the image, the top one among them.
     pub manifests: HashMap<Digest, Cid>,
-    /// Its platforms in their order.
+    /// Platforms that are here, in the order that they were recorded.
     pub platforms: Vec<PlatformDetails>,
     /// Manifests of the repository that are about one of its manifests, by their `subject`.
     pub referrers: Vec<ReferrerDetails>,
@@ -35,7 +35,7 @@ pub struct Details {
 /// One platform of an image.
 #[derive(Debug, Clone)]
 pub struct PlatformDetails {
-    /// The platform.
+    /// Platform as `os/architecture[/variant]`.
     pub platform: String,
     /// Digest of its manifest.
     pub digest: Digest,
@@ -54,11 +54,11 @@ pub struct PlatformDetails {
 /// A manifest that is about another one.
 #[derive(Debug, Clone)]
 pub struct ReferrerDetails {
-    /// Its type, as the referrers API shows it.
+    /// Type of the artifact, as the referrers API shows it.
     pub artifact_type: Option<String>,
-    /// Its digest.
+    /// Digest of the referring manifest.
     pub digest: Digest,
-    /// Its CID.
+    /// CID of the referring manifest as a file.
     pub cid: Cid,
 }
 
@@ -67,7 +67,7 @@ pub struct ReferrerDetails {
 pub struct AttachedDetails {
     /// The manifest it came along with.
     pub subject: Digest,
-    /// Its tag, if it was attached by tag.
+    /// Tag, if it was attached by tag.
     pub tag: Option<Tag>,
     /// Digest of its manifest.
     pub digest: Digest,

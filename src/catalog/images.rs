@@ -15,7 +15,7 @@ pub enum Role {
     Manifest = 0,
     /// The configuration of an image.
     Config = 1,
-    /// A layer.
+    /// A layer of an image.
     Layer = 2,
     /// Content of an artifact that is no image.
     Other = 3,
@@ -30,14 +30,14 @@ impl Role {
     }
 }
 
-/// A mirrored image.
+/// A row of the table `images`: a tag, or a manifest pinned by digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Row.
+    /// Row in the table `images`.
     pub id: i64,
     /// Row of its repository.
     pub repository: i64,
-    /// Its tag; none if it is pinned by digest.
+    /// Tag; none if the image is pinned by digest.
     pub tag: Option<Tag>,
     /// What it follows upstream.
     pub follows: Follows,
@@ -74,7 +74,7 @@ pub struct Omission {
     pub digest: Digest,
     /// The platform it is for, if it is a child of an index.
     pub platform: Option<String>,
-    /// Why.
+    /// Reason, as `LeftOutReason::text` in the engine's plans writes it.
     pub reason: String,
 }
 
@@ -83,7 +83,7 @@ pub struct Omission {
 pub struct NewImage<'a> {
     /// Row of its repository.
     pub repository: i64,
-    /// Its tag; none if it is pinned by digest.
+    /// Tag; none if the image is pinned by digest.
     pub tag: Option<&'a Tag>,
     /// What it follows upstream.
     pub follows: &'a Follows,
@@ -93,7 +93,7 @@ pub struct NewImage<'a> {
     pub selection: &'a Selection,
     /// Whether manifests of the other platforms are kept too.
     pub all_manifests: bool,
-    /// What it came along with.
+    /// Digest of the image it is attached to.
     pub attached_to: Option<&'a Digest>,
     /// The platforms that are here, comma-separated.
     pub platforms: &'a str,
@@ -110,7 +110,7 @@ pub struct NewImage<'a> {
 pub struct Content {
     /// Row of the blob.
     pub blob: i64,
-    /// Its part.
+    /// Part that the blob plays in the image.
     pub role: Role,
 }
 
@@ -332,7 +332,7 @@ pub fn set_referrer_list(writer: &Writer<'_>, repository: i64, subject: &Digest,
     Ok(())
 }
 
-/// Records an image.
+/// Adds the row of an image with its contents and omissions, and returns the row's ID.
 pub fn add(writer: &Writer<'_>, new: &NewImage<'_>) -> Result<i64> {
     let mut statement = writer.prepare_cached(
         "INSERT INTO images (repository, tag, manifest, selection, all_manifests, attached_to, platforms, logical, added_at, upstream_tag)
@@ -376,7 +376,7 @@ pub fn add_content(writer: &Writer<'_>, image: i64, repository: i64, content: Co
     Ok(())
 }
 
-/// Forgets an image.
+/// Deletes the row of an image; its contents and omissions go with it.
 pub fn remove(writer: &Writer<'_>, image: i64) -> Result<()> {
     writer.prepare_cached("DELETE FROM images WHERE id = ?")?.execute([image])?;
     Ok(())

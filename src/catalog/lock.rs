@@ -93,7 +93,7 @@ impl PlanLock {
         }
     }
 
-    /// The lock file.
+    /// Path of the lock file in the data directory.
     pub fn path(&self) -> &Path {
         &self.path
     }

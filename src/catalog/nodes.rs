@@ -16,7 +16,7 @@ pub struct Nodes<'a> {
 }
 
 impl<'a> Nodes<'a> {
-    /// Nodes to read.
+    /// Read-only access to the nodes, outside of a change.
     pub fn of(connection: &'a Connection) -> Self {
         Self { connection, writable: false }
     }

@@ -13,7 +13,7 @@ use super::targets::{self, Target};
 use crate::error::Result;
 use crate::unixfs::Link;
 
-/// How far a publication is.
+/// State of a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -28,7 +28,7 @@ pub enum State {
 }
 
 impl State {
-    /// Its word in the database, and for people.
+    /// Word in the database, in JSON and for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -51,7 +51,7 @@ impl State {
 /// A root on its way to a target, or there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// Its row; later ones are larger.
+    /// Row in the table `publications`; later ones are larger.
     pub id: i64,
     /// The target; none if it was removed.
     pub target: Option<i64>,
@@ -61,21 +61,21 @@ pub struct Publication {
     pub root: Link,
     /// The root that the target had before.
     pub former: Option<Cid>,
-    /// `publish` or `rollback`.
+    /// Verb that began it: `publish` or `rollback`.
     pub verb: String,
     /// When it began, in seconds since 1970.
     pub begun_at: i64,
-    /// When it ended.
+    /// When it ended, in seconds since 1970; none while it runs or was cut.
     pub ended_at: Option<i64>,
-    /// How far it is.
+    /// State in which the row was written last.
     pub state: State,
-    /// Why it failed.
+    /// Text of the error, if it failed.
     pub failure: Option<String>,
     /// Blocks that were handed over.
     pub blocks: u64,
     /// Bytes that were handed over.
     pub bytes: u64,
-    /// What changed, in words.
+    /// Changes by this publication, in words.
     pub summary: String,
     /// The target still pins the root.
     pub pinned: bool,
@@ -86,26 +86,26 @@ pub struct Publication {
 /// A publication that begins.
 #[derive(Debug, Clone)]
 pub struct NewPublication<'a> {
-    /// Where to.
+    /// The target that is published to.
     pub target: &'a Target,
-    /// What.
+    /// Root to be published, with the bytes of all its blocks.
     pub root: Link,
     /// The root that the target has.
     pub former: Option<Cid>,
-    /// `publish` or `rollback`.
+    /// Verb that begins it: `publish` or `rollback`.
     pub verb: &'a str,
-    /// What changes, in words.
+    /// Changes by this publication, in words.
     pub summary: &'a str,
 }
 
 /// A step that a publication has behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoneStep {
-    /// Its name: `hand_over`, `chain:2`, `pin` …
+    /// Name of the step: `hand_over`, `chain:2`, `pin` …
     pub step: String,
     /// When, in seconds since 1970.
     pub at: i64,
-    /// What came of it.
+    /// Result of the step, in words or as a CID.
     pub detail: String,
 }
 
@@ -181,7 +181,7 @@ pub fn add_handed_over(writer: &Writer<'_>, publication: i64, blocks: u64, bytes
     Ok(())
 }
 
-/// Ends a publication.
+/// Records how a publication ended, and when (seconds since 1970).
 pub fn finish(writer: &Writer<'_>, publication: i64, state: State, failure: Option<&str>, now: i64) -> Result<()> {
     writer
         .prepare_cached("UPDATE publications SET state = ?, failure = ?, ended_at = ? WHERE id = ?")?

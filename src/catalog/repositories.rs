@@ -6,12 +6,12 @@ use super::Writer;
 use crate::error::Result;
 use crate::image::{RepositoryName, Upstream};
 
-/// A mirrored repository.
+/// A row of the table `repositories`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// Row.
+    /// Row in the table `repositories`.
     pub id: i64,
-    /// Published name.
+    /// Name that it is published under.
     pub name: RepositoryName,
     /// Where it is mirrored from; nowhere for images that came from a file.
     pub upstream: Option<Upstream>,
@@ -63,7 +63,7 @@ impl Repository {
         !self.private || self.allowed
     }
 
-    /// Its name, and its alias if it has one.
+    /// Published names: the name, and the alias if there is one.
     pub fn names(&self) -> impl Iterator<Item = &RepositoryName> {
         std::iter::once(&self.name).chain(&self.alias)
     }
@@ -154,7 +154,7 @@ pub fn published_names_with(connection: &Connection, place: &str) -> Result<Vec<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds a repository.
+/// Adds the row of a repository that has no images yet.
 pub fn add(
     writer: &Writer<'_>,
     name: &RepositoryName,
@@ -177,13 +177,13 @@ pub fn add(
 /// What the list of repositories shows of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// Published name.
+    /// Name that it is published under.
     pub name: RepositoryName,
-    /// Second published name.
+    /// Second name that it is published under, as `library/nginx` and `nginx`.
     pub alias: Option<RepositoryName>,
-    /// How many tags it has.
+    /// Number of tags, not of images pinned by digest.
     pub tags: u64,
-    /// Its platforms, sorted.
+    /// Platforms of all its images, sorted, each once.
     pub platforms: Vec<String>,
 }
 

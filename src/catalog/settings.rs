@@ -38,7 +38,7 @@ pub fn load(connection: &Connection) -> Result<Option<Settings>> {
     }))
 }
 
-/// Records the settings.
+/// Records the settings in the table `settings`, replacing those that were there.
 pub fn save(writer: &Writer<'_>, settings: &Settings) -> Result<()> {
     let rows = [
         ("profile", Some(settings.profile.to_string())),

@@ -10,17 +10,17 @@ use crate::unixfs::Link;
 /// One change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// Its number; later ones are larger.
+    /// Row in the table `operations`; later ones are larger.
     pub id: i64,
     /// When, in seconds since 1970.
     pub at: i64,
     /// The verb: `add`, `remove`, `gc` …
     pub verb: String,
-    /// What it did, in words.
+    /// Summary of the change, in words.
     pub summary: String,
-    /// The root before.
+    /// Root before the change, if the catalog had one.
     pub before: Option<Cid>,
-    /// The root after.
+    /// Root after the change, if the catalog had one.
     pub after: Option<Cid>,
 }
 

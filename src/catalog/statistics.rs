@@ -17,14 +17,14 @@ use super::blobs::digest_column;
 pub struct Figures {
     /// Every image in full.
     pub logical: u64,
-    /// Each blob once.
+    /// Bytes of the blobs, each counted once.
     pub stored: u64,
     /// Needed by nothing else.
     pub unique: u64,
 }
 
 impl Figures {
-    /// Logical less stored.
+    /// Bytes saved by sharing: logical less stored.
     pub fn saved(&self) -> u64 {
         self.logical.saturating_sub(self.stored)
     }
@@ -37,7 +37,7 @@ impl Figures {
     }
 }
 
-/// How much there is.
+/// Numbers of repositories, images and blobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Repositories. A document that has this has their list under the same name, which says how many there are.
@@ -45,18 +45,18 @@ pub struct Counts {
     pub repositories: u64,
     /// Images: tags, and manifests pinned by digest.
     pub images: u64,
-    /// Blobs and manifests.
+    /// Blobs and manifests, each counted once.
     pub blobs: u64,
 }
 
 /// A blob that several images need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedBlob {
-    /// Its digest.
+    /// Digest of the shared blob.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size of the blob in bytes, counted once.
     pub size: u64,
-    /// How many images need it.
+    /// Number of images that need it.
     pub images: u64,
 }
 
@@ -73,7 +73,7 @@ pub fn registry(connection: &Connection) -> Result<(Figures, Counts)> {
     Ok((Figures { logical, stored, unique: stored }, Counts { repositories, images, blobs }))
 }
 
-/// One repository.
+/// Figures of one repository, by its row.
 pub fn repository(connection: &Connection, id: i64) -> Result<Figures> {
     let logical =
         connection

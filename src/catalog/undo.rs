@@ -11,9 +11,9 @@ const MAX_KEPT_OPERATIONS: i64 = 1000;
 /// An operation that can be undone, or stands in the way of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// Its row.
+    /// Row in the table `operations`.
     pub id: i64,
-    /// `add`, `remove`, …
+    /// Verb that did it: `add`, `remove`, …
     pub verb: String,
     /// What it was about, in words.
     pub summary: String,
