@@ -14,7 +14,7 @@ pub struct Descriptor {
     pub media_type: String,
     /// Digest of the content.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size in bytes of what the digest stands for.
     pub size: u64,
     /// Places to fetch it from instead of the registry (foreign layers).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,7 +44,7 @@ impl Descriptor {
         super::media::is_foreign_layer(&self.media_type) || !self.urls.is_empty()
     }
 
-    /// Its platform in the form that is compared and shown, if it has one that is not `unknown`.
+    /// Platform in the form that is compared and shown; none if it is missing or `unknown`.
     pub fn runs_on(&self) -> Option<Platform> {
         self.platform.clone().map(Platform::normalized).filter(|platform| !platform.is_unknown())
     }

@@ -31,7 +31,7 @@ impl Digest {
             .map_err(|_| Error::new(Kind::Verification, format!("a digest of {} bytes instead of 32", bytes.len())))
     }
 
-    /// Its 32 bytes.
+    /// The 32 bytes of the SHA-256.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

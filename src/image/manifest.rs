@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 10_000;
 pub struct Manifest {
     /// One of [`media::MANIFEST_TYPES`].
     pub media_type: String,
-    /// What it refers to.
+    /// Descriptors of what it consists of.
     pub body: Body,
     /// The artifact's type, said by the manifest itself (OCI 1.1).
     pub artifact_type: Option<String>,
@@ -37,14 +37,14 @@ pub struct Manifest {
 pub enum Body {
     /// An image or another artifact: a configuration and layers.
     Image {
-        /// The configuration.
+        /// Configuration, or the empty descriptor of an artifact.
         config: Descriptor,
         /// The layers, base first.
         layers: Vec<Descriptor>,
     },
     /// An index or manifest list.
     Index {
-        /// Its entries in their order.
+        /// Manifests of the index, in its order.
         manifests: Vec<Descriptor>,
     },
 }

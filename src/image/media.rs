@@ -1,10 +1,10 @@
 //! The media types this program knows, by their names in the specifications.
 
-/// OCI image index.
+/// Media type of an OCI index (image specification, "OCI Image Index").
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// OCI image manifest.
+/// Media type of an OCI manifest (image specification, "OCI Image Manifest").
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// Docker manifest list.
+/// Media type of a Docker manifest list (schema 2), Docker's form of an index.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Docker image manifest V2, schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";

@@ -129,9 +129,9 @@ impl FromStr for Platform {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
-    /// Every one.
+    /// Every platform that the index has.
     All,
-    /// These, never empty.
+    /// These platforms; the set is never empty.
     Only(BTreeSet<Platform>),
 }
 
@@ -149,7 +149,7 @@ impl Selection {
         }
     }
 
-    /// Both choices together.
+    /// Platforms that either of the two choices has.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         match (self, other) {

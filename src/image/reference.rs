@@ -24,20 +24,20 @@ pub struct Upstream {
 /// What a manifest is asked for by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
-    /// By tag.
+    /// A tag, which may move.
     Tag(Tag),
-    /// By digest.
+    /// A digest, which names one content for ever.
     Digest(Digest),
 }
 
 /// One image: a repository, and a tag, a digest, or both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
-    /// Where it is.
+    /// Registry and repository that have it.
     pub upstream: Upstream,
-    /// Its tag; without tag and digest, `latest`.
+    /// Tag; `latest` if neither tag nor digest was written.
     pub tag: Option<Tag>,
-    /// Its digest. With a tag it is what is mirrored under that tag, whatever upstream's tag is at, as docker and podman have it.
+    /// Digest. With a tag it is what is mirrored under that tag, whatever upstream's tag is at, as docker and podman have it.
     pub digest: Option<Digest>,
 }
 

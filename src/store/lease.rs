@@ -113,7 +113,6 @@ impl Store {
         found
     }
 
-    /// Visits every note.
     fn holders(&self, mut visit: impl FnMut(&Path)) {
         for entry in fs::read_dir(&self.leases).into_iter().flatten().flatten() {
             if entry.file_name() != "lock" && entry.file_type().is_ok_and(|kind| kind.is_file()) {

@@ -44,7 +44,7 @@ impl Stamp {
         [self.size.cast_signed(), self.modified, self.changed, self.inode.cast_signed()]
     }
 
-    /// What [`Self::to_numbers`] gave.
+    /// Stamp that [`Self::to_numbers`] was called on.
     pub fn from_numbers([size, modified, changed, inode]: [i64; 4]) -> Self {
         Self { size: size.cast_unsigned(), modified, changed, inode: inode.cast_unsigned() }
     }

@@ -86,7 +86,7 @@ pub struct Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the header.
+    /// Reads the header, which may have [`HEADER_LIMIT`] bytes at most.
     pub fn new(from: R) -> Result<Self> {
         let mut from = BufReader::with_capacity(64 << 10, from);
         let length = read_varint(&mut from)?.ok_or_else(|| broken("it is empty"))?;
@@ -137,11 +137,11 @@ impl<R: Read> Reader<R> {
 pub struct BlockPosition {
     /// What it is said to be; its bytes are not checked.
     pub cid: Cid,
-    /// Where its section begins: see [`section_at`].
+    /// Byte of the CAR where the section begins: see [`section_at`].
     pub section: u64,
-    /// Where its bytes begin.
+    /// Byte of the CAR where the block's data begins.
     pub offset: u64,
-    /// How many they are, at most [`BLOCK_LIMIT`].
+    /// Bytes of the block's data, at most [`BLOCK_LIMIT`].
     pub length: u64,
 }
 

@@ -138,7 +138,6 @@ impl<'a> Cursor<'a> {
         Ok(chunk)
     }
 
-    /// Skips `count` bytes.
     pub(super) fn skip(&mut self, count: usize) -> Result<()> {
         if self.bytes.len() - self.position < count {
             return Err(broken("it ends inside a field"));

@@ -23,7 +23,7 @@ pub enum NodeKind {
     Directory,
     /// A file, or a part of one.
     File,
-    /// A symbolic link.
+    /// A symbolic link (UnixFS type 4).
     Symlink,
     /// The root or a part of a sharded directory.
     Shard,

@@ -57,7 +57,7 @@ pub fn of_bytes(profile: Profile, content: &[u8]) -> (Link, Vec<[u8; 32]>) {
 /// A block of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// An inner node.
+    /// An inner node, which links to nodes or leaves.
     Node(Block),
     /// A leaf: `length` bytes of the file from `offset` on, between the bytes of [`leaf_frame`].
     Leaf {

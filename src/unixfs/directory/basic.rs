@@ -14,7 +14,7 @@ pub(super) struct Edited {
     pub(super) entries: usize,
     /// The sum of its links' sizes in bytes.
     pub(super) tsize_below: u64,
-    /// Its size in bytes as the profile's rule for sharding estimates it.
+    /// Size in bytes as the profile's rule for sharding estimates it.
     pub(super) directory_size: u64,
 }
 
@@ -94,7 +94,6 @@ pub(super) fn each<'a>(bytes: &'a [u8], visit: &mut dyn FnMut(&'a str, &RawLink<
     each_raw(bytes, &mut |link| visit(entry_name(link.name)?, link)).map(drop)
 }
 
-/// Visits every entry.
 pub(super) fn list(bytes: &[u8], visit: &mut dyn FnMut(&str, Link) -> Result<()>) -> Result<()> {
     each(bytes, &mut |name, link| visit(name, link.link()?))
 }

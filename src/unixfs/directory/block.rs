@@ -10,7 +10,7 @@ use crate::unixfs::{Link, Profile};
 /// A block of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryBlock {
-    /// Its links in order. The name of a shard's link begins with its slot.
+    /// Links in the order of the block. The name of a shard's link begins with its slot.
     pub links: Vec<(Vec<u8>, Link)>,
     data: Vec<u8>,
 }

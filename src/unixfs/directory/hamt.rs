@@ -374,7 +374,6 @@ pub(super) fn find(store: &mut dyn NodeStore, cache: &mut Cache, root: &Node, na
 pub(super) enum Step<'a> {
     /// A shard, before what is in it.
     Node(&'a Node),
-    /// An entry.
     Entry(&'a str, Link),
 }
 

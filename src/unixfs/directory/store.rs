@@ -10,7 +10,7 @@ use crate::unixfs::Link;
 pub struct Node {
     /// The CID of the bytes.
     pub cid: Cid,
-    /// The dag-pb bytes.
+    /// Block of the node, in dag-pb.
     pub bytes: Vec<u8>,
     /// The bytes of this block and of everything below it: the size in links to it.
     pub tsize: u64,

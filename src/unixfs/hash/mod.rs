@@ -26,7 +26,7 @@ use raw::RawHasher;
 pub struct FileDigests {
     /// SHA-256 of the whole file.
     pub digest: Digest,
-    /// Its length in bytes.
+    /// Length of the file in bytes.
     pub size: u64,
     /// SHA-256 of each leaf block, in the file's order; an empty file has one leaf, of no bytes.
     pub leaves: Vec<[u8; 32]>,

@@ -14,7 +14,6 @@ impl State {
     pub(super) const INITIAL: Self =
         Self([0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19]);
 
-    /// Eats whole blocks.
     pub(super) fn compress(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
         compress256(&mut self.0, blocks);
     }
