@@ -9,12 +9,14 @@ use url::Url;
 /// How a registry wants to be convinced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// Not at all.
     None,
     /// By user and password in every request.
     Basic,
     /// By a token from this place.
-    Bearer { realm: Url, service: Option<String> },
+    Bearer {
+        realm: Url,
+        service: Option<String>,
+    },
 }
 
 impl Challenge {

@@ -19,7 +19,6 @@ use crate::text;
 /// How much of an answer that refuses is read for its words.
 pub(super) const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
-/// An answer, whole.
 pub(super) struct Document {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,

@@ -38,7 +38,7 @@ pub(super) struct Shared {
 
 /// One host, and how it is reached.
 pub(super) struct Endpoint {
-    /// Its name in messages, in hints and for credentials; Docker Hub is `docker.io`.
+    /// Name in messages, in hints and for credentials; Docker Hub is `docker.io`.
     pub(super) host: String,
     /// The registry whose images it gives out, as the observer knows it.
     pub(super) registry: String,
@@ -60,7 +60,6 @@ pub(super) struct Endpoint {
     pub(super) shared: Arc<Shared>,
 }
 
-/// One request.
 pub(super) struct Ask {
     pub(super) method: Method,
     pub(super) url: Url,

@@ -112,7 +112,6 @@ pub(super) struct Refused<'a> {
     pub(super) headers: &'a HeaderMap,
     /// The beginning of its body.
     pub(super) body: &'a [u8],
-    /// The registry's name.
     pub(super) host: &'a str,
     /// Whether another host answered, to which the registry had pointed.
     pub(super) foreign: bool,

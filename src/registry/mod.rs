@@ -119,21 +119,21 @@ pub trait Registry: Send + Sync {
 /// What a registry says of a manifest in the headers of an answer; nothing of it is verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
-    /// Its digest; without one the caller has to fetch the manifest.
+    /// Digest that the registry announces; without one the caller has to fetch the manifest.
     pub digest: Option<Digest>,
-    /// Its media type.
+    /// Value of `Content-Type` in the answer.
     pub media_type: Option<String>,
-    /// Its size in bytes.
+    /// Value of `Content-Length` in the answer, in bytes.
     pub size: Option<u64>,
 }
 
 /// A manifest as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The bytes.
+    /// Bytes exactly as the registry sent them.
     pub bytes: Bytes,
-    /// Their digest, computed here.
+    /// SHA-256 of the bytes, computed here.
     pub digest: Digest,
-    /// What the transport called them.
+    /// Value of `Content-Type` in the answer.
     pub content_type: Option<String>,
 }

@@ -41,9 +41,9 @@ impl Observer for Silent {}
 pub struct Quota {
     /// How many are allowed within the window.
     pub limit: u64,
-    /// How many are left.
+    /// How many are left in the window.
     pub remaining: u64,
-    /// The window.
+    /// Length of the window, if the registry said it.
     pub window: Option<Duration>,
 }
 

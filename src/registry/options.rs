@@ -32,7 +32,7 @@ pub const MIN_BYTES_PER_SECOND: u64 = 1024;
 /// How long is waited for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection.
+    /// Time to connect, with name lookup and TLS.
     pub connect: Duration,
     /// For the head of an answer.
     pub response: Duration,
@@ -56,7 +56,7 @@ impl Default for Timeouts {
 /// Everything [`super::Registries`] has to know.
 #[derive(Clone)]
 pub struct Options {
-    /// By registry name.
+    /// Settings of single registries, by name.
     pub registries: BTreeMap<String, RegistrySettings>,
     /// How many blobs are fetched at once from a registry that has no setting of its own; 0 means 3.
     pub max_parallel: usize,
@@ -64,7 +64,7 @@ pub struct Options {
     pub environment: Environment,
     /// If not empty, only these credential files are read; they must exist.
     pub credential_files: Vec<PathBuf>,
-    /// Limits of patience.
+    /// How long is waited for connections, answers and bytes.
     pub timeouts: Timeouts,
     /// When to try again.
     pub retry: RetryPolicy,

@@ -15,7 +15,6 @@ use super::endpoint::{Endpoint, authority};
 /// Whether a host may be asked over plain http.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PlainHttp {
-    /// It may not.
     Refused,
     /// The user says so, and nothing else is tried.
     Allowed,

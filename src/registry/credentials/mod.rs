@@ -32,7 +32,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself.
+    /// The secret text; not to be shown or logged.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -49,9 +49,9 @@ impl fmt::Debug for Secret {
 pub enum Credential {
     /// A user and a password.
     Password {
-        /// The user.
+        /// User name, as the credential file has it.
         user: String,
-        /// The password.
+        /// Password or personal access token.
         password: Secret,
     },
     /// A token that buys access tokens (docker's `identitytoken`).

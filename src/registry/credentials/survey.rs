@@ -9,7 +9,7 @@ use crate::error::Result;
 /// A file where credentials are looked for.
 #[derive(Debug)]
 pub struct Surveyed {
-    /// Where it is.
+    /// Path of the file, whether or not it is there.
     pub path: PathBuf,
     /// What is in it; nothing if it is not there.
     pub found: Result<Option<Found>>,

@@ -12,7 +12,7 @@ use crate::text::{printable, printable_within};
 /// The two shapes of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LayoutKind {
-    /// A directory.
+    /// A directory with `oci-layout`, `index.json` and `blobs/`.
     Directory,
     /// An uncompressed tar archive.
     Archive,
@@ -21,9 +21,9 @@ pub enum LayoutKind {
 /// A layout on this machine, and which image in it is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocalSource {
-    /// Directory or archive.
+    /// Whether the path is a directory or an archive.
     pub kind: LayoutKind,
-    /// Where it is.
+    /// Path of the directory or archive.
     pub path: PathBuf,
     /// The image's tag or name in it; without one it must be the only image.
     pub name: Option<String>,

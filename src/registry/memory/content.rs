@@ -95,7 +95,7 @@ impl Content {
         Some((digest, media_type.clone(), bytes.clone()))
     }
 
-    /// Sorted.
+    /// Tags in byte order.
     pub(super) fn tags(&self, repository: &str) -> Option<Vec<String>> {
         Some(self.repositories.get(repository)?.tags.keys().cloned().collect())
     }

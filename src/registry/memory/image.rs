@@ -23,9 +23,9 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 pub struct Image {
     /// Type of the manifest.
     pub media_type: String,
-    /// The manifest.
+    /// Bytes of the manifest or index.
     pub manifest: Bytes,
-    /// Configuration and layers.
+    /// Blobs that the manifest refers to: configuration first, then layers.
     pub blobs: Vec<Bytes>,
     /// What an index lists.
     pub children: Vec<Image>,
@@ -160,7 +160,7 @@ impl ImageBuilder {
         self
     }
 
-    /// What is run.
+    /// Sets the `Entrypoint` of the configuration, word by word.
     #[must_use]
     pub fn entrypoint(mut self, words: &[&str]) -> Self {
         self.entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
@@ -188,7 +188,7 @@ impl ImageBuilder {
         self
     }
 
-    /// The image.
+    /// Makes the configuration and the manifest of what was added.
     pub fn build(self) -> Image {
         let diff_ids: Vec<Digest> = self.layers.iter().map(|(_, diff_id, _)| *diff_id).collect();
         let history: Vec<_> = (1..=self.layers.len())
@@ -258,7 +258,7 @@ impl IndexBuilder {
         self
     }
 
-    /// Adds an image.
+    /// Adds an image as the next entry of the index.
     #[must_use]
     pub fn image(mut self, image: Image) -> Self {
         self.children.push(image);
@@ -299,7 +299,7 @@ impl IndexBuilder {
         self
     }
 
-    /// The index.
+    /// Makes the index of the images that were added.
     pub fn build(self) -> Image {
         let media_type = if self.docker { media::DOCKER_LIST } else { media::OCI_INDEX };
         let manifests: Vec<Descriptor> = self.children.iter().map(Image::descriptor).collect();

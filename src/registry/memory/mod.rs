@@ -40,13 +40,13 @@ const MAX_LOGGED_REQUESTS: usize = 10_000;
 /// One request, as the hook and the log see it. Debug output hides `Authorization`.
 #[derive(Debug, Clone)]
 pub struct RequestInfo {
-    /// Its method.
+    /// HTTP method of the request.
     pub method: Method,
-    /// Its path, without the query.
+    /// Path of the URL, without the query.
     pub path: String,
-    /// Its query, without the question mark.
+    /// Query of the URL, without the question mark; empty if there is none.
     pub query: String,
-    /// Its headers.
+    /// Headers as the client sent them, credentials included.
     pub headers: HeaderMap,
     /// How many requests of this method and path there were, this one included.
     pub count: u64,
@@ -62,7 +62,6 @@ impl RequestInfo {
 /// Looks at each request before it is answered; what it gives is the answer.
 pub type Intercept = Arc<dyn Fn(&RequestInfo) -> Option<Response> + Send + Sync>;
 
-/// Who may read.
 #[derive(Clone)]
 enum Access {
     Everyone,

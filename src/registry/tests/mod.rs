@@ -34,7 +34,6 @@ fn tag(text: &str) -> Target {
     Target::Tag(text.parse().unwrap())
 }
 
-/// Hears everything.
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
 
