@@ -29,7 +29,7 @@ pub struct ConfigFile {
     pub wait: Option<u64>,
     /// Blobs that are fetched at once from one registry.
     pub max_parallel: Option<usize>,
-    /// By registry name.
+    /// Sections `[registries."NAME"]`, by the registry's name.
     pub registries: BTreeMap<String, RegistrySettings>,
     /// How the terminal interface looks and listens.
     pub interface: InterfaceSettings,

@@ -11,19 +11,19 @@ use super::{ConfigFile, InterfaceSettings};
 use crate::error::{Error, Kind, Result};
 use crate::registry::RegistrySettings;
 
-/// Where a value comes from.
+/// Source that a setting took its value from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Nobody said anything.
+    /// Nothing was set: the built-in value.
     Default,
     /// The catalog, whose content depends on it.
     Catalog,
-    /// The configuration file.
+    /// A line of the configuration file.
     File,
-    /// An environment variable.
+    /// A variable of the environment.
     Environment,
-    /// The command line.
+    /// A flag of the command line.
     Flag,
 }
 
@@ -42,9 +42,9 @@ impl fmt::Display for Origin {
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting<T> {
-    /// The value.
+    /// The value that takes effect.
     pub value: T,
-    /// Where it comes from.
+    /// Source that decided on the value.
     pub origin: Origin,
 }
 
@@ -63,9 +63,9 @@ impl<T> Setting<T> {
 /// What the command line and the environment say.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// The configuration file.
+    /// Path of the configuration file (`--config`, `ROADSTEAD_CONFIG`).
     pub config: Option<Setting<PathBuf>>,
-    /// The data directory.
+    /// Path of the data directory (`--data-dir`, `ROADSTEAD_DATA_DIR`).
     pub data_dir: Option<Setting<PathBuf>>,
     /// Seconds to wait for another process.
     pub wait: Option<Setting<u64>>,

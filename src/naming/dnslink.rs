@@ -17,7 +17,7 @@ pub const PREFIX: &str = "dnslink=";
 pub enum Link {
     /// `/ipfs/CID` and what follows it.
     Ipfs {
-        /// The content.
+        /// CID in the link, whatever codec it has.
         cid: Cid,
         /// The path below it, with its leading slash; empty for the content itself.
         path: String,

@@ -21,7 +21,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 
 /// At most this many addresses of one server are tried.
 const MAX_ADDRESSES: usize = 4;
 
-/// A DNS server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Server {
     /// `HOST:PORT`, looked up when it is spoken to.
@@ -44,7 +43,6 @@ impl fmt::Display for Server {
 pub(super) struct Answer {
     /// The bytes, which signatures are made over.
     pub(super) bytes: Vec<u8>,
-    /// What they say.
     pub(super) message: Message,
 }
 
@@ -96,7 +94,6 @@ impl Server {
             .hint("Check that it runs, its address and port, and that no firewall keeps TCP from it.")
     }
 
-    /// Asks one question.
     pub(super) async fn ask(&self, question: &Message) -> Result<Answer> {
         let bytes = encode(question)?;
         self.connect().await?.ask(question.metadata.id, &bytes).await

@@ -16,11 +16,9 @@ const REQUEST_TIMEOUT: Option<Duration> = Some(Duration::from_secs(30));
 
 type Made = dns_update::Result<DnsUpdater>;
 
-/// A hosted provider.
 pub(super) struct Host {
     /// What it is called on the command line.
     pub(super) name: &'static str,
-    /// Its own name.
     pub(super) title: &'static str,
     /// What it wants, in this order.
     fields: &'static [&'static str],

@@ -30,7 +30,7 @@ use crate::error::Result;
 /// The TXT records at one name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct TxtSet {
-    /// Their values, sorted; each is one record, its character strings joined.
+    /// Values, sorted; each is one record with its character strings joined.
     pub values: Vec<String>,
     /// How long it may be kept, in seconds; none where there is no record.
     pub ttl: Option<u32>,

@@ -26,7 +26,6 @@ pub(super) enum Said {
     Records {
         /// The name that they are at: the one asked for, or the last of its aliases.
         at: Name,
-        /// The records.
         records: Records,
     },
     /// The name is an alias of one that this server did not answer for.

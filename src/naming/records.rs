@@ -14,7 +14,7 @@ const MAX_CHARACTER_STRING_BYTES: usize = 255;
 pub(super) struct Records {
     /// One for each record.
     pub(super) raw: Vec<TXT>,
-    /// Their time to live in seconds.
+    /// Time to live in seconds.
     pub(super) ttl: Option<u32>,
 }
 

@@ -13,9 +13,7 @@ use crate::error::{Error, Kind};
 /// Who asked whom for what, as people read it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
-    /// The server.
     pub(super) server: &'a str,
-    /// The key's name.
     pub(super) key: &'a str,
     /// The name whose record was to change.
     pub(super) name: &'a str,

@@ -143,7 +143,6 @@ impl Rfc2136 {
 
 /// What became of a message.
 enum Sent {
-    /// It was done.
     Taken,
     /// The server may have done it.
     InDoubt(Error),
