@@ -18,9 +18,8 @@ use crate::unixfs::{Link, NodeKind, RAW, directory, verify_block};
 /// A block of a file on its way to somewhere.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileBlock<'b> {
-    /// Its CID.
     pub(super) cid: Cid,
-    /// Its bytes, verified.
+    /// Verified against the CID.
     pub(super) bytes: &'b [u8],
     /// Whether it holds content; else it links other blocks.
     pub(super) is_leaf: bool,

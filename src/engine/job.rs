@@ -25,7 +25,7 @@ pub enum Event {
     Resolving {
         /// Requests that are answered.
         done: u64,
-        /// All requests.
+        /// Requests in all, answered or not.
         total: u64,
     },
     /// It waits for another plan that is being applied.
@@ -37,25 +37,25 @@ pub enum Event {
     Proceeding,
     /// It starts to fetch; the meter has the totals.
     Fetching {
-        /// Blobs to fetch.
+        /// Number of blobs to fetch.
         blobs: u64,
-        /// Their bytes.
+        /// Bytes of all these blobs, resumed ones included.
         bytes: u64,
     },
     /// A blob is being fetched.
     BlobStarted {
-        /// Its digest.
+        /// Digest of the blob.
         digest: Digest,
         /// The first image that wants it.
         image: String,
-        /// Its size in bytes.
+        /// Size of the blob in bytes.
         size: u64,
         /// Bytes that are there, the resumed ones included.
         done: Arc<AtomicU64>,
     },
     /// A blob is there and verified, or failed for this reason.
     BlobFinished {
-        /// Its digest.
+        /// Digest of the blob.
         digest: Digest,
         /// Why it failed, if it did.
         failure: Option<String>,
@@ -67,47 +67,47 @@ pub enum Event {
     },
     /// An image failed; the others go on.
     Failed {
-        /// What was asked for.
+        /// Reference as it was asked for.
         image: String,
-        /// Why.
+        /// Text of the error.
         reason: String,
     },
     /// A registry asks for a pause, or a try failed and the next one is due.
     Waiting {
-        /// The registry.
+        /// Registry that is waited for, as references name it.
         registry: String,
-        /// How long.
+        /// Time from now until the next request.
         pause: Duration,
-        /// Why.
+        /// Answer or error that led to it, in words.
         reason: String,
         /// The registry asked for it; else it is the time until the next try.
         asked: bool,
     },
     /// A registry said how many pulls are left.
     Quota {
-        /// The registry.
+        /// Registry that said so, as references name it.
         registry: String,
         /// Pulls in the window.
         limit: u64,
-        /// Pulls left.
+        /// Pulls that are left in the window.
         remaining: u64,
     },
     /// One more step of a job that counts things other than bytes.
     Progress {
         /// What is counted: `files`, `blobs` …
         what: &'static str,
-        /// How many are done.
+        /// How many of them are done.
         done: u64,
-        /// All of them.
+        /// How many there are in all.
         total: u64,
     },
     /// A target of a publication begins, ends or fails a step.
     Step {
-        /// The target.
+        /// Name of the target.
         target: String,
-        /// The step.
+        /// The step that this is about.
         step: PublishStep,
-        /// How it stands.
+        /// State that the step has now.
         state: StepState,
     },
     /// Something worth knowing, in a sentence.
@@ -152,7 +152,7 @@ pub enum StepState {
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// As it should.
+    /// The work returned without an error.
     Done,
     /// It failed, for this reason.
     Failed(String),
@@ -212,11 +212,11 @@ pub struct Job {
 /// A running job, as a face sees it.
 #[derive(Debug)]
 pub struct Watch {
-    /// What happens to it.
+    /// Events in order; the last one is [`Event::Finished`].
     pub events: UnboundedReceiver<Event>,
-    /// Its bytes.
+    /// Bytes done and in all, readable at any time.
     pub meter: Arc<Meter>,
-    /// Cancels it.
+    /// Token that asks the job to end early.
     pub cancel: CancellationToken,
 }
 
@@ -255,7 +255,7 @@ impl Job {
         }
     }
 
-    /// Its bytes.
+    /// Counters of the job's bytes, shared with its watch.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }

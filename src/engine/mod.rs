@@ -42,12 +42,12 @@ use crate::site::SITE_VERSION;
 use crate::store::Store;
 use crate::unixfs::Profile;
 
-/// How to open an engine.
+/// Settings with which an engine is opened.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where catalog and blobs are.
+    /// Data directory, with catalog and blobs.
     pub data_dir: PathBuf,
-    /// How registries are reached.
+    /// Settings for all requests to registries.
     pub registries: registry::Options,
     /// How long a plan waits for another process's plan.
     pub wait: Duration,
@@ -160,7 +160,7 @@ impl Engine {
         self.catalog.is_read_only()
     }
 
-    /// Where catalog and blobs are.
+    /// Data directory, with catalog and blobs.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }

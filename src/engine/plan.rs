@@ -25,7 +25,7 @@ pub struct AddPlan {
     pub gone: Vec<String>,
     /// The blobs to fetch, each once.
     pub fetch: Vec<PlannedBlob>,
-    /// Bytes to fetch.
+    /// Bytes of the blobs to fetch.
     pub new_bytes: u64,
     /// Bytes that the images need and that are here already.
     pub known_bytes: u64,
@@ -37,15 +37,15 @@ pub struct AddPlan {
 /// One image of a plan.
 #[derive(Debug, Clone)]
 pub struct PlannedImage {
-    /// What was asked for.
+    /// Reference as it was asked for.
     pub request: String,
     /// Published name of its repository.
     pub name: RepositoryName,
-    /// Second published name.
+    /// Second name that it is published under.
     pub alias: Option<RepositoryName>,
-    /// Where it is mirrored from.
+    /// Registry and repository it is mirrored from; none for a file or directory.
     pub upstream: Option<Upstream>,
-    /// Its tag; none if it is pinned by digest.
+    /// Tag; none if the image is pinned by digest.
     pub tag: Option<Tag>,
     /// What it follows upstream.
     pub(super) follows: Follows,
@@ -55,7 +55,7 @@ pub struct PlannedImage {
     pub change: Change,
     /// Where it is [`Change::Extended`]: what changes about it, in words.
     pub changes: Vec<String>,
-    /// Platforms to mirror.
+    /// Platforms that were chosen to be mirrored.
     pub selection: Selection,
     /// Whether manifests of the other platforms are kept too.
     pub all_manifests: bool,
@@ -67,7 +67,7 @@ pub struct PlannedImage {
     pub(super) allowed: bool,
     /// Plain HTTP is what was chosen for its registry.
     pub insecure: bool,
-    /// Its registry is asked over plain HTTP, by choice or by configuration: what is sent there can be read on the way.
+    /// The registry is asked over plain HTTP, by choice or by configuration: what is sent there can be read on the way.
     pub plain_http: bool,
     /// What is recorded of how its upstream is asked.
     pub(super) transport: Transport,
@@ -77,9 +77,8 @@ pub struct PlannedImage {
     pub new_bytes: u64,
     /// What upstream has of it and the catalog will not have.
     pub left_out: Vec<LeftOut>,
-    /// Its manifests, fetched already.
+    /// Fetched already when the plan was made.
     pub(super) manifests: Vec<Arc<PlannedManifest>>,
-    /// Its blobs.
     pub(super) blobs: Vec<WantedBlob>,
     /// Configurations that were read for the plan already, so that they need not be fetched again.
     pub(super) read: HashMap<Digest, Bytes>,
@@ -94,15 +93,13 @@ pub struct PlannedImage {
 pub struct AttachedImage {
     /// The manifest it belongs to.
     pub subject: Digest,
-    /// Its tag, if it is attached by tag (`sha256-….sig`).
+    /// Tag, if it is attached by tag (`sha256-….sig`).
     pub tag: Option<Tag>,
-    /// Its digest.
+    /// Digest of the attached manifest.
     pub digest: Digest,
-    /// Its type, as far as it says.
+    /// Type of the artifact, if the manifest says it.
     pub artifact_type: Option<String>,
-    /// Its manifests.
     pub(super) manifests: Vec<Arc<PlannedManifest>>,
-    /// Its blobs.
     pub(super) blobs: Vec<WantedBlob>,
     /// Configurations that were read for the plan already.
     pub(super) read: HashMap<Digest, Bytes>,
@@ -112,34 +109,34 @@ pub struct AttachedImage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Change {
-    /// It is new.
+    /// The catalog has no such image yet.
     Added,
-    /// Its tag moves.
+    /// The tag gets another digest.
     Moved {
         /// The digest it had.
         from: Digest,
     },
     /// More of it will be here: platforms, manifests, signatures.
     Extended,
-    /// Nothing.
+    /// The catalog has it already, exactly so.
     Unchanged,
 }
 
 /// Something that is left out by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Its digest.
+    /// Digest of the manifest that is left out.
     pub digest: Digest,
     /// The platform it is for, if it is a child of an index.
     pub platform: Option<String>,
-    /// Why.
+    /// Reason, for people and for the catalog.
     pub reason: LeftOutReason,
 }
 
 /// Why something is left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeftOutReason {
-    /// Its platform was not chosen.
+    /// The choice of platforms does not have its platform.
     NotChosen,
     /// It attests a platform that was not chosen.
     AttestsNotChosen,
@@ -186,9 +183,9 @@ impl Serialize for LeftOutReason {
 /// A request that can't be planned.
 #[derive(Debug)]
 pub struct FailedRequest {
-    /// What was asked for.
+    /// Reference as it was asked for.
     pub request: String,
-    /// Why it can't.
+    /// The error that prevents it.
     pub error: Error,
 }
 
@@ -208,9 +205,9 @@ impl FailedRequest {
 /// A blob to fetch.
 #[derive(Clone)]
 pub struct PlannedBlob {
-    /// Its digest.
+    /// Digest that the fetched bytes must have.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size in bytes that the descriptor announces.
     pub size: u64,
     /// The first image that wants it.
     pub image: String,
@@ -218,9 +215,8 @@ pub struct PlannedBlob {
     pub(super) anew: bool,
     /// Where it is asked for.
     pub(super) registry: Arc<dyn Registry>,
-    /// Under which repository.
     pub(super) repository: RepositoryName,
-    /// Its bytes, if they were read for the plan.
+    /// Bytes that were read for the plan already.
     pub(super) bytes: Option<Bytes>,
 }
 
@@ -379,7 +375,7 @@ impl PlannedImage {
     }
 }
 
-/// What adding did.
+/// Result of an `AddPlan` that was applied.
 #[derive(Debug, Default)]
 pub struct Added {
     /// What was done: `add`, `update` …
@@ -392,14 +388,14 @@ pub struct Added {
     pub gone: Vec<String>,
     /// Bytes that came over the network.
     pub fetched: u64,
-    /// The root now.
+    /// Root of the tree after the last image was recorded; none if nothing was.
     pub root: Option<cid::Cid>,
 }
 
-/// What is to be removed.
+/// Images to remove, and the bytes that this frees.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RemovePlan {
-    /// The images.
+    /// The images to remove, with what is attached to them.
     pub images: Vec<RemovedImage>,
     /// Repositories that have no image left then.
     pub repositories: Vec<String>,
@@ -409,7 +405,7 @@ pub struct RemovePlan {
     pub shared: u64,
     /// Those images, the first few by how much they share.
     pub shared_with: Vec<String>,
-    /// How many they are.
+    /// Number of all images that share something.
     pub shared_by: u64,
     /// Bytes that stay because published roots that are kept need them.
     pub kept: u64,
@@ -422,7 +418,7 @@ pub struct RemovePlan {
 pub struct RemovedImage {
     /// `name:tag` or `name@digest`.
     pub image: String,
-    /// Its digest.
+    /// Digest of the top manifest.
     pub digest: Digest,
     /// Bytes of everything it consists of.
     pub logical: u64,
@@ -445,18 +441,18 @@ impl RemovedImage {
 pub struct AllowPlan {
     /// Those for which that is news.
     pub repositories: Vec<RepositoryName>,
-    /// Whether they may.
+    /// True to allow publishing, false to withdraw that.
     pub allowed: bool,
 }
 
 impl AllowPlan {
-    /// Their names as text.
+    /// Published names of these repositories, as text.
     pub fn names(&self) -> Vec<String> {
         self.repositories.iter().map(ToString::to_string).collect()
     }
 }
 
-/// What can be reclaimed.
+/// Files and rows that `gc` removes, in numbers and bytes.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct GcPlan {
     /// Blobs that nothing needs.
@@ -465,11 +461,11 @@ pub struct GcPlan {
     pub blob_bytes: u64,
     /// Files of interrupted transfers.
     pub partial_files: u64,
-    /// Their bytes.
+    /// Bytes of the files of interrupted transfers.
     pub partial_bytes: u64,
     /// Generated files and directory nodes that nothing needs.
     pub nodes: u64,
-    /// Their bytes.
+    /// Bytes of these files and nodes.
     pub node_bytes: u64,
     /// Published roots, besides the one that the catalog stands for, that keep what they need.
     pub kept_roots: u64,
@@ -482,9 +478,9 @@ pub struct GcPlan {
 /// A blob that nothing needs.
 #[derive(Debug, Clone, Serialize)]
 pub struct UnneededBlob {
-    /// Its digest.
+    /// Digest that the blob is stored under.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub size: u64,
 }
 

@@ -9,7 +9,7 @@ use crate::registry::LocalSource;
 /// Where an image comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A registry.
+    /// An image at a registry, asked over the network.
     Registry(Reference),
     /// A file or directory here.
     Local(LocalSource),
@@ -130,9 +130,9 @@ impl std::str::FromStr for PublishedAs {
 pub struct Pick {
     /// The name as written.
     pub name: String,
-    /// Its tag.
+    /// Tag, if one was written.
     pub tag: Option<Tag>,
-    /// Its digest.
+    /// Digest, if one was written.
     pub digest: Option<Digest>,
 }
 

@@ -32,7 +32,7 @@ pub(in crate::engine) type Found = (PlannedImage, (Arc<dyn Registry>, Repository
 
 /// A request, and what came of asking for it.
 pub(in crate::engine) struct Resolved {
-    /// Its place among the requests.
+    /// Place among the requests of the plan.
     pub(in crate::engine) index: usize,
     pub(in crate::engine) request: String,
     pub(in crate::engine) outcome: Result<Found>,

@@ -16,14 +16,12 @@ use crate::image::{Digest, Manifest, RepositoryName, Selection, Tag, Upstream};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::engine) enum ImageChange {
-    /// It came.
     Came {
         repository: RepositoryName,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tag: Option<Tag>,
         digest: Digest,
     },
-    /// It went.
     Went(Box<Former>),
 }
 

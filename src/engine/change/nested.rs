@@ -15,7 +15,7 @@ use crate::unixfs::{Link, directory};
 
 /// One directory of a repository, before a change and after it.
 pub(in crate::engine) struct Hanging<'a> {
-    /// Its path without the view: `a/manifests`.
+    /// Path without the view: `a/manifests`.
     pub(in crate::engine) name: &'a str,
     /// What it was where it hung; nothing if it did not hang in the tree.
     pub(in crate::engine) before: Option<&'a Link>,

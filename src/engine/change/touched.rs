@@ -39,7 +39,7 @@ pub(in crate::engine) struct RemovedRepository {
 pub(in crate::engine) struct TouchedRepository {
     /// Blobs that may be new to it, or no longer needed by it.
     pub(in crate::engine) blobs: BTreeSet<i64>,
-    /// Manifests likewise.
+    /// Manifests by row, in the same way.
     pub(in crate::engine) manifests: BTreeSet<i64>,
     /// Tags that are new, moved or gone.
     pub(in crate::engine) tags: BTreeSet<String>,

@@ -36,7 +36,7 @@ pub struct UndoPlan {
     pub at: i64,
     /// Images that come back as they were: `name:tag` or `name@digest`, with the digest that they have then.
     pub returns: Vec<UndoneImage>,
-    /// Images that go.
+    /// Images that are removed again, as `returns` names them.
     pub goes: Vec<UndoneImage>,
     #[serde(skip)]
     operations: Vec<i64>,

@@ -29,7 +29,7 @@ use crate::unixfs::{Link, car, directory};
 /// What an export wrote.
 #[derive(Debug, Clone, Serialize)]
 pub struct Exported {
-    /// The root.
+    /// Root of the tree that was exported.
     #[serde(serialize_with = "as_text")]
     pub root: Cid,
     /// Files; none in a CAR.
@@ -51,7 +51,6 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Nothing yet.
     fn of(root: Cid) -> Self {
         Self {
             root,

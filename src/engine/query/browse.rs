@@ -15,9 +15,9 @@ pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, RowState, Ro
 /// The registry in a line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Overview {
-    /// How much there is.
+    /// Numbers of repositories, images and blobs.
     pub counts: Counts,
-    /// Its bytes.
+    /// Logical, stored and unique bytes of all images.
     pub figures: Figures,
     /// The root that the catalog stands for.
     pub root: Option<String>,
@@ -28,7 +28,7 @@ pub struct Overview {
 /// The registry in figures, and how it came to be so.
 #[derive(Debug, Clone)]
 pub struct Insight {
-    /// Its figures.
+    /// Counts and bytes of the whole registry.
     pub statistics: Statistics,
     /// Repositories by the bytes of all their images in full, the largest first.
     pub largest: Vec<RepositoryRow>,
@@ -41,9 +41,9 @@ pub struct Insight {
 /// Room on a disk in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// What may still be used.
+    /// Bytes that this user may still write.
     pub free: u64,
-    /// All of it.
+    /// Size of the whole file system.
     pub total: u64,
 }
 

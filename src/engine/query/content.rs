@@ -19,9 +19,9 @@ use crate::unixfs::tree;
 pub struct Manifest {
     /// The upstream's own bytes.
     pub bytes: Bytes,
-    /// Media type.
+    /// Media type, as it was sent with the manifest.
     pub media_type: String,
-    /// Digest.
+    /// Digest of the manifest's bytes.
     pub digest: Digest,
 }
 
@@ -32,7 +32,7 @@ pub enum Blob {
     File(File, u64),
     /// One that has to be fetched or verified first, with its size in bytes.
     Pending(PendingBlob, u64),
-    /// These bytes.
+    /// The whole content in memory.
     Bytes(Bytes),
 }
 

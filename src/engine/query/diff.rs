@@ -22,11 +22,11 @@ use crate::unixfs::{Link, tree};
 /// What a publication changes in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepositoryChange {
-    /// Its published name.
+    /// Name that the repository is published under.
     pub repository: String,
-    /// What happens to it.
+    /// Whether it is added, changed or removed.
     pub kind: ChangeKind,
-    /// Its tags that change, by name. Of a repository that comes or goes, all of them.
+    /// Tags that change, sorted by name; all tags of a repository that is added or removed.
     pub tags: Vec<TagChange>,
 }
 
@@ -34,20 +34,20 @@ pub struct RepositoryChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It comes.
+    /// Only the later root has it.
     Added,
     /// Something of it changes.
     Changed,
-    /// It goes.
+    /// Only the earlier root has it.
     Removed,
 }
 
 /// What happens to a tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TagChange {
-    /// The tag.
+    /// Tag whose digest differs.
     pub tag: String,
-    /// What happens to it.
+    /// Whether it is added, changed or removed.
     pub kind: ChangeKind,
     /// The digest it has.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,18 +77,18 @@ pub struct Difference {
 pub struct Amount {
     /// Blobs and manifests, each once.
     pub blobs: u64,
-    /// Their bytes.
+    /// Bytes of these blobs and manifests.
     pub bytes: u64,
 }
 
 /// What differs in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepositoryDifference {
-    /// Its published name.
+    /// Name that the repository is published under.
     pub repository: String,
-    /// What happens to it.
+    /// Whether it is added, changed or removed.
     pub kind: ChangeKind,
-    /// Its tags that differ, by name.
+    /// The tags that differ, sorted by name.
     pub tags: Vec<TagDifference>,
 }
 
@@ -98,10 +98,10 @@ pub struct TagDifference {
     /// What happens to it.
     #[serde(flatten)]
     pub change: TagChange,
-    /// Platforms that come.
+    /// Platforms that only the later root has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms_added: Vec<String>,
-    /// Platforms that go.
+    /// Platforms that only the earlier root has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms_removed: Vec<String>,
 }

@@ -18,23 +18,23 @@ use crate::unixfs::Link;
 /// A publication as it is shown.
 #[derive(Debug, Clone, Serialize)]
 pub struct PublicationView {
-    /// Its number; later ones are larger.
+    /// Row in the table `publications`; later ones are larger.
     pub id: i64,
     /// The name of its target.
     pub target: String,
     /// The target is not there any more.
     pub target_removed: bool,
-    /// The root.
+    /// CID of the published root.
     pub root: String,
     /// The root that the target had before.
     pub former: Option<String>,
-    /// `publish` or `rollback`.
+    /// Verb that began it: `publish` or `rollback`.
     pub verb: String,
-    /// How far it is.
+    /// State that the row says.
     pub state: State,
     /// It is what the target gives out.
     pub current: bool,
-    /// Its root is what the target gives out, by this publication or by a later one.
+    /// Whether the target gives out the root now, by this publication or by a later one.
     pub same_root: bool,
     /// When it began (RFC 3339).
     pub begun: String,
@@ -44,9 +44,9 @@ pub struct PublicationView {
     pub blocks: u64,
     /// Bytes that were handed over.
     pub bytes: u64,
-    /// What changed, in words.
+    /// Changes by this publication, in words.
     pub summary: String,
-    /// Why it failed.
+    /// Text of the error, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The target still pins the root.
@@ -67,7 +67,7 @@ pub struct ForgetPlan {
 /// A root of a [`ForgetPlan`].
 #[derive(Debug, Clone, Serialize)]
 pub struct ForgottenRoot {
-    /// The root.
+    /// CID of the root that is given up.
     pub root: String,
     /// The last time that it was published (RFC 3339).
     pub published: String,

@@ -37,7 +37,6 @@ pub(in crate::engine) enum Progress {
     Waiting,
     /// So many of its first bytes can be read from this file.
     Growing(Arc<File>, u64),
-    /// All of it.
     Complete(Arc<File>),
     /// It does not come.
     Failed(Arc<Error>),
@@ -70,9 +69,8 @@ pub struct Arrival(watch::Receiver<Progress>);
 
 /// A blob of the store that is asked for.
 pub(in crate::engine) enum Stored {
-    /// Verified.
+    /// In the store and verified.
     Here(File),
-    /// Not yet.
     Pending(PendingBlob),
 }
 

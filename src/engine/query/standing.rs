@@ -14,7 +14,7 @@ use crate::error::{Kind, Result};
 /// What a target gives out, and how the catalog differs from that.
 #[derive(Debug, Clone)]
 pub struct TargetStanding {
-    /// The target.
+    /// Name of the target.
     pub target: String,
     /// The root that was published there last; none: nothing was yet.
     pub root: Option<String>,

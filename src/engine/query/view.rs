@@ -8,9 +8,9 @@ use crate::image::Digest;
 /// One row of the list of repositories.
 #[derive(Debug, Clone, Serialize)]
 pub struct RepositoryRow {
-    /// Published name.
+    /// Name that the repository is published under.
     pub name: String,
-    /// Second published name.
+    /// Second name that it is published under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
     /// Where it is mirrored from; none for images that came from a file.
@@ -43,7 +43,7 @@ fn as_time<S: serde::Serializer>(at: &Option<i64>, serializer: S) -> Result<S::O
 pub struct ImageRow {
     /// Published name of the repository.
     pub name: String,
-    /// Its tag; none if it is pinned by digest.
+    /// Tag; none if the image is pinned by digest.
     pub tag: Option<String>,
     /// Digest of its top manifest.
     pub digest: Digest,
@@ -73,7 +73,7 @@ impl ImageRow {
 /// Everything about one image.
 #[derive(Debug, Clone, Serialize)]
 pub struct ImageDetails {
-    /// Its row.
+    /// The image as the list of images shows it.
     #[serde(flatten)]
     pub row: ImageRow,
     /// Where it is mirrored from, in full.
@@ -86,7 +86,7 @@ pub struct ImageDetails {
     pub media_type: String,
     /// Platforms that are mirrored when it is updated.
     pub selection: String,
-    /// Its dedup figures, with what came along with it, in bytes.
+    /// Dedup figures in bytes, attached images included.
     pub figures: Figures,
     /// Every manifest of it that is here, the top one first.
     pub manifests: Vec<ManifestDetails>,
@@ -101,24 +101,24 @@ pub struct ImageDetails {
 /// A manifest of an image.
 #[derive(Debug, Clone, Serialize)]
 pub struct ManifestDetails {
-    /// Its digest.
+    /// Digest of the manifest's bytes.
     pub digest: Digest,
-    /// Its CID as a file.
+    /// CID of the manifest as a file.
     pub cid: String,
-    /// Media type.
+    /// Media type of the manifest.
     pub media_type: String,
     /// Size of the manifest itself in bytes.
     pub size: u64,
-    /// What it runs on.
+    /// Platform as `os/architecture[/variant]`; none for an index or an artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The manifest it attests, if it is an attestation inside an index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attests: Option<Digest>,
-    /// Its configuration.
+    /// Configuration of the image; none for an index or an artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigDetails>,
-    /// Its layers, base first.
+    /// Layers of the image, base first; none for an index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerDetails>,
 }
@@ -126,32 +126,32 @@ pub struct ManifestDetails {
 /// What an image's configuration says. Untrusted text, made printable.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ConfigDetails {
-    /// Its digest.
+    /// Digest of the configuration.
     pub digest: String,
-    /// Its CID as a file.
+    /// CID of the configuration as a file.
     pub cid: String,
     /// When the image was made, as it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// Entrypoint.
+    /// `Entrypoint` of the configuration, word by word.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
-    /// Command.
+    /// `Cmd` of the configuration, word by word.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Environment.
+    /// `Env` of the configuration, each as `NAME=VALUE`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
-    /// Working directory.
+    /// `WorkingDir` of the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<String>,
-    /// User.
+    /// `User` of the configuration, as `USER[:GROUP]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Exposed ports.
+    /// `ExposedPorts` of the configuration, as `8080/tcp`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
-    /// Labels.
+    /// `Labels` of the configuration, by name.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub labels: std::collections::BTreeMap<String, String>,
     /// What each step of the build did, base first.
@@ -162,11 +162,11 @@ pub struct ConfigDetails {
 /// A layer of an image, or a blob of another artifact.
 #[derive(Debug, Clone, Serialize)]
 pub struct LayerDetails {
-    /// Its digest.
+    /// Digest of the layer as it is transferred.
     pub digest: Digest,
-    /// Its CID as a file; none if it is left out.
+    /// CID of the layer as a file; none if it is left out.
     pub cid: Option<String>,
-    /// Media type.
+    /// Media type, as the manifest gives it.
     pub media_type: String,
     /// Size in bytes.
     pub size: u64,
@@ -181,11 +181,11 @@ pub struct LayerDetails {
 pub struct AttachedDetails {
     /// The manifest it belongs to.
     pub subject: Digest,
-    /// Its tag, if it is attached by tag.
+    /// Tag, if it is attached by tag.
     pub tag: Option<String>,
-    /// Its digest.
+    /// Digest of the attached manifest.
     pub digest: Digest,
-    /// Its CID as a file.
+    /// CID of the attached manifest as a file.
     pub cid: String,
     /// Type of the artifact.
     pub artifact_type: Option<String>,
@@ -196,9 +196,9 @@ pub struct AttachedDetails {
 /// What an image is in the gateway view, for one platform.
 #[derive(Debug, Clone, Serialize)]
 pub struct GatewayDetails {
-    /// The platform.
+    /// Platform as `os/architecture[/variant]`.
     pub platform: String,
-    /// Its tag there.
+    /// Tag that it has in the gateway view.
     pub tag: Option<String>,
     /// The digest it has there.
     pub digest: Option<Digest>,
@@ -210,14 +210,14 @@ pub struct GatewayDetails {
 /// The whole registry in figures.
 #[derive(Debug, Clone, Serialize)]
 pub struct Statistics {
-    /// How much there is.
+    /// Numbers of repositories, images and blobs.
     #[serde(flatten)]
     pub counts: Counts,
     /// Bytes of every image in full.
     pub logical: u64,
     /// Bytes that are stored once.
     pub stored: u64,
-    /// The difference.
+    /// Bytes saved by sharing: logical less stored.
     pub saved: u64,
     /// Repositories by their unique bytes, most first.
     pub repositories: Vec<RepositoryRow>,
@@ -228,11 +228,11 @@ pub struct Statistics {
 /// A blob that several images have.
 #[derive(Debug, Clone, Serialize)]
 pub struct SharedRow {
-    /// Its digest.
+    /// Digest of the shared blob.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Size of the blob in bytes, counted once.
     pub size: u64,
-    /// How many images have it.
+    /// Number of images that have it.
     pub images: u64,
     /// The first few of them.
     pub of: Vec<String>,
@@ -243,31 +243,31 @@ pub struct SharedRow {
 pub struct Currency {
     /// `name:tag`.
     pub image: String,
-    /// Where it is mirrored from.
+    /// Reference that upstream was asked for.
     pub upstream: String,
-    /// What is here.
+    /// Digest that the catalog has.
     pub digest: Digest,
-    /// How it stands.
+    /// Answer of upstream, compared with that digest.
     #[serde(flatten)]
     pub state: UpstreamState,
 }
 
-/// How an image stands to its upstream.
+/// State of an image compared with its upstream.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum UpstreamState {
-    /// The same.
+    /// Upstream has the same digest.
     Current,
     /// Upstream's tag has moved.
     Outdated {
-        /// What upstream has.
+        /// Digest that upstream has under the tag now.
         upstream_digest: Digest,
     },
     /// Upstream no longer has it.
     Gone,
     /// Upstream could not be asked.
     Unknown {
-        /// Why.
+        /// Text of the error.
         reason: String,
         /// The kind of failure.
         #[serde(skip)]
@@ -275,7 +275,7 @@ pub enum UpstreamState {
     },
 }
 
-/// What `verify` found.
+/// Result of `verify` over everything that is stored.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Verified {
     /// What is damaged was to be fetched again.
@@ -304,7 +304,7 @@ pub struct Verified {
 /// Something that is not what the catalog says.
 #[derive(Debug, Clone, Serialize)]
 pub struct Damage {
-    /// The blob.
+    /// Digest that the catalog has for the blob.
     pub digest: Digest,
     /// What is wrong with it.
     pub problem: String,

@@ -24,7 +24,7 @@ const MAX_CONCURRENT_IMAGES: usize = 8;
 /// Most paths that are named when two trees differ.
 const MAX_NAMED_PATHS: usize = 8;
 
-/// What coming back did.
+/// Result of a restore or an import.
 #[derive(Debug)]
 pub struct Returned {
     /// What is in the catalog now, what failed, and how many bytes came.
@@ -36,9 +36,9 @@ pub struct Returned {
 /// Blobs that are not here yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Left {
-    /// How many.
+    /// Number of blobs left where they are.
     pub blobs: u64,
-    /// Their bytes.
+    /// Bytes of these blobs together.
     pub bytes: u64,
 }
 

@@ -82,7 +82,6 @@ struct Flight {
 enum Answer {
     /// Not asked for yet, or cut after some of it came.
     Wanted,
-    /// On its way.
     Streaming {
         blocks: FileBlocks,
         /// Some of it was of use.

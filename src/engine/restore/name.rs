@@ -16,7 +16,7 @@ const MAX_NAME_BYTES: usize = 253;
 /// The root that a name means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// The root.
+    /// CID that the name leads to.
     pub root: Cid,
     /// Who says so, where it was not this machine's resolver: nothing proves it.
     pub said_by: Option<String>,

@@ -33,9 +33,9 @@ const WITH_SECRET: &str = " with the secret in ";
 /// | another path | a CAR file |
 #[derive(Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A gateway.
+    /// A trustless gateway, asked by CID over HTTP.
     Gateway(Remote),
-    /// A Kubo node.
+    /// The RPC of a Kubo node.
     Kubo(Remote),
     /// A CAR file, or a directory.
     Path(PathBuf),

@@ -43,11 +43,11 @@ pub enum Purpose {
 pub struct ReturnPlan {
     /// What is to become of it.
     pub purpose: Purpose,
-    /// Where it is read from.
+    /// Gateway, node, file or directory, without its secret.
     pub place: String,
-    /// Its root, as far as it is known.
+    /// Root that is read; none where a directory does not say it.
     pub root: Option<Cid>,
-    /// Its repositories.
+    /// Repositories that come back, by their published names.
     pub repositories: Vec<ReturningRepository>,
     /// What is not taken, and why; the rest goes on.
     pub refused: Vec<FailedRequest>,
@@ -63,17 +63,17 @@ pub struct ReturnPlan {
 /// One repository of a [`ReturnPlan`].
 #[derive(Debug)]
 pub struct ReturningRepository {
-    /// Published name.
+    /// Name that it will be published under.
     pub name: RepositoryName,
-    /// Second published name.
+    /// Second name that it will be published under.
     pub alias: Option<RepositoryName>,
-    /// Where it is mirrored from.
+    /// Registry and repository it was mirrored from; none if it came from files.
     pub upstream: Option<Upstream>,
-    /// Its upstream asks for a login.
+    /// Upstream gives it only to those who log in.
     pub private: bool,
     /// It will be part of what is published.
     pub published: bool,
-    /// Its images, attached ones left out.
+    /// Images that come back, without those that are attached to them.
     pub images: Vec<ReturningImage>,
     /// It was mirrored over plain HTTP where it comes from, which is not taken over.
     pub plain_http_there: bool,
@@ -86,11 +86,11 @@ pub struct ReturningRepository {
 /// One image of a [`ReturningRepository`].
 #[derive(Debug, Clone)]
 pub struct ReturningImage {
-    /// Its tag; none if it has only its digest.
+    /// Tag; none if the image is pinned by digest.
     pub tag: Option<Tag>,
-    /// Its digest.
+    /// Digest of the top manifest.
     pub digest: Digest,
-    /// What becomes of it here.
+    /// Difference to what the catalog has under this name.
     pub change: Change,
     pub(super) record: TagRecord,
 }

@@ -31,13 +31,13 @@ pub struct Records {
     pub root: Option<Cid>,
     /// The profile of its CIDs.
     pub profile: Profile,
-    /// Its name, which the pages show as the host.
+    /// Host name that the pages show in pull commands.
     pub name: Option<String>,
     /// The platform whose image has the plain tag in the gateway view.
     pub default_platform: Platform,
     /// Only what changed since another root is there.
     pub partial: bool,
-    /// Its repositories, each with all its tags.
+    /// Records of the repositories, each with all tags.
     pub(super) repositories: Vec<RepositoryRecord>,
 }
 

@@ -21,7 +21,6 @@ const MAX_KEPT_NODE_BYTES: usize = 12 << 20;
 /// Most entries that are read of one directory.
 const MAX_DIRECTORY_ENTRIES: usize = 5_000_000;
 
-/// A published tree.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
     Blocks(BlockTree),

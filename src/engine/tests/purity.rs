@@ -15,7 +15,7 @@ struct Slot {
     /// Published name and tag, if not the usual ones.
     name: Option<&'static str>,
     alias: Option<&'static str>,
-    /// Its tag never moves.
+    /// Upstream never moves the tag.
     fixed: bool,
 }
 

@@ -12,7 +12,6 @@ use crate::unixfs::{Link, tree};
 
 const IMPORT: Purpose = Purpose::Import { replace: false };
 
-/// An empty catalog.
 fn fresh() -> (tempfile::TempDir, Arc<Engine>) {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::open(options(directory.path(), None)).unwrap();
