@@ -15,7 +15,6 @@ type Pieces = Pin<Box<dyn http_body::Body<Data = Bytes, Error = io::Error> + Sen
 pub(super) enum Body {
     /// One piece; nothing if it is empty.
     Bytes(Bytes),
-    /// Several.
     Pieces(Pieces),
 }
 

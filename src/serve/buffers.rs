@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Buffers of one size.
 struct Class {
-    /// Bytes of each.
+    /// Bytes of each buffer.
     size: usize,
     /// So many at once.
     at_once: usize,
@@ -23,7 +23,6 @@ const CLASSES: [Class; 2] =
 /// Bytes of a buffer when all of these are out, for any number of clients.
 const SMALL: usize = 4 * 1024;
 
-/// Gives out buffers.
 #[derive(Debug, Default)]
 pub(super) struct Buffers([Stock; CLASSES.len()]);
 

@@ -11,7 +11,6 @@ use super::endpoint::Asked;
 use super::entity::Entity;
 use crate::image::{Digest, Target};
 
-/// Bytes in all.
 const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that an entry takes beside its content, roughly: names, headers, links.
 const ENTRY_OVERHEAD_BYTES: usize = 768;
@@ -27,7 +26,6 @@ pub(super) enum Key {
     Page(String),
 }
 
-/// The cache.
 #[derive(Debug)]
 pub(super) struct Cache(Mutex<Kept>);
 

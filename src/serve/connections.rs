@@ -46,7 +46,6 @@ const MAX_HEADER_FIELDS: usize = 64;
 /// How long things may take, and how many there may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Connections at once.
     pub(super) connections: usize,
     /// For the head of a request, from the end of the last one, and for the TLS handshake.
     pub(super) head: Duration,
@@ -78,19 +77,15 @@ impl Default for Limits {
 
 /// What every connection needs.
 pub(super) struct Server {
-    /// Answers requests.
     pub(super) handler: Handler,
     /// The names that are answered.
     pub(super) hosts: Hosts,
-    /// Lets requests in.
     pub(super) credentials: Option<Credentials>,
-    /// Encrypts.
     pub(super) tls: Option<Certificates>,
     /// Told when an answer waits for room in memory.
     pub(super) crowded: Arc<Notify>,
     /// Told when the files of users and certificates are to be read again.
     pub(super) reload: Arc<Notify>,
-    /// Limits.
     pub(super) limits: Limits,
 }
 

@@ -55,12 +55,12 @@ pub struct ManifestAnswer {
     pub digest: Digest,
 }
 
-/// A blob.
+/// A blob's size, and where its bytes are.
 #[derive(Debug, Clone)]
 pub struct BlobAnswer {
-    /// Its size in bytes.
+    /// Size of the blob in bytes.
     pub size: u64,
-    /// Where its bytes are.
+    /// Where the blob can be read.
     pub content: BlobContent,
 }
 
@@ -80,17 +80,17 @@ pub enum BlobContent {
 pub struct TagPage {
     /// The repository's canonical name.
     pub name: RepositoryName,
-    /// The tags.
+    /// Tags in byte order, at most as many as were asked for.
     pub tags: Vec<String>,
-    /// Whether others follow.
+    /// Whether the repository has more tags after these.
     pub more: bool,
 }
 
 /// Some names of repositories.
 #[derive(Debug, Clone)]
 pub struct RepositoryPage {
-    /// The names.
+    /// Names in byte order, at most as many as were asked for.
     pub names: Vec<String>,
-    /// Whether others follow.
+    /// Whether there are more names after these.
     pub more: bool,
 }

@@ -10,7 +10,7 @@ use crate::image::{Digest, RepositoryName, Target, Upstream};
 /// A repository as it was asked for: the name to look under, and a second one if there is nothing under the first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
-    /// Looked for first.
+    /// Repository to look for first.
     pub(super) name: RepositoryName,
     /// Looked for when that is not there.
     pub(super) otherwise: Option<RepositoryName>,
@@ -26,11 +26,8 @@ impl Asked {
 /// What is asked of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ClientRequest {
-    /// A manifest.
     Manifest(Target),
-    /// A blob.
     Blob(Digest),
-    /// Its tags.
     Tags,
     /// What refers to this manifest.
     Referrers(Subject),

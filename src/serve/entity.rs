@@ -79,7 +79,6 @@ pub(super) struct Entity {
 }
 
 impl Entity {
-    /// A manifest.
     pub(super) fn manifest(bytes: Bytes, media_type: &str, digest: &Digest, keep: Keep) -> Result<Self> {
         let content_type = HeaderValue::from_str(media_type).map_err(|error| {
             Error::new(Kind::Verification, format!("the media type of {digest} can't be sent")).caused_by(error)

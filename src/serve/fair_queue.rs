@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 
 use super::peer::Peer;
 
-/// Those who wait.
 #[derive(Debug)]
 pub(super) struct FairQueue {
     /// Most of one peer that wait.

@@ -18,7 +18,6 @@ use crate::text::printable_within;
 /// The names that are answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hosts {
-    /// All.
     Any,
     /// Those of loopback, and these: in lower case, without ports.
     Loopback(Vec<String>),

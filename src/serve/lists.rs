@@ -15,7 +15,6 @@ use crate::image::{Descriptor, media};
 pub(super) struct Next {
     /// At most so many items.
     pub(super) number: usize,
-    /// Those after it.
     pub(super) last: String,
 }
 

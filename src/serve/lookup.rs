@@ -182,7 +182,6 @@ impl Lookup {
         Ok(Some(entity))
     }
 
-    /// A manifest.
     pub(super) async fn manifest(&self, asked: Asked, target: Target) -> Result<Arc<Entity>, Refusal> {
         let found = self.find(Key::Manifest(asked.clone(), target.clone()), || {
             let (names, wanted) = (asked.clone(), target.clone());
@@ -218,7 +217,6 @@ impl Lookup {
         })
     }
 
-    /// A blob.
     pub(super) async fn blob(&self, asked: Asked, digest: Digest) -> Result<Arc<Entity>, Refusal> {
         let found = self.find(Key::Blob(asked.clone(), digest), || {
             let names = asked.clone();
@@ -275,7 +273,6 @@ impl Lookup {
         listed.await?.ok_or_else(|| Refusal::name_unknown(asked.name.as_str()))
     }
 
-    /// Names of repositories.
     pub(super) async fn repositories(
         &self,
         last: Option<String>,

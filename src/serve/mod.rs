@@ -61,7 +61,7 @@ use tls::Certificates;
 /// Connections that the kernel may hold until they are accepted.
 const LISTEN_BACKLOG: u32 = 1024;
 
-/// How to serve.
+/// Settings of a server of the registry.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes any that is free.
@@ -97,7 +97,7 @@ impl Default for Options {
 /// Where a server is to be found.
 #[derive(Debug, Clone)]
 pub struct Listening {
-    /// Its address, with the real port.
+    /// Address that is listened on, with the port that the system chose.
     pub address: SocketAddr,
     /// The address as a URL.
     pub url: String,

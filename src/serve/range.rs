@@ -8,7 +8,7 @@
 pub(super) enum Wanted {
     /// Everything (200): no range, several, or nothing that could be understood.
     Whole,
-    /// This one (206).
+    /// One part is asked for (206).
     Part {
         /// Index of its first byte.
         start: u64,

@@ -128,7 +128,6 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
-    /// The answer.
     pub(super) fn into_response(self) -> Response<Body> {
         let detail: Map<_, _> = self.detail.into_iter().map(|(what, value)| (what.to_owned(), value.into())).collect();
         let error = json!({ "code": self.code, "message": self.message, "detail": detail });

@@ -23,9 +23,7 @@ const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied
 
 /// What the handlers share.
 pub(super) struct Handler {
-    /// Finds things.
     pub(super) lookup: Lookup,
-    /// Reads files.
     pub(super) reader: Arc<Reader>,
     /// Host names, with their ports, that mean this server, in lower case.
     pub(super) own_names: Vec<String>,

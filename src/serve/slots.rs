@@ -18,7 +18,6 @@ const CROWDED_LOG_INTERVAL: Duration = Duration::from_mins(1);
 /// How many connections there may be, and when one may be closed for another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Connections at once.
     pub(super) slots: usize,
     /// For a request that is on its way: no connection is closed for another one before that.
     pub(super) grace: Duration,
@@ -125,7 +124,6 @@ impl Slots {
         }
     }
 
-    /// Closes all connections.
     pub(super) fn close(&self) {
         self.connections().values().for_each(|connection| connection.close());
     }
@@ -237,7 +235,6 @@ impl<'a> Share<'a> {
 }
 
 impl Slot {
-    /// Who has it.
     pub(super) fn state(&self) -> &Arc<ConnectionState> {
         &self.state
     }
@@ -262,7 +259,6 @@ impl ConnectionState {
         &self.slots
     }
 
-    /// A request came.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.has_document.store(false, Ordering::Relaxed);
         self.since.store(self.slots.now() << 1 | 1, Ordering::Relaxed);

@@ -21,7 +21,6 @@ type Stamp = Option<(u64, u64, (i64, i64), (i64, i64))>;
 pub(super) enum Fallback {
     /// What was read before.
     Former,
-    /// Nothing.
     Nothing,
 }
 

@@ -21,15 +21,15 @@ pub enum Conflict {
     /// The name begins with that of a file of the view itself.
     #[error("`{name}` can't be published: `{file}` is a file at the top of the registry")]
     Top {
-        /// The new name.
+        /// Name that was to be published.
         name: String,
-        /// The file.
+        /// File of the view that has this name.
         file: &'static str,
     },
     /// What is published at `below` or below it needs a directory where `above` has its list of tags.
     #[error("`{above}/tags/list` can't be the list of tags of `{above}` and the directory of `{below}` at once")]
     TagList {
-        /// The shorter name.
+        /// The shorter of the two names, whose list of tags is a file.
         above: String,
         /// The longer name, or the part of it that is in the way.
         below: String,
@@ -37,11 +37,11 @@ pub enum Conflict {
     /// What is published at `below` or below it needs a directory where `above` has a tag.
     #[error("`{above}/manifests/{tag}` can't be the tag `{tag}` of `{above}` and a directory of `{below}` at once")]
     Tag {
-        /// The shorter name.
+        /// The shorter of the two names, which has the tag.
         above: String,
         /// The longer name, or the part of it that is in the way.
         below: String,
-        /// The tag.
+        /// Tag whose file is in the way.
         tag: String,
     },
 }

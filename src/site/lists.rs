@@ -15,7 +15,7 @@ pub struct ReferrerEntry {
     pub descriptor: Descriptor,
     /// What it is (`Manifest::shown_artifact_type`).
     pub artifact_type: Option<String>,
-    /// Its own annotations.
+    /// Annotations of the referring manifest; untrusted text.
     pub annotations: BTreeMap<String, String>,
 }
 

@@ -44,12 +44,12 @@ pub const NGINX_GATEWAY: &str = include_str!("../../assets/nginx-gateway.conf");
 /// Configuration of Caddy over an exported tree; the same whatever the tree holds.
 pub const CADDYFILE: &str = include_str!("../../assets/Caddyfile");
 
-/// A generated file.
+/// A generated file of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// Its path below the root.
+    /// Path below the root, without a leading slash.
     pub path: String,
-    /// What it holds.
+    /// Content of the file, whole.
     pub bytes: Vec<u8>,
 }
 

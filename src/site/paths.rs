@@ -14,7 +14,7 @@ pub const NATIVE: &str = "oci/v2";
 pub const TYPES: &str = "oci/types";
 /// The page for people.
 pub const INDEX_HTML: &str = "index.html";
-/// Its look.
+/// Style sheet of the pages.
 pub const STYLE_CSS: &str = "style.css";
 /// The same for programs.
 pub const CATALOG_JSON: &str = "catalog.json";

@@ -22,7 +22,7 @@ pub const MAX_SIZE: usize = 16 << 20;
 /// The root's `catalog.json`. Nothing in it changes when a tag moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogRecord {
-    /// [`FORMAT`].
+    /// Version of the format: [`FORMAT`].
     pub format: u32,
     /// [`SITE_VERSION`] of the tree.
     pub site_version: u32,
@@ -41,7 +41,7 @@ pub struct CatalogRecord {
 /// One part of a list that is kept in several files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartRecord {
-    /// The file.
+    /// Path of the file with this part.
     pub file: String,
     /// The first name in it.
     pub first: String,
@@ -52,16 +52,16 @@ pub struct PartRecord {
 /// Names of repositories, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoriesRecord {
-    /// The names.
+    /// Published names, in byte order.
     pub repositories: BTreeSet<RepositoryName>,
 }
 
-/// A repository: `catalog/<name>/_repository.json`.
+/// A repository, as `catalog/<name>/_repository.json` records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRecord {
     /// The name it is published under.
     pub name: RepositoryName,
-    /// Its second name.
+    /// Second name it is published under, if it has one.
     #[serde(default)]
     pub alias: Option<RepositoryName>,
     /// Where it is mirrored from; `None` if it came from files.
@@ -73,7 +73,7 @@ pub struct RepositoryRecord {
     /// Whether its upstream asks for a login. That it is in a published tree at all is its curator's consent.
     #[serde(default)]
     pub private: bool,
-    /// Its tags, if they fit this file, sorted by [`TagRecord::name`].
+    /// Tags, if they fit this file, sorted by [`TagRecord::name`].
     #[serde(default)]
     pub tags: Vec<TagRecord>,
     /// Else the files they are in, beside this one.
@@ -120,7 +120,7 @@ pub struct TagRecord {
 /// A tag that is about another one by its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CompanionRecord {
-    /// The tag.
+    /// Tag of the companion, as `sha256-….sig`.
     pub tag: Tag,
     /// The digest of its manifest.
     pub digest: Digest,
@@ -133,9 +133,9 @@ pub struct CompanionRecord {
 pub struct ReferrerRecord {
     /// The manifest that it is about.
     pub subject: Digest,
-    /// Its own digest.
+    /// Digest of the referring manifest.
     pub digest: Digest,
-    /// Its type.
+    /// Media type of the referring manifest.
     pub media_type: String,
 }
 

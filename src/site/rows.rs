@@ -10,9 +10,9 @@ use crate::image::{Digest, RepositoryName, Tag};
 pub struct IndexRow {
     /// The name it is published under.
     pub name: RepositoryName,
-    /// Its second name.
+    /// Second name it is published under, if it has one.
     pub alias: Option<RepositoryName>,
-    /// How many tags it has.
+    /// Number of tags, not of digests.
     pub tags: u64,
     /// The platforms of its images; untrusted text, sorted, each once.
     pub platforms: Vec<String>,
@@ -23,7 +23,7 @@ pub struct IndexRow {
 pub struct RepositoryRow {
     /// The name it is published under.
     pub name: RepositoryName,
-    /// Its second name.
+    /// Second name it is published under, if it has one.
     pub alias: Option<RepositoryName>,
     /// Where it is mirrored from, as in references; `None` if it came from files.
     pub upstream: Option<String>,
@@ -46,7 +46,7 @@ pub struct TagRow {
     pub cid: String,
     /// What it is, if it is no container image: the artifact's type; untrusted text.
     pub artifact_type: Option<String>,
-    /// Its platforms that are mirrored, in the order of the index; one for an image without index.
+    /// Platforms that are mirrored, in the order of the index; one for an image without index.
     pub platforms: Vec<PlatformRow>,
     /// Platforms of its index that are not mirrored; untrusted text.
     pub left_out: Vec<String>,
@@ -57,7 +57,7 @@ pub struct TagRow {
 /// One platform of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformRow {
-    /// `os/architecture[/variant]`; untrusted text.
+    /// Platform as `os/architecture[/variant]`; untrusted text.
     pub platform: String,
     /// The digest of its manifest.
     pub digest: Digest,
@@ -72,7 +72,7 @@ pub struct PlatformRow {
 /// Whether a platform is in the gateway view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gateway {
-    /// Under this tag.
+    /// Gateways have it under this tag.
     Tag(Tag),
     /// Not, and why: a fragment for people (`schema1::Unsayable` says it).
     Absent(String),

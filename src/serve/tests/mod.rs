@@ -27,7 +27,6 @@ use memory::MemorySource;
 /// Long enough for any machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running server.
 struct Server {
     shelf: Arc<MemorySource>,
     listening: Listening,
