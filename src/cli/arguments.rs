@@ -129,7 +129,6 @@ impl Verb {
     }
 }
 
-/// The whole tree.
 pub(super) fn command() -> Command {
     groups::grouped(Arguments::command())
 }

@@ -37,23 +37,20 @@ const STOPPING: &str = "Stopping; what is verified is kept. Press ^C again to st
 /// How long an interface waits for another process's plan.
 const INTERFACE_LOCK_TIMEOUT: Duration = Duration::from_hours(24 * 365);
 
-/// What a verb works with.
+/// Settings and output that every verb is given.
 pub(super) struct Context {
     /// Flags that all verbs have.
     pub(super) global: Global,
     /// The settings in force.
     pub(super) settings: Settings,
-    /// Where to write.
     pub(super) output: Output,
 }
 
 impl Context {
-    /// Reads the configuration.
     pub(super) fn new(global: Global, given: &Given, output: Output) -> Result<Self> {
         Ok(Self { global, settings: Settings::load(given)?, output })
     }
 
-    /// The engine's options.
     pub(super) fn options(&self, profile: Option<Profile>) -> Result<Options> {
         let mut registries = registry::Options::new(registry::credentials::Environment::of_process());
         registries.registries.clone_from(&self.settings.registries);

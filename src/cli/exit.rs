@@ -5,7 +5,6 @@ use crate::error::Kind;
 /// How a verb that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// As it should.
     Done,
     /// With what a `--fail-if` flag watches for.
     Noticed,
@@ -14,7 +13,6 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    /// The exit code.
     pub(super) fn code(self) -> u8 {
         match self {
             Self::Done => 0,

@@ -42,7 +42,7 @@ use context::Context;
 use exit::Exit;
 use output::{Colour, Output, Style};
 
-/// Runs the program.
+/// Runs the program with the arguments of this process and returns its exit code.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     match completers::answer_shell(&words, arguments::command) {

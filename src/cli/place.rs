@@ -8,10 +8,9 @@ use crate::engine::restore::Place;
 use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
-/// What stands first.
+/// First argument of `restore` and `import`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RestoreOrigin {
-    /// A root.
     Root(Cid),
     /// A name that DNSLink gives a root.
     Domain(String),

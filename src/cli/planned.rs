@@ -41,9 +41,8 @@ pub(super) enum Note {
 /// A plan and what came of it; nothing has come of one that was only made.
 #[derive(Debug)]
 pub(super) struct Done<'a, P, O> {
-    /// What was planned.
     pub(super) plan: &'a P,
-    /// What came of it.
+    /// Result of applying the plan; none for a dry run.
     pub(super) outcome: Option<&'a O>,
     /// Nothing was to be done.
     pub(super) dry_run: bool,
@@ -53,9 +52,9 @@ pub(super) struct Done<'a, P, O> {
 
 /// A verb that plans first.
 pub(super) trait Planned {
-    /// What is to be done.
+    /// Plan that is shown before it is applied.
     type Plan;
-    /// What came of doing it.
+    /// Result of applying the plan.
     type Outcome;
 
     /// How its plan is made.

@@ -37,7 +37,6 @@ pub(super) struct PublishReport<'a> {
 /// One target of a [`PublishReport`].
 #[derive(Debug, Clone, Serialize)]
 struct TargetReport<'a> {
-    /// Its name.
     target: &'a str,
     /// Whether there was nothing to do.
     done: bool,
@@ -49,7 +48,6 @@ struct TargetReport<'a> {
     changes: &'a [RepositoryChange],
     /// Blocks to hand over.
     blocks: u64,
-    /// Their bytes.
     bytes: u64,
     /// The roots that are pinned one after the other, the wanted one last; none where it is pinned already.
     chain: Vec<String>,

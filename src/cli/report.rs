@@ -49,9 +49,7 @@ pub(super) struct AddReport {
     pub(super) failed: Vec<FailedReport>,
     /// Images that upstream does not have any more; they stay as they are.
     pub(super) gone: Vec<String>,
-    /// Blobs to fetch.
     pub(super) new_blobs: u64,
-    /// Bytes to fetch.
     pub(super) new_bytes: u64,
     /// Bytes that were here already.
     pub(super) known_bytes: u64,
@@ -68,11 +66,9 @@ pub(super) struct AddReport {
 pub(super) struct ImageReport {
     /// `name:tag` or `name@digest`.
     pub(super) image: String,
-    /// What was asked for.
+    /// Reference as it was written.
     pub(super) request: String,
-    /// Second published name.
     pub(super) alias: Option<String>,
-    /// Where it is mirrored from.
     pub(super) upstream: Option<String>,
     /// Digest of its top manifest.
     pub(super) digest: Digest,
@@ -85,7 +81,7 @@ pub(super) struct ImageReport {
     pub(super) platforms: Vec<String>,
     /// Upstream gives it only to those who log in, so it is not published unless allowed.
     pub(super) private: bool,
-    /// Its registry is asked over plain HTTP.
+    /// Whether the registry is asked over plain HTTP.
     pub(super) plain_http: bool,
     /// Bytes of everything it consists of.
     pub(super) logical: u64,
@@ -102,18 +98,17 @@ pub(super) struct ImageReport {
 pub(super) struct AttachedReport {
     /// The manifest it belongs to.
     pub(super) subject: Digest,
-    /// Its tag, if it is attached by tag.
+    /// Tag, if it is attached by tag.
     pub(super) tag: Option<String>,
-    /// Its digest.
     pub(super) digest: Digest,
-    /// Its type, as far as it says.
+    /// Type of the artifact, if the manifest says it.
     pub(super) artifact_type: Option<String>,
 }
 
 /// A request that failed.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct FailedReport {
-    /// What was asked for.
+    /// Reference as it was written.
     pub(super) request: String,
     /// Why it failed: `kind`, `message`, `hints`, `exit_code`.
     pub(super) error: Value,
@@ -124,7 +119,6 @@ pub(super) struct FailedReport {
 pub(super) struct PlanReport<'a, P> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// Its fields.
     #[serde(flatten)]
     pub(super) plan: &'a P,
 }
@@ -134,7 +128,6 @@ pub(super) struct PlanReport<'a, P> {
 pub(super) struct ChangeReport<'a, P> {
     /// Whether it was only planned.
     pub(super) dry_run: bool,
-    /// Its fields.
     #[serde(flatten)]
     pub(super) plan: &'a P,
     /// The root now; nothing in a dry run.
@@ -168,7 +161,6 @@ pub(super) struct AllowReport {
 /// What the catalog stands for.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct RootReport {
-    /// The CID.
     pub(super) root: String,
     /// How files and directories become blocks.
     pub(super) profile: String,

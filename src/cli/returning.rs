@@ -19,13 +19,12 @@ pub(super) struct ReturnReport {
     pub(super) dry_run: bool,
     /// Where the registry is read from.
     pub(super) place: String,
-    /// Its root there, as far as it is known.
+    /// Root that is read; none where a directory does not say it.
     pub(super) source_root: Option<String>,
     /// Who said which root a domain means: `DNS`, or whoever was asked. Nothing proves it.
     pub(super) root_said_by: Option<String>,
     /// How files and directories become blocks there.
     pub(super) profile: String,
-    /// Its repositories.
     pub(super) repositories: Vec<RepositoryReport>,
     /// What is not taken or failed, and why.
     pub(super) failed: Vec<FailedReport>,
@@ -46,13 +45,9 @@ pub(super) struct ReturnReport {
 /// One repository of a [`ReturnReport`].
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct RepositoryReport {
-    /// Published name.
     pub(super) name: String,
-    /// Second published name.
     pub(super) alias: Option<String>,
-    /// Where it is mirrored from.
     pub(super) upstream: Option<String>,
-    /// Its upstream asks for a login.
     pub(super) private: bool,
     /// It is part of what is published.
     pub(super) published: bool,

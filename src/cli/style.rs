@@ -3,19 +3,14 @@
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
-    /// Ordinary text.
     Plain,
-    /// A heading.
     Heading,
     /// The thing that the line is about.
     Name,
     /// As it should be, or new.
     Good,
-    /// Worth a look.
     Warning,
-    /// Wrong.
     Bad,
-    /// Of less interest.
     Dim,
 }
 

@@ -42,7 +42,6 @@ impl<T: AsRef<str>> From<T> for Cell {
     }
 }
 
-/// Rows under headings.
 #[derive(Debug)]
 pub(super) struct Table {
     columns: Vec<(&'static str, Column)>,

@@ -192,18 +192,15 @@ pub(in crate::cli) fn show(context: &Context) -> Result<Exit> {
 struct Shown {
     /// Whether the configuration file is there.
     config_exists: bool,
-    /// The settings.
     settings: Vec<Line>,
 }
 
-/// One setting.
 #[derive(Debug, Serialize)]
 struct Line {
-    /// Its key, as in the file.
+    /// Key as the configuration file has it.
     key: String,
-    /// Its value as text, number or boolean.
+    /// Text, number or boolean, as in the file.
     value: Value,
-    /// Where it comes from.
     origin: Origin,
 }
 

@@ -59,7 +59,6 @@ pub(in crate::cli) struct Arguments {
     tui: bool,
 }
 
-/// Runs the demo.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context, command: &clap::Command) -> Result<Exit> {
     if arguments.tui {
         return demo_catalog::run(context, command);

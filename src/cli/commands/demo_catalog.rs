@@ -38,7 +38,7 @@ const UPSTREAM_ONLY: [(&str, &str, &str); 3] = [
 ];
 /// It moves upstream once it is mirrored.
 const MOVES: (&str, &str, &str) = ("tools/report", "nightly", "report of today");
-/// What everything is built on.
+/// Size of the layer that all images are built on.
 const BASE_LAYER_BYTES: usize = 512 << 10;
 
 /// Makes the catalog and opens the interface on it.

@@ -29,7 +29,6 @@ pub(in crate::cli) struct Arguments {
     after: Option<String>,
 }
 
-/// Compares.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let (before, after) = sides(&arguments.before, arguments.after.as_deref())?;
     let engine = context.open_to_read()?;

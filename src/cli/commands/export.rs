@@ -41,7 +41,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) since: Option<Cid>,
 }
 
-/// Exports.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let target = &arguments.target;
     let is_car = has_extension(target, &["car"]) && !target.is_dir();

@@ -34,7 +34,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) pick: Option<Pick>,
 }
 
-/// Lists.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let output = &context.output;
     let engine = match context.open_to_read() {

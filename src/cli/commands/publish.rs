@@ -48,7 +48,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) check_gateway: Vec<String>,
 }
 
-/// Publishes, after asking.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let request = PublishRequest { targets: arguments.targets.clone(), root: None, force: arguments.force };
     carry_out("publish", request, arguments.dry_run, &arguments.check_gateway, context)

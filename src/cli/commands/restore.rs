@@ -39,7 +39,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) dry_run: DryRun,
 }
 
-/// Restores.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     // What is there already is known before anything is asked for.
     match context.open_to_read() {

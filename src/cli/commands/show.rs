@@ -29,7 +29,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) pick: Pick,
 }
 
-/// Shows an image.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
     let details = with_suggestions(engine.show(&arguments.pick), &engine, std::slice::from_ref(&arguments.pick))?;

@@ -12,7 +12,6 @@ use crate::text::bytes;
 /// So many rows of each table are shown to people; JSON has all.
 const MAX_TABLE_ROWS: usize = 10;
 
-/// Shows the figures.
 pub(in crate::cli) fn run(context: &Context) -> Result<Exit> {
     let statistics = context.open_to_read()?.statistics()?;
     let output = &context.output;

@@ -25,7 +25,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) dry_run: DryRun,
 }
 
-/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Direction {
     /// Take the last change back.

@@ -19,7 +19,6 @@ pub(in crate::cli) struct Arguments {
     pub(in crate::cli) repair: bool,
 }
 
-/// Verifies.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.repair { context.open_existing()? } else { context.open_to_read()? };
     let verified = context.run(async |job: &Job| engine.verify(arguments.repair, job).await)?;

@@ -7,7 +7,6 @@ use crate::engine::job::Event;
 pub(super) trait Reporter: Send {
     /// Something happened; the tracker knows of it already.
     fn event(&mut self, tracker: &Tracker, event: &Event);
-    /// Time has passed.
     fn tick(&mut self, tracker: &Tracker);
     /// A sentence for the user.
     fn note(&mut self, text: &str);

@@ -21,17 +21,12 @@ pub(super) enum Phase {
     Beginning,
     /// Waiting for another process.
     Queued {
-        /// For whom.
         behind: String,
     },
-    /// Asking registries.
     Resolving {
-        /// Answered.
         done: u64,
-        /// All.
         total: u64,
     },
-    /// Fetching blobs.
     Fetching,
     /// Handing blocks over to nodes.
     HandingOver,
@@ -40,11 +35,8 @@ pub(super) enum Phase {
         /// What it does, after the target's name.
         words: String,
     },
-    /// Counting something else.
     Step {
-        /// What is counted.
         what: &'static str,
-        /// Done.
         done: u64,
         /// All; 0 if that is not known.
         total: u64,
@@ -54,11 +46,9 @@ pub(super) enum Phase {
 /// A blob that is being fetched.
 #[derive(Debug)]
 pub(super) struct Running {
-    /// Its digest.
     pub(super) digest: Digest,
     /// The image that wants it.
     pub(super) image: String,
-    /// Its bytes.
     pub(super) size: u64,
     done: Arc<AtomicU64>,
 }
@@ -78,11 +68,9 @@ const RATE_WINDOW: Duration = Duration::from_secs(5);
 pub(super) struct Tracker {
     /// Since the job began.
     pub(super) now: Duration,
-    /// What it is busy with.
     pub(super) phase: Phase,
     /// Blobs that are being fetched, in the order they were begun.
     pub(super) running: Vec<Running>,
-    /// Blobs to fetch.
     pub(super) blobs: u64,
     /// Blobs that are there.
     pub(super) fetched: u64,
@@ -98,7 +86,6 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    /// Something happened.
     pub(super) fn event(&mut self, now: Duration, event: &Event) {
         self.now = now;
         match event {

@@ -53,7 +53,6 @@ impl Mirrors {
         }
     }
 
-    /// These registries.
     pub(super) fn of_names(names: &[String]) -> Result<Self> {
         let mut mirrors = Self::default();
         for name in names {

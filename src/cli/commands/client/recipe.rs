@@ -47,9 +47,7 @@ impl Client {
 /// All that a recipe depends on.
 #[derive(Debug)]
 pub(super) struct Wish {
-    /// Who pulls.
     pub(super) client: Client,
-    /// Where from.
     pub(super) source: Source,
     /// What sort of host that is.
     pub(super) kind: HostKind,
@@ -83,9 +81,8 @@ impl Wish {
 /// A file of the client's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct File {
-    /// Its path below the place where the client looks.
+    /// Path below the place where the client looks.
     pub(super) path: String,
-    /// Its text.
     pub(super) text: String,
     /// How it is put together with one that is there.
     #[serde(skip)]
@@ -95,16 +92,14 @@ pub(super) struct File {
 /// What becomes of a file that is there already and has different contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// It is replaced.
     Nothing,
-    /// Its JSON keeps what it has; ours is added.
+    /// The file's JSON keeps what it has; ours is added.
     Settings,
 }
 
 /// What a client has to be told. The JSON of `client`.
 #[derive(Debug, Serialize)]
 pub(super) struct Recipe {
-    /// Who is told.
     pub(super) client: Client,
     /// Where it pulls from.
     pub(super) from: String,
@@ -117,7 +112,6 @@ pub(super) struct Recipe {
     /// Where it looks for one user's, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_place: Option<&'static str>,
-    /// Files below that.
     pub(super) files: Vec<File>,
     /// Commands that make it read them.
     pub(super) reload: Vec<String>,
@@ -128,7 +122,6 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    /// One without files.
     pub(super) fn new(wish: &Wish, place: &'static str) -> Self {
         Self {
             client: wish.client,
@@ -149,7 +142,6 @@ impl Recipe {
         self.files.push(File { path: path.into(), text, kept: Kept::Nothing });
     }
 
-    /// Adds a sentence.
     pub(super) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }

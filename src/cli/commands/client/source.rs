@@ -25,7 +25,6 @@ pub(super) enum HostKind {
 /// Where clients pull from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Source {
-    /// Plain http.
     pub(super) plain: bool,
     /// It is this machine.
     pub(super) loopback: bool,

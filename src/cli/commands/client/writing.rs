@@ -18,7 +18,7 @@ const MAX_CONFIGURATION_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
-    /// It was not there.
+    /// The file was not there, and was written.
     Written,
     /// It was there as it should be.
     Unchanged,
@@ -29,7 +29,6 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// In a word.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Written => "wrote",
@@ -43,9 +42,7 @@ impl Outcome {
 /// A file that was looked after.
 #[derive(Debug, Serialize)]
 pub(super) struct Written {
-    /// Where it is.
     pub(super) file: PathBuf,
-    /// What became of it.
     pub(super) outcome: Outcome,
 }
 

@@ -12,7 +12,6 @@ use crate::error::{Error, Kind, Result};
 
 const SUBJECT: &str = "catalog";
 
-/// The catalog's file.
 pub(super) struct CatalogFile {
     file: Option<PathBuf>,
 }

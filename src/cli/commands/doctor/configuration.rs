@@ -7,7 +7,6 @@ use crate::config::{Given, Settings};
 
 const SUBJECT: &str = "configuration";
 
-/// The configuration file.
 pub(super) struct Configuration {
     given: Given,
 }

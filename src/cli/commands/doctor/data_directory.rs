@@ -16,7 +16,6 @@ const LOW_SPACE_BYTES: u64 = 1 << 30;
 /// With less than this nothing can be done: the database needs some of it.
 const MIN_SPACE_BYTES: u64 = 16 << 20;
 
-/// The data directory.
 pub(super) struct DataDirectory {
     place: Result<PathBuf, Finding>,
     /// Nobody has named it: it is made when it is needed.

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind};
 
-/// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum State {
@@ -13,20 +12,15 @@ pub(super) enum State {
     Ok,
     /// It works, but not as well as it could.
     Warn,
-    /// It does not work.
     Fail,
 }
 
 /// What was found out about one thing.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Finding {
-    /// What was looked at.
     pub(super) subject: &'static str,
-    /// How it stands.
     pub(super) state: State,
-    /// What was found.
     pub(super) message: String,
-    /// What to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) advice: Vec<String>,
     /// The kind of failure; decides the exit code.

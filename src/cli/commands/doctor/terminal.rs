@@ -15,11 +15,11 @@ const MIN_SCREEN_CELLS: (u16, u16) = (80, 24);
 pub(super) struct Terminal {
     /// Columns and rows; nothing if standard output is none.
     size: Option<(u16, u16)>,
-    /// TERM.
+    /// Value of `TERM`, if it is set.
     name: Option<String>,
-    /// COLORTERM.
+    /// Value of `COLORTERM`, if it is set.
     colours: Option<String>,
-    /// NO_COLOR is set.
+    /// Whether `NO_COLOR` is set.
     no_colour: bool,
     /// The locale for letters: LC_ALL, LC_CTYPE or LANG.
     locale: Option<String>,
