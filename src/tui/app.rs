@@ -34,7 +34,7 @@ const MIN_JOB_NAME_COLUMNS: usize = 36;
 /// The numbers of questions and plans begin here, far from those of jobs.
 const FIRST_QUESTION: u64 = 1 << 32;
 
-/// A view.
+/// One of the views between which the tabs switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tab {
     /// Repositories, tags, one image.
@@ -46,7 +46,7 @@ pub enum Tab {
     Publish,
     /// The registry in figures.
     Stats,
-    /// What happened.
+    /// Messages and errors of this run.
     Log,
 }
 
@@ -54,7 +54,7 @@ impl Tab {
     /// All of them, in order.
     pub const ALL: [Self; 5] = [Self::Images, Self::Jobs, Self::Publish, Self::Stats, Self::Log];
 
-    /// Its title.
+    /// Title of the view, as its tab shows it.
     pub fn title(self) -> &'static str {
         match self {
             Self::Images => "Images",
@@ -71,32 +71,32 @@ impl Tab {
     }
 }
 
-/// How everything looks.
+/// Styles and signs that everything is drawn with.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// Roles to styles.
+    /// Styles of the roles that text can have.
     pub theme: Theme,
-    /// Signs.
+    /// Signs, in Unicode or in ASCII.
     pub glyphs: Glyphs,
 }
 
 /// What is said for a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toast {
-    /// The words.
+    /// Text that the last lines show.
     pub text: String,
-    /// Until when.
+    /// Time since the start at which it disappears.
     pub until: Duration,
     /// Something went well; else it is something to know.
     pub good: bool,
 }
 
-/// What an interface begins with.
+/// Settings and facts that an interface begins with.
 #[derive(Debug, Clone)]
 pub struct Beginning {
-    /// How it looks.
+    /// Styles and signs that everything is drawn with.
     pub look: Look,
-    /// The theme's name.
+    /// Name of the theme in `look`.
     pub theme: &'static str,
     /// Colour may be used.
     pub colour: bool,
@@ -104,28 +104,28 @@ pub struct Beginning {
     pub keymap: Keymap,
     /// The mouse is on.
     pub mouse: bool,
-    /// The terminal's size.
+    /// Size of the terminal in columns and rows.
     pub size: (u16, u16),
     /// The time of day.
     pub wall: jiff::Timestamp,
-    /// Where that is.
+    /// Time zone in which times are shown.
     pub zone: jiff::tz::TimeZone,
 }
 
-/// The interface.
+/// State of the interface: everything that `view::draw` needs.
 #[derive(Debug)]
 pub struct App {
     /// The view that is open.
     pub tab: Tab,
-    /// The views.
+    /// State of the view Images.
     pub images: Images,
-    /// What runs and what ended.
+    /// State of the view Jobs.
     pub jobs: Jobs,
-    /// Targets.
+    /// State of the view Publish.
     pub publish: Publish,
-    /// Figures.
+    /// State of the view Stats.
     pub stats: Stats,
-    /// What happened.
+    /// State of the view Log.
     pub log: Log,
     /// What lies over the view, the topmost last.
     pub dialogs: Vec<Dialog>,
@@ -143,9 +143,9 @@ pub struct App {
     pub waits: Option<(u64, String)>,
     /// What another process is changing in the catalog.
     pub elsewhere: Option<Holder>,
-    /// How it looks.
+    /// Styles and signs that everything is drawn with.
     pub look: Look,
-    /// The theme's name.
+    /// Name of the theme in `look`.
     pub theme: &'static str,
     /// Colour may be used.
     pub colour: bool,
@@ -161,13 +161,13 @@ pub struct App {
     pub now: Duration,
     /// The time of day.
     pub wall: jiff::Timestamp,
-    /// Where that is.
+    /// Time zone in which times are shown.
     pub zone: jiff::tz::TimeZone,
     /// The file of the program's log.
     pub log_file: Option<PathBuf>,
     /// Verbs of the command line: what the interface has no way of its own for is carried out on the terminal.
     pub verbs: Vec<String>,
-    /// Serving is possible.
+    /// Whether the program was given a way to serve the registry.
     pub can_serve: bool,
     /// Whether the registry is served on this machine.
     pub serving: Serving,
@@ -185,7 +185,7 @@ pub struct App {
     pub(super) noted: usize,
     /// The next number of a question, plan or job.
     pub(super) next: u64,
-    /// How many jobs have begun.
+    /// Number of the job that began last.
     pub(super) jobs_begun: JobId,
 }
 

@@ -16,7 +16,7 @@ pub type Styled = (String, Style);
 pub struct Column<Cells, Order = ()> {
     /// What it is called in the file that keeps the orders.
     pub id: &'static str,
-    /// Its head; the command line calls it the same.
+    /// Heading, the same as in the tables of the command line.
     pub title: &'static str,
     /// The key of `--json` that has what it shows.
     pub json: &'static str,
@@ -24,7 +24,7 @@ pub struct Column<Cells, Order = ()> {
     pub width: Width,
     /// What the list is sorted by if this column is chosen.
     pub order: Order,
-    /// What stands in it.
+    /// Text of a row's cell, with its style.
     pub text: fn(&Cells, &Theme) -> Styled,
 }
 
@@ -59,9 +59,9 @@ const MIN_PLATFORM_COLUMNS: u16 = 15;
 /// What is shown of a repository.
 #[derive(Debug, Default)]
 pub struct RepositoryCells {
-    /// Its name, as short as it has to be.
+    /// Published name, cut to its column.
     pub name: String,
-    /// Its images.
+    /// Number of tags, and of manifests pinned by digest.
     pub images: u64,
     /// Bytes of every image in full.
     pub logical: u64,
@@ -69,7 +69,7 @@ pub struct RepositoryCells {
     pub unique: u64,
     /// How long ago an image was added.
     pub added: String,
-    /// How it stands.
+    /// State that wants attention first, with its style.
     pub state: Styled,
 }
 
@@ -128,15 +128,15 @@ pub const REPOSITORIES: [Column<RepositoryCells, RepositoryOrder>; 6] = [
 /// What is shown of a tag, or of an image that has none.
 #[derive(Debug, Default)]
 pub struct TagCells {
-    /// Its tag or digest, as short as it has to be.
+    /// Tag or digest, cut to its column.
     pub name: String,
-    /// Its platforms, as many as there is room for.
+    /// Platforms, as many as there is room for.
     pub platforms: String,
     /// Bytes of everything it consists of.
     pub logical: u64,
     /// How long ago it was added.
     pub added: String,
-    /// How it stands.
+    /// State of the image, with its style.
     pub state: Styled,
 }
 
@@ -187,7 +187,7 @@ pub const TAGS: [Column<TagCells, ImageOrder>; 5] = [
 /// What is shown of a target.
 #[derive(Debug, Default)]
 pub struct TargetCells {
-    /// Its name.
+    /// Name of the target, cut to its column.
     pub name: String,
     /// Whether its node is there.
     pub node: Styled,
@@ -248,13 +248,13 @@ pub const TARGETS: [Column<TargetCells>; 5] = [
 pub struct PublicationCells {
     /// How long ago it was begun.
     pub published: String,
-    /// Its target.
+    /// Name of the target, cut to its column.
     pub target: String,
     /// What changed, as much as there is room for.
     pub changes: String,
-    /// Its root.
+    /// CID of the root, cut to its column.
     pub root: String,
-    /// How it ended.
+    /// State of the publication, with its style.
     pub state: Styled,
 }
 

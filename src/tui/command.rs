@@ -3,9 +3,9 @@
 /// Where a command applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// In every view.
+    /// In every view and list.
     Everywhere,
-    /// In every list.
+    /// In every list, whatever it shows.
     List,
     /// Where there is no image at all.
     First,
@@ -15,13 +15,13 @@ pub enum Context {
     Tags,
     /// In the details of an image.
     Details,
-    /// In the jobs.
+    /// In the view Jobs.
     Jobs,
     /// In the targets and their history.
     Publish,
-    /// In the figures.
+    /// In the view Stats.
     Stats,
-    /// In the log.
+    /// In the view Log.
     Log,
 }
 
@@ -41,7 +41,7 @@ impl Context {
     }
 }
 
-/// What can be done.
+/// A command: what a key, the palette or a click can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the table says what each is")]
 pub enum Command {
@@ -112,21 +112,21 @@ pub enum Command {
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// The command.
+    /// Command that this row describes.
     pub command: Command,
     /// What the configuration and the palette call it.
     pub id: &'static str,
-    /// Its keys, unless the configuration says others; the first one is shown.
+    /// Keys that the configuration can replace; the first one is shown.
     pub keys: &'static [&'static str],
     /// Short enough for the footer.
     pub title: &'static str,
     /// What it does, in one line.
     pub explanation: &'static str,
-    /// Where it applies.
+    /// Contexts in which the keys do it.
     pub contexts: &'static [Context],
     /// Whether it takes something away; it asks then.
     pub destroys: bool,
-    /// Its place in the footer; 0: it is not there.
+    /// Place in the footer, from 1; 0: it is not there.
     pub footer: u8,
 }
 
@@ -153,7 +153,7 @@ const IMAGES: &[Context] = &[Repositories, Tags, Details];
 const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
 const COPIED: &[Context] = &[Repositories, Tags, Details, Jobs, Publish, Log];
 
-/// The table.
+/// Every command, in the order of the list of keys.
 pub const TABLE: &[Entry] = &[
     entry(Command::Open, "open", &["enter", "l", "right"], "open", "Open the row under the cursor", &[List], 10),
     entry(Command::Add, "add", &["a"], "add", "Mirror an image from a registry", &[Everywhere], 11),
@@ -476,7 +476,7 @@ impl Command {
         )
     }
 
-    /// Its row of the table.
+    /// Row of [`TABLE`] that describes it.
     pub fn entry(self) -> &'static Entry {
         // The table has every command: a test says so.
         TABLE.iter().find(|entry| entry.command == self).unwrap_or(&TABLE[0])

@@ -6,12 +6,12 @@ use super::question::Question;
 use super::remembered::Memorable;
 use super::work::{JobId, Plan, Request};
 
-/// An effect.
+/// What `App::update` asks to be done: all I/O of the interface.
 #[derive(Debug)]
 pub enum Effect {
     /// Answer a question; an older one of the same kind that is not answered yet need not be.
     Ask(u64, Question),
-    /// Make a plan.
+    /// Make a plan for the request; the answer has this number.
     Plan(u64, Request),
     /// Give a plan up that is being made.
     Forget(u64),
@@ -23,7 +23,7 @@ pub enum Effect {
     Keep(Memorable),
     /// Run a plan as a job.
     Start(JobId, Box<Plan>),
-    /// Cancel a job.
+    /// Cancel a running job; its end comes as a message.
     Cancel(JobId),
     /// Copy a text through the terminal.
     Copy(String),

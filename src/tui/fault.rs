@@ -4,9 +4,7 @@
 /// Where a fault may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaultPoint {
-    /// In a job.
     Worker,
-    /// In the interface.
     Interface,
 }
 
@@ -28,6 +26,5 @@ fn fail(name: &str) {
     panic!("the {name} panicked, as asked");
 }
 
-/// Nothing.
 #[cfg(not(debug_assertions))]
 pub(super) fn inject(_place: FaultPoint) {}

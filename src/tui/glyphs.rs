@@ -5,27 +5,27 @@
 pub struct Glyphs {
     /// Something is done, or as it should be.
     pub done: &'static str,
-    /// Something failed.
+    /// Something has failed, or ended badly.
     pub failed: &'static str,
-    /// Something comes down.
+    /// Bytes are coming from a registry.
     pub arriving: &'static str,
-    /// Something waits.
+    /// Something waits for its turn or for somebody else.
     pub waiting: &'static str,
-    /// Something is new.
+    /// Something is not published yet.
     pub new: &'static str,
-    /// Something changed.
+    /// Something differs from what is published.
     pub changed: &'static str,
-    /// Something is behind.
+    /// Upstream has another digest under the tag.
     pub outdated: &'static str,
-    /// Something is private.
+    /// A repository asks for a login upstream.
     pub private: &'static str,
-    /// A marked row.
+    /// The row is marked for the next command.
     pub marked: &'static str,
     /// The row under the cursor.
     pub cursor: &'static str,
-    /// Sorted upwards.
+    /// The list is sorted by this column, ascending.
     pub up: &'static str,
-    /// Sorted downwards.
+    /// The list is sorted by this column, descending.
     pub down: &'static str,
     /// Text that was cut.
     pub ellipsis: &'static str,
@@ -35,7 +35,7 @@ pub struct Glyphs {
     pub arrow: &'static str,
     /// Whole, and empty, cells of a bar.
     pub bar: (&'static str, &'static str),
-    /// Small, growing columns.
+    /// Blocks of growing height, for small charts.
     pub levels: &'static [&'static str],
     /// Whether lines are drawn with box characters.
     pub boxes: bool,

@@ -6,9 +6,9 @@
 /// Rows to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// The first one.
+    /// Rows of the list before the first one asked for.
     pub offset: u64,
-    /// How many at most.
+    /// The most rows of the part.
     pub limit: u64,
 }
 
@@ -83,7 +83,7 @@ impl<T> Window<T> {
         i64::try_from(self.height).unwrap_or(1).max(1)
     }
 
-    /// Moves the cursor.
+    /// Moves the cursor down, or up if negative; it stays in the list.
     pub fn move_by(&mut self, rows: i64) {
         self.move_to(self.cursor.saturating_add_signed(rows));
     }
@@ -149,7 +149,7 @@ impl<T> Window<T> {
         }
     }
 
-    /// Takes an answer.
+    /// Takes the rows of a span that was asked for, and the list's new length.
     pub fn fill(&mut self, span: Span, total: u64, rows: Vec<T>) {
         self.known = true;
         self.total = total;

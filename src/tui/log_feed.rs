@@ -16,7 +16,7 @@ const SAID: &str = "roadstead::tui::said";
 /// More of one line is cut.
 const MAX_LINE_BYTES: usize = 4 << 10;
 
-/// The layer.
+/// A layer of `tracing` that sends what is logged to the interface.
 #[derive(Debug)]
 pub struct Feed {
     lines: UnboundedSender<Line>,

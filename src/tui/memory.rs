@@ -11,16 +11,13 @@ use tempfile::NamedTempFile;
 
 use super::remembered::{Memorable, Remembered};
 
-/// Its name.
 const FILE: &str = "interface.json";
 /// The most that is read of it.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The file.
 #[derive(Debug)]
 pub(super) struct Memory {
     path: PathBuf,
-    /// Nothing is written.
     read_only: bool,
 }
 
@@ -40,7 +37,6 @@ impl Memory {
         }
     }
 
-    /// Remembers this, too.
     pub(super) fn keep(&self, what: &Memorable) {
         if self.read_only {
             return;

@@ -10,7 +10,7 @@ use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::engine::job::Event;
 use crate::holder::Holder;
 
-/// A message.
+/// What `App::update` can be told: keys, clicks, ticks, answers and events of jobs.
 #[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.

@@ -79,7 +79,7 @@ use theme::Theme;
 pub struct Options {
     /// Colour may be used.
     pub colour: bool,
-    /// The theme's name.
+    /// Name of a theme, if one was chosen.
     pub theme: Option<String>,
     /// Why nothing may be changed, if it is so: half a sentence.
     pub read_only: Option<&'static str>,
@@ -87,11 +87,11 @@ pub struct Options {
     pub mouse: bool,
     /// Only ASCII, or not; nobody said so: the locale decides.
     pub ascii: Option<bool>,
-    /// The locale.
+    /// Locale by `LC_ALL`, `LC_CTYPE` or `LANG`, the first that is set.
     pub locale: Option<String>,
-    /// `$TERM`.
+    /// Value of `$TERM`, if it is set.
     pub term: Option<String>,
-    /// The pager.
+    /// Command of the pager, with its arguments.
     pub pager: OsString,
     /// This program as a command line on the same data directory: a verb goes behind it.
     pub program: Vec<OsString>,

@@ -12,7 +12,6 @@ use ratatui::backend::CrosstermBackend;
 use super::run::Face;
 use super::terminal::Screen;
 
-/// A real terminal.
 pub(super) struct Owner {
     pub(super) screen: Screen,
     /// The pager: `$PAGER`, or `less`.

@@ -33,14 +33,12 @@ use crate::error::{Context as _, Error, Kind, Result};
 /// How long typing rests before what is typed is looked up.
 const TYPING_DELAY: Duration = Duration::from_millis(600);
 
-/// A running job.
 struct Running {
     cancel: CancellationToken,
     meter: Arc<Meter>,
     begun: Instant,
 }
 
-/// Performs effects.
 pub(super) struct Performer {
     engine: Arc<Engine>,
     places: Arc<dyn Places>,
@@ -139,7 +137,6 @@ impl Performer {
         }
     }
 
-    /// Makes a plan.
     pub(super) fn plan(&mut self, ticket: u64, request: Request) {
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
         let places = Arc::clone(&self.places);
@@ -184,7 +181,6 @@ impl Performer {
         }
     }
 
-    /// Runs a plan.
     pub(super) fn start(&mut self, id: JobId, plan: Box<Plan>) {
         let (job, mut watch) = Job::new();
         self.jobs.insert(id, Running { cancel: watch.cancel, meter: watch.meter, begun: Instant::now() });
@@ -244,19 +240,16 @@ impl Performer {
         }
     }
 
-    /// A job ended.
     pub(super) fn ended(&mut self, id: JobId) {
         self.jobs.remove(&id);
     }
 
-    /// Cancels a job.
     pub(super) fn cancel(&self, id: JobId) {
         if let Some(running) = self.jobs.get(&id) {
             running.cancel.cancel();
         }
     }
 
-    /// Cancels everything.
     pub(super) fn cancel_all(&self) {
         self.jobs.values().for_each(|running| running.cancel.cancel());
         self.plans.values().for_each(CancellationToken::cancel);

@@ -2,14 +2,14 @@
 
 use crate::error::{Error, Kind};
 
-/// What went wrong.
+/// An error as the interface shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// What failed, on what, and why.
     pub message: String,
     /// What to do next, in sentences.
     pub hints: Vec<String>,
-    /// Its sort.
+    /// Kind of the error, as its exit code says it.
     pub kind: Kind,
 }
 

@@ -13,7 +13,6 @@ use super::state::publish::{Row, Sides};
 use super::work::{JobId, Plan, Request};
 use crate::engine::publish::plan::PublishRequest;
 
-/// Carries one out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
     match command {
         Command::TargetAdd => form(app, false),

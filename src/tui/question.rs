@@ -12,7 +12,7 @@ use crate::engine::query::standing::TargetStanding;
 use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
 use crate::engine::targets::{Sight, TargetView};
 
-/// A question.
+/// A question to the engine, answered by [`Answer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// The registry in a line.
@@ -21,30 +21,30 @@ pub enum Question {
     Repositories {
         /// Only names with this text.
         filter: String,
-        /// Their order.
+        /// Column that the rows are sorted by.
         order: RepositoryOrder,
         /// The order turned around.
         descending: bool,
         /// Where the order is by state: what is known of that.
         states: States,
-        /// Which part.
+        /// Rows that are asked for.
         span: Span,
         /// A row that is looked for: the part is then where that is.
         around: Option<String>,
     },
     /// A part of a repository's images.
     Images {
-        /// The repository.
+        /// Published name of the repository.
         repository: String,
         /// Only tags with this text.
         filter: String,
-        /// Their order.
+        /// Column that the rows are sorted by.
         order: ImageOrder,
         /// The order turned around.
         descending: bool,
         /// Where the order is by state: what is known of that.
         states: States,
-        /// Which part.
+        /// Rows that are asked for.
         span: Span,
         /// A row that is looked for: the part is then where that is.
         around: Option<String>,
@@ -101,7 +101,7 @@ impl Question {
     }
 }
 
-/// An answer.
+/// Answer of the engine to a [`Question`].
 #[derive(Debug)]
 pub enum Answer {
     /// To [`Question::Overview`].
@@ -130,7 +130,7 @@ pub enum Answer {
     Tags(String, Result<Vec<String>, String>),
     /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
     Environment(Vec<Check>),
-    /// It could not be answered.
+    /// The question failed, for this reason.
     Failed(Problem),
 }
 
@@ -139,6 +139,6 @@ pub enum Answer {
 pub struct Check {
     /// It is as it should be; none: it need not be.
     pub good: Option<bool>,
-    /// What was found.
+    /// What was found, in a line.
     pub text: String,
 }

@@ -13,7 +13,7 @@ const MAX_LINES: usize = 200;
 /// The longest line that is remembered, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 10;
 
-/// All of it.
+/// Content of `interface.json`: what outlives the interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
@@ -38,7 +38,7 @@ struct Sorting {
     descending: bool,
 }
 
-/// Something to remember.
+/// A change to what [`Remembered`] holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Memorable {
     /// A line of the palette that was carried out.
@@ -70,7 +70,7 @@ impl Remembered {
         &self.orders
     }
 
-    /// Remembers this, too.
+    /// Applies one change; unsound lines are left out.
     pub fn take(&mut self, what: &Memorable) {
         match what {
             Memorable::Typed(line) if is_sound(line) => {
@@ -91,12 +91,12 @@ impl Orders {
         Self { repositories: written(&REPOSITORIES, repositories), tags: written(&TAGS, tags) }
     }
 
-    /// That of repositories.
+    /// Order of the list of repositories, and whether it is turned around.
     pub fn repositories(&self) -> (RepositoryOrder, bool) {
         read(&REPOSITORIES, &self.repositories)
     }
 
-    /// That of tags.
+    /// Order of a repository's tags, and whether it is turned around.
     pub fn tags(&self) -> (ImageOrder, bool) {
         read(&TAGS, &self.tags)
     }

@@ -41,7 +41,6 @@ const OF_PAGERS: &str = "`$PAGER` names the pager to use.";
 
 /// The outside of the loop: what draws, and what only the owner of a terminal can do.
 pub(super) trait Face {
-    /// What draws.
     type Backend: Backend;
     /// Keys, mouse, pastes, sizes.
     type Events: Stream<Item = io::Result<TerminalEvent>> + Unpin;
@@ -52,13 +51,11 @@ pub(super) trait Face {
     /// The terminal's size in columns and rows.
     fn size(&mut self) -> io::Result<(u16, u16)>;
 
-    /// The terminal.
     fn terminal(&mut self) -> &mut Terminal<Self::Backend>;
 
     /// Lets the terminal show nothing until a frame is whole, or show it.
     fn hold(&mut self, on: bool) -> io::Result<()>;
 
-    /// Copies a text.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 
     /// Turns the mouse on or off.

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// Where it is served unless something listens there: the port of `serve`.
 pub const DEFAULT_PORT: u16 = 5050;
 
-/// What serves the registry.
+/// A server of the registry, which the command line hands over.
 pub trait Server: fmt::Debug + Send + Sync {
     /// Serves on this runtime until `stop` is cancelled; `started` is told the URL once connections are accepted.
     fn serve(&self, runtime: &Handle, stop: CancellationToken, started: Box<dyn FnOnce(String) + Send>) -> Result<()>;
@@ -23,12 +23,12 @@ pub trait Server: fmt::Debug + Send + Sync {
 /// Whether the registry is served.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Serving {
-    /// It is not.
+    /// The registry is not served.
     #[default]
     Off,
-    /// It is about to be.
+    /// The server was asked to start.
     Starting,
-    /// It is, under this URL.
+    /// The registry is served under this URL.
     At(String),
     /// Answers under way are finished.
     Stopping,

@@ -7,7 +7,7 @@ use tui_input::backend::crossterm::EventHandler as _;
 /// The most that a field takes.
 const MAX_INPUT_BYTES: usize = 16 << 10;
 
-/// The field.
+/// One line of text that is being edited.
 #[derive(Debug, Clone, Default)]
 pub struct TextField {
     input: Input,
@@ -19,7 +19,7 @@ impl TextField {
         Self { input: Input::new(text.to_owned()) }
     }
 
-    /// The text.
+    /// Text as it was typed so far.
     pub fn value(&self) -> &str {
         self.input.value()
     }

@@ -7,11 +7,11 @@ use ratatui::style::{Color, Modifier, Style};
 /// How each role looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// Ordinary text.
+    /// Text without any other role.
     pub text: Style,
     /// Text of less weight.
     pub dim: Style,
-    /// Names of things.
+    /// Names of images, repositories and targets.
     pub name: Style,
     /// Titles and heads of columns.
     pub title: Style,
@@ -21,11 +21,11 @@ pub struct Theme {
     pub selected: Style,
     /// As it should be.
     pub good: Style,
-    /// Worth a look.
+    /// Something that needs attention but did not fail.
     pub warning: Style,
     /// Failed, or destroys something.
     pub danger: Style,
-    /// Lines around things.
+    /// Frames and rules between the panes.
     pub line: Style,
     /// The tab that is open, and progress.
     pub accent: Style,

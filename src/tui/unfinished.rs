@@ -23,7 +23,6 @@ const MAX_FILES: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "verb")]
 enum Written {
-    /// Mirror an image.
     Add {
         source: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +72,6 @@ impl Unfinished {
         requests(written)
     }
 
-    /// These run now.
     pub(super) fn remember(&mut self, requests: &[Request]) {
         let written: Vec<Written> = requests.iter().flat_map(write).collect();
         if written.is_empty() {

@@ -28,7 +28,7 @@ use crate::error::Kind;
 const ANSWER_DELAY: Duration = Duration::from_millis(700);
 
 impl App {
-    /// Applies one message.
+    /// Applies one message and returns the effects to perform; does no I/O.
     pub fn update(&mut self, message: Msg) -> Vec<Effect> {
         // Counters and time move nothing and are many.
         let moves = !matches!(message, Msg::Tick(..) | Msg::Samples(_) | Msg::Job(..) | Msg::Logged(_));

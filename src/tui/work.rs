@@ -13,48 +13,48 @@ use crate::engine::query::view::{Currency, Verified};
 use crate::engine::request::{AddRequest, Pick};
 use crate::engine::targets::{RemoveTargetPlan, Trial};
 
-/// A job's number.
+/// Number of a job in this run of the interface.
 pub type JobId = u64;
 
 /// What a plan is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Mirror images.
+    /// Mirror images that these requests name.
     Add(Vec<AddRequest>),
     /// Bring images up to date; none: all.
     Update(Vec<Pick>),
-    /// Take images out.
+    /// Remove these images from the catalog.
     Remove(Vec<Pick>),
     /// Take the last change back.
     Undo,
     /// Do again what was undone.
     Redo,
-    /// Reclaim disk space.
+    /// Remove blobs that nothing needs any more.
     Gc,
-    /// Publish.
+    /// Publish the catalog's root to targets.
     Publish(PublishRequest),
     /// Keep older roots no longer.
     Forget(Vec<Cid>),
-    /// Forget a target.
+    /// Remove a target, by its name.
     RemoveTarget(String),
 }
 
-/// A plan.
+/// A plan that was made: what it does is known, and nothing was done.
 #[derive(Debug)]
 pub enum Plan {
-    /// Mirror images.
+    /// Mirror the images of this plan.
     Add(AddPlan),
     /// Bring images up to date.
     Update(AddPlan),
-    /// Take images out.
+    /// Remove the images of this plan.
     Remove(RemovePlan),
     /// Take the last change back.
     Undo(UndoPlan),
     /// Do again what was undone.
     Redo(UndoPlan),
-    /// Reclaim disk space.
+    /// Remove blobs that nothing needs any more.
     Gc(GcPlan),
-    /// Publish.
+    /// Publish the root that the plan was made for.
     Publish(PublishPlan),
     /// Check all that is stored; needs no plan to be shown.
     Verify {
@@ -65,14 +65,14 @@ pub enum Plan {
     Check(Vec<Pick>),
     /// Let private repositories be published, or no longer.
     Allow {
-        /// The repositories.
+        /// Repositories that the answer is for.
         repositories: Vec<Pick>,
-        /// Whether they may.
+        /// True to allow publishing, false to withdraw that.
         allowed: bool,
     },
     /// Keep older roots no longer.
     Forget(ForgetPlan),
-    /// Forget a target.
+    /// Remove a target and what the catalog knows of it.
     RemoveTarget(RemoveTargetPlan),
     /// Add a target, or change one.
     SaveTarget(Box<Draft>),
@@ -93,9 +93,9 @@ pub enum Outcome {
     Freed(u64),
     /// All that is stored was checked.
     Verified(Verified),
-    /// Upstream was asked.
+    /// Upstream was asked what it has of these images.
     Checked(Vec<Currency>),
-    /// It was published.
+    /// A root was published, wholly or to some of the targets.
     Published(PublishOutcome),
     /// Repositories may be published, or no longer.
     Allowed(Vec<String>),
@@ -112,7 +112,7 @@ pub enum Outcome {
 /// Counters of a running job at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// The job.
+    /// Number of the job that this samples.
     pub id: JobId,
     /// Bytes that are done, and all.
     pub bytes: (u64, u64),

@@ -21,15 +21,15 @@ const MAX_NAMES_PER_LINE: usize = 4;
 /// What a line of a dialog means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Ordinary.
+    /// Text without any other role.
     Text,
-    /// Of less weight.
+    /// Text that matters less than the rest.
     Dim,
-    /// A name.
+    /// Name of an image, repository or target.
     Name,
     /// As it should be.
     Good,
-    /// Worth a look.
+    /// Something that needs attention but destroys nothing.
     Warning,
     /// Takes something away, or failed.
     Danger,
@@ -41,9 +41,9 @@ pub type Row = (Role, String);
 /// A plan in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// What is asked.
+    /// Title, put as a question.
     pub title: String,
-    /// What will happen.
+    /// Lines that say what the plan will do.
     pub rows: Vec<Row>,
     /// The verb that does it.
     pub verb: &'static str,

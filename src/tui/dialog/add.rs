@@ -31,13 +31,13 @@ pub enum Known {
 pub enum Tags {
     /// They are asked for.
     Asked,
-    /// These there are.
+    /// Tags that upstream's list has.
     Known(Vec<String>),
     /// They can't be listed, for this reason.
     Failed(String),
 }
 
-/// The dialog.
+/// State of the dialog that adds images.
 #[derive(Debug)]
 pub struct Add {
     /// What is typed: references, separated by spaces.
@@ -58,7 +58,7 @@ pub struct Add {
     pub at: Option<usize>,
     /// Counts changes, so that a rest is known to be the newest one's.
     pub typing: u64,
-    /// What is known of it.
+    /// Result of the newest plan, or why there is none.
     pub known: Known,
     /// What the newest plan was asked for.
     pub asked_for: Option<Request>,
@@ -84,11 +84,11 @@ pub enum Choice {
     Run,
     /// Look it up now.
     Look,
-    /// It was given up.
+    /// The dialog closes without adding anything.
     Closed,
     /// The text is another one.
     Changed,
-    /// Nothing.
+    /// The dialog stays open, and nothing is to be done.
     Stay,
 }
 
@@ -299,7 +299,7 @@ impl Add {
         picked || !self.completions.found.is_empty() && !self.can_run()
     }
 
-    /// What a key means.
+    /// Handles a key and says what to do.
     pub fn key(&mut self, key: KeyEvent) -> Choice {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);

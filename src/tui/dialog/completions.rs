@@ -8,19 +8,19 @@ const MAX_COMPLETIONS: usize = 200;
 /// Tags that are offered instead of one that is not there.
 const MAX_NEAREST_TAGS: usize = 6;
 
-/// One of them.
+/// A completion that is offered for what was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
-    /// What is shown of it.
+    /// Part of the word that the list shows.
     pub shown: String,
-    /// The whole word.
+    /// Word that replaces what was typed.
     pub word: String,
 }
 
-/// What would complete a word.
+/// Completions of the word under the cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completions {
-    /// All of them.
+    /// Completions on offer, in the order that they are shown.
     pub found: Vec<Completion>,
     /// The one that stands in the text, while they are gone through.
     pub picked: Option<usize>,

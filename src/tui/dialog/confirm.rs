@@ -7,16 +7,16 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::super::describe::{self, Described, Role, Row};
 use super::super::work::{Plan, Request};
 
-/// The dialog.
+/// State of the dialog that shows a plan and asks whether to run it.
 #[derive(Debug)]
 pub struct Confirm {
-    /// The plan.
+    /// Plan that is run if the answer is yes.
     pub plan: Box<Plan>,
-    /// What was asked for.
+    /// Request that the plan was made for; none where it can't be made again.
     pub request: Option<Request>,
-    /// It in words.
+    /// The plan in words, as it is shown.
     pub described: Described,
-    /// How far it is scrolled.
+    /// Lines that are scrolled out at the top.
     pub scroll: u16,
     /// It came up by itself, and takes answers from this time on: a key that was meant for what was there before is none.
     pub answers_from: Duration,
@@ -25,11 +25,11 @@ pub struct Confirm {
 /// What a key means to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Run it.
+    /// Run the plan that is shown.
     Yes,
     /// Leave everything as it is.
     No,
-    /// Nothing.
+    /// The dialog stays open, and nothing is to be done.
     Stay,
 }
 
@@ -40,7 +40,7 @@ impl Confirm {
         Self { plan, request, described, scroll: 0, answers_from: Duration::ZERO }
     }
 
-    /// Says this, too.
+    /// Adds lines below those of the plan.
     #[must_use]
     pub fn with(mut self, rows: Vec<Row>) -> Self {
         self.described.rows.extend(rows);
@@ -65,7 +65,7 @@ impl Confirm {
         }
     }
 
-    /// What a key means.
+    /// Handles a key and says what to do.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
         match key.code {
             KeyCode::Enter if !self.described.destroys => Answer::Yes,

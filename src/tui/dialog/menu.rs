@@ -2,23 +2,23 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-/// One of them.
+/// An entry of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Its letter.
+    /// Letter that chooses the entry.
     pub key: char,
-    /// What it is called.
+    /// Text of the entry.
     pub title: String,
-    /// What is copied.
+    /// Text that is copied when it is chosen.
     pub value: String,
 }
 
-/// The dialog.
+/// A short list of entries, each with a letter.
 #[derive(Debug, Clone)]
 pub struct Menu {
-    /// Its title.
+    /// Title in the frame of the menu.
     pub title: String,
-    /// What there is.
+    /// Entries, from top to bottom.
     pub items: Vec<Item>,
     /// The row under the cursor.
     pub cursor: usize,
@@ -27,16 +27,16 @@ pub struct Menu {
 /// What a key means to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// This one.
+    /// An entry was chosen; the menu closes.
     Chosen(Item),
-    /// None.
+    /// The menu closes without a choice.
     Closed,
-    /// Nothing yet.
+    /// The menu stays open, and nothing is to be done.
     Stay,
 }
 
 impl Menu {
-    /// What a key means.
+    /// Handles a key and says what to do.
     pub fn key(&mut self, key: KeyEvent) -> Choice {
         let last = self.items.len().saturating_sub(1);
         match key.code {

@@ -21,18 +21,18 @@ use prompt::Prompt;
 use super::describe::Row;
 use super::work::Request;
 
-/// A dialog.
+/// A dialog over the view; it takes all keys.
 #[derive(Debug)]
 pub enum Dialog {
     /// A plan is being made.
     Planning {
-        /// The request's number.
+        /// Number by which the plan is answered or given up.
         ticket: u64,
-        /// What is asked for.
+        /// Request that the plan is made for.
         request: Request,
         /// Why it is made, if the user did not ask for it just now.
         because: Option<String>,
-        /// When that began.
+        /// Time since the start at which planning began.
         since: Duration,
     },
     /// Images to add are asked for, with the plan beside.
@@ -51,11 +51,11 @@ pub enum Dialog {
     Menu(Menu),
     /// Something to be read.
     Message {
-        /// Its title.
+        /// Title in the frame of the dialog.
         title: String,
-        /// The text.
+        /// Lines of the message, wrapped when drawn.
         rows: Vec<Row>,
-        /// How far it is scrolled.
+        /// Lines that are scrolled out at the top.
         scroll: u16,
     },
     /// Leaving although jobs run: finish, cancel, stay.

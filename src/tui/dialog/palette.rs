@@ -9,10 +9,10 @@ use super::super::keymap::Keymap;
 use super::super::text_field::TextField;
 use super::super::typed::is_carried_out_here;
 
-/// The dialog.
+/// State of the palette: a field, and the commands that match it.
 #[derive(Debug)]
 pub struct Palette {
-    /// What is typed.
+    /// Field for a command's name or a command line.
     pub field: TextField,
     /// It is the help: it says what applies here.
     pub help: bool,
@@ -32,13 +32,13 @@ pub struct Palette {
 /// What a key means to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// This command.
+    /// Carry out this command of the table.
     Command(Command),
     /// A verb of the command line, as it was typed.
     Typed(String),
-    /// None.
+    /// The palette closes without a choice.
     Closed,
-    /// Nothing yet.
+    /// The palette stays open, and nothing is to be done.
     Stay,
 }
 
@@ -65,7 +65,7 @@ impl Palette {
         }
     }
 
-    /// What a key means.
+    /// Handles a key and says what to do.
     pub fn key(&mut self, key: KeyEvent) -> Choice {
         let last = self.found.len().saturating_sub(1);
         match key.code {
@@ -99,7 +99,7 @@ impl Palette {
         Choice::Stay
     }
 
-    /// Text was pasted.
+    /// Inserts pasted text into the field.
     pub fn paste(&mut self, text: &str) {
         self.field.insert(text);
         self.recalled = None;

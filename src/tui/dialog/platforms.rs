@@ -7,11 +7,11 @@ use crate::engine::plan::AddPlan;
 /// Whether something is chosen of several images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tick {
-    /// Of none.
+    /// None of the images has it chosen.
     Off,
-    /// Of some.
+    /// Some of the images have it chosen, others not.
     Mixed,
-    /// Of all.
+    /// Every image has it chosen.
     On,
 }
 

@@ -13,14 +13,14 @@ pub enum Purpose {
     Search,
 }
 
-/// The dialog.
+/// A dialog with one field, for a filter or a value.
 #[derive(Debug)]
 pub struct Prompt {
     /// What the text is for.
     pub purpose: Purpose,
-    /// The text.
+    /// Field with what was typed so far.
     pub field: TextField,
-    /// What is wrong with it.
+    /// Error to show below the field.
     pub problem: Option<String>,
 }
 
@@ -29,11 +29,11 @@ pub struct Prompt {
 pub enum Choice {
     /// It is done, with this text.
     Done(String),
-    /// It was given up.
+    /// The dialog closes, and the text is dropped.
     Closed,
     /// The text is another one.
     Changed,
-    /// Nothing.
+    /// The dialog stays open, and nothing is to be done.
     Stay,
 }
 
@@ -43,7 +43,7 @@ impl Prompt {
         Self { purpose, field: TextField::new(text), problem: None }
     }
 
-    /// What a key means.
+    /// Handles a key and says what to do.
     pub fn key(&mut self, key: KeyEvent) -> Choice {
         match key.code {
             KeyCode::Enter => Choice::Done(self.field.value().trim().to_owned()),

@@ -15,25 +15,25 @@ use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
 /// How deep the view is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Level {
-    /// The repositories.
+    /// The list of repositories.
     #[default]
     Repositories,
     /// The tags of one.
     Tags,
-    /// One image.
+    /// The details of one image.
     Details,
 }
 
-/// The view.
+/// State of the view Images: repositories, tags, one image.
 #[derive(Debug, Default)]
 pub struct Images {
-    /// How deep it is in.
+    /// Level that is open: repositories, tags or one image.
     pub level: Level,
-    /// The repositories.
+    /// List of the repositories, with its filter and order.
     pub repositories: Listing<RepositoryRow, RepositoryOrder>,
     /// The repository whose tags these are.
     pub repository: Option<String>,
-    /// Its tags.
+    /// List of the open repository's tags.
     pub tags: Listing<ImageRow, ImageOrder>,
     /// What is shown of one image.
     pub details: Option<Box<ImageDetails>>,
@@ -74,7 +74,7 @@ pub(super) fn means(asked: &str, name: &str) -> bool {
 /// What can be scrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pane {
-    /// The repositories.
+    /// The list of repositories.
     Repositories,
     /// The tags of one.
     Tags,
@@ -83,7 +83,7 @@ pub enum Pane {
 }
 
 impl Images {
-    /// Where it is.
+    /// Contexts whose keys apply at this level.
     pub fn contexts(&self) -> &'static [Context] {
         match self.level {
             Level::Repositories => &[Context::List, Context::Repositories],
@@ -111,7 +111,7 @@ impl Images {
         Orders::new((repositories.order, repositories.descending), (tags.order, tags.descending))
     }
 
-    /// Sorts the lists.
+    /// Sorts both lists as they were sorted before.
     pub fn set_orders(&mut self, orders: &Orders) {
         (self.repositories.order, self.repositories.descending) = orders.repositories();
         (self.tags.order, self.tags.descending) = orders.tags();
@@ -390,7 +390,7 @@ impl Images {
         }
     }
 
-    /// What it wants to know.
+    /// Questions whose answers are missing or stale.
     pub fn wants(&mut self, beside: bool, standings: &Standings) -> Vec<Question> {
         let mut wanted = Vec::new();
         if let Some(span) = self.repositories.window.wants() {
@@ -428,7 +428,7 @@ impl Images {
         wanted
     }
 
-    /// Takes an answer.
+    /// Takes the answer to a question of this view.
     pub fn answer(&mut self, answer: Answer) {
         match answer {
             Answer::Repositories(span, rows) => self.repositories.fill(span, rows),

@@ -21,14 +21,14 @@ const MAX_RATES: usize = 60;
 /// How long no byte may come before that is said.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a job stands.
+/// State of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
-    /// It runs.
+    /// The job runs or waits.
     Running,
     /// It is done, with this to say.
     Done(String),
-    /// It failed.
+    /// The job failed; what was verified is kept.
     Failed(Problem),
     /// It was cancelled; what was verified is kept.
     Cancelled,
@@ -37,11 +37,11 @@ pub enum JobState {
 /// A blob that is being fetched.
 #[derive(Debug, Clone)]
 pub struct Blob {
-    /// Its digest.
+    /// Digest of the blob that is fetched.
     pub digest: Digest,
     /// The first image that wants it.
     pub image: String,
-    /// Its size in bytes.
+    /// Size of the blob in bytes.
     pub size: u64,
     /// Bytes that are there.
     pub done: Arc<AtomicU64>,
@@ -54,16 +54,16 @@ impl Blob {
     }
 }
 
-/// A job.
+/// A job as the interface shows it.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its number.
+    /// Number of the job in this run of the interface.
     pub id: JobId,
-    /// What it is called.
+    /// Title in the list of jobs.
     pub title: String,
     /// What it was asked for, to ask again.
     pub request: Option<Request>,
-    /// How it stands.
+    /// Whether it runs, or how it ended.
     pub state: JobState,
     /// What it does, in a few words.
     pub phase: String,
@@ -77,7 +77,7 @@ pub struct Job {
     pub blobs: (u64, u64),
     /// Blobs that are being fetched.
     pub fetching: Vec<Blob>,
-    /// What it waits for.
+    /// Registry or plan that it waits for.
     pub waiting: Option<Wait>,
     /// Steps of a publication: by target.
     pub steps: BTreeMap<String, Vec<(PublishStep, StepState)>>,
@@ -87,7 +87,7 @@ pub struct Job {
     moved: Duration,
     /// Bytes a second, one figure a second, newest last.
     pub rates: VecDeque<u64>,
-    /// Its samples of the last seconds: when, and bytes that had come.
+    /// Samples of the last seconds: when, and bytes that had come.
     samples: Vec<(Duration, u64)>,
 }
 
@@ -114,7 +114,6 @@ impl Job {
         }
     }
 
-    /// It ended.
     pub(super) fn end(&mut self, state: JobState) {
         self.state = state;
         self.fetching.clear();
@@ -122,7 +121,7 @@ impl Job {
         self.rate = None;
     }
 
-    /// Whether it runs.
+    /// Whether the job has not ended yet.
     pub fn is_running(&self) -> bool {
         self.state == JobState::Running
     }

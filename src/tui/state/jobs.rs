@@ -11,7 +11,7 @@ use crate::engine::job::Event;
 /// How many jobs that have ended are remembered.
 const MAX_ENDED_JOBS: usize = 200;
 
-/// The view.
+/// State of the view Jobs: what runs, and what ended.
 #[derive(Debug, Default)]
 pub struct Jobs {
     /// Newest first.
@@ -22,7 +22,7 @@ pub struct Jobs {
     pub height: usize,
     /// The keys go to what the job under the cursor says, and scroll it.
     pub open: bool,
-    /// How far that is scrolled.
+    /// Lines of that text that are scrolled out at the top.
     pub scroll: u16,
     /// How far it can be, as it is drawn.
     pub scroll_end: u16,
@@ -31,7 +31,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Those that run.
+    /// Jobs that have not ended, newest first.
     pub fn running(&self) -> impl Iterator<Item = &Job> {
         self.jobs.iter().filter(|job| job.is_running())
     }
@@ -56,7 +56,7 @@ impl Jobs {
         }
     }
 
-    /// A job begins.
+    /// Adds a job that begins; the request is there if it can be made again.
     pub fn begin(&mut self, id: JobId, title: String, request: Option<Request>) {
         self.jobs.insert(0, Job::new(id, title, request));
         // The cursor stays on what is read.
@@ -89,7 +89,7 @@ impl Jobs {
         }
     }
 
-    /// A job ended.
+    /// Records how a job ended; does nothing for a job that is unknown.
     pub fn end(&mut self, id: JobId, state: JobState) {
         if let Some(job) = self.job(id) {
             job.end(state);

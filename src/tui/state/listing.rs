@@ -9,22 +9,22 @@ const ALL_ROWS: Span = Span { offset: 0, limit: u64::MAX };
 
 /// What a row is called: by that it is marked and found again.
 pub trait Named {
-    /// Its name; the catalog finds it by that.
+    /// Name by which the catalog finds the row.
     fn key(&self) -> String;
 }
 
 /// A list with its filter and order.
 #[derive(Debug, Clone)]
 pub struct Listing<T, Order> {
-    /// The rows.
+    /// Rows that are loaded, and the cursor among all of them.
     pub window: Window<T>,
     /// Only what contains this.
     pub filter: String,
-    /// The order.
+    /// Column that the list is sorted by.
     pub order: Order,
     /// The order turned around.
     pub descending: bool,
-    /// Marked rows.
+    /// Rows that are marked for the next command.
     pub marks: Marks,
     /// These rows are to be marked, also those that are not loaded: their names are to be asked for.
     pub marking: Option<Span>,
@@ -74,7 +74,6 @@ impl<T: Named, Order: Copy + PartialEq> Listing<T, Order> {
         self.window.refresh();
     }
 
-    /// Takes an answer.
     pub(super) fn fill(&mut self, span: Span, rows: Rows<T>) {
         self.window.fill_around(span, rows.total, rows.rows, rows.place);
         self.following = None;

@@ -7,22 +7,22 @@ use super::super::command::Command;
 /// How many lines are remembered.
 const MAX_LINES: usize = 5000;
 
-/// How much a line matters.
+/// Level of a line, from the least to the most important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
     /// Said to whoever looks for it.
     Debug,
-    /// Something happened.
+    /// Something worth knowing happened.
     #[default]
     Info,
     /// Something to look at.
     Warning,
-    /// Something failed.
+    /// Something failed, and was not done.
     Error,
 }
 
 impl Level {
-    /// Its word.
+    /// Word that stands for it in the log.
     pub fn word(self) -> &'static str {
         match self {
             Self::Debug => "debug",
@@ -33,16 +33,16 @@ impl Level {
     }
 }
 
-/// A line.
+/// A line of the view Log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When, as `15:04:05`.
+    /// Local time of day, as `15:04:05`.
     pub at: String,
-    /// How much it matters.
+    /// Level, by which lines are filtered.
     pub level: Level,
     /// The job it belongs to.
     pub job: Option<u64>,
-    /// What happened.
+    /// Message in one line, printable.
     pub text: String,
 }
 
@@ -61,7 +61,7 @@ impl Line {
     }
 }
 
-/// The view.
+/// State of the view Log, with its filter.
 #[derive(Debug)]
 pub struct Log {
     /// Oldest first.
@@ -85,7 +85,7 @@ impl Default for Log {
 }
 
 impl Log {
-    /// Adds a line.
+    /// Adds a line, and drops the oldest beyond the limit.
     pub fn push(&mut self, line: Line) {
         if self.lines.len() == MAX_LINES {
             self.lines.pop_front();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The marked rows.
+/// Names of marked rows, with their bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
     marked: BTreeMap<String, u64>,
@@ -14,12 +14,12 @@ impl Marks {
         self.marked.len()
     }
 
-    /// Whether none is.
+    /// Whether no row is marked.
     pub fn is_empty(&self) -> bool {
         self.marked.is_empty()
     }
 
-    /// Their bytes.
+    /// Logical bytes of all marked rows.
     pub fn bytes(&self) -> u64 {
         self.marked.values().fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
@@ -29,7 +29,7 @@ impl Marks {
         self.marked.contains_key(name)
     }
 
-    /// Their names.
+    /// Names of the marked rows, sorted.
     pub fn names(&self) -> Vec<String> {
         self.marked.keys().cloned().collect()
     }
@@ -41,7 +41,7 @@ impl Marks {
         }
     }
 
-    /// Marks these, too.
+    /// Marks these rows in addition: name and bytes.
     pub fn add(&mut self, rows: Vec<(String, u64)>) {
         self.marked.extend(rows);
     }

@@ -19,19 +19,19 @@ const STALE_SURVEY_DELAY: Duration = Duration::from_secs(2);
 /// How many publications are shown.
 const MAX_PUBLICATIONS: usize = 500;
 
-/// What is under the cursor.
+/// Row that commands are about.
 #[derive(Debug, Clone, Copy)]
 pub enum Row<'a> {
-    /// A target.
+    /// A row of the list of targets.
     Target(&'a TargetView),
-    /// A publication.
+    /// A row of the history of publications.
     Publication(&'a PublicationView),
 }
 
 /// Two roots that are compared.
 pub type Sides = (String, String);
 
-/// The view.
+/// State of the view Publish: targets, and the history of publications.
 #[derive(Debug, Default)]
 pub struct Publish {
     /// By name.
@@ -64,7 +64,7 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// The catalog changed.
+    /// Asks again for what is shown, since the catalog changed.
     pub fn refresh(&mut self) {
         self.asked = false;
     }

@@ -7,7 +7,7 @@ use crate::engine::query::browse::{RowState, States};
 use crate::engine::query::diff::ChangeKind;
 use crate::engine::query::standing::TargetStanding;
 
-/// How something stands to what was published.
+/// State of a repository or tag compared with what targets give out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PublishedState {
     /// Every target gives it out as it is here.
@@ -31,7 +31,7 @@ struct Target {
     changes: Option<HashMap<String, Changed>>,
 }
 
-/// All targets.
+/// How the catalog compares with what each target gives out.
 #[derive(Debug, Default)]
 pub struct Standings {
     targets: Vec<Target>,
@@ -45,7 +45,7 @@ impl Standings {
         self.asked = false;
     }
 
-    /// What it wants to know.
+    /// The question, unless it was asked since the last change.
     pub fn wants(&mut self) -> Option<Question> {
         if std::mem::replace(&mut self.asked, true) { None } else { Some(Question::Standings) }
     }
@@ -55,7 +55,7 @@ impl Standings {
         self.known && self.targets.is_empty()
     }
 
-    /// Takes the answer.
+    /// Takes the answer to [`Question::Standings`].
     pub fn answer(&mut self, standings: Vec<TargetStanding>) {
         self.known = true;
         self.targets = standings

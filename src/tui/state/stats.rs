@@ -4,14 +4,14 @@ use super::super::command::Command;
 use super::super::question::Question;
 use crate::engine::query::browse::Insight;
 
-/// The view.
+/// State of the view Stats: figures and growth.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// The figures, once they are known.
     pub insight: Option<Box<Insight>>,
     /// Whether they are asked for.
     asked: bool,
-    /// How far it is scrolled.
+    /// Lines that are scrolled out at the top.
     pub scroll: u16,
     /// How far it can be.
     end: u16,
@@ -20,7 +20,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// The catalog changed.
+    /// Asks again for the figures, since the catalog changed.
     pub fn refresh(&mut self) {
         self.asked = false;
     }
@@ -31,12 +31,12 @@ impl Stats {
         self.scroll = self.scroll.min(end);
     }
 
-    /// What it wants to know.
+    /// The question, unless it was asked since the last change.
     pub fn wants(&mut self) -> Option<Question> {
         if std::mem::replace(&mut self.asked, true) { None } else { Some(Question::Statistics) }
     }
 
-    /// Takes the figures.
+    /// Takes the figures that were asked for.
     pub fn answer(&mut self, insight: Box<Insight>) {
         self.insight = Some(insight);
     }

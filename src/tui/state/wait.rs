@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use crate::engine::job::Event;
 
-/// What is waited for.
+/// Somebody or something that a job waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
     /// A registry asked for a pause, or a try failed and the next one is due.
     Registry {
-        /// The registry.
+        /// Registry that is waited for, as references name it.
         registry: String,
-        /// How long.
+        /// Time until the next request.
         pause: Duration,
-        /// Why.
+        /// Answer or error that led to it, in words.
         reason: String,
         /// The registry asked for it.
         asked: bool,
@@ -68,7 +68,7 @@ impl Wait {
         }
     }
 
-    /// All of it.
+    /// The wait in words, as jobs show it.
     pub fn words(&self) -> String {
         match self {
             Self::Registry { .. } => format!("{}: {}", self.brief(), self.reason()),

@@ -31,7 +31,6 @@ enum Happening {
     Planned(u8),
     /// A job says something.
     Job(u8),
-    /// A job ends.
     Ended(u8),
     Rested(u64),
     Cut,

@@ -29,13 +29,10 @@ use crate::image::Digest;
 /// What the catalog has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Nothing.
     Empty,
-    /// A few repositories.
     Small,
     /// Text that would do harm if it reached a terminal raw.
     Hostile,
-    /// More than fits.
     Huge,
     /// Names and values that are longer than their place.
     Long,

@@ -201,7 +201,6 @@ impl Page<'_> {
         self.lines.push(Line::styled(cut(text, self.columns, &self.look.glyphs), style));
     }
 
-    /// Below the sizes.
     fn indented(&mut self, text: &str, style: Style) {
         let text = cut_middle(text, self.columns.saturating_sub(11), &self.look.glyphs);
         self.lines.push(Line::styled(format!("{:11}{text}", ""), style));

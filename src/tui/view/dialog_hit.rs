@@ -7,7 +7,6 @@ use super::super::cells::width;
 use super::super::dialog::Dialog;
 use super::{add, dialogs};
 
-/// What is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tui) enum DialogHit {
     /// A key that is shown, as it is written.

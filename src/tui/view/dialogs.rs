@@ -138,7 +138,7 @@ pub(super) fn keys_line(look: &Look, keys: &[(&str, &str)]) -> Line<'static> {
 }
 
 impl Text {
-    /// Its lines, each with the row that it is of.
+    /// Lines to draw, each with the number of its row.
     fn lines(&self, look: &Look, columns: usize) -> Vec<(usize, Line<'static>)> {
         let mut lines = Vec::new();
         for (place, (role, row)) in self.rows.iter().enumerate() {
@@ -250,7 +250,6 @@ const LABEL_COLUMNS: usize = 15;
 /// Where a form is, and what of it is shown.
 pub(super) struct FormPlace {
     pub(super) place: Rect,
-    /// Rows of fields.
     pub(super) height: usize,
     /// The first field that is shown.
     pub(super) top: usize,

@@ -18,23 +18,23 @@ use super::super::state::wait::Wait;
 use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 use crate::text::bytes;
 
-/// Where everything is.
+/// Areas of the screen, by what is drawn there.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts {
-    /// Tabs and summary.
+    /// Row of the tabs and the summary.
     pub head: Rect,
-    /// The view.
+    /// Area of the open view.
     pub body: Rect,
-    /// What runs, or went wrong.
+    /// Rows for running jobs, errors and toasts.
     pub strip: Rect,
-    /// Keys.
+    /// Rows of the keys, at the bottom.
     pub footer: Rect,
 }
 
 /// What is at a place of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hit {
-    /// A tab.
+    /// The tab of this view.
     Tab(Tab),
     /// A command of the footer.
     Command(Command),
@@ -51,7 +51,7 @@ pub enum Hit {
 }
 
 impl Parts {
-    /// For this size.
+    /// Divides the screen by the size of the terminal and by what the strip has to say.
     pub fn of(app: &App) -> Self {
         let (columns, rows) = app.size;
         let row = |y: u16, height: u16| Rect::new(0, y, columns, height.min(rows.saturating_sub(y)));
@@ -92,7 +92,6 @@ pub(super) fn pane<'t>(look: &Look, title: Line<'t>) -> Block<'t> {
     Block::bordered().border_set(borders(look)).border_style(look.theme.line).title(title)
 }
 
-/// Draws it.
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, parts: &Parts) {
     head(app, frame, parts.head);
     strip(app, frame, parts.strip);

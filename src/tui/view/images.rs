@@ -147,7 +147,6 @@ impl Keys {
     }
 }
 
-/// Without its frame.
 fn inner(area: Rect) -> Rect {
     area.inner(ratatui::layout::Margin::new(1, 1))
 }

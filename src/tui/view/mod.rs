@@ -53,7 +53,7 @@ pub(super) fn pane_at(app: &App, column: u16, row: u16) -> Option<Pane> {
     images::pane_at(app, frame::Parts::of(app).body, column, row)
 }
 
-/// Draws everything.
+/// Draws the whole screen; does no I/O.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     if app.is_too_small() {

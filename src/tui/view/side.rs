@@ -13,7 +13,6 @@ use super::frame::pane;
 use super::jobs::{bar, standing};
 use crate::text::bytes;
 
-/// Jobs at most.
 const MAX_JOBS: usize = 8;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {

@@ -8,7 +8,6 @@ use super::super::app::Look;
 use super::super::cells;
 use super::super::columns::{self, Width};
 
-/// A column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     pub(super) title: &'static str,
@@ -145,7 +144,6 @@ pub(super) fn under_cursor<'l>(mut line: Line<'l>, look: &Look) -> Line<'l> {
 /// How a row stands to the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cursor {
-    /// It is elsewhere.
     Elsewhere,
     /// It is here, and so are the keys.
     Here,
@@ -153,7 +151,6 @@ pub(super) enum Cursor {
     Left,
 }
 
-/// A row.
 pub(super) fn row(
     fitting: &[(usize, Column)],
     look: &Look,
