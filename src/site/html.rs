@@ -8,14 +8,14 @@ use super::paths;
 use crate::text::printable_within;
 
 /// Most characters of one piece of text: enough for every digest, CID, tag and name.
-const LONGEST: usize = 300;
+const MAX_TEXT_CHARACTERS: usize = 300;
 
 /// Text that may come from anywhere, made harmless for a reader (`text::printable`) and for HTML, in elements and in quoted attributes.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = printable_within(self.0, LONGEST);
+        let shown = printable_within(self.0, MAX_TEXT_CHARACTERS);
         let mut rest = shown.as_str();
         while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
             f.write_str(&rest[..at])?;
@@ -98,7 +98,7 @@ mod tests {
             Text("<b a=\"1\" b='2'>&\u{202e}\u{1b}é").to_string(),
             "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;\\u{202e}\\u{1b}é"
         );
-        assert_eq!(Text(&"<".repeat(1000)).to_string().matches("&lt;").count(), LONGEST - 1);
+        assert_eq!(Text(&"<".repeat(1000)).to_string().matches("&lt;").count(), MAX_TEXT_CHARACTERS - 1);
         assert_eq!(Cid("bafy1").to_string(), r#"<a class="id" href="ipfs://bafy1">bafy1</a>"#);
         assert_eq!(Cid("QmA").to_string(), r#"<code class="id">QmA</code>"#);
         assert_eq!(Cid("b\"><script>").to_string(), r#"<code class="id">b&quot;&gt;&lt;script&gt;</code>"#);

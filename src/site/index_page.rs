@@ -7,7 +7,7 @@ use super::{File, Head, IndexRow, Listing, paths};
 use crate::text::count;
 
 /// Most platforms that a row names.
-const MOST_PLATFORMS: usize = 8;
+const MAX_NAMED_PLATFORMS: usize = 8;
 
 /// The root's `index.html`: every repository, or the pages they are on.
 pub fn index_page(head: &Head, listing: &Listing<'_, IndexRow>) -> File {
@@ -75,7 +75,7 @@ fn list(body: &mut String, rows: &[IndexRow], depth: usize) {
         }
         body.push_str(&count(row.tags, "tag", "tags"));
         if !row.platforms.is_empty() {
-            let _ = write!(body, " · {}", html::list(&row.platforms, MOST_PLATFORMS));
+            let _ = write!(body, " · {}", html::list(&row.platforms, MAX_NAMED_PLATFORMS));
         }
         body.push_str("</span></li>\n");
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::image::Digest;
 
 /// How many names there are between two boundaries, on average.
-pub const MEAN: u64 = 64;
+pub const MEAN_NAMES_PER_PAGE: u64 = 64;
 
 /// Most rows on a page. Only one name that needs more rows than that has a longer page, of its own.
 pub const MAX_ROWS: usize = 256;
@@ -27,9 +27,9 @@ fn weight(name: &str) -> u64 {
     Digest::of(name.as_bytes()).as_bytes()[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Whether a list of more than one page has a boundary before this name. One name in [`MEAN`] does.
+/// Whether a list of more than one page has a boundary before this name. One name in [`MEAN_NAMES_PER_PAGE`] does.
 pub fn starts_page(name: &str) -> bool {
-    weight(name) < u64::MAX / MEAN
+    weight(name) < u64::MAX / MEAN_NAMES_PER_PAGE
 }
 
 /// What a page's file is called by: `0` for the first one (nothing before it), else 32 hexadecimal digits of the SHA-256 of

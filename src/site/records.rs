@@ -17,7 +17,7 @@ use crate::text::printable_within;
 pub const FORMAT: u32 = 1;
 
 /// Largest record that is read.
-pub const MAX_SIZE: usize = 16 << 20;
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
 
 /// The root's `catalog.json`. Nothing in it changes when a tag moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +195,7 @@ pub fn read<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T> {
             format!("can't read `{}`: {}", printable_within(path, 300), printable_within(why, 200)),
         )
     };
-    if bytes.len() > MAX_SIZE {
+    if bytes.len() > MAX_RECORD_BYTES {
         return Err(refuse("it is larger than any record"));
     }
     serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))
@@ -311,6 +311,6 @@ mod tests {
             let error = read::<RepositoryRecord>("a\u{1b}", text.as_bytes()).unwrap_err().to_string();
             assert!(!error.contains('\u{1b}'), "{error}");
         }
-        assert!(read::<TagsRecord>("x", &vec![b' '; MAX_SIZE + 1]).is_err());
+        assert!(read::<TagsRecord>("x", &vec![b' '; MAX_RECORD_BYTES + 1]).is_err());
     }
 }

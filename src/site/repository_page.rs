@@ -8,7 +8,7 @@ use crate::image::media;
 use crate::text::{bytes, count};
 
 /// Most platforms, and most referrers, of one tag that are shown: an index may have thousands.
-const MOST: usize = 100;
+const MAX_ENTRIES_PER_TAG: usize = 100;
 
 /// The page of a repository: where it is from, how to pull it, and its tags or the pages they are on.
 pub fn repository_page(head: &Head, repository: &RepositoryRow, listing: &Listing<'_, TagRow>) -> File {
@@ -118,7 +118,7 @@ fn article(body: &mut String, tag: &TagRow) {
     if !tag.platforms.is_empty() {
         body.push_str("<ul class=\"platforms\">\n");
         let in_index = media::is_index(&tag.media_type);
-        tag.platforms.iter().take(MOST).for_each(|row| platform(body, row, in_index));
+        tag.platforms.iter().take(MAX_ENTRIES_PER_TAG).for_each(|row| platform(body, row, in_index));
         more(body, tag.platforms.len());
         body.push_str("</ul>\n");
     }
@@ -128,7 +128,7 @@ fn article(body: &mut String, tag: &TagRow) {
     if !tag.referrers.is_empty() {
         let number = count(tag.referrers.len() as u64, "signature or attestation", "signatures and attestations");
         let _ = writeln!(body, "<details>\n<summary>{number}</summary>\n<ul>");
-        tag.referrers.iter().take(MOST).for_each(|row| referrer(body, row));
+        tag.referrers.iter().take(MAX_ENTRIES_PER_TAG).for_each(|row| referrer(body, row));
         more(body, tag.referrers.len());
         body.push_str("</ul>\n</details>\n");
     }
@@ -136,8 +136,8 @@ fn article(body: &mut String, tag: &TagRow) {
 }
 
 fn more(body: &mut String, all: usize) {
-    if all > MOST {
-        let _ = writeln!(body, "<li>{} more</li>", all - MOST);
+    if all > MAX_ENTRIES_PER_TAG {
+        let _ = writeln!(body, "<li>{} more</li>", all - MAX_ENTRIES_PER_TAG);
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result
             continue;
         }
         let bytes = FileStream::open(std::sync::Arc::clone(&tree.source), &cid, 0).await?;
-        let bytes = bytes.whole(records::MAX_SIZE as u64).await.context(|| path.clone())?;
+        let bytes = bytes.whole(records::MAX_RECORD_BYTES as u64).await.context(|| path.clone())?;
         left = left.checked_sub(bytes.len() as u64).ok_or_else(too_much)?;
         if is_record {
             let mut record: RepositoryRecord = records::read(&path, &bytes)?;

@@ -62,10 +62,11 @@ impl Records {
 
     async fn read_all(tree: Tree, root: Option<Cid>, job: &Job) -> Result<Self> {
         let reader = Reader { tree: &tree, left: AtomicU64::new(MAX_RECORDS_BYTES) };
-        let bytes = reader.tree.small(paths::CATALOG_JSON, records::MAX_SIZE as u64).await?.ok_or_else(|| {
-            Error::new(Kind::NotFound, "there is no `catalog.json`")
-                .hint("Only what Roadstead published can come back: give the root itself, not a directory in it.")
-        })?;
+        let bytes =
+            reader.tree.small(paths::CATALOG_JSON, records::MAX_RECORD_BYTES as u64).await?.ok_or_else(|| {
+                Error::new(Kind::NotFound, "there is no `catalog.json`")
+                    .hint("Only what Roadstead published can come back: give the root itself, not a directory in it.")
+            })?;
         let catalog: CatalogRecord = records::read_catalog(&bytes)?;
         if catalog.site_version != SITE_VERSION {
             let words =
@@ -156,7 +157,7 @@ impl Reader<'_> {
     }
 
     async fn required(&self, path: &str) -> Result<bytes::Bytes> {
-        let found = self.tree.small(path, records::MAX_SIZE as u64).await?;
+        let found = self.tree.small(path, records::MAX_RECORD_BYTES as u64).await?;
         let bytes = found.ok_or_else(|| {
             Error::new(Kind::Verification, format!("its record `{}` is missing", printable_within(path, 300)))
         })?;

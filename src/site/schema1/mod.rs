@@ -16,10 +16,10 @@ use crate::image::{Body, Descriptor, Digest, Manifest};
 use crate::text::printable_within;
 
 /// Largest configuration that is read and largest manifest that is made: clients read no more than 4 MiB of either.
-const MAX_SIZE: usize = 4 << 20;
+const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
 /// Most history entries: each becomes some 300 bytes.
-const MAX_HISTORY: usize = 10_000;
+const MAX_HISTORY_ENTRIES: usize = 10_000;
 
 /// What Go writes for a time that was not given.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -115,7 +115,7 @@ pub fn convert(manifest: &Manifest, configuration: &[u8]) -> Result<Schema1, Uns
         return Err(Unsayable::NotAnImage);
     };
     layers.iter().try_for_each(check_layer)?;
-    if configuration.len() > MAX_SIZE {
+    if configuration.len() > MAX_MANIFEST_BYTES {
         return Err(Unsayable::TooLarge);
     }
     if Digest::of(configuration) != config.digest {
@@ -134,13 +134,13 @@ pub fn convert(manifest: &Manifest, configuration: &[u8]) -> Result<Schema1, Uns
         let created: Option<String> = field(&fields, "created").unwrap_or_default();
         history = layers.iter().map(|_| Step { created: created.clone(), ..Step::default() }).collect();
     }
-    if history.len() > MAX_HISTORY {
+    if history.len() > MAX_HISTORY_ENTRIES {
         return Err(Unsayable::TooLarge);
     }
     let chain = chain(&history, layers, &fields, configuration)?;
     let payload = payload(&architecture, &chain);
     let bytes = signature::sign(&payload).ok_or(Unsayable::Signature)?;
-    if bytes.len() > MAX_SIZE {
+    if bytes.len() > MAX_MANIFEST_BYTES {
         return Err(Unsayable::TooLarge);
     }
     let needs_empty_layer = chain.iter().any(|(blob, _)| *blob == EMPTY_LAYER_DIGEST);

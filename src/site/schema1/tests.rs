@@ -203,17 +203,17 @@ fn what_schema_1_can_not_say() {
 
 #[test]
 fn what_is_made_stays_small() {
-    let large = configuration(&json!([{"comment": "x".repeat(MAX_SIZE)}, {}]));
+    let large = configuration(&json!([{"comment": "x".repeat(MAX_MANIFEST_BYTES)}, {}]));
     assert_eq!(convert(&image(&large, &two_layers()), &large), Err(Unsayable::TooLarge));
-    let empty: Vec<Value> = (0..MAX_HISTORY).map(|_| json!({"empty_layer": true})).collect();
+    let empty: Vec<Value> = (0..MAX_HISTORY_ENTRIES).map(|_| json!({"empty_layer": true})).collect();
     let many = configuration(&Value::Array(empty.into_iter().chain([json!({}), json!({})]).collect()));
     assert_eq!(convert(&image(&many, &two_layers()), &many), Err(Unsayable::TooLarge));
     // Quotes and control characters grow when they are quoted twice.
     let growing = configuration(&json!([{"comment": "\u{1}".repeat(400_000)}, {}]));
-    assert!(growing.len() < MAX_SIZE);
+    assert!(growing.len() < MAX_MANIFEST_BYTES);
     assert!(convert(&image(&growing, &two_layers()), &growing).is_ok());
     let growing = configuration(&json!([{"comment": "\u{1}".repeat(650_000)}, {}]));
-    assert!(growing.len() < MAX_SIZE);
+    assert!(growing.len() < MAX_MANIFEST_BYTES);
     assert_eq!(convert(&image(&growing, &two_layers()), &growing), Err(Unsayable::TooLarge));
 }
 
