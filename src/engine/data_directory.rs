@@ -9,15 +9,15 @@ use std::path::Path;
 use crate::store::private;
 
 /// Files and directories of the catalog and the publications; the store looks after its own.
-const KEPT: [&str; 5] = ["catalog.db", "catalog.db-wal", "catalog.db-shm", "lock", "publishing"];
+const PRIVATE_NAMES: [&str; 5] = ["catalog.db", "catalog.db-wal", "catalog.db-shm", "lock", "publishing"];
 /// What else is there: the store, and what a file system has by itself.
-const BESIDE: [&str; 4] = ["blobs", "partial", "leases", "lost+found"];
+const OTHER_NAMES: [&str; 4] = ["blobs", "partial", "leases", "lost+found"];
 /// How the names of what comes and goes there begin: of the database, of the terminal interface, of trials.
-const BEGINNINGS: [&str; 5] = ["catalog.db-", "interface", ".interface-", "roadstead.log", ".roadstead-"];
+const TRANSIENT_PREFIXES: [&str; 5] = ["catalog.db-", "interface", ".interface-", "roadstead.log", ".roadstead-"];
 
 /// Closes what an older version has left open to other users. Where that is not permitted, it stays as it is: `doctor` tells.
 pub(super) fn close(directory: &Path) {
-    for name in KEPT {
+    for name in PRIVATE_NAMES {
         private::tighten(&directory.join(name));
     }
     // It may be named by a link.
@@ -29,7 +29,9 @@ pub(super) fn close(directory: &Path) {
 
 fn holds_only_ours(directory: &Path) -> bool {
     let is_ours = |name: &str| {
-        KEPT.contains(&name) || BESIDE.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+        PRIVATE_NAMES.contains(&name)
+            || OTHER_NAMES.contains(&name)
+            || TRANSIENT_PREFIXES.iter().any(|beginning| name.starts_with(beginning))
     };
     let Ok(mut entries) = fs::read_dir(directory) else { return false };
     entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
@@ -44,7 +46,7 @@ mod tests {
 
     fn made() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
-        for name in KEPT {
+        for name in PRIVATE_NAMES {
             fs::write(directory.path().join(name), "").unwrap();
             fs::set_permissions(directory.path().join(name), Permissions::from_mode(0o644)).unwrap();
         }
@@ -54,7 +56,7 @@ mod tests {
 
     fn open_ones(directory: &Path) -> Vec<&'static str> {
         let mut open: Vec<_> =
-            KEPT.into_iter().filter(|name| private::exposed(&directory.join(name)).is_some()).collect();
+            PRIVATE_NAMES.into_iter().filter(|name| private::exposed(&directory.join(name)).is_some()).collect();
         open.extend(private::exposed(directory).map(|_| "itself"));
         open
     }
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn one_of_an_older_version_is_closed_when_it_is_opened() {
         let directory = made();
-        assert_eq!(open_ones(directory.path()).len(), KEPT.len() + 1);
+        assert_eq!(open_ones(directory.path()).len(), PRIVATE_NAMES.len() + 1);
         let link = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(directory.path(), link.path().join("data")).unwrap();
         close(&link.path().join("data"));

@@ -17,7 +17,7 @@ pub struct Key {
     modifiers: KeyModifiers,
 }
 
-const NAMED: [(&str, KeyCode); 16] = [
+const NAMED_KEYS: [(&str, KeyCode); 16] = [
     ("enter", KeyCode::Enter),
     ("esc", KeyCode::Esc),
     ("tab", KeyCode::Tab),
@@ -81,7 +81,7 @@ impl FromStr for Key {
             _ => {
                 let function =
                     rest.strip_prefix('f').and_then(|number| number.parse().ok()).filter(|n| (1..=12).contains(n));
-                let named = NAMED.iter().find(|(name, _)| *name == rest).map(|(_, code)| *code);
+                let named = NAMED_KEYS.iter().find(|(name, _)| *name == rest).map(|(_, code)| *code);
                 named.or(function.map(KeyCode::F)).ok_or_else(wrong)?
             }
         };
@@ -103,7 +103,7 @@ impl fmt::Display for Key {
         }
         match self.code {
             KeyCode::F(number) => write!(f, "f{number}"),
-            code => match (NAMED.iter().find(|(_, named)| *named == code), code) {
+            code => match (NAMED_KEYS.iter().find(|(_, named)| *named == code), code) {
                 (Some((name, _)), _) => f.write_str(name),
                 (None, KeyCode::Char(letter)) => write!(f, "{letter}"),
                 (None, _) => f.write_str("?"),

@@ -65,18 +65,18 @@ pub(super) fn requests(text: &str) -> Result<Request, Problem> {
 }
 
 /// Verbs of the command line that the interface has a way of its own for.
-const HERE: [&str; 11] =
+const OWN_VERBS: [&str; 11] =
     ["add", "remove", "update", "outdated", "undo", "redo", "gc", "publish", "rollback", "allow", "verify"];
 
 /// Whether a verb of the command line is carried out here, though it may be no command of the view that is open.
 pub(super) fn is_carried_out_here(verb: &str) -> bool {
-    HERE.contains(&verb)
+    OWN_VERBS.contains(&verb)
 }
 
 /// Whether this begins with a verb that is one here, or one of the command line.
 pub(super) fn is_verb(app: &App, text: &str) -> bool {
     let verb = text.split(' ').next().unwrap_or(text);
-    HERE.contains(&verb) || app.verbs.iter().any(|known| known == verb) || matches!(verb, "check" | "quit" | "q")
+    OWN_VERBS.contains(&verb) || app.verbs.iter().any(|known| known == verb) || matches!(verb, "check" | "quit" | "q")
 }
 
 /// A verb of the command line that was typed into the palette.
@@ -113,7 +113,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         "list" if rest.is_empty() => return act(app, Command::Images),
         "history" if rest.is_empty() => return act(app, Command::Publish),
         // What the interface has no way of its own for, this program does on the terminal, in its own words.
-        verb if (flagged || !HERE.contains(&verb)) && app.verbs.iter().any(|known| known == verb) => {
+        verb if (flagged || !OWN_VERBS.contains(&verb)) && app.verbs.iter().any(|known| known == verb) => {
             return vec![Effect::Verb(words)];
         }
         "remove" if rest.is_empty() => chosen(app).map(Request::Remove),
@@ -152,7 +152,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         verb => {
             let shown = crate::text::printable_within(verb, 40);
             let error = Error::new(Kind::Usage, format!("there is no command `{shown}` here"));
-            Err(match nearest(verb, HERE.into_iter().chain(app.verbs.iter().map(String::as_str))) {
+            Err(match nearest(verb, OWN_VERBS.into_iter().chain(app.verbs.iter().map(String::as_str))) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")).into(),
                 None => error.hint("You can type any verb of the command line here, with its arguments.").into(),
             })
