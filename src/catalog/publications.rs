@@ -67,7 +67,7 @@ pub struct Publication {
     pub begun_at: i64,
     /// When it ended, in seconds since 1970; none while it runs or was cut.
     pub ended_at: Option<i64>,
-    /// State in which the row was written last.
+    /// State that was recorded last.
     pub state: State,
     /// Text of the error, if it failed.
     pub failure: Option<String>,

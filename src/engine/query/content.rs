@@ -19,7 +19,7 @@ use crate::unixfs::tree;
 pub struct Manifest {
     /// The upstream's own bytes.
     pub bytes: Bytes,
-    /// Media type, as it was sent with the manifest.
+    /// Media type that it is served with.
     pub media_type: String,
     /// Digest of the manifest's bytes.
     pub digest: Digest,

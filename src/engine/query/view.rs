@@ -243,7 +243,7 @@ pub struct SharedRow {
 pub struct Currency {
     /// `name:tag`.
     pub image: String,
-    /// Reference that upstream was asked for.
+    /// Registry and repository that were asked.
     pub upstream: String,
     /// Digest that the catalog has.
     pub digest: Digest,
