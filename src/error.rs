@@ -192,10 +192,10 @@ impl From<std::io::Error> for Error {
         let made = Self::new(Kind::Unexpected, error.to_string());
         if out_of_room {
             made.hint(
-                "Free some room there, or use another data directory with `--data-dir`; what was verified is kept.",
+                "Free some space there, or use another data directory with `--data-dir`; what was verified is kept.",
             )
         } else if read_only {
-            made.hint("Check who may write there, or use another data directory with `--data-dir`.")
+            made.hint("Check its permissions, or use another data directory with `--data-dir`.")
         } else {
             made
         }

@@ -44,7 +44,7 @@ pub fn open_named(path: &Path) -> io::Result<impl Read> {
     if file.metadata()?.file_type().is_fifo() {
         let mut buffer = [0; 4096];
         match file.read(&mut buffer) {
-            Ok(0) => return Err(io::Error::other("it is a pipe, and nobody writes to it")),
+            Ok(0) => return Err(io::Error::other("it is a pipe that nobody writes to")),
             Ok(read) => first.extend_from_slice(&buffer[..read]),
             // Somebody will.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -27,7 +27,7 @@ impl Catalog {
         let mut to = Connection::open("").map_err(explain)?;
         let step = Backup::new(&from, &mut to).and_then(|backup| backup.step(ALL_PAGES)).map_err(explain)?;
         if step != StepResult::Done {
-            return Err(Error::new(Kind::Locked, format!("the catalog {} can't be copied", self.file().display()))
+            return Err(Error::new(Kind::Locked, format!("can't copy the catalog {}", self.file().display()))
                 .hint("Another process is writing; try again when it is done."));
         }
         to.create_collation(super::natural::NAME, super::natural::compare).map_err(explain)?;

@@ -114,11 +114,11 @@ impl Catalog {
             return Err(Error::new(
                 Kind::Usage,
                 format!(
-                    "the catalog {} has the schema {version} of an older version, and is opened only to read",
+                    "the catalog {} has schema {version}, which is older, but is opened read-only",
                     file.display()
                 ),
             )
-            .hint("`roadstead stats`, as a user who may write to the directory and without `--read-only`, brings it up to date."));
+            .hint("`roadstead stats`, run without `--read-only` by a user who can write to the directory, brings it up to date."));
         }
         catalog.check_version(version)?;
         catalog.idle().push(connection);
@@ -162,11 +162,8 @@ impl Catalog {
     /// Changes the catalog: commits what `change` did if it succeeds, else leaves everything as it was.
     pub fn write<T>(&self, change: impl FnOnce(&Writer<'_>) -> Result<T>) -> Result<T> {
         if self.read_only {
-            return Err(Error::new(
-                Kind::Unexpected,
-                format!("the catalog {} can only be read here", self.file.display()),
-            )
-            .hint("Check who may write there, or use another data directory with `--data-dir`."));
+            return Err(Error::new(Kind::Unexpected, format!("the catalog {} is read-only here", self.file.display()))
+                .hint("Check its permissions, or use another data directory with `--data-dir`."));
         }
         let idle = self.idle().pop();
         let mut connection = match idle {
@@ -247,7 +244,7 @@ impl Catalog {
             return Err(Error::new(
                 Kind::Usage,
                 format!(
-                    "the catalog {} has the schema {version}, and this version knows up to {}",
+                    "the catalog {} has schema {version}, but this version supports only up to {}",
                     self.file.display(),
                     MIGRATIONS.len()
                 ),
@@ -281,7 +278,7 @@ impl Catalog {
         let made = Error::from(error).context(format!("the catalog {}", self.file.display()));
         match code {
             Some(ErrorCode::CannotOpen) => {
-                made.hint("Check that the data directory exists and who may read it; `--data-dir` says where it is.")
+                made.hint("Check that the data directory exists and is readable; `--data-dir` names another one.")
             }
             _ => made,
         }
@@ -304,9 +301,9 @@ impl From<rusqlite::Error> for Error {
                     "The file is damaged. Move it away and add the images again: blobs that are in the data directory are verified and used, not downloaded.",
                 ),
             ),
-            Some(ErrorCode::DiskFull) => (Kind::Unexpected, Some("Free some room there; nothing was changed.")),
+            Some(ErrorCode::DiskFull) => (Kind::Unexpected, Some("Free some space there; nothing was changed.")),
             Some(ErrorCode::ReadOnly) => {
-                (Kind::Unexpected, Some("Check who may write there, or use another data directory with `--data-dir`."))
+                (Kind::Unexpected, Some("Check its permissions, or use another data directory with `--data-dir`."))
             }
             _ => (Kind::Unexpected, None),
         };

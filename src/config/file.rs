@@ -96,7 +96,7 @@ impl ConfigFile {
 
     fn check(&self) -> Result<(), Wrong> {
         let none =
-            || Wrong { section: None, key: "max_parallel", problem: "at least 1 is needed".to_owned(), hint: None };
+            || Wrong { section: None, key: "max_parallel", problem: "must be at least 1".to_owned(), hint: None };
         if self.max_parallel == Some(0) {
             return Err(none());
         }
@@ -127,7 +127,7 @@ pub fn write_default(path: &Path, replace: bool) -> Result<()> {
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AlreadyExists {
-            Error::new(Kind::Usage, format!("the configuration {} is there already", path.display()))
+            Error::new(Kind::Usage, format!("the configuration {} already exists", path.display()))
                 .hint("Add `--force` to replace it.")
         } else {
             Error::from(error).context(what())
@@ -166,7 +166,7 @@ fn check_registry(name: &str) -> Result<(), (String, Option<String>)> {
 fn check_mirror(mirror: &str) -> Result<(), String> {
     let (scheme, rest) = mirror.split_once("://").unwrap_or(("https", mirror));
     if !matches!(scheme, "http" | "https") {
-        return Err("only http and https are possible".to_owned());
+        return Err("only http and https are supported".to_owned());
     }
     if rest.contains('@') {
         return Err(
@@ -352,7 +352,7 @@ mod tests {
             ),
             ("wait = \"hunter2\"", "/etc/config.toml, line 1, `wait`: invalid type, expected a whole number"),
             ("wait = -1", "/etc/config.toml, line 1, `wait`: invalid value, expected a whole number"),
-            ("max_parallel = 0", "/etc/config.toml, line 1, `max_parallel`: at least 1 is needed"),
+            ("max_parallel = 0", "/etc/config.toml, line 1, `max_parallel`: must be at least 1"),
             (
                 "[registries.'index.docker.io']\n",
                 "/etc/config.toml, line 1, `registries.\"index.docker.io\"`: `index.docker.io` is not the name of a registry [Write `docker.io`.]",

@@ -107,7 +107,7 @@ impl Settings {
         let config = Self::locate(given);
         let read = config.as_ref().map(|config| ConfigFile::read(&config.value)).transpose()?.flatten();
         if let (Some(named), None) = (&given.config, &read) {
-            return Err(Error::new(Kind::Usage, format!("the configuration {} is not there", named.value.display()))
+            return Err(Error::new(Kind::Usage, format!("the configuration {} does not exist", named.value.display()))
                 .hint("`roadstead config init` writes one with every default in it."));
         }
         let config_exists = read.is_some();
@@ -154,7 +154,7 @@ impl Settings {
             .map(|setting| setting.value.as_path())
             .ok_or_else(|| Error::new(Kind::Usage, "there is no home directory to keep data in").hint(hint))?;
         if named.as_os_str().is_empty() {
-            return Err(Error::new(Kind::Usage, "the data directory has no name").hint(hint));
+            return Err(Error::new(Kind::Usage, "the data directory's path is empty").hint(hint));
         }
         Ok(named)
     }
@@ -212,6 +212,6 @@ mod tests {
     fn a_file_that_was_named_must_be_there() {
         let config = Some(Setting::new("/nowhere/config.toml".into(), Origin::Flag));
         let error = Settings::load(&Given { config, ..Given::default() }).unwrap_err();
-        assert_eq!(error.to_string(), "the configuration /nowhere/config.toml is not there");
+        assert_eq!(error.to_string(), "the configuration /nowhere/config.toml does not exist");
     }
 }

@@ -100,10 +100,7 @@ impl Manifest {
         let refuse =
             |why: String| Error::new(Kind::Verification, format!("not a manifest this program can mirror: {why}"));
         if bytes.len() > MAX_MANIFEST_BYTES {
-            return Err(refuse(format!(
-                "{} bytes are more than the {MAX_MANIFEST_BYTES} that are allowed",
-                bytes.len()
-            )));
+            return Err(refuse(format!("{} bytes exceed the limit of {MAX_MANIFEST_BYTES}", bytes.len())));
         }
         let said = content_type.map(media::essence);
         if matches!(said.as_deref(), Some(media::SCHEMA1 | media::SCHEMA1_SIGNED)) {
@@ -133,7 +130,7 @@ impl Manifest {
             Body::Index { manifests } => manifests.len(),
         };
         if entries > MAX_ENTRIES {
-            return Err(refuse(format!("{entries} entries are more than the {MAX_ENTRIES} that are allowed")));
+            return Err(refuse(format!("{entries} entries exceed the limit of {MAX_ENTRIES}")));
         }
         let header = said.filter(|said| media::is_manifest(said));
         let media_type = match (wire.media_type, header) {

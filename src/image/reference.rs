@@ -63,7 +63,7 @@ impl TryFrom<Written> for Upstream {
             Ok(()) => Ok(Self { registry, repository }),
             Err(why) => {
                 let shown = printable_within(&format!("{registry}/{repository}"), 200);
-                Err(Error::new(Kind::Verification, format!("`{shown}` is no repository at a registry: {why}")))
+                Err(Error::new(Kind::Verification, format!("`{shown}` is not a repository at a registry: {why}")))
             }
         }
     }
@@ -199,8 +199,8 @@ fn dotless(text: &str, registry: &str) -> Error {
     let shown = printable_within(text, 200);
     let words = format!("`{shown}` is not an image reference: its registry has neither a dot nor a port");
     Error::new(Kind::Usage, words)
-        .hint(format!("Write its port, too: `{registry}:443/…`."))
-        .hint(format!("If Docker Hub's user `{registry}` is meant, write the name in lower case."))
+        .hint(format!("Write its port too: `{registry}:443/…`."))
+        .hint(format!("If you mean Docker Hub's user `{registry}`, write the name in lower case."))
 }
 
 impl FromStr for Reference {
@@ -391,7 +391,7 @@ mod tests {
             ("index.docker.io", "library/nginx"),
         ] {
             let error = read(registry, repository).unwrap_err().to_string();
-            assert!(!error.contains('\u{1b}') && error.contains("no repository at a registry"), "{error}");
+            assert!(!error.contains('\u{1b}') && error.contains("not a repository at a registry"), "{error}");
         }
         // A catalog of an older version may hold it: it opens, and no new name is made of it.
         assert!(read("corp", "app").unwrap().published_name().is_err());

@@ -88,7 +88,7 @@ impl Authority {
                 Said::Elsewhere(target) => return Err(elsewhere(&name, &target)),
             }
         }
-        Err(Error::new(Kind::Network, format!("{} is an alias without an end", printable_within(text, 260))))
+        Err(Error::new(Kind::Network, format!("{} is an endless chain of aliases", printable_within(text, 260))))
     }
 
     async fn of_one_zone(&self, name: &Name) -> Result<Said> {
@@ -144,9 +144,8 @@ impl Authority {
         }
         first.map(|(_, said)| said).ok_or_else(|| {
             let asked = count(servers.len() as u64, "authoritative server", "authoritative servers");
-            let none = format!("none of {asked} of {} can be asked", shown(name));
-            let error =
-                Error::new(Kind::Network, none).hint("Check that this machine may speak DNS over TCP (port 53).");
+            let none = format!("none of {asked} of {} can be reached", shown(name));
+            let error = Error::new(Kind::Network, none).hint("Check that this machine can use DNS over TCP (port 53).");
             match failed {
                 Some(cause) => error.caused_by(cause),
                 None => error,
@@ -245,7 +244,7 @@ async fn delegated(name: &Name) -> Result<(Name, Vec<Name>)> {
 }
 
 fn no_zone(name: &Name) -> Error {
-    Error::new(Kind::NotFound, format!("no zone has {}", shown(name)))
+    Error::new(Kind::NotFound, format!("no zone contains {}", shown(name)))
         .hint("Check the domain's name, and that its registrar points to its name servers.")
 }
 

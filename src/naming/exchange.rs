@@ -106,21 +106,18 @@ impl Line {
         let bytes = match timeout(ANSWER_TIMEOUT, exchange(&mut self.stream, question)).await {
             Err(_) => return Err(self.server.silent(ANSWER_TIMEOUT)),
             Ok(Err(error)) => {
-                let what = format!("the DNS server {} closes the connection without a whole answer", self.server);
+                let what = format!("the DNS server {} closed the connection before a complete answer", self.server);
                 return Err(Error::new(Kind::Network, what).caused_by(error));
             }
             Ok(Ok(bytes)) => bytes,
         };
         let senseless = || {
-            Error::new(Kind::Network, format!("what the DNS server {} answers is no DNS message", self.server))
+            Error::new(Kind::Network, format!("the DNS server {} sent something other than a DNS message", self.server))
                 .hint("Check its port: something else may listen there.")
         };
         let message = Message::from_vec(&bytes).map_err(|error| senseless().caused_by(error))?;
         if message.metadata.id != id || message.metadata.message_type != MessageType::Response {
-            return Err(Error::new(
-                Kind::Network,
-                format!("the DNS server {} answers something that was not asked", self.server),
-            ));
+            return Err(Error::new(Kind::Network, format!("the DNS server {} answered another question", self.server)));
         }
         Ok(Answer { bytes, message })
     }

@@ -118,14 +118,13 @@ impl Host {
             return Ok(found);
         }
         let names: Vec<&str> = HOSTS.iter().map(|host| host.name).collect();
-        let error =
-            Error::new(Kind::Usage, format!("`{}` is no provider that is known here", printable_within(name, 80)));
+        let error = Error::new(Kind::Usage, format!("`{}` is not a known DNS provider", printable_within(name, 80)));
         let error = match nearest(&wanted, names.iter().copied()) {
             Some(meant) => error.hint(format!("Did you mean `{meant}`?")),
             None => error,
         };
         Err(error.hint(format!(
-            "There are {}; `--dns rfc2136` is for a server of your own, and `--dns manual` works everywhere.",
+            "The providers are {}; `--dns rfc2136` is for your own server, and `--dns manual` works everywhere.",
             names.join(", ")
         )))
     }
@@ -150,7 +149,7 @@ impl Host {
                 (false, _) => format!(":{field}"),
             })
             .collect();
-        Err(Error::new(Kind::Auth, format!("the secret for {} has another shape", self.title))
+        Err(Error::new(Kind::Auth, format!("the secret for {} has the wrong format", self.title))
             .hint(format!("Write `{}` into its file, in one line.", shape.concat())))
     }
 

@@ -68,8 +68,8 @@ impl Zone for Manual {
             return Ok(());
         }
         if !now.records.are(expected) {
-            return Err(Error::new(Kind::Locked, format!("somebody has changed {} meanwhile", shown(&now.at)))
-                .hint("Look at the record, then do it again: what is there now is taken into account."));
+            return Err(Error::new(Kind::Locked, format!("someone changed {} in the meantime", shown(&now.at)))
+                .hint("Check the record, then try again: its new value is taken into account."));
         }
         (self.prompt)(&shown(&now.at), wanted);
         loop {

@@ -157,9 +157,9 @@ impl Zone for Provider {
         if found.set.values != expected.values {
             return Err(Error::new(
                 Kind::Locked,
-                format!("another writer has changed {} meanwhile, as {} says", found.at, self.host.title),
+                format!("another writer changed {} in the meantime, according to {}", found.at, self.host.title),
             )
-            .hint("Its servers may lag behind: look at the record, then do it again."));
+            .hint("Its servers may lag behind: check the record, then try again."));
         }
         let Err(error) = self.set(&found.at, &found.zone, wanted).await else { return Ok(()) };
         // It may have been done all the same, or half of it.
@@ -169,7 +169,7 @@ impl Zone for Provider {
             Ok(now) if now.set.values.is_empty() => {
                 Err(error.hint(format!("Now {} has no record: publish again.", now.at)))
             }
-            _ => Err(error.hint("The record may be half changed: look at it.")),
+            _ => Err(error.hint("The record may be half changed: check it.")),
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) enum Said {
 pub(super) fn name(text: &str) -> Result<Name> {
     let shown = printable_within(text, 260);
     let mut name = Name::from_ascii(text)
-        .map_err(|error| Error::new(Kind::Usage, format!("`{shown}` is no name that DNS can have")).caused_by(error))?;
+        .map_err(|error| Error::new(Kind::Usage, format!("`{shown}` is not a valid DNS name")).caused_by(error))?;
     name.set_fqdn(true);
     Ok(name)
 }
@@ -91,7 +91,7 @@ pub(super) async fn txt(server: &Server, name: &Name) -> Result<Said> {
         return Ok(Said::Records { at, records });
     }
     let name = shown(name);
-    Err(Error::new(Kind::Network, format!("the DNS server {server} has {name} as an alias without an end"))
+    Err(Error::new(Kind::Network, format!("on the DNS server {server}, {name} is an endless chain of aliases"))
         .hint("Its CNAME records may form a circle."))
 }
 
@@ -105,7 +105,7 @@ pub(super) fn gather<'a>(server: &Server, at: &Name, found: impl Iterator<Item =
     }
     if records.raw.len() > MAX_TXT_RECORDS {
         let what = format!("the DNS server {server} has {} TXT records at {}", records.raw.len(), shown(at));
-        return Err(Error::new(Kind::Usage, what).hint(format!("At most {MAX_TXT_RECORDS} are handled; remove some.")));
+        return Err(Error::new(Kind::Usage, what).hint(format!("At most {MAX_TXT_RECORDS} are supported; remove some.")));
     }
     Ok(records)
 }

@@ -33,8 +33,8 @@ pub(super) fn refusal(asked: &Asked<'_>, answer: &Message) -> Option<Error> {
     Some(match code {
         ResponseCode::NoError => return None,
         ResponseCode::NXRRSet | ResponseCode::YXRRSet | ResponseCode::YXDomain | ResponseCode::NXDomain => {
-            Error::new(Kind::Locked, format!("another writer has changed {name} meanwhile ({server} answers {code})"))
-                .hint("Look at the record, then do it again: what is there now is taken into account.")
+            Error::new(Kind::Locked, format!("another writer changed {name} in the meantime ({server} answers {code})"))
+                .hint("Check the record, then try again: its new value is taken into account.")
         }
         ResponseCode::Refused => Error::new(
             Kind::Auth,
@@ -49,13 +49,13 @@ pub(super) fn refusal(asked: &Asked<'_>, answer: &Message) -> Option<Error> {
         }
         ResponseCode::NotZone => {
             Error::new(Kind::Usage, format!("{server} says that {name} is not in the zone {zone} ({code})"))
-                .hint("Check the domain, and where its zone is cut.")
+                .hint("Check the domain, and where its zone begins.")
         }
         ResponseCode::NotImp => Error::new(Kind::Network, format!("{server} takes no updates at all ({code})"))
             .hint("Name the zone's primary server, or use `--dns manual`."),
         ResponseCode::ServFail => {
             Error::new(Kind::Network, format!("{server} failed to change the zone {zone} ({code})"))
-                .hint("Its log says why: often it may not write the zone's file or journal.")
+                .hint("Its log says why: often it lacks permission to write the zone's file or journal.")
         }
         ResponseCode::FormErr => Error::new(Kind::Network, format!("{server} does not understand the update ({code})"))
             .hint("It may not know TSIG or RFC 2136; `--dns manual` works with every server."),
@@ -71,18 +71,18 @@ fn of_the_key(asked: &Asked<'_>, signature: &TSIG) -> Option<Error> {
             "Either the server has no key of this name and algorithm, or the key may not change this name: compare its \
              configuration, and what it grants to the key.",
         ),
-        TsigError::BadSig => refused(format!("{server} knows the key `{key}`, and not with this secret (BADSIG)"))
+        TsigError::BadSig => refused(format!("{server} knows the key `{key}`, but not with this secret (BADSIG)"))
             .hint("Copy the secret again from the server's configuration: the base64 text, and nothing else."),
         TsigError::BadTime => {
             // Six bytes (RFC 8945, section 5.2.3).
             let theirs = <[u8; 6]>::try_from(signature.other.as_slice());
             let theirs = theirs.ok().map(|bytes| bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte)));
             refused(skew(server, asked.time, theirs))
-                .hint("Set the clock of the machine that is wrong: signatures are good for five minutes.")
+                .hint("Correct the clock that is wrong: signatures are good for five minutes.")
         }
         TsigError::BadTrunc => {
-            refused(format!("{server} wants a longer signature than the key `{key}` makes (BADTRUNC)"))
-                .hint("Make the key anew with HMAC-SHA-512.")
+            refused(format!("{server} requires a longer signature than the key `{key}` makes (BADTRUNC)"))
+                .hint("Create a new key with HMAC-SHA-512.")
         }
         TsigError::Unknown(0) => return None,
         TsigError::Unknown(code) => refused(format!("{server} refuses the key `{key}` (TSIG error {code})")),

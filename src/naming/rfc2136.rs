@@ -53,7 +53,7 @@ impl Rfc2136 {
     pub fn new(server: &str, key: &str, algorithm: &str, secret: &str) -> Result<Self> {
         let wrong = |what: String| Error::new(Kind::Usage, what);
         if !server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-            return Err(wrong(format!("`{}` is no DNS server", printable_within(server, 260)))
+            return Err(wrong(format!("`{}` is not a DNS server", printable_within(server, 260)))
                 .hint("Write `HOST:PORT`, as in `ns1.example.com:53`."));
         }
         let algorithm = match algorithm.trim_end_matches('.').to_ascii_lowercase().as_str() {
@@ -61,18 +61,15 @@ impl Rfc2136 {
             "hmac-sha384" => TsigAlgorithm::HmacSha384,
             "hmac-sha512" => TsigAlgorithm::HmacSha512,
             _ => {
-                return Err(wrong(format!(
-                    "`{}` is no algorithm that is signed with here",
-                    printable_within(algorithm, 80)
-                ))
-                .hint("There are `hmac-sha256`, `hmac-sha384` and `hmac-sha512`."));
+                return Err(wrong(format!("`{}` is not a supported TSIG algorithm", printable_within(algorithm, 80)))
+                    .hint("Choose `hmac-sha256`, `hmac-sha384` or `hmac-sha512`."));
             }
         };
         // Never in a message: what can't be read may still be the secret.
         let secret: String = secret.chars().filter(|c| !c.is_whitespace()).collect();
         let secret = STANDARD.decode(secret.trim_matches('"')).ok().filter(|secret| !secret.is_empty());
         let secret = secret.ok_or_else(|| {
-            Error::new(Kind::Auth, format!("the secret of the key `{}` is no base64", printable_within(key, 260)))
+            Error::new(Kind::Auth, format!("the secret of the key `{}` is not base64", printable_within(key, 260)))
                 .hint("Write only the text between the quotes of `secret` in the server's configuration.")
         })?;
         let name = question::name(key).map_err(|error| error.context("the key's name"))?;
@@ -119,9 +116,9 @@ impl Rfc2136 {
             return Err(error);
         }
         if !signed(&answer, verifier) {
-            let what = format!("{server} says yes, and not with the signature of the key `{}`", self.key);
+            let what = format!("{server} accepts the update, but its answer is not signed with the key `{}`", self.key);
             return Ok(Sent::InDoubt(
-                Error::new(Kind::Verification, what).hint("Somebody may answer in the server's place."),
+                Error::new(Kind::Verification, what).hint("Something else may be answering in the server's place."),
             ));
         }
         Ok(Sent::Taken)
@@ -136,7 +133,7 @@ impl Rfc2136 {
         match self.look(name).await {
             Ok(now) if now.before.are(wanted) => Ok(()),
             Ok(now) if now.before.are(expected) => Err(error.hint("The record has not moved.")),
-            _ => Err(error.hint("Whether the record has moved is not known: look at it.")),
+            _ => Err(error.hint("It is unknown whether the record has moved: check it.")),
         }
     }
 }
@@ -213,9 +210,9 @@ impl Zone for Rfc2136 {
         if !change.before.are(expected) {
             return Err(Error::new(
                 Kind::Locked,
-                format!("another writer has changed {} meanwhile", shown(&change.at)),
+                format!("another writer changed {} in the meantime", shown(&change.at)),
             )
-            .hint("Look at the record, then do it again: what is there now is taken into account."));
+            .hint("Check the record, then try again: its new value is taken into account."));
         }
         match self.send(&change, swap(&change, wanted)).await {
             Ok(Sent::Taken) => Ok(()),
@@ -223,7 +220,7 @@ impl Zone for Rfc2136 {
             Err(error) if error.kind() == Kind::Locked => {
                 let same = self.look(name).await.is_ok_and(|now| now.before.raw == change.before.raw);
                 Err(if same && !change.before.raw.is_empty() {
-                    error.hint("If nobody did: the server may make the record up from a wildcard; set it by hand once.")
+                    error.hint("If nobody did, a wildcard may produce the record: set it by hand once.")
                 } else {
                     error
                 })

@@ -199,14 +199,17 @@ impl Endpoint {
             (Challenge::Basic, Some(Credential::Password { user, password })) => Ok(Grant::password(&user, &password)),
             (Challenge::Basic, Some(Credential::IdentityToken(_))) => Err(Error::new(
                 Kind::Auth,
-                format!("{} wants a user name and a password, but there is only an identity token for it", self.host),
+                format!(
+                    "{} requires a user name and a password, but there is only an identity token for it",
+                    self.host
+                ),
             )
             .hint(format!("Log in: `podman login {0}` or `docker login {0}`.", self.host))),
             (Challenge::Bearer { realm, service }, credential) => {
                 if realm.scheme() == "http" && !self.may_be_plain(&realm, credential.is_some()) {
                     return Err(Error::new(
                         Kind::Auth,
-                        format!("{} wants credentials to be sent to {} in the clear", self.host, SafeUrl(&realm)),
+                        format!("{} asks to send credentials to {} in the clear", self.host, SafeUrl(&realm)),
                     )
                     .hint("This is refused; tell the registry's operator."));
                 }
@@ -279,7 +282,7 @@ impl Endpoint {
         let asked = Grant { header: None, holder: Holder::Token, secrets: vec![token.clone()] };
         let answer = self.plain_document(&ask, &asked, MAX_TOKEN_ANSWER_BYTES, patience).await?;
         if answer.status.is_client_error() {
-            return Err(Error::new(Kind::Auth, format!("the login at {} is not valid any more", self.host))
+            return Err(Error::new(Kind::Auth, format!("the login at {} is no longer valid", self.host))
                 .hint(format!("Log in again: `podman login {0}` or `docker login {0}`.", self.host)));
         }
         self.granted(answer, &asked, Holder::Token)

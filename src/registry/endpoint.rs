@@ -143,7 +143,8 @@ impl Endpoint {
 
     pub(super) fn url(&self, path: &str) -> Result<Url> {
         let base = self.base();
-        base.join(path).map_err(|_| Error::new(Kind::Usage, format!("{} makes no URL with this name", SafeUrl(&base))))
+        base.join(path)
+            .map_err(|_| Error::new(Kind::Usage, format!("{} and this name don't make a valid URL", SafeUrl(&base))))
     }
 
     pub(super) fn repository_url(&self, repository: &RepositoryName, rest: &str) -> Result<Url> {
@@ -260,7 +261,7 @@ impl Endpoint {
         let mut next = std::str::from_utf8(target.as_bytes())
             .ok()
             .and_then(|text| from.join(text).ok())
-            .ok_or_else(|| refuse("redirects to something that is no URL"))?;
+            .ok_or_else(|| refuse("redirects to something that is not a URL"))?;
         if !(next.scheme() == "https" || next.scheme() == "http" && next.has_host()) {
             return Err(refuse("redirects to something that is neither http nor https"));
         }

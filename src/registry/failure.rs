@@ -58,7 +58,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, insecure: bool) ->
     // The latter is what WebPKI says first of a self-signed certificate that calls itself an authority.
     if all.contains("CaUsedAsEndEntity") || all.contains("UnknownIssuer") {
         return Setback::never(
-            network(format!("{host} has a certificate of an authority that is not known here")).hint(
+            network(format!("the certificate of {host} is from an unknown authority")).hint(
                 "If the authority is yours, set `ca_file` for this registry in the configuration to its PEM file.",
             ),
         );
@@ -89,7 +89,7 @@ fn unknown_host(host: &str, why: &str) -> Error {
     let error = |message: String| Error::new(Kind::Network, message);
     let is_below = |known: &str| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     if WELL_KNOWN.iter().any(|known| is_below(known)) {
-        return error(format!("{host} is not found: {why}"))
+        return error(format!("{host} was not found: {why}"))
             .hint("The registry is a well-known one: this machine may be offline, or its DNS may not answer.");
     }
     error(format!("there is no host named {host}: {why}")).hint("Check the spelling of the registry's name.")
@@ -102,7 +102,7 @@ pub(super) fn speaks_tls(body: &[u8]) -> bool {
 }
 
 pub(super) fn tls_to_http(host: &str) -> Error {
-    Error::new(Kind::Network, format!("{host} speaks TLS, but was asked by plain http"))
+    Error::new(Kind::Network, format!("{host} speaks TLS, but was asked over plain http"))
         .hint("Leave out `--insecure`, or `insecure = true` for this registry in the configuration.")
 }
 
@@ -143,7 +143,7 @@ impl Refused<'_> {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Setback::never(match self.grant.holder {
                 Holder::Nobody => Error::new(
                     Kind::Auth,
-                    told(format!("{host} wants credentials: it is private, or it does not exist")),
+                    told(format!("{host} requires credentials: it is private, or it does not exist")),
                 )
                 .hint(log_in()),
                 Holder::Password if status == StatusCode::UNAUTHORIZED => {

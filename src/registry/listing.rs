@@ -252,7 +252,7 @@ impl Endpoint {
             Ok(Body::Index { manifests }) => Ok(manifests),
             Ok(Body::Image { .. }) => Ok(Vec::new()),
             Err(error) => {
-                tracing::debug!(registry = %self.registry, %repository, %subject, %error, "a fallback tag that is no index");
+                tracing::debug!(registry = %self.registry, %repository, %subject, %error, "a fallback tag that is not an index");
                 Ok(Vec::new())
             }
         }

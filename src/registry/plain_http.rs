@@ -92,8 +92,8 @@ impl Endpoint {
             return false;
         }
         if spoken.set(()).is_ok() {
-            tracing::info!(host = %self.host, "it does not speak TLS and is asked over plain http");
-            let words = format!("{} doesn't speak TLS; using plain HTTP, since it is on this machine.", self.host);
+            tracing::info!(host = %self.host, "it does not speak TLS; using plain http");
+            let words = format!("{} doesn't speak TLS; using plain HTTP, because it is on this machine.", self.host);
             self.shared.observer.note(&words);
         }
         true

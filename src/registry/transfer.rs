@@ -159,7 +159,7 @@ impl Transfer {
         let of = format!("blob {blob} of {}/{}", self.endpoints[0].registry, self.repository);
         let named = error.adding(match self.position {
             0 => of,
-            position => format!("{} of {} are here of {of}", bytes(position), bytes(self.size)),
+            position => format!("fetched {} of {} of {of}", bytes(position), bytes(self.size)),
         });
         named.about(self.digest)
     }

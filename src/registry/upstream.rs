@@ -174,7 +174,7 @@ impl Upstream {
                 && endpoint.rests()
                 && let Some(earlier) = before.take_if(|earlier| earlier.kind() == Kind::NotFound)
             {
-                return Err(earlier.hint("Beyond its mirror the registry itself could not be reached a moment ago."));
+                return Err(earlier.hint("The registry behind the mirror could not be reached a moment ago."));
             }
             match ask(endpoint).await {
                 Err(error) if !last && matches!(error.kind(), Kind::Network | Kind::NotFound) => {
@@ -188,9 +188,9 @@ impl Upstream {
                     return Err(match before {
                         // Where only the mirror can be reached, what it says is the answer.
                         Some(earlier) if earlier.kind() == Kind::NotFound && error.kind() == Kind::Network => {
-                            earlier.hint(format!("Beyond its mirror the registry itself can't be asked: {error}."))
+                            earlier.hint(format!("The registry behind the mirror can't be reached: {error}."))
                         }
-                        Some(earlier) => error.hint(format!("Its mirror was asked first: {earlier}.")),
+                        Some(earlier) => error.hint(format!("Its mirror failed first: {earlier}.")),
                         None => error,
                     });
                 }
@@ -207,7 +207,7 @@ impl Endpoint {
         tracing::info!(mirror = %self.host, registry = %self.registry, %error, "asking the registry itself");
         if error.kind() == Kind::Network {
             self.rest();
-            let why = format!("the mirror {} is passed over: {error}", self.host);
+            let why = format!("skipping the mirror {}: {error}", self.host);
             self.shared.observer.retrying(&self.registry, std::time::Duration::ZERO, 1, &why);
         }
     }

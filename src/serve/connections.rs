@@ -129,7 +129,7 @@ pub(super) async fn serve(server: Arc<Server>, listener: TcpListener, stop: Canc
     drop(listener);
     tasks.close();
     if timeout(limits.drain, tasks.wait()).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "answers are cut off");
+        tracing::warn!(connections = tasks.len(), "cutting off responses");
         slots.close();
         tasks.wait().await;
     }
@@ -198,7 +198,7 @@ impl Server {
                 tls::bound(stream.get_mut().1);
                 Box::pin(self.serve(stream, client, state, stop)).await;
             }
-            Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS came about"),
+            Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS handshake"),
             Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
         }
     }

@@ -184,9 +184,7 @@ pub(super) fn parse(text: &str) -> Result<Users> {
         let cost = parts.get_cost();
         if !(MIN_BCRYPT_COST..=MAX_BCRYPT_COST).contains(&cost) {
             return refuse(
-                format!(
-                    "the password of `{user}` has the cost {cost}, from {MIN_BCRYPT_COST} to {MAX_BCRYPT_COST} are usable"
-                ),
+                format!("the password of `{user}` has cost {cost}; allowed are {MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}"),
                 hint,
             );
         }

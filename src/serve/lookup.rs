@@ -78,7 +78,7 @@ impl Lookup {
         &self,
         question: impl FnOnce(&dyn ContentSource) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let broken = |error: String| Error::new(Kind::Unexpected, format!("a look-up broke off: {error}"));
+        let broken = |error: String| Error::new(Kind::Unexpected, format!("a lookup broke off: {error}"));
         let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|error| broken(error.to_string()))?;
         let source = Arc::clone(&self.source);
         let asking = move || {
@@ -159,7 +159,7 @@ impl Lookup {
             }
         };
         let waited = timeout(self.room_timeout, waited).await;
-        waited.ok().flatten().ok_or_else(|| Refusal::unavailable("the memory for answers is taken; try again"))
+        waited.ok().flatten().ok_or_else(|| Refusal::unavailable("no memory left for responses; try again"))
     }
 
     /// From memory, or from the source and then kept. What `question` makes is not needed where memory has the answer.

@@ -166,7 +166,7 @@ fn explain(address: SocketAddr, error: io::Error) -> Error {
             (Kind::Usage, "Ports below 1024 need privileges; choose a higher one with `--listen`.")
         }
         io::ErrorKind::AddrNotAvailable => {
-            (Kind::Usage, "This machine has no such address; `--listen 0.0.0.0:PORT` takes all it has.")
+            (Kind::Usage, "This machine has no such address; `--listen 0.0.0.0:PORT` listens on all of its addresses.")
         }
         _ => return Error::new(Kind::Network, format!("can't listen on {address}")).caused_by(error),
     };
@@ -182,6 +182,6 @@ fn allow_files(connections: usize) {
     if now.current.is_some_and(|current| current < wanted)
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: now.maximum })
     {
-        tracing::warn!(%error, "the limit of open files can't be raised");
+        tracing::warn!(%error, "can't raise the limit of open files");
     }
 }

@@ -48,8 +48,8 @@ impl Refusal {
     /// `host` must be printable.
     pub(super) fn other_host(host: &str) -> Self {
         let message = format!(
-            "this server answers only for names of the machine it runs on, not for `{host}`; if that is a name of it, \
-             start it with `roadstead serve --allow-host {host}`"
+            "this server answers only for names of the machine it runs on, not for `{host}`; if that is one of its \
+             names, start it with `roadstead serve --allow-host {host}`"
         );
         Self::new(StatusCode::MISDIRECTED_REQUEST, "DENIED", message).about("host", host)
     }
@@ -91,7 +91,7 @@ impl Refusal {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "UNSUPPORTED",
-            "this registry is read-only; images come in by `roadstead add`",
+            "this registry is read-only; `roadstead add` mirrors images into it",
         )
         .with(ALLOW, "GET, HEAD")
     }
@@ -101,7 +101,7 @@ impl Refusal {
     }
 
     pub(super) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "user name and password are needed")
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "user name and password are required")
             .with(WWW_AUTHENTICATE, "Basic realm=\"roadstead\"")
     }
 

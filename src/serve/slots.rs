@@ -118,7 +118,7 @@ impl Slots {
             let (is_answered, since) = connection.activity();
             let is_reading = is_answered || connection.is_sending.load(Ordering::SeqCst);
             if connection.has_document.load(Ordering::Relaxed) && is_reading && since <= latest {
-                tracing::warn!(peer = %connection.peer, "a slow connection is closed: others wait for the memory of its answer");
+                tracing::warn!(peer = %connection.peer, "closing a slow connection: others wait for the memory of its response");
                 connection.close();
             }
         }
@@ -158,10 +158,7 @@ impl Slots {
         let told = self.told.load(Ordering::Relaxed);
         if told == 0 || now.saturating_sub(told) > micros(CROWDED_LOG_INTERVAL) {
             self.told.store(now.max(1), Ordering::Relaxed);
-            tracing::warn!(
-                connections,
-                "all connections are taken: the one that waits longest for a request makes room"
-            );
+            tracing::warn!(connections, "all connections are in use: closing the one that has been idle longest");
         }
     }
 

@@ -55,21 +55,19 @@ fn config(certificate: &Path, key: &Path) -> Result<ServerConfig> {
         .map_err(|error| unreadable(certificate, error))?;
     if chain.is_empty() {
         return Err(refuse(certificate, "there is no certificate in it")
-            .hint("It must hold the server's certificate and those between it and the root, as PEM."));
+            .hint("It must contain the server's certificate and its intermediates, as PEM."));
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
         pem::Error::NoItemsFound => refuse(key, "there is no private key in it that could be used")
-            .hint("It must be PEM and without a passphrase; `openssl pkey -in KEY -out PLAIN` takes one off."),
+            .hint("It must be PEM and without a passphrase; `openssl pkey -in KEY -out PLAIN` removes one."),
         error => unreadable(key, error),
     })?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::new(Kind::Unexpected, "TLS can't be set up").caused_by(error))?
+        .map_err(|error| Error::new(Kind::Unexpected, "can't set up TLS").caused_by(error))?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
-        .map_err(|error| {
-            refuse(certificate, &format!("does not go with the key {}", key.display())).caused_by(error)
-        })?;
+        .map_err(|error| refuse(certificate, &format!("does not match the key {}", key.display())).caused_by(error))?;
     // HTTP/2 would put many answers on one connection, out of reach of the limits per connection.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

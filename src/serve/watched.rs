@@ -90,8 +90,10 @@ impl<T: Send + Sync + 'static> Watched<T> {
                 let complaint = error.to_string();
                 if state.complaint.as_ref() != Some(&complaint) {
                     match self.fallback {
-                        Fallback::Former => tracing::error!(%error, "{} can't be used; the former stays", self.what),
-                        Fallback::Nothing => tracing::error!(%error, "{} can't be used; nobody is let in", self.what),
+                        Fallback::Former => {
+                            tracing::error!(%error, "can't use {}; keeping the previous one", self.what)
+                        }
+                        Fallback::Nothing => tracing::error!(%error, "can't use {}; refusing everyone", self.what),
                     }
                     state.complaint = Some(complaint);
                 }

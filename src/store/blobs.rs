@@ -46,7 +46,7 @@ impl Store {
                     shown(parent)
                 );
                 return Err(Error::new(Kind::Unexpected, message)
-                    .hint("Mount the disk it is on, or make that directory first; `--data-dir` chooses another one."));
+                    .hint("Mount its disk, or create that directory first; `--data-dir` names another one."));
             }
             make_directory(directory)?;
         }
@@ -67,7 +67,7 @@ impl Store {
             return Ok(Self::at(directory, false));
         }
         Err(Error::new(Kind::NotFound, format!("there is no data directory {}", shown(directory)))
-            .hint("Mount the disk it is on, or choose another one with `--data-dir`."))
+            .hint("Mount its disk, or choose another one with `--data-dir`."))
     }
 
     fn at(directory: &Path, writable: bool) -> Self {

@@ -72,7 +72,7 @@ impl Exporter<'_> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::InvalidData => {
                 Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
-                    .hint("`roadstead verify --repair` fetches what is damaged again.")
+                    .hint("`roadstead verify --repair` fetches damaged blobs again.")
             }
             _ => {
                 let directory = destination.parent().unwrap_or(destination);

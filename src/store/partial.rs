@@ -133,7 +133,7 @@ fn lock(file: &File, path: &Path, digest: &Digest) -> Result<()> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             Err(Error::new(Kind::Locked, format!("blob {digest} is being written by another process"))
-                .hint("Wait until it is done: what it fetches need not be fetched again."))
+                .hint("Wait until it is done: what it fetches isn't fetched again."))
         }
         Err(TryLockError::Error(error)) => Err(Error::from(error).context(format!("lock {}", shown(path)))),
     }

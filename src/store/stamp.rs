@@ -117,7 +117,7 @@ impl Known {
 /// The error of a blob whose bytes are not what they were.
 fn damaged(digest: &Digest) -> Error {
     Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
-        .hint("`roadstead verify --repair` fetches what is damaged again.")
+        .hint("`roadstead verify --repair` fetches damaged blobs again.")
 }
 
 impl Store {

@@ -139,9 +139,9 @@ impl Writer {
         let found = hasher.finish();
         if found.digest != digest {
             partial.discard();
-            let message = format!("blob {digest}: the bytes that came have the digest {}", found.digest);
+            let message = format!("blob {digest}: the received bytes have the digest {}", found.digest);
             return Err(Error::new(Kind::Verification, message)
-                .hint("Try again; if it stays so, the registry or a proxy on the way to it gives out damaged bytes."));
+                .hint("Try again; if it persists, the registry or a proxy in between serves damaged bytes."));
         }
         let on_disk = partial.file.metadata().context(|| format!("look at {}", shown(&partial.path)))?.len();
         if on_disk != size {
@@ -163,14 +163,14 @@ impl Writer {
 
     fn check_room(&self) -> Result<()> {
         let missing = self.size.saturating_sub(self.partial.position);
-        disk::check_room(self.directory(), missing).map_err(|error| self.failed(error, "reserve room"))
+        disk::check_room(self.directory(), missing).map_err(|error| self.failed(error, "reserve space"))
     }
 
     fn reserve(&mut self, end: u64) -> Result<()> {
         if let Some(until) = disk::reserve_until(end, self.size) {
             let from = self.reserved.max(self.partial.position);
             let reserved = disk::reserve(&self.partial.file, self.directory(), from, until);
-            reserved.map_err(|error| self.failed(error, "reserve room"))?;
+            reserved.map_err(|error| self.failed(error, "reserve space"))?;
             self.reserved = until;
         }
         Ok(())

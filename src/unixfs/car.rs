@@ -252,7 +252,7 @@ impl<'a> Cbor<'a> {
             25 => 2,
             26 => 4,
             27 => 8,
-            _ => return Err(broken("its header is no DAG-CBOR")),
+            _ => return Err(broken("its header is not DAG-CBOR")),
         };
         let value = self.take(following)?.iter().fold(0, |value, &byte| value << 8 | u64::from(byte));
         Ok((first >> 5, value))
@@ -291,12 +291,12 @@ impl<'a> Cbor<'a> {
 
     fn root(&mut self) -> Result<Cid> {
         if self.expect(6)? != 42 {
-            return Err(broken("a root is no CID"));
+            return Err(broken("a root is not a CID"));
         }
         let length = self.expect(2)?;
         match self.take(length)? {
             [0, cid @ ..] => cid_from_bytes(cid).map_err(|error| error.context("a root of a CAR file")),
-            _ => Err(broken("a root is no CID")),
+            _ => Err(broken("a root is not a CID")),
         }
     }
 }

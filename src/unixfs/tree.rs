@@ -144,7 +144,7 @@ fn apply<'a>(
                 match directory {
                     Some(directory) => apply(profile, store, directory, below, path)?,
                     None if below.sets_below() => {
-                        return Err(conflict(path, "something is set below it, but it is no directory here"));
+                        return Err(conflict(path, "something is set below it, but it is not a directory here"));
                     }
                     None => old,
                 }

@@ -67,12 +67,12 @@ async fn whatever_a_server_answers_ends_soon_and_in_words() {
         looped.extend([0xc0, 12].repeat(100));
         looped
     }];
-    let odd = garbage.map(|bytes| (Does::Says(bytes), "no DNS message")).into_iter().chain([
+    let odd = garbage.map(|bytes| (Does::Says(bytes), "other than a DNS message")).into_iter().chain([
         (Does::Silent, "does not answer in"),
-        (Does::Closes, "closes the connection"),
+        (Does::Closes, "closed the connection"),
         (Does::SaysRaw(drip), "does not answer in"),
         (Does::SaysRaw(vec![9]), "does not answer in"),
-        (Does::OtherNumber, "not asked"),
+        (Does::OtherNumber, "another question"),
         (Does::Refuses(ResponseCode::Refused, None), "does not serve the zone"),
         (Does::Refuses(ResponseCode::ServFail, None), "look at its log"),
         (Does::Refuses(ResponseCode::FormErr, None), "answers"),
@@ -106,8 +106,8 @@ async fn a_yes_counts_only_with_the_signature() {
     let (zone, old, new) = (zone(&fake), set(&["dnslink=/ipfs/old"]), set(&["dnslink=/ipfs/new"]));
     for does in [Does::Right, Does::Refuses(ResponseCode::NoError, Some((TsigError::Unknown(0), vec![])))] {
         fake.set(|state| state.updates = does.clone());
-        says(&zone.try_change(NAME).await.unwrap_err(), Kind::Verification, "not with the signature");
-        says(&zone.replace(NAME, &old, &new).await.unwrap_err(), Kind::Verification, "not with the signature");
+        says(&zone.try_change(NAME).await.unwrap_err(), Kind::Verification, "not signed with the key");
+        says(&zone.replace(NAME, &old, &new).await.unwrap_err(), Kind::Verification, "not signed with the key");
     }
     let theirs = 1_000_000_000_u64.to_be_bytes()[2..].to_vec();
     fake.set(|state| state.updates = Does::Refuses(ResponseCode::NotAuth, Some((TsigError::BadTime, theirs))));
@@ -121,7 +121,7 @@ async fn an_update_without_an_answer_is_looked_after() {
     fake.set(|state| state.updates = Does::Closes);
     says(&zone.replace(NAME, &old, &new).await.unwrap_err(), Kind::Network, "has not moved");
     fake.set(|state| state.updates = Does::TakesAndCloses("dnslink=/ipfs/other"));
-    says(&zone.replace(NAME, &old, &new).await.unwrap_err(), Kind::Network, "is not known");
+    says(&zone.replace(NAME, &old, &new).await.unwrap_err(), Kind::Network, "is unknown");
     fake.set(|state| {
         state.values = old.values.clone();
         state.updates = Does::TakesAndCloses("dnslink=/ipfs/new");
@@ -186,7 +186,7 @@ async fn a_person_is_told_once_and_waited_for() {
     let zone = Manual::new(Arc::new(prompt)).asking(authority, Duration::from_millis(5));
     let (before, after) = (zone.read(NAME).await.unwrap(), set(&["dnslink=/ipfs/new", "foreign"]));
     let outdated = zone.replace(NAME, &set(&["other"]), &after).await.unwrap_err();
-    says(&outdated, Kind::Locked, "meanwhile");
+    says(&outdated, Kind::Locked, "in the meantime");
     zone.replace(NAME, &before, &after).await.unwrap();
     assert_eq!(zone.read(NAME).await.unwrap(), after);
     // Nothing to do, nobody to tell.

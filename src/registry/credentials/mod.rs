@@ -104,7 +104,7 @@ impl Credentials {
                             crate::text::printable_within(&key, 200)
                         ),
                     )
-                    .hint(format!("Write it anew: `podman login {host}` or `docker login {host}`.")));
+                    .hint(format!("Create it again: `podman login {host}` or `docker login {host}`.")));
                 }
                 None => {}
             }

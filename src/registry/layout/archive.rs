@@ -180,7 +180,7 @@ fn check_compression(file: &File, path: &Path) -> Result<()> {
         _ => return Ok(()),
     };
     Err(refuse(format!(
-        "it is compressed with {name}; only plain tar archives are read, since blobs are read where they lie"
+        "it is compressed with {name}; only plain tar archives are supported, because blobs are read in place"
     ))
     .hint(format!("Decompress it first: `{command} {}`.", printable_within(&path.display().to_string(), 200))))
 }

@@ -231,14 +231,14 @@ fn choose<'a>(entries: &'a [Descriptor], name: Option<&str>) -> Result<&'a Descr
             })
             .collect();
         let shown: Vec<String> = names.into_iter().take(20).collect();
-        format!("In it are: {}.", shown.join(", "))
+        format!("It contains {}.", shown.join(", "))
     };
     let Some(name) = name else {
         let Some(first) = images.first() else { return Err(Error::new(Kind::NotFound, "there is no image in it")) };
         if images.iter().any(|entry| entry.digest != first.digest) {
             let words = format!("there are {} images in it", images.len());
             return Err(Error::new(Kind::Usage, words)
-                .hint(format!("{} Say which one: `oci:DIR:TAG` or `oci-archive:FILE:TAG`.", listed())));
+                .hint(format!("{} Choose one: `oci:DIR:TAG` or `oci-archive:FILE:TAG`.", listed())));
         }
         return Ok(first);
     };

@@ -93,7 +93,7 @@ async fn a_directory_and_an_archive() {
         assert_eq!(by_tag.digest, image.digest());
         assert_eq!(layout.tags(&repository(), Wanted::All).await.unwrap().len(), 1);
         let error = open(&format!("{source}:2.0")).await.unwrap_err();
-        assert_eq!((error.kind(), error.hints()), (Kind::NotFound, &["In it are: `1.0`.".to_owned()][..]));
+        assert_eq!((error.kind(), error.hints()), (Kind::NotFound, &["It contains `1.0`.".to_owned()][..]));
     }
     // Each is told from the other.
     let error = open(&format!("oci:{path}/x.tar")).await.unwrap_err();

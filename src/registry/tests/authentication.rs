@@ -41,7 +41,7 @@ fn encoded() -> String {
 async fn basic_authentication() {
     let (bench, registry) = basic().await;
     let error = bench.open(&registry.host()).manifest(&name("a"), &tag("1")).await.unwrap_err();
-    says(&error, &registry.host(), "wants credentials");
+    says(&error, &registry.host(), "requires credentials");
     bench.log_in(&registry.host(), USER, PASSWORD);
     let upstream = bench.open(&registry.host());
     assert_eq!(upstream.manifest(&name("a"), &tag("1")).await.unwrap().bytes, image().manifest);
@@ -63,7 +63,7 @@ async fn tokens_for_anyone_and_for_the_user() {
     assert_eq!(registry.requests(&Method::GET, "/token"), 1, "a token is used again");
     assert_eq!(registry.requests(&Method::GET, "/v2/"), 1, "the challenge is looked at once");
     let error = upstream.manifest(&name("secret"), &tag("1")).await.unwrap_err();
-    says(&error, &registry.host(), "wants credentials: it is private, or it does not exist");
+    says(&error, &registry.host(), "requires credentials: it is private, or it does not exist");
     bench.log_in(&registry.host(), USER, PASSWORD);
     let upstream = bench.open(&registry.host());
     assert!(upstream.manifest(&name("secret"), &tag("1")).await.is_ok());
@@ -109,7 +109,7 @@ async fn identity_tokens() {
     assert_eq!(registry.requests(&Method::POST, "/token"), 2);
     bench.write_auths(&serde_json::json!({registry.host(): {"identitytoken": "canary-stale"}}));
     let error = bench.open(&registry.host()).manifest(&name("secret"), &tag("1")).await.unwrap_err();
-    assert!(error.to_string().contains("is not valid any more"), "{error}");
+    assert!(error.to_string().contains("is no longer valid"), "{error}");
     shows_no_secret(&error);
 }
 
@@ -209,7 +209,7 @@ async fn redirects_carry_no_credentials_elsewhere() {
     assert!(upstream.manifest(&name("a"), &tag("1")).await.is_ok());
     // Without end, or nowhere.
     for (location, words) in
-        [("1", "more than 5 times"), ("ftp://x/y", "neither http nor https"), ("http://", "no URL")]
+        [("1", "more than 5 times"), ("ftp://x/y", "neither http nor https"), ("http://", "not a URL")]
     {
         registry.intercept(move |info| {
             info.path.contains("/manifests/").then(|| with(plain(302, ""), &[("location", location)]))

@@ -90,7 +90,7 @@ async fn progress_refills_the_patience_and_standing_still_does_not() {
     assert_eq!(error.kind(), Kind::Network);
     let text = error.to_string();
     assert!(
-        text.contains("; gave up after 5 tries; 6.8 KiB of 98 KiB are here of blob ")
+        text.contains("; gave up after 5 tries; fetched 6.8 KiB of 98 KiB of blob ")
             && text.contains(&digest.hex()[..12])
             && !text.contains(&digest.hex()),
         "{text}"

@@ -27,7 +27,7 @@ async fn the_mirror_is_asked_first_and_what_it_lacks_comes_from_the_registry() {
     assert_eq!(read(registry.blob(&name("a"), &blob, 10, 0).await.unwrap()).await.unwrap(), b"only there");
     let error = registry.manifest(&name("a"), &tag("3")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
-    assert!(error.hints()[0].starts_with("Its mirror was asked first: "), "{:?}", error.hints());
+    assert!(error.hints()[0].starts_with("Its mirror failed first: "), "{:?}", error.hints());
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_mirror_that_fails_is_passed_over_for_a_while() {
     assert!(registry.manifest(&name("a"), &tag("1")).await.is_ok());
     let asked = mirror.total_requests();
     assert_eq!(asked, 2, "a mirror gets two tries");
-    assert!(bench.heard.all()[1].contains("is passed over"), "{:?}", bench.heard.all());
+    assert!(bench.heard.all()[1].contains("skipping the mirror"), "{:?}", bench.heard.all());
     assert!(registry.head(&name("a"), &tag("1")).await.is_ok());
     assert_eq!(mirror.total_requests(), asked);
 }
@@ -85,7 +85,7 @@ async fn credentials_of_one_are_not_shown_to_the_other() {
         (!info.headers.contains_key("authorization")).then_some(challenge)
     });
     let error = registry.manifest(&name("a"), &tag("1")).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("{} wants credentials", mirror.host())), "{error}");
+    assert!(error.to_string().contains(&format!("{} requires credentials", mirror.host())), "{error}");
     assert!(mirror.log().iter().all(|info| !info.headers.contains_key("authorization")));
 }
 

@@ -30,7 +30,7 @@ fn too_large_for_the_disk_is_told_at_once() {
         let message = error.to_string();
         assert!(message.contains("the disk mounted at `/"), "{message}");
         assert!(message.contains("needed") && message.contains("free"), "{message}");
-        assert!(error.hints()[0].starts_with("Free some room"), "{error:?}");
+        assert!(error.hints()[0].starts_with("Free some space"), "{error:?}");
         // Nothing of it stays, not even an empty file.
         assert!(!partial_of(&directory, &digest).exists());
     }
@@ -106,7 +106,7 @@ fn is_read_only() {
     assert!(remount.success());
     let error = Store::open(&data).unwrap_err();
     assert!(error.to_string().starts_with("write to `"), "{error}");
-    assert!(error.hints()[0].starts_with("Check who may write"), "{error:?}");
+    assert!(error.hints()[0].starts_with("Check its permissions"), "{error:?}");
     Store::open(&disk.join("other")).unwrap_err();
     let store = Store::open_read_only(&data).unwrap();
     assert!(store.verify(&digest, 4, Profile::V1_2025, &mut |_| {}).unwrap().is_good());

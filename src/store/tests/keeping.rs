@@ -11,7 +11,7 @@ fn opening_makes_only_the_data_directory() {
     let missing = directory.path().join("mount/data");
     let error = Store::open(&missing).unwrap_err();
     assert!(error.to_string().contains("there is no directory"), "{error}");
-    assert!(error.hints()[0].starts_with("Mount the disk"), "{error:?}");
+    assert!(error.hints()[0].starts_with("Mount its disk"), "{error:?}");
     assert_eq!(Store::open_read_only(&missing).unwrap_err().kind(), Kind::NotFound);
     assert_eq!(names_in(directory.path()), [""; 0]);
     fs::create_dir(directory.path().join("mount")).unwrap();

@@ -103,7 +103,7 @@ pub(super) fn parse(node: &Node) -> Result<Vec<Child<'_>>> {
         return Err(if right_kind {
             broken("a shard's bitfield does not match its links")
         } else {
-            broken("it is no shard of 256 slots placed by murmur3")
+            broken("it is not a shard of 256 slots placed by murmur3")
         });
     }
     Ok(children)
@@ -406,7 +406,7 @@ pub(super) fn walk_shard(
         let path = path | place(child.slot, level);
         if let Some(name) = child.name {
             if (hash(name)? ^ path) >> (56 - 8 * level) != 0 {
-                return Err(broken("a name stands in another shard than its hash says"));
+                return Err(broken("a name is in another shard than its hash says"));
             }
             visit(Step::Entry(name, child.raw.link()?))?;
         } else if level + 1 == MAX_LEVELS {

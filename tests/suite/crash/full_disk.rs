@@ -31,7 +31,7 @@ fn add_goes_on_after_a_full_disk(kibibytes: u32, sizes: &[usize], words: &[&str]
     let data = disk.join("registry");
     let command = |words: &[&str]| roadstead.command_on(&data, words);
     let said = mounts.run(&command(&ADD)).failure(1);
-    says(&said, &["error: ", "hint: Free some room there"]);
+    says(&said, &["error: ", "hint: Free some space there"]);
     says(&said, words);
     says(&said, &[&format!("`{}`", disk.display())]);
     let kept = sound_blobs(&mounts.seen(&data));
@@ -54,7 +54,7 @@ fn add_goes_on_after_a_full_disk(kibibytes: u32, sizes: &[usize], words: &[&str]
 
 #[test]
 fn a_layer_that_can_not_fit_is_not_begun() {
-    let words = ["reserve room", "free, 5.7 MiB needed"];
+    let words = ["reserve space", "free, 5.7 MiB needed"];
     add_goes_on_after_a_full_disk(4096, &[300_000, 6_000_000], &words);
 }
 
@@ -76,7 +76,7 @@ fn an_export_of_files_goes_on_after_a_full_disk() {
     let target = disk.join("exported");
     let export = roadstead.command(&["export", target.to_str().expect("a path in UTF-8")]);
     let said = mounts.run(&export).failure(1);
-    says(&said, &["error: ", &format!("{}", disk.display()), "free, ", "needed", "hint: Free some room there"]);
+    says(&said, &["error: ", &format!("{}", disk.display()), "free, ", "needed", "hint: Free some space there"]);
     assert!(!mounts.seen(&target).join("index.html").exists() || !complete(&mounts.seen(&target)));
     grow(&mounts, &disk);
     mounts.run(&export).success();
@@ -98,7 +98,7 @@ fn a_car_file_is_whole_or_not_there_after_a_full_disk() {
     let target = disk.join("registry.car");
     let export = roadstead.command(&["export", target.to_str().expect("a path in UTF-8")]);
     let said = mounts.run(&export).failure(1);
-    says(&said, &["error: can't write", "registry.car", "hint: Free some room there"]);
+    says(&said, &["error: can't write", "registry.car", "hint: Free some space there"]);
     assert_eq!(files(&mounts.seen(&disk)), [].into());
     grow(&mounts, &disk);
     mounts.run(&export).success();
@@ -119,7 +119,7 @@ fn the_catalog_stays_as_it_was_and_can_be_read_on_a_full_disk() {
     // Until not one byte more fits.
     mounts.shell("cat /dev/zero >\"$0/filler\" 2>/dev/null; test \"$(stat -f -c %f \"$0\")\" = 0", &disk);
     let said = run(&["remove", "upstream/app:1", "--yes"]).failure(1);
-    says(&said, &["error: ", "catalog.db", "hint: Free some room there"]);
+    says(&said, &["error: ", "catalog.db", "hint: Free some space there"]);
     for words in [&["list"][..], &["show", "upstream/app:1"], &["stats"], &["verify"]] {
         run(words).success();
     }

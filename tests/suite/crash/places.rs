@@ -25,7 +25,7 @@ fn a_disk_that_is_not_mounted_is_no_empty_registry() {
     let roadstead = Local::new(&upstream);
     let data = roadstead.path("mnt/registry");
     let said = finish(&roadstead.command_on(&data, &ADD)).failure(1);
-    says(&said, &["there is no directory", "/mnt`", "hint: Mount the disk it is on", "`--data-dir`"]);
+    says(&said, &["there is no directory", "/mnt`", "hint: Mount its disk", "`--data-dir`"]);
     for words in EVERYTHING {
         let said = finish(&roadstead.command_on(&data, words)).failure(4);
         says(&said, &["error: ", "mnt/registry", "hint: ", "--data-dir"]);
@@ -59,7 +59,7 @@ fn no_name_is_no_data_directory() {
     let roadstead = crate::cli::Roadstead::new();
     let list = |name: &str| finish(&roadstead.command_on(Path::new(name), &["add", "upstream/app:1"]));
     let said = list("").failure(2);
-    says(&said, &["error: the data directory has no name", "hint: ", "`--data-dir`"]);
+    says(&said, &["error: the data directory's path is empty", "hint: ", "`--data-dir`"]);
     // An empty variable is none.
     let mut command = roadstead.command(&["root"]);
     command.env("ROADSTEAD_DATA_DIR", "").env("ROADSTEAD_CONFIG", "");

@@ -48,7 +48,7 @@ fn reads_and_does_not_change(roadstead: &Local, run: impl Fn(&Command) -> Finish
     }
     for words in CHANGING {
         let said = run(&roadstead.command(words)).failure(1);
-        says(&said, &["error: ", reason, "registry", "hint: Check who may write there", "--data-dir"]);
+        says(&said, &["error: ", reason, "registry", "hint: Check its permissions", "--data-dir"]);
     }
 }
 

@@ -29,7 +29,7 @@ fn stops_cleanly(signal: Signal) {
         &[
             "Stopping; what is verified is kept.",
             "error: interrupted",
-            "hint: What was verified is kept: the same command goes on",
+            "hint: What was verified is kept: the same command continues",
         ],
     );
     assert!(sound_blobs(&data).contains_key(&small[7..]));

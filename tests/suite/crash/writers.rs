@@ -73,7 +73,7 @@ fn two_that_add_the_same_fetch_it_once() {
     let mut busy = Busy::new();
     let home = busy.roadstead.path("");
     let mut second = Running::start(&busy.roadstead.command(&["add", "upstream/app:1"]), &home, "second");
-    second.wait_until_said("is being fetched by another run");
+    second.wait_until_said("which another run is fetching");
     busy.held.release();
     for ended in [busy.adding.end(), second.end()] {
         assert_eq!(ended.code, 0, "{ended}");
@@ -89,7 +89,7 @@ fn who_is_killed_holds_up_nobody() {
     let busy = Busy::new();
     let home = busy.roadstead.path("");
     let mut second = Running::start(&busy.roadstead.command(&["add", "upstream/app:1"]), &home, "second");
-    second.wait_until_said("is being fetched by another run");
+    second.wait_until_said("which another run is fetching");
     busy.adding.signal(rustix::process::Signal::KILL);
     assert_eq!(busy.adding.end().code, 137);
     busy.held.release();

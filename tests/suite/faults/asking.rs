@@ -43,7 +43,7 @@ fn a_private_image_wants_credentials() {
         let scene = Scene::with(builder);
         scene.put("app", "1", &image("one"));
         let said = scene.add("app:1").failure(5);
-        says(&said, &[&scene.reference("app:1"), "wants credentials", "docker login"]);
+        says(&said, &[&scene.reference("app:1"), "requires credentials", "docker login"]);
         let json = scene.run(&["--json", "add", "--insecure", &scene.reference("app:1")]);
         let last: serde_json::Value = serde_json::from_str(json.stderr.lines().last().unwrap()).unwrap();
         assert_eq!(last["error"]["kind"], "auth", "{json}");
@@ -100,7 +100,7 @@ fn an_unknown_authority_and_the_wrong_scheme() {
     let roadstead = Roadstead::new();
     let reference = format!("{host}/app:1");
     let said = checked(roadstead.run(&["add", &reference])).failure(6);
-    says(&said, &[&reference, "certificate of an authority that is not known here", "hint: ", "ca_file"]);
+    says(&said, &[&reference, "is from an unknown authority", "hint: ", "ca_file"]);
     let said = checked(roadstead.run(&["add", "--insecure", &reference])).failure(6);
     says(&said, &[&reference, "speaks TLS", "Leave out `--insecure`"]);
     let scene = Scene::new();

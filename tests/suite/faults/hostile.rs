@@ -88,7 +88,7 @@ fn indexes_of_any_size_end_somewhere() {
     };
     scene.put_manifest(media::OCI_INDEX, index_of(entries(10_001)));
     let said = scene.add("app:1").failure(8);
-    says(&said, &["10001 entries are more than the 10000 that are allowed"]);
+    says(&said, &["10001 entries exceed the limit of 10000"]);
 
     // Whoever wants one platform of two thousand fetches one.
     let image = image("one");

@@ -36,7 +36,7 @@ fn a_layout_needs_a_name() {
     let digest = image.digest().to_string();
     let source = format!("oci:{}", layout(&scene, "layout", &image, &[]));
     let said = scene.run(&["add", &source]).failure(2);
-    says(&said, &[&source, "does not say what it is called", "hint: Say it with `--as NAME[:TAG]`"]);
+    says(&said, &[&source, "contains no name", "hint: Give it one with `--as NAME[:TAG]`"]);
     scene.run(&["add", &source, "--as", "local/app:1"]).success();
     says(&scene.run(&["show", "local/app:1"]).success(), &[&digest, "it came from a file"]);
 

@@ -42,7 +42,7 @@ fn one_name_has_one_upstream() {
     says(
         &said,
         &[
-            "the name `mirror/app` belongs to what is mirrored from",
+            "the name `mirror/app` already belongs to",
             &scene.reference("app"),
             "hint: Choose another name with `--as NAME`",
         ],

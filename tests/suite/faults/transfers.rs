@@ -96,7 +96,7 @@ fn what_a_killed_run_fetched_is_not_fetched_again() {
         &said,
         &[
             &format!(
-                "{} of {} are here of blob ",
+                "fetched {} of {} of blob ",
                 roadstead::text::bytes(SENT as u64),
                 roadstead::text::bytes(SIZE as u64)
             ),
