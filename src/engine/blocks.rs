@@ -100,7 +100,7 @@ impl Engine {
 /// The error of a blob whose bytes are not what they were.
 pub(super) fn damaged(digest: &Digest) -> Error {
     Error::new(Kind::Verification, format!("{digest} is damaged in the blob store"))
-        .hint("`roadstead verify --repair` fetches what is damaged again.")
+        .hint("`roadstead verify --repair` fetches damaged blobs again.")
 }
 
 /// Whether a link leads to a directory of the catalog.

@@ -282,7 +282,8 @@ impl Job {
 
 /// The error of a job that was cancelled.
 pub fn cancelled() -> Error {
-    Error::new(Kind::Interrupted, "interrupted").hint("What was verified is kept: the same command goes on from here.")
+    Error::new(Kind::Interrupted, "interrupted")
+        .hint("What was verified is kept: the same command continues from here.")
 }
 
 #[cfg(test)]

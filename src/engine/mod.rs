@@ -140,7 +140,7 @@ impl Engine {
             return Err(Error::new(
                 Kind::Usage,
                 format!(
-                    "the catalog's pages have version {}, and this program writes {SITE_VERSION}",
+                    "the catalog's pages have version {}, but this program writes {SITE_VERSION}",
                     found.site_version
                 ),
             )

@@ -84,12 +84,12 @@ impl AddOptions {
                 Source::Local(_) | Source::Tree(_) => None,
             };
             if name.tag.is_some() {
-                return Err(Error::new(Kind::Usage, "`--as NAME:TAG` names one image, and several are given")
-                    .hint("Leave the tag out to publish several tags of one repository under another name."));
+                return Err(Error::new(Kind::Usage, "`--as NAME:TAG` names one image, but several are given")
+                    .hint("Leave out the tag to publish several tags of one repository under another name."));
             }
             let first = sources.first().and_then(repository);
             if first.is_none() || sources.iter().any(|source| repository(source) != first) {
-                return Err(Error::new(Kind::Usage, "`--as` names one repository, and images of several are given")
+                return Err(Error::new(Kind::Usage, "`--as` names one repository, but images of several are given")
                     .hint("Add them one by one, each with its own `--as`."));
             }
         }

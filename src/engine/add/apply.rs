@@ -255,7 +255,7 @@ impl Run<'_> {
             let shown = pending.image.shown();
             let error = error
                 .take()
-                .unwrap_or_else(|| Error::new(Kind::Network, format!("{digest} could not be fetched, as said above")));
+                .unwrap_or_else(|| Error::new(Kind::Network, format!("{digest} could not be fetched (see above)")));
             self.job.tell(Event::Failed { image: shown, reason: error.to_string() });
             self.added.failed.push(FailedRequest { request: pending.image.request, error });
         }

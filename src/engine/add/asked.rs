@@ -71,7 +71,7 @@ impl Asked {
                 Ok(tags) => Ok(Some(Arc::new(tags.into_iter().collect()))),
                 Err(error) if error.kind() == Kind::Interrupted => Err(error),
                 Err(error) => {
-                    tracing::debug!(%upstream, %error, "no list of tags: each is asked for by itself");
+                    tracing::debug!(%upstream, %error, "no list of tags: asking for each tag");
                     Ok(None)
                 }
             }

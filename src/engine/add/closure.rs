@@ -231,7 +231,7 @@ impl<'a> Closure<'a> {
         };
         if planned.bytes.len() as u64 != entry.size {
             return Err(self.refuse(&format!(
-                "its index says that {} has {} bytes, and it has {}",
+                "its index says that {} has {} bytes, but it has {}",
                 entry.digest,
                 entry.size,
                 planned.bytes.len()
@@ -263,7 +263,7 @@ impl<'a> Closure<'a> {
             && other != descriptor.size
         {
             return Err(
-                self.refuse(&format!("{} is said to have {other} and {} bytes", descriptor.digest, descriptor.size))
+                self.refuse(&format!("{} has two sizes, {other} and {} bytes", descriptor.digest, descriptor.size))
             );
         }
         if self.wanted.insert((descriptor.digest, role)) {
@@ -274,7 +274,7 @@ impl<'a> Closure<'a> {
 
     fn check_size(&self, descriptor: &Descriptor) -> Result<()> {
         if descriptor.size > MAX_BLOB_BYTES {
-            return Err(self.refuse(&format!("{} is said to have {} bytes", descriptor.digest, descriptor.size)));
+            return Err(self.refuse(&format!("{} is too large, {} bytes", descriptor.digest, descriptor.size)));
         }
         Ok(())
     }
@@ -307,7 +307,7 @@ impl Engine {
             if bytes.len() + chunk.len() > descriptor.size as usize {
                 return Err(Error::new(
                     Kind::Verification,
-                    format!("{} is longer than the {} bytes its manifest says", descriptor.digest, descriptor.size),
+                    format!("{} is longer than the {} bytes in its manifest", descriptor.digest, descriptor.size),
                 ));
             }
             bytes.extend_from_slice(&chunk);

@@ -96,7 +96,7 @@ impl Engine {
         let registry =
             self.registries.open(&upstream.registry, in_place(|| self.asks_plain_http(repository, upstream))?)?;
         let tag =
-            image.followed().ok_or_else(|| Error::new(Kind::Unexpected, "an image without tag is not followed"))?;
+            image.followed().ok_or_else(|| Error::new(Kind::Unexpected, "an image without a tag is not followed"))?;
         let target = Target::Tag(tag.clone());
         match registry.head(&upstream.repository, &target).await?.digest {
             Some(digest) => Ok(digest),

@@ -77,7 +77,7 @@ impl Engine {
                 Err(error) if error.kind() == Kind::Verification && is_resumed && !started_over => {
                     started_over = true;
                     job.tell(Event::Note(format!(
-                        "{digest} was not what an earlier run has left of it, and is fetched from its beginning."
+                        "The partial file of {digest} was damaged; fetching it from the beginning."
                     )));
                     job.meter().expect(blob.size);
                     done.store(0, Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Engine {
             Verdict::Good(digests) => Ok(Some(digests)),
             // What is there stays until a good copy replaces it: upstream may not have it any more.
             _ => {
-                job.tell(Event::Note(format!("{digest} is damaged here and fetched again.")));
+                job.tell(Event::Note(format!("{digest} is damaged here; fetching it again.")));
                 Ok(None)
             }
         }
@@ -119,7 +119,7 @@ impl Engine {
             match self.blocking(move |engine| engine.store.begin(digest, size, engine.profile)).await {
                 Err(error) if error.kind() == Kind::Locked => {
                     if !waited {
-                        job.tell(Event::Note(format!("{digest} is being fetched by another run, and waited for.")));
+                        job.tell(Event::Note(format!("Waiting for {digest}, which another run is fetching.")));
                     }
                     waited = true;
                     job.or_cancelled(async {

@@ -12,7 +12,7 @@ use crate::site::conflict::{Conflict, Published, conflict};
 
 fn taken(name: &str, by: Option<&Upstream>) -> Error {
     let from = by.map_or_else(|| "a local image".to_owned(), ToString::to_string);
-    Error::new(Kind::Usage, format!("the name `{name}` belongs to what is mirrored from {from}"))
+    Error::new(Kind::Usage, format!("the name `{name}` already belongs to {from}"))
         .hint("Choose another name with `--as NAME`.")
 }
 

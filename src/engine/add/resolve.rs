@@ -88,7 +88,7 @@ impl Engine {
                                 request,
                                 error: Error::new(
                                     Kind::Usage,
-                                    format!("{} is asked for twice, with different content", image.shown()),
+                                    format!("{} is given twice, with different contents", image.shown()),
                                 ),
                             });
                         }
@@ -225,8 +225,8 @@ impl Engine {
                     }
                     (None, Some(suggested)) => (suggested.upstream.published_name()?, suggested.tag),
                     (None, None) => {
-                        return Err(Error::new(Kind::Usage, format!("`{source}` does not say what it is called"))
-                            .hint("Say it with `--as NAME[:TAG]`."));
+                        return Err(Error::new(Kind::Usage, format!("`{source}` contains no name"))
+                            .hint("Give it one with `--as NAME[:TAG]`."));
                     }
                 };
                 let target = Target::Digest(layout.root().digest);
@@ -245,10 +245,9 @@ impl Engine {
                     asked: Asked::default(),
                 })
             }
-            Source::Tree(name) => Err(Error::new(
-                Kind::Unexpected,
-                format!("{name} is in a published tree, which is no registry by itself"),
-            )),
+            Source::Tree(name) => {
+                Err(Error::new(Kind::Unexpected, format!("{name} is in a published tree, which is not a registry")))
+            }
         }
     }
 
@@ -441,14 +440,14 @@ impl Engine {
         let asked = if planned.insecure { "plain HTTP" } else { "TLS" };
         let upstream = if planned.private { "private" } else { "public" };
         let differences = [
-            (!complete, "more of it comes".to_owned()),
-            (!attached_here, "what is attached to it comes".to_owned()),
-            (planned.selection != existing.selection, format!("the platforms chosen become {}", planned.selection)),
+            (!complete, "missing parts are added".to_owned()),
+            (!attached_here, "attached artifacts are added".to_owned()),
+            (planned.selection != existing.selection, format!("the chosen platforms become {}", planned.selection)),
             (planned.all_manifests != existing.all_manifests, "all manifests are kept".to_owned()),
             (planned.follows != existing.follows, "it follows another tag upstream".to_owned()),
-            (planned.private != repository.private, format!("its upstream counts as {upstream} now")),
-            (planned.transport != repository.transport, format!("its registry is asked by {asked} from now on")),
-            (existing.attached_to.is_some(), "it stays when what it is attached to goes".to_owned()),
+            (planned.private != repository.private, format!("its upstream is now {upstream}")),
+            (planned.transport != repository.transport, format!("its registry uses {asked} from now on")),
+            (existing.attached_to.is_some(), "it stays when its subject is removed".to_owned()),
         ];
         let changes: Vec<String> =
             differences.into_iter().filter(|(differs, _)| *differs).map(|(_, words)| words).collect();

@@ -282,7 +282,7 @@ impl Pen<'_> {
         if crate::image::media::is_index(&details.media_type) {
             let index = Manifest::parse(&blobs::bytes(writer, image.manifest)?, Some(&details.media_type))?;
             let Body::Index { manifests } = &index.body else {
-                return Err(Error::new(Kind::Verification, format!("{} is no index", image.digest)));
+                return Err(Error::new(Kind::Verification, format!("{} is not an index", image.digest)));
             };
             // Those that came with this image: what others hold changes without its row.
             for entry in manifests.iter().filter(|entry| entry.attests().is_some()) {

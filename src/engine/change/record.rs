@@ -359,7 +359,7 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
         if size == wanted.size {
             return Ok(());
         }
-        let said = format!("{} has {size} bytes, and its manifest says {}", wanted.digest, wanted.size);
+        let said = format!("{} has {size} bytes, but its manifest says {}", wanted.digest, wanted.size);
         Err(Error::new(Kind::Verification, said))
     };
     match ready.get(&wanted.digest) {
@@ -378,7 +378,7 @@ fn record_blob(writer: &Writer<'_>, settings: &Settings, wanted: &WantedBlob, re
         }
         None => {
             let known = blobs::by_digest(writer, &wanted.digest)?.ok_or_else(|| {
-                Error::new(Kind::Locked, format!("{} is gone since this was planned", wanted.digest))
+                Error::new(Kind::Locked, format!("{} was removed while this was planned", wanted.digest))
                     .hint("Plan again: run the same command once more.")
             })?;
             check(known.size)?;

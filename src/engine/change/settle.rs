@@ -22,7 +22,7 @@ impl Engine {
             if pick.tag.is_some() || pick.digest.is_some() {
                 return Err(Error::new(
                     Kind::Usage,
-                    format!("`{pick}` is an image, and a permission is for a whole repository"),
+                    format!("`{pick}` is an image, but permissions are for whole repositories"),
                 )
                 .hint(format!("Write `{}`.", printable(&pick.name))));
             }
@@ -30,7 +30,7 @@ impl Engine {
             if allowed && !repository.private {
                 return Err(Error::new(
                     Kind::Usage,
-                    format!("{} is not private: it is published already", repository.name),
+                    format!("{} is not private: it is always published", repository.name),
                 ));
             }
             if repository.allowed != allowed && !plan.repositories.contains(&repository.name) {
@@ -115,7 +115,7 @@ pub(in crate::engine) fn check_host(name: &str) -> Result<()> {
     }
     Err(Error::new(
         Kind::Usage,
-        format!("`{}` is not a host name as it stands in image references", printable_within(name, 200)),
+        format!("`{}` is not a host name as used in image references", printable_within(name, 200)),
     )
     .hint("For example `registry.example.com` or `localhost:5050`."))
 }

@@ -72,9 +72,9 @@ impl UndoPlan {
     pub fn consequence(&self) -> String {
         let (returns, goes) = (count(&self.returns), count(&self.goes));
         match (returns.is_none(), goes.is_none()) {
-            (_, true) => format!("{returns} as before"),
-            (true, false) => format!("{goes} out of the catalog"),
-            (false, false) => format!("{returns} as before, {goes} out of the catalog"),
+            (_, true) => format!("{returns} restored"),
+            (true, false) => format!("{goes} removed"),
+            (false, false) => format!("{returns} restored, {goes} removed"),
         }
     }
 }
@@ -93,7 +93,7 @@ fn shown(repository: &RepositoryName, tag: Option<&Tag>, digest: &Digest) -> Str
 fn changed(what: &str, redoes: bool) -> Error {
     let done = if redoes { "redone" } else { "undone" };
     Error::new(Kind::Locked, format!("{what} changed since, so it can't be {done}"))
-        .hint("`remove` and `add` reach any state; `list` shows what there is.")
+        .hint("Use `remove` and `add` instead; `list` shows the images.")
 }
 
 impl Engine {
@@ -118,7 +118,7 @@ impl Engine {
                 Ok(UndoPlan { redoes: true, ..self.plan_back(&reader, &[undoing], &undone)? })
             }
             _ => Err(Error::new(Kind::NotFound, "there is nothing to redo")
-                .hint("Only what was undone can be, as long as nothing else has changed since.")),
+                .hint("Only an undone change can be redone, until something else changes.")),
         }
     }
 
@@ -130,7 +130,7 @@ impl Engine {
         for operation in operations {
             for text in undo::steps(reader, operation.id)? {
                 let step: ImageChange = serde_json::from_str(&text).map_err(|error| {
-                    Error::new(Kind::Verification, "what was done is not readable").caused_by(error)
+                    Error::new(Kind::Verification, "the record of the last change is not readable").caused_by(error)
                 })?;
                 let place = step.place();
                 let (now, former) = match &step {
@@ -146,7 +146,7 @@ impl Engine {
                 Kind::Usage,
                 format!("the last change, `{} {}`, can't be undone", first.verb, first.summary),
             )
-            .hint("Only adding, updating and removing images can, the last 1 000 times."));
+            .hint("Only the last 1 000 additions, updates and removals of images can be undone."));
         }
         let mut plan = UndoPlan {
             verb: first.verb.clone(),
@@ -280,7 +280,7 @@ impl Engine {
             of.insert(repository.id);
         }
         let Some(former) = &undoing.before else { return Ok(()) };
-        let gone = || Error::new(Kind::Locked, format!("{image} can't come back: its manifests are gone since"));
+        let gone = || Error::new(Kind::Locked, format!("{image} can't come back: its manifests are gone"));
         let manifests = former.manifests(writer)?.ok_or_else(gone)?;
         let planned = former.planned(manifests, None)?;
         crate::engine::add::names::check_planned(writer, &planned)?;

@@ -30,14 +30,17 @@ pub(in crate::engine) fn claim(target: &Path, private: bool) -> Result<()> {
             let empty = entries.next().is_none();
             let marked = fs::symlink_metadata(target.join(MARK_FILE)).is_ok_and(|mark| mark.is_file());
             if !empty && !marked {
-                return Err(Error::new(Kind::Usage, format!("{} is not empty and no former export", target.display()))
-                    .hint("Choose a directory that is not there yet; nothing in this one was touched."));
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("{} is not empty, and not a previous export", target.display()),
+                )
+                .hint("Choose a new directory; nothing in this one was touched."));
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(Error::new(
                 Kind::Usage,
-                format!("can't make {}: the directory above it is not there", target.display()),
+                format!("can't create {}: its parent directory does not exist", target.display()),
             ));
         }
         Err(error) => return Err(Error::from(error).context(format!("can't make {}", target.display()))),
@@ -114,13 +117,15 @@ fn check_told(directory: &Path, names: &[&str], tells_case: impl FnOnce() -> io:
     Err(Error::new(
         Kind::Usage,
         format!(
-            "can't export to {}: its file system takes `{}` and `{}` for one name",
+            "can't export to {}: its file system treats `{}` and `{}` as one name",
             directory.display(),
             printable_within(one, 120),
             printable_within(other, 120)
         ),
     )
-    .hint("Export to a file system that tells upper case from lower case (ext4, xfs, btrfs …), or to a CAR file: `roadstead export FILE.car`."))
+    .hint(
+        "Export to a case-sensitive file system (ext4, xfs, btrfs …), or to a CAR file: `roadstead export FILE.car`.",
+    ))
 }
 
 /// Whether a file is there by its own name alone; found out by trying.
@@ -203,6 +208,6 @@ mod tests {
         check_case(&directory.path().join("missing"), &["a", "b"]).unwrap();
         told(&["Latest", "latest"], true).unwrap();
         let error = told(&["a", "Latest", "latest"], false).unwrap_err();
-        assert!(error.to_string().contains("takes `Latest` and `latest` for one name"), "{error}");
+        assert!(error.to_string().contains("treats `Latest` and `latest` as one name"), "{error}");
     }
 }

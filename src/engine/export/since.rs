@@ -69,9 +69,9 @@ pub(in crate::engine) fn blocks_of(
 
 /// The error for a root that is not here, or not whole any more.
 fn unknown(connection: &Connection, root: &Cid) -> Error {
-    let error = Error::new(Kind::NotFound, format!("the root {root} is not in this catalog, or not whole any more"));
+    let error = Error::new(Kind::NotFound, format!("the root {root} is not in this catalog, or no longer complete"));
     match known(connection) {
-        Ok(known) if !known.is_empty() => error.hint(format!("Known are {}.", known.join(", "))),
+        Ok(known) if !known.is_empty() => error.hint(format!("The known roots are {}.", known.join(", "))),
         _ => error.hint("Export without `--since`: the whole registry."),
     }
 }

@@ -100,8 +100,11 @@ fn remove_rows(writer: &Writer<'_>, plan: &GcPlan) -> Result<Vec<Digest>> {
     for unneeded in &plan.blobs {
         if let Some(row) = blobs::by_digest(writer, &unneeded.digest)?.filter(|row| !row.inline) {
             if needed.has_blob(writer, &row)? {
-                return Err(Error::new(Kind::Locked, format!("{} is needed since this was planned", unneeded.digest))
-                    .hint("Look at the new plan: run `roadstead gc` once more."));
+                return Err(Error::new(
+                    Kind::Locked,
+                    format!("{} became needed after this was planned", unneeded.digest),
+                )
+                .hint("Look at the new plan: run `roadstead gc` once more."));
             }
             blobs::remove(writer, row.id)?;
         }

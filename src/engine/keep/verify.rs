@@ -125,9 +125,7 @@ impl Engine {
             Ok(())
         })?;
         for blob in damaged {
-            verified
-                .damaged
-                .push(self.damage(&blob, "its bytes in the catalog are not what its digest says".to_owned())?);
+            verified.damaged.push(self.damage(&blob, "its bytes in the catalog don't match its digest".to_owned())?);
         }
         Ok(())
     }
@@ -189,9 +187,8 @@ impl Engine {
                     .hint("Move `catalog.db` away and add the images again; verified blobs are used, not fetched.")
             })?;
             let image = images::any_with(&reader, blob.id)?.ok_or_else(|| {
-                Error::new(Kind::NotFound, "no image needs it, but a published root does").hint(
-                    "Add the image again that had it, or give the root up with `roadstead history --forget ROOT`.",
-                )
+                Error::new(Kind::NotFound, "no image needs it, but a published root does")
+                    .hint("Add the image that had it again, or forget the root with `roadstead history --forget ROOT`.")
             })?;
             let repository = repositories::by_id(&reader, image.repository)?;
             Ok::<_, Error>((blob.size, repository, crate::engine::find::name_of(&reader, &image)?))

@@ -81,10 +81,10 @@ impl Engine {
             (Some(platform), Some(upstream)) => {
                 let reference = image.upstream_suffix();
                 format!(
-                    "{platform} of {shown} is not mirrored here; `roadstead add {upstream}{reference} --platform {platform}` gets it"
+                    "{platform} of {shown} is not mirrored here; `roadstead add {upstream}{reference} --platform {platform}` mirrors it"
                 )
             }
-            _ => format!("a part of {shown} is not mirrored here: {}", omission.reason),
+            _ => format!("part of {shown} is not mirrored here: {}", omission.reason),
         }))
     }
 

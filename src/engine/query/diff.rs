@@ -173,7 +173,7 @@ impl Engine {
                 .ok_or_else(|| Error::new(Kind::NotFound, format!("nothing was published to {text} yet")));
         }
         text.trim_start_matches("/ipfs/").trim_end_matches('/').parse().map_err(|_| {
-            Error::new(Kind::Usage, format!("`{}` is no root and no target", printable_within(text, 100)))
+            Error::new(Kind::Usage, format!("`{}` is neither a root nor a target", printable_within(text, 100)))
                 .hint("A root is a CID as `roadstead root` and `roadstead history` show it, or `now`.")
         })
     }

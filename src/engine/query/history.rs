@@ -177,12 +177,12 @@ impl Engine {
 fn check_not_in_use(connection: &Connection, root: &Cid) -> Result<()> {
     for target in targets::all(connection)? {
         if publications::newest_published(connection, target.id)?.is_some_and(|newest| newest.root.cid == *root) {
-            return Err(Error::new(Kind::Usage, format!("{root} is what {} gives out now", target.name))
+            return Err(Error::new(Kind::Usage, format!("{root} is the current root of {}", target.name))
                 .hint("Publish another root there first, or remove the target."));
         }
         if publications::running(connection, target.id)?.is_some_and(|running| running.root.cid == *root) {
             return Err(Error::new(Kind::Locked, format!("{root} is being published to {}", target.name))
-                .hint(format!("`roadstead publish {}` goes on with it if it was cut.", target.name)));
+                .hint(format!("`roadstead publish {}` continues it if it was interrupted.", target.name)));
         }
     }
     Ok(())

@@ -118,7 +118,7 @@ impl PendingBlob {
                 if error.kind() == Kind::Verification && self.place.is_none() {
                     tracing::error!("blob {digest} is damaged: run `roadstead verify --repair`");
                 } else {
-                    tracing::error!(%error, "blob {digest} can't be given out");
+                    tracing::error!(%error, "blob {digest} can't be served");
                 }
                 Progress::Failed(Arc::new(error))
             }
@@ -155,7 +155,7 @@ impl PendingBlob {
 }
 
 fn closed(error: tokio::sync::AcquireError) -> Error {
-    Error::new(Kind::Unexpected, "blobs are no longer given out").caused_by(error)
+    Error::new(Kind::Unexpected, "blobs are no longer served").caused_by(error)
 }
 
 impl Arrival {

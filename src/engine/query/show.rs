@@ -53,7 +53,7 @@ impl Engine {
                 Some(latest) => latest.clone(),
                 None => {
                     return Err(Error::new(Kind::Usage, format!("{} has {} images", repository.name, many.len()))
-                        .hint(format!("Say which one: `roadstead list {}` shows them.", repository.name)));
+                        .hint(format!("Choose one: `roadstead list {}` shows them.", repository.name)));
                 }
             },
         };

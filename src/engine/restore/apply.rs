@@ -107,7 +107,7 @@ impl Engine {
             check_free(under_way.as_deref(), &root, !repositories::list(writer, None, Some(1))?.is_empty())?;
             if current.profile != records.profile {
                 let words =
-                    format!("the catalog has the profile {}, and the root {}", current.profile, records.profile);
+                    format!("the catalog has the profile {}, but the root {}", current.profile, records.profile);
                 return Err(Error::new(Kind::Usage, words)
                     .hint("A profile is chosen once: restore into another directory with `--data-dir`."));
             }
@@ -130,7 +130,7 @@ impl Engine {
                 first.error.kind(),
                 format!("{} can't be restored: {}{more}", first.request, first.error),
             )
-            .hint("What came is kept: the same command goes on from here, also with another `--from`."));
+            .hint("What was fetched is kept: the same command continues from here, even with another `--from`."));
         }
         let here = in_place(|| state::root(&*self.catalog.read()?))?.map(|link| link.cid);
         if let (Some(wanted), Some(here)) = (plan.root, here)
@@ -142,11 +142,11 @@ impl Engine {
             );
             let differing = self.differing(plan, here).await.unwrap_or_default();
             if !differing.is_empty() {
-                error = error.hint(format!("What differs: {}.", differing.join(", ")));
+                error = error.hint(format!("Differences: {}.", differing.join(", ")));
             }
             return Err(error
-                .hint("The tree was changed after it was published, or by another version; what is here is whole, but not that root.")
-                .hint("`roadstead import` takes what the tree holds into another catalog, whatever its root."));
+                .hint("The tree was changed after it was published, or by another version; what is here is complete, but has another root.")
+                .hint("`roadstead import` merges the tree into another catalog, whatever its root."));
         }
         in_place(|| self.catalog.write(restoring::clear))
     }
@@ -203,7 +203,7 @@ pub(super) fn check_free(under_way: Option<&str>, root: &str, has_images: bool) 
         )
         .hint("Finish that one first, or restore into another directory with `--data-dir`.")),
         None if has_images => {
-            Err(Error::new(Kind::Usage, "the catalog is not empty, and a restore needs an empty one").hint(
+            Err(Error::new(Kind::Usage, "the catalog is not empty, but a restore needs an empty one").hint(
                 "`roadstead import` merges a registry into this one; `--data-dir` restores into another directory.",
             ))
         }

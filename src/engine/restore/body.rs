@@ -39,7 +39,7 @@ pub(super) async fn required(source: &dyn BlockSource, cid: &Cid) -> Result<Byte
 /// The error for a block that is not there.
 pub(super) fn absent(source: &dyn BlockSource, cid: &Cid) -> Error {
     Error::new(Kind::NotFound, format!("block {cid} is not at {}", source.place()))
-        .hint("Ask another place with `--from`, one that holds the whole root.")
+        .hint("Name another source with `--from`, one that holds the whole root.")
 }
 
 /// A block of a file, read.
@@ -61,7 +61,7 @@ fn open(cid: &Cid, block: Bytes) -> Result<Opened> {
             }
             Ok(Opened { size: node.size, content: block.slice(node.content), children })
         }
-        other => Err(Error::new(Kind::Verification, format!("{cid} is no file: its codec is {other:#x}"))),
+        other => Err(Error::new(Kind::Verification, format!("{cid} is not a file: its codec is {other:#x}"))),
     }
 }
 
@@ -126,7 +126,7 @@ impl FileStream {
             frames: Vec::new(),
         };
         if from > stream.size {
-            let words = format!("{cid} has {} bytes, and is wanted from byte {from} on", stream.size);
+            let words = format!("{cid} has {} bytes, but is requested from byte {from}", stream.size);
             return Err(Error::new(Kind::Verification, words));
         }
         stream.enter(*cid, root)?;
@@ -218,7 +218,7 @@ impl FileStream {
     fn take(&mut self, cid: Cid, size: u64, block: Bytes) -> Result<()> {
         let node = open(&cid, block)?;
         if node.size != size {
-            let words = format!("{cid} is said to have {size} bytes of a file, and has {}", node.size);
+            let words = format!("{cid} should have {size} bytes of a file, but has {}", node.size);
             return Err(Error::new(Kind::Verification, words));
         }
         let words = || Error::new(Kind::Verification, format!("{} is a file of too many small parts", self.root));
@@ -266,7 +266,7 @@ impl FileStream {
     /// The rest of a file that is small.
     pub(super) async fn whole(mut self, cap: u64) -> Result<Bytes> {
         if self.size > cap {
-            let words = format!("a file of {} bytes is larger than the {cap} that are read", self.size);
+            let words = format!("a file of {} bytes exceeds the limit of {cap}", self.size);
             return Err(Error::new(Kind::Verification, words));
         }
         let mut all = BytesMut::new();
@@ -283,7 +283,7 @@ pub(super) async fn leaves(source: &dyn BlockSource, profile: Profile, cid: &Cid
     let count = profile.leaf_count(size);
     if count > MAX_LEAVES {
         let words = format!("a file of {} is too large to be left where it is", crate::text::bytes(size));
-        return Err(Error::new(Kind::Usage, words).hint("Leave `--lazy` out: then it is read whatever its size."));
+        return Err(Error::new(Kind::Usage, words).hint("Leave out `--lazy`: then it is read whatever its size."));
     }
     let mut level = vec![*cid];
     let mut depth = 0;
@@ -315,7 +315,7 @@ pub(super) async fn leaves(source: &dyn BlockSource, profile: Profile, cid: &Cid
 }
 
 fn unlike(profile: Profile, cid: &Cid) -> Error {
-    Error::new(Kind::Verification, format!("the file {cid} is not what {profile} makes of its bytes"))
+    Error::new(Kind::Verification, format!("the file {cid} was not made with profile {profile}"))
 }
 
 #[cfg(test)]

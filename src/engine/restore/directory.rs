@@ -43,7 +43,7 @@ impl Directory {
         let mut here: Option<OwnedFd> = None;
         while let Some(name) = names.next() {
             if matches!(name, "" | "." | "..") {
-                return Err(refuse(path, "no path in a tree"));
+                return Err(refuse(path, "not a path in a tree"));
             }
             let kind = if names.peek().is_some() { OFlags::DIRECTORY } else { last };
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | kind;
@@ -73,12 +73,12 @@ impl Directory {
         use std::io::Read as _;
         let Some((file, size)) = self.file(path)? else { return Ok(None) };
         if size > cap {
-            return Err(refuse(path, "larger than what is read of it"));
+            return Err(refuse(path, "larger than the limit for reading"));
         }
         let mut bytes = Vec::with_capacity(size as usize);
         file.take(cap + 1).read_to_end(&mut bytes).context(|| path.to_owned())?;
         if bytes.len() as u64 > cap {
-            return Err(refuse(path, "larger than what is read of it"));
+            return Err(refuse(path, "larger than the limit for reading"));
         }
         Ok(Some(Bytes::from(bytes)))
     }

@@ -49,8 +49,8 @@ impl Engine {
         job: &Job,
     ) -> Result<Left> {
         let Tree::Blocks(tree) = &plan.records.tree else {
-            return Err(Error::new(Kind::Usage, "a directory is read as files, which says nothing of their blocks")
-                .hint("Leave `--lazy` out: files of a directory are taken over as fast as they can be read."));
+            return Err(Error::new(Kind::Usage, "a directory holds files, not blocks")
+                .hint("Leave out `--lazy`: files of a directory are imported as fast as they can be read."));
         };
         // Configurations are small, and what an image is in the gateway view is made of them.
         let now: HashSet<Digest> = adding
@@ -169,7 +169,7 @@ impl Arrivals {
             let asked = Instant::now();
             let Some(chunk) = in_time(stream.chunk()).await? else { break };
             if !pace.keeps_up(asked.elapsed(), chunk.len()) {
-                return Err(Error::new(Kind::Network, "it comes too slowly to be waited for"));
+                return Err(Error::new(Kind::Network, "it comes too slowly"));
             }
             let writing = move || writer.write(&chunk).map(|()| writer);
             writer = blocking(writing).await?;

@@ -73,6 +73,6 @@ fn unknown(name: &str, record: &str) -> Error {
 }
 
 fn no_root(who: &str, what: &str) -> Error {
-    let words = format!("{} says `{}`, which is no root", printable_within(who, 260), printable_within(what, 200));
+    let words = format!("{} says `{}`, which is not a root", printable_within(who, 260), printable_within(what, 200));
     Error::new(Kind::Verification, words).hint("Only a root itself can be restored, not a path below one.")
 }

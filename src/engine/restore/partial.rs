@@ -87,7 +87,7 @@ pub(super) async fn read(tree: &BlockTree, engine: &Engine, job: &Job) -> Result
                 let Some(known) = in_place(|| engine.known_record(vacant.key()))? else {
                     let words = format!("the record of {} is missing", vacant.key());
                     return Err(Error::new(Kind::NotFound, words).hint(
-                        "The file is a difference to a root that was never imported here: import that one first.",
+                        "The file holds only what changed since a root that was never imported here: import that root first.",
                     ));
                 };
                 vacant.insert(known)
@@ -123,7 +123,7 @@ async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
             continue;
         }
         if !walked.insert(cid) {
-            let words = format!("`{}` is a directory that is elsewhere, too", printable_within(&path, 300));
+            let words = format!("the directory `{}` is in the tree twice", printable_within(&path, 300));
             return Err(Error::new(Kind::Verification, words));
         }
         for (name, link) in DirectoryBlock::parse(&block)?.links {
@@ -135,7 +135,7 @@ async fn files(tree: &BlockTree, job: &Job) -> Result<Vec<(String, Cid)>> {
             }
             let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty() && !name.contains('/'));
             let name =
-                name.ok_or_else(|| Error::new(Kind::Verification, "a directory of records has a name that is none"))?;
+                name.ok_or_else(|| Error::new(Kind::Verification, "a directory of records has an invalid name"))?;
             let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
             // Names of repositories have at most 255 characters.
             if below.len() <= 400 {

@@ -79,7 +79,7 @@ impl FromStr for Place {
         if let Some(address) = text.strip_prefix("kubo:") {
             if !is_url(address) {
                 let shown = printable_within(text, 200);
-                return Err(Error::new(Kind::Usage, format!("`{shown}` names no node"))
+                return Err(Error::new(Kind::Usage, format!("`{shown}` is not the address of a node"))
                     .hint("Write `kubo:` and the address of its RPC, such as `kubo:http://127.0.0.1:5001`."));
             }
             return Ok(Self::Kubo(Remote::new(address)));
@@ -101,12 +101,12 @@ impl Place {
     pub fn with_auth_file(mut self, file: &Path) -> Result<Self> {
         match &mut self {
             Self::Gateway(remote) | Self::Kubo(remote) => {
-                let file = std::path::absolute(file).context(|| "can't tell which file is meant")?;
+                let file = std::path::absolute(file).context(|| "can't find the current directory")?;
                 remote.auth_file = Some(file);
                 Ok(self)
             }
-            Self::Path(_) => Err(Error::new(Kind::Usage, "a file or directory wants no credentials")
-                .hint("`--auth-file` is for a node or a gateway that does.")),
+            Self::Path(_) => Err(Error::new(Kind::Usage, "a file or directory takes no credentials")
+                .hint("`--auth-file` is for a node or a gateway.")),
         }
     }
 
@@ -121,7 +121,7 @@ impl Place {
     pub fn written(&self) -> Result<String> {
         let text = |path: &Path| {
             let path = std::path::absolute(path)?;
-            let text = path.to_str().ok_or_else(|| Error::new(Kind::Usage, "the path is no text"))?;
+            let text = path.to_str().ok_or_else(|| Error::new(Kind::Usage, "the path is not text"))?;
             Ok::<_, Error>(text.to_owned())
         };
         let remote = |scheme: &str, remote: &Remote| {
@@ -195,7 +195,7 @@ impl Place {
             (None, []) => return Err(Error::new(Kind::Usage, format!("{} names no root", source.place()))),
             (None, _) => {
                 return Err(Error::new(Kind::Usage, format!("{} has several roots", source.place()))
-                    .hint("Say which one: the root comes first, then `--from`."));
+                    .hint("Name one: the root comes first, then `--from`."));
             }
         };
         let Some(engine) = into.filter(|_| matches!(self, Self::Path(_))) else {
@@ -205,13 +205,14 @@ impl Place {
         // What the catalog has is in blocks of its own profile: those that a file leaves out are not among them.
         if records.profile != engine.profile && !partial::is_whole(source.as_ref(), root, job).await? {
             let words = format!(
-                "{} holds only what changed since another root, in blocks of {}, and this catalog has blocks of {}",
+                "{} holds only what changed since another root, in blocks of {}, but this catalog has blocks of {}",
                 source.place(),
                 records.profile,
                 engine.profile
             );
-            return Err(Error::new(Kind::Usage, words)
-                .hint("Export the whole registry there, without `--since`: that is taken whatever its profile."));
+            return Err(Error::new(Kind::Usage, words).hint(
+                "Export the whole registry there, without `--since`: that can be imported whatever its profile.",
+            ));
         }
         Ok(records)
     }

@@ -242,7 +242,7 @@ impl Engine {
             && matches!(purpose, Purpose::Import { .. })
             && !super::fields::can_be_named(upstream)
         {
-            let words = format!("it is said to be mirrored from `{upstream}`, which no reference means");
+            let words = format!("it claims to be mirrored from `{upstream}`, which no reference means");
             let error = Error::new(Kind::Verification, words);
             refused.push(FailedRequest { request: record.name.to_string(), error });
             return Ok(repository);
@@ -274,7 +274,7 @@ impl Engine {
                     Kind::Usage,
                     format!("{} is here with another digest, {}", repository.shown(image), existing.digest),
                 )
-                .hint("`--replace` takes the one that is imported; without it the one here stays.")),
+                .hint("`--replace` takes the imported one; without it, the one here stays.")),
                 _ => Ok(Change::Moved { from: existing.digest }),
             };
         }

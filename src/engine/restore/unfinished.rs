@@ -24,7 +24,7 @@ pub(in crate::engine) fn check_finished(connection: &Connection) -> Result<()> {
         None => Ok(()),
         Some(root) => Err(Error::new(Kind::Usage, words(&root))
             .hint(how_to_go_on(&root))
-            .hint("To give it up, delete the data directory, or use another one with `--data-dir`.")),
+            .hint("To abandon it, delete the data directory, or use another one with `--data-dir`.")),
     }
 }
 
@@ -35,10 +35,10 @@ fn words(root: &str) -> String {
 
 fn how_to_go_on(root: &str) -> String {
     if root.is_empty() {
-        return "The same `roadstead restore` goes on where it stopped.".to_owned();
+        return "The same `roadstead restore` continues where it stopped.".to_owned();
     }
     let root = printable_within(root, 120);
-    format!("`roadstead restore {root} --from PLACE` goes on where it stopped, from the same place or another one.")
+    format!("`roadstead restore {root} --from SOURCE` continues where it stopped, from the same source or another one.")
 }
 
 fn capital(words: &str) -> String {

@@ -103,7 +103,7 @@ async fn a_moved_tag_is_followed_and_a_platform_can_be_added() {
     let plan = yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
     assert_eq!(changes(&plan), [Change::Extended]);
     let words = plan.images[0].changes.join("; ");
-    assert!(words.contains("more of it") && words.contains("linux/amd64,linux/arm64"), "{words}");
+    assert!(words.contains("missing parts") && words.contains("linux/amd64,linux/arm64"), "{words}");
     yard.apply(plan).await.unwrap();
     yard.check();
     assert_eq!(yard.engine.show(&yard.pick("app:1")).unwrap().row.platforms, ["linux/amd64", "linux/arm64"]);

@@ -91,7 +91,7 @@ async fn removed_images_are_counted_once_and_alike() {
     Job::new().0.run(async |job: &Job| yard.engine.apply_remove(&plan, job).await).await.unwrap();
     let undo = yard.engine.plan_undo().unwrap();
     assert_eq!(undo.summary, plan.summary());
-    assert_eq!(undo.consequence(), "2 images (1 attached) as before");
+    assert_eq!(undo.consequence(), "2 images (1 attached) restored");
     Job::new().0.run(async |job: &Job| yard.engine.apply_undo(&undo, job).await).await.unwrap();
     let one = yard.engine.plan_remove(&[yard.pick("app:2")]).unwrap();
     assert_eq!((one.shared_by, one.shared_with.len()), (1, 1), "what only came along is counted with its image");

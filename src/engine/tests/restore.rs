@@ -229,7 +229,7 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
     ] {
         let root = yard.engine.root().unwrap().unwrap();
         assert!(error.kind() == Kind::Usage && error.to_string().contains("is not finished"), "{error}");
-        assert!(error.hints()[0].contains(&format!("`roadstead restore {root} --from PLACE`")), "{error:?}");
+        assert!(error.hints()[0].contains(&format!("`roadstead restore {root} --from SOURCE`")), "{error:?}");
     }
     drop(engine.lock_unfinished("what changes nothing", &job).await.unwrap());
     assert_eq!(engine.root().unwrap(), before);

@@ -85,9 +85,9 @@ async fn fields_are_what_this_program_writes_or_the_tree_is_refused() {
             format!("\"alias\":\"app\",\"upstream\":{{{},\"repository\":\"library/app\"", host("docker.io")),
             "second name",
         ),
-        (&record, registry.clone(), host("$(touch x).io"), "no repository at a registry"),
-        (&record, registry.clone(), host("a.io --insecure"), "no repository at a registry"),
-        (&record, registry.clone(), host("index.docker.io"), "no repository at a registry"),
+        (&record, registry.clone(), host("$(touch x).io"), "not a repository at a registry"),
+        (&record, registry.clone(), host("a.io --insecure"), "not a repository at a registry"),
+        (&record, registry.clone(), host("index.docker.io"), "not a repository at a registry"),
         (&record, "\"selection\":\"all\"".into(), "\"selection\":{\"only\":[]}".into(), "no platform"),
         (
             &record,
@@ -270,7 +270,7 @@ async fn records_are_walked_by_blocks_and_not_by_paths() {
     let place: Place = target.to_str().unwrap().parse().unwrap();
     let read = Job::new().0.run(async |job: &Job| place.records(None, Some(&yard.engine), job).await).await;
     let error = read.unwrap_err();
-    assert!(error.to_string().contains("elsewhere, too"), "{error}");
+    assert!(error.to_string().contains("is in the tree twice"), "{error}");
 }
 
 #[tokio::test]

@@ -223,7 +223,7 @@ async fn lies_are_refused_in_words() {
                 let node = file_node(&[(leaf, size)], size);
                 f.node(node)
             })),
-            "is said to have",
+            "should have",
             Kind::Verification,
         ),
         (

@@ -64,7 +64,7 @@ impl Yard {
         let adding = add_on(engine, job, self.plan(what).await.unwrap());
         loop {
             match watch.events.recv().await.unwrap() {
-                Event::Note(note) if note.contains("fetched by another run") => return adding,
+                Event::Note(note) if note.contains("which another run is fetching") => return adding,
                 Event::Finished(end) => panic!("{end:?}"),
                 _ => {}
             }

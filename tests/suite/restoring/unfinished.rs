@@ -22,7 +22,7 @@ pub(super) fn is_left_alone(back: &Roadstead, root: &str) {
         let said = back.run(words).failure(2);
         let says = |what: &str| assert!(said.contains(what), "{words:?} doesn't say `{what}`: {said}");
         says("is not finished");
-        says(&format!("`roadstead restore {root} --from PLACE` goes on where it stopped"));
+        says(&format!("`roadstead restore {root} --from SOURCE` continues where it stopped"));
     }
     assert!(!car.exists() && !tree.exists());
     assert_eq!(back.root(), before);
