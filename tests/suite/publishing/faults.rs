@@ -188,7 +188,7 @@ fn pins_of_others_are_noticed_and_left_alone() {
     published(&harbour);
     assert!(is_whole(&harbour.kubo, &third) && pins(&harbour.kubo).contains(&third));
     // What it has already, nothing is to be done about.
-    assert!(harbour.roadstead.run(&["publish"]).to_string().contains("nothing to publish"));
+    assert!(harbour.roadstead.run(&["publish"]).to_string().contains("Nothing to publish"));
 }
 
 #[test]

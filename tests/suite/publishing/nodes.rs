@@ -76,7 +76,7 @@ fn a_root_goes_to_a_node_moves_on_and_comes_back() {
     roadstead.ok(&["publish", "--yes"]);
     assert!(super::is_whole(&harbour.kubo, &first) && super::pins(&harbour.kubo).contains(&first));
     assert_eq!(harbour.given_out(), (first.clone(), first.clone()));
-    assert!(roadstead.run(&["publish"]).to_string().contains("nothing to publish"));
+    assert!(roadstead.run(&["publish"]).to_string().contains("Nothing to publish"));
 
     let second = harbour.mirror("greeting", "the second\n");
     let gateway = harbour.kubo.gateway_url.clone();

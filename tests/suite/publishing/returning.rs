@@ -33,7 +33,7 @@ fn a_lost_registry_comes_back_by_its_domain_and_has_nothing_to_publish() {
     let report = world.roadstead.json(&["publish", "--yes"]);
     assert_eq!(report["targets"][0]["outcome"]["sent"], 0, "{report}");
     let again = world.roadstead.run(&["publish", "--yes"]);
-    assert!(again.code == 0 && again.to_string().contains("nothing to publish"), "{again}");
+    assert!(again.code == 0 && again.to_string().contains("Nothing to publish"), "{again}");
     assert_eq!((world.record(), pins(&world.kubo)), (record, pinned), "nothing moved");
 
     // It is a catalog like the one that was lost: an update goes on from there.

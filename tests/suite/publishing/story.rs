@@ -28,7 +28,7 @@ fn podman_pulls_by_a_name_that_moves_on_and_back() {
     assert!(is_whole(&world.kubo, &first) && pins(&world.kubo).contains(&first));
     world.wait_for_gateway(&first);
     assert_eq!(pulled(&world, "greeting"), "the first\n");
-    assert!(world.roadstead.run(&["publish", "--yes"]).to_string().contains("nothing to publish"));
+    assert!(world.roadstead.run(&["publish", "--yes"]).to_string().contains("Nothing to publish"));
 
     // The tag moves.
     world.registry.push(&crate::images::Layout::saying("the second\n"), "1", "greeting");
