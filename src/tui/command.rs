@@ -273,7 +273,7 @@ pub const TABLE: &[Entry] = &[
         "first-target",
         &["n"],
         "set up target",
-        "Set up a place to publish to, while there is no image yet",
+        "Set up a target to publish to, while there is no image yet",
         &[First],
         0,
     ),
@@ -306,7 +306,7 @@ pub const TABLE: &[Entry] = &[
     ),
     entry(Command::Retry, "retry", &["t"], "retry", "Restart a job that failed or was cancelled", &[Jobs], 11),
     entry(Command::Clear, "clear", &["c"], "clear", "Forget jobs that have ended", &[Jobs], 12),
-    entry(Command::TargetAdd, "target-add", &["n"], "new", "Set up a place to publish to", &[Publish], 24),
+    entry(Command::TargetAdd, "target-add", &["n"], "new", "Set up a target to publish to", &[Publish], 24),
     entry(Command::TargetEdit, "target-edit", &["e"], "edit", "Change the target", &[Publish], 21),
     entry(
         Command::TargetTest,

@@ -431,7 +431,7 @@ fn at_home(mut change: TargetChange) -> Result<TargetChange> {
     let absolute = |path: &Path| -> Result<PathBuf> {
         let home = path.strip_prefix("~").ok().and_then(|rest| Some(std::env::home_dir()?.join(rest)));
         let path = home.unwrap_or_else(|| path.to_owned());
-        std::path::absolute(path).context(|| "can't tell which file is meant")
+        std::path::absolute(path).context(|| "can't find the current directory")
     };
     if let Some(Secret::File(path)) = &mut change.authorisation {
         *path = absolute(path)?;

@@ -111,8 +111,7 @@ fn image_rows(image: &PlannedImage, one_of_many: bool) -> Vec<Row> {
     };
     rows.push(row(Role::Dim, format!("  {what}, {}, {new}{attached}{private}", amount(image))));
     if !image.changes.is_empty() {
-        let only = if image.new_bytes == 0 { "changes only" } else { "changes" };
-        rows.push(row(Role::Text, format!("  {only}: {}", image.changes.join("; "))));
+        rows.push(row(Role::Text, format!("  changes: {}", image.changes.join("; "))));
     }
     if image.private {
         rows.push(row(Role::Warning, "  private upstream: not published until it is allowed"));

@@ -218,7 +218,7 @@ fn pictures_of_adding() {
     (here.images[0].change, here.images[0].new_bytes, here.new_bytes) = (Change::Unchanged, 0, 0);
     let mut changed = good("ghcr.io/org/app:1");
     (changed.images[0].change, changed.images[0].new_bytes, changed.new_bytes) = (Change::Extended, 0, 0);
-    changed.images[0].changes = vec!["its registry is asked by plain HTTP from now on".to_owned()];
+    changed.images[0].changes = vec!["its registry uses plain HTTP from now on".to_owned()];
     for (size, of) in [((80, 24), "80x24"), ((120, 40), "120x40"), ((200, 60), "200x60")] {
         let shown = |name: &str, app: &App| insta::assert_snapshot!(format!("{name}-{of}"), picture(app));
         let mut app = typed(size, "library/nginx");
@@ -251,7 +251,7 @@ fn pictures_of_adding() {
         let effects = app.plan(Request::Add(Vec::new()));
         settle(&mut app, Content::Empty, effects);
         let hint = "The registry is a well-known one: this machine may be offline, or its DNS may not answer.";
-        let why = "docker.io is not found: failed to lookup address information";
+        let why = "docker.io was not found: failed to lookup address information";
         let failed = vec![failed("docker.io/library/hello-world:latest", why, hint)];
         let ticket = app.next;
         app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Add(AddPlan { failed, ..AddPlan::default() })))));

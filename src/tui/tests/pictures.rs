@@ -124,7 +124,7 @@ fn working(size: (u16, u16), glyphs: &super::super::glyphs::Glyphs) -> App {
 
 fn problem() -> Problem {
     Problem {
-        message: "add ghcr.io/org/app:1: ghcr.io wants credentials".to_owned(),
+        message: "add ghcr.io/org/app:1: ghcr.io requires credentials".to_owned(),
         hints: vec!["Log in with `podman login ghcr.io`.".to_owned()],
         kind: Kind::Auth,
     }

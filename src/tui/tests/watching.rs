@@ -81,7 +81,7 @@ fn refused() -> Added {
     let error = Error::new(Kind::Network, "can't connect to 127.0.0.1:38801: Connection refused")
         .hint("Check that 127.0.0.1:38801 runs and can be reached from this machine.")
         .adding("gave up after 5 tries")
-        .adding("22 MiB of 29 MiB are here of blob 96b5c1d2a3f4 of 127.0.0.1:38801/tools/huge");
+        .adding("fetched 22 MiB of 29 MiB of blob 96b5c1d2a3f4 of 127.0.0.1:38801/tools/huge");
     let failed = vec![FailedRequest { request: "127.0.0.1:38801/tools/huge:1".to_owned(), error }];
     Added { failed, ..Added::default() }
 }

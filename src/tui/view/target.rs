@@ -187,9 +187,9 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
                 Some(limit) => {
                     let free = limit.saturating_sub(status.repository_size);
                     let role = if free < limit / 10 { Role::Warning } else { Role::Text };
-                    fact(role, "room", format!("{} free of {}", bytes(free), bytes(limit)))
+                    fact(role, "space", format!("{} free of {}", bytes(free), bytes(limit)))
                 }
-                None => fact(Role::Text, "room", format!("{} used, no limit is set", bytes(status.repository_size))),
+                None => fact(Role::Text, "space", format!("{} used, no limit is set", bytes(status.repository_size))),
             };
             rows.push(room);
             if sight.pinned == Some(false) {
