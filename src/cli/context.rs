@@ -198,11 +198,14 @@ impl Context {
         if self.global.yes {
             return Ok(true);
         }
-        let obstacle = match () {
-            () if self.global.no_input => Some("`--no-input` forbids that"),
-            () if !io::stdin().is_terminal() => Some("standard input isn't a terminal"),
-            () if !self.output.interactive => Some("standard error isn't a terminal"),
-            () => None,
+        let obstacle = if self.global.no_input {
+            Some("`--no-input` forbids that")
+        } else if !io::stdin().is_terminal() {
+            Some("standard input isn't a terminal")
+        } else if !self.output.interactive {
+            Some("standard error isn't a terminal")
+        } else {
+            None
         };
         if let Some(obstacle) = obstacle {
             return Err(Error::new(Kind::Usage, format!("`{verb}` asks before it changes anything, but {obstacle}"))
