@@ -105,7 +105,9 @@ pub(super) fn gather<'a>(server: &Server, at: &Name, found: impl Iterator<Item =
     }
     if records.raw.len() > MAX_TXT_RECORDS {
         let what = format!("the DNS server {server} has {} TXT records at {}", records.raw.len(), shown(at));
-        return Err(Error::new(Kind::Usage, what).hint(format!("At most {MAX_TXT_RECORDS} are supported; remove some.")));
+        return Err(
+            Error::new(Kind::Usage, what).hint(format!("At most {MAX_TXT_RECORDS} are supported; remove some."))
+        );
     }
     Ok(records)
 }

@@ -73,10 +73,10 @@ pub(super) fn copies(app: &App) -> Vec<Item> {
     if app.tab == Tab::Jobs {
         let Some(job) = app.jobs.current() else { return Vec::new() };
         let mut items = vec![item('j', "the job's text", job.text()), item('t', "title", job.title.clone())];
-        match &job.standing {
-            UpstreamState::Done(words) => items.push(item('r', "result", words.clone())),
-            UpstreamState::Failed(problem) => items.push(item('r', "reason", problem.text())),
-            UpstreamState::Running | UpstreamState::Cancelled => {}
+        match &job.state {
+            JobState::Done(words) => items.push(item('r', "result", words.clone())),
+            JobState::Failed(problem) => items.push(item('r', "reason", problem.text())),
+            JobState::Running | JobState::Cancelled => {}
         }
         return items;
     }

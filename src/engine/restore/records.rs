@@ -62,10 +62,11 @@ impl Records {
 
     async fn read_all(tree: Tree, root: Option<Cid>, job: &Job) -> Result<Self> {
         let reader = Reader { tree: &tree, left: AtomicU64::new(MAX_RECORDS_BYTES) };
-        let bytes = reader.tree.small(paths::CATALOG_JSON, records::MAX_SIZE as u64).await?.ok_or_else(|| {
-            Error::new(Kind::NotFound, "there is no `catalog.json`")
-                .hint("Only what Roadstead published can be restored: name the root itself, not a directory in it.")
-        })?;
+        let bytes =
+            reader.tree.small(paths::CATALOG_JSON, records::MAX_RECORD_BYTES as u64).await?.ok_or_else(|| {
+                Error::new(Kind::NotFound, "there is no `catalog.json`")
+                    .hint("Only what Roadstead published can be restored: name the root itself, not a directory in it.")
+            })?;
         let catalog: CatalogRecord = records::read_catalog(&bytes)?;
         if catalog.site_version != SITE_VERSION {
             let words =
