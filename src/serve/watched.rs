@@ -91,7 +91,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
                 if state.complaint.as_ref() != Some(&complaint) {
                     match self.fallback {
                         Fallback::Former => {
-                            tracing::error!(%error, "can't use {}; keeping the previous one", self.what)
+                            tracing::error!(%error, "can't use {}; keeping the previous one", self.what);
                         }
                         Fallback::Nothing => tracing::error!(%error, "can't use {}; refusing everyone", self.what),
                     }

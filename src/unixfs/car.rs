@@ -8,15 +8,15 @@ use std::io::{BufReader, ErrorKind, Read, Seek};
 use cid::Cid;
 
 use super::dagpb::{varint_length, write_varint};
-use super::{BLOCK_LIMIT, Block, cid_from_bytes, verify_block};
+use super::{Block, MAX_BLOCK_BYTES, cid_from_bytes, verify_block};
 use crate::error::{Error, Kind, Result};
 
 /// The most bytes that a header may have: room for some 25 000 roots.
-pub const HEADER_LIMIT: u64 = 1 << 20;
+pub const MAX_HEADER_BYTES: u64 = 1 << 20;
 /// The most bytes that a CID may have: more than any with a hash of 64 bytes.
 const MAX_CID_BYTES: u64 = 128;
 /// The most bytes that a block and its CID may have.
-pub const SECTION_LIMIT: u64 = BLOCK_LIMIT as u64 + MAX_CID_BYTES;
+pub const MAX_SECTION_BYTES: u64 = MAX_BLOCK_BYTES as u64 + MAX_CID_BYTES;
 
 /// The bytes that a CAR with these roots starts with.
 pub fn header(roots: &[Cid]) -> Vec<u8> {
@@ -79,18 +79,18 @@ fn broken(why: &str) -> Error {
     Error::new(Kind::Verification, format!("not a CAR file: {why}"))
 }
 
-/// Reads an untrusted CAR block by block: every block is at most [`BLOCK_LIMIT`] and hashes to its CID.
+/// Reads an untrusted CAR block by block: every block is at most [`MAX_BLOCK_BYTES`] and hashes to its CID.
 pub struct Reader<R> {
     from: BufReader<R>,
     roots: Vec<Cid>,
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the header, which may have [`HEADER_LIMIT`] bytes at most.
+    /// Reads the header, which may have [`MAX_HEADER_BYTES`] bytes at most.
     pub fn new(from: R) -> Result<Self> {
         let mut from = BufReader::with_capacity(64 << 10, from);
         let length = read_varint(&mut from)?.ok_or_else(|| broken("it is empty"))?;
-        if length > HEADER_LIMIT {
+        if length > MAX_HEADER_BYTES {
             return Err(broken("its header is larger than 1 MiB"));
         }
         let header = read_exactly(&mut from, length)?;
@@ -114,7 +114,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads the CID of a section of this length, and says how many bytes of its block follow.
     fn section(&mut self, length: u64) -> Result<(Cid, u64)> {
-        if length > SECTION_LIMIT {
+        if length > MAX_SECTION_BYTES {
             return Err(broken("a block is larger than 2 MiB"));
         }
         let mut section = &mut (&mut self.from).take(length);
@@ -125,7 +125,7 @@ impl<R: Read> Reader<R> {
             Err(error) => return Err(broken("a block has no CID").caused_by(error)),
         };
         let rest = section.limit();
-        if rest > BLOCK_LIMIT as u64 {
+        if rest > MAX_BLOCK_BYTES as u64 {
             return Err(broken("a block is larger than 2 MiB"));
         }
         Ok((cid, rest))
@@ -141,7 +141,7 @@ pub struct BlockPosition {
     pub section: u64,
     /// Byte of the CAR where the block's data begins.
     pub offset: u64,
-    /// Bytes of the block's data, at most [`BLOCK_LIMIT`].
+    /// Bytes of the block's data, at most [`MAX_BLOCK_BYTES`].
     pub length: u64,
 }
 
@@ -161,7 +161,7 @@ impl<R: Read + Seek> Reader<R> {
 const MAX_VARINT_BYTES: usize = 9;
 
 /// The most bytes before a block in its section: a length and a CID.
-pub const SECTION_HEAD: usize = MAX_CID_BYTES as usize + 10;
+pub const MAX_SECTION_HEAD_BYTES: usize = MAX_CID_BYTES as usize + 10;
 
 /// How many bytes the section has that begins so, its length included; nothing where its length is not all there yet.
 pub fn whole_section(begin: &[u8], limit: u64) -> Result<Option<usize>> {
@@ -177,13 +177,13 @@ pub fn whole_section(begin: &[u8], limit: u64) -> Result<Option<usize>> {
     Ok(Some(length - rest.len() + body as usize))
 }
 
-/// What a section holds whose first [`SECTION_HEAD`] bytes (fewer at the end of the file) are these: the place of its block.
+/// What a section holds whose first [`MAX_SECTION_HEAD_BYTES`] bytes (fewer at the end of the file) are these: the place of its block.
 pub fn section_at(section: u64, mut head: &[u8]) -> Result<BlockPosition> {
     let whole = head.len();
     let length = read_varint(&mut head)?.ok_or_else(cut_short)?;
     let before = head.len();
     let cid = Cid::read_bytes(&mut head).map_err(|error| broken("a block has no CID").caused_by(error))?;
-    let rest = length.checked_sub((before - head.len()) as u64).filter(|rest| *rest <= BLOCK_LIMIT as u64);
+    let rest = length.checked_sub((before - head.len()) as u64).filter(|rest| *rest <= MAX_BLOCK_BYTES as u64);
     let length = rest.ok_or_else(|| broken("a block is larger than 2 MiB"))?;
     Ok(BlockPosition { cid, section, offset: section + (whole - head.len()) as u64, length })
 }
@@ -375,7 +375,7 @@ mod tests {
         let blocks = [block(b"one"), node(&[7; 300])];
         let whole = car(&[blocks[0].cid], &blocks);
         let mut rest = &whole[..];
-        for (place, limit) in [(None, HEADER_LIMIT), (Some(0), SECTION_LIMIT), (Some(1), SECTION_LIMIT)] {
+        for (place, limit) in [(None, MAX_HEADER_BYTES), (Some(0), MAX_SECTION_BYTES), (Some(1), MAX_SECTION_BYTES)] {
             let length = whole_section(rest, limit).unwrap().unwrap();
             if let Some(place) = place {
                 let found = section_at(0, &rest[..length]).unwrap();
@@ -385,7 +385,7 @@ mod tests {
             rest = &rest[length..];
         }
         assert_eq!((rest, whole_section(rest, 1).unwrap()), (&[][..], None));
-        assert_eq!(whole_section(&[0x80, 0x80], SECTION_LIMIT).unwrap(), None);
+        assert_eq!(whole_section(&[0x80, 0x80], MAX_SECTION_BYTES).unwrap(), None);
         assert_eq!(whole_section(&[0xac, 0x02], 300).unwrap(), Some(302));
         assert!(whole_section(&[0xac, 0x02], 299).is_err());
         assert!(whole_section(&[0xff; 20], u64::MAX).is_err());
@@ -397,12 +397,12 @@ mod tests {
         let mut huge = header.clone();
         write_varint(&mut huge, u64::MAX >> 1);
         assert!(read(&huge).is_err());
-        let limit = vec![7; BLOCK_LIMIT];
+        let limit = vec![7; MAX_BLOCK_BYTES];
         assert_eq!(read(&car(&[], &[node(&limit)])).unwrap().1.len(), 1);
-        let above = vec![7; BLOCK_LIMIT + 1];
+        let above = vec![7; MAX_BLOCK_BYTES + 1];
         assert!(read(&car(&[], &[node(&above)])).is_err());
         let mut long_header = Vec::new();
-        write_varint(&mut long_header, HEADER_LIMIT + 1);
+        write_varint(&mut long_header, MAX_HEADER_BYTES + 1);
         long_header.resize(2 << 20, 0);
         assert!(read(&long_header).is_err());
         // The pragma of CARv2.

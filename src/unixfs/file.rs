@@ -9,7 +9,7 @@ use cid::Cid;
 use sha2::{Digest as _, Sha256};
 
 use super::data::{self, Data, NodeKind};
-use super::{BLOCK_LIMIT, Block, Link, Profile, dagpb};
+use super::{Block, Link, MAX_BLOCK_BYTES, Profile, dagpb};
 use crate::error::{Error, Kind, Result};
 
 /// The SHA-256 digest of the leaf block that holds `content`.
@@ -225,7 +225,7 @@ impl FileNode {
     /// Reads an untrusted dag-pb block, checking that its sizes add up.
     pub fn parse(block: &[u8]) -> Result<Self> {
         let broken = |why: &str| Error::new(Kind::Verification, format!("not a node of a file: {why}"));
-        if block.len() > BLOCK_LIMIT {
+        if block.len() > MAX_BLOCK_BYTES {
             return Err(broken("it is larger than 2 MiB"));
         }
         let mut decoder = dagpb::Decoder::new(block);

@@ -23,7 +23,7 @@ pub use data::NodeKind;
 pub use profile::Profile;
 
 /// The most bytes a block may have: what every IPFS node accepts, and what Bitswap and gateways refuse to exceed (2 MiB).
-pub const BLOCK_LIMIT: usize = 2 << 20;
+pub const MAX_BLOCK_BYTES: usize = 2 << 20;
 
 /// The multicodec of blocks that are plain bytes.
 pub const RAW: u64 = 0x55;
@@ -48,7 +48,7 @@ pub struct Link {
 pub struct Block {
     /// The CID of the bytes.
     pub cid: Cid,
-    /// The block's bytes, at most [`BLOCK_LIMIT`].
+    /// The block's bytes, at most [`MAX_BLOCK_BYTES`].
     pub bytes: Vec<u8>,
 }
 

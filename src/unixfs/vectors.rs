@@ -7,7 +7,7 @@ use chacha20::cipher::{KeyIvInit, StreamCipher};
 use sha2::{Digest as _, Sha256};
 
 use super::directory::tests::Memory;
-use super::{BLOCK_LIMIT, Link, NodeKind, Profile, car, data, directory, file, tree};
+use super::{Link, MAX_BLOCK_BYTES, NodeKind, Profile, car, data, directory, file, tree};
 use crate::image::Digest;
 
 /// The bytes that IPIP-499's vectors are made of (kubo, test/cli/testutils/random_deterministic.go).
@@ -204,7 +204,7 @@ fn the_sharded_directory_of_the_specification() {
     let mut store = Memory::default();
     for block in &mut reader {
         let block = block.unwrap();
-        assert!(block.bytes.len() <= BLOCK_LIMIT);
+        assert!(block.bytes.len() <= MAX_BLOCK_BYTES);
         let node = directory::Node { cid: block.cid, bytes: block.bytes, tsize: 0, directory_size: None };
         store.nodes.insert(block.cid, node);
     }

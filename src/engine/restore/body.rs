@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::{Error, Kind, Result};
 use crate::node::source::{BlockSource, FileBlocks};
 use crate::unixfs::file::FileNode;
-use crate::unixfs::{BLOCK_LIMIT, DAG_PB, Profile, RAW};
+use crate::unixfs::{DAG_PB, MAX_BLOCK_BYTES, Profile, RAW};
 
 /// How deep a file's tree may be: with the narrowest profile, four levels are 200 TiB.
 const MAX_FILE_DEPTH: usize = 8;
@@ -196,7 +196,7 @@ impl FileStream {
             // What is larger than a block has more below it: one path down at a time.
             let at_once = self.source.at_once().max(1);
             while let Some(&(cid, size)) = frame.children.front()
-                && (frame.flights.is_empty() || (frame.flights.len() < at_once && size <= BLOCK_LIMIT as u64))
+                && (frame.flights.is_empty() || (frame.flights.len() < at_once && size <= MAX_BLOCK_BYTES as u64))
             {
                 frame.children.pop_front();
                 let source = Arc::clone(&self.source);

@@ -14,7 +14,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::node::source::BlockSource;
 use crate::registry::{BlobBody, BlobStream};
 use crate::unixfs::directory::{self, Node, NodeStore};
-use crate::unixfs::{BLOCK_LIMIT, Link, tree};
+use crate::unixfs::{Link, MAX_BLOCK_BYTES, tree};
 
 /// Most bytes of directory nodes that are kept to be read again.
 const MAX_KEPT_NODE_BYTES: usize = 12 << 20;
@@ -174,7 +174,7 @@ impl NodeStore for Remote {
                 if kept.bytes + bytes.len() > MAX_KEPT_NODE_BYTES {
                     *kept = Kept::default();
                 }
-                if bytes.len() <= BLOCK_LIMIT {
+                if bytes.len() <= MAX_BLOCK_BYTES {
                     kept.bytes += bytes.len();
                     kept.nodes.insert(*cid, bytes.clone());
                 }

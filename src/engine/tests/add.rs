@@ -5,22 +5,22 @@ use crate::image::{Target, media};
 
 #[tokio::test]
 async fn what_is_added_is_given_out_byte_for_byte() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let image = index("one");
-    let digest = yard.put("app", "1", &image);
-    let added = yard.add(&["app:1"]).await;
-    assert_eq!(added.recorded, [yard.published("app:1")]);
-    let name = yard.name("app");
-    let by_tag = yard.engine.served_manifest(&name, &Target::Tag("1".parse().unwrap()), false).unwrap().unwrap();
+    let digest = test.put("app", "1", &image);
+    let added = test.add(&["app:1"]).await;
+    assert_eq!(added.recorded, [test.published("app:1")]);
+    let name = test.name("app");
+    let by_tag = test.engine.served_manifest(&name, &Target::Tag("1".parse().unwrap()), false).unwrap().unwrap();
     assert_eq!((by_tag.digest, by_tag.media_type.as_str()), (digest, media::OCI_INDEX));
     assert_eq!(Digest::of(&by_tag.bytes), digest);
-    let details = yard.engine.show(&yard.pick("app:1")).unwrap();
+    let details = test.engine.show(&test.pick("app:1")).unwrap();
     assert_eq!(details.row.platforms, ["linux/amd64", "linux/arm64"]);
     for manifest in &details.manifests {
-        let served = yard.engine.served_manifest(&name, &Target::Digest(manifest.digest), false).unwrap().unwrap();
+        let served = test.engine.served_manifest(&name, &Target::Digest(manifest.digest), false).unwrap().unwrap();
         assert_eq!(Digest::of(&served.bytes), manifest.digest);
         for layer in &manifest.layers {
-            match yard.engine.served_blob(&name, &layer.digest, false).unwrap().unwrap() {
+            match test.engine.served_blob(&name, &layer.digest, false).unwrap().unwrap() {
                 crate::engine::query::content::Blob::File(file, size) => {
                     let mut bytes = Vec::new();
                     std::io::Read::read_to_end(&mut &file, &mut bytes).unwrap();
@@ -35,33 +35,33 @@ async fn what_is_added_is_given_out_byte_for_byte() {
 
 #[tokio::test]
 async fn adding_again_asks_by_head_only_and_changes_nothing() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    let root = yard.root();
-    yard.registry.forget_requests();
-    let plan = yard.plan(&["app:1"]).await.unwrap();
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let root = test.root();
+    test.registry.forget_requests();
+    let plan = test.plan(&["app:1"]).await.unwrap();
     assert_eq!(changes(&plan), [Change::Unchanged]);
     assert!(plan.is_empty() && plan.new_bytes == 0);
-    let gets = yard
+    let gets = test
         .registry
         .log()
         .into_iter()
         .filter(|request| request.method == "GET" && request.path.contains("/manifests/"));
     assert_eq!(gets.map(|request| request.path).collect::<Vec<_>>(), Vec::<String>::new());
-    yard.apply(plan).await.unwrap();
-    assert_eq!(yard.root(), root);
+    test.apply(plan).await.unwrap();
+    assert_eq!(test.root(), root);
 }
 
 #[tokio::test]
 async fn a_manifest_of_the_plan_is_not_fetched_again_and_each_blob_once() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &index("two"));
-    yard.put("other", "1", &index("one"));
-    yard.add(&["app:1", "app:2", "other:1"]).await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &index("two"));
+    test.put("other", "1", &index("one"));
+    test.add(&["app:1", "app:2", "other:1"]).await;
     let mut seen = std::collections::HashSet::new();
-    for request in yard.registry.log() {
+    for request in test.registry.log() {
         let digest = request.path.rsplit('/').next().unwrap().to_owned();
         if request.method == "GET" && request.path.contains("/blobs/") {
             assert!(seen.insert(digest), "{} twice", request.path);
@@ -73,63 +73,63 @@ async fn a_manifest_of_the_plan_is_not_fetched_again_and_each_blob_once() {
 
 #[tokio::test]
 async fn a_variant_costs_the_difference() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &index("two"));
-    yard.add(&["app:1"]).await;
-    let plan = yard.plan(&["app:2"]).await.unwrap();
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &index("two"));
+    test.add(&["app:1"]).await;
+    let plan = test.plan(&["app:2"]).await.unwrap();
     assert!(plan.known_bytes > 0 && plan.new_bytes > 0);
     assert!(plan.fetch.len() < plan.images[0].blobs.len());
-    yard.apply(plan).await.unwrap();
-    yard.check();
+    test.apply(plan).await.unwrap();
+    test.check();
 }
 
 #[tokio::test]
 async fn a_moved_tag_is_followed_and_a_platform_can_be_added() {
-    let yard = Yard::new().await;
-    let first = yard.put("app", "1", &index("one"));
-    let mut request = yard.request("app:1");
+    let test = TestEngine::new().await;
+    let first = test.put("app", "1", &index("one"));
+    let mut request = test.request("app:1");
     request.selection = Some("linux/amd64".parse().unwrap());
-    let plan = yard.engine.plan_add(&[request.clone()], &Job::new().0).await.unwrap();
+    let plan = test.engine.plan_add(&[request.clone()], &Job::new().0).await.unwrap();
     assert_eq!(plan.images[0].left_out.len(), 2, "a platform and its attestation");
-    yard.apply(plan).await.unwrap();
-    yard.check();
-    let name = yard.name("app");
-    let left_out = yard.engine.show(&yard.pick("app:1")).unwrap().left_out;
-    let words = yard.engine.served_omission(&name, &left_out[0].digest, false).unwrap().unwrap();
+    test.apply(plan).await.unwrap();
+    test.check();
+    let name = test.name("app");
+    let left_out = test.engine.show(&test.pick("app:1")).unwrap().left_out;
+    let words = test.engine.served_omission(&name, &left_out[0].digest, false).unwrap().unwrap();
     assert!(words.contains("--platform linux/arm64") || words.contains("attestation"), "{words}");
 
     request.selection = Some("linux/arm64".parse().unwrap());
-    let plan = yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    let plan = test.engine.plan_add(&[request], &Job::new().0).await.unwrap();
     assert_eq!(changes(&plan), [Change::Extended]);
     let words = plan.images[0].changes.join("; ");
     assert!(words.contains("missing parts") && words.contains("linux/amd64,linux/arm64"), "{words}");
-    yard.apply(plan).await.unwrap();
-    yard.check();
-    assert_eq!(yard.engine.show(&yard.pick("app:1")).unwrap().row.platforms, ["linux/amd64", "linux/arm64"]);
+    test.apply(plan).await.unwrap();
+    test.check();
+    assert_eq!(test.engine.show(&test.pick("app:1")).unwrap().row.platforms, ["linux/amd64", "linux/arm64"]);
     // What completes a reference is one that can be added again, not the name it is published under.
-    let upstream = yard.engine.repositories().unwrap()[0].upstream.clone().unwrap();
+    let upstream = test.engine.repositories().unwrap()[0].upstream.clone().unwrap();
     for prefix in ["", &upstream[..4], &upstream] {
-        assert_eq!(yard.engine.complete_reference(prefix).unwrap(), std::slice::from_ref(&upstream));
+        assert_eq!(test.engine.complete_reference(prefix).unwrap(), std::slice::from_ref(&upstream));
     }
-    assert!(yard.engine.complete_reference("other").unwrap().is_empty());
+    assert!(test.engine.complete_reference("other").unwrap().is_empty());
 
-    yard.put("app", "1", &index("moved"));
-    let outdated = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
+    test.put("app", "1", &index("moved"));
+    let outdated = test.engine.outdated(&[], &Job::new().0).await.unwrap();
     assert!(matches!(outdated[0].state, crate::engine::query::view::UpstreamState::Outdated { .. }));
-    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    let plan = test.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert_eq!(changes(&plan), [Change::Moved { from: first }]);
-    yard.apply(plan).await.unwrap();
-    yard.check();
+    test.apply(plan).await.unwrap();
+    test.check();
 }
 
 #[tokio::test]
 async fn a_platform_that_is_not_there_is_named_with_those_that_are() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    let mut request = yard.request("app:1");
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    let mut request = test.request("app:1");
     request.selection = Some("linux/s390x".parse().unwrap());
-    let plan = yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    let plan = test.engine.plan_add(&[request], &Job::new().0).await.unwrap();
     let error = &plan.failed[0].error;
     assert_eq!(error.kind(), crate::error::Kind::NotFound);
     assert!(
@@ -141,36 +141,36 @@ async fn a_platform_that_is_not_there_is_named_with_those_that_are() {
 
 #[tokio::test]
 async fn what_is_attached_comes_along_and_goes_along() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let image = index("signed");
-    let digest = yard.put("app", "1", &image);
+    let digest = test.put("app", "1", &image);
     let repository: RepositoryName = "app".parse().unwrap();
     let sbom = image.referrer("application/spdx+json", "an SBOM");
-    yard.registry.put_image(&repository, None, &sbom);
+    test.registry.put_image(&repository, None, &sbom);
     let signature = ImageBuilder::new(platform("linux/amd64")).opaque_layer("a signature").build();
-    yard.put("app", &format!("sha256-{}.sig", digest.hex()), &signature);
-    let before = yard.root();
-    yard.add(&["app:1"]).await;
-    let details = yard.engine.show(&yard.pick("app:1")).unwrap();
+    test.put("app", &format!("sha256-{}.sig", digest.hex()), &signature);
+    let before = test.root();
+    test.add(&["app:1"]).await;
+    let details = test.engine.show(&test.pick("app:1")).unwrap();
     assert_eq!(details.attached.len(), 2);
-    let name = yard.name("app");
-    let referrers = yard.engine.served_referrers(&name, &digest, false).unwrap().unwrap();
+    let name = test.name("app");
+    let referrers = test.engine.served_referrers(&name, &digest, false).unwrap().unwrap();
     assert_eq!(referrers.len(), 1);
     assert_eq!(referrers[0].artifact_type.as_deref(), Some("application/spdx+json"));
     let fallback = format!("sha256-{}", digest.hex()).parse().unwrap();
-    assert!(yard.engine.served_manifest(&name, &Target::Tag(fallback), false).unwrap().is_some());
+    assert!(test.engine.served_manifest(&name, &Target::Tag(fallback), false).unwrap().is_some());
 
-    yard.remove("app:1").await;
-    assert_eq!(yard.root(), before);
+    test.remove("app:1").await;
+    assert_eq!(test.root(), before);
 }
 
 #[tokio::test]
 async fn one_that_fails_does_not_stop_the_others() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &index("two"));
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &index("two"));
     let bad = index("two");
-    let plan = yard.plan(&["app:1", "app:2", "app:3"]).await.unwrap();
+    let plan = test.plan(&["app:1", "app:2", "app:3"]).await.unwrap();
     assert_eq!(plan.failed.len(), 1);
     // A layer vanishes between plan and fetch.
     let vanished = plan.images[1]
@@ -178,62 +178,62 @@ async fn one_that_fails_does_not_stop_the_others() {
         .iter()
         .find(|blob| !plan.images[0].blobs.iter().any(|other| other.digest == blob.digest))
         .unwrap();
-    yard.registry.remove_blob(&"app".parse().unwrap(), &vanished.digest);
-    let added = yard.apply(plan).await.unwrap();
-    assert_eq!(added.recorded, [yard.published("app:1")]);
+    test.registry.remove_blob(&"app".parse().unwrap(), &vanished.digest);
+    let added = test.apply(plan).await.unwrap();
+    assert_eq!(added.recorded, [test.published("app:1")]);
     assert_eq!(added.failed.len(), 2);
-    yard.check();
+    test.check();
     drop(bad);
 }
 
 #[tokio::test]
 async fn a_plan_is_refused_when_the_catalog_changed_underneath() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    let [stale, same] = [yard.plan(&["app:1"]).await.unwrap(), yard.plan(&["app:1"]).await.unwrap()];
-    yard.add(&["app:1"]).await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    let [stale, same] = [test.plan(&["app:1"]).await.unwrap(), test.plan(&["app:1"]).await.unwrap()];
+    test.add(&["app:1"]).await;
     // The very same is what was wanted, whoever brought it.
-    assert_eq!(yard.apply(same).await.unwrap().recorded.len(), 1);
-    yard.check();
-    yard.put("app", "1", &index("two"));
-    yard.add(&["app:1"]).await;
-    let added = yard.apply(stale).await.unwrap();
+    assert_eq!(test.apply(same).await.unwrap().recorded.len(), 1);
+    test.check();
+    test.put("app", "1", &index("two"));
+    test.add(&["app:1"]).await;
+    let added = test.apply(stale).await.unwrap();
     assert_eq!(added.failed[0].error.kind(), crate::error::Kind::Locked);
 }
 
 #[tokio::test]
 async fn a_private_repository_stays_out_until_it_is_allowed() {
     let registry = MemoryRegistry::builder().basic_auth("curator", "c4n4ry").start().await.unwrap();
-    let yard = Yard::with(registry, None);
-    let auth = yard.directory.path().join("auth.json");
+    let test = TestEngine::with(registry, None);
+    let auth = test.directory.path().join("auth.json");
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "curator:c4n4ry");
-    std::fs::write(&auth, serde_json::json!({"auths": {yard.registry.host(): {"auth": encoded}}}).to_string()).unwrap();
-    let mut with_login = options(yard.directory.path(), None);
+    std::fs::write(&auth, serde_json::json!({"auths": {test.registry.host(): {"auth": encoded}}}).to_string()).unwrap();
+    let mut with_login = options(test.directory.path(), None);
     with_login.registries.credential_files = vec![auth];
-    let yard = Yard { engine: Engine::open(with_login).unwrap(), ..yard };
-    yard.put("secret", "1", &index("one"));
-    let before = yard.root();
-    yard.add(&["secret:1"]).await;
-    assert_eq!(yard.root(), before);
-    let name = yard.name("secret");
+    let test = TestEngine { engine: Engine::open(with_login).unwrap(), ..test };
+    test.put("secret", "1", &index("one"));
+    let before = test.root();
+    test.add(&["secret:1"]).await;
+    assert_eq!(test.root(), before);
+    let name = test.name("secret");
     let target = Target::Tag("1".parse().unwrap());
-    assert!(yard.engine.served_manifest(&name, &target, false).unwrap().is_none());
-    assert!(yard.engine.served_manifest(&name, &target, true).unwrap().is_some());
-    yard.engine.allow(&[yard.pick("secret")], true, &Job::new().0).await.unwrap();
-    yard.check();
-    assert_ne!(yard.root(), before);
-    assert!(yard.engine.served_manifest(&name, &target, false).unwrap().is_some());
-    yard.engine.allow(&[yard.pick("secret")], false, &Job::new().0).await.unwrap();
-    yard.check();
-    assert_eq!(yard.root(), before);
+    assert!(test.engine.served_manifest(&name, &target, false).unwrap().is_none());
+    assert!(test.engine.served_manifest(&name, &target, true).unwrap().is_some());
+    test.engine.allow(&[test.pick("secret")], true, &Job::new().0).await.unwrap();
+    test.check();
+    assert_ne!(test.root(), before);
+    assert!(test.engine.served_manifest(&name, &target, false).unwrap().is_some());
+    test.engine.allow(&[test.pick("secret")], false, &Job::new().0).await.unwrap();
+    test.check();
+    assert_eq!(test.root(), before);
 }
 
 #[tokio::test]
 async fn a_plan_says_what_it_took_of_the_quota_and_running_it_takes_none() {
     let registry = MemoryRegistry::builder().quota(100, 21_600).start().await.unwrap();
-    let yard = Yard::with(registry, None);
-    yard.put("app", "1", &index("one"));
-    let host = yard.registry.host();
+    let test = TestEngine::with(registry, None);
+    test.put("app", "1", &index("one"));
+    let host = test.registry.host();
     let left = |watch: &mut crate::engine::job::Watch| {
         let mut left = None;
         while let Ok(event) = watch.events.try_recv() {
@@ -243,14 +243,14 @@ async fn a_plan_says_what_it_took_of_the_quota_and_running_it_takes_none() {
         }
         left
     };
-    let requests = [yard.request("app:1"), yard.request("gone:1")];
+    let requests = [test.request("app:1"), test.request("gone:1")];
     let (job, mut watch) = Job::new();
-    let plan = yard.engine.plan_add(&requests, &job).await.unwrap();
+    let plan = test.engine.plan_add(&requests, &job).await.unwrap();
     let taken = plan.pulls[&host];
     assert_eq!((plan.failed.len(), Some(100 - taken)), (1, left(&mut watch)), "{:?}", plan.pulls);
     assert!(taken >= 3, "an index and what is in it");
-    yard.engine.apply_add(plan, "add", &job).await.unwrap();
+    test.engine.apply_add(plan, "add", &job).await.unwrap();
     assert!(left(&mut watch).is_none_or(|left| left == 100 - taken), "running it took some");
-    let again = yard.engine.plan_add(&requests[..1], &job).await.unwrap();
+    let again = test.engine.plan_add(&requests[..1], &job).await.unwrap();
     assert_eq!(again.pulls[&host], 0, "what is here is asked for by HEAD alone");
 }

@@ -15,9 +15,9 @@ fn sharing(manifests: usize, configuration: usize) -> Image {
 }
 
 /// How many are said in schema 1, the reasons of the others, and the bytes that the catalog itself holds.
-fn said(yard: &Yard, what: &str) -> (usize, Vec<String>, u64) {
-    let reader = yard.engine.catalog.read().unwrap();
-    let row = yard.engine.images(&yard.pick(what)).unwrap().remove(0);
+fn said(test: &TestEngine, what: &str) -> (usize, Vec<String>, u64) {
+    let reader = test.engine.catalog.read().unwrap();
+    let row = test.engine.images(&test.pick(what)).unwrap().remove(0);
     let repository = crate::catalog::repositories::by_name(&reader, &row.name).unwrap().unwrap();
     let image = images::of_repository(&reader, repository.id, false).unwrap().remove(0);
     let outcomes: Vec<_> =
@@ -34,18 +34,18 @@ fn said(yard: &Yard, what: &str) -> (usize, Vec<String>, u64) {
 
 #[tokio::test]
 async fn many_manifests_of_one_configuration_are_not_said_many_times_in_schema_1() {
-    let yard = Yard::new().await;
-    yard.put("few", "1", &sharing(4, 1_500_000));
-    yard.put("many", "1", &sharing(60, 1_500_000));
-    yard.add(&["few:1"]).await;
-    let (few, reasons, before) = said(&yard, "few");
+    let test = TestEngine::new().await;
+    test.put("few", "1", &sharing(4, 1_500_000));
+    test.put("many", "1", &sharing(60, 1_500_000));
+    test.add(&["few:1"]).await;
+    let (few, reasons, before) = said(&test, "few");
     assert_eq!((few, reasons.len()), (4, 0));
-    yard.add(&["many:1"]).await;
-    let (many, reasons, after) = said(&yard, "many");
+    test.add(&["many:1"]).await;
+    let (many, reasons, after) = said(&test, "many");
     assert_eq!((many, reasons.len()), (0, 60));
     assert_eq!(reasons[0], "its 60 platforms in schema 1 are larger than 16 MiB together");
     assert!(after - before < 1 << 20, "{} bytes more", after - before);
     // What upstream has is whole.
-    let verified = yard.engine.verify(false, &Job::new().0).await.unwrap();
+    let verified = test.engine.verify(false, &Job::new().0).await.unwrap();
     assert!(verified.damaged.is_empty() && verified.root_matches);
 }

@@ -13,114 +13,114 @@ fn signature_tag(digest: &Digest) -> String {
 
 #[tokio::test]
 async fn an_attachment_that_holds_its_own_subject_goes_with_it() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let image = index("one");
-    let digest = yard.put("app", "1", &image);
+    let digest = test.put("app", "1", &image);
     let around = IndexBuilder::new().image(image.clone()).image(signature("s")).build();
-    yard.put("app", &signature_tag(&digest), &around);
+    test.put("app", &signature_tag(&digest), &around);
     // And one that is its own subject.
     let other = self::image("linux/amd64", "two");
-    let itself = yard.put("app", "2", &other);
-    yard.put("app", &signature_tag(&itself), &other);
-    let before = yard.root();
-    yard.add(&["app:1", "app:2"]).await;
-    let plan = yard.engine.plan_remove(&[yard.pick("app")]).unwrap();
+    let itself = test.put("app", "2", &other);
+    test.put("app", &signature_tag(&itself), &other);
+    let before = test.root();
+    test.add(&["app:1", "app:2"]).await;
+    let plan = test.engine.plan_remove(&[test.pick("app")]).unwrap();
     assert_eq!(plan.images.len(), 4, "{plan:?}");
-    assert_eq!(plan.repositories, [yard.published("app")]);
-    yard.remove("app:1").await;
-    yard.remove("app:2").await;
-    assert_eq!(yard.root(), before);
-    assert!(yard.engine.repositories().unwrap().is_empty());
+    assert_eq!(plan.repositories, [test.published("app")]);
+    test.remove("app:1").await;
+    test.remove("app:2").await;
+    assert_eq!(test.root(), before);
+    assert!(test.engine.repositories().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn what_is_attached_to_something_that_stays_stays() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let image = index("one");
-    let digest = yard.put("app", "1", &image);
-    yard.put("app", "2", &image);
-    yard.put("app", &signature_tag(&digest), &signature("s"));
-    yard.add(&["app:1", "app:2"]).await;
-    let plan = yard.engine.plan_remove(&[yard.pick("app:1")]).unwrap();
+    let digest = test.put("app", "1", &image);
+    test.put("app", "2", &image);
+    test.put("app", &signature_tag(&digest), &signature("s"));
+    test.add(&["app:1", "app:2"]).await;
+    let plan = test.engine.plan_remove(&[test.pick("app:1")]).unwrap();
     assert_eq!(plan.images.len(), 1);
-    yard.remove("app:1").await;
-    assert_eq!(yard.engine.show(&yard.pick("app:2")).unwrap().attached.len(), 1);
-    let plan = yard.engine.plan_remove(&[yard.pick("app:2")]).unwrap();
+    test.remove("app:1").await;
+    assert_eq!(test.engine.show(&test.pick("app:2")).unwrap().attached.len(), 1);
+    let plan = test.engine.plan_remove(&[test.pick("app:2")]).unwrap();
     assert_eq!(plan.images.iter().filter(|image| image.attached).count(), 1);
-    yard.remove("app:2").await;
-    assert!(yard.engine.repositories().unwrap().is_empty());
+    test.remove("app:2").await;
+    assert!(test.engine.repositories().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_image_and_its_signature_can_be_asked_for_at_once() {
-    let yard = Yard::new().await;
-    let digest = yard.put("app", "1", &index("one"));
+    let test = TestEngine::new().await;
+    let digest = test.put("app", "1", &index("one"));
     let tag = signature_tag(&digest);
-    let signature = yard.put("app", &tag, &signature("s"));
+    let signature = test.put("app", &tag, &signature("s"));
     let sbom = index("one").referrer("application/spdx+json", "an SBOM");
-    let sbom = yard.registry.put_image(&"app".parse().unwrap(), None, &sbom);
+    let sbom = test.registry.put_image(&"app".parse().unwrap(), None, &sbom);
     let (by_tag, by_digest) = (format!("app:{tag}"), format!("app@{sbom}"));
-    yard.add(&["app:1", &by_tag, &by_digest]).await;
-    let fresh = Yard::with(yard.registry.clone(), None);
+    test.add(&["app:1", &by_tag, &by_digest]).await;
+    let fresh = TestEngine::with(test.registry.clone(), None);
     fresh.add(&[&by_digest, &by_tag, "app:1"]).await;
-    assert_eq!(fresh.root(), yard.root());
+    assert_eq!(fresh.root(), test.root());
     // Asked for by name, they stay.
-    yard.remove("app:1").await;
-    let rows = yard.engine.images(&yard.pick("app")).unwrap();
+    test.remove("app:1").await;
+    let rows = test.engine.images(&test.pick("app")).unwrap();
     assert_eq!(rows.iter().map(|row| row.digest).collect::<Vec<_>>(), [signature, sbom]);
 }
 
 #[tokio::test]
 async fn what_came_along_and_is_asked_for_later_is_as_if_it_was_asked_for_first() {
-    let yard = Yard::new().await;
-    let digest = yard.put("app", "1", &index("one"));
+    let test = TestEngine::new().await;
+    let digest = test.put("app", "1", &index("one"));
     let tag = signature_tag(&digest);
-    yard.put("app", &tag, &signature("s"));
-    let fresh = Yard::with(yard.registry.clone(), None);
-    let request = |what: &str| AddRequest { selection: None, ..yard.request(what) };
+    test.put("app", &tag, &signature("s"));
+    let fresh = TestEngine::with(test.registry.clone(), None);
+    let request = |what: &str| AddRequest { selection: None, ..test.request(what) };
     let (image, signature) = (request("app:1"), request(&format!("app:{tag}")));
-    for (yard, requests) in [(&yard, [&image, &signature]), (&fresh, [&signature, &image])] {
+    for (test, requests) in [(&test, [&image, &signature]), (&fresh, [&signature, &image])] {
         for request in requests {
-            let plan = yard.engine.plan_add(std::slice::from_ref(request), &Job::new().0).await.unwrap();
-            let added = yard.apply(plan).await.unwrap();
+            let plan = test.engine.plan_add(std::slice::from_ref(request), &Job::new().0).await.unwrap();
+            let added = test.apply(plan).await.unwrap();
             assert!(added.failed.is_empty(), "{:?}", added.failed);
-            yard.check();
+            test.check();
         }
     }
-    assert_eq!(fresh.root(), yard.root());
+    assert_eq!(fresh.root(), test.root());
 }
 
 #[tokio::test]
 async fn a_signature_that_was_asked_for_by_name_does_not_make_its_image_look_incomplete() {
-    let yard = Yard::new().await;
-    let digest = yard.put("app", "1", &index("one"));
+    let test = TestEngine::new().await;
+    let digest = test.put("app", "1", &index("one"));
     let tag = signature_tag(&digest);
-    yard.put("app", &tag, &signature("s"));
-    yard.add(&["app:1", &format!("app:{tag}")]).await;
-    yard.put("app", &tag, &signature("t"));
-    assert_eq!(changes(&yard.plan(&["app:1"]).await.unwrap()), [Change::Unchanged]);
+    test.put("app", &tag, &signature("s"));
+    test.add(&["app:1", &format!("app:{tag}")]).await;
+    test.put("app", &tag, &signature("t"));
+    assert_eq!(changes(&test.plan(&["app:1"]).await.unwrap()), [Change::Unchanged]);
 }
 
 #[tokio::test]
 async fn upstreams_own_list_of_referrers_comes_and_goes() {
-    let yard = Yard::with(MemoryRegistry::builder().referrers_api(false).start().await.unwrap(), None);
+    let test = TestEngine::with(MemoryRegistry::builder().referrers_api(false).start().await.unwrap(), None);
     let image = index("one");
-    let digest = yard.put("app", "1", &image);
+    let digest = test.put("app", "1", &image);
     let repository: RepositoryName = "app".parse().unwrap();
-    yard.registry.put_image(&repository, None, &image.referrer("application/spdx+json", "an SBOM"));
-    yard.registry.put_referrers_tag(&repository, &digest);
-    yard.add(&["app:1"]).await;
-    let before = yard.root();
+    test.registry.put_image(&repository, None, &image.referrer("application/spdx+json", "an SBOM"));
+    test.registry.put_referrers_tag(&repository, &digest);
+    test.add(&["app:1"]).await;
+    let before = test.root();
     let tag = format!("sha256-{}", digest.hex());
-    let list = format!("oci/v2/{}/tags/list", yard.published("app"));
-    let tags = || String::from_utf8(yard.engine.served_page(&list).unwrap().unwrap().to_vec()).unwrap();
+    let list = format!("oci/v2/{}/tags/list", test.published("app"));
+    let tags = || String::from_utf8(test.engine.served_page(&list).unwrap().unwrap().to_vec()).unwrap();
     assert!(!tags().contains(&tag));
     let what = format!("app:{tag}");
-    yard.add(&[&what]).await;
+    test.add(&[&what]).await;
     assert!(tags().contains(&tag));
-    yard.remove(&what).await;
+    test.remove(&what).await;
     assert!(!tags().contains(&tag));
-    assert_eq!(yard.root(), before);
+    assert_eq!(test.root(), before);
     let target = Target::Tag(tag.parse().unwrap());
-    assert!(yard.engine.served_manifest(&yard.name("app"), &target, false).unwrap().is_some());
+    assert!(test.engine.served_manifest(&test.name("app"), &target, false).unwrap().is_some());
 }

@@ -54,7 +54,7 @@ fn blocks(path: &Path) -> (HashMap<Cid, Vec<u8>>, usize) {
 #[tokio::test]
 async fn a_car_has_every_block_once() {
     for profile in [Profile::V1_2025, Profile::V0_2015] {
-        let yard = Yard::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
+        let test = TestEngine::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
         // Leaves that repeat within a file, between files, and that are a file of their own; an empty one as well.
         let repeated = ImageBuilder::new(platform("linux/amd64"))
             .opaque_layer(vec![7_u8; 3 << 20])
@@ -64,11 +64,11 @@ async fn a_car_has_every_block_once() {
             .opaque_layer(vec![7_u8; 50 << 20])
             .opaque_layer("")
             .build();
-        yard.put("app", "1", &repeated);
-        yard.put("app/below", "1", &index("one"));
-        yard.add(&["app:1", "app/below:1"]).await;
-        let path = yard.directory.path().join("tree.car");
-        let exported = yard.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
+        test.put("app", "1", &repeated);
+        test.put("app/below", "1", &index("one"));
+        test.add(&["app:1", "app/below:1"]).await;
+        let path = test.directory.path().join("tree.car");
+        let exported = test.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
         let (blocks, count) = blocks(&path);
         assert_eq!(exported.blocks, count as u64);
         let (mut todo, mut seen) = (vec![exported.root], BTreeSet::new());
@@ -108,15 +108,15 @@ fn files(directory: &Path) -> BTreeSet<String> {
 #[tokio::test]
 async fn a_former_export_becomes_the_new_one_and_nothing_else_is_touched() {
     use std::os::unix::fs::symlink;
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &index("two"));
-    yard.add(&["app:1", "app:2"]).await;
-    let (target, outside) = (yard.directory.path().join("tree"), yard.directory.path().join("outside"));
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &index("two"));
+    test.add(&["app:1", "app:2"]).await;
+    let (target, outside) = (test.directory.path().join("tree"), test.directory.path().join("outside"));
     std::fs::create_dir(&outside).unwrap();
     std::fs::write(outside.join("precious"), "precious").unwrap();
-    yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
-    yard.remove("app:2").await;
+    test.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
+    test.remove("app:2").await;
     // What someone else may have put there.
     std::fs::remove_file(target.join(".roadstead-export")).unwrap();
     symlink(target.join("index.html"), target.join("link")).unwrap();
@@ -126,38 +126,38 @@ async fn a_former_export_becomes_the_new_one_and_nothing_else_is_touched() {
     symlink(outside.join("precious"), target.join("index.html")).unwrap();
     std::fs::write(outside.join("mark"), "marked").unwrap();
     symlink(outside.join("mark"), target.join(".roadstead-export")).unwrap();
-    let _ = yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await;
+    let _ = test.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await;
     assert_eq!(std::fs::read(outside.join("mark")).unwrap(), b"marked");
     std::fs::remove_file(target.join(".roadstead-export")).unwrap();
     std::fs::write(target.join(".roadstead-export"), "x").unwrap();
-    let exported = yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
-    let fresh = yard.directory.path().join("fresh");
-    yard.engine.export_directory(&fresh, ExportOptions::default(), &Job::new().0).await.unwrap();
+    let exported = test.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
+    let fresh = test.directory.path().join("fresh");
+    test.engine.export_directory(&fresh, ExportOptions::default(), &Job::new().0).await.unwrap();
     assert_eq!(files(&target), files(&fresh));
     for file in files(&target) {
         assert!(!target.join(&file).is_symlink(), "{file}");
         assert_eq!(std::fs::read(target.join(&file)).unwrap(), std::fs::read(fresh.join(&file)).unwrap(), "{file}");
     }
-    assert_eq!(exported.root.to_string(), yard.root());
+    assert_eq!(exported.root.to_string(), test.root());
     assert_eq!(files(&outside), BTreeSet::from(["mark".to_owned(), "precious".to_owned()]));
     assert_eq!(std::fs::read(outside.join("precious")).unwrap(), b"precious");
 }
 
 #[tokio::test]
 async fn an_export_says_what_it_wrote() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &index("two"));
-    yard.add(&["app:1"]).await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &index("two"));
+    test.add(&["app:1"]).await;
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("tree");
-    let export = async || yard.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
+    let export = async || test.engine.export_directory(&target, ExportOptions::default(), &Job::new().0).await.unwrap();
     let first = export().await;
     assert_eq!(first.written, first.files);
     assert!(first.written_bytes > 0 && first.written_bytes < first.bytes, "links take no room: {first:?}");
     let again = export().await;
     assert_eq!((again.files, again.written, again.written_bytes), (first.files, 0, 0));
-    yard.add(&["app:2"]).await;
+    test.add(&["app:2"]).await;
     let more = export().await;
     assert!(more.written > 0 && more.written < more.files, "{more:?}");
 }

@@ -38,7 +38,7 @@ use crate::registry::memory::{Image, ImageBuilder, IndexBuilder, MemoryRegistry}
 use crate::unixfs::Profile;
 
 /// A registry, and a data directory to mirror into.
-pub(super) struct Yard {
+pub(super) struct TestEngine {
     pub(super) registry: MemoryRegistry,
     pub(super) directory: tempfile::TempDir,
     pub(super) engine: Arc<Engine>,
@@ -71,7 +71,7 @@ pub(super) fn index(content: &str) -> Image {
         .build()
 }
 
-impl Yard {
+impl TestEngine {
     pub(super) async fn new() -> Self {
         Self::with(MemoryRegistry::builder().start().await.unwrap(), None)
     }

@@ -10,7 +10,7 @@ fn unsayable(image: Image) -> Image {
     Image { manifest: manifest.to_string().into(), ..image }
 }
 
-impl Yard {
+impl TestEngine {
     fn page(&self, path: &str) -> Option<String> {
         let bytes = self.engine.served_page(path).unwrap()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -36,17 +36,17 @@ impl Yard {
 
 #[tokio::test]
 async fn one_digest_twice_is_one_image() {
-    let yard = Yard::new().await;
-    let digest = yard.put("app", "1", &index("one"));
-    let other = yard.put("app", "2", &index("two"));
+    let test = TestEngine::new().await;
+    let digest = test.put("app", "1", &index("one"));
+    let other = test.put("app", "2", &index("two"));
     let what = format!("app@{digest}");
-    let added = yard.add(&[&what, &what, &format!("app@{other}")]).await;
+    let added = test.add(&[&what, &what, &format!("app@{other}")]).await;
     assert_eq!(added.recorded.len(), 2);
 }
 
 #[tokio::test]
 async fn the_usual_name_has_its_alias_however_it_was_asked_for() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     for (reference, name, alias) in [
         ("nginx:1", None, Some("nginx")),
         ("nginx:1", Some("library/nginx"), Some("nginx")),
@@ -55,7 +55,7 @@ async fn the_usual_name_has_its_alias_however_it_was_asked_for() {
     ] {
         let name = name.map(|name| name.parse().unwrap());
         let request = AddRequest { name, ..AddRequest::new(reference.parse().unwrap()) };
-        let placed = yard.engine.place(&request).await.unwrap();
+        let placed = test.engine.place(&request).await.unwrap();
         assert_eq!(placed.alias.map(String::from).as_deref(), alias, "{request:?}");
     }
 }
@@ -71,44 +71,44 @@ async fn what_lies_in_the_directories_of_another_stays_when_that_changes() {
         ("app/tags/x/y", "app"),
         ("app/blobs", "app"),
     ] {
-        let yard = Yard::new().await;
+        let test = TestEngine::new().await;
         for repository in [first, second] {
-            yard.put(repository, "1", &index(repository));
-            yard.add(&[&format!("{repository}:1")]).await;
+            test.put(repository, "1", &index(repository));
+            test.add(&[&format!("{repository}:1")]).await;
         }
-        yard.put("app", "2", &index("more"));
-        yard.add(&["app:2"]).await;
+        test.put("app", "2", &index("more"));
+        test.add(&["app:2"]).await;
         for repository in [first, second] {
-            let path = format!("oci/v2/{}/manifests/1", yard.published(repository));
-            assert!(yard.page(&path).is_some(), "{path} beside {first} and {second}");
+            let path = format!("oci/v2/{}/manifests/1", test.published(repository));
+            assert!(test.page(&path).is_some(), "{path} beside {first} and {second}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_name_that_was_taken_since_the_plan_is_refused() {
-    let yard = Yard::new().await;
-    yard.put("web", "1", &index("one"));
-    yard.put("other", "1", &index("two"));
-    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..yard.request(what) };
-    let plan = async |request: AddRequest| yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+    let test = TestEngine::new().await;
+    test.put("web", "1", &index("one"));
+    test.put("other", "1", &index("two"));
+    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..test.request(what) };
+    let plan = async |request: AddRequest| test.engine.plan_add(&[request], &Job::new().0).await.unwrap();
     let mut with_alias = plan(named("web:1", "library/web")).await;
     with_alias.images[0].alias = Some("web".parse().unwrap());
     let takes_the_alias = plan(named("other:1", "web")).await;
     let inside = plan(named("other:1", "library/web/manifests/1")).await;
-    assert!(yard.apply(with_alias).await.unwrap().failed.is_empty());
-    yard.check();
+    assert!(test.apply(with_alias).await.unwrap().failed.is_empty());
+    test.check();
     for plan in [takes_the_alias, inside] {
-        let added = yard.apply(plan).await.unwrap();
+        let added = test.apply(plan).await.unwrap();
         assert_eq!(added.failed.len(), 1);
-        yard.check();
+        test.check();
     }
 }
 
 #[tokio::test]
 async fn the_default_platform_can_change_and_change_back() {
-    let yard = Yard::new().await;
-    yard.default_platform("linux/amd64").await;
+    let test = TestEngine::new().await;
+    test.default_platform("linux/amd64").await;
     let odd = |architecture: &str| {
         let platform = Platform { architecture: architecture.into(), ..platform("linux/x") };
         ImageBuilder::new(platform).layer(&[("content", architecture)]).build()
@@ -120,74 +120,74 @@ async fn the_default_platform_can_change_and_change_back() {
         .image(odd("Strange"))
         .image(odd(&"long".repeat(20)))
         .build();
-    yard.put("app", "1", &image);
+    test.put("app", "1", &image);
     let artifact = image.referrer("application/x", "y");
-    yard.put("app", "artifact", &artifact);
-    yard.put("app", "artifacts", &IndexBuilder::new().image(artifact).build());
-    yard.add(&["app:1", "app:artifact", "app:artifacts"]).await;
-    let (root, tags) = (yard.root(), yard.gateway_tags("app"));
-    yard.default_platform("linux/arm64").await;
-    assert_ne!(yard.root(), root);
-    let fresh = Yard::with(yard.registry.clone(), None);
+    test.put("app", "artifact", &artifact);
+    test.put("app", "artifacts", &IndexBuilder::new().image(artifact).build());
+    test.add(&["app:1", "app:artifact", "app:artifacts"]).await;
+    let (root, tags) = (test.root(), test.gateway_tags("app"));
+    test.default_platform("linux/arm64").await;
+    assert_ne!(test.root(), root);
+    let fresh = TestEngine::with(test.registry.clone(), None);
     fresh.default_platform("linux/arm64").await;
     fresh.add(&["app:artifacts", "app:artifact", "app:1"]).await;
-    assert_eq!(fresh.root(), yard.root());
-    yard.default_platform("linux/amd64").await;
-    assert_eq!((yard.root(), yard.gateway_tags("app")), (root, tags));
+    assert_eq!(fresh.root(), test.root());
+    test.default_platform("linux/amd64").await;
+    assert_eq!((test.root(), test.gateway_tags("app")), (root, tags));
 }
 
 #[tokio::test]
 async fn a_made_up_tag_goes_to_an_image_that_can_have_it() {
-    let yard = Yard::new().await;
-    yard.default_platform("linux/amd64").await;
+    let test = TestEngine::new().await;
+    test.default_platform("linux/amd64").await;
     let windows = ImageBuilder::new(platform("windows/arm64")).layer(&[("a", "windows")]).build();
     let first = IndexBuilder::new().image(image("linux/amd64", "a")).image(unsayable(windows)).build();
-    yard.put("app", "a", &first);
-    yard.put("app", "a-windows", &index("b"));
-    yard.add(&["app:a"]).await;
-    assert_eq!(yard.gateway_tags("app"), ["a"]);
-    yard.add(&["app:a-windows"]).await;
-    assert_eq!(yard.gateway_tags("app"), ["a", "a-windows", "a-windows-arm64"]);
-    yard.remove("app:a").await;
-    assert_eq!(yard.gateway_tags("app"), ["a-windows", "a-windows-arm64"]);
+    test.put("app", "a", &first);
+    test.put("app", "a-windows", &index("b"));
+    test.add(&["app:a"]).await;
+    assert_eq!(test.gateway_tags("app"), ["a"]);
+    test.add(&["app:a-windows"]).await;
+    assert_eq!(test.gateway_tags("app"), ["a", "a-windows", "a-windows-arm64"]);
+    test.remove("app:a").await;
+    assert_eq!(test.gateway_tags("app"), ["a-windows", "a-windows-arm64"]);
 }
 
 #[tokio::test]
 async fn pages_name_the_gateway_tag_that_a_platform_really_has() {
-    let yard = Yard::new().await;
-    yard.default_platform("linux/amd64").await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "1-arm64", &image("linux/arm64", "a real tag"));
-    let path = format!("repositories/{}/_repository.html", yard.published("app"));
-    let named = || yard.page(&path).unwrap().matches("gateway tag <code>1-arm64</code>").count();
-    yard.add(&["app:1"]).await;
-    let (alone, root) = (named(), yard.root());
-    yard.add(&["app:1-arm64"]).await;
+    let test = TestEngine::new().await;
+    test.default_platform("linux/amd64").await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "1-arm64", &image("linux/arm64", "a real tag"));
+    let path = format!("repositories/{}/_repository.html", test.published("app"));
+    let named = || test.page(&path).unwrap().matches("gateway tag <code>1-arm64</code>").count();
+    test.add(&["app:1"]).await;
+    let (alone, root) = (named(), test.root());
+    test.add(&["app:1-arm64"]).await;
     assert_eq!((alone, named()), (1, 1));
-    let shown = yard.engine.show(&yard.pick("app:1")).unwrap().gateway;
+    let shown = test.engine.show(&test.pick("app:1")).unwrap().gateway;
     assert!(shown.iter().all(|row| row.tag.as_deref() != Some("1-arm64")), "{shown:?}");
-    yard.remove("app:1-arm64").await;
-    assert_eq!((named(), yard.root()), (1, root));
+    test.remove("app:1-arm64").await;
+    assert_eq!((named(), test.root()), (1, root));
 }
 
 #[tokio::test]
 async fn another_name_and_tag_follow_the_tag_that_was_asked_for() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "latest", &index("latest"));
-    let pinned = yard.put("app", "pinned", &index("pinned"));
-    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..yard.request(what) };
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "latest", &index("latest"));
+    let pinned = test.put("app", "pinned", &index("pinned"));
+    let named = |what: &str, name: &str| AddRequest { name: Some(name.parse().unwrap()), ..test.request(what) };
     let requests = [
         named("app:1", "web:latest"),
         named("app:1", "web:also"),
         named(&format!("app@{pinned}"), "web:pinned"),
         named("app:latest", "other"),
     ];
-    let plan = yard.engine.plan_add(&requests, &Job::new().0).await.unwrap();
-    assert!(yard.apply(plan).await.unwrap().failed.is_empty());
-    yard.check();
+    let plan = test.engine.plan_add(&requests, &Job::new().0).await.unwrap();
+    assert!(test.apply(plan).await.unwrap().failed.is_empty());
+    test.check();
     let states = async || {
-        let all = yard.engine.outdated(&[], &Job::new().0).await.unwrap();
+        let all = test.engine.outdated(&[], &Job::new().0).await.unwrap();
         all.into_iter().map(|row| (row.image, row.state)).collect::<Vec<_>>()
     };
     use crate::engine::query::view::UpstreamState;
@@ -195,15 +195,15 @@ async fn another_name_and_tag_follow_the_tag_that_was_asked_for() {
     let names: Vec<&str> = current.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["other:latest", "web:also", "web:latest"], "what is pinned follows nothing");
     assert!(current.iter().all(|(_, standing)| matches!(standing, UpstreamState::Current)), "{current:?}");
-    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    let plan = test.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert!(plan.failed.is_empty() && plan.is_empty(), "{plan:?}");
-    let moved = yard.put("app", "1", &index("moved"));
-    let plan = yard.engine.plan_update(&[], &Job::new().0).await.unwrap();
+    let moved = test.put("app", "1", &index("moved"));
+    let plan = test.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert!(plan.failed.is_empty(), "{:?}", plan.failed);
-    assert!(yard.apply(plan).await.unwrap().failed.is_empty());
-    yard.check();
+    assert!(test.apply(plan).await.unwrap().failed.is_empty());
+    test.check();
     let tag: Tag = "latest".parse().unwrap();
-    let rows = yard.engine.images(&"web".parse().unwrap()).unwrap();
+    let rows = test.engine.images(&"web".parse().unwrap()).unwrap();
     let row = rows.iter().find(|row| row.tag.as_deref() == Some(tag.as_str())).unwrap();
     assert_eq!(row.digest, moved);
 }

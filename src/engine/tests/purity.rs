@@ -111,7 +111,7 @@ struct Model {
 }
 
 struct World {
-    yard: Yard,
+    test: TestEngine,
     switch: Arc<AtomicBool>,
 }
 
@@ -129,49 +129,49 @@ impl World {
     fn place(&self, slot: &Slot) -> (String, String) {
         match slot.name {
             Some(name) => name.rsplit_once(':').map(|(name, tag)| (name.to_owned(), tag.to_owned())).unwrap(),
-            None => (self.yard.published(slot.repository), slot.tag.to_owned()),
+            None => (self.test.published(slot.repository), slot.tag.to_owned()),
         }
     }
 
     fn put(&self, slot: &Slot, version: usize) {
-        self.yard.put(slot.repository, slot.tag, &content(slot, version));
+        self.test.put(slot.repository, slot.tag, &content(slot, version));
     }
 
     async fn add(&self, slot: &Slot, selection: Option<Selection>) {
         let name = slot.name.map(|name| name.parse().unwrap());
         let what = format!("{}:{}", slot.repository, slot.tag);
-        let request = AddRequest { selection, name, ..self.yard.request(&what) };
-        let mut plan = self.yard.engine.plan_add(&[request], &Job::new().0).await.unwrap();
+        let request = AddRequest { selection, name, ..self.test.request(&what) };
+        let mut plan = self.test.engine.plan_add(&[request], &Job::new().0).await.unwrap();
         assert!(plan.failed.is_empty(), "{:?}", plan.failed);
         plan.images[0].alias = slot.alias.map(|alias| alias.parse().unwrap());
-        let added = self.yard.apply(plan).await.unwrap();
+        let added = self.test.apply(plan).await.unwrap();
         assert!(added.failed.is_empty(), "{:?}", added.failed);
-        self.yard.check();
+        self.test.check();
     }
 
     async fn remove(&self, slot: &Slot) {
         let (name, tag) = self.place(slot);
-        let plan = self.yard.engine.plan_remove(&[format!("{name}:{tag}").parse().unwrap()]).unwrap();
-        self.yard.engine.apply_remove(&plan, &Job::new().0).await.unwrap();
-        self.yard.check();
+        let plan = self.test.engine.plan_remove(&[format!("{name}:{tag}").parse().unwrap()]).unwrap();
+        self.test.engine.apply_remove(&plan, &Job::new().0).await.unwrap();
+        self.test.check();
     }
 
     async fn allow(&self, name: &str, allowed: bool) {
-        self.yard.engine.allow(&[name.parse().unwrap()], allowed, &Job::new().0).await.unwrap();
-        self.yard.check();
+        self.test.engine.allow(&[name.parse().unwrap()], allowed, &Job::new().0).await.unwrap();
+        self.test.check();
     }
 
     async fn default_platform(&self, arm: bool) {
         let platform = platform(if arm { "linux/arm64" } else { "linux/amd64" });
-        self.yard.engine.configure(None, Some(&platform), &Job::new().0).await.unwrap();
-        self.yard.check();
+        self.test.engine.configure(None, Some(&platform), &Job::new().0).await.unwrap();
+        self.test.check();
     }
 
     async fn gc(&self) {
-        let plan = self.yard.engine.plan_gc().unwrap();
-        self.yard.engine.apply_gc(&plan, &Job::new().0).await.unwrap();
-        assert!(self.yard.engine.plan_gc().unwrap().is_empty());
-        self.yard.check();
+        let plan = self.test.engine.plan_gc().unwrap();
+        self.test.engine.apply_gc(&plan, &Job::new().0).await.unwrap();
+        assert!(self.test.engine.plan_gc().unwrap().is_empty());
+        self.test.check();
     }
 
     /// Fills an empty catalog with what the model holds, last things first.
@@ -261,7 +261,7 @@ fn run(steps: &[Step]) {
             attach(&registry);
             let switch = Arc::new(AtomicBool::new(false));
             ask_for_login(&registry, PRIVATE, &switch);
-            let world = World { yard: logged_in(registry.clone(), Some(profile)), switch: Arc::clone(&switch) };
+            let world = World { test: logged_in(registry.clone(), Some(profile)), switch: Arc::clone(&switch) };
             let mut upstream = BTreeMap::new();
             for slot in &SLOTS {
                 world.put(slot, 0);
@@ -272,11 +272,11 @@ fn run(steps: &[Step]) {
             for step in steps {
                 model.take(step, &world, &mut upstream).await;
             }
-            let verified = world.yard.engine.verify(false, &Job::new().0).await.unwrap();
+            let verified = world.test.engine.verify(false, &Job::new().0).await.unwrap();
             assert!(verified.damaged.is_empty() && verified.root_matches, "{verified:?}");
-            let fresh = World { yard: logged_in(registry, Some(profile)), switch };
+            let fresh = World { test: logged_in(registry, Some(profile)), switch };
             fresh.fill(&model).await;
-            assert_eq!(fresh.yard.root(), world.yard.root());
+            assert_eq!(fresh.test.root(), world.test.root());
         }
     });
 }

@@ -9,47 +9,47 @@ use crate::engine::restore::{Place, Purpose, Records, ReturnPlan, Returned};
 use crate::error::Kind;
 
 /// A catalog of everything that there can be.
-async fn full(profile: Profile) -> Yard {
-    let yard = Yard::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
+async fn full(profile: Profile) -> TestEngine {
+    let test = TestEngine::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
     let big = ImageBuilder::new(platform("linux/amd64"))
         .opaque_layer(vec![7_u8; (3 << 20) + 5])
         .opaque_layer((0..9_000_000_u32).map(|i| (i % 251) as u8).collect::<Vec<u8>>())
         .opaque_layer("")
         .build();
-    yard.put("app", "big", &big);
+    test.put("app", "big", &big);
     let several = index("several");
-    yard.put("app", "1", &several);
-    yard.put("app", "2", &index("two"));
-    yard.put("app/below", "1", &image("linux/arm64", "below"));
+    test.put("app", "1", &several);
+    test.put("app", "2", &index("two"));
+    test.put("app/below", "1", &image("linux/arm64", "below"));
     let subject = &several.children[0];
     let sbom = subject.referrer("application/spdx+json", format!("SBOM of {}", subject.digest()));
-    yard.registry.put_image(&"app".parse().unwrap(), None, &sbom);
+    test.registry.put_image(&"app".parse().unwrap(), None, &sbom);
     for signed in [&several, &sbom] {
         let signature = image("linux/amd64", &format!("signature of {}", signed.digest()));
         let tag = format!("sha256-{}.sig", signed.digest().hex());
-        yard.registry.put_image(&"app".parse().unwrap(), Some(&tag), &signature);
+        test.registry.put_image(&"app".parse().unwrap(), Some(&tag), &signature);
     }
-    yard.add(&["app:1", "app:big", "app/below:1"]).await;
+    test.add(&["app:1", "app:big", "app/below:1"]).await;
     // One platform of two, with the manifests of the other.
-    let mut request = yard.request("app:2");
+    let mut request = test.request("app:2");
     request.selection = Some("linux/arm64".parse().unwrap());
     request.all_manifests = true;
-    yard.run(vec![request]).await;
+    test.run(vec![request]).await;
     // Another name and tag; another name by digest; a digest alone.
-    let mut request = yard.request("app:1");
+    let mut request = test.request("app:1");
     request.name = Some("other/name:stable".parse().unwrap());
-    yard.run(vec![request]).await;
-    let mut request = yard.request(&format!("app@{}", several.digest()));
+    test.run(vec![request]).await;
+    let mut request = test.request(&format!("app@{}", several.digest()));
     request.name = Some("third:pinned".parse().unwrap());
-    yard.run(vec![request, yard.request(&format!("app@{}", subject.digest()))]).await;
+    test.run(vec![request, test.request(&format!("app@{}", subject.digest()))]).await;
     let platform = platform("linux/arm64");
-    let configure = async |job: &Job| yard.engine.configure(Some("registry.example.org"), Some(&platform), job).await;
+    let configure = async |job: &Job| test.engine.configure(Some("registry.example.org"), Some(&platform), job).await;
     Job::new().0.run(configure).await.unwrap();
-    yard.check();
-    yard
+    test.check();
+    test
 }
 
-impl Yard {
+impl TestEngine {
     pub(super) async fn run(&self, requests: Vec<AddRequest>) {
         let plan = async |job: &Job| self.engine.plan_add(&requests, job).await;
         let plan = Job::new().0.run(plan).await.unwrap();
@@ -101,13 +101,13 @@ pub(super) async fn restore(from: &Path, root: Option<Cid>, lazy: bool) -> Resul
 #[tokio::test]
 async fn everything_comes_back_from_files_and_from_blocks() {
     for profile in Profile::ALL {
-        let yard = full(profile).await;
+        let test = full(profile).await;
         for name in ["tree", "tree.car"] {
-            let from = yard.export(name).await;
+            let from = test.export(name).await;
             let restored = restore(&from, None, false).await.unwrap();
-            assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap(), "{name} {profile}");
-            assert_eq!(restored.engine.rebuild_root().unwrap(), yard.engine.root().unwrap());
-            assert_eq!(restored.engine.settings().unwrap(), yard.engine.settings().unwrap());
+            assert_eq!(restored.engine.root().unwrap(), test.engine.root().unwrap(), "{name} {profile}");
+            assert_eq!(restored.engine.rebuild_root().unwrap(), test.engine.root().unwrap());
+            assert_eq!(restored.engine.settings().unwrap(), test.engine.settings().unwrap());
             let verified = Job::new().0.run(async |job: &Job| restored.engine.verify(false, job).await).await.unwrap();
             assert!(verified.damaged.is_empty() && verified.root_matches, "{:?}", verified.damaged);
             let again = plan(&restored.engine, &records(&from, None).await.unwrap(), Purpose::Restore).await.unwrap();
@@ -119,18 +119,18 @@ async fn everything_comes_back_from_files_and_from_blocks() {
 #[tokio::test]
 async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
     for profile in Profile::ALL {
-        let yard = full(profile).await;
-        let from = yard.export("tree.car").await;
+        let test = full(profile).await;
+        let from = test.export("tree.car").await;
         let restored = restore(&from, None, true).await.unwrap();
-        assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap());
+        assert_eq!(restored.engine.root().unwrap(), test.engine.root().unwrap());
         assert!(restored.engine.has_left_blobs().unwrap());
         let stored = |engine: &Engine| engine.store.list().unwrap().count();
         let before = stored(&restored.engine);
-        assert!(before < stored(&yard.engine), "configurations alone");
+        assert!(before < stored(&test.engine), "configurations alone");
         let verified = Job::new().0.run(async |job: &Job| restored.engine.verify(false, job).await).await.unwrap();
         assert!(verified.damaged.is_empty() && verified.left > 0, "{verified:?}");
         // One blob that is asked for.
-        let name = yard.name("app");
+        let name = test.name("app");
         let layer = Digest::of(&vec![7_u8; (3 << 20) + 5]);
         let engine = Arc::clone(&restored.engine);
         let Some(crate::engine::query::content::Blob::Pending(pending, _)) =
@@ -159,22 +159,22 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
 
 #[tokio::test]
 async fn a_lazy_blob_whose_place_is_gone_is_an_error_in_words() {
-    let yard = full(Profile::default()).await;
-    let from = yard.export("tree.car").await;
+    let test = full(Profile::default()).await;
+    let from = test.export("tree.car").await;
     let restored = restore(&from, None, true).await.unwrap();
     std::fs::remove_file(&from).unwrap();
     let error =
         restored.engine.export_car(&from.with_extension("x.car"), false, None, &Job::new().0).await.unwrap_err();
     assert!(error.to_string().contains("tree.car"), "{error}");
     // What upstream still has can be added again.
-    let error = restore(&yard.export("tree").await, None, true).await.err().unwrap();
+    let error = restore(&test.export("tree").await, None, true).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Usage, "{error}");
 }
 
 #[tokio::test]
 async fn a_cut_restore_goes_on_where_it_stopped() {
-    let yard = full(Profile::default()).await;
-    let from = yard.export("tree.car").await;
+    let test = full(Profile::default()).await;
+    let from = test.export("tree.car").await;
     let records = records(&from, None).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let open = || Engine::open(options(directory.path(), None)).unwrap();
@@ -199,7 +199,7 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
         engine.check_restorable().unwrap();
     }
     // Another root can't go in between.
-    let other = Yard::new().await;
+    let other = TestEngine::new().await;
     other.put("x", "1", &image("linux/amd64", "x"));
     other.add(&["x:1"]).await;
     let other = self::records(&other.export("other.car").await, None).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
         engine.export_car(&directory.path().join("given.car"), false, None, &job).await.unwrap_err(),
         engine.configure(Some("registry.example.net"), None, &job).await.unwrap_err(),
     ] {
-        let root = yard.engine.root().unwrap().unwrap();
+        let root = test.engine.root().unwrap().unwrap();
         assert!(error.kind() == Kind::Usage && error.to_string().contains("is not finished"), "{error}");
         assert!(error.hints()[0].contains(&format!("`roadstead restore {root} --from SOURCE`")), "{error:?}");
     }
@@ -237,7 +237,7 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
     let planned = plan(&engine, &records, Purpose::Restore).await.unwrap();
     let returned = apply(&engine, &planned, None).await.unwrap();
     assert!(returned.added.failed.is_empty());
-    assert_eq!(engine.root().unwrap(), yard.engine.root().unwrap());
+    assert_eq!(engine.root().unwrap(), test.engine.root().unwrap());
     // Now it is a catalog like any other.
     assert_eq!(engine.unfinished_restore().unwrap(), None);
     drop(engine.lock("anything", &job).await.unwrap());
@@ -248,17 +248,17 @@ async fn a_cut_restore_goes_on_where_it_stopped() {
 
 #[tokio::test]
 async fn private_repositories_come_back_as_they_were_published() {
-    let (yard, _switch) = super::consent::switched("secret").await;
-    yard.put("secret/app", "1", &image("linux/amd64", "secret"));
-    yard.put("hidden/app", "1", &image("linux/amd64", "seen"));
-    yard.add(&["secret/app:1", "hidden/app:1"]).await;
-    let without = restore(&yard.export("without.car").await, None, false).await.unwrap();
+    let (test, _switch) = super::consent::switched("secret").await;
+    test.put("secret/app", "1", &image("linux/amd64", "secret"));
+    test.put("hidden/app", "1", &image("linux/amd64", "seen"));
+    test.add(&["secret/app:1", "hidden/app:1"]).await;
+    let without = restore(&test.export("without.car").await, None, false).await.unwrap();
     assert_eq!(without.engine.repositories().unwrap().len(), 1);
-    let allow = async |job: &Job| yard.engine.allow(&[yard.pick("secret/app")], true, job).await;
+    let allow = async |job: &Job| test.engine.allow(&[test.pick("secret/app")], true, job).await;
     Job::new().0.run(allow).await.unwrap();
-    let from = yard.export("with.car").await;
+    let from = test.export("with.car").await;
     let with = restore(&from, None, false).await.unwrap();
-    assert_eq!(with.engine.root().unwrap(), yard.engine.root().unwrap());
+    assert_eq!(with.engine.root().unwrap(), test.engine.root().unwrap());
     // Merged into another catalog, nobody has consented there.
     let records = records(&from, None).await.unwrap();
     let planned = plan(&without.engine, &records, Purpose::Import { replace: false }).await.unwrap();
@@ -272,9 +272,9 @@ async fn private_repositories_come_back_as_they_were_published() {
 async fn an_import_merges_shows_collisions_and_takes_the_difference() {
     let [v0, v1] = [Profile::V0_2015, Profile::V1_2025];
     for (profile, others) in [(v1, v1), (v0, v0), (v1, v0), (v0, v1)] {
-        let yard = full(profile).await;
-        let base = yard.export("base.car").await;
-        let before = yard.engine.root().unwrap().unwrap();
+        let test = full(profile).await;
+        let base = test.export("base.car").await;
+        let before = test.engine.root().unwrap().unwrap();
         // The other side: the same catalog, or one with another profile.
         let directory = tempfile::tempdir().unwrap();
         let there = Engine::open(options(directory.path(), Some(others))).unwrap();
@@ -290,27 +290,27 @@ async fn an_import_merges_shows_collisions_and_takes_the_difference() {
         let grown = ImageBuilder::new(platform("linux/amd64"))
             .opaque_layer((0..9_500_000_u32).map(|i| (i % 251) as u8).collect::<Vec<u8>>())
             .build();
-        yard.put("app", "grown", &grown);
-        yard.put("app/below", "1", &image("linux/arm64", "moved"));
-        yard.add(&["app:grown", "app/below:1"]).await;
-        let difference = yard.directory.path().join("difference.car");
-        let exported = yard.engine.export_car(&difference, false, Some(before), &Job::new().0).await.unwrap();
+        test.put("app", "grown", &grown);
+        test.put("app/below", "1", &image("linux/arm64", "moved"));
+        test.add(&["app:grown", "app/below:1"]).await;
+        let difference = test.directory.path().join("difference.car");
+        let exported = test.engine.export_car(&difference, false, Some(before), &Job::new().0).await.unwrap();
         assert!(exported.bytes < 2 << 20, "{} bytes: eight of nine leaves are there", exported.bytes);
         if profile == others {
             let (plan, returned) = import(&difference, false).await.unwrap();
             assert_eq!(plan.refused.len(), 1, "{:?}", plan.refused);
             assert!(plan.refused[0].error.to_string().contains("another digest"));
             assert!(returned.added.failed.is_empty(), "{:?}", returned.added.failed);
-            assert_ne!(there.root().unwrap(), yard.engine.root().unwrap());
+            assert_ne!(there.root().unwrap(), test.engine.root().unwrap());
             let (plan, _) = import(&difference, true).await.unwrap();
             assert_eq!(plan.count(|change| matches!(change, Change::Moved { .. })), 1);
             // The name and the default platform are the other side's own.
-            let settings = yard.engine.settings().unwrap();
+            let settings = test.engine.settings().unwrap();
             let configure = async |job: &Job| {
                 there.configure(settings.name.as_deref(), Some(&settings.default_platform), job).await
             };
             Job::new().0.run(configure).await.unwrap();
-            assert_eq!(there.root().unwrap(), yard.engine.root().unwrap());
+            assert_eq!(there.root().unwrap(), test.engine.root().unwrap());
         } else {
             // With other leaves here, what only begins alike can't be put together: all of it or nothing.
             let before = there.root().unwrap();
@@ -319,32 +319,32 @@ async fn an_import_merges_shows_collisions_and_takes_the_difference() {
             assert!(error.hints()[0].contains("without `--since`"), "{error:?}");
             assert_eq!(there.root().unwrap(), before);
             // The whole is taken.
-            let whole = yard.export("whole.car").await;
+            let whole = test.export("whole.car").await;
             let (plan, returned) = import(&whole, true).await.unwrap();
             assert!(plan.refused.is_empty() && returned.added.failed.is_empty(), "{:?}", returned.added.failed);
             assert_eq!(plan.count(|change| matches!(change, Change::Moved { .. })), 1);
         }
         assert_eq!(there.rebuild_root().unwrap(), there.root().unwrap());
         let nowhere = crate::unixfs::file::of_bytes(profile, b"x").0.cid;
-        let error = yard.engine.export_car(&difference, false, Some(nowhere), &Job::new().0).await.unwrap_err();
+        let error = test.engine.export_car(&difference, false, Some(nowhere), &Job::new().0).await.unwrap_err();
         assert!(error.kind() == Kind::NotFound && error.hints()[0].contains(&before.to_string()), "{error}");
     }
 }
 
 #[tokio::test]
 async fn directories_that_are_sharded_come_back() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let mut all = Vec::new();
     for number in 0..70 {
         let mut builder = ImageBuilder::new(platform("linux/amd64"));
         for layer in 0..32 {
             builder = builder.opaque_layer(format!("layer {layer} of image {number}"));
         }
-        yard.put("many", &format!("v{number}"), &builder.build());
+        test.put("many", &format!("v{number}"), &builder.build());
         all.push(format!("many:v{number}"));
     }
-    yard.add(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let from = yard.export("tree.car").await;
+    test.add(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let from = test.export("tree.car").await;
     let lazy = restore(&from, None, true).await.unwrap();
-    assert_eq!(lazy.engine.root().unwrap(), yard.engine.root().unwrap());
+    assert_eq!(lazy.engine.root().unwrap(), test.engine.root().unwrap());
 }

@@ -28,29 +28,29 @@ async fn is_insecure(engine: &Arc<Engine>, request: &AddRequest) -> bool {
 
 #[tokio::test]
 async fn nobody_is_asked_over_plain_http_because_a_tree_says_so() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &image("linux/amd64", "one"));
-    yard.put("other", "1", &image("linux/amd64", "other"));
-    yard.add(&["app:1"]).await;
-    let from = yard.export("tree.car").await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &image("linux/amd64", "one"));
+    test.put("other", "1", &image("linux/amd64", "other"));
+    test.add(&["app:1"]).await;
+    let from = test.export("tree.car").await;
 
     let restored = restore(&from, None, false).await.unwrap();
-    let (app, other) = (yard.request("app:1"), yard.request("other:1"));
-    assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap(), "the record says it still");
+    let (app, other) = (test.request("app:1"), test.request("other:1"));
+    assert_eq!(restored.engine.root().unwrap(), test.engine.root().unwrap(), "the record says it still");
     assert!(!is_insecure(&restored.engine, &app).await);
     assert!(!is_insecure(&restored.engine, &other).await);
     let known = restored.engine.catalog.read().unwrap();
-    let known = repositories::by_name(&known, yard.name("app").as_str()).unwrap().unwrap();
+    let known = repositories::by_name(&known, test.name("app").as_str()).unwrap().unwrap();
     assert!(!restored.engine.asks_plain_http(&known, known.upstream.as_ref().unwrap()).unwrap());
     // Looking for news changes nothing of it either.
     let update = restored.engine.plan_update(&[], &Job::new().0).await.unwrap();
     assert_eq!((update.images[0].insecure, update.images[0].change), (false, Change::Unchanged));
     // Nor does what is taken out and comes back.
-    let removing = restored.engine.plan_remove(&[yard.pick("app:1")]).unwrap();
+    let removing = restored.engine.plan_remove(&[test.pick("app:1")]).unwrap();
     Job::new().0.run(async |job: &Job| restored.engine.apply_remove(&removing, job).await).await.unwrap();
     let undoing = restored.engine.plan_undo().unwrap();
     Job::new().0.run(async |job: &Job| restored.engine.apply_undo(&undoing, job).await).await.unwrap();
-    assert_eq!(restored.engine.root().unwrap(), yard.engine.root().unwrap());
+    assert_eq!(restored.engine.root().unwrap(), test.engine.root().unwrap());
     assert!(!is_insecure(&restored.engine, &other).await);
 
     let (_directory, engine) = fresh();
@@ -72,9 +72,9 @@ async fn nobody_is_asked_over_plain_http_because_a_tree_says_so() {
 
 #[tokio::test]
 async fn fields_are_what_this_program_writes_or_the_tree_is_refused() {
-    let (yard, path, _) = forged().await;
-    let record = format!("catalog/{}/_repository.json", yard.name("app"));
-    let registry = format!("\"registry\":\"{}\"", yard.registry.host());
+    let (test, path, _) = forged().await;
+    let record = format!("catalog/{}/_repository.json", test.name("app"));
+    let registry = format!("\"registry\":\"{}\"", test.registry.host());
     let host = |name: &str| format!("\"registry\":\"{name}\"");
     let cases: Vec<(&str, String, String, &str)> = vec![
         (&record, "\"alias\":null".into(), "\"alias\":\"nginx\"".into(), "second name"),
@@ -119,8 +119,8 @@ async fn fields_are_what_this_program_writes_or_the_tree_is_refused() {
 
 #[tokio::test]
 async fn records_contradict_neither_themselves_nor_each_other() {
-    let (yard, path, mut forged) = forged().await;
-    let at = format!("catalog/{}/_repository.json", yard.name("app"));
+    let (test, path, mut forged) = forged().await;
+    let at = format!("catalog/{}/_repository.json", test.name("app"));
     let text = forged.text(&at);
     let record: serde_json::Value = serde_json::from_str(&text).unwrap();
     for (lie, words) in [
@@ -147,15 +147,15 @@ async fn records_contradict_neither_themselves_nor_each_other() {
 
 #[tokio::test]
 async fn types_of_what_is_attached_are_those_of_manifests_too() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let subject = image("linux/amd64", "one");
-    let signature = yard.put("app", &format!("sha256-{}.sig", subject.digest().hex()), &image("linux/amd64", "signed"));
+    let signature = test.put("app", &format!("sha256-{}.sig", subject.digest().hex()), &image("linux/amd64", "signed"));
     let sbom = subject.referrer("application/spdx+json", "an SBOM");
-    let sbom = yard.registry.put_image(&"app".parse().unwrap(), None, &sbom);
-    yard.put("app", "1", &subject);
-    yard.add(&["app:1"]).await;
-    let path = yard.export("tree.car").await;
-    let record = format!("catalog/{}/_repository.json", yard.name("app"));
+    let sbom = test.registry.put_image(&"app".parse().unwrap(), None, &sbom);
+    test.put("app", "1", &subject);
+    test.add(&["app:1"]).await;
+    let path = test.export("tree.car").await;
+    let record = format!("catalog/{}/_repository.json", test.name("app"));
     for digest in [signature, sbom] {
         let mut forged = Forged::read(&path);
         let of_it = |kind: &str| format!("\"digest\":\"{digest}\",\"media_type\":\"{kind}/");
@@ -169,10 +169,10 @@ async fn types_of_what_is_attached_are_those_of_manifests_too() {
 
 #[tokio::test]
 async fn an_import_takes_no_upstream_that_a_command_could_not_name() {
-    let (yard, path, mut forged) = forged().await;
-    let record = format!("catalog/{}/_repository.json", yard.name("app"));
+    let (test, path, mut forged) = forged().await;
+    let record = format!("catalog/{}/_repository.json", test.name("app"));
     // A host that an older version read of `CORP/app`: written in a command, it is Docker Hub's user.
-    forged.replace(&record, &format!("\"registry\":\"{}\"", yard.registry.host()), "\"registry\":\"corp\"");
+    forged.replace(&record, &format!("\"registry\":\"{}\"", test.registry.host()), "\"registry\":\"corp\"");
     let target = path.with_extension("forged.car");
     forged.write(&target);
     let read = records(&target, None).await.unwrap();
@@ -187,15 +187,15 @@ async fn an_import_takes_no_upstream_that_a_command_could_not_name() {
 
 #[tokio::test]
 async fn an_import_says_which_new_names_people_will_take_for_somebody_elses() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &image("linux/amd64", "one"));
-    yard.add(&["app:1"]).await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &image("linux/amd64", "one"));
+    test.add(&["app:1"]).await;
     for name in ["library/nginx", "ghcr.io/org/tool", "web"] {
-        let mut request = yard.request("app:1");
+        let mut request = test.request("app:1");
         request.name = Some(name.parse().unwrap());
-        yard.run(vec![request]).await;
+        test.run(vec![request]).await;
     }
-    let from = yard.export("tree.car").await;
+    let from = test.export("tree.car").await;
     let read = records(&from, None).await.unwrap();
     let claims = async |engine: &Engine| -> BTreeMap<String, String> {
         let planned = plan(engine, &read, IMPORT).await.unwrap();
@@ -210,40 +210,40 @@ async fn an_import_says_which_new_names_people_will_take_for_somebody_elses() {
     ];
     let expected: BTreeMap<String, String> = expected.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
     assert_eq!(claims(&engine).await, expected);
-    assert!(claims(&yard.engine).await.is_empty(), "they are known here");
+    assert!(claims(&test.engine).await.is_empty(), "they are known here");
 
     // Whatever it is called: its upstream, if that is only what the tree says.
     let mut forged = Forged::read(&from);
-    let own = format!("\"registry\":\"{}\"", yard.registry.host());
-    forged.replace(&format!("catalog/{}/_repository.json", yard.name("app")), &own, "\"registry\":\"quay.io\"");
+    let own = format!("\"registry\":\"{}\"", test.registry.host());
+    forged.replace(&format!("catalog/{}/_repository.json", test.name("app")), &own, "\"registry\":\"quay.io\"");
     let target = from.with_extension("forged.car");
     forged.write(&target);
     let read = records(&target, None).await.unwrap();
     let planned = plan(&engine, &read, IMPORT).await.unwrap();
-    let claimed = planned.repositories.iter().find(|of| of.name == yard.name("app")).unwrap().claims.clone();
+    let claimed = planned.repositories.iter().find(|of| of.name == test.name("app")).unwrap().claims.clone();
     assert_eq!(claimed.unwrap().to_string(), "quay.io/app");
 }
 
 /// That a tree gives it to everybody, under whatever name, is no reason to.
 #[tokio::test]
 async fn what_is_private_here_stays_out_though_a_tree_has_it() {
-    let (yard, switch) = super::consent::switched("app").await;
+    let (test, switch) = super::consent::switched("app").await;
     switch.store(false, std::sync::atomic::Ordering::SeqCst);
-    yard.put("app", "1", &image("linux/amd64", "one"));
-    yard.put("app", "2", &image("linux/amd64", "two"));
-    yard.add(&["app:1", "app:2"]).await;
-    let mut request = yard.request("app:1");
+    test.put("app", "1", &image("linux/amd64", "one"));
+    test.put("app", "2", &image("linux/amd64", "two"));
+    test.add(&["app:1", "app:2"]).await;
+    let mut request = test.request("app:1");
     request.name = Some("other".parse().unwrap());
-    yard.run(vec![request]).await;
-    let read = records(&yard.export("tree.car").await, None).await.unwrap();
+    test.run(vec![request]).await;
+    let read = records(&test.export("tree.car").await, None).await.unwrap();
 
-    let here = super::consent::logged_in(yard.registry.clone(), None);
+    let here = super::consent::logged_in(test.registry.clone(), None);
     switch.store(true, std::sync::atomic::Ordering::SeqCst);
     here.add(&["app:1"]).await;
     let before = here.root();
     let planned = plan(&here.engine, &read, IMPORT).await.unwrap();
     let said: Vec<_> = planned.repositories.iter().map(|of| (of.name.as_str(), of.private, of.published)).collect();
-    assert_eq!(said, [(yard.name("app").as_str(), true, false), ("other", true, false)]);
+    assert_eq!(said, [(test.name("app").as_str(), true, false), ("other", true, false)]);
     apply(&here.engine, &planned, None).await.unwrap();
     assert_eq!(here.root(), before);
     here.check();
@@ -258,7 +258,7 @@ fn directory(forged: &mut Forged, entries: &[(&str, Link)]) -> Link {
 /// Forty directories, each twice in the one above it: a few kilobytes, and a million million paths.
 #[tokio::test]
 async fn records_are_walked_by_blocks_and_not_by_paths() {
-    let (yard, path, mut forged) = forged().await;
+    let (test, path, mut forged) = forged().await;
     let file = forged.raw(b"{}");
     let mut below = directory(&mut forged, &[("x", file)]);
     for _ in 0..40 {
@@ -268,7 +268,7 @@ async fn records_are_walked_by_blocks_and_not_by_paths() {
     let target = path.with_extension("forged.car");
     forged.write(&target);
     let place: Place = target.to_str().unwrap().parse().unwrap();
-    let read = Job::new().0.run(async |job: &Job| place.records(None, Some(&yard.engine), job).await).await;
+    let read = Job::new().0.run(async |job: &Job| place.records(None, Some(&test.engine), job).await).await;
     let error = read.unwrap_err();
     assert!(error.to_string().contains("is in the tree twice"), "{error}");
 }

@@ -123,28 +123,28 @@ fn file_node(children: &[(Link, u64)], size: u64) -> Vec<u8> {
     node
 }
 
-pub(super) async fn forged() -> (Yard, PathBuf, Forged) {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &image("linux/amd64", "one"));
-    yard.add(&["app:1"]).await;
-    let path = yard.directory.path().join("tree.car");
-    yard.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
+pub(super) async fn forged() -> (TestEngine, PathBuf, Forged) {
+    let test = TestEngine::new().await;
+    test.put("app", "1", &image("linux/amd64", "one"));
+    test.add(&["app:1"]).await;
+    let path = test.directory.path().join("tree.car");
+    test.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
     let forged = Forged::read(&path);
-    (yard, path, forged)
+    (test, path, forged)
 }
 
 #[tokio::test]
 async fn lies_are_refused_in_words() {
-    let (yard, path, _) = forged().await;
-    let name = yard.name("app");
+    let (test, path, _) = forged().await;
+    let name = test.name("app");
     let record = format!("catalog/{name}/_repository.json");
     type Lie = Box<dyn Fn(&mut Forged, &str)>;
     let in_record = |from: &'static str, to: &'static str| -> Lie {
         let record = record.clone();
         Box::new(move |forged, _| forged.replace(&record, from, to))
     };
-    let blob_of = |yard: &Yard| {
-        let reader = yard.engine.catalog.read().unwrap();
+    let blob_of = |test: &TestEngine| {
+        let reader = test.engine.catalog.read().unwrap();
         let mut all = Vec::new();
         crate::catalog::blobs::each_stored(&reader, |blob| {
             all.push(blob);
@@ -153,7 +153,7 @@ async fn lies_are_refused_in_words() {
         .unwrap();
         all.into_iter().max_by_key(|blob| blob.size).unwrap()
     };
-    let blob = blob_of(&yard);
+    let blob = blob_of(&test);
     let at = format!("oci/v2/{name}/blobs/{}", blob.digest);
     let forge_blob = |make: Box<dyn Fn(&mut Forged) -> Link>| -> Lie {
         let at = at.clone();
@@ -274,20 +274,20 @@ async fn lies_are_refused_in_words() {
 
 #[tokio::test]
 async fn what_the_records_do_not_say_is_no_part_of_the_root() {
-    let (yard, path, mut forged) = forged().await;
+    let (test, path, mut forged) = forged().await;
     // A page was changed: all images are right, and the root can't be.
     let other = forged.raw(b"<html>other</html>");
     forged.set("index.html", Some(other));
     let target = path.with_extension("forged.car");
     forged.write(&target);
     let error = restore(&target, None, false).await.err().unwrap();
-    assert!(error.to_string().contains(&yard.root()), "{error}");
+    assert!(error.to_string().contains(&test.root()), "{error}");
     assert!(error.hints()[0].contains("index.html"), "{:?}", error.hints());
 }
 
 #[tokio::test]
 async fn damaged_files_and_links_out_of_a_directory_are_refused() {
-    let (yard, path, _) = forged().await;
+    let (test, path, _) = forged().await;
     let bytes = std::fs::read(&path).unwrap();
     let target = path.with_extension("damaged.car");
     std::fs::write(&target, &bytes[..bytes.len() - 10]).unwrap();
@@ -301,8 +301,8 @@ async fn damaged_files_and_links_out_of_a_directory_are_refused() {
     assert_eq!(records(&target, None).await.unwrap_err().kind(), Kind::Verification);
     assert_eq!(records(&path.with_extension("none"), None).await.unwrap_err().kind(), Kind::NotFound);
     // A directory in which a blob is a link to a file of the same bytes, and one whose directory is a link.
-    let tree = yard.directory.path().join("tree");
-    yard.engine.export_directory(&tree, ExportOptions::default(), &Job::new().0).await.unwrap();
+    let tree = test.directory.path().join("tree");
+    test.engine.export_directory(&tree, ExportOptions::default(), &Job::new().0).await.unwrap();
     let json = tree.join("catalog.json");
     let kept = tree.with_extension("json");
     std::fs::rename(&json, &kept).unwrap();
@@ -322,7 +322,7 @@ async fn damaged_files_and_links_out_of_a_directory_are_refused() {
 
 #[tokio::test]
 async fn names_that_are_paths_are_refused() {
-    let (yard, path, mut forged) = forged().await;
+    let (test, path, mut forged) = forged().await;
     // A directory whose entry is called `../x`, made by hand.
     let leaf = forged.raw(b"x");
     let mut node = Vec::new();
@@ -339,7 +339,7 @@ async fn names_that_are_paths_are_refused() {
     node.extend([0x0a, 0x02, 0x08, 0x01]);
     let bad = forged.node(node);
     assert!(directory::list(&mut forged, &bad, &mut |_, _| Ok(())).is_err());
-    let blobs = format!("oci/v2/{}/blobs", yard.name("app"));
+    let blobs = format!("oci/v2/{}/blobs", test.name("app"));
     forged.set(&blobs, Some(bad));
     let target = path.with_extension("forged.car");
     forged.write(&target);

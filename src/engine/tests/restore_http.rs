@@ -149,16 +149,16 @@ async fn restore(from: &str, root: Cid) -> Result<(tempfile::TempDir, Arc<Engine
     Job::new().0.run(work).await
 }
 
-async fn exported(profile: Profile) -> (Yard, std::path::PathBuf, Cid) {
-    let yard = Yard::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
+async fn exported(profile: Profile) -> (TestEngine, std::path::PathBuf, Cid) {
+    let test = TestEngine::with(MemoryRegistry::builder().start().await.unwrap(), Some(profile));
     let big = (0..5_000_000_u32).map(|i| (i % 251) as u8).collect::<Vec<u8>>();
-    yard.put("app", "1", &ImageBuilder::new(platform("linux/amd64")).opaque_layer(big).build());
-    yard.put("app", "2", &index("two"));
-    yard.add(&["app:1", "app:2"]).await;
-    let path = yard.directory.path().join("tree.car");
-    yard.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
-    let root = yard.engine.root().unwrap().unwrap();
-    (yard, path, root)
+    test.put("app", "1", &ImageBuilder::new(platform("linux/amd64")).opaque_layer(big).build());
+    test.put("app", "2", &index("two"));
+    test.add(&["app:1", "app:2"]).await;
+    let path = test.directory.path().join("tree.car");
+    test.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();
+    let root = test.engine.root().unwrap().unwrap();
+    (test, path, root)
 }
 
 fn nothing() -> Fault {
@@ -168,7 +168,7 @@ fn nothing() -> Fault {
 #[tokio::test]
 async fn a_gateway_and_a_node_give_the_same_root() {
     for profile in Profile::ALL {
-        let (_yard, path, root) = exported(profile).await;
+        let (_test, path, root) = exported(profile).await;
         let address = serve(&path, nothing()).await;
         for from in [format!("http://{address}"), format!("kubo:http://{address}"), format!("http://{address}/api/v0/")]
         {
@@ -180,7 +180,7 @@ async fn a_gateway_and_a_node_give_the_same_root() {
 
 #[tokio::test]
 async fn stumbling_is_waited_for_and_lies_are_not_taken() {
-    let (_yard, path, root) = exported(Profile::default()).await;
+    let (_test, path, root) = exported(Profile::default()).await;
     let busy = |number: u64, _: &str| {
         (number.is_multiple_of(7)).then(|| match number % 3 {
             0 => StatusCode::BAD_GATEWAY.into_response(),
@@ -222,7 +222,7 @@ const FAR: &str = "http://0.0.0.0";
 
 /// How many of the large file's blocks were asked for one by one, and how many CARs, when a gateway gives CARs so.
 async fn with_cars(profile: Profile, place: &str, cars: Cars) -> (usize, u64) {
-    let (_yard, path, root) = exported(profile).await;
+    let (_test, path, root) = exported(profile).await;
     let (address, state) = serve_with(&path, nothing(), cars).await;
     let (_directory, engine, _) = restore(&format!("{place}:{}", address.port()), root).await.unwrap();
     assert_eq!(engine.root().unwrap(), Some(root));
@@ -307,7 +307,7 @@ async fn names_that_only_a_node_can_follow() {
         "/ipns/nowhere" => Some((StatusCode::NOT_FOUND, "\u{1b}no link").into_response()),
         _ => None,
     };
-    let (_yard, path, _) = exported(Profile::default()).await;
+    let (_test, path, _) = exported(Profile::default()).await;
     let address = serve(&path, Box::new(answers)).await;
     let node: Place = format!("kubo:http://{address}").parse().unwrap();
     let name = "k51qzi5uqu5dlvj2baxnqndepeb86cbk3ng7n3i46uzyxzyqj2xjonzllnv0v8";

@@ -7,7 +7,7 @@ use crate::catalog::{blobs, nodes, state};
 use crate::error::Kind;
 use crate::unixfs::{DAG_PB, Link, NodeKind, directory};
 
-impl Yard {
+impl TestEngine {
     /// Records what the catalog stands for as published; nothing is sent.
     fn publish(&self, target: &str, keep: u32) -> Link {
         self.engine
@@ -62,65 +62,65 @@ impl Yard {
 
 #[tokio::test]
 async fn a_published_root_outlives_its_images() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &index("two"));
-    yard.add(&["app:1", "app:2"]).await;
-    let published = yard.publish("home", 2);
-    let all = yard.complete(published).unwrap();
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &index("two"));
+    test.add(&["app:1", "app:2"]).await;
+    let published = test.publish("home", 2);
+    let all = test.complete(published).unwrap();
 
-    let plan = yard.engine.plan_remove(&[yard.pick("app:2")]).unwrap();
+    let plan = test.engine.plan_remove(&[test.pick("app:2")]).unwrap();
     assert_eq!(plan.frees, 0, "the published root keeps all of it");
     assert!(plan.kept > 0 && plan.shared > 0, "{plan:?}");
-    yard.remove("app:2").await;
-    let gc = yard.gc().await;
+    test.remove("app:2").await;
+    let gc = test.gc().await;
     assert_eq!((gc.blobs.len(), gc.kept_roots), (0, 1));
     assert!(gc.kept_bytes > plan.kept, "manifests, pages and directories are kept too");
-    assert_eq!(yard.complete(published), Ok(all));
-    let verified = yard.engine.verify(false, &Job::new().0).await.unwrap();
+    assert_eq!(test.complete(published), Ok(all));
+    let verified = test.engine.verify(false, &Job::new().0).await.unwrap();
     assert!(verified.damaged.is_empty() && verified.missing.is_empty() && verified.published_roots == 1);
 
     // It comes back without a byte over the network, and makes the same root.
-    let again = yard.plan(&["app:2"]).await.unwrap();
+    let again = test.plan(&["app:2"]).await.unwrap();
     assert_eq!(again.new_bytes, 0);
-    let added = yard.apply(again).await.unwrap();
-    assert_eq!((added.fetched, yard.root()), (0, published.cid.to_string()));
-    yard.remove("app").await;
-    yard.gc().await;
-    assert_eq!(yard.complete(published), Ok(all));
+    let added = test.apply(again).await.unwrap();
+    assert_eq!((added.fetched, test.root()), (0, published.cid.to_string()));
+    test.remove("app").await;
+    test.gc().await;
+    assert_eq!(test.complete(published), Ok(all));
 }
 
 #[tokio::test]
 async fn what_falls_out_of_keep_or_is_forgotten_is_reclaimed() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let mut roots = Vec::new();
     for content in ["one", "two", "three"] {
-        yard.put("app", "1", &index(content));
-        yard.add(&["app:1"]).await;
-        roots.push(yard.publish("home", 2));
-        yard.gc().await;
+        test.put("app", "1", &index(content));
+        test.add(&["app:1"]).await;
+        roots.push(test.publish("home", 2));
+        test.gc().await;
     }
-    assert!(yard.complete(roots[0]).is_err());
-    assert!(yard.complete(roots[1]).is_ok() && yard.complete(roots[2]).is_ok());
-    let before = yard.engine.plan_gc().unwrap();
+    assert!(test.complete(roots[0]).is_err());
+    assert!(test.complete(roots[1]).is_ok() && test.complete(roots[2]).is_ok());
+    let before = test.engine.plan_gc().unwrap();
     assert!(before.is_empty() && before.kept_roots == 1, "the newest one is what the catalog stands for");
-    yard.engine.catalog.write(|writer| publications::set_kept(writer, &roots[1].cid, false)).unwrap();
-    let gc = yard.gc().await;
+    test.engine.catalog.write(|writer| publications::set_kept(writer, &roots[1].cid, false)).unwrap();
+    let gc = test.gc().await;
     assert_eq!(gc.blobs.len(), 6, "a layer and a configuration for each platform, and of the attestation");
-    assert!(yard.complete(roots[1]).is_err() && yard.complete(roots[2]).is_ok());
-    assert_eq!(yard.engine.store.list().unwrap().count(), 7);
+    assert!(test.complete(roots[1]).is_err() && test.complete(roots[2]).is_ok());
+    assert_eq!(test.engine.store.list().unwrap().count(), 7);
 }
 
 #[tokio::test]
 async fn a_plan_made_before_a_publication_began_takes_nothing_of_it() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    let root = state::root(&yard.engine.catalog.read().unwrap()).unwrap().unwrap();
-    yard.remove("app:1").await;
-    let gc = yard.engine.plan_gc().unwrap();
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let root = state::root(&test.engine.catalog.read().unwrap()).unwrap().unwrap();
+    test.remove("app:1").await;
+    let gc = test.engine.plan_gc().unwrap();
     // A rollback to it begins.
-    yard.engine
+    test.engine
         .catalog
         .write(|writer| {
             let node = NodeSettings::kubo("http://127.0.0.1:5001");
@@ -131,29 +131,29 @@ async fn a_plan_made_before_a_publication_began_takes_nothing_of_it() {
             publications::begin(writer, &new, 1)
         })
         .unwrap();
-    assert_eq!(yard.engine.apply_gc(&gc, &Job::new().0).await.unwrap_err().kind(), Kind::Locked);
-    assert!(yard.complete(root).is_ok());
+    assert_eq!(test.engine.apply_gc(&gc, &Job::new().0).await.unwrap_err().kind(), Kind::Locked);
+    assert!(test.complete(root).is_ok());
 }
 
 #[tokio::test]
 async fn verify_reads_what_only_published_roots_need() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    let root = yard.publish("home", 2);
-    yard.remove("app:1").await;
-    let (digest, _) = yard.engine.store.list().unwrap().next().unwrap().unwrap();
-    std::fs::remove_file(yard.engine.store.path(&digest)).unwrap();
-    let found = yard.engine.verify(false, &Job::new().0).await.unwrap();
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let root = test.publish("home", 2);
+    test.remove("app:1").await;
+    let (digest, _) = test.engine.store.list().unwrap().next().unwrap().unwrap();
+    std::fs::remove_file(test.engine.store.path(&digest)).unwrap();
+    let found = test.engine.verify(false, &Job::new().0).await.unwrap();
     assert_eq!(found.damaged.iter().map(|damage| damage.digest).collect::<Vec<_>>(), [digest]);
-    let repaired = yard.engine.verify(true, &Job::new().0).await.unwrap();
+    let repaired = test.engine.verify(true, &Job::new().0).await.unwrap();
     assert!(repaired.repaired.is_empty() && repaired.damaged[0].problem.contains("published root"));
     // Adding it again fetches exactly what is missing.
-    yard.add(&["app:1"]).await;
-    assert!(yard.complete(root).is_ok());
-    yard.remove("app:1").await;
+    test.add(&["app:1"]).await;
+    assert!(test.complete(root).is_ok());
+    test.remove("app:1").await;
     let (inline, _) = {
-        let reader = yard.engine.catalog.read().unwrap();
+        let reader = test.engine.catalog.read().unwrap();
         let mut first = None;
         let needed = crate::engine::keep::needed::Needed::of(&reader).unwrap();
         blobs::each_inline(&reader, |blob| {
@@ -165,6 +165,6 @@ async fn verify_reads_what_only_published_roots_need() {
         .unwrap();
         first.unwrap()
     };
-    yard.engine.catalog.write(|writer| blobs::remove(writer, inline)).unwrap();
-    assert_eq!(yard.engine.verify(false, &Job::new().0).await.unwrap().missing.len(), 1);
+    test.engine.catalog.write(|writer| blobs::remove(writer, inline)).unwrap();
+    assert_eq!(test.engine.verify(false, &Job::new().0).await.unwrap().missing.len(), 1);
 }

@@ -19,7 +19,7 @@ fn large(seed: u8) -> (Image, Bytes) {
     (ImageBuilder::new(platform("linux/amd64")).opaque_layer(layer.clone()).build(), layer)
 }
 
-impl Yard {
+impl TestEngine {
     /// Another one that changes the same data directory, and waits for nobody.
     fn impatient(&self) -> Arc<Engine> {
         Engine::open(Options { wait: Duration::ZERO, ..options(self.directory.path(), None) }).unwrap()
@@ -87,111 +87,111 @@ fn says(error: &Error, words: &[&str]) {
 
 #[tokio::test]
 async fn who_fetches_keeps_nobody_from_the_catalog_and_gc_from_what_came() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let (image, layer) = large(1);
-    yard.put("app", "1", &image);
-    yard.put("other", "1", &index("other"));
-    let release = yard.hold(&layer);
-    let (adding, _) = yard.begin(&["app:1"]).await;
-    yard.add(&["other:1"]).await;
-    let impatient = yard.impatient();
-    let plan = impatient.plan_remove(&[yard.pick("other:1")]).unwrap();
+    test.put("app", "1", &image);
+    test.put("other", "1", &index("other"));
+    let release = test.hold(&layer);
+    let (adding, _) = test.begin(&["app:1"]).await;
+    test.add(&["other:1"]).await;
+    let impatient = test.impatient();
+    let plan = impatient.plan_remove(&[test.pick("other:1")]).unwrap();
     impatient.apply_remove(&plan, &Job::new().0).await.unwrap();
     let gc = impatient.plan_gc().unwrap();
     let error = impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err();
-    says(&error, &[&format!("process {} (`add {}/app:1`, since", std::process::id(), yard.registry.host())]);
+    says(&error, &[&format!("process {} (`add {}/app:1`, since", std::process::id(), test.registry.host())]);
     release.send_replace(true);
     let added = adding.await.unwrap().unwrap();
     assert!(added.failed.is_empty() && added.recorded.len() == 1, "{:?}", added.failed);
-    yard.check();
+    test.check();
     let gc = impatient.plan_gc().unwrap();
     impatient.apply_gc(&gc, &Job::new().0).await.unwrap();
-    assert!(yard.engine.verify(false, &Job::new().0).await.unwrap().damaged.is_empty());
+    assert!(test.engine.verify(false, &Job::new().0).await.unwrap().damaged.is_empty());
     // What was planned before something else changed is planned anew.
     let gc = impatient.plan_gc().unwrap();
-    yard.remove("app:1").await;
+    test.remove("app:1").await;
     let error = impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err();
     says(&error, &["the catalog changed while this was planned"]);
 }
 
 #[tokio::test]
 async fn two_that_want_one_image_fetch_it_once_and_both_have_it() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let (image, layer) = large(2);
-    yard.put("app", "1", &image);
-    let release = yard.hold(&layer);
-    let (first, _) = yard.begin(&["app:1"]).await;
+    test.put("app", "1", &image);
+    let release = test.hold(&layer);
+    let (first, _) = test.begin(&["app:1"]).await;
     // It waits for the blob, not for the whole run.
-    let second = yard.begin_too(&["app:1"]).await;
+    let second = test.begin_too(&["app:1"]).await;
     release.send_replace(true);
     for added in [first.await.unwrap().unwrap(), second.await.unwrap().unwrap()] {
         assert!(added.failed.is_empty() && added.recorded.len() == 1, "{:?}", added.failed);
     }
     let path = format!("/v2/app/blobs/{}", Digest::of(&layer));
-    assert_eq!(yard.registry.requests(&Method::GET, &path), 1);
-    yard.check();
+    assert_eq!(test.registry.requests(&Method::GET, &path), 1);
+    test.check();
 }
 
 #[tokio::test]
 async fn who_waited_for_one_that_was_cut_goes_on_where_it_was() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let (image, layer) = large(3);
-    yard.put("app", "1", &image);
-    let release = yard.hold(&layer);
-    let (first, cancel) = yard.begin(&["app:1"]).await;
-    let second = yard.begin_too(&["app:1"]).await;
+    test.put("app", "1", &image);
+    let release = test.hold(&layer);
+    let (first, cancel) = test.begin(&["app:1"]).await;
+    let second = test.begin_too(&["app:1"]).await;
     cancel.cancel();
     assert_eq!(first.await.unwrap().unwrap_err().kind(), Kind::Interrupted);
     let added = second.await.unwrap().unwrap();
     assert!(added.failed.is_empty(), "{:?}", added.failed);
     let path = format!("/v2/app/blobs/{}", Digest::of(&layer));
-    let log = yard.registry.log();
+    let log = test.registry.log();
     let starts: Vec<_> = log.iter().filter(|info| info.path == path).map(RequestInfo::range_start).collect();
     assert_eq!(starts, [None, Some(300_000)]);
     drop(release);
-    yard.check();
+    test.check();
 }
 
 #[tokio::test]
 async fn a_run_that_others_come_between_is_undone_alone() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let (image, layer) = large(4);
-    yard.put("app", "1", &index("one"));
-    yard.put("app", "2", &image);
-    yard.put("other", "1", &index("other"));
-    let release = yard.hold(&layer);
-    let (adding, _) = yard.begin(&["app:1", "app:2"]).await;
-    let app = || yard.engine.images(&yard.pick("app")).map_or(0, |images| images.len());
+    test.put("app", "1", &index("one"));
+    test.put("app", "2", &image);
+    test.put("other", "1", &index("other"));
+    let release = test.hold(&layer);
+    let (adding, _) = test.begin(&["app:1", "app:2"]).await;
+    let app = || test.engine.images(&test.pick("app")).map_or(0, |images| images.len());
     while app() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    yard.add(&["other:1"]).await;
+    test.add(&["other:1"]).await;
     release.send_replace(true);
     adding.await.unwrap().unwrap();
     assert_eq!(app(), 2);
-    let plan = yard.engine.plan_undo().unwrap();
+    let plan = test.engine.plan_undo().unwrap();
     assert_eq!(plan.goes.len(), 2, "{plan:?}");
-    yard.engine.apply_undo(&plan, &Job::new().0).await.unwrap();
-    assert_eq!((app(), yard.engine.images(&yard.pick("other")).unwrap().len()), (0, 1));
-    yard.check();
+    test.engine.apply_undo(&plan, &Job::new().0).await.unwrap();
+    assert_eq!((app(), test.engine.images(&test.pick("other")).unwrap().len()), (0, 1));
+    test.check();
 }
 
 #[tokio::test]
 async fn what_an_export_needs_is_not_reclaimed_under_it() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    let impatient = yard.impatient();
-    let lease = yard.engine.lease("export /srv/www", &Job::new().0).await.unwrap();
-    yard.remove("app:1").await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let impatient = test.impatient();
+    let lease = test.engine.lease("export /srv/www", &Job::new().0).await.unwrap();
+    test.remove("app:1").await;
     let gc = impatient.plan_gc().unwrap();
     says(
         &impatient.apply_gc(&gc, &Job::new().0).await.unwrap_err(),
         &["(`export /srv/www`, since", "is using blobs in"],
     );
     drop(lease);
-    let reclaim = yard.engine.reclaim("gc", &Job::new().0).await.unwrap();
-    let target = yard.directory.path().join("out");
+    let reclaim = test.engine.reclaim("gc", &Job::new().0).await.unwrap();
+    let target = test.directory.path().join("out");
     let job = Job::new().0;
     says(
         &impatient.export_directory(&target, ExportOptions::default(), &job).await.unwrap_err(),
@@ -206,50 +206,50 @@ async fn what_an_export_needs_is_not_reclaimed_under_it() {
 
 #[tokio::test]
 async fn what_an_earlier_run_left_wrong_is_fetched_from_its_beginning() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let (image, layer) = large(5);
-    yard.put("app", "1", &image);
+    test.put("app", "1", &image);
     let digest = Digest::of(&layer);
     let path = format!("/v2/app/blobs/{digest}");
     let poison = |length: usize| {
-        std::fs::write(yard.directory.path().join("partial").join(digest.hex()), vec![b'x'; length]).unwrap();
+        std::fs::write(test.directory.path().join("partial").join(digest.hex()), vec![b'x'; length]).unwrap();
     };
     // As whoever sends anything and breaks off in time leaves it.
     poison(400_000);
-    yard.add(&["app:1"]).await;
+    test.add(&["app:1"]).await;
     let starts = || -> Vec<u64> {
-        let log = yard.registry.log();
+        let log = test.registry.log();
         log.iter().filter(|info| info.path == path).map(|info| info.range_start().unwrap_or(0)).collect()
     };
     assert_eq!(starts(), [400_000, 0]);
     // Complete, and nothing is asked for before it is found wrong.
-    yard.remove("app:1").await;
-    let gc = yard.engine.plan_gc().unwrap();
-    yard.engine.apply_gc(&gc, &Job::new().0).await.unwrap();
-    yard.registry.forget_requests();
+    test.remove("app:1").await;
+    let gc = test.engine.plan_gc().unwrap();
+    test.engine.apply_gc(&gc, &Job::new().0).await.unwrap();
+    test.registry.forget_requests();
     poison(700_000);
-    yard.add(&["app:1"]).await;
+    test.add(&["app:1"]).await;
     assert_eq!(starts(), [0]);
     // If what comes is wrong as well, once is enough.
-    yard.remove("app:1").await;
-    let gc = yard.engine.plan_gc().unwrap();
-    yard.engine.apply_gc(&gc, &Job::new().0).await.unwrap();
-    yard.registry.forget_requests();
+    test.remove("app:1").await;
+    let gc = test.engine.plan_gc().unwrap();
+    test.engine.apply_gc(&gc, &Job::new().0).await.unwrap();
+    test.registry.forget_requests();
     poison(400_000);
-    let plan = yard.plan(&["app:1"]).await.unwrap();
-    yard.registry.put_blob_as(&"app".parse().unwrap(), digest, vec![b'y'; 700_000]);
-    let added = yard.apply(plan).await.unwrap();
+    let plan = test.plan(&["app:1"]).await.unwrap();
+    test.registry.put_blob_as(&"app".parse().unwrap(), digest, vec![b'y'; 700_000]);
+    let added = test.apply(plan).await.unwrap();
     assert_eq!(added.failed[0].error.kind(), Kind::Verification);
     assert_eq!(starts(), [400_000, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_catalog_that_changes_meanwhile_is_no_false_alarm() {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
     let (stop, stopped) = watch::channel(false);
-    let engine = Arc::clone(&yard.engine);
+    let engine = Arc::clone(&test.engine);
     let changing = tokio::spawn(async move {
         let mut number = 0;
         while !*stopped.borrow() {
@@ -259,7 +259,7 @@ async fn a_catalog_that_changes_meanwhile_is_no_false_alarm() {
         number
     });
     for _ in 0..20 {
-        let verified = yard.engine.verify(false, &Job::new().0).await.unwrap();
+        let verified = test.engine.verify(false, &Job::new().0).await.unwrap();
         assert!(verified.root_matches, "a root and a tree of two states");
     }
     stop.send_replace(true);

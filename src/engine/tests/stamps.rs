@@ -14,14 +14,14 @@ fn content() -> Vec<u8> {
     (0..SIZE).map(|i| (i % 251) as u8).collect()
 }
 
-async fn yard() -> (Yard, Digest) {
-    let yard = Yard::new().await;
-    yard.put("app", "1", &ImageBuilder::new(platform("linux/amd64")).opaque_layer(content()).build());
-    yard.add(&["app:1"]).await;
-    (yard, Digest::of(&content()))
+async fn test() -> (TestEngine, Digest) {
+    let test = TestEngine::new().await;
+    test.put("app", "1", &ImageBuilder::new(platform("linux/amd64")).opaque_layer(content()).build());
+    test.add(&["app:1"]).await;
+    (test, Digest::of(&content()))
 }
 
-impl Yard {
+impl TestEngine {
     /// Whether the blob can be given out without reading it; else what reading it says.
     async fn given(&self, engine: &Engine, digest: &Digest) -> Result<bool, Error> {
         match engine.served_blob(&self.name("app"), digest, false)?.unwrap() {
@@ -74,86 +74,86 @@ fn edit(path: &Path, byte: u8, set_back: bool) {
 #[tokio::test]
 async fn an_edit_of_an_exported_tree_is_given_to_nobody() {
     for set_back in [false, true] {
-        let (yard, digest) = yard().await;
-        let tree = yard.exported("tree").await.unwrap();
-        let stored = yard.engine.store.path(&digest);
+        let (test, digest) = test().await;
+        let tree = test.exported("tree").await.unwrap();
+        let stored = test.engine.store.path(&digest);
         edit(&in_tree(&tree, &digest), 0xff, set_back);
         if fs::read(&stored).unwrap() == content() {
             // The tree has files of its own here; then the store's is what is edited.
             edit(&stored, 0xff, set_back);
         }
-        for engine in [Arc::clone(&yard.engine), yard.reopened()] {
+        for engine in [Arc::clone(&test.engine), test.reopened()] {
             for _ in 0..2 {
-                let error = yard.given(&engine, &digest).await.unwrap_err();
+                let error = test.given(&engine, &digest).await.unwrap_err();
                 assert!(error.kind() == Kind::Verification && error.to_string().contains("damaged"), "{error}");
                 assert!(error.hints()[0].contains("roadstead verify --repair"), "{error:?}");
             }
             // Once it is known to be damaged, nobody makes the disk read it again.
-            assert!(engine.served_blob(&yard.name("app"), &digest, false).is_err());
+            assert!(engine.served_blob(&test.name("app"), &digest, false).is_err());
         }
-        let error = yard.exported("again").await.unwrap_err();
+        let error = test.exported("again").await.unwrap_err();
         assert_eq!(error.kind(), Kind::Verification, "{error}");
-        let car = yard.directory.path().join("tree.car");
-        let error = yard.engine.export_car(&car, false, None, &Job::new().0).await.unwrap_err();
+        let car = test.directory.path().join("tree.car");
+        let error = test.engine.export_car(&car, false, None, &Job::new().0).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Verification, "{error}");
         // What is repaired is given out again, and stays so.
-        let verified = Job::new().0.run(async |job: &Job| yard.engine.verify(true, job).await).await.unwrap();
+        let verified = Job::new().0.run(async |job: &Job| test.engine.verify(true, job).await).await.unwrap();
         assert_eq!(verified.repaired, [digest]);
-        for engine in [Arc::clone(&yard.engine), yard.reopened()] {
-            assert!(yard.given(&engine, &digest).await.unwrap());
+        for engine in [Arc::clone(&test.engine), test.reopened()] {
+            assert!(test.given(&engine, &digest).await.unwrap());
         }
     }
 }
 
 #[tokio::test]
 async fn what_was_verified_is_not_read_again() {
-    let (yard, digest) = yard().await;
+    let (test, digest) = test().await;
     // By whoever added it, by another process, and by one that can't write.
-    let read_only = Engine::open_read_only(options(yard.directory.path(), None)).unwrap();
-    for engine in [&yard.engine, &yard.reopened(), &read_only] {
-        assert!(yard.given(engine, &digest).await.unwrap());
+    let read_only = Engine::open_read_only(options(test.directory.path(), None)).unwrap();
+    for engine in [&test.engine, &test.reopened(), &read_only] {
+        assert!(test.given(engine, &digest).await.unwrap());
     }
     // An export gives the file another name, which changes the inode.
-    yard.exported("tree").await.unwrap();
-    for engine in [&yard.engine, &yard.reopened()] {
-        assert!(yard.given(engine, &digest).await.unwrap());
+    test.exported("tree").await.unwrap();
+    for engine in [&test.engine, &test.reopened()] {
+        assert!(test.given(engine, &digest).await.unwrap());
     }
 }
 
 #[tokio::test]
 async fn what_only_looks_changed_is_read_once() {
-    let (yard, digest) = yard().await;
-    let stored = yard.engine.store.path(&digest);
+    let (test, digest) = test().await;
+    let stored = test.engine.store.path(&digest);
     let before = stored.metadata().unwrap();
     while (before.ctime(), before.ctime_nsec()) == stored.metadata().map(|now| (now.ctime(), now.ctime_nsec())).unwrap()
     {
         fs::set_permissions(&stored, before.permissions()).unwrap();
     }
-    let read_only = Engine::open_read_only(options(yard.directory.path(), None)).unwrap();
-    for engine in [&read_only, &yard.engine] {
-        assert!(!yard.given(engine, &digest).await.unwrap());
-        assert!(yard.given(engine, &digest).await.unwrap());
+    let read_only = Engine::open_read_only(options(test.directory.path(), None)).unwrap();
+    for engine in [&read_only, &test.engine] {
+        assert!(!test.given(engine, &digest).await.unwrap());
+        assert!(test.given(engine, &digest).await.unwrap());
     }
-    assert!(yard.given(&yard.reopened(), &digest).await.unwrap());
+    assert!(test.given(&test.reopened(), &digest).await.unwrap());
     // A catalog of an older version knows of no file.
-    yard.engine.catalog.write(|writer| Ok(writer.execute("DELETE FROM blob_stamps", [])?)).unwrap();
-    let engine = yard.reopened();
-    assert!(!yard.given(&engine, &digest).await.unwrap());
-    assert!(yard.given(&engine, &digest).await.unwrap());
-    assert!(yard.given(&yard.reopened(), &digest).await.unwrap());
+    test.engine.catalog.write(|writer| Ok(writer.execute("DELETE FROM blob_stamps", [])?)).unwrap();
+    let engine = test.reopened();
+    assert!(!test.given(&engine, &digest).await.unwrap());
+    assert!(test.given(&engine, &digest).await.unwrap());
+    assert!(test.given(&test.reopened(), &digest).await.unwrap());
 }
 
 #[tokio::test]
 async fn all_of_what_has_another_digest_is_given_to_nobody() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let contents: Vec<Vec<u8>> = [1, 2].iter().map(|x| content().iter().map(|byte| byte ^ x).collect()).collect();
     let layers = contents
         .iter()
         .fold(ImageBuilder::new(platform("linux/amd64")), |builder, content| builder.opaque_layer(content.clone()));
-    yard.put("app", "1", &layers.build());
-    yard.add(&["app:1"]).await;
-    let from = yard.directory.path().join("tree.car");
-    yard.engine.export_car(&from, false, None, &Job::new().0).await.unwrap();
+    test.put("app", "1", &layers.build());
+    test.add(&["app:1"]).await;
+    let from = test.directory.path().join("tree.car");
+    test.engine.export_car(&from, false, None, &Job::new().0).await.unwrap();
     let restored = super::restore::restore(&from, None, true).await.unwrap();
     let digests: Vec<Digest> = contents.iter().map(|content| Digest::of(content)).collect();
     // As a tree would have it that names one file by the other's digest.
@@ -169,7 +169,7 @@ async fn all_of_what_has_another_digest_is_given_to_nobody() {
         Ok(())
     };
     restored.engine.catalog.write(swap).unwrap();
-    let Some(Blob::Pending(pending, _)) = restored.engine.served_blob(&yard.name("app"), &digests[0], false).unwrap()
+    let Some(Blob::Pending(pending, _)) = restored.engine.served_blob(&test.name("app"), &digests[0], false).unwrap()
     else {
         panic!("it was left elsewhere");
     };

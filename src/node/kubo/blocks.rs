@@ -10,7 +10,7 @@ use super::failure;
 use super::reply::Failed;
 use super::rpc::{Call, Rpc};
 use crate::error::{Context as _, Result};
-use crate::unixfs::{BLOCK_LIMIT, verify_block};
+use crate::unixfs::{MAX_BLOCK_BYTES, verify_block};
 
 #[derive(Deserialize)]
 struct Stat {
@@ -40,7 +40,7 @@ pub(super) async fn get(rpc: &Rpc, cid: &Cid) -> Result<Option<Bytes>> {
     let call = Call { command: "block/get", query: &[("arg", &arg), ("offline", "true")], doing: &doing };
     let block = async {
         let reply = rpc.call(&call, rpc.timeouts.answer).await?;
-        reply.whole(BLOCK_LIMIT, rpc.timeouts.answer).await
+        reply.whole(MAX_BLOCK_BYTES, rpc.timeouts.answer).await
     };
     match block.await {
         Ok(bytes) => {

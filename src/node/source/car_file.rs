@@ -76,7 +76,7 @@ impl CarFile {
         let wanted = prefix(cid);
         let first = self.index.partition_point(|(prefix, _)| *prefix < wanted);
         for (_, section) in self.index[first..].iter().take_while(|(prefix, _)| *prefix == wanted).take(ALIKE) {
-            let mut head = [0; car::SECTION_HEAD];
+            let mut head = [0; car::MAX_SECTION_HEAD_BYTES];
             let read = self.read_some(&mut head, *section)?;
             let place = car::section_at(*section, &head[..read])?;
             if place.cid.hash() != cid.hash() {

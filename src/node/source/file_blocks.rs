@@ -58,10 +58,10 @@ struct Body {
 impl Body {
     async fn block(&mut self) -> Result<Option<(Cid, Bytes)>> {
         if !self.begun {
-            self.section(car::HEADER_LIMIT).await?.ok_or_else(cut)?;
+            self.section(car::MAX_HEADER_BYTES).await?.ok_or_else(cut)?;
             self.begun = true;
         }
-        let Some(section) = self.section(car::SECTION_LIMIT).await? else { return Ok(None) };
+        let Some(section) = self.section(car::MAX_SECTION_BYTES).await? else { return Ok(None) };
         let place = car::section_at(0, &section)?;
         let (start, end) = (place.offset as usize, (place.offset + place.length) as usize);
         if end != section.len() {

@@ -16,7 +16,7 @@ use super::{BlockSource, FileBlocks, inline};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::node::kubo::{Authorisation, is_loopback};
 use crate::text::{printable, printable_within};
-use crate::unixfs::{BLOCK_LIMIT, verify_block};
+use crate::unixfs::{MAX_BLOCK_BYTES, verify_block};
 
 /// How often a block is asked for in all.
 const TRIES: u32 = 4;
@@ -214,7 +214,7 @@ impl HttpBlocks {
         let mut response = self.request(cid).map_err(never)?.send().await.map_err(failed)?;
         let status = response.status();
         if status == StatusCode::OK {
-            let bytes = read(&mut response, BLOCK_LIMIT).await.map_err(failed)?;
+            let bytes = read(&mut response, MAX_BLOCK_BYTES).await.map_err(failed)?;
             let Some(bytes) = bytes else {
                 let words = format!("{} sent more than 2 MiB for block {cid}", self.place());
                 return Err(never(Error::new(Kind::Verification, words)));

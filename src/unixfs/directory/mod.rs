@@ -22,7 +22,7 @@ pub(super) use opened::Opened;
 pub use store::{Node, NodeStore};
 
 use super::data::{BASIC_DIRECTORY_NODE, NodeKind};
-use super::{BLOCK_LIMIT, Link, Profile};
+use super::{Link, MAX_BLOCK_BYTES, Profile};
 use crate::error::{Error, Kind, Result};
 use crate::text::printable_within;
 
@@ -122,7 +122,7 @@ fn missing(cid: &cid::Cid) -> Error {
 }
 
 fn check_size(node: &Node) -> Result<()> {
-    if node.bytes.len() > BLOCK_LIMIT {
+    if node.bytes.len() > MAX_BLOCK_BYTES {
         return Err(Error::new(Kind::Verification, format!("directory node {} is larger than 2 MiB", node.cid)));
     }
     Ok(())

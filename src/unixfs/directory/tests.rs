@@ -410,7 +410,7 @@ fn untrusted_nodes_are_refused_by_what_is_wrong() {
         assert_eq!(error.kind(), Kind::Verification);
     }
     let mut store = Memory::default();
-    let directory = planted(&mut store, vec![0; BLOCK_LIMIT + 1]);
+    let directory = planted(&mut store, vec![0; MAX_BLOCK_BYTES + 1]);
     assert!(list(&mut store, &directory, &mut |_, _| Ok(())).unwrap_err().to_string().contains("2 MiB"));
 }
 

@@ -157,19 +157,19 @@ impl Undisturbed {
 }
 
 /// A registry, and what there is when nothing is disturbed, each verb once.
-struct Quay {
+struct Baselines {
     upstream: Upstream,
     known: Vec<(Verb, Undisturbed)>,
 }
 
 /// Kills one run and looks at everything.
-fn one_moment(seed: u64, quay: &mut Quay) {
+fn one_moment(seed: u64, baselines: &mut Baselines) {
     let mut random = SmallRng::seed_from_u64(seed);
     let verb = Verb::chosen(&mut random);
-    if !quay.known.iter().any(|(known, _)| *known == verb) {
-        quay.known.push((verb, Undisturbed::of(verb, &quay.upstream)));
+    if !baselines.known.iter().any(|(known, _)| *known == verb) {
+        baselines.known.push((verb, Undisturbed::of(verb, &baselines.upstream)));
     }
-    let (upstream, known) = (&quay.upstream, quay.known.iter().find(|(known, _)| *known == verb));
+    let (upstream, known) = (&baselines.upstream, baselines.known.iter().find(|(known, _)| *known == verb));
     let undisturbed = known.map(|(_, undisturbed)| undisturbed).expect("just made");
     put(upstream, verb == Verb::Update);
     let roadstead = begin(verb, upstream, undisturbed.before.as_ref());
@@ -241,13 +241,13 @@ fn a_kill_at_any_moment_loses_nothing_and_leaks_nothing() {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                let mut quay = Quay { upstream: Upstream::start(), known: Vec::new() };
+                let mut baselines = Baselines { upstream: Upstream::start(), known: Vec::new() };
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= last {
                         return;
                     }
-                    let done = std::panic::catch_unwind(AssertUnwindSafe(|| one_moment(seed, &mut quay)));
+                    let done = std::panic::catch_unwind(AssertUnwindSafe(|| one_moment(seed, &mut baselines)));
                     if let Err(panic) = done {
                         next.store(last, Ordering::Relaxed);
                         eprintln!("replay it with ROADSTEAD_CRASH_SEED={seed}");

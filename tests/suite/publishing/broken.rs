@@ -5,7 +5,7 @@ use super::{is_whole, pins};
 use crate::peers::{finish, free_port};
 
 /// A world with a publication, and something new to publish.
-fn moored() -> (World, String, String) {
+fn set_up() -> (World, String, String) {
     let world = World::new();
     let first = world.mirror("greeting", "the first\n");
     world.roadstead.ok(&["publish", "--yes"]);
@@ -15,7 +15,7 @@ fn moored() -> (World, String, String) {
 
 #[test]
 fn another_record_is_noticed_and_replaced_only_by_force() {
-    let (world, first, second) = moored();
+    let (world, first, second) = set_up();
     let foreign = "dnslink=/ipfs/bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354";
     world.knot.set_txt(&format!("_dnslink.{}", super::world::DOMAIN), &[foreign, "v=spf1 -all"]);
     let said = world.roadstead.run(&["publish", "--yes"]).failure(10);
@@ -28,7 +28,7 @@ fn another_record_is_noticed_and_replaced_only_by_force() {
 
 #[test]
 fn a_wrong_key_costs_only_the_record_and_is_never_shown() {
-    let (world, first, second) = moored();
+    let (world, first, second) = set_up();
     let secret = "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5";
     std::fs::write(world.roadstead.path("tsig.key"), secret).unwrap();
     let failed = world.roadstead.run(&["publish", "--yes"]);
@@ -44,7 +44,7 @@ fn a_wrong_key_costs_only_the_record_and_is_never_shown() {
 
 #[test]
 fn a_clock_that_is_wrong_is_said_in_words() {
-    let (world, first, second) = moored();
+    let (world, first, second) = set_up();
     let failed = finish(&world.roadstead.command_at("+1h", &["publish", "--yes"]));
     assert_eq!(failed.code, 5, "{failed}");
     assert!(failed.stderr.contains("ahead of") && failed.stderr.contains("BADTIME"), "{failed}");
@@ -56,7 +56,7 @@ fn a_clock_that_is_wrong_is_said_in_words() {
 
 #[test]
 fn of_two_records_only_ours_are_taken_for_ours() {
-    let (world, first, second) = moored();
+    let (world, first, second) = set_up();
     let name = format!("_dnslink.{}", super::world::DOMAIN);
     let foreign = "dnslink=/ipns/elsewhere.example";
     world.knot.set_txt(&name, &[foreign, &format!("dnslink=/ipfs/{first}")]);
@@ -70,7 +70,7 @@ fn of_two_records_only_ours_are_taken_for_ours() {
 
 #[test]
 fn a_gateway_that_lags_behind_is_a_note() {
-    let (world, _, second) = moored();
+    let (world, _, second) = set_up();
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let words = ["publish", "--yes", "--check-gateway", &nobody, "--check-gateway", &world.kubo.gateway_url];
     let report = world.roadstead.json(&words);
@@ -85,7 +85,7 @@ fn a_gateway_that_lags_behind_is_a_note() {
 
 #[test]
 fn doctor_finds_what_would_stop_a_publication() {
-    let (world, _, _) = moored();
+    let (world, _, _) = set_up();
     let findings = |words: &[&str]| {
         let printed = world.roadstead.run(words);
         let found: Vec<String> =

@@ -1,6 +1,6 @@
 //! What goes wrong at a node while it is published to. The former publication is whole then, and `publish` goes on.
 
-use super::nodes::Harbour;
+use super::nodes::TargetSetup;
 use super::{is_whole, pins};
 use crate::crash::running::Running;
 use crate::images::Layout;
@@ -12,35 +12,35 @@ use serde_json::Value;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// A harbour whose node is reached by a passage, with a publication, and what it gave out then.
-fn moored(repository: Repository) -> (Harbour, Passage, String) {
+/// A setup whose node is reached by a passage, with a publication, and what it gave out then.
+fn set_up(repository: Repository) -> (TargetSetup, Passage, String) {
     repository.listen_at_one_port();
     let kubo = Kubo::from_repository(repository, &[]);
     let passage = Passage::to(&kubo.api_url);
-    let harbour = Harbour::at(kubo, &passage.url, &[]);
-    let first = harbour.mirror("greeting", "the first\n");
-    harbour.roadstead.ok(&["publish", "--yes"]);
-    (harbour, passage, first)
+    let setup = TargetSetup::at(kubo, &passage.url, &[]);
+    let first = setup.mirror("greeting", "the first\n");
+    setup.roadstead.ok(&["publish", "--yes"]);
+    (setup, passage, first)
 }
 
 /// A publication under way, which stands before the gate.
-fn begun(harbour: &Harbour, gate: &Gate, step: &str) -> Running {
-    let command = harbour.roadstead.command(&["--progress", "json", "publish", "--yes"]);
-    let mut running = Running::start(&command, &harbour.roadstead.path(""), "publish");
+fn begun(setup: &TargetSetup, gate: &Gate, step: &str) -> Running {
+    let command = setup.roadstead.command(&["--progress", "json", "publish", "--yes"]);
+    let mut running = Running::start(&command, &setup.roadstead.path(""), "publish");
     running.wait_until_said(&format!("\"step\":\"{step}\",\"state\":\"running\""));
     gate.wait();
     running
 }
 
 /// What the plan says of the target.
-fn planned(harbour: &Harbour) -> Value {
-    harbour.roadstead.json(&["publish", "--dry-run"])["targets"][0].clone()
+fn planned(setup: &TargetSetup) -> Value {
+    setup.roadstead.json(&["publish", "--dry-run"])["targets"][0].clone()
 }
 
 /// Publishes; gives what came of it.
-fn published(harbour: &Harbour) -> Value {
-    let report = harbour.roadstead.json(&["publish", "--yes"]);
-    assert_eq!(report["targets"][0]["outcome"]["root"], harbour.roadstead.root().as_str(), "{report}");
+fn published(setup: &TargetSetup) -> Value {
+    let report = setup.roadstead.json(&["publish", "--yes"]);
+    assert_eq!(report["targets"][0]["outcome"]["root"], setup.roadstead.root().as_str(), "{report}");
     report["targets"][0]["outcome"].clone()
 }
 
@@ -54,83 +54,83 @@ fn says(finished: &Finished, code: i32, words: &[&str]) {
 
 /// The former root is pinned and whole, and nothing says otherwise.
 #[track_caller]
-fn assert_former(harbour: &Harbour, former: &str) {
-    let target = harbour.roadstead.json(&["target", "show", "home"]);
+fn assert_former(setup: &TargetSetup, former: &str) {
+    let target = setup.roadstead.json(&["target", "show", "home"]);
     assert_eq!(target["root"].as_str().or(target["target"]["root"].as_str()), Some(former), "{target}");
-    assert!(pins(&harbour.kubo).contains(former) && is_whole(&harbour.kubo, former));
+    assert!(pins(&setup.kubo).contains(former) && is_whole(&setup.kubo, former));
 }
 
 #[test]
 fn a_node_that_is_killed_in_mid_import_gets_only_the_rest() {
-    let (mut harbour, passage, first) = moored(Repository::new(Profile::V1));
-    let root = harbour.push("random", &Layout::random(&[50 * MEBIBYTE; 6], 3));
-    let all = planned(&harbour)["blocks"].as_u64().unwrap();
+    let (mut setup, passage, first) = set_up(Repository::new(Profile::V1));
+    let root = setup.push("random", &Layout::random(&[50 * MEBIBYTE; 6], 3));
+    let all = planned(&setup)["blocks"].as_u64().unwrap();
     let gate = passage.close_at("dag/import", 240 * MEBIBYTE);
-    let running = begun(&harbour, &gate, "hand_over");
-    harbour.kubo = harbour.kubo.killed_and_started();
+    let running = begun(&setup, &gate, "hand_over");
+    setup.kubo = setup.kubo.killed_and_started();
     drop(gate);
     says(&running.end(), 7, &["can't hand over blocks", "the node at http://127.0.0.1:"]);
-    assert_former(&harbour, &first);
-    assert!(!pins(&harbour.kubo).contains(&root));
-    let plan = planned(&harbour);
+    assert_former(&setup, &first);
+    assert!(!pins(&setup.kubo).contains(&root));
+    let plan = planned(&setup);
     let rest = plan["blocks"].as_u64().unwrap();
     assert!(plan["continues"] == true && rest > 0 && rest < all, "{rest} of {all}: {plan}");
-    let outcome = published(&harbour);
+    let outcome = published(&setup);
     assert_eq!(outcome["blocks"], rest, "only what is missing is sent: {outcome}");
-    assert!(is_whole(&harbour.kubo, &root) && pins(&harbour.kubo).contains(&root));
+    assert!(is_whole(&setup.kubo, &root) && pins(&setup.kubo).contains(&root));
 }
 
 #[test]
 fn an_interrupt_stops_in_mid_import_and_the_rest_is_sent_later() {
-    let (harbour, passage, first) = moored(Repository::new(Profile::V1));
-    let root = harbour.push("random", &Layout::random(&[50 * MEBIBYTE; 6], 4));
-    let all = planned(&harbour)["blocks"].as_u64().unwrap();
+    let (setup, passage, first) = set_up(Repository::new(Profile::V1));
+    let root = setup.push("random", &Layout::random(&[50 * MEBIBYTE; 6], 4));
+    let all = planned(&setup)["blocks"].as_u64().unwrap();
     let gate = passage.close_at("dag/import", 240 * MEBIBYTE);
-    let running = begun(&harbour, &gate, "hand_over");
+    let running = begun(&setup, &gate, "hand_over");
     running.signal(Signal::INT);
     let ended = running.end();
     says(&ended, 130, &["interrupted"]);
     drop(gate);
-    assert_former(&harbour, &first);
-    let plan = planned(&harbour);
+    assert_former(&setup, &first);
+    let plan = planned(&setup);
     let rest = plan["blocks"].as_u64().unwrap();
     assert!(plan["continues"] == true && rest > 0 && rest < all, "{rest} of {all}: {plan}");
-    assert_eq!(published(&harbour)["blocks"], rest);
-    assert!(is_whole(&harbour.kubo, &root) && pins(&harbour.kubo).contains(&root));
+    assert_eq!(published(&setup)["blocks"], rest);
+    assert!(is_whole(&setup.kubo, &root) && pins(&setup.kubo).contains(&root));
 }
 
 #[test]
 fn a_full_disk_of_the_node_is_said_and_with_room_it_goes_on() {
-    let (harbour, _passage, first) = moored(Repository::on_disk(Profile::V1, 96 << 10));
-    let root = harbour.push("random", &Layout::random(&[30 * MEBIBYTE; 5], 5));
-    let all = planned(&harbour)["blocks"].as_u64().unwrap();
-    let failed = harbour.roadstead.run(&["publish", "--yes"]);
+    let (setup, _passage, first) = set_up(Repository::on_disk(Profile::V1, 96 << 10));
+    let root = setup.push("random", &Layout::random(&[30 * MEBIBYTE; 5], 5));
+    let all = planned(&setup)["blocks"].as_u64().unwrap();
+    let failed = setup.roadstead.run(&["publish", "--yes"]);
     says(&failed, 7, &["no space left", "hint: The node's disk is full: free some room there"]);
-    assert_former(&harbour, &first);
-    assert!(!pins(&harbour.kubo).contains(&root));
-    harbour.kubo.repository().grow(400 << 10);
-    let rest = planned(&harbour)["blocks"].as_u64().unwrap();
+    assert_former(&setup, &first);
+    assert!(!pins(&setup.kubo).contains(&root));
+    setup.kubo.repository().grow(400 << 10);
+    let rest = planned(&setup)["blocks"].as_u64().unwrap();
     assert!(rest > 0 && rest < all, "{rest} of {all}");
-    assert_eq!(published(&harbour)["blocks"], rest);
-    assert!(is_whole(&harbour.kubo, &root) && pins(&harbour.kubo).contains(&root));
+    assert_eq!(published(&setup)["blocks"], rest);
+    assert!(is_whole(&setup.kubo, &root) && pins(&setup.kubo).contains(&root));
 }
 
 /// Garbage is collected, or a block is lost, while the first and the second root are about to be pinned.
 fn pinned_whole(lose: impl Fn(&Kubo, &str, Option<&str>)) {
     let kubo = Kubo::start(Profile::V1);
     let passage = Passage::to(&kubo.api_url);
-    let harbour = Harbour::at(kubo, &passage.url, &[]);
+    let setup = TargetSetup::at(kubo, &passage.url, &[]);
     let mut former: Option<String> = None;
     for (number, call) in [(1, "pin/add"), (2, "pin/update"), (3, "pin/update")] {
-        let root = harbour.push(&format!("random-{number}"), &Layout::random(&[3 * MEBIBYTE, 40_000], number));
+        let root = setup.push(&format!("random-{number}"), &Layout::random(&[3 * MEBIBYTE, 40_000], number));
         let gate = passage.close_at(call, 0);
-        let running = begun(&harbour, &gate, "pin");
-        lose(&harbour.kubo, &root, former.as_deref());
+        let running = begun(&setup, &gate, "pin");
+        lose(&setup.kubo, &root, former.as_deref());
         drop(gate);
         says(&running.end(), 0, &["handed over again"]);
-        assert!(pins(&harbour.kubo).contains(&root) && is_whole(&harbour.kubo, &root), "{call}");
-        harbour.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
-        assert!(is_whole(&harbour.kubo, &root));
+        assert!(pins(&setup.kubo).contains(&root) && is_whole(&setup.kubo, &root), "{call}");
+        setup.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
+        assert!(is_whole(&setup.kubo, &root));
         former = Some(root);
     }
 }
@@ -154,41 +154,41 @@ fn a_block_that_is_lost_before_the_pin_comes_again() {
 
 #[test]
 fn pins_of_others_are_noticed_and_left_alone() {
-    let (harbour, _passage, first) = moored(Repository::new(Profile::V1));
-    let pinned = pins(&harbour.kubo);
+    let (setup, _passage, first) = set_up(Repository::new(Profile::V1));
+    let pinned = pins(&setup.kubo);
     let line = pinned.lines().find(|line| line.starts_with(&first)).unwrap();
     let name = line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ");
     assert!(name.starts_with("roadstead "), "{name}");
     // Somebody pins another thing under our name.
     let foreign = {
-        let file = harbour.roadstead.path("foreign");
+        let file = setup.roadstead.path("foreign");
         std::fs::create_dir(&file).unwrap();
         std::fs::write(file.join("words"), "of somebody else").unwrap();
-        let root = harbour.kubo.repository().add_recursive(&file);
-        harbour.kubo.repository().run(&["pin", "add", "--name", &name, &root]).success();
+        let root = setup.kubo.repository().add_recursive(&file);
+        setup.kubo.repository().run(&["pin", "add", "--name", &name, &root]).success();
         root
     };
-    let second = harbour.mirror("greeting", "the second\n");
-    says(&harbour.roadstead.run(&["publish", "--yes"]), 10, &[&foreign, "not published from here", "--force"]);
-    assert_former(&harbour, &first);
-    assert!(!is_whole(&harbour.kubo, &second));
-    harbour.roadstead.ok(&["publish", "--yes", "--force"]);
-    assert!(is_whole(&harbour.kubo, &second) && pins(&harbour.kubo).contains(&foreign));
+    let second = setup.mirror("greeting", "the second\n");
+    says(&setup.roadstead.run(&["publish", "--yes"]), 10, &[&foreign, "not published from here", "--force"]);
+    assert_former(&setup, &first);
+    assert!(!is_whole(&setup.kubo, &second));
+    setup.roadstead.ok(&["publish", "--yes", "--force"]);
+    assert!(is_whole(&setup.kubo, &second) && pins(&setup.kubo).contains(&foreign));
 
     // Somebody unpins what we published, all of it, and collects garbage.
-    harbour.kubo.repository().run(&["pin", "rm", &foreign]).success();
+    setup.kubo.repository().run(&["pin", "rm", &foreign]).success();
     for root in [&first, &second] {
-        harbour.kubo.repository().run(&["pin", "rm", root]).success();
+        setup.kubo.repository().run(&["pin", "rm", root]).success();
     }
-    harbour.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
-    let plan = planned(&harbour);
+    setup.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
+    let plan = planned(&setup);
     assert!(plan["pinned"] == false && plan["former"].is_null() && plan["blocks"].as_u64() > Some(10), "{plan}");
     assert!(plan["notes"].to_string().contains("keep any earlier root"), "{plan}");
-    let third = harbour.mirror("greeting", "the third\n");
-    published(&harbour);
-    assert!(is_whole(&harbour.kubo, &third) && pins(&harbour.kubo).contains(&third));
+    let third = setup.mirror("greeting", "the third\n");
+    published(&setup);
+    assert!(is_whole(&setup.kubo, &third) && pins(&setup.kubo).contains(&third));
     // What it has already, nothing is to be done about.
-    assert!(harbour.roadstead.run(&["publish"]).to_string().contains("Nothing to publish"));
+    assert!(setup.roadstead.run(&["publish"]).to_string().contains("Nothing to publish"));
 }
 
 #[test]
@@ -205,15 +205,15 @@ fn a_wrong_token_and_a_wrong_path_are_said() {
     repository.run(&["config", "--json", "API.Authorizations", &secrets.to_string()]).success();
     let kubo = Kubo::from_repository(repository, &[]);
     let url = kubo.api_url.clone();
-    let harbour = Harbour::at(kubo, &url, &[]);
-    let file = harbour.roadstead.path("token");
-    let roadstead = &harbour.roadstead;
+    let setup = TargetSetup::at(kubo, &url, &[]);
+    let file = setup.roadstead.path("token");
+    let roadstead = &setup.roadstead;
     std::fs::write(&file, "bearer:publisher").unwrap();
     roadstead.ok(&["target", "set", "home", "--auth-file", file.to_str().unwrap()]);
-    harbour.mirror("greeting", "the first\n");
+    setup.mirror("greeting", "the first\n");
     roadstead.ok(&["target", "test", "home"]);
     roadstead.ok(&["publish", "--yes"]);
-    let root = harbour.push("random", &Layout::random(&[20 * MEBIBYTE; 2], 9));
+    let root = setup.push("random", &Layout::random(&[20 * MEBIBYTE; 2], 9));
     for (token, doing) in [("bearer:wrong", "can't see"), ("bearer:no-import", "can't hand over blocks")] {
         std::fs::write(&file, token).unwrap();
         says(&roadstead.run(&["publish", "--yes"]), 5, &[doing, "refuses our credentials", "API.Authorizations"]);
@@ -223,5 +223,5 @@ fn a_wrong_token_and_a_wrong_path_are_said() {
     roadstead.ok(&["target", "set", "home", "--kubo", &format!("{url}/nowhere")]);
     says(&roadstead.run(&["publish", "--yes"]), 7, &["no such command", "hint: Behind a proxy, give the path before"]);
     roadstead.ok(&["target", "set", "home", "--kubo", &url]);
-    assert_eq!(published(&harbour)["root"], root.as_str());
+    assert_eq!(published(&setup)["root"], root.as_str());
 }

@@ -9,13 +9,13 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 /// A registry, an empty catalog, and a target `home` that keeps three roots.
-pub(super) struct Harbour {
+pub(super) struct TargetSetup {
     pub(super) registry: DockerRegistry,
     pub(super) roadstead: Roadstead,
     pub(super) kubo: Kubo,
 }
 
-impl Harbour {
+impl TargetSetup {
     fn new() -> Self {
         let kubo = Kubo::start(Profile::V1);
         let url = kubo.api_url.clone();
@@ -65,31 +65,31 @@ impl Harbour {
 
 #[test]
 fn a_root_goes_to_a_node_moves_on_and_comes_back() {
-    let harbour = Harbour::new();
-    let roadstead = &harbour.roadstead;
-    let first = harbour.push("random", &Layout::random(&[3_456_789, 70_000], 1));
+    let setup = TargetSetup::new();
+    let roadstead = &setup.roadstead;
+    let first = setup.push("random", &Layout::random(&[3_456_789, 70_000], 1));
     let plan = roadstead.json(&["publish", "--dry-run"]);
     assert_eq!((&plan["root"], &plan["targets"][0]["changes"][0]["kind"]), (&first.as_str().into(), &"added".into()));
-    assert!(!super::is_whole(&harbour.kubo, &first), "a dry run changes nothing");
+    assert!(!super::is_whole(&setup.kubo, &first), "a dry run changes nothing");
     // Nobody can be asked here.
     roadstead.run(&["publish"]).failure(2);
     roadstead.ok(&["publish", "--yes"]);
-    assert!(super::is_whole(&harbour.kubo, &first) && super::pins(&harbour.kubo).contains(&first));
-    assert_eq!(harbour.given_out(), (first.clone(), first.clone()));
+    assert!(super::is_whole(&setup.kubo, &first) && super::pins(&setup.kubo).contains(&first));
+    assert_eq!(setup.given_out(), (first.clone(), first.clone()));
     assert!(roadstead.run(&["publish"]).to_string().contains("Nothing to publish"));
 
-    let second = harbour.mirror("greeting", "the second\n");
-    let gateway = harbour.kubo.gateway_url.clone();
+    let second = setup.mirror("greeting", "the second\n");
+    let gateway = setup.kubo.gateway_url.clone();
     let report = roadstead.json(&["publish", "--yes", "--check-gateway", &gateway]);
     let target = &report["targets"][0];
     assert_eq!(target["former"], first.as_str());
     assert_eq!(target["outcome"]["notes"], serde_json::json!([]), "the gateway gives it out");
     assert!(target["outcome"]["sent"].as_u64().is_some_and(|sent| sent < 2_000_000), "only what is new: {target}");
-    assert!(super::is_whole(&harbour.kubo, &second));
+    assert!(super::is_whole(&setup.kubo, &second));
 
     let report = roadstead.json(&["rollback", &first, "--yes"]);
     assert_eq!(report["targets"][0]["outcome"]["sent"], 0);
-    assert_eq!(harbour.given_out(), (first.clone(), first));
+    assert_eq!(setup.given_out(), (first.clone(), first));
     assert_eq!(roadstead.root(), second, "the catalog stays");
     let plan = roadstead.run(&["publish", "--dry-run"]);
     assert!(plan.stderr.contains("rolled back"), "{plan}");
@@ -97,28 +97,28 @@ fn a_root_goes_to_a_node_moves_on_and_comes_back() {
 
 #[test]
 fn a_second_node_gets_all_of_it_in_the_same_run() {
-    let harbour = Harbour::new();
-    harbour.mirror("one", "one\n");
-    harbour.roadstead.ok(&["publish", "--yes"]);
+    let setup = TargetSetup::new();
+    setup.mirror("one", "one\n");
+    setup.roadstead.ok(&["publish", "--yes"]);
     let away = Kubo::start(Profile::V1);
-    harbour.roadstead.ok(&["target", "add", "away", "--kubo", &away.api_url]);
-    let root = harbour.mirror("two", "two\n");
-    let report = harbour.roadstead.json(&["publish", "--yes"]);
+    setup.roadstead.ok(&["target", "add", "away", "--kubo", &away.api_url]);
+    let root = setup.mirror("two", "two\n");
+    let report = setup.roadstead.json(&["publish", "--yes"]);
     assert_eq!(report["targets"].as_array().map(Vec::len), Some(2));
-    for kubo in [&harbour.kubo, &away] {
+    for kubo in [&setup.kubo, &away] {
         assert!(super::is_whole(kubo, &root), "{}", kubo.api_url);
         assert!(super::pins(kubo).contains(&root));
     }
     // One of them goes down: the other gets the next root, and who has what is said.
     let url = away.api_url.replace("http://", "");
     drop(away);
-    let next = harbour.mirror("three", "three\n");
-    let said = harbour.roadstead.run(&["publish", "--yes"]);
+    let next = setup.mirror("three", "three\n");
+    let said = setup.roadstead.run(&["publish", "--yes"]);
     assert_eq!(said.code, 9, "{said}");
     assert!(said.stderr.contains("away") && said.stderr.contains(&url), "{said}");
-    assert!(super::is_whole(&harbour.kubo, &next));
+    assert!(super::is_whole(&setup.kubo, &next));
     // The only one that is asked for gives its own code.
-    let code = harbour.roadstead.run(&["publish", "away", "--yes"]).code;
+    let code = setup.roadstead.run(&["publish", "away", "--yes"]).code;
     assert!(code == 6 || code == 7, "{code}");
 }
 
@@ -127,9 +127,9 @@ fn a_second_node_gets_all_of_it_in_the_same_run() {
 fn a_name_whose_key_is_not_there_is_no_success() {
     let kubo = Kubo::start(Profile::V1);
     let url = kubo.api_url.clone();
-    let harbour = Harbour::at(kubo, &url, &["--ipns", "moving"]);
-    let roadstead = &harbour.roadstead;
-    let root = harbour.mirror("greeting", "first\n");
+    let setup = TargetSetup::at(kubo, &url, &["--ipns", "moving"]);
+    let roadstead = &setup.roadstead;
+    let root = setup.mirror("greeting", "first\n");
     let tried = roadstead.run(&["target", "test", "home"]);
     assert!(tried.code == 4 && tried.stdout.contains("`roadstead target set home --make-key`"), "{tried}");
     let planned = roadstead.run(&["publish", "--dry-run"]);
@@ -138,16 +138,16 @@ fn a_name_whose_key_is_not_there_is_no_success() {
         let said = roadstead.run(&["publish", "--yes"]);
         assert_eq!(said.code, 9, "{said}");
         assert!(said.stderr.contains("no key `moving`") && said.stderr.contains("--make-key"), "{said}");
-        assert!(super::is_whole(&harbour.kubo, &root), "everything else is done");
+        assert!(super::is_whole(&setup.kubo, &root), "everything else is done");
     }
-    assert_eq!(harbour.given_out_where(9), (root.clone(), String::new()));
+    assert_eq!(setup.given_out_where(9), (root.clone(), String::new()));
 
     let made = roadstead.json(&["target", "set", "home", "--make-key"]);
     assert_eq!((&made["key"]["name"], &made["key"]["made"]), (&"moving".into(), &true.into()));
-    let keys = harbour.kubo.repository().run(&["key", "list", "-l"]).success();
+    let keys = setup.kubo.repository().run(&["key", "list", "-l"]).success();
     assert!(keys.contains(made["key"]["id"].as_str().unwrap()), "{keys}");
     roadstead.ok(&["publish", "--yes"]);
-    assert_eq!(harbour.given_out(), (root.clone(), root));
+    assert_eq!(setup.given_out(), (root.clone(), root));
 
     // With a target, too; what is there already is left as it is.
     let added = roadstead.run(&["target", "add", "second", "--kubo", &url, "--ipns", "other", "--make-key"]);
@@ -196,48 +196,48 @@ fn a_secret_in_clear_is_refused_or_told() {
 /// What comes, moves and goes at once takes temporary roots, none of which stays.
 #[test]
 fn only_roots_that_are_kept_stay_pinned() {
-    let harbour = Harbour::new();
+    let setup = TargetSetup::new();
     for number in 0..5 {
-        harbour.mirror("moving", &format!("{number}\n"));
-        harbour.mirror(&format!("new-{number}"), "new\n");
+        setup.mirror("moving", &format!("{number}\n"));
+        setup.mirror(&format!("new-{number}"), "new\n");
         if number > 0 {
-            let old = format!("{}/new-{}:1", harbour.registry.host(), number - 1);
-            harbour.roadstead.ok(&["remove", &old, "--yes"]);
+            let old = format!("{}/new-{}:1", setup.registry.host(), number - 1);
+            setup.roadstead.ok(&["remove", &old, "--yes"]);
         }
-        harbour.roadstead.ok(&["publish", "--yes"]);
-        assert!(super::is_whole(&harbour.kubo, &harbour.roadstead.root()));
+        setup.roadstead.ok(&["publish", "--yes"]);
+        assert!(super::is_whole(&setup.kubo, &setup.roadstead.root()));
     }
-    assert_eq!(harbour.pins_of_ours(), 3, "{}", super::pins(&harbour.kubo));
-    harbour.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
-    assert!(super::is_whole(&harbour.kubo, &harbour.roadstead.root()), "nothing needed hung on a temporary pin");
+    assert_eq!(setup.pins_of_ours(), 3, "{}", super::pins(&setup.kubo));
+    setup.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
+    assert!(super::is_whole(&setup.kubo, &setup.roadstead.root()), "nothing needed hung on a temporary pin");
 }
 
 /// Killed right after each step in turn, it is continued, and what is left is no other than it would have been.
 #[test]
 fn killed_after_every_step_it_goes_on() {
-    let harbour = Harbour::new();
-    harbour.mirror("anchor", "anchor\n");
-    harbour.roadstead.ok(&["publish", "--yes"]);
+    let setup = TargetSetup::new();
+    setup.mirror("anchor", "anchor\n");
+    setup.roadstead.ok(&["publish", "--yes"]);
     let mut turn = 0;
     loop {
-        let former = harbour.roadstead.root();
-        let root = harbour.mirror("greeting", &format!("turn {turn}\n"));
-        let ended = killed_after(&harbour.roadstead, turn);
-        let (given_out, name) = harbour.given_out();
+        let former = setup.roadstead.root();
+        let root = setup.mirror("greeting", &format!("turn {turn}\n"));
+        let ended = killed_after(&setup.roadstead, turn);
+        let (given_out, name) = setup.given_out();
         assert!(given_out == former || given_out == root, "{given_out}");
         assert!(name == former || name == root, "{name}");
-        assert!(super::pins(&harbour.kubo).contains(&given_out));
-        assert!(super::is_whole(&harbour.kubo, &given_out), "turn {turn}");
-        harbour.roadstead.ok(&["publish", "--yes"]);
-        assert_eq!(harbour.given_out(), (root.clone(), root.clone()));
-        assert!(super::is_whole(&harbour.kubo, &root), "turn {turn}");
+        assert!(super::pins(&setup.kubo).contains(&given_out));
+        assert!(super::is_whole(&setup.kubo, &given_out), "turn {turn}");
+        setup.roadstead.ok(&["publish", "--yes"]);
+        assert_eq!(setup.given_out(), (root.clone(), root.clone()));
+        assert!(super::is_whole(&setup.kubo, &root), "turn {turn}");
         if ended {
             break;
         }
         turn += 1;
     }
     assert!(turn >= 5, "{turn} steps");
-    assert_eq!(harbour.pins_of_ours(), 3, "{}", super::pins(&harbour.kubo));
+    assert_eq!(setup.pins_of_ours(), 3, "{}", super::pins(&setup.kubo));
 }
 
 /// Publishes, and kills it when it has told of so many steps; whether it ended before that.
@@ -255,11 +255,11 @@ fn killed_after(roadstead: &Roadstead, steps: usize) -> bool {
 /// Each fact has one place: why a target could not be reached is not said again by the table and by the error.
 #[test]
 fn why_a_target_gets_nothing_is_said_once() {
-    let harbour = Harbour::new();
-    harbour.mirror("app", "one");
+    let setup = TargetSetup::new();
+    setup.mirror("app", "one");
     let away = format!("127.0.0.1:{}", free_port());
-    harbour.roadstead.ok(&["target", "add", "away", "--kubo", &format!("http://{away}")]);
-    let published = harbour.roadstead.run(&["publish", "--yes", "--progress", "plain"]);
+    setup.roadstead.ok(&["target", "add", "away", "--kubo", &format!("http://{away}")]);
+    let published = setup.roadstead.run(&["publish", "--yes", "--progress", "plain"]);
     let said = format!("{}{}", published.stdout, published.stderr);
     assert_eq!(said.matches(&away).count(), 1, "{said}");
     assert!(said.contains("1 of 2 targets failed") && said.contains("away"), "{said}");

@@ -83,7 +83,7 @@ impl ReadBlocks for BlockDirectory {
     }
 }
 
-fn targets_of(engine: &Engine, quay: &mut Quay, node: Arc<dyn Node>) {
+fn targets_of(engine: &Engine, places: &mut TestPlaces, node: Arc<dyn Node>) {
     let settings = TargetSettings {
         node: NodeSettings::kubo("http://blocks.invalid"),
         keep: 3,
@@ -92,64 +92,64 @@ fn targets_of(engine: &Engine, quay: &mut Quay, node: Arc<dyn Node>) {
         gateways: Vec::new(),
     };
     engine.catalog.write(|writer| targets::save(writer, "blocks", &settings, 1)).unwrap();
-    quay.nodes.insert("blocks".into(), node);
+    places.nodes.insert("blocks".into(), node);
 }
 
 #[tokio::test]
 async fn a_directory_of_blocks_is_a_target_like_any_other() {
     let place = tempfile::tempdir().unwrap();
     let node = |path: &Path| Arc::new(BlockDirectory(path.to_owned()));
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    targets_of(&yard.engine, &mut quay, node(place.path()));
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    targets_of(&test.engine, &mut places, node(place.path()));
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
 
-    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     let planned = &plan.targets[0];
     assert!(planned.notes.iter().any(|note| note.contains("keeps everything")), "{planned:?}");
     assert!(planned.chain.is_empty() && planned.pinned, "nothing is pinned: {planned:?}");
-    let outcome = publish(&yard.engine, &quay).await;
+    let outcome = publish(&test.engine, &places).await;
     let first = node(place.path()).count();
     assert_eq!((outcome.targets[0].blocks, first as u64), (planned.blocks, planned.blocks));
 
     // The difference alone goes there the next time, and what was there stays.
-    let former = root_of(&yard);
-    yard.put("app", "1", &index("two"));
-    yard.add(&["app:1"]).await;
-    let outcome = publish(&yard.engine, &quay).await;
+    let former = root_of(&test);
+    test.put("app", "1", &index("two"));
+    test.add(&["app:1"]).await;
+    let outcome = publish(&test.engine, &places).await;
     assert_eq!(outcome.targets[0].blocks as usize, node(place.path()).count() - first);
     assert!(outcome.targets[0].unpinned.is_empty());
     assert!(node(place.path()).file(&former).exists());
 
     // What is lost there is noticed, and given once more.
-    let root = root_of(&yard);
+    let root = root_of(&test);
     fs::remove_file(node(place.path()).file(&root)).unwrap();
     let job = Job::new().0;
-    assert!(!yard.engine.verify_target("blocks", &quay, &job).await.unwrap().is_whole());
-    yard.put("app", "1", &index("three"));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, &quay).await;
-    let walked = yard.engine.verify_target("blocks", &quay, &job).await.unwrap();
+    assert!(!test.engine.verify_target("blocks", &places, &job).await.unwrap().is_whole());
+    test.put("app", "1", &index("three"));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, &places).await;
+    let walked = test.engine.verify_target("blocks", &places, &job).await.unwrap();
     assert!(walked.is_whole(), "{walked:?}");
 
     // Back to a root that is whole there sends nothing.
     let request = PublishRequest { root: Some(former), ..PublishRequest::default() };
     let before = node(place.path()).count();
-    let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
-    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    let plan = plan_of(&test.engine, &places, &request).await.unwrap();
+    let outcome = apply(&test.engine, &places, &plan).await.unwrap();
     assert_eq!((outcome.targets[0].root, node(place.path()).count()), (Some(former), before));
 }
 
 #[tokio::test]
 async fn a_block_that_can_not_be_written_fails_the_hand_over_and_moves_nothing() {
     let place = tempfile::tempdir().unwrap();
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    targets_of(&yard.engine, &mut quay, Arc::new(BlockDirectory(place.path().join("missing"))));
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    let outcome = attempt(&yard.engine, &quay).await.unwrap();
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    targets_of(&test.engine, &mut places, Arc::new(BlockDirectory(place.path().join("missing"))));
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let outcome = attempt(&test.engine, &places).await.unwrap();
     let (step, error) = outcome.targets[0].failure.as_ref().unwrap();
     assert_eq!((*step, error.kind()), (crate::engine::job::PublishStep::HandOver, Kind::Node));
     assert_eq!(outcome.targets[0].root, None);

@@ -34,35 +34,35 @@ fn hang_at(node: &FakeNode, zone: &FakeZone, number: usize) {
 
 #[tokio::test]
 async fn killed_after_every_step_it_goes_on_where_it_was() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, zone) = quay.add(&yard.engine, "home", 2);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, zone) = places.add(&test.engine, "home", 2);
     for repository in ["anchor", "buoy", "chart"] {
-        yard.put(repository, "1", &index(repository));
-        yard.add(&[&format!("{repository}:1")]).await;
+        test.put(repository, "1", &index(repository));
+        test.add(&[&format!("{repository}:1")]).await;
     }
-    publish(&yard.engine, &quay).await;
+    publish(&test.engine, &places).await;
     let mut turns = 0;
     for number in 0_usize.. {
-        let former = root_of(&yard);
+        let former = root_of(&test);
         // One comes, one moves, one goes: the way takes several temporary roots.
-        yard.put("anchor", "1", &index(&format!("anchor {number}")));
+        test.put("anchor", "1", &index(&format!("anchor {number}")));
         let (new, old) = (format!("ship-{number}"), number.checked_sub(1).map(|last| format!("ship-{last}")));
-        yard.put(&new, "1", &index(&new));
-        yard.add(&["anchor:1", &format!("{new}:1")]).await;
+        test.put(&new, "1", &index(&new));
+        test.add(&["anchor:1", &format!("{new}:1")]).await;
         match &old {
-            Some(old) => yard.remove(old).await,
-            None => yard.remove("chart").await,
+            Some(old) => test.remove(old).await,
+            None => test.remove("chart").await,
         }
-        let root = root_of(&yard);
+        let root = root_of(&test);
         node.state().imported.clear();
-        let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+        let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
         assert!(plan.targets[0].chain.len() > 1);
         hang_at(&node, &zone, number);
         let was_cut = tokio::select! {
             () = node.hung() => true,
             () = zone.hung() => true,
-            outcome = apply(&yard.engine, &quay, &plan) => {
+            outcome = apply(&test.engine, &places, &plan) => {
                 assert!(outcome.unwrap().targets[0].failure.is_none());
                 false
             }
@@ -85,7 +85,7 @@ async fn killed_after_every_step_it_goes_on_where_it_was() {
                 state.closure(&root);
             }
         }
-        publish(&yard.engine, &quay).await;
+        publish(&test.engine, &places).await;
         assert_whole(&node, &root);
         assert_eq!(record(&zone), [format!("dnslink=/ipfs/{root}")]);
         let mut times: HashMap<Cid, u32> = HashMap::new();
@@ -96,7 +96,7 @@ async fn killed_after_every_step_it_goes_on_where_it_was() {
         let mut pins: Vec<Cid> = node.state().pins.keys().copied().collect();
         pins.retain(|pin| *pin != root && *pin != former);
         assert!(pins.is_empty(), "cut {number}: {pins:?} stay pinned");
-        let reader = yard.engine.catalog.read().unwrap();
+        let reader = test.engine.catalog.read().unwrap();
         let of_it = publications::of_root(&reader, &root).unwrap();
         assert_eq!(of_it.iter().map(|row| row.state).collect::<Vec<_>>(), [State::Published], "cut {number}");
     }

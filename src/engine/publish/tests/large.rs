@@ -19,13 +19,13 @@ fn image(seed: u64, length: usize, differs_from: usize) -> crate::registry::memo
     ImageBuilder::new("linux/amd64".parse().unwrap()).opaque_layer(bytes).build()
 }
 
-async fn moored(length: usize) -> (Yard, Quay, Arc<FakeNode>) {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, _) = quay.add(&yard.engine, "home", 3);
-    yard.put("app", "1", &image(2, length, length));
-    yard.add(&["app:1"]).await;
-    (yard, quay, node)
+async fn set_up(length: usize) -> (TestEngine, TestPlaces, Arc<FakeNode>) {
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, _) = places.add(&test.engine, "home", 3);
+    test.put("app", "1", &image(2, length, length));
+    test.add(&["app:1"]).await;
+    (test, places, node)
 }
 
 /// How often each block came.
@@ -39,24 +39,24 @@ fn times(node: &FakeNode) -> HashMap<Cid, u32> {
 
 #[tokio::test]
 async fn several_cars_bring_each_block_once() {
-    let (yard, quay, node) = moored(7 * MIB + 1234).await;
-    let outcome = publish(&yard.engine, &quay).await;
+    let (test, places, node) = set_up(7 * MIB + 1234).await;
+    let outcome = publish(&test.engine, &places).await;
     assert!(node.state().imports > 2, "a CAR is bounded");
     assert!(times(&node).values().all(|times| *times == 1));
     let blocks: usize = node.state().blocks.values().map(bytes::Bytes::len).sum();
     let sent = outcome.targets[0].sent as f64;
     assert!(sent < 1.02 * blocks as f64, "{sent} of {blocks}");
-    assert_whole(&node, &root_of(&yard));
+    assert_whole(&node, &root_of(&test));
 }
 
 #[tokio::test]
 async fn a_layer_that_begins_like_another_is_sent_from_where_they_part() {
-    let (yard, quay, node) = moored(6 * MIB).await;
-    publish(&yard.engine, &quay).await;
+    let (test, places, node) = set_up(6 * MIB).await;
+    publish(&test.engine, &places).await;
     let before = node.state().imported.len();
-    yard.put("app", "2", &image(3, 6 * MIB, 4 * MIB + 5));
-    yard.add(&["app:2"]).await;
-    publish(&yard.engine, &quay).await;
+    test.put("app", "2", &image(3, 6 * MIB, 4 * MIB + 5));
+    test.add(&["app:2"]).await;
+    publish(&test.engine, &places).await;
     assert!(times(&node).values().all(|times| *times == 1));
     let state = node.state();
     let large = state.imported[before..].iter().filter(|cid| state.blocks[*cid].len() == MIB).count();
@@ -65,13 +65,13 @@ async fn a_layer_that_begins_like_another_is_sent_from_where_they_part() {
 
 #[tokio::test]
 async fn what_a_cut_hand_over_brought_is_not_sent_again_and_what_it_lost_is() {
-    let (yard, quay, node) = moored(9 * MIB).await;
+    let (test, places, node) = set_up(9 * MIB).await;
     let mut cars = 0;
     node.intercept(move |name, _| {
         cars += usize::from(name == "import");
         if cars > 2 { Answer::Fail(Error::new(Kind::Network, "connection reset")) } else { Answer::Go }
     });
-    let outcome = attempt(&yard.engine, &quay).await.unwrap();
+    let outcome = attempt(&test.engine, &places).await.unwrap();
     assert!(outcome.targets[0].failure.is_some() && outcome.targets[0].blocks > 0);
     node.behave();
     // A collection of garbage takes some of it.
@@ -81,32 +81,32 @@ async fn what_a_cut_hand_over_brought_is_not_sent_again_and_what_it_lost_is() {
         state.blocks.remove(&lost);
         lost
     };
-    publish(&yard.engine, &quay).await;
+    publish(&test.engine, &places).await;
     let times = times(&node);
     assert_eq!(times[&lost], 2);
     assert!(times.iter().all(|(cid, times)| *times == 1 || *cid == lost));
-    assert_whole(&node, &root_of(&yard));
+    assert_whole(&node, &root_of(&test));
 }
 
 /// The plan's answers are taken for the run, and are no longer true.
 #[tokio::test]
 async fn what_is_lost_between_the_plan_and_its_run_is_handed_over_again() {
-    let (yard, quay, node) = moored(MIB).await;
-    publish(&yard.engine, &quay).await;
-    yard.put("app", "2", &image(3, 9 * MIB, 0));
-    yard.add(&["app:2"]).await;
+    let (test, places, node) = set_up(MIB).await;
+    publish(&test.engine, &places).await;
+    test.put("app", "2", &image(3, 9 * MIB, 0));
+    test.add(&["app:2"]).await;
     let mut cars = 0;
     node.intercept(move |name, _| {
         cars += usize::from(name == "import");
         if cars > 2 { Answer::Fail(Error::new(Kind::Network, "connection reset")) } else { Answer::Go }
     });
-    attempt(&yard.engine, &quay).await.unwrap();
+    attempt(&test.engine, &places).await.unwrap();
     node.behave();
-    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     let planned = plan.targets[0].bytes;
     node.state().collect_garbage();
-    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    let outcome = apply(&test.engine, &places, &plan).await.unwrap();
     assert!(outcome.targets[0].notes.iter().any(|note| note.contains("handed over again")), "{outcome:?}");
     assert!(outcome.targets[0].sent > planned);
-    assert_whole(&node, &root_of(&yard));
+    assert_whole(&node, &root_of(&test));
 }

@@ -21,7 +21,7 @@ use super::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::catalog::targets::{self, DnslinkSettings, NodeSettings, Target, TargetSettings, ZoneSettings};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::tests::Yard;
+use crate::engine::tests::TestEngine;
 use crate::error::Result;
 use crate::naming::Zone;
 use crate::node::Node;
@@ -30,12 +30,12 @@ use fake_zone::FakeZone;
 
 /// What targets name, by their own names.
 #[derive(Debug, Default)]
-struct Quay {
+struct TestPlaces {
     nodes: BTreeMap<String, Arc<dyn Node>>,
     zones: BTreeMap<String, Arc<FakeZone>>,
 }
 
-impl Places for Quay {
+impl Places for TestPlaces {
     fn node(&self, target: &Target) -> Result<Arc<dyn Node>> {
         Ok(self.nodes[&target.name].clone())
     }
@@ -49,7 +49,7 @@ impl Places for Quay {
     }
 }
 
-impl Quay {
+impl TestPlaces {
     /// Adds a target with a node, a record, and an IPNS name.
     fn add(&mut self, engine: &Engine, name: &str, keep: u32) -> (Arc<FakeNode>, Arc<FakeZone>) {
         let node = NodeSettings::kubo(format!("http://{name}.invalid"));
@@ -65,36 +65,36 @@ impl Quay {
     }
 }
 
-async fn plan_of(engine: &Arc<Engine>, quay: &Quay, request: &PublishRequest) -> Result<PublishPlan> {
-    Job::new().0.run(async |job: &Job| engine.plan_publish(request, quay, job).await).await
+async fn plan_of(engine: &Arc<Engine>, places: &TestPlaces, request: &PublishRequest) -> Result<PublishPlan> {
+    Job::new().0.run(async |job: &Job| engine.plan_publish(request, places, job).await).await
 }
 
-async fn apply(engine: &Arc<Engine>, quay: &Quay, plan: &PublishPlan) -> Result<PublishOutcome> {
-    Job::new().0.run(async |job: &Job| engine.apply_publish(plan, quay, job).await).await
+async fn apply(engine: &Arc<Engine>, places: &TestPlaces, plan: &PublishPlan) -> Result<PublishOutcome> {
+    Job::new().0.run(async |job: &Job| engine.apply_publish(plan, places, job).await).await
 }
 
 /// Plans and runs, whatever comes of it.
-async fn attempt(engine: &Arc<Engine>, quay: &Quay) -> Result<PublishOutcome> {
-    let plan = plan_of(engine, quay, &PublishRequest::default()).await?;
-    apply(engine, quay, &plan).await
+async fn attempt(engine: &Arc<Engine>, places: &TestPlaces) -> Result<PublishOutcome> {
+    let plan = plan_of(engine, places, &PublishRequest::default()).await?;
+    apply(engine, places, &plan).await
 }
 
 /// Publishes everywhere, which must succeed.
-async fn publish(engine: &Arc<Engine>, quay: &Quay) -> PublishOutcome {
-    let plan = plan_of(engine, quay, &PublishRequest::default()).await.unwrap();
+async fn publish(engine: &Arc<Engine>, places: &TestPlaces) -> PublishOutcome {
+    let plan = plan_of(engine, places, &PublishRequest::default()).await.unwrap();
     assert!(plan.failed.is_empty(), "{:?}", plan.failed);
-    let outcome = apply(engine, quay, &plan).await.unwrap();
+    let outcome = apply(engine, places, &plan).await.unwrap();
     for target in &outcome.targets {
         assert!(target.failure.is_none() && target.ipns_failure.is_none(), "{target:?}");
         assert_eq!(target.root, Some(plan.root));
     }
-    let again = plan_of(engine, quay, &PublishRequest::default()).await.unwrap();
+    let again = plan_of(engine, places, &PublishRequest::default()).await.unwrap();
     assert!(again.is_done(), "{again:?}");
     outcome
 }
 
-fn root_of(yard: &Yard) -> Cid {
-    yard.engine.root().unwrap().unwrap()
+fn root_of(test: &TestEngine) -> Cid {
+    test.engine.root().unwrap().unwrap()
 }
 
 /// Everything below a root is on the node, and nothing but the root's pin says so.

@@ -29,22 +29,22 @@ impl NodeStore for Memory {
 }
 
 /// A registry of this many repositories, as two views share their blobs, on a node.
-struct Harbour {
+struct FakeRegistry {
     store: Memory,
     files: BTreeMap<Vec<u8>, Vec<u8>>,
     root: Link,
 }
 
-impl Harbour {
+impl FakeRegistry {
     fn new(repositories: usize) -> Self {
-        let mut harbour =
+        let mut registry =
             Self { store: Memory::default(), files: BTreeMap::new(), root: Link { cid: Cid::default(), tsize: 0 } };
         let mut edits = BTreeMap::new();
         for number in 0..repositories {
-            harbour.put(&mut edits, &name(number), "first");
+            registry.put(&mut edits, &name(number), "first");
         }
-        harbour.root = tree::edit(P, &mut harbour.store, None, &edits).unwrap();
-        harbour
+        registry.root = tree::edit(P, &mut registry.store, None, &edits).unwrap();
+        registry
     }
 
     fn file(&mut self, content: &str) -> Link {
@@ -117,20 +117,20 @@ fn name(number: usize) -> String {
 async fn new_moved_and_removed_together_cost_no_more_than_their_sum() {
     // The larger one is sharded: 4 500 names of some 100 bytes.
     for repositories in [60, 4500] {
-        let mut harbour = Harbour::new(repositories);
+        let mut registry = FakeRegistry::new(repositories);
         let mut moved = BTreeMap::new();
-        harbour.put(&mut moved, &name(7), "second");
+        registry.put(&mut moved, &name(7), "second");
         let mut added = BTreeMap::new();
-        harbour.put(&mut added, &name(10_000), "first");
+        registry.put(&mut added, &name(10_000), "first");
         // It sorts before everything else, so that every later link has another place.
-        harbour.put(&mut added, "a-new-one/x", "first");
+        registry.put(&mut added, "a-new-one/x", "first");
         let mut removed = BTreeMap::new();
-        Harbour::take(&mut removed, &name(3));
-        let alone = [harbour.reads(&moved).await, harbour.reads(&added).await, harbour.reads(&removed).await];
+        FakeRegistry::take(&mut removed, &name(3));
+        let alone = [registry.reads(&moved).await, registry.reads(&added).await, registry.reads(&removed).await];
         let mut all = moved.clone();
         all.extend(added);
         all.extend(removed);
-        let together = harbour.reads(&all).await;
+        let together = registry.reads(&all).await;
         let sum: u64 = alone.iter().map(|reads| reads.0).sum();
         assert!(together.0 <= sum + 64, "{repositories}: {together:?} of {alone:?}");
         assert!(together.0 < 600, "{repositories}: {together:?} of {alone:?}");
@@ -140,11 +140,11 @@ async fn new_moved_and_removed_together_cost_no_more_than_their_sum() {
 
 #[tokio::test]
 async fn one_moved_tag_takes_one_step() {
-    let mut harbour = Harbour::new(300);
+    let mut registry = FakeRegistry::new(300);
     let mut moved = BTreeMap::new();
-    harbour.put(&mut moved, &name(7), "second");
+    registry.put(&mut moved, &name(7), "second");
     moved.insert(format!("v2/{}/manifests/sha256:first", name(7)), None);
-    let (read, steps) = harbour.reads(&moved).await;
+    let (read, steps) = registry.reads(&moved).await;
     assert!(read < 150 && steps == 1, "{read} {steps}");
 }
 
@@ -152,31 +152,31 @@ async fn one_moved_tag_takes_one_step() {
 #[tokio::test]
 async fn entries_that_move_into_a_shard_are_not_read_again() {
     // One block holds some 2 250 such names. Each is a directory of four files, so that reading what is below it shows.
-    let mut harbour = Harbour::new(3);
+    let mut registry = FakeRegistry::new(3);
     let mut edits = BTreeMap::new();
-    let blob = |harbour: &mut Harbour, number: usize, edits: &mut BTreeMap<String, Option<Link>>| {
-        let link = harbour.directory(number);
+    let blob = |registry: &mut FakeRegistry, number: usize, edits: &mut BTreeMap<String, Option<Link>>| {
+        let link = registry.directory(number);
         edits.insert(format!("v2/large/blobs/{number:0>71}"), Some(link));
     };
     for number in 0..2240 {
-        blob(&mut harbour, number, &mut edits);
+        blob(&mut registry, number, &mut edits);
     }
-    harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+    registry.root = tree::edit(P, &mut registry.store, Some(&registry.root), &edits).unwrap();
     let mut edits = BTreeMap::new();
     for number in 2240..2280 {
-        blob(&mut harbour, number, &mut edits);
+        blob(&mut registry, number, &mut edits);
     }
     // Partners, shards, and what is new: two reads for each that moves, where all of it would be five.
-    let (read, steps) = harbour.reads(&edits).await;
+    let (read, steps) = registry.reads(&edits).await;
     assert!(read < 2 * 2240 + 1000 && steps <= 3, "{read} {steps}");
-    harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+    registry.root = tree::edit(P, &mut registry.store, Some(&registry.root), &edits).unwrap();
     // One more at a time: sometimes a slot is taken.
     let (mut read, mut steps) = (0, 0);
     for number in 2280..2340 {
         let mut edits = BTreeMap::new();
-        blob(&mut harbour, number, &mut edits);
-        let (of_it, way) = harbour.reads(&edits).await;
-        harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+        blob(&mut registry, number, &mut edits);
+        let (of_it, way) = registry.reads(&edits).await;
+        registry.root = tree::edit(P, &mut registry.store, Some(&registry.root), &edits).unwrap();
         assert!(of_it < 45, "{number}: {of_it}");
         (read, steps) = (read + of_it, steps + way);
     }
@@ -186,22 +186,23 @@ async fn entries_that_move_into_a_shard_are_not_read_again() {
 /// A repository that is equal to another one stays, and one of the two moves.
 #[tokio::test]
 async fn equal_neighbours_do_not_put_others_out_of_place() {
-    let mut harbour = Harbour::new(40);
-    let twins = |harbour: &mut Harbour, content: &str, names: &[usize], edits: &mut BTreeMap<String, Option<Link>>| {
-        for number in names {
-            let link = harbour.file(&format!("twin {content}"));
-            for name in ["a", "b", "c"] {
-                edits.insert(format!("v2/twin-{number}/blobs/{name}"), Some(link));
+    let mut registry = FakeRegistry::new(40);
+    let twins =
+        |registry: &mut FakeRegistry, content: &str, names: &[usize], edits: &mut BTreeMap<String, Option<Link>>| {
+            for number in names {
+                let link = registry.file(&format!("twin {content}"));
+                for name in ["a", "b", "c"] {
+                    edits.insert(format!("v2/twin-{number}/blobs/{name}"), Some(link));
+                }
             }
-        }
-    };
+        };
     let mut edits = BTreeMap::new();
-    twins(&mut harbour, "one", &[1, 2], &mut edits);
-    harbour.root = tree::edit(P, &mut harbour.store, Some(&harbour.root), &edits).unwrap();
+    twins(&mut registry, "one", &[1, 2], &mut edits);
+    registry.root = tree::edit(P, &mut registry.store, Some(&registry.root), &edits).unwrap();
     let mut edits = BTreeMap::new();
-    twins(&mut harbour, "two", &[1], &mut edits);
-    harbour.put(&mut edits, "zebra/x", "first");
-    harbour.put(&mut edits, &name(3), "second");
-    let (read, _) = harbour.reads(&edits).await;
+    twins(&mut registry, "two", &[1], &mut edits);
+    registry.put(&mut edits, "zebra/x", "first");
+    registry.put(&mut edits, &name(3), "second");
+    let (read, _) = registry.reads(&edits).await;
     assert!(read < 300, "{read}");
 }

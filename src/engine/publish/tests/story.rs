@@ -26,8 +26,8 @@ impl World for Nobody {
 }
 
 /// What is written down of a step of what was published last.
-fn noted(yard: &Yard, step: &str) -> Option<String> {
-    let reader = yard.engine.catalog.read().unwrap();
+fn noted(test: &TestEngine, step: &str) -> Option<String> {
+    let reader = test.engine.catalog.read().unwrap();
     let target = targets::by_name(&reader, "home").unwrap().unwrap();
     let newest = publications::newest_published(&reader, target.id).unwrap()?;
     let steps = publications::steps(&reader, newest.id).unwrap();
@@ -36,36 +36,36 @@ fn noted(yard: &Yard, step: &str) -> Option<String> {
 
 #[tokio::test]
 async fn a_root_is_published_moved_on_and_rolled_back() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, zone) = quay.add(&yard.engine, "home", 2);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, zone) = places.add(&test.engine, "home", 2);
     zone.set().values = vec!["v=spf1 -all".into()];
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    let first = root_of(&yard);
-    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let first = root_of(&test);
+    let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     let planned = &plan.targets[0];
     assert_eq!((planned.former, planned.pinned, planned.chain.as_slice()), (None, false, [first].as_slice()));
     assert_eq!(planned.changes.len(), 1);
     assert_eq!((planned.changes[0].kind, planned.changes[0].tags.len()), (ChangeKind::Added, 1));
     assert!(node.state().imported.is_empty(), "a plan changes nothing");
-    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    let outcome = apply(&test.engine, &places, &plan).await.unwrap();
     assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
     assert_eq!(outcome.targets[0].blocks, planned.blocks);
     assert_whole(&node, &first);
     assert_eq!(record(&zone), [format!("dnslink=/ipfs/{first}"), "v=spf1 -all".into()]);
     assert_eq!(node.state().names["k51self"], format!("/ipfs/{first}"));
-    assert!(plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap().is_done());
+    assert!(plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap().is_done());
 
     // The tag moves.
-    yard.put("app", "1", &index("two"));
-    yard.add(&["app:1"]).await;
-    let second = root_of(&yard);
+    test.put("app", "1", &index("two"));
+    test.add(&["app:1"]).await;
+    let second = root_of(&test);
     node.state().imported.clear();
-    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     assert_eq!(plan.targets[0].former, Some(first));
     assert_eq!(plan.targets[0].changes[0].tags[0].kind, ChangeKind::Changed);
-    publish(&yard.engine, &quay).await;
+    publish(&test.engine, &places).await;
     assert_eq!(node.state().pins.keys().filter(|pin| **pin != first && **pin != second).count(), 0);
     assert_whole(&node, &second);
     let everything = node.state().blocks.len();
@@ -75,33 +75,33 @@ async fn a_root_is_published_moved_on_and_rolled_back() {
     // Back again, without a byte.
     let imports = node.state().imports;
     let request = PublishRequest { root: Some(first), ..PublishRequest::default() };
-    let plan = plan_of(&yard.engine, &quay, &request).await.unwrap();
+    let plan = plan_of(&test.engine, &places, &request).await.unwrap();
     assert!(plan.rollback && plan.targets[0].pinned && plan.targets[0].blocks == 0, "{plan:?}");
-    let outcome = apply(&yard.engine, &quay, &plan).await.unwrap();
+    let outcome = apply(&test.engine, &places, &plan).await.unwrap();
     assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
     assert_eq!(node.state().imports, imports);
     assert_eq!(record(&zone)[0], format!("dnslink=/ipfs/{first}"));
     // The catalog has not changed, and the next plan says so.
-    assert_eq!(root_of(&yard), second);
-    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    assert_eq!(root_of(&test), second);
+    let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     assert!(plan.targets[0].notes.iter().any(|note| note.contains("rolled back")), "{:?}", plan.targets[0].notes);
-    publish(&yard.engine, &quay).await;
+    publish(&test.engine, &places).await;
     assert_eq!(record(&zone)[0], format!("dnslink=/ipfs/{second}"));
 }
 
 #[tokio::test]
 async fn only_the_last_roots_stay_pinned_and_nobody_elses_pin_goes() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, _) = quay.add(&yard.engine, "home", 2);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, _) = places.add(&test.engine, "home", 2);
     let mut roots = Vec::new();
     let foreign: Cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku".parse().unwrap();
     node.state().pins.insert(foreign, Some("someone's".into()));
     for content in ["one", "two", "three", "four"] {
-        yard.put("app", "1", &image("linux/amd64", content));
-        yard.add(&["app:1"]).await;
-        publish(&yard.engine, &quay).await;
-        roots.push(root_of(&yard));
+        test.put("app", "1", &image("linux/amd64", content));
+        test.add(&["app:1"]).await;
+        publish(&test.engine, &places).await;
+        roots.push(root_of(&test));
     }
     let pins: Vec<Cid> = node.state().pins.keys().copied().filter(|pin| *pin != foreign).collect();
     assert_eq!(pins.len(), 2, "{pins:?}");
@@ -111,17 +111,17 @@ async fn only_the_last_roots_stay_pinned_and_nobody_elses_pin_goes() {
 
 #[tokio::test]
 async fn several_targets_get_it_and_share_nothing_but_the_root() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (one, _) = quay.add(&yard.engine, "one", 3);
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, &quay).await;
-    let (two, zone) = quay.add(&yard.engine, "two", 3);
-    yard.put("app", "2", &index("two"));
-    yard.add(&["app:2"]).await;
-    publish(&yard.engine, &quay).await;
-    let root = root_of(&yard);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (one, _) = places.add(&test.engine, "one", 3);
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, &places).await;
+    let (two, zone) = places.add(&test.engine, "two", 3);
+    test.put("app", "2", &index("two"));
+    test.add(&["app:2"]).await;
+    publish(&test.engine, &places).await;
+    let root = root_of(&test);
     for node in [&one, &two] {
         assert_whole(node, &root);
     }
@@ -131,15 +131,15 @@ async fn several_targets_get_it_and_share_nothing_but_the_root() {
 /// Another registry on the same node shares what it can, and each has its own pins.
 #[tokio::test]
 async fn what_another_registry_put_there_is_not_sent_again() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, _) = quay.add(&yard.engine, "home", 2);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, _) = places.add(&test.engine, "home", 2);
     let big = "x".repeat(3 << 20);
-    yard.put("app", "1", &image("linux/amd64", &big));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, &quay).await;
-    let other = Yard::new().await;
-    let mut others = Quay::default();
+    test.put("app", "1", &image("linux/amd64", &big));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, &places).await;
+    let other = TestEngine::new().await;
+    let mut others = TestPlaces::default();
     others.add(&other.engine, "home", 2);
     others.nodes.insert("home".into(), Arc::<FakeNode>::clone(&node));
     other.put("app", "1", &image("linux/amd64", &big));
@@ -156,9 +156,9 @@ async fn what_another_registry_put_there_is_not_sent_again() {
 /// A node without routing publishes its name, and can't say where it leads: plan and sight say the same of it.
 #[tokio::test]
 async fn a_name_that_its_node_cant_look_up_has_moved_all_the_same() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, _) = quay.add(&yard.engine, "home", 2);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, _) = places.add(&test.engine, "home", 2);
     node.intercept(|call, state| {
         if call == "resolve_name" {
             state.names.clear();
@@ -166,41 +166,41 @@ async fn a_name_that_its_node_cant_look_up_has_moved_all_the_same() {
         Answer::Go
     });
     let leads = async || {
-        let sight = yard.engine.look_at_target("home", &quay, &Nobody).await.unwrap();
+        let sight = test.engine.look_at_target("home", &places, &Nobody).await.unwrap();
         (sight.root, sight.ipns.unwrap().unwrap())
     };
     assert_eq!(leads().await, (None, Leads::Nowhere));
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, &quay).await;
-    let again = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, &places).await;
+    let again = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     assert!(again.targets[0].ipns.as_ref().is_some_and(|name| name.unseen), "{again:?}");
-    assert_eq!(leads().await, (Some(root_of(&yard).to_string()), Leads::Unseen));
+    assert_eq!(leads().await, (Some(root_of(&test).to_string()), Leads::Unseen));
 
     // Another key has not moved, whatever the first one did.
     let other = crate::node::Key { name: "other".into(), id: "k51other".into() };
     node.state().keys.push(other);
     let change = crate::engine::targets::TargetChange { ipns: Some("other".into()), ..Default::default() };
-    yard.engine.set_target("home", &change).unwrap();
+    test.engine.set_target("home", &change).unwrap();
     assert_eq!(leads().await.1, Leads::Nowhere);
-    let plan = plan_of(&yard.engine, &quay, &PublishRequest::default()).await.unwrap();
+    let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     assert!(!plan.is_done() && plan.targets[0].ipns.as_ref().unwrap().before.is_none(), "{plan:?}");
     node.behave();
-    publish(&yard.engine, &quay).await;
-    assert_eq!(leads().await.1, Leads::To(format!("/ipfs/{}", root_of(&yard))));
+    publish(&test.engine, &places).await;
+    assert_eq!(leads().await.1, Leads::To(format!("/ipfs/{}", root_of(&test))));
 }
 
 /// A resolver that has not forgotten the former record is behind, and nothing is wrong: the zone's own servers are asked first.
 #[tokio::test]
 async fn a_cache_that_is_behind_is_told_from_a_record_that_differs() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (_, zone) = quay.add(&yard.engine, "home", 2);
-    yard.put("app", "1", &index("one"));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, &quay).await;
-    let link = format!("dnslink=/ipfs/{}", root_of(&yard));
-    let seen = async || yard.engine.look_at_target("home", &quay, &Nobody).await.unwrap().record.unwrap();
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (_, zone) = places.add(&test.engine, "home", 2);
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, &places).await;
+    let link = format!("dnslink=/ipfs/{}", root_of(&test));
+    let seen = async || test.engine.look_at_target("home", &places, &Nobody).await.unwrap().record.unwrap();
     let record = seen().await;
     assert!(record.said().unwrap().values.contains(&link), "{record:?}");
     assert!(record.lag().is_some(), "the resolver of this test knows nothing: {record:?}");
@@ -212,23 +212,23 @@ async fn a_cache_that_is_behind_is_told_from_a_record_that_differs() {
 
 #[tokio::test]
 async fn what_is_unpinned_is_told_by_what_it_was() {
-    let yard = Yard::new().await;
-    let mut quay = Quay::default();
-    let (node, _) = quay.add(&yard.engine, "home", 2);
-    yard.put("app", "1", &image("linux/amd64", "one"));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, &quay).await;
-    assert_eq!(noted(&yard, "tidy"), None);
+    let test = TestEngine::new().await;
+    let mut places = TestPlaces::default();
+    let (node, _) = places.add(&test.engine, "home", 2);
+    test.put("app", "1", &image("linux/amd64", "one"));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, &places).await;
+    assert_eq!(noted(&test, "tidy"), None);
     // One comes and one goes: the way leads over a root that nobody published.
-    yard.put("other", "1", &image("linux/amd64", "two"));
-    yard.add(&["other:1"]).await;
-    yard.remove("app:1").await;
-    publish(&yard.engine, &quay).await;
-    assert_eq!(noted(&yard, "tidy").as_deref(), Some("1 temporary root unpinned"));
+    test.put("other", "1", &image("linux/amd64", "two"));
+    test.add(&["other:1"]).await;
+    test.remove("app:1").await;
+    publish(&test.engine, &places).await;
+    assert_eq!(noted(&test, "tidy").as_deref(), Some("1 temporary root unpinned"));
     assert_eq!(node.state().pins.len(), 2, "both published roots stay");
-    yard.put("other", "1", &image("linux/amd64", "three"));
-    yard.add(&["other:1"]).await;
-    publish(&yard.engine, &quay).await;
-    let tidied = noted(&yard, "tidy").unwrap();
+    test.put("other", "1", &image("linux/amd64", "three"));
+    test.add(&["other:1"]).await;
+    publish(&test.engine, &places).await;
+    let tidied = noted(&test, "tidy").unwrap();
     assert!(tidied.starts_with("1 older root"), "{tidied}");
 }

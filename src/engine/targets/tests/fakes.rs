@@ -182,13 +182,13 @@ pub(super) type Asked = Arc<Mutex<Vec<(String, Option<String>)>>>;
 
 /// Opens these two whatever is asked for, and writes down what was.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Harbour {
+pub(super) struct FakeConnect {
     pub(super) node: Arc<Holding>,
     pub(super) zone: Arc<Saying>,
     pub(super) asked: Asked,
 }
 
-impl Connect for Harbour {
+impl Connect for FakeConnect {
     fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
         self.asked.lock().unwrap().push((node.url().to_owned(), authorisation.map(str::to_owned)));
         Ok(self.node.clone())

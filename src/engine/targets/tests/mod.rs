@@ -11,9 +11,9 @@ use crate::catalog::publications::NewPublication;
 use crate::catalog::targets::{Secret, ZoneSettings};
 use crate::engine::job::Job;
 use crate::engine::targets::NodeAddress;
-use crate::engine::tests::Yard;
+use crate::engine::tests::TestEngine;
 use crate::naming::TxtSet;
-use fakes::{Harbour, Seeing};
+use fakes::{FakeConnect, Seeing};
 
 const CANARY: &str = "canary-7d1f";
 
@@ -122,25 +122,25 @@ fn what_is_not_said_stays() {
 
 #[tokio::test]
 async fn a_file_that_cant_be_read_is_refused_and_a_variable_that_is_not_set_is_doubtful() {
-    let yard = Yard::new().await;
+    let test = TestEngine::new().await;
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing");
     let of_file = |file: &std::path::Path| TargetChange { authorisation: Some(Secret::File(file.into())), ..base() };
-    let error = yard.engine.add_target("home", &of_file(&missing)).unwrap_err();
+    let error = test.engine.add_target("home", &of_file(&missing)).unwrap_err();
     assert!(error.kind() == Kind::NotFound && error.to_string().contains("missing"), "{error}");
     let there = directory.path().join("there");
     std::fs::write(&there, CANARY).unwrap();
-    yard.engine.add_target("home", &of_file(&there)).unwrap();
+    test.engine.add_target("home", &of_file(&there)).unwrap();
     // One that was readable when it was named does not stand in the way of other changes.
     std::fs::remove_file(&there).unwrap();
-    yard.engine.set_target("home", &TargetChange { keep: Some(3), ..of_file(&there) }).unwrap();
-    assert!(yard.engine.set_target("home", &of_file(&missing)).is_err());
+    test.engine.set_target("home", &TargetChange { keep: Some(3), ..of_file(&there) }).unwrap();
+    assert!(test.engine.set_target("home", &of_file(&missing)).is_err());
     let variable = TargetChange { authorisation: Some(Secret::Variable("ELSEWHERE".into())), ..Default::default() };
-    yard.engine.set_target("home", &variable).unwrap();
-    let doubts = yard.engine.target_doubts("home", &Variables::none()).unwrap();
+    test.engine.set_target("home", &variable).unwrap();
+    let doubts = test.engine.target_doubts("home", &Variables::none()).unwrap();
     assert!(doubts.len() == 1 && doubts[0].contains("ELSEWHERE"), "{doubts:?}");
     let set = Variables::new(|_| Some(CANARY.to_owned()));
-    assert!(yard.engine.target_doubts("home", &set).unwrap().is_empty());
+    assert!(test.engine.target_doubts("home", &set).unwrap().is_empty());
 }
 
 #[cfg(unix)]
@@ -172,7 +172,7 @@ fn secrets_are_read_and_never_shown() {
 }
 
 /// A target whose secret is in a variable, and the way to it.
-fn harbour(yard: &Yard) -> (Harbour, Peers) {
+fn fakes(test: &TestEngine) -> (FakeConnect, Peers) {
     let change = TargetChange {
         authorisation: Some(Secret::Variable("TOKEN".into())),
         ipns: Some("self".into()),
@@ -180,15 +180,15 @@ fn harbour(yard: &Yard) -> (Harbour, Peers) {
         zone: Some(ZoneKind::Manual),
         ..base()
     };
-    yard.engine.add_target("home", &change).unwrap();
-    let harbour = Harbour::default();
-    "kubo/0.43.1/".clone_into(&mut harbour.node.agent.lock().unwrap());
-    let peers = Peers::new(Variables::new(|name| (name == "TOKEN").then(|| CANARY.to_owned())), harbour.clone());
-    (harbour, peers)
+    test.engine.add_target("home", &change).unwrap();
+    let fakes = FakeConnect::default();
+    "kubo/0.43.1/".clone_into(&mut fakes.node.agent.lock().unwrap());
+    let peers = Peers::new(Variables::new(|name| (name == "TOKEN").then(|| CANARY.to_owned())), fakes.clone());
+    (fakes, peers)
 }
 
-async fn tried(yard: &Yard, peers: &Peers, world: &Seeing) -> Trial {
-    let engine = &yard.engine;
+async fn tried(test: &TestEngine, peers: &Peers, world: &Seeing) -> Trial {
+    let engine = &test.engine;
     let trial = Job::new()
         .0
         .run(async |job: &Job| engine.test_target("home", peers, world, peers.variables(), job).await)
@@ -209,33 +209,33 @@ fn outcome(trial: &Trial, part: Part, what: &str) -> (Outcome, String) {
 
 #[tokio::test]
 async fn a_trial_says_what_works_and_what_does_not() {
-    let yard = Yard::new().await;
-    let (harbour, peers) = harbour(&yard);
-    yard.put("app", "1", &crate::engine::tests::index("one"));
-    yard.add(&["app:1"]).await;
-    *harbour.node.storage_max.lock().unwrap() = Some(1 << 30);
+    let test = TestEngine::new().await;
+    let (fakes, peers) = fakes(&test);
+    test.put("app", "1", &crate::engine::tests::index("one"));
+    test.add(&["app:1"]).await;
+    *fakes.node.storage_max.lock().unwrap() = Some(1 << 30);
     let none = Seeing::default();
-    let good = tried(&yard, &peers, &none).await;
+    let good = tried(&test, &peers, &none).await;
     assert_eq!(good.failure(), None, "{good:?}");
-    assert_eq!(harbour.asked.lock().unwrap()[0], ("http://127.0.0.1:5001".to_owned(), Some(CANARY.to_owned())));
+    assert_eq!(fakes.asked.lock().unwrap()[0], ("http://127.0.0.1:5001".to_owned(), Some(CANARY.to_owned())));
     for what in ["secret", "reachable", "version", "read blocks", "import", "pin", "room"] {
         assert_eq!(outcome(&good, Part::Node, what).0, Outcome::Good, "{what}");
     }
-    let stored = crate::text::bytes(yard.engine.statistics().unwrap().stored);
+    let stored = crate::text::bytes(test.engine.statistics().unwrap().stored);
     assert!(outcome(&good, Part::Node, "room").1.ends_with(&format!("the root takes {stored}")), "each blob once");
     assert_eq!(outcome(&good, Part::Ipns, "key").1, "self: k51self");
     assert_eq!(outcome(&good, Part::Dnslink, "seen by the world").1, "no record");
 
-    *harbour.node.forbidden.lock().unwrap() = Some("pin");
-    *harbour.node.storage_max.lock().unwrap() = Some(1001);
-    "kubo/0.30.0/".clone_into(&mut harbour.node.agent.lock().unwrap());
-    *harbour.zone.refuses.lock().unwrap() = true;
-    harbour.zone.set.lock().unwrap().values =
+    *fakes.node.forbidden.lock().unwrap() = Some("pin");
+    *fakes.node.storage_max.lock().unwrap() = Some(1001);
+    "kubo/0.30.0/".clone_into(&mut fakes.node.agent.lock().unwrap());
+    *fakes.zone.refuses.lock().unwrap() = true;
+    fakes.zone.set.lock().unwrap().values =
         vec!["dnslink=/ipfs/a".into(), "dnslink=/ipfs/b".into(), "\u{1b}[31m".into()];
     let seen = Seeing(TxtSet { values: vec!["dnslink=/ipfs/old".into()], ttl: Some(60) });
     let gateway = TargetChange { gateways: vec!["https://gateway.test".into()], ..TargetChange::default() };
-    yard.engine.set_target("home", &gateway).unwrap();
-    let bad = tried(&yard, &peers, &seen).await;
+    test.engine.set_target("home", &gateway).unwrap();
+    let bad = tried(&test, &peers, &seen).await;
     assert_eq!(bad.failure(), Some(Kind::Auth));
     assert_eq!(outcome(&bad, Part::Node, "version").0, Outcome::Doubtful);
     assert_eq!(outcome(&bad, Part::Node, "pin").0, Outcome::Failed);
@@ -247,26 +247,26 @@ async fn a_trial_says_what_works_and_what_does_not() {
     assert_eq!(outcome(&bad, Part::Gateway, "reachable").0, Outcome::Failed);
 
     for kind in [Kind::Node, Kind::Auth] {
-        *harbour.node.down.lock().unwrap() = Some(kind);
-        let down = tried(&yard, &peers, &none).await;
+        *fakes.node.down.lock().unwrap() = Some(kind);
+        let down = tried(&test, &peers, &none).await;
         assert_eq!(down.failure(), Some(kind));
         assert_eq!(outcome(&down, Part::Node, "reachable").0, Outcome::Failed);
         assert_eq!(outcome(&down, Part::Node, "rights").0, Outcome::Skipped);
         assert_eq!(outcome(&down, Part::Ipns, "key").0, Outcome::Skipped);
         assert_eq!(outcome(&down, Part::Dnslink, "change").0, Outcome::Failed, "the others are tried all the same");
     }
-    let unset = Peers::new(Variables::new(|_| None), harbour.clone());
-    let without = tried(&yard, &unset, &none).await;
+    let unset = Peers::new(Variables::new(|_| None), fakes.clone());
+    let without = tried(&test, &unset, &none).await;
     assert_eq!(outcome(&without, Part::Node, "secret").0, Outcome::Failed);
     assert_eq!(outcome(&without, Part::Node, "reachable").0, Outcome::Skipped);
 }
 
 /// Every block of a root, from the engine's own CAR.
-async fn hand_over(yard: &Yard, harbour: &Harbour) -> Cid {
-    let file = yard.directory.path().join("all.car");
-    yard.engine.export_car(&file, false, None, &Job::new().0).await.unwrap();
+async fn hand_over(test: &TestEngine, fakes: &FakeConnect) -> Cid {
+    let file = test.directory.path().join("all.car");
+    test.engine.export_car(&file, false, None, &Job::new().0).await.unwrap();
     let mut reader = crate::unixfs::car::Reader::new(std::fs::File::open(&file).unwrap()).unwrap();
-    let mut blocks = harbour.node.blocks.lock().unwrap();
+    let mut blocks = fakes.node.blocks.lock().unwrap();
     while let Some(block) = reader.block().unwrap() {
         blocks.insert(block.cid, block.bytes.into());
     }
@@ -293,93 +293,93 @@ async fn walked(engine: &Arc<Engine>, peers: &Peers) -> Result<Walked> {
 
 #[tokio::test]
 async fn every_block_of_the_newest_root_is_read() {
-    let yard = Yard::new().await;
-    let (harbour, peers) = harbour(&yard);
-    yard.put("app", "1", &crate::engine::tests::index("one"));
-    yard.add(&["app:1"]).await;
-    assert_eq!(walked(&yard.engine, &peers).await.unwrap_err().kind(), Kind::NotFound);
-    publish(&yard.engine, "home");
-    let root = hand_over(&yard, &harbour).await;
-    let all = harbour.node.blocks.lock().unwrap().len() as u64;
-    let not_pinned = walked(&yard.engine, &peers).await.unwrap();
+    let test = TestEngine::new().await;
+    let (fakes, peers) = fakes(&test);
+    test.put("app", "1", &crate::engine::tests::index("one"));
+    test.add(&["app:1"]).await;
+    assert_eq!(walked(&test.engine, &peers).await.unwrap_err().kind(), Kind::NotFound);
+    publish(&test.engine, "home");
+    let root = hand_over(&test, &fakes).await;
+    let all = fakes.node.blocks.lock().unwrap().len() as u64;
+    let not_pinned = walked(&test.engine, &peers).await.unwrap();
     assert!(!not_pinned.is_whole() && not_pinned.missing == 0);
-    harbour.node.pins.lock().unwrap().push(root);
-    let whole = walked(&yard.engine, &peers).await.unwrap();
+    fakes.node.pins.lock().unwrap().push(root);
+    let whole = walked(&test.engine, &peers).await.unwrap();
     assert!(whole.is_whole());
     assert_eq!((whole.blocks, whole.root), (all, root.to_string()));
-    let mut cids: Vec<Cid> = harbour.node.blocks.lock().unwrap().keys().copied().filter(|cid| *cid != root).collect();
+    let mut cids: Vec<Cid> = fakes.node.blocks.lock().unwrap().keys().copied().filter(|cid| *cid != root).collect();
     cids.retain(|cid| cid.codec() == crate::unixfs::RAW);
-    harbour.node.blocks.lock().unwrap().remove(&cids[0]);
-    harbour.node.blocks.lock().unwrap().insert(cids[1], bytes::Bytes::from_static(b"other"));
-    let broken = walked(&yard.engine, &peers).await.unwrap();
+    fakes.node.blocks.lock().unwrap().remove(&cids[0]);
+    fakes.node.blocks.lock().unwrap().insert(cids[1], bytes::Bytes::from_static(b"other"));
+    let broken = walked(&test.engine, &peers).await.unwrap();
     assert_eq!((broken.missing, broken.damaged, broken.blocks), (1, 1, all - 2));
     assert_eq!(broken.named.len(), 2);
-    *harbour.node.down.lock().unwrap() = Some(Kind::Node);
-    assert_eq!(walked(&yard.engine, &peers).await.unwrap_err().kind(), Kind::Node);
+    *fakes.node.down.lock().unwrap() = Some(Kind::Node);
+    assert_eq!(walked(&test.engine, &peers).await.unwrap_err().kind(), Kind::Node);
 }
 
 #[tokio::test]
 async fn targets_come_change_and_go_and_their_history_stays() {
-    let yard = Yard::new().await;
-    let (_harbour, _peers) = harbour(&yard);
-    assert_eq!(yard.engine.add_target("home", &base()).unwrap_err().kind(), Kind::Usage);
-    let error = yard.engine.target("hme").unwrap_err();
+    let test = TestEngine::new().await;
+    let (_fakes, _peers) = fakes(&test);
+    assert_eq!(test.engine.add_target("home", &base()).unwrap_err().kind(), Kind::Usage);
+    let error = test.engine.target("hme").unwrap_err();
     assert_eq!((error.kind(), error.hints()), (Kind::NotFound, ["Did you mean `home`?".to_owned()].as_slice()));
-    yard.put("app", "1", &crate::engine::tests::index("one"));
-    yard.add(&["app:1"]).await;
-    publish(&yard.engine, "home");
-    let root = yard.root();
-    let view = yard.engine.target("home").unwrap();
+    test.put("app", "1", &crate::engine::tests::index("one"));
+    test.add(&["app:1"]).await;
+    publish(&test.engine, "home");
+    let root = test.root();
+    let view = test.engine.target("home").unwrap();
     assert_eq!((view.root.as_ref(), view.behind, view.pinned), (Some(&root), false, 1));
-    assert_eq!(yard.engine.root_named("home").unwrap().to_string(), root);
-    yard.remove("app:1").await;
-    assert!(yard.engine.target("home").unwrap().behind);
+    assert_eq!(test.engine.root_named("home").unwrap().to_string(), root);
+    test.remove("app:1").await;
+    assert!(test.engine.target("home").unwrap().behind);
 
-    let plan = yard.engine.plan_remove_target("home").unwrap();
+    let plan = test.engine.plan_remove_target("home").unwrap();
     assert_eq!(
         (plan.pinned.as_slice(), plan.released.as_slice()),
         ([root.clone()].as_slice(), [root.clone()].as_slice())
     );
     assert_eq!(plan.record.as_deref(), Some("_dnslink.registry.test"));
-    yard.engine.add_target("away", &base()).unwrap();
+    test.engine.add_target("away", &base()).unwrap();
     let same =
         TargetChange { domain: Some("Registry.test.".into()), zone: Some(ZoneKind::Manual), ..TargetChange::default() };
-    let error = yard.engine.set_target("away", &same).unwrap_err();
+    let error = test.engine.set_target("away", &same).unwrap_err();
     assert!(error.kind() == Kind::Usage && error.to_string().contains("`home` moves the record of registry.test"));
-    yard.engine.remove_target(&plan, &Job::new().0).await.unwrap();
-    assert_eq!(yard.engine.target_names().unwrap(), ["away"]);
-    let rows = yard.engine.history(Some("home")).unwrap();
+    test.engine.remove_target(&plan, &Job::new().0).await.unwrap();
+    assert_eq!(test.engine.target_names().unwrap(), ["away"]);
+    let rows = test.engine.history(Some("home")).unwrap();
     assert!(rows.len() == 1 && rows[0].target_removed && !rows[0].kept && !rows[0].pinned && !rows[0].current);
-    assert!(yard.engine.history(Some("nobody")).is_err());
-    let dump = std::fs::read(yard.directory.path().join("catalog.db")).unwrap();
+    assert!(test.engine.history(Some("nobody")).is_err());
+    let dump = std::fs::read(test.directory.path().join("catalog.db")).unwrap();
     assert!(!dump.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()));
 }
 
 #[tokio::test]
 async fn forgetting_is_planned_and_what_is_given_out_is_refused() {
-    let yard = Yard::new().await;
-    yard.engine.add_target("home", &base()).unwrap();
+    let test = TestEngine::new().await;
+    test.engine.add_target("home", &base()).unwrap();
     let mut roots: Vec<Cid> = Vec::new();
     for content in ["one", "two"] {
-        yard.put("app", "1", &crate::engine::tests::index(content));
-        yard.add(&["app:1"]).await;
-        publish(&yard.engine, "home");
-        roots.push(yard.root().parse().unwrap());
+        test.put("app", "1", &crate::engine::tests::index(content));
+        test.add(&["app:1"]).await;
+        publish(&test.engine, "home");
+        roots.push(test.root().parse().unwrap());
     }
-    assert_eq!(yard.engine.plan_forget(&roots).unwrap_err().kind(), Kind::Usage);
+    assert_eq!(test.engine.plan_forget(&roots).unwrap_err().kind(), Kind::Usage);
     let unknown: Cid = "bafkqaaa".parse().unwrap();
-    assert_eq!(yard.engine.plan_forget(&[unknown]).unwrap_err().kind(), Kind::NotFound);
-    let plan = yard.engine.plan_forget(&[roots[0], roots[0]]).unwrap();
+    assert_eq!(test.engine.plan_forget(&[unknown]).unwrap_err().kind(), Kind::NotFound);
+    let plan = test.engine.plan_forget(&[roots[0], roots[0]]).unwrap();
     assert_eq!((plan.roots.len(), plan.roots[0].kept), (1, true));
     assert_eq!(plan.roots[0].pinned_by, ["home"]);
-    let before = yard.engine.plan_gc().unwrap();
-    yard.engine.apply_forget(&plan, &Job::new().0).await.unwrap();
-    let after = yard.engine.plan_gc().unwrap();
+    let before = test.engine.plan_gc().unwrap();
+    test.engine.apply_forget(&plan, &Job::new().0).await.unwrap();
+    let after = test.engine.plan_gc().unwrap();
     let freed = |plan: &crate::engine::plan::GcPlan| plan.blob_bytes + plan.node_bytes;
     assert_eq!(plan.frees, freed(&after) - freed(&before));
     assert!(plan.frees > 0 && before.kept_roots == 1 && after.kept_roots == 0);
-    assert!(yard.engine.plan_forget(&roots[..1]).unwrap().is_empty());
-    let rows = yard.engine.history(None).unwrap();
+    assert!(test.engine.plan_forget(&roots[..1]).unwrap().is_empty());
+    let rows = test.engine.history(None).unwrap();
     assert_eq!(rows.iter().map(|row| (row.kept, row.current)).collect::<Vec<_>>(), [(true, true), (false, false)]);
-    assert_eq!(yard.engine.published_roots().unwrap(), [roots[1].to_string(), roots[0].to_string()]);
+    assert_eq!(test.engine.published_roots().unwrap(), [roots[1].to_string(), roots[0].to_string()]);
 }
