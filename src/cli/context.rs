@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tracing_subscriber::filter::FilterFn;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{FilterFn, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::global::Global;
 use super::output::Output;
@@ -244,7 +244,7 @@ impl Context {
     }
 
     /// What is logged, as `-v` and `ROADSTEAD_LOG` say.
-    pub(super) fn log_filter(&self) -> EnvFilter {
+    pub(super) fn log_filter(&self) -> Targets {
         let level = match self.global.verbose {
             0 | 1 => "roadstead=info",
             2 => "roadstead=debug",
@@ -252,11 +252,19 @@ impl Context {
         };
         let asked = std::env::var("ROADSTEAD_LOG").ok().filter(|value| !value.is_empty());
         let filter = asked.as_deref().unwrap_or(level);
-        EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        directives(filter).unwrap_or_else(|error| {
             self.output.warning(&format!("invalid ROADSTEAD_LOG: {error}"));
-            EnvFilter::new(level)
+            directives(level).unwrap_or_default()
         })
     }
+}
+
+/// Levels by target, as in `roadstead=debug,hyper=warn`. Fields and spans would need a matcher of regular expressions.
+fn directives(text: &str) -> Result<Targets, String> {
+    if text.contains('[') {
+        return Err("spans and fields can't be chosen, only targets and levels".to_owned());
+    }
+    text.parse().map_err(|error: ParseError| error.to_string())
 }
 
 /// Libraries may log what we never would, such as headers; only their warnings are let through.
