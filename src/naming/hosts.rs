@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use dns_update::DnsUpdater;
-use dns_update::providers::ovh::OvhEndpoint;
-use dns_update::providers::route53::Route53Config;
+use roadstead_dns::DnsUpdater;
+use roadstead_dns::providers::ovh::OvhEndpoint;
+use roadstead_dns::providers::route53::Route53Config;
 
 use crate::error::{Error, Kind, Result};
 use crate::text::{nearest, printable_within};
@@ -14,7 +14,7 @@ use crate::text::{nearest, printable_within};
 /// How long one request may take.
 const REQUEST_TIMEOUT: Option<Duration> = Some(Duration::from_secs(30));
 
-type Made = dns_update::Result<DnsUpdater>;
+type Made = roadstead_dns::Result<DnsUpdater>;
 
 pub(super) struct Host {
     /// What it is called on the command line.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dns_update::{DnsRecord, DnsRecordType, DnsUpdater};
+use roadstead_dns::{DnsRecord, DnsRecordType, DnsUpdater};
 use tokio::time::timeout;
 
 use super::authority::Authority;
@@ -69,8 +69,8 @@ impl Provider {
         self
     }
 
-    fn failed(&self, what: &str, error: &dns_update::Error) -> Error {
-        use dns_update::Error as E;
+    fn failed(&self, what: &str, error: &roadstead_dns::Error) -> Error {
+        use roadstead_dns::Error as E;
         let title = self.host.title;
         let text = error.to_string();
         // The library gives a status code only as text.
@@ -90,7 +90,7 @@ impl Provider {
     }
 
     /// Waits for one piece of work at the provider, and not longer than is sensible.
-    async fn patiently<T>(&self, what: &str, work: impl Future<Output = dns_update::Result<T>>) -> Result<T> {
+    async fn patiently<T>(&self, what: &str, work: impl Future<Output = roadstead_dns::Result<T>>) -> Result<T> {
         match timeout(CHANGE_TIMEOUT, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(self.failed(what, &error)),
@@ -112,10 +112,10 @@ impl Provider {
     async fn look(&self, name: &str) -> Result<Found> {
         let at = shown(&question::name(name)?);
         let zone = self.zone_of(&at).await?;
-        let list = self.client.list_rrset(at.as_str(), DnsRecordType::TXT, zone.as_str());
+        let list = roadstead_dns::list(&self.client, &at, DnsRecordType::TXT, &zone);
         let records = match timeout(CHANGE_TIMEOUT, list).await {
             // Several say so when the name has no record.
-            Ok(Err(dns_update::Error::NotFound)) => Vec::new(),
+            Ok(Err(roadstead_dns::Error::NotFound)) => Vec::new(),
             Ok(found) => found.map_err(|error| self.failed("list the record", &error))?,
             Err(_) => return Err(Error::new(Kind::Network, format!("{} does not answer", self.host.title))),
         };
@@ -134,7 +134,11 @@ impl Provider {
     async fn set(&self, at: &str, zone: &str, wanted: &TxtSet) -> Result<()> {
         let records = wanted.values.iter().map(|value| DnsRecord::TXT(value.clone())).collect();
         let ttl = wanted.ttl.unwrap_or(DEFAULT_TTL_SECONDS);
-        self.patiently("change the record", self.client.set_rrset(at, DnsRecordType::TXT, ttl, records, zone)).await
+        self.patiently(
+            "change the record",
+            roadstead_dns::set(&self.client, at, DnsRecordType::TXT, ttl, records, zone),
+        )
+        .await
     }
 }
 
