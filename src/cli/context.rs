@@ -311,6 +311,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_logged_is_chosen_by_target_and_level() {
+        let shown = |text: &str| directives(text).map(|targets| targets.to_string());
+        for text in ["debug", "roadstead=debug", "roadstead=trace,hyper=warn", "roadstead::registry=debug"] {
+            assert!(shown(text).is_ok(), "{text}");
+        }
+        for text in ["roadstead[span]=debug", "roadstead=loud"] {
+            assert!(shown(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn only_yes_is_yes() {
         for (answer, yes) in
             [("y\n", true), (" YES \n", true), ("\n", false), ("", false), ("yep\n", false), ("n\n", false)]
