@@ -268,7 +268,7 @@ impl Job {
         for (target, steps) in &self.steps {
             for (step, state) in steps {
                 let words = match state {
-                    StepState::Running => "runs",
+                    StepState::Running => "running",
                     StepState::Done(words) | StepState::Failed(words) => words,
                     StepState::Skipped => "nothing to do",
                 };

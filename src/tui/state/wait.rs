@@ -56,7 +56,7 @@ impl Wait {
                     format!("trying again in {seconds} s")
                 }
             }
-            Self::Plan(_) => "waits for its turn".to_owned(),
+            Self::Plan(_) => "waiting for its turn".to_owned(),
         }
     }
 

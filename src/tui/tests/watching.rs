@@ -128,7 +128,7 @@ fn why_and_for_whom_a_job_waits_is_read_whole() {
         let behind = HeldBy(Some(Holder { process: 1073, doing: format!("add {LONG}"), since: None }));
         app.update(Msg::Job(job, Event::Queued { behind }));
         let shown = picture(&app);
-        assert!(shown.contains("waits") && shown.contains("process 1073"), "{shown}");
+        assert!(shown.contains("waiting") && shown.contains("process 1073"), "{shown}");
         insta::assert_snapshot!(format!("queued-{of}"), shown);
         app.update(Msg::Job(job, Event::Progress { what: "blobs", done: 0, total: 0 }));
         sample(&mut app, job, 60 << 20, 60 << 20, 30);

@@ -61,9 +61,9 @@ pub(super) fn standing(job: &Job, look: &Look) -> (String, Style) {
     let (theme, glyphs) = (&look.theme, &look.glyphs);
     match &job.state {
         JobState::Running if job.waiting.is_some() || job.stalled().is_some() => {
-            (format!("{} waits", glyphs.waiting), theme.warning)
+            (format!("{} waiting", glyphs.waiting), theme.warning)
         }
-        JobState::Running => (format!("{} runs", glyphs.arriving), theme.accent),
+        JobState::Running => (format!("{} running", glyphs.arriving), theme.accent),
         JobState::Done(_) => (format!("{} done", glyphs.done), theme.good),
         JobState::Failed(_) => (format!("{} failed", glyphs.failed), theme.danger),
         JobState::Cancelled => (format!("{} cancelled", glyphs.failed), theme.warning),
@@ -132,7 +132,7 @@ fn elsewhere(app: &App, holder: &Holder, columns: usize) -> Line<'static> {
     let title = left(&holder.doing, columns.saturating_sub(16 + width(&after)), &look.glyphs);
     Line::from(vec![
         Span::raw("  "),
-        Span::styled(left(&format!("{} runs", look.glyphs.arriving), 12, &look.glyphs), look.theme.accent),
+        Span::styled(left(&format!("{} running", look.glyphs.arriving), 12, &look.glyphs), look.theme.accent),
         Span::raw(format!("{title} ")),
         Span::styled(after, look.theme.dim),
     ])

@@ -110,7 +110,7 @@ fn a_signal_stops_jobs_and_says_so() {
 fn a_job_can_be_cancelled_and_started_again() {
     let (_upstream, _layers, held, local, mut session) = fetching();
     session.type_in("2");
-    session.see("runs");
+    session.see("running");
     session.type_in("x");
     session.see("cancelled");
     held.release();
