@@ -8,15 +8,15 @@ use crate::engine::Engine;
 use crate::engine::targets::{LOCAL_NODE, LocalNode, local_node};
 use crate::text::{bytes, count};
 
-/// How much room is little.
-const LITTLE: u64 = 1 << 30;
+/// With less free space than this, the check warns.
+const MIN_FREE_BYTES: u64 = 1 << 30;
 /// Looks at it. Takes at most as long as one question on this machine; on a thread that may block.
 pub(super) fn look(engine: &Engine) -> Vec<Check> {
     let data_dir = engine.data_dir();
     let room = rustix::fs::statvfs(data_dir).map(|of| of.f_bavail.saturating_mul(of.f_frsize));
     let disk = match room {
         Ok(room) => Check {
-            good: Some(room >= LITTLE),
+            good: Some(room >= MIN_FREE_BYTES),
             text: format!("images go to {}, {} free", data_dir.display(), bytes(room)),
         },
         Err(error) => Check { good: Some(false), text: format!("{}: {error}", data_dir.display()) },

@@ -17,13 +17,13 @@ use crate::error::{Error, Kind, Result};
 use crate::node::{Node, ReadBlocks};
 
 /// Blocks with content that are asked for.
-const LEAVES: usize = 32;
+const MAX_CHECKED_LEAVES: usize = 32;
 /// Questions at the same time.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_QUESTIONS: usize = 16;
 /// The same for large leaves: each is up to a chunk, and all that are on their way are in memory.
-const LARGE_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_LARGE_LEAVES: usize = 4;
 /// From this size on, in bytes, a leaf is large.
-const LARGE: u64 = 64 << 10;
+const MIN_LARGE_LEAF_BYTES: u64 = 64 << 10;
 
 /// Asks the node for the root, for every block of the difference that links others, and for some leaves of it. Says how many; nothing where the
 /// node does not say what it holds.
@@ -42,7 +42,7 @@ pub(super) async fn check(
     for (index, file) in difference.files.iter().enumerate() {
         let picked = chosen.get(&index);
         if counts[index] == 1 {
-            let some = if file.size < LARGE { &mut small } else { &mut large };
+            let some = if file.size < MIN_LARGE_LEAF_BYTES { &mut small } else { &mut large };
             some.extend(picked.map(|_| file.cid));
             continue;
         }
@@ -60,7 +60,7 @@ pub(super) async fn check(
         }
     }
     let asked = (small.len() + large.len()) as u64;
-    for (cids, at_once) in [(small, AT_ONCE), (large, LARGE_AT_ONCE)] {
+    for (cids, at_once) in [(small, MAX_CONCURRENT_QUESTIONS), (large, MAX_CONCURRENT_LARGE_LEAVES)] {
         let each: Vec<_> = cids.into_iter().map(|cid| gives_back(node, blocks, cid)).collect();
         job.or_cancelled(stream::iter(each).buffer_unordered(at_once).try_collect::<()>()).await?;
     }
@@ -82,11 +82,11 @@ async fn gives_back(node: &dyn Node, blocks: &dyn ReadBlocks, cid: Cid) -> Resul
 fn choose(counts: &[u64]) -> BTreeMap<usize, BTreeSet<u64>> {
     let total: u64 = counts.iter().sum();
     let mut drawn = BTreeSet::new();
-    if total <= LEAVES as u64 {
+    if total <= MAX_CHECKED_LEAVES as u64 {
         drawn.extend(0..total);
     }
     let mut random = rand::rng();
-    while drawn.len() < LEAVES && (drawn.len() as u64) < total {
+    while drawn.len() < MAX_CHECKED_LEAVES && (drawn.len() as u64) < total {
         drawn.insert(random.random_range(0..total));
     }
     let mut chosen: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(choose(&[1, 2]), [(0, [0].into()), (1, [0, 1].into())].into());
         for _ in 0..50 {
             let chosen = choose(&[1, 100, 0, 1000]);
-            assert_eq!(chosen.values().map(BTreeSet::len).sum::<usize>(), LEAVES);
+            assert_eq!(chosen.values().map(BTreeSet::len).sum::<usize>(), MAX_CHECKED_LEAVES);
             assert!(chosen.iter().all(|(file, leaves)| leaves.iter().all(|leaf| *leaf < [1, 100, 0, 1000][*file])));
         }
     }

@@ -23,11 +23,11 @@ use crate::unixfs::file::{self, Part};
 use crate::unixfs::{Link, RAW};
 
 /// Questions that a node is asked at the same time.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_QUESTIONS: usize = 16;
 /// From this size on, in bytes, it is cheaper to ask for a block than to send it again.
-const WORTH_ASKING: u64 = 32 << 10;
+const MIN_ASKED_BYTES: u64 = 32 << 10;
 /// So many small blocks are asked for in vain before the rest of them is sent unasked.
-const IN_VAIN: usize = 64;
+const MAX_VAIN_QUESTIONS: usize = 64;
 
 /// A block of a directory that the former root has not.
 #[derive(Debug, Clone)]
@@ -153,8 +153,8 @@ impl Difference {
             return Ok(());
         }
         let (mut asked, mut found) = (0, 0);
-        for some in self.nodes.chunks_mut(IN_VAIN) {
-            if asking == Asking::Thrifty && asked >= IN_VAIN && found == 0 {
+        for some in self.nodes.chunks_mut(MAX_VAIN_QUESTIONS) {
+            if asking == Asking::Thrifty && asked >= MAX_VAIN_QUESTIONS && found == 0 {
                 break;
             }
             let cids: Vec<Cid> = some.iter().map(|node| node.cid).collect();
@@ -170,17 +170,18 @@ impl Difference {
 
     async fn ask_for_files(&mut self, engine: &Arc<Engine>, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
         let (mut asked, mut found) = (0, 0);
-        for some in self.files.chunks_mut(IN_VAIN) {
+        for some in self.files.chunks_mut(MAX_VAIN_QUESTIONS) {
             let stop = match asking {
                 Asking::Large => true,
-                Asking::Thrifty => asked >= IN_VAIN && found == 0,
+                Asking::Thrifty => asked >= MAX_VAIN_QUESTIONS && found == 0,
                 Asking::Thorough => false,
             };
-            let worth: Vec<&mut NewFile> = some.iter_mut().filter(|file| !stop || file.size >= WORTH_ASKING).collect();
+            let worth: Vec<&mut NewFile> =
+                some.iter_mut().filter(|file| !stop || file.size >= MIN_ASKED_BYTES).collect();
             let cids: Vec<Cid> = worth.iter().map(|file| file.cid).collect();
             let held = holds(node, &cids, job).await?;
             for (file, held) in worth.into_iter().zip(held) {
-                if file.size < WORTH_ASKING {
+                if file.size < MIN_ASKED_BYTES {
                     asked += 1;
                     found += usize::from(held);
                 }
@@ -320,7 +321,7 @@ pub(super) async fn holds(node: &dyn Node, cids: &[Cid], job: &Job) -> Result<Ve
     let Some(blocks) = node.blocks() else { return Ok(vec![false; cids.len()]) };
     // In a list, since a stream that holds a closure over references can't be sent.
     let each: Vec<_> = cids.iter().map(|cid| blocks.holds(cid)).collect();
-    job.or_cancelled(stream::iter(each).buffered(AT_ONCE).try_collect()).await
+    job.or_cancelled(stream::iter(each).buffered(MAX_CONCURRENT_QUESTIONS).try_collect()).await
 }
 
 fn absent(engine: &Engine, blob: &Blob) -> Error {

@@ -11,7 +11,7 @@ use crate::unixfs::directory::Node;
 
 /// How long it can be gone by. A node that collects garbage in between loses what was found there; that shows when the root is
 /// pinned, and is handed over then.
-const FRESH: Duration = Duration::from_mins(1);
+const FOUND_LIFETIME: Duration = Duration::from_mins(1);
 
 /// A difference to a former root, and the way to pin it.
 #[derive(Debug, Clone)]
@@ -45,6 +45,6 @@ impl Found {
         former == Some(self.former)
             && pinned == self.pinned
             && continues == self.continues
-            && self.at.elapsed() <= FRESH
+            && self.at.elapsed() <= FOUND_LIFETIME
     }
 }

@@ -16,9 +16,9 @@ use crate::text::printable_within;
 use crate::unixfs::{Link, directory, tree};
 
 /// How long a gateway may take for one answer: it may have to find the node first.
-const PATIENCE: Duration = Duration::from_mins(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 /// Directories that are looked into for a manifest.
-const LOOKS: usize = 1000;
+const MAX_SEARCHED_DIRECTORIES: usize = 1000;
 
 /// Fetches the root's `/v2/` and one manifest through a gateway.
 pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> Result<()> {
@@ -34,7 +34,7 @@ pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> R
     let client = crate::http::client()
         .redirect(crate::http::safe_redirects(3))
         .connect_timeout(Duration::from_secs(20))
-        .timeout(PATIENCE)
+        .timeout(ANSWER_TIMEOUT)
         .build()
         .map_err(|error| Error::new(Kind::Unexpected, "can't ask gateways").caused_by(error))?;
     for (path, content) in expected {
@@ -79,7 +79,7 @@ fn what_to_compare(engine: &Engine, root: &Link) -> Result<Vec<(String, Vec<u8>)
     for view in [paths::GATEWAY, paths::NATIVE] {
         let Some(top) = tree::lookup(&mut store, root, view)? else { continue };
         let mut todo = vec![(view.to_owned(), top)];
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_SEARCHED_DIRECTORIES {
             let Some((path, link)) = todo.pop() else { break };
             let is_manifests = path.ends_with(&format!("/{}", paths::MANIFESTS));
             let mut found = None;

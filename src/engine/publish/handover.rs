@@ -23,13 +23,13 @@ use crate::unixfs::car;
 use crate::unixfs::directory;
 
 /// Bytes of blocks after which a CAR ends and the next one begins: few, so that tests see several.
-const CAR_SIZE: u64 = if cfg!(test) { 2 << 20 } else { 256 << 20 };
+const MIN_FULL_CAR_BYTES: u64 = if cfg!(test) { 2 << 20 } else { 256 << 20 };
 /// Small blocks are given to the connection together, up to so many bytes; a larger one goes alone, in a buffer of its size.
-const PIECE: usize = 128 << 10;
+const PIECE_BYTES: usize = 128 << 10;
 /// Blocks that are handed over at the same time where they go one by one: each is up to a chunk, and in memory.
-const BLOCKS_AT_ONCE: usize = 8;
+const MAX_CONCURRENT_BLOCKS: usize = 8;
 /// Pieces that wait for the connection.
-const WAITING: usize = 2;
+const MAX_WAITING_PIECES: usize = 2;
 
 /// What was handed over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,7 +116,7 @@ async fn one_by_one(
     job: &Job,
     each: &mut (dyn FnMut(&HandedOver) -> Result<()> + Send),
 ) -> Result<HandedOver> {
-    let (blocks, coming) = mpsc::channel::<(Cid, Bytes)>(WAITING);
+    let (blocks, coming) = mpsc::channel::<(Cid, Bytes)>(MAX_WAITING_PIECES);
     let reading = {
         let (engine, job) = (Arc::clone(engine), job.clone());
         spawn_blocking(move || {
@@ -138,7 +138,7 @@ async fn one_by_one(
             taker.put(&cid, bytes.clone()).await?;
             Ok::<u64, Error>(bytes.len() as u64)
         })
-        .buffer_unordered(BLOCKS_AT_ONCE);
+        .buffer_unordered(MAX_CONCURRENT_BLOCKS);
     let mut answers = Box::pin(answers);
     let failure = loop {
         match job.or_cancelled(async { answers.next().await.transpose() }).await {
@@ -147,7 +147,7 @@ async fn one_by_one(
                 total.bytes += size;
                 total.sent += size;
                 job.meter().advance(size);
-                if total.bytes - noted >= CAR_SIZE {
+                if total.bytes - noted >= MIN_FULL_CAR_BYTES {
                     noted = total.bytes;
                     if let Err(error) = each(&total) {
                         break Some(error);
@@ -262,7 +262,7 @@ impl Writer {
         let current = match &mut self.current {
             Some(current) => current,
             None => {
-                let (pieces, receiver) = mpsc::channel(WAITING);
+                let (pieces, receiver) = mpsc::channel(MAX_WAITING_PIECES);
                 let (content, counted) = oneshot::channel();
                 let car = Car { pieces: receiver, content: counted };
                 self.cars.blocking_send(car).map_err(|_| nobody_listens())?;
@@ -273,20 +273,20 @@ impl Writer {
             }
         };
         let prefix = car::block_prefix(cid, bytes.len() as u64);
-        if current.buffer.len() + prefix.len() + bytes.len() > PIECE {
+        if current.buffer.len() + prefix.len() + bytes.len() > PIECE_BYTES {
             current.send()?;
             current.buffer.reserve_exact(prefix.len() + bytes.len());
-        } else if current.buffer.capacity() < PIECE {
-            current.buffer.reserve_exact(PIECE - current.buffer.len());
+        } else if current.buffer.capacity() < PIECE_BYTES {
+            current.buffer.reserve_exact(PIECE_BYTES - current.buffer.len());
         }
         current.buffer.extend_from_slice(&prefix);
         current.buffer.extend_from_slice(bytes);
         current.counted.blocks += 1;
         current.counted.bytes += bytes.len() as u64;
-        if current.buffer.len() >= PIECE {
+        if current.buffer.len() >= PIECE_BYTES {
             current.send()?;
         }
-        let is_full = current.counted.bytes >= CAR_SIZE;
+        let is_full = current.counted.bytes >= MIN_FULL_CAR_BYTES;
         self.job.meter().advance(bytes.len() as u64);
         if is_full { self.end() } else { Ok(()) }
     }

@@ -28,10 +28,10 @@ fn patience(atomicity: Atomicity) -> (Duration, Duration) {
     }
 }
 
-/// How long a change may take that is not made by a person.
-const REPLACED: Duration = Duration::from_mins(5);
+/// Least time that a change may take: providers are slow, and a person gets longer (`patience`).
+const MIN_REPLACE_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long a node may take to publish an IPNS name: on a public network it asks many others.
-const IPNS: Duration = Duration::from_mins(3);
+const IPNS_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The name that the record of a domain has.
 pub(super) fn record_name(settings: &DnslinkSettings) -> String {
@@ -83,8 +83,10 @@ pub(super) fn check_writer(connection: &Connection, name: &str, before: &TxtSet)
 pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &Job) -> Result<()> {
     let (patience, between) = patience(record.atomicity);
     let begun = Instant::now();
-    let replaced =
-        tokio::time::timeout(patience.max(REPLACED), zone.replace(&record.name, &record.before, &record.after));
+    let replaced = tokio::time::timeout(
+        patience.max(MIN_REPLACE_TIMEOUT),
+        zone.replace(&record.name, &record.before, &record.after),
+    );
     job.or_cancelled(async {
         replaced.await.unwrap_or_else(|_| {
             Err(Error::new(Kind::Network, format!("{} did not change {} in time", zone.place(), record.name)))
@@ -166,10 +168,13 @@ pub(in crate::engine) fn names_of(node: &dyn Node) -> Result<&dyn Names> {
 
 /// Moves the IPNS name, and answers it.
 pub(super) async fn move_name(node: &dyn Node, key: &str, root: &Cid, job: &Job) -> Result<String> {
-    let moved = tokio::time::timeout(IPNS, names_of(node)?.publish_name(key, root));
+    let moved = tokio::time::timeout(IPNS_TIMEOUT, names_of(node)?.publish_name(key, root));
     let name = job.or_cancelled(async {
         moved.await.unwrap_or_else(|_| {
-            Err(Error::new(Kind::Network, format!("{} did not publish the name in {} s", node.place(), IPNS.as_secs())))
+            Err(Error::new(
+                Kind::Network,
+                format!("{} did not publish the name in {} s", node.place(), IPNS_TIMEOUT.as_secs()),
+            ))
         })
     });
     name.await

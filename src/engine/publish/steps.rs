@@ -23,7 +23,7 @@ use crate::text::{bytes, count};
 use crate::unixfs::directory;
 
 /// How long a pin by difference may take, mostly milliseconds, until the node is asked whether it still has what that takes.
-const QUIET: Duration = Duration::from_secs(10);
+const PIN_CHECK_DELAY: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     pub(super) async fn hand_over(&mut self, survey: &mut Survey) -> Result<()> {
@@ -142,7 +142,7 @@ impl Run<'_> {
     /// Ends once the node turns out to lack what it is to pin: it may be looking for that in the network, without an end and
     /// without a word.
     async fn watch(&self, survey: &Survey) -> Error {
-        let mut pause = QUIET;
+        let mut pause = PIN_CHECK_DELAY;
         loop {
             tokio::time::sleep(pause).await;
             if let Ok(Some((lost, temporary))) = self.lost(survey).await {

@@ -13,13 +13,13 @@ use crate::node::kubo::is_in_clear;
 use crate::text::printable_within;
 
 /// How long a record may be kept if nothing else is said, in seconds.
-const TTL: u32 = 60;
+const DEFAULT_TTL_SECONDS: u32 = 60;
 /// How many published roots stay pinned if nothing else is said.
-const KEEP: u32 = 5;
+const DEFAULT_KEPT_ROOTS: u32 = 5;
 /// More published roots than this are a mistake.
-pub const MOST_KEPT: u32 = 10_000;
+pub const MAX_KEPT_ROOTS: u32 = 10_000;
 /// A record that may be kept for longer than a week, in seconds, is a mistake.
-pub const LONGEST_TTL: u32 = 604_800;
+pub const MAX_TTL_SECONDS: u32 = 604_800;
 /// Algorithms of TSIG keys (RFC 8945, section 6) that a server may be expected to take today.
 const ALGORITHMS: [&str; 3] = ["hmac-sha256", "hmac-sha384", "hmac-sha512"];
 
@@ -123,7 +123,7 @@ impl TargetChange {
     pub fn added(&self) -> Result<TargetSettings, Wrong> {
         let node = self.node.as_ref().ok_or_else(|| wrong(format!("a target needs {}", kinds::flags())));
         let node = node.at(Setting::Node)?.settings().at(Setting::Node)?;
-        self.changed(TargetSettings { node, keep: KEEP, ipns: None, dnslink: None, gateways: Vec::new() })
+        self.changed(TargetSettings { node, keep: DEFAULT_KEPT_ROOTS, ipns: None, dnslink: None, gateways: Vec::new() })
     }
 
     /// The settings of a target that had these, or the first mistake in what is said. Nobody is asked.
@@ -148,8 +148,8 @@ impl TargetChange {
         }
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
-        if !(1..=MOST_KEPT).contains(&settings.keep) {
-            return Err(wrong(format!("`--keep` is {}, and can be 1 to {MOST_KEPT}", settings.keep))
+        if !(1..=MAX_KEPT_ROOTS).contains(&settings.keep) {
+            return Err(wrong(format!("`--keep` is {}, and can be 1 to {MAX_KEPT_ROOTS}", settings.keep))
                 .hint("It counts the published roots that stay pinned, the newest included."))
             .at(Setting::Keep);
         }
@@ -216,9 +216,9 @@ impl TargetChange {
                 None => Ok(None),
             };
         };
-        let ttl = self.ttl.or(old.as_ref().map(|old| old.ttl)).unwrap_or(TTL);
-        if !(1..=LONGEST_TTL).contains(&ttl) {
-            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to {LONGEST_TTL} seconds"))).at(Setting::Ttl);
+        let ttl = self.ttl.or(old.as_ref().map(|old| old.ttl)).unwrap_or(DEFAULT_TTL_SECONDS);
+        if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
+            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to {MAX_TTL_SECONDS} seconds"))).at(Setting::Ttl);
         }
         let zone = self.zone_settings(old.map(|old| old.zone))?;
         Ok(Some(DnslinkSettings { domain: check_domain(&domain).at(Setting::Domain)?, zone, ttl }))

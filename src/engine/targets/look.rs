@@ -18,7 +18,7 @@ use crate::naming::TxtSet;
 use crate::node::{Node, Status};
 
 /// How long each part may take to answer.
-const PATIENCE: Duration = Duration::from_secs(8);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Where an IPNS name leads, as far as its node says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ async fn leads(node: &dyn Node, target: &Target, key: &str, moved: Option<&str>)
 }
 
 async fn within<T>(who: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
-        Err(Error::new(Kind::Network, format!("{who} does not answer within {} s", PATIENCE.as_secs())))
+    timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| {
+        Err(Error::new(Kind::Network, format!("{who} does not answer within {} s", ANSWER_TIMEOUT.as_secs())))
     })
 }

@@ -17,7 +17,7 @@ pub(in crate::engine) mod view;
 mod walk;
 
 pub use adapters::Adapters;
-pub use change::{Clear, LONGEST_TTL, MOST_KEPT, TargetChange, ZoneKind, check_name};
+pub use change::{Clear, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, TargetChange, ZoneKind, check_name};
 pub use key::{TargetKey, make_key};
 pub use kinds::{ADD_TARGET_HINT, KINDS, LOCAL_NODE, LocalNode, NodeAddress, NodeKind, local_node};
 pub use look::{Leads, SeenRecord, Sight};

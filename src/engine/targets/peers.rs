@@ -17,9 +17,9 @@ use crate::node::Node;
 use crate::text::printable_within;
 
 /// How long a gateway may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(20);
 /// An empty block inside its own CID (multihash `identity`): every gateway has it, and asks nobody for it.
-const EMPTY: &str = "bafkqaaa";
+const EMPTY_BLOCK: &str = "bafkqaaa";
 
 /// Makes the adapters. A test has its own.
 pub trait Connect: fmt::Debug + Send + Sync {
@@ -100,11 +100,11 @@ impl World for Internet {
         let mut address =
             Url::parse(url).map_err(|_| Error::new(Kind::Usage, format!("`{shown}` is not the URL of a gateway")))?;
         if let Ok(mut parts) = address.path_segments_mut() {
-            parts.pop_if_empty().extend(["ipfs", EMPTY]);
+            parts.pop_if_empty().extend(["ipfs", EMPTY_BLOCK]);
         }
         let client = crate::http::client()
             .redirect(crate::http::safe_redirects(3))
-            .timeout(PATIENCE)
+            .timeout(GATEWAY_TIMEOUT)
             .build()
             .map_err(|error| Error::new(Kind::Unexpected, "can't ask gateways").caused_by(error))?;
         let answer = client.get(address).send().await.map_err(|error| {

@@ -13,7 +13,7 @@ use crate::node::kubo::is_in_clear;
 use crate::text::printable_within;
 
 /// More than this is no secret.
-const MAX_SIZE: u64 = 64 << 10;
+const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// What to do where a secret would be read on the way.
 pub(super) const USE_TLS: &str = "Reach it by https://, or through a tunnel that ends on this machine (`ssh -L`).";
@@ -122,11 +122,11 @@ fn read_file(path: &Path) -> Result<(String, Option<String>)> {
         return Err(Error::new(Kind::Usage, format!("{}: it is no file", what())));
     }
     let mut text = String::new();
-    file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(|_| {
+    file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text).map_err(|_| {
         // Its bytes may be the secret's.
         Error::new(Kind::Usage, format!("{}: it is not text", what()))
     })?;
-    if text.len() as u64 > MAX_SIZE {
+    if text.len() as u64 > MAX_SECRET_BYTES {
         return Err(Error::new(Kind::Usage, format!("{}: it is larger than 64 KiB", what())));
     }
     Ok((text, exposed(path, &about)))

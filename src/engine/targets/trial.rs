@@ -20,7 +20,7 @@ use crate::node::{Node, Status};
 use crate::text::{bytes, count, printable_within};
 
 /// The oldest Kubo that publishing is tested with: its `dag/import` and `pin/update` say what is asked of them.
-const TRIED_WITH: (u64, u64) = (0, 40);
+const MIN_TESTED_KUBO: (u64, u64) = (0, 40);
 
 /// What is found of a right that the node grants.
 pub const ALLOWED: &str = "allowed";
@@ -337,12 +337,12 @@ fn version(checks: &mut Checks, agent: &str) {
         Some((numbers.next()?.parse::<u64>().ok()?, numbers.next()?.parse::<u64>().ok()?))
     });
     let (outcome, hint) = match numbers {
-        Some(numbers) if numbers >= TRIED_WITH => (Outcome::Good, None),
+        Some(numbers) if numbers >= MIN_TESTED_KUBO => (Outcome::Good, None),
         Some(_) => (
             Outcome::Doubtful,
             Some(format!(
                 "Publishing is tested with Kubo {}.{} and later: upgrade the node.",
-                TRIED_WITH.0, TRIED_WITH.1
+                MIN_TESTED_KUBO.0, MIN_TESTED_KUBO.1
             )),
         ),
         None => (

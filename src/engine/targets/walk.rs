@@ -19,9 +19,9 @@ use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::{DAG_PB, RAW};
 
 /// Questions at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_QUESTIONS: usize = 8;
 /// So many blocks that are not there are named.
-const NAMED: usize = 20;
+const MAX_NAMED_BLOCKS: usize = 20;
 
 /// What a node has of a root.
 #[derive(Debug, Clone, Serialize)]
@@ -103,7 +103,7 @@ async fn walk(blocks: &dyn ReadBlocks, root: Cid, walked: &mut Walked, job: &Job
     let mut asked = FuturesUnordered::new();
     let mut done = 0;
     loop {
-        while asked.len() < AT_ONCE
+        while asked.len() < MAX_CONCURRENT_QUESTIONS
             && let Some(cid) = todo.pop()
         {
             asked.push(ask(blocks, cid));
@@ -131,7 +131,7 @@ async fn walk(blocks: &dyn ReadBlocks, root: Cid, walked: &mut Walked, job: &Job
 }
 
 fn name(walked: &mut Walked, cid: &Cid) {
-    if walked.named.len() < NAMED {
+    if walked.named.len() < MAX_NAMED_BLOCKS {
         walked.named.push(cid.to_string());
     }
 }

@@ -18,7 +18,7 @@ use crate::node::{Key, Status};
 use crate::text::{printable, printable_within};
 
 /// The most bytes of an answer: some ten thousand peers or keys.
-const MAX_ANSWER_SIZE: usize = 4 << 20;
+const MAX_ANSWER_BYTES: usize = 4 << 20;
 
 /// `repo/stat` without counting every block, which takes minutes where there are many.
 #[derive(Serialize)]
@@ -143,7 +143,7 @@ impl Control {
         let options = options_of(&request);
         let query: Vec<(&str, &str)> = options.iter().map(|(name, value)| (&**name, &**value)).collect();
         let call = Call { command: R::PATH.trim_start_matches('/'), query: &query, doing };
-        self.rpc.call(&call, limit).await?.only(MAX_ANSWER_SIZE, limit).await
+        self.rpc.call(&call, limit).await?.only(MAX_ANSWER_BYTES, limit).await
     }
 
     /// What the node says of itself. A right that is missing is an error, as nobody can publish without.

@@ -10,11 +10,11 @@ use crate::error::{Error, Kind};
 use crate::text::printable_within;
 
 /// The paths that a token needs in `API.Authorizations`.
-const PATHS: &str = r#"["/api/v0/id", "/api/v0/block", "/api/v0/dag/import", "/api/v0/pin", "/api/v0/repo/stat", "/api/v0/swarm/peers", "/api/v0/dag/stat"]"#;
+const PUBLISH_PATHS: &str = r#"["/api/v0/id", "/api/v0/block", "/api/v0/dag/import", "/api/v0/pin", "/api/v0/repo/stat", "/api/v0/swarm/peers", "/api/v0/dag/stat"]"#;
 /// Those that it needs where an IPNS name is published.
-const NAMES: &str = r#"["/api/v0/key", "/api/v0/name"]"#;
+const NAME_PATHS: &str = r#"["/api/v0/key", "/api/v0/name"]"#;
 /// Characters of a node's message that a person sees.
-const SHOWN: usize = 500;
+const MAX_MESSAGE_CHARS: usize = 500;
 
 /// How a Kubo says no.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Answer {
 
     /// The error for people; `doing` is a fragment: `can't pin X`.
     pub(super) fn into_error(self, place: &str, doing: &str) -> Error {
-        let message = printable_within(&self.message, SHOWN);
+        let message = printable_within(&self.message, MAX_MESSAGE_CHARS);
         match self.refusal {
             Refusal::Denied => denied(place, doing, &message),
             Refusal::NoCommand => Error::new(
@@ -167,12 +167,13 @@ fn denied(place: &str, doing: &str, message: &str) -> Error {
         .hint(
             "Look at `API.Authorizations` in the node's configuration: its `AuthSecret` must be what the target's secret says.",
         )
-        .hint(format!("Its `AllowedPaths` must have {PATHS}, and where an IPNS name is published {NAMES}."))
+        .hint(format!("Its `AllowedPaths` must have {PUBLISH_PATHS}, and where an IPNS name is published {NAME_PATHS}."))
 }
 
 /// Nothing can be heard from the node.
 pub(super) fn unreachable(place: &str, doing: &str, why: &str, local: bool) -> Error {
-    let error = Error::new(Kind::Node, format!("{doing}: can't reach {place}: {}", printable_within(why, SHOWN)));
+    let error =
+        Error::new(Kind::Node, format!("{doing}: can't reach {place}: {}", printable_within(why, MAX_MESSAGE_CHARS)));
     if local {
         error.hint("`ipfs daemon` starts it; `ipfs config Addresses.API` says where it listens.")
     } else {
@@ -194,14 +195,17 @@ pub(super) fn hole(place: &str, doing: &str, block: &Cid) -> Error {
 
 /// The answer broke off, or the connection did.
 pub(super) fn cut(place: &str, doing: &str, why: &str) -> Error {
-    Error::new(Kind::Node, format!("{doing}: {place} broke off: {}", printable_within(why, SHOWN)))
+    Error::new(Kind::Node, format!("{doing}: {place} broke off: {}", printable_within(why, MAX_MESSAGE_CHARS)))
         .hint("Look at the node's log, and whether its disk is full, then try again.")
 }
 
 /// The answer is not what a Kubo says.
 pub(super) fn nonsense(place: &str, doing: &str, why: &str) -> Error {
-    Error::new(Kind::Node, format!("{doing}: {place} answers what no Kubo says: {}", printable_within(why, SHOWN)))
-        .hint("Look whether the URL is that of a Kubo's RPC.")
+    Error::new(
+        Kind::Node,
+        format!("{doing}: {place} answers what no Kubo says: {}", printable_within(why, MAX_MESSAGE_CHARS)),
+    )
+    .hint("Look whether the URL is that of a Kubo's RPC.")
 }
 
 #[cfg(test)]

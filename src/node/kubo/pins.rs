@@ -20,9 +20,9 @@ use crate::node::Pin;
 use crate::text::printable_within;
 
 /// The most bytes of a list of pins: 100 000 of them, each with a name as long as they get.
-const PINS: usize = 40 << 20;
+const MAX_PINS_BYTES: usize = 40 << 20;
 /// The most bytes that Kubo lets a pin's name have (boxo pinning).
-const NAME: usize = 255;
+const MAX_NAME_BYTES: usize = 255;
 
 #[derive(Deserialize)]
 struct Added {
@@ -54,8 +54,11 @@ struct Pinned {
 
 /// See [`crate::node::Node::pin_add`].
 pub(super) async fn add(rpc: &Rpc, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
-    if name.len() > NAME {
-        return Err(Error::new(Kind::Usage, format!("a pin's name has at most {NAME} bytes, not {}", name.len())));
+    if name.len() > MAX_NAME_BYTES {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("a pin's name has at most {MAX_NAME_BYTES} bytes, not {}", name.len()),
+        ));
     }
     let (arg, doing) = (cid.to_string(), format!("can't pin {cid}"));
     let query = [("arg", &*arg), ("name", name), ("recursive", "true"), ("offline", "true"), ("progress", "true")];
@@ -168,7 +171,7 @@ async fn hole(rpc: &Rpc, cid: &Cid, doing: &str) -> Option<Error> {
 /// as the trailer that says so is lost at some proxies.
 async fn list(rpc: &Rpc, call: &Call<'_>, wanted: impl Fn(&Pin) -> bool) -> Result<Vec<Pin>, Failed> {
     let nonsense = |why: &str| Failed::Broken(failure::nonsense(&rpc.place, call.doing, why));
-    let listed: Listed = rpc.call(call, rpc.timeouts.stall).await?.only(PINS, rpc.timeouts.stall).await?;
+    let listed: Listed = rpc.call(call, rpc.timeouts.stall).await?.only(MAX_PINS_BYTES, rpc.timeouts.stall).await?;
     let mut found = Vec::new();
     for (cid, pinned) in listed.keys.unwrap_or_default() {
         if pinned.kind != "recursive" {

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use crate::text::printable_within;
 
 /// How long a connection may take.
-const CONNECT: Duration = Duration::from_millis(300);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of the answer that are read; a version is a few hundred.
-const MAX_ANSWER: usize = 16 << 10;
+const MAX_ANSWER_BYTES: usize = 16 << 10;
 
 /// What answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ struct Version {
 
 /// Asks what is there. Takes a second at most, and no more memory than an answer may have.
 pub async fn probe(address: SocketAddr) -> Probed {
-    match tokio::time::timeout(PATIENCE, ask(address)).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, ask(address)).await {
         Ok(Some(answer)) => answer,
         Ok(None) | Err(_) => Probed::Other,
     }
@@ -49,7 +49,7 @@ pub async fn probe(address: SocketAddr) -> Probed {
 
 /// Nothing if there is an answer that is no node's.
 async fn ask(address: SocketAddr) -> Option<Probed> {
-    let client = crate::http::client().no_proxy().connect_timeout(CONNECT).build().ok()?;
+    let client = crate::http::client().no_proxy().connect_timeout(CONNECT_TIMEOUT).build().ok()?;
     let mut answer = match client.post(format!("http://{address}/api/v0/version")).send().await {
         Ok(answer) => answer,
         Err(error) if error.is_connect() => return Some(Probed::Nothing),
@@ -60,7 +60,7 @@ async fn ask(address: SocketAddr) -> Option<Probed> {
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.ok()? {
-        if bytes.len() + chunk.len() > MAX_ANSWER {
+        if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
             return None;
         }
         bytes.extend_from_slice(&chunk);

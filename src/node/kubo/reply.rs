@@ -17,11 +17,11 @@ use super::secrets::Secrets;
 use crate::error::Error;
 
 /// The most bytes of a line.
-const LINE: usize = 64 << 10;
+const MAX_LINE_BYTES: usize = 64 << 10;
 /// The most lines of an answer.
-const LINES: u64 = 1 << 20;
+const MAX_LINES: u64 = 1 << 20;
 /// The most bytes of an error that are read.
-const ERROR: usize = 64 << 10;
+const MAX_ERROR_BYTES: usize = 64 << 10;
 /// Where an error comes that was found after the answer had begun.
 const STREAM_ERROR: &str = "x-stream-error";
 
@@ -110,7 +110,7 @@ impl Reply {
         let mut scanned = 0;
         loop {
             let found = self.buffer[scanned..].iter().position(|byte| *byte == b'\n').map(|at| scanned + at);
-            if found.unwrap_or(self.buffer.len()) > LINE {
+            if found.unwrap_or(self.buffer.len()) > MAX_LINE_BYTES {
                 return Err(self.nonsense("a line of more than 64 KiB"));
             }
             if let Some(end) = found {
@@ -136,7 +136,7 @@ impl Reply {
 
     fn count(&mut self, line: Bytes) -> Result<Bytes, Failed> {
         self.lines += 1;
-        if self.lines > LINES { Err(self.nonsense("lines without end")) } else { Ok(line) }
+        if self.lines > MAX_LINES { Err(self.nonsense("lines without end")) } else { Ok(line) }
     }
 
     /// The next line as a document.
@@ -180,10 +180,10 @@ impl Reply {
     /// What it says instead of a success, or as much of it as is read.
     pub(super) async fn refusal(mut self, status: u16, limit: Duration) -> Answer {
         let deadline = Instant::now() + limit;
-        while self.buffer.len() < ERROR
+        while self.buffer.len() < MAX_ERROR_BYTES
             && let Ok(Some(data)) = self.piece(deadline, limit).await
         {
-            let room = ERROR - self.buffer.len();
+            let room = MAX_ERROR_BYTES - self.buffer.len();
             self.buffer.extend_from_slice(&data[..data.len().min(room)]);
         }
         Answer::read(status, &self.buffer).clean(&self.secrets)

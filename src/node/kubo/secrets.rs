@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::options::Authorisation;
 
 /// Shorter ones are parts of ordinary words, and no secrets.
-const SHORTEST: usize = 4;
+const MIN_SECRET_BYTES: usize = 4;
 
 /// A secret in all its forms, the longest first.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ impl Secrets {
         if let Some((user, password)) = &authorisation.basic {
             all.extend([format!("{user}:{password}"), password.clone()]);
         }
-        all.retain(|secret| secret.len() >= SHORTEST);
+        all.retain(|secret| secret.len() >= MIN_SECRET_BYTES);
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(all.into())
     }

@@ -16,7 +16,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::unixfs::{car, verify_block};
 
 /// Most blocks that are looked at for one CID: those whose hashes begin alike. Honest files have one.
-const ALIKE: usize = 64;
+const MAX_BLOCKS_PER_PREFIX: usize = 64;
 
 /// A CAR file and where its blocks lie.
 #[derive(Clone)]
@@ -75,7 +75,9 @@ impl CarFile {
     fn read(&self, cid: &Cid) -> Result<Option<Bytes>> {
         let wanted = prefix(cid);
         let first = self.index.partition_point(|(prefix, _)| *prefix < wanted);
-        for (_, section) in self.index[first..].iter().take_while(|(prefix, _)| *prefix == wanted).take(ALIKE) {
+        for (_, section) in
+            self.index[first..].iter().take_while(|(prefix, _)| *prefix == wanted).take(MAX_BLOCKS_PER_PREFIX)
+        {
             let mut head = [0; car::MAX_SECTION_HEAD_BYTES];
             let read = self.read_some(&mut head, *section)?;
             let place = car::section_at(*section, &head[..read])?;

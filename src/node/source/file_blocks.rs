@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::unixfs::{car, verify_block};
 
 /// Blocks that are read ahead: with 1 MiB each, enough to hide the time between two answers of a socket.
-const AHEAD: usize = 2;
+const MAX_BLOCKS_AHEAD: usize = 2;
 
 /// Verified blocks on their way.
 pub struct FileBlocks {
@@ -30,7 +30,7 @@ impl std::fmt::Debug for FileBlocks {
 impl FileBlocks {
     /// Begins to read a body that is said to be a CAR.
     pub(super) fn of(response: Response) -> Self {
-        let (sender, blocks) = mpsc::channel(AHEAD);
+        let (sender, blocks) = mpsc::channel(MAX_BLOCKS_AHEAD);
         let reading = tokio::spawn(async move {
             let mut body = Body { response, buffer: BytesMut::new(), begun: false };
             while let Some(block) = body.block().await.transpose() {

@@ -19,15 +19,15 @@ use crate::text::{printable, printable_within};
 use crate::unixfs::{MAX_BLOCK_BYTES, verify_block};
 
 /// How often a block is asked for in all.
-const TRIES: u32 = 4;
+const MAX_TRIES: u32 = 4;
 /// The first pause before it is asked for again; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(300);
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(300);
 /// The longest pause that is waited when the other side asks for one.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_mins(1);
 /// How long nothing may come while a block is waited for: gateways search the network for up to a minute.
-const SILENCE: Duration = Duration::from_secs(90);
+const READ_TIMEOUT: Duration = Duration::from_secs(90);
 /// Most bytes that are read of an answer that says why there is no block.
-const REASON: usize = 4 << 10;
+const MAX_REASON_BYTES: usize = 4 << 10;
 /// A CAR in the order in which a file is read, each block as often as it is (IPIP-412).
 const CAR: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=y";
 
@@ -88,7 +88,7 @@ impl HttpBlocks {
         }
         let client = crate::http::client()
             .connect_timeout(Duration::from_secs(15))
-            .read_timeout(SILENCE)
+            .read_timeout(READ_TIMEOUT)
             // Gateways send browsers, and some everyone, to a host of the CID's own.
             .redirect(match dialect {
                 Dialect::Gateway => crate::http::safe_redirects(3),
@@ -132,7 +132,7 @@ impl HttpBlocks {
             let root = roots.filter(|roots| !roots.contains(','));
             return root.map(|root| format!("/ipfs/{}", root.trim())).ok_or_else(|| failed("it names no root".into()));
         }
-        let body = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
+        let body = read(&mut response, MAX_REASON_BYTES).await.ok().flatten().unwrap_or_default();
         if status != StatusCode::OK {
             let error = failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body))));
             return Err(if is_refusal(status) { self.refused(error.to_string()) } else { error });
@@ -201,7 +201,7 @@ impl HttpBlocks {
 
     /// Asks once. An error comes with how long to wait before asking again, if that can help.
     async fn ask(&self, cid: &Cid, failures: u32) -> Result<Option<Bytes>, (Error, Option<Duration>)> {
-        let backoff = Some(PAUSE * 2_u32.saturating_pow(failures));
+        let backoff = Some(FIRST_RETRY_DELAY * 2_u32.saturating_pow(failures));
         let never = |error: Error| (error, None);
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
@@ -225,7 +225,7 @@ impl HttpBlocks {
             };
         }
         let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let said = read(&mut response, REASON).await.ok().flatten().unwrap_or_default();
+        let said = read(&mut response, MAX_REASON_BYTES).await.ok().flatten().unwrap_or_default();
         let said = self.said(&said);
         if status == StatusCode::NOT_FOUND || said.contains("could not find") || said.contains("not found") {
             return Ok(None);
@@ -235,7 +235,7 @@ impl HttpBlocks {
             status if is_refusal(status) => never(self.refused(words)),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let pause = asked.map_or(backoff, |seconds| Some(Duration::from_secs(seconds)));
-                (Error::new(Kind::Network, words), pause.filter(|pause| *pause <= LONGEST_PAUSE))
+                (Error::new(Kind::Network, words), pause.filter(|pause| *pause <= MAX_RETRY_DELAY))
             }
             status if status.is_server_error() => (Error::new(Kind::Network, words), backoff),
             _ => never(Error::new(Kind::Network, words)),
@@ -290,7 +290,7 @@ impl BlockSource for HttpBlocks {
         loop {
             match self.ask(cid, failures).await {
                 Ok(block) => return Ok(block),
-                Err((error, Some(pause))) if failures + 1 < TRIES => {
+                Err((error, Some(pause))) if failures + 1 < MAX_TRIES => {
                     tracing::info!("{error}; trying again in {pause:?}");
                     failures += 1;
                     tokio::time::sleep(pause).await;

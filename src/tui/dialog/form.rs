@@ -6,7 +6,8 @@ use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
 use crate::engine::targets::{
-    Clear, KINDS, LONGEST_TTL, MOST_KEPT, NodeAddress, Setting, TargetChange, TargetView, Wrong, ZoneKind, check_name,
+    Clear, KINDS, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, NodeAddress, Setting, TargetChange, TargetView, Wrong, ZoneKind,
+    check_name,
 };
 use crate::error::{Error, Kind};
 
@@ -307,7 +308,7 @@ impl Form {
             node: Some(NodeAddress::of_first_kind(text(Setting::Node).unwrap_or(KINDS[0].usual))),
             authorisation,
             insecure_auth: false,
-            keep: number(Setting::Keep, MOST_KEPT, "published roots")?,
+            keep: number(Setting::Keep, MAX_KEPT_ROOTS, "published roots")?,
             ipns: owned(Setting::Ipns),
             domain: owned(Setting::Domain),
             zone,
@@ -316,7 +317,7 @@ impl Form {
             algorithm: owned(Setting::Algorithm),
             key_secret: text(Setting::KeyFile).map(Into::into),
             token: text(Setting::TokenFile).map(Into::into),
-            ttl: number(Setting::Ttl, LONGEST_TTL, "seconds")?,
+            ttl: number(Setting::Ttl, MAX_TTL_SECONDS, "seconds")?,
             gateways,
             clear: clear.into_iter().filter_map(|(empty, clear)| empty.then_some(clear)).collect(),
         })
