@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Writer;
 use crate::error::{Error, Kind, Result};
 
-/// Where a secret is.
+/// Where a secret is kept. The secret itself is read when it is used and never enters the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
@@ -24,11 +24,11 @@ pub enum Secret {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum NodeSettings {
-    /// A Kubo node.
+    /// Kubo (go-ipfs), reached by its RPC API.
     Kubo(KuboSettings),
 }
 
-/// A Kubo node.
+/// How to reach a Kubo node by its RPC API (docs.ipfs.tech/reference/kubo/rpc).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KuboSettings {
     /// The URL of its RPC; a path before `/api/v0` is kept. Never with credentials.
@@ -80,16 +80,16 @@ impl NodeSettings {
 pub enum ZoneSettings {
     /// A server that takes updates (RFC 2136) signed with TSIG (RFC 8945).
     Rfc2136 {
-        /// `HOST:PORT`.
+        /// `HOST:PORT`, where the port is always given; DNS listens on 53.
         server: String,
-        /// Name of the key.
+        /// Name of the TSIG key, as the server's configuration has it.
         key: String,
-        /// Its algorithm: `hmac-sha256` …
+        /// HMAC algorithm of the key (RFC 8945, section 6): `hmac-sha256` …
         algorithm: String,
-        /// The key in base64.
+        /// Where the key is, in base64.
         secret: Secret,
     },
-    /// A hosted provider.
+    /// A hosted DNS provider, reached by its web API.
     Provider {
         /// Its name: `cloudflare`, `digitalocean`, `desec`, `ovh`, `route53` …
         provider: String,
@@ -110,12 +110,12 @@ impl ZoneSettings {
     }
 }
 
-/// The DNSLink record.
+/// A DNSLink record and who can change it (dnslink.dev).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnslinkSettings {
     /// The domain; its record is at `_dnslink.` below it.
     pub domain: String,
-    /// Who can change it.
+    /// Who can change the record.
     pub zone: ZoneSettings,
     /// Its time to live in seconds.
     pub ttl: u32,
@@ -139,14 +139,14 @@ pub struct TargetSettings {
     pub gateways: Vec<String>,
 }
 
-/// A target.
+/// A target as the catalog has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Its row.
+    /// Row in `targets`. Removing it leaves its publications, which name no target any more.
     pub id: i64,
-    /// Its name.
+    /// Unique among targets; what people type.
     pub name: String,
-    /// Everything else.
+    /// Kept as one JSON document.
     pub settings: TargetSettings,
     /// When it was added, in seconds since 1970.
     pub added_at: i64,

@@ -32,9 +32,8 @@ pub(super) struct Mirror<'a> {
     pub(super) host: Option<String>,
 }
 
-/// Which images.
 pub(super) enum Wanted<'a> {
-    /// These.
+    /// Images that are asked for by reference.
     Added(Vec<AddRequest>),
     /// What is here of these, as upstream has it now.
     Updated(&'a [Pick]),

@@ -74,7 +74,6 @@ pub(super) trait Planned {
     /// What is asked before the plan is applied; what takes nothing away asks nothing.
     fn question(&self, plan: &Self::Plan) -> Option<String>;
 
-    /// Does what is planned.
     async fn apply(&self, plan: &mut Self::Plan, context: &Context, job: &Job) -> Result<Self::Outcome>;
 
     /// The answer with `--json`.

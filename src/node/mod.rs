@@ -26,7 +26,7 @@ pub type CarStream = BoxStream<'static, io::Result<Bytes>>;
 pub struct Status {
     /// Its program and version, as it says: `kubo/0.43.1/`.
     pub agent: String,
-    /// Its peer ID.
+    /// Peer ID (libp2p), in the form that the node uses.
     pub peer_id: String,
     /// Peers that it is connected to; none where it is offline.
     pub peers: Option<u64>,
@@ -39,7 +39,7 @@ pub struct Status {
 /// A root that a node keeps with everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
-    /// The root.
+    /// Root of what is kept.
     pub cid: Cid,
     /// The name that it is pinned under.
     pub name: Option<String>,
@@ -50,7 +50,7 @@ pub struct Pin {
 pub struct Imported {
     /// Blocks that it counted.
     pub blocks: u64,
-    /// Their bytes.
+    /// Bytes of these blocks.
     pub bytes: u64,
 }
 
@@ -105,20 +105,20 @@ pub trait Node: fmt::Debug + Send + Sync {
 /// How a node takes blocks, pinning none of them.
 #[derive(Clone, Copy)]
 pub enum Intake<'n> {
-    /// Many in one stream.
+    /// Many in one stream: a CAR (ipld.io/specs/transport/car).
     Cars(&'n dyn ImportCar),
-    /// One by one.
+    /// One request for each block.
     Blocks(&'n dyn PutBlock),
 }
 
-/// Blocks in CARs.
+/// Takes many blocks in one request, as a CAR.
 #[async_trait]
 pub trait ImportCar: Send + Sync {
     /// Hands over the blocks of a CAR; answers what the node counted.
     async fn import(&self, car: CarStream) -> Result<Imported>;
 }
 
-/// Blocks one by one.
+/// Takes one block in one request.
 #[async_trait]
 pub trait PutBlock: Send + Sync {
     /// Hands over a block. It being there already is fine.

@@ -32,7 +32,6 @@ const MAX_VAIN_QUESTIONS: usize = 64;
 /// A block of a directory that the former root has not.
 #[derive(Debug, Clone)]
 pub(super) struct NewNode {
-    /// Its CID.
     pub(super) cid: Cid,
     /// The node lacks it.
     pub(super) missing: bool,
@@ -41,11 +40,11 @@ pub(super) struct NewNode {
 /// A file that the former root has not where this one has it.
 #[derive(Debug, Clone)]
 pub(super) struct NewFile {
-    /// Its row.
+    /// Row of the blob in the catalog.
     pub(super) blob: i64,
-    /// Its root block.
+    /// Root block of the file's DAG.
     pub(super) cid: Cid,
-    /// Its bytes.
+    /// Bytes of the file's content, without blocks that only link.
     pub(super) size: u64,
     /// What the node lacks of it.
     pub(super) missing: Missing,
@@ -54,9 +53,7 @@ pub(super) struct NewFile {
 /// What a node lacks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// Nothing.
     Nothing,
-    /// All of it.
     All,
     /// The blocks with these numbers, root first in depth-first order; ascending.
     Some(Vec<u32>),
@@ -88,11 +85,10 @@ pub(super) enum Asking {
 pub(super) struct Difference {
     /// Blocks of directories, parents first.
     pub(super) nodes: Vec<NewNode>,
-    /// Files.
     pub(super) files: Vec<NewFile>,
     /// Blocks that the node lacks.
     pub(super) blocks: u64,
-    /// Their bytes.
+    /// Bytes of these blocks.
     pub(super) bytes: u64,
 }
 

@@ -31,16 +31,13 @@ const MAX_CONCURRENT_BLOCKS: usize = 8;
 /// Pieces that wait for the connection.
 const MAX_WAITING_PIECES: usize = 2;
 
-/// What was handed over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct HandedOver {
-    /// CARs.
     pub(super) cars: u64,
-    /// Blocks.
     pub(super) blocks: u64,
-    /// Their bytes.
+    /// Bytes of these blocks, without what a CAR adds.
     pub(super) bytes: u64,
-    /// Bytes of the CARs.
+    /// Bytes that went to the node: CARs with their headers and lengths, or the blocks alone.
     pub(super) sent: u64,
 }
 

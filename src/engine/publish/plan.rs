@@ -12,7 +12,7 @@ use crate::engine::query::diff::RepositoryChange;
 use crate::error::Error;
 use crate::naming::{Atomicity, TxtSet};
 
-/// What is asked for.
+/// What to publish, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishRequest {
     /// Names of targets; none: all of them.
@@ -59,16 +59,16 @@ impl PublishPlan {
 /// A target that can't be planned.
 #[derive(Debug)]
 pub struct FailedTarget {
-    /// Its name.
+    /// Name of the target.
     pub name: String,
-    /// Why.
+    /// Why it can't be planned.
     pub error: Error,
 }
 
 /// What one target takes.
 #[derive(Debug, Clone)]
 pub struct PlannedTarget {
-    /// The target.
+    /// Target with its settings when it was planned.
     pub target: Target,
     /// The root that it verifiably still holds, and that the difference is to; none: everything is handed over.
     pub former: Option<Cid>,
@@ -114,11 +114,11 @@ impl PlannedTarget {
 /// How a DNSLink record moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedRecord {
-    /// Its name: `_dnslink.registry.example.com`.
+    /// Full name of the record: `_dnslink.registry.example.com`.
     pub name: String,
     /// The whole TXT set as it is.
     pub before: TxtSet,
-    /// As it will be.
+    /// The whole TXT set as it will be: one DNSLink value, and foreign values as they are.
     pub after: TxtSet,
     /// How the zone takes it.
     pub atomicity: Atomicity,
@@ -127,7 +127,7 @@ pub struct PlannedRecord {
 /// How an IPNS name moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedName {
-    /// The node's key.
+    /// Name or ID of the node's key, as the target's settings have it.
     pub key: String,
     /// The name, once the node has said it: `k51…`.
     pub name: String,
@@ -143,15 +143,15 @@ pub struct PlannedName {
 /// How one target came out.
 #[derive(Debug)]
 pub struct TargetOutcome {
-    /// Its name.
+    /// Name of the target.
     pub name: String,
     /// The root that it gives out now, as far as is known.
     pub root: Option<Cid>,
-    /// Blocks handed over.
+    /// Blocks that were handed over, those of temporary roots included.
     pub blocks: u64,
     /// Bytes of CARs that were sent.
     pub sent: u64,
-    /// Roots that were unpinned.
+    /// Roots that were unpinned, temporary ones included.
     pub unpinned: Vec<Cid>,
     /// What is worth knowing: a root that is still pinned, a gateway that is behind …
     pub notes: Vec<String>,
@@ -180,7 +180,7 @@ impl TargetOutcome {
 /// How a publication came out.
 #[derive(Debug)]
 pub struct PublishOutcome {
-    /// The root.
+    /// Root that was published.
     pub root: Cid,
     /// Every target of the plan.
     pub targets: Vec<TargetOutcome>,

@@ -335,7 +335,6 @@ impl Survey {
         self.difference.blocks + self.temporary.len() as u64
     }
 
-    /// Their bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.difference.bytes + self.temporary.iter().map(|node| node.bytes.len() as u64).sum::<u64>()
     }

@@ -30,7 +30,7 @@ pub enum ZoneKind {
     Rfc2136,
     /// A hosted provider of this name.
     Provider(String),
-    /// A person.
+    /// A person, who is told what to set.
     Manual,
 }
 
@@ -56,9 +56,9 @@ impl std::str::FromStr for ZoneKind {
 pub enum Clear {
     /// What its node wants to see.
     Authorisation,
-    /// Its IPNS name.
+    /// IPNS name.
     Ipns,
-    /// Its DNSLink record.
+    /// DNSLink record, with the zone that it is changed in.
     Dnslink,
     /// The gateways that are checked.
     Gateways,
@@ -79,13 +79,13 @@ pub struct TargetChange {
     pub ipns: Option<String>,
     /// The domain of the DNSLink record.
     pub domain: Option<String>,
-    /// Who changes it.
+    /// Who changes the record.
     pub zone: Option<ZoneKind>,
     /// `HOST:PORT` of a server that takes updates.
     pub server: Option<String>,
     /// Name of the TSIG key.
     pub key: Option<String>,
-    /// Its algorithm.
+    /// Algorithm of the TSIG key (RFC 8945, section 6).
     pub algorithm: Option<String>,
     /// Where the TSIG key is.
     pub key_secret: Option<PathBuf>,
@@ -95,7 +95,7 @@ pub struct TargetChange {
     pub ttl: Option<u32>,
     /// Gateways to check; an empty list says nothing.
     pub gateways: Vec<String>,
-    /// What goes first.
+    /// What is cleared before anything else is set.
     pub clear: Vec<Clear>,
 }
 

@@ -105,14 +105,14 @@ pub enum LocalNode {
     Found(String),
     /// Something else, or a node that wants credentials.
     Other,
-    /// Nothing.
+    /// Nothing listens there.
     Nothing,
 }
 
 /// Where nodes usually answer on this machine.
 pub const LOCAL_NODE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
 
-/// Asks there.
+/// Asks [`LOCAL_NODE`] for its version. Takes a second at most.
 pub async fn local_node() -> LocalNode {
     match probe(LOCAL_NODE).await {
         Probed::Kubo(version) => LocalNode::Found(format!("Kubo {version}")),

@@ -23,7 +23,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 /// Where an IPNS name leads, as far as its node says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leads {
-    /// Here.
+    /// To this path: `/ipfs/CID`.
     To(String),
     /// It was moved to what was published last, and the node can't look it up: one without routing can't.
     Unseen,
@@ -36,7 +36,7 @@ pub enum Leads {
 pub struct SeenRecord {
     /// What the zone's own servers say.
     pub authority: Result<TxtSet>,
-    /// What the resolver says.
+    /// What this machine's resolver says; caches may make it older.
     pub resolver: Result<TxtSet>,
 }
 
@@ -59,7 +59,7 @@ impl SeenRecord {
 /// A target as it looks from outside.
 #[derive(Debug)]
 pub struct Sight {
-    /// Its name.
+    /// Name of the target.
     pub target: String,
     /// What was published last, when it was looked at.
     pub root: Option<String>,

@@ -45,7 +45,7 @@ use crate::error::{Error, Kind, Result};
 /// What removing a target means.
 #[derive(Debug, Clone, Serialize)]
 pub struct RemoveTargetPlan {
-    /// Its name.
+    /// Name of the target.
     pub name: String,
     /// Its node, where pins stay as they are.
     #[serde(rename = "kubo")]
@@ -71,7 +71,7 @@ impl Engine {
         Ok(targets::all(&reader)?.into_iter().map(|target| target.name).collect())
     }
 
-    /// One target.
+    /// The target of this name; an error of kind `NotFound` names the nearest one.
     pub fn target(&self, name: &str) -> Result<TargetView> {
         let reader = self.catalog.read()?;
         view(&reader, find(&reader, name)?)

@@ -32,12 +32,12 @@ pub struct Variables(Arc<Read>);
 type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Variables {
-    /// Reads them so.
+    /// Reads variables by this function, so that tests need no environment.
     pub fn new(read: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
 
-    /// None.
+    /// No variable is set.
     pub fn none() -> Self {
         Self::new(|_| None)
     }
@@ -62,7 +62,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// The secret itself.
+    /// The secret, without white space around it. It goes to the other side and nowhere else.
     pub fn expose(&self) -> &str {
         &self.value
     }

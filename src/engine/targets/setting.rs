@@ -5,7 +5,7 @@ use crate::error::Error;
 /// Something that can be said of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
-    /// Its name.
+    /// Name of the target.
     Name,
     /// Where its node is.
     Node,
@@ -25,7 +25,7 @@ pub enum Setting {
     Server,
     /// Name of the TSIG key.
     Key,
-    /// Its algorithm.
+    /// Algorithm of the TSIG key.
     Algorithm,
     /// The file with the TSIG key.
     KeyFile,
@@ -82,9 +82,9 @@ impl Setting {
 /// A mistake, and where it was made.
 #[derive(Debug)]
 pub struct Wrong {
-    /// Where.
+    /// Setting that the mistake is in.
     pub setting: Setting,
-    /// What is wrong.
+    /// What is wrong, in the words of the command line.
     pub error: Error,
 }
 
@@ -96,7 +96,6 @@ impl From<Wrong> for Error {
 
 /// Says where a mistake was made.
 pub(super) trait At<T> {
-    /// It was made there.
     fn at(self, setting: Setting) -> Result<T, Wrong>;
 }
 

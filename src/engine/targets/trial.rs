@@ -31,9 +31,9 @@ pub const ALLOWED: &str = "allowed";
 pub enum Part {
     /// The node that holds the registry.
     Node,
-    /// The DNSLink record.
+    /// The DNSLink record, in its zone and as resolvers see it.
     Dnslink,
-    /// The IPNS name.
+    /// The IPNS name and the key that moves it.
     Ipns,
     /// A gateway that is checked after publishing.
     Gateway,
@@ -55,18 +55,18 @@ impl Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It works.
+    /// Works as publishing needs it.
     Good,
-    /// It works, and is worth a look.
+    /// Works, and is worth a look.
     Doubtful,
-    /// Publishing would fail.
+    /// Publishing would fail here.
     Failed,
     /// It can't be tried, because something before it failed.
     Skipped,
 }
 
 impl Outcome {
-    /// It in a word.
+    /// One word for the first column of the report.
     pub fn word(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -80,7 +80,7 @@ impl Outcome {
 /// Something that was tried.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// The part.
+    /// Part that the check belongs to.
     pub part: Part,
     /// What was tried: `reachable`, `room` …
     pub what: String,
@@ -90,7 +90,7 @@ pub struct Check {
     pub detail: String,
     /// What to do, a sentence each.
     pub hints: Vec<String>,
-    /// The kind of failure.
+    /// Kind of the error that made it fail; it decides the exit code.
     #[serde(skip)]
     pub kind: Option<Kind>,
 }
@@ -98,7 +98,7 @@ pub struct Check {
 /// Everything that was tried of a target.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
-    /// Its name.
+    /// Name of the target.
     pub target: String,
     /// What was tried, in order.
     pub checks: Vec<Check>,
@@ -112,13 +112,13 @@ impl Trial {
     }
 }
 
-/// What anybody sees.
+/// What anybody on the network sees, without credentials.
 #[async_trait]
 pub trait World: fmt::Debug + Send + Sync {
     /// The TXT set of a name, as this machine's resolver answers.
     async fn txt(&self, name: &str) -> Result<TxtSet>;
 
-    /// Whether a gateway answers.
+    /// Whether a gateway answers for an empty block.
     async fn gateway(&self, url: &str) -> Result<()>;
 }
 
@@ -268,7 +268,6 @@ struct Needs {
     root: u64,
     /// What of it was not published last.
     missing: u64,
-    /// Anything was published.
     published: bool,
     /// The IPNS name that was moved to it.
     moved: Option<String>,

@@ -13,7 +13,7 @@ use crate::text::{nearest, printable_within};
 /// A target as it is shown.
 #[derive(Debug, Clone, Serialize)]
 pub struct TargetView {
-    /// Its name.
+    /// Name of the target.
     pub name: String,
     /// Its settings; secrets only as the place they are in.
     #[serde(flatten)]

@@ -26,15 +26,15 @@ const MAX_NAMED_BLOCKS: usize = 20;
 /// What a node has of a root.
 #[derive(Debug, Clone, Serialize)]
 pub struct Walked {
-    /// The target.
+    /// Name of the target.
     pub target: String,
-    /// Its newest root.
+    /// CID of its newest root.
     pub root: String,
-    /// The node pins it.
+    /// The node pins the root; true where it keeps everything anyway.
     pub pinned: bool,
     /// Blocks that it gave back, and that are what their CIDs say.
     pub blocks: u64,
-    /// Their bytes.
+    /// Bytes of these blocks.
     pub bytes: u64,
     /// Blocks that it does not have. What is below them is not known.
     pub missing: u64,

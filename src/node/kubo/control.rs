@@ -129,7 +129,6 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Asks over this RPC.
     pub(super) fn new(rpc: Rpc) -> Self {
         Self { rpc }
     }
@@ -187,7 +186,6 @@ impl Control {
         room.map_err(|failed| failed.into_error(&self.rpc.place, doing))
     }
 
-    /// The keys it has.
     pub(super) async fn keys(&self) -> Result<Vec<Key>> {
         let doing = "can't list the node's keys";
         let keys = self.ask::<_, Keys>(KeyList, doing, self.rpc.timeouts.answer).await;
@@ -195,7 +193,6 @@ impl Control {
         keys.keys.unwrap_or_default().into_iter().map(|key| self.key(key, doing)).collect()
     }
 
-    /// Makes a key.
     pub(super) async fn generate_key(&self, name: &str) -> Result<Key> {
         let doing = format!("can't make the key {}", printable_within(name, 100));
         let key =

@@ -45,7 +45,6 @@ struct Stats {
 /// Who is waited for.
 #[derive(Debug)]
 enum Waiting {
-    /// The blob files.
     Source,
     /// The node, which has not taken more since then.
     Node(Instant),

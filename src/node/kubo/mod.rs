@@ -38,7 +38,7 @@ use super::{
 };
 use crate::error::Result;
 
-/// A Kubo.
+/// A Kubo node, by its RPC API (docs.ipfs.tech/reference/kubo/rpc).
 #[derive(Clone)]
 pub struct Kubo {
     rpc: Rpc,
@@ -54,7 +54,7 @@ impl Kubo {
         Ok(Self { rpc, control })
     }
 
-    /// Its version: `0.43.1`.
+    /// Version of the program, such as `0.43.1`. Every secret that the node knows may ask for it.
     pub async fn version(&self) -> Result<String> {
         self.control.version().await
     }

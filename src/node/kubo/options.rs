@@ -16,7 +16,7 @@ use crate::text::printable_within;
 /// How long a Kubo may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To connect.
+    /// To take a connection.
     pub connect: Duration,
     /// To answer a question in full.
     pub answer: Duration,
@@ -120,7 +120,7 @@ pub fn is_in_clear(url: &Url) -> bool {
 /// A secret in the forms that the ways to a node want it.
 #[derive(Clone)]
 pub(in crate::node) struct Authorisation {
-    /// The header's value.
+    /// Value of the `Authorization` header.
     pub(in crate::node) header: HeaderValue,
     /// User and password, where it is of that form.
     pub(super) basic: Option<(String, String)>,

@@ -15,14 +15,14 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of the answer that are read; a version is a few hundred.
 const MAX_ANSWER_BYTES: usize = 16 << 10;
 
-/// What answers.
+/// What listens at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probed {
     /// A Kubo node of this version.
     Kubo(String),
     /// Something, and it does not say that it is one.
     Other,
-    /// Nothing.
+    /// Nothing listens there, or nothing takes connections.
     Nothing,
 }
 

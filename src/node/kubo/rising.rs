@@ -11,7 +11,6 @@ use tokio::time::Instant;
 pub(super) struct Rising(Mutex<(u64, Instant)>);
 
 impl Rising {
-    /// Begins with nothing, now.
     pub(super) fn new() -> Self {
         Self(Mutex::new((0, Instant::now())))
     }

@@ -18,15 +18,14 @@ use crate::error::{Error, Kind, Result};
 /// A command, its arguments and options, and what can't be done if it fails: `can't pin X`.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
-    /// `pin/add`.
+    /// Path below `/api/v0`: `pin/add`.
     pub(super) command: &'a str,
     /// `arg`, and options by their names.
     pub(super) query: &'a [(&'a str, &'a str)],
-    /// A fragment for errors.
+    /// Fragment for errors, as in `can't pin X`.
     pub(super) doing: &'a str,
 }
 
-/// A Kubo's RPC.
 #[derive(Clone)]
 pub(super) struct Rpc {
     client: Client,

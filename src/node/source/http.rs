@@ -31,7 +31,6 @@ const MAX_REASON_BYTES: usize = 4 << 10;
 /// A CAR in the order in which a file is read, each block as often as it is (IPIP-412).
 const CAR: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=y";
 
-/// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Gateway,

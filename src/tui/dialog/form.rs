@@ -11,19 +11,19 @@ use crate::engine::targets::{
 };
 use crate::error::{Error, Kind};
 
-/// A field.
+/// An input field of the form.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// What it says.
+    /// Setting that the field edits.
     pub setting: Setting,
-    /// The text.
+    /// Text as it is typed; it is checked when the form is saved.
     pub text: TextField,
 }
 
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where.
+    /// Setting of the field that gets the cursor.
     pub setting: Setting,
     /// What is wrong, and what to do.
     pub text: String,
@@ -32,15 +32,15 @@ pub struct Mistake {
 /// A target that is to be saved.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Its name.
+    /// Name of the target.
     pub name: String,
     /// What is said of it.
     pub change: TargetChange,
-    /// It is new.
+    /// Add it instead of changing the one of this name.
     pub new: bool,
 }
 
-/// The dialog.
+/// Dialog that adds or changes a target.
 #[derive(Debug)]
 pub struct Form {
     /// The target that is changed; none: a new one.
@@ -49,21 +49,20 @@ pub struct Form {
     pub fields: Vec<Field>,
     /// Which of `fields` has the cursor.
     pub focus: usize,
-    /// What is wrong.
+    /// Mistake that kept the form from being saved, until something is typed.
     pub mistake: Option<Mistake>,
     old: Option<TargetSettings>,
-    /// Names that are taken.
     taken: Vec<String>,
 }
 
 /// What a key means to it.
 #[derive(Debug)]
 pub enum Choice {
-    /// Save this.
+    /// Save this target.
     Save(Box<Draft>),
-    /// It was given up.
+    /// Close without saving.
     Closed,
-    /// Nothing yet.
+    /// Keep the dialog open.
     Stay,
 }
 

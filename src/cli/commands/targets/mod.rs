@@ -116,7 +116,6 @@ struct RemoveArguments {
     dry_run: DryRun,
 }
 
-/// Does it.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     match &arguments.verb {
         TargetVerb::Add(arguments) => add(arguments, context),

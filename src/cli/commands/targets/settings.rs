@@ -155,7 +155,6 @@ impl SettingsArguments {
         })
     }
 
-    /// Whether nothing is said.
     pub(super) fn is_empty(&self) -> bool {
         let said = [
             self.auth_file.is_some(),

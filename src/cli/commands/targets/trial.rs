@@ -9,7 +9,6 @@ use crate::engine::targets::{Internet, Outcome, Trial, Walked};
 use crate::error::{Error, Kind, Result};
 use crate::text::{bytes, count};
 
-/// Tries each part.
 pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
     // It puts something there, and takes it away again.
     context.may_change()?;
