@@ -74,7 +74,7 @@ fn is_directory(store: &mut dyn NodeStore, link: &Link) -> Result<bool> {
 
 /// What is asked of one path itself.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Wish {
+enum PathEdit {
     #[default]
     Nothing,
     Set(Link),
@@ -84,7 +84,7 @@ enum Wish {
 /// The edits at and below one path.
 #[derive(Default)]
 struct Branch<'a> {
-    here: Wish,
+    here: PathEdit,
     below: BTreeMap<&'a str, Branch<'a>>,
 }
 
@@ -99,13 +99,13 @@ impl<'a> Branch<'a> {
                 .map_err(|error| error.context(format_args!("path `{}`", printable_within(path, 120))))?;
             branch = branch.below.entry(name).or_default();
         }
-        branch.here = link.map_or(Wish::Remove, Wish::Set);
+        branch.here = link.map_or(PathEdit::Remove, PathEdit::Set);
         Ok(())
     }
 
     /// Whether something below this path is set.
     fn sets_below(&self) -> bool {
-        self.below.values().any(|branch| matches!(branch.here, Wish::Set(_)) || branch.sets_below())
+        self.below.values().any(|branch| matches!(branch.here, PathEdit::Set(_)) || branch.sets_below())
     }
 }
 
@@ -119,23 +119,23 @@ fn apply<'a>(
 ) -> Result<Option<Link>> {
     // Only what is edited further down has to be known.
     let names: Vec<_> =
-        branch.below.iter().filter(|(_, below)| below.here == Wish::Nothing).map(|(&name, _)| name).collect();
+        branch.below.iter().filter(|(_, below)| below.here == PathEdit::Nothing).map(|(&name, _)| name).collect();
     let mut current = opened.find(store, &names)?.into_iter();
     let mut changes = Vec::with_capacity(branch.below.len());
     for (&name, below) in &branch.below {
         path.push(name);
         let link = match below.here {
-            Wish::Remove if below.below.is_empty() => None,
-            Wish::Set(link) if below.below.is_empty() => Some(link),
-            Wish::Set(link) => {
+            PathEdit::Remove if below.below.is_empty() => None,
+            PathEdit::Set(link) if below.below.is_empty() => Some(link),
+            PathEdit::Set(link) => {
                 if below.sets_below() || is_directory(store, &link)? {
                     return Err(conflict(path, "it is set, and so is something below it"));
                 }
                 // What was below it before goes with it.
                 Some(link)
             }
-            Wish::Remove => apply(profile, store, Opened::new(profile), below, path)?,
-            Wish::Nothing => {
+            PathEdit::Remove => apply(profile, store, Opened::new(profile), below, path)?,
+            PathEdit::Nothing => {
                 let old = current.next().flatten();
                 let directory = match &old {
                     Some(link) => Opened::open(profile, store, link)?,

@@ -1,23 +1,23 @@
 //! The recipe of each client.
 
-use super::recipe::{Client, Recipe, Wish};
+use super::recipe::{Client, ClientSetup, Recipe};
 use super::source::HostKind;
 use super::{containerd, containers, docker, k3s};
 use crate::error::Result;
 
-/// The recipe for this wish.
-pub(super) fn of(wish: &Wish) -> Result<Recipe> {
-    let mut recipe = match wish.client {
-        Client::Podman | Client::CriO | Client::Skopeo => containers::recipe(wish)?,
-        Client::Docker => docker::recipe(wish)?,
-        Client::Containerd | Client::Nerdctl => containerd::recipe(wish),
-        Client::K3s => k3s::recipe(wish),
+/// The recipe for this setup.
+pub(super) fn of(setup: &ClientSetup) -> Result<Recipe> {
+    let mut recipe = match setup.client {
+        Client::Podman | Client::CriO | Client::Skopeo => containers::recipe(setup)?,
+        Client::Docker => docker::recipe(setup)?,
+        Client::Containerd | Client::Nerdctl => containerd::recipe(setup),
+        Client::K3s => k3s::recipe(setup),
     };
-    if !wish.sure && wish.kind != HostKind::Gateway {
+    if !setup.sure && setup.kind != HostKind::Gateway {
         recipe.note(format!(
             "This is for a host that sets media types. Whether {} does is unknown: `--probe` finds out; for a plain \
              IPFS gateway behind a DNSLink name, add `--kind gateway`.",
-            wish.source.host
+            setup.source.host
         ));
     }
     Ok(recipe)

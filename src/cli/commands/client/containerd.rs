@@ -3,24 +3,24 @@
 use std::fmt::Write as _;
 
 use super::gateway;
-use super::recipe::{Client, Recipe, Wish};
+use super::recipe::{Client, ClientSetup, Recipe};
 use super::source::HostKind;
 
 const CERTS_DIRECTORY: &str = "/etc/containerd/certs.d";
 const CAPABILITIES: &str = "capabilities = [\"pull\", \"resolve\"]\n";
 
 /// What it has to be told.
-pub(super) fn recipe(wish: &Wish) -> Recipe {
-    let mut recipe = Recipe::new(wish, CERTS_DIRECTORY);
-    if wish.client == Client::Nerdctl {
+pub(super) fn recipe(setup: &ClientSetup) -> Recipe {
+    let mut recipe = Recipe::new(setup, CERTS_DIRECTORY);
+    if setup.client == Client::Nerdctl {
         recipe.user_place = Some("~/.config/containerd/certs.d");
     }
-    if wish.kind == HostKind::Gateway {
-        over_gateway(wish, &mut recipe);
+    if setup.kind == HostKind::Gateway {
+        over_gateway(setup, &mut recipe);
     } else {
-        over_host(wish, &mut recipe);
+        over_host(setup, &mut recipe);
     }
-    if recipe.usable && wish.client == Client::Containerd {
+    if recipe.usable && setup.client == Client::Containerd {
         recipe.note(format!(
             "Kubernetes reads {CERTS_DIRECTORY} if containerd's config.toml says so: `config_path = \"{CERTS_DIRECTORY}\"` below \
              [plugins.\"io.containerd.cri.v1.images\".registry] (version 3 of that file, containerd 2) or \
@@ -34,21 +34,21 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
     recipe
 }
 
-fn pull(wish: &Wish, image: &str) -> Vec<String> {
-    match wish.client {
+fn pull(setup: &ClientSetup, image: &str) -> Vec<String> {
+    match setup.client {
         Client::Nerdctl => vec![format!("nerdctl pull {image}")],
         _ => vec![format!("crictl pull {image}"), format!("ctr images pull --hosts-dir {CERTS_DIRECTORY} {image}")],
     }
 }
 
-fn over_host(wish: &Wish, recipe: &mut Recipe) {
-    let source = &wish.source;
-    let own = format!("{}\nserver = \"{source}\"\n\n[host.\"{source}\"]\n{CAPABILITIES}", wish.heading());
+fn over_host(setup: &ClientSetup, recipe: &mut Recipe) {
+    let source = &setup.source;
+    let own = format!("{}\nserver = \"{source}\"\n\n[host.\"{source}\"]\n{CAPABILITIES}", setup.heading());
     recipe.file(format!("{}/hosts.toml", source.host), own);
-    let mirrors = &wish.mirrors;
-    if wish.kind == HostKind::Serve && !mirrors.is_empty() {
+    let mirrors = &setup.mirrors;
+    if setup.kind == HostKind::Serve && !mirrors.is_empty() {
         // It is told the registry that an image is from.
-        recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{CAPABILITIES}", wish.heading()));
+        recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{CAPABILITIES}", setup.heading()));
         recipe.note(
             "One file covers every upstream, including those mirrored later: images that aren't mirrored \
             come from upstream.",
@@ -61,7 +61,7 @@ fn over_host(wish: &Wish, recipe: &mut Recipe) {
                 format!("{registry}/hosts.toml"),
                 format!(
                     "{}\n[host.\"{source}/v2{slash}{prefix}\"]\n{CAPABILITIES}override_path = true\n",
-                    wish.heading()
+                    setup.heading()
                 ),
             );
         }
@@ -78,26 +78,26 @@ fn over_host(wish: &Wish, recipe: &mut Recipe) {
             source.host
         ));
     }
-    recipe.pull = pull(wish, &wish.image());
+    recipe.pull = pull(setup, &setup.image());
     if !source.plain {
         recipe.note(format!("For your own certificate authority: `ca = \"/path/ca.crt\"` below [host.\"{source}\"]."));
     }
 }
 
 /// Tags and types from a host that has them, bytes from the gateway.
-fn over_gateway(wish: &Wish, recipe: &mut Recipe) {
-    let gateway = &wish.source;
-    let Some(host) = &wish.types_from else {
+fn over_gateway(setup: &ClientSetup, recipe: &mut Recipe) {
+    let gateway = &setup.source;
+    let Some(host) = &setup.types_from else {
         gateway::impossible(recipe);
         recipe.note(format!(
             "{} can take the bytes from the gateway if a small host resolves the tags: add `--types-from \
              https://HOST`, where HOST is \
              `roadstead serve` or the exported tree behind nginx or Caddy.",
-            wish.client.name()
+            setup.client.name()
         ));
         return;
     };
-    let mut text = wish.heading();
+    let mut text = setup.heading();
     let _ = write!(
         text,
         "# {host} resolves tags; manifests and layers come from the gateway.\n\nserver = \"{host}\"\n\n\
@@ -120,5 +120,5 @@ fn over_gateway(wish: &Wish, recipe: &mut Recipe) {
         );
     }
     recipe.note("A gateway isn't set up as a mirror of other registries: images named by digest would fail.");
-    recipe.pull = pull(wish, &wish.image_at(&host.host));
+    recipe.pull = pull(setup, &setup.image_at(&host.host));
 }

@@ -3,34 +3,34 @@
 use std::fmt::Write as _;
 
 use super::gateway;
-use super::recipe::{Client, Recipe, Wish};
+use super::recipe::{Client, ClientSetup, Recipe};
 use super::source::HostKind;
 use crate::error::Result;
 
 const FILE: &str = "50-roadstead.conf";
 
 /// What they have to be told.
-pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
-    gateway::refuse_path(wish)?;
-    let source = &wish.source;
-    let mut recipe = Recipe::new(wish, "/etc/containers/registries.conf.d");
-    let is_gateway = wish.kind == HostKind::Gateway;
-    let mut text = wish.heading();
+pub(super) fn recipe(setup: &ClientSetup) -> Result<Recipe> {
+    gateway::refuse_path(setup)?;
+    let source = &setup.source;
+    let mut recipe = Recipe::new(setup, "/etc/containers/registries.conf.d");
+    let is_gateway = setup.kind == HostKind::Gateway;
+    let mut text = setup.heading();
     let insecure = if source.plain { "insecure = true\n" } else { "" };
     // Writing to a String can't fail.
     let _ = write!(text, "\n[[registry]]\nlocation = \"{}\"\n{insecure}", source.host);
     if !is_gateway {
-        for (registry, prefix) in &wish.mirrors.registries {
+        for (registry, prefix) in &setup.mirrors.registries {
             let slash = if prefix.is_empty() { "" } else { "/" };
             mirror(&mut text, registry, &format!("{}{slash}{prefix}", source.host), insecure);
         }
-        for (upstream, name) in &wish.mirrors.renamed {
+        for (upstream, name) in &setup.mirrors.renamed {
             mirror(&mut text, upstream, &format!("{}/{name}", source.host), insecure);
         }
     }
     recipe.file(FILE, text);
-    let image = wish.image();
-    match wish.client {
+    let image = setup.image();
+    match setup.client {
         Client::CriO => {
             recipe.reload.push("systemctl reload crio".to_owned());
             recipe.pull.push(format!("crictl pull {image}"));
@@ -45,8 +45,8 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
         }
     }
     if is_gateway {
-        recipe.notes.extend(gateway::limits(wish));
-    } else if !wish.mirrors.is_empty() {
+        recipe.notes.extend(gateway::limits(setup));
+    } else if !setup.mirrors.is_empty() {
         recipe.note(
             "Mirrored images also come from here under their upstream names, as they were when mirrored; \
             all others come from upstream.",

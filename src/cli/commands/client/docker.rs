@@ -3,17 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::gateway;
-use super::recipe::{File, Kept, Recipe, Wish};
+use super::recipe::{ClientSetup, File, Kept, Recipe};
 use super::source::HostKind;
 use crate::error::{Error, Kind, Result};
 
 /// What it has to be told.
-pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
-    gateway::refuse_path(wish)?;
-    let source = &wish.source;
-    let is_gateway = wish.kind == HostKind::Gateway;
-    let mut recipe = Recipe::new(wish, "/etc/docker");
-    let mirrors_hub = !is_gateway && wish.mirrors.registries.contains_key("docker.io");
+pub(super) fn recipe(setup: &ClientSetup) -> Result<Recipe> {
+    gateway::refuse_path(setup)?;
+    let source = &setup.source;
+    let is_gateway = setup.kind == HostKind::Gateway;
+    let mut recipe = Recipe::new(setup, "/etc/docker");
+    let mirrors_hub = !is_gateway && setup.mirrors.registries.contains_key("docker.io");
     let mut settings = Map::new();
     if mirrors_hub {
         settings.insert("registry-mirrors".to_owned(), json!([source.to_string()]));
@@ -29,9 +29,9 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
         recipe.files.push(File { path: "daemon.json".to_owned(), text, kept: Kept::Settings });
         recipe.reload.push("systemctl reload docker".to_owned());
     }
-    recipe.pull.push(format!("docker pull {}", wish.image()));
+    recipe.pull.push(format!("docker pull {}", setup.image()));
     if is_gateway {
-        recipe.notes.extend(gateway::limits(wish));
+        recipe.notes.extend(gateway::limits(setup));
         recipe.note("This is for Docker 23 to 25; Docker 26 and newer can't pull from a gateway.");
         return Ok(recipe);
     }
@@ -42,7 +42,7 @@ pub(super) fn recipe(wish: &Wish) -> Result<Recipe> {
         );
     }
     let others: Vec<(&str, &str)> =
-        wish.mirrors.registries.iter().map(|(name, prefix)| (name.as_str(), prefix.as_str())).collect();
+        setup.mirrors.registries.iter().map(|(name, prefix)| (name.as_str(), prefix.as_str())).collect();
     let others: Vec<_> = others.into_iter().filter(|(name, _)| *name != "docker.io").collect();
     if let Some((_, prefix)) = others.first() {
         let names: Vec<&str> = others.iter().map(|(name, _)| *name).collect();

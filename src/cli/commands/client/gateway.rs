@@ -1,6 +1,6 @@
 //! What a plain IPFS gateway can be for whom: it labels every manifest `application/json`.
 
-use super::recipe::{Recipe, Wish};
+use super::recipe::{ClientSetup, Recipe};
 use crate::error::{Error, Kind, Result};
 
 /// Who can pull from a gateway and who can't, a sentence each.
@@ -12,8 +12,8 @@ pub(super) const CLIENTS: [&str; 2] = [
 ];
 
 /// What is otherwise in the gateway view, a sentence each.
-pub(super) fn limits(wish: &Wish) -> Vec<String> {
-    let image = wish.image();
+pub(super) fn limits(setup: &ClientSetup) -> Vec<String> {
+    let image = setup.image();
     vec![
         CLIENTS[0].to_owned(),
         CLIENTS[1].to_owned(),
@@ -31,15 +31,15 @@ pub(super) fn limits(wish: &Wish) -> Vec<String> {
 }
 
 /// Refuses a gateway that is asked by path, to clients that ask for `/v2/` at the root of a host.
-pub(super) fn refuse_path(wish: &Wish) -> Result<()> {
-    if wish.source.path.is_empty() {
+pub(super) fn refuse_path(setup: &ClientSetup) -> Result<()> {
+    if setup.source.path.is_empty() {
         return Ok(());
     }
     let error = Error::new(
         Kind::Usage,
-        format!("{} asks for `/v2/` at the root of a host, and {} is a path", wish.client.name(), wish.source),
+        format!("{} asks for `/v2/` at the root of a host, and {} is a path", setup.client.name(), setup.source),
     );
-    Err(match wish.source.by_host_name() {
+    Err(match setup.source.by_host_name() {
         Some(by_name) => {
             error.hint(format!("Use the gateway's form with the root in the host name: `--from {by_name}`."))
         }

@@ -3,21 +3,21 @@
 use std::fmt::Write as _;
 
 use super::gateway;
-use super::recipe::{Recipe, Wish};
+use super::recipe::{ClientSetup, Recipe};
 use super::source::HostKind;
 
 /// What it has to be told.
-pub(super) fn recipe(wish: &Wish) -> Recipe {
-    let mut recipe = Recipe::new(wish, "/etc/rancher/k3s");
-    if wish.kind == HostKind::Gateway {
+pub(super) fn recipe(setup: &ClientSetup) -> Recipe {
+    let mut recipe = Recipe::new(setup, "/etc/rancher/k3s");
+    if setup.kind == HostKind::Gateway {
         gateway::impossible(&mut recipe);
         return recipe;
     }
-    let source = &wish.source;
-    let mut text = format!("{}mirrors:\n", wish.heading());
+    let source = &setup.source;
+    let mut text = format!("{}mirrors:\n", setup.heading());
     endpoint(&mut text, &source.host, source);
-    let mirrors = &wish.mirrors;
-    if wish.kind == HostKind::Serve && !mirrors.is_empty() {
+    let mirrors = &setup.mirrors;
+    if setup.kind == HostKind::Serve && !mirrors.is_empty() {
         // It is told the registry that an image is from.
         endpoint(&mut text, "*", source);
         recipe.note(
@@ -46,7 +46,7 @@ pub(super) fn recipe(wish: &Wish) -> Recipe {
     }
     recipe.file("registries.yaml", text);
     recipe.reload.push("systemctl restart k3s  # on agents: k3s-agent".to_owned());
-    recipe.pull.push(format!("k3s crictl pull {}", wish.image()));
+    recipe.pull.push(format!("k3s crictl pull {}", setup.image()));
     recipe.note("RKE2 reads the same file in /etc/rancher/rke2. It belongs on every node.");
     recipe
 }

@@ -28,7 +28,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Reference, media};
 use crate::registry::Registries;
 use mirrors::Mirrors;
-use recipe::{Client, Recipe, Wish};
+use recipe::{Client, ClientSetup, Recipe};
 use source::{HostKind, Source};
 use writing::Written;
 
@@ -91,8 +91,8 @@ struct Known {
 /// Prints or writes the configuration.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let known = known(context)?;
-    let wish = wish(arguments, known, context)?;
-    let recipe = all::of(&wish)?;
+    let setup = setup(arguments, known, context)?;
+    let recipe = all::of(&setup)?;
     let output = &context.output;
     let Some(directory) = &arguments.write else {
         output.json(&recipe)?;
@@ -101,7 +101,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     };
     context.may_change()?;
     if !recipe.usable {
-        let error = Error::new(Kind::Usage, format!("{} can't pull from {}", wish.client.name(), wish.source));
+        let error = Error::new(Kind::Usage, format!("{} can't pull from {}", setup.client.name(), setup.source));
         return Err(recipe.notes.into_iter().fold(error, Error::hint));
     }
     let written = writing::write(directory, &recipe.files, arguments.force)?;
@@ -137,7 +137,7 @@ fn known(context: &Context) -> Result<Known> {
     })
 }
 
-fn wish(arguments: &Arguments, known: Known, context: &Context) -> Result<Wish> {
+fn setup(arguments: &Arguments, known: Known, context: &Context) -> Result<ClientSetup> {
     let source = match (&arguments.from, &known.name) {
         (Some(from), _) => Source::parse(from)?,
         (None, Some(name)) => Source::parse(name)?,
@@ -157,7 +157,7 @@ fn wish(arguments: &Arguments, known: Known, context: &Context) -> Result<Wish> 
     let probed = if arguments.probe { Some(probe(&source, known.example.as_deref(), context)?) } else { None };
     let told = arguments.kind.or(probed).or(source.kind);
     let mirrors = mirrors.without(&source.host);
-    Ok(Wish {
+    Ok(ClientSetup {
         client: arguments.client,
         kind: told.unwrap_or(HostKind::Static),
         sure: told.is_some(),

@@ -46,7 +46,7 @@ impl Client {
 
 /// All that a recipe depends on.
 #[derive(Debug)]
-pub(super) struct Wish {
+pub(super) struct ClientSetup {
     pub(super) client: Client,
     pub(super) source: Source,
     /// What sort of host that is.
@@ -61,7 +61,7 @@ pub(super) struct Wish {
     pub(super) example: Option<String>,
 }
 
-impl Wish {
+impl ClientSetup {
     /// An image's name at a host, to show commands with.
     pub(super) fn image_at(&self, host: &str) -> String {
         format!("{host}/{}", self.example.as_deref().unwrap_or("NAME:TAG"))
@@ -122,11 +122,11 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    pub(super) fn new(wish: &Wish, place: &'static str) -> Self {
+    pub(super) fn new(setup: &ClientSetup, place: &'static str) -> Self {
         Self {
-            client: wish.client,
-            from: wish.source.to_string(),
-            kind: wish.kind,
+            client: setup.client,
+            from: setup.source.to_string(),
+            kind: setup.kind,
             usable: true,
             place,
             user_place: None,

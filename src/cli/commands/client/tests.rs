@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::recipe::{Client, Recipe, Wish};
+use super::recipe::{Client, ClientSetup, Recipe};
 use super::{HostKind, Mirrors, Source, all};
 use crate::error::{Error, Kind};
 
 const CLIENTS: [Client; 7] =
     [Client::Podman, Client::Docker, Client::Containerd, Client::CriO, Client::K3s, Client::Nerdctl, Client::Skopeo];
 
-fn wish(client: Client, from: &str, kind: HostKind) -> Wish {
-    Wish {
+fn setup(client: Client, from: &str, kind: HostKind) -> ClientSetup {
+    ClientSetup {
         client,
         source: Source::parse(from).unwrap(),
         kind,
@@ -50,7 +50,7 @@ fn shown(made: Result<Recipe, Error>) -> String {
 
 fn all(from: &str, kind: HostKind) -> String {
     CLIENTS.iter().fold(String::new(), |mut text, client| {
-        let made = shown(all::of(&wish(*client, from, kind)));
+        let made = shown(all::of(&setup(*client, from, kind)));
         let _ = write!(text, "==== {}\n{made}\n", client.name());
         text
     })
@@ -74,16 +74,16 @@ fn from_a_gateway() {
 
 #[test]
 fn bytes_from_a_gateway_and_types_from_a_host() {
-    let mut wish = wish(Client::Containerd, "https://ipfs.io/ipfs/bafyroot", HostKind::Gateway);
-    wish.types_from = Some(Source::parse("https://registry.example.com").unwrap());
-    insta::assert_snapshot!("containerd-with-gateway", shown(all::of(&wish)));
+    let mut setup = setup(Client::Containerd, "https://ipfs.io/ipfs/bafyroot", HostKind::Gateway);
+    setup.types_from = Some(Source::parse("https://registry.example.com").unwrap());
+    insta::assert_snapshot!("containerd-with-gateway", shown(all::of(&setup)));
 }
 
 #[test]
 fn the_shape_in_json() {
-    let mut wish = wish(Client::Podman, "registry.example.com", HostKind::Static);
-    wish.sure = false;
-    insta::assert_snapshot!("json", serde_json::to_string_pretty(&all::of(&wish).unwrap()).unwrap());
+    let mut setup = setup(Client::Podman, "registry.example.com", HostKind::Static);
+    setup.sure = false;
+    insta::assert_snapshot!("json", serde_json::to_string_pretty(&all::of(&setup).unwrap()).unwrap());
 }
 
 /// What is TOML, YAML or JSON by its name is that.
@@ -91,7 +91,7 @@ fn the_shape_in_json() {
 fn files_are_what_their_names_say() {
     for (from, kind) in [("http://registry.lan:5050", HostKind::Serve), ("https://x.example.com", HostKind::Static)] {
         for client in CLIENTS {
-            for file in all::of(&wish(client, from, kind)).unwrap().files {
+            for file in all::of(&setup(client, from, kind)).unwrap().files {
                 let path = std::path::Path::new(&file.path);
                 match path.extension().and_then(|extension| extension.to_str()) {
                     Some("toml" | "conf") => drop(file.text.parse::<toml::Table>().unwrap()),
@@ -107,11 +107,11 @@ fn files_are_what_their_names_say() {
 #[test]
 fn a_gateway_stands_in_for_nobody() {
     for client in CLIENTS {
-        let Ok(recipe) = all::of(&wish(client, "https://images.example.com", HostKind::Gateway)) else { continue };
+        let Ok(recipe) = all::of(&setup(client, "https://images.example.com", HostKind::Gateway)) else { continue };
         for file in recipe.files {
             assert!(!file.text.contains("docker.io") && !file.text.contains("mirror"), "{}", file.text);
         }
     }
-    let error = all::of(&wish(Client::Podman, "https://ipfs.io/ipfs/bafyroot", HostKind::Gateway)).unwrap_err();
+    let error = all::of(&setup(Client::Podman, "https://ipfs.io/ipfs/bafyroot", HostKind::Gateway)).unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
 }
