@@ -35,15 +35,15 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
 
 fn node(found: &LocalNode) -> Check {
     match found {
-        LocalNode::Found(version) => {
-            Check { good: Some(true), text: format!("an IPFS node answers on {LOCAL_NODE}, {version}") }
-        }
+        LocalNode::Found(version) => Check { good: Some(true), text: format!("IPFS node at {LOCAL_NODE}: {version}") },
         LocalNode::Other => Check {
             good: None,
-            text: format!("what answers on {LOCAL_NODE} is no IPFS node, or wants a token; only publishing needs one"),
+            text: format!(
+                "the server at {LOCAL_NODE} is not an IPFS node, or needs a token; only publishing needs a node"
+            ),
         },
         LocalNode::Nothing => {
-            Check { good: None, text: format!("no IPFS node on {LOCAL_NODE}; only publishing needs one") }
+            Check { good: None, text: format!("no IPFS node at {LOCAL_NODE}; only publishing needs one") }
         }
     }
 }
@@ -55,12 +55,10 @@ mod tests {
     #[test]
     fn only_a_node_is_called_one() {
         assert!(
-            node(&LocalNode::Found("Kubo 0.43.1".into()))
-                .text
-                .starts_with("an IPFS node answers on 127.0.0.1:5001, Kubo 0.43.1")
+            node(&LocalNode::Found("Kubo 0.43.1".into())).text.starts_with("IPFS node at 127.0.0.1:5001: Kubo 0.43.1")
         );
         assert_eq!(node(&LocalNode::Other).good, None);
-        assert!(node(&LocalNode::Other).text.contains("is no IPFS node"));
+        assert!(node(&LocalNode::Other).text.contains("is not an IPFS node"));
         assert!(node(&LocalNode::Nothing).text.starts_with("no IPFS node"));
     }
 }

@@ -289,7 +289,7 @@ fn each_view_has_a_picture() {
     terminal.send("\r");
     terminal.wait("the publication", |screen| screen.contents().contains("current"));
     terminal.send("2");
-    terminal.see("came back");
+    terminal.see("read back");
     take(&terminal, "jobs", "pin check");
     terminal.send("4");
     terminal.see("Growth by published root");

@@ -70,11 +70,10 @@ pub(super) async fn check(
 async fn gives_back(node: &dyn Node, blocks: &dyn ReadBlocks, cid: Cid) -> Result<()> {
     match blocks.block(&cid).await? {
         Some(_) => Ok(()),
-        None => Err(Error::new(
-            Kind::Node,
-            format!("{} said that it has the whole root, and has no block {cid}", node.place()),
-        )
-        .hint("No name has moved. Look at the node's disk and its log, then publish again.")),
+        None => {
+            Err(Error::new(Kind::Node, format!("{} reported the whole root, but has no block {cid}", node.place()))
+                .hint("No name has moved. Check the node's disk and log, then publish again."))
+        }
     }
 }
 

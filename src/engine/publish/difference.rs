@@ -330,8 +330,8 @@ fn absent(engine: &Engine, blob: &Blob) -> Error {
 
 fn load(store: &mut Nodes<'_>, cid: &Cid) -> Result<Vec<u8>> {
     let node = store.get(cid)?.ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("directory node {cid} is not in the catalog any more"))
-            .hint("That root is not kept whole; publish another one.")
+        Error::new(Kind::NotFound, format!("directory node {cid} is no longer in the catalog"))
+            .hint("The catalog no longer keeps that root in full; publish another one.")
     })?;
     Ok(node.bytes)
 }

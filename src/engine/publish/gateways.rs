@@ -24,7 +24,7 @@ const MAX_SEARCHED_DIRECTORIES: usize = 1000;
 pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> Result<()> {
     let base = Url::parse(gateway).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let base = base.ok_or_else(|| {
-        Error::new(Kind::Usage, format!("`{}` is not the URL of a gateway", printable_within(gateway, 200)))
+        Error::new(Kind::Usage, format!("invalid gateway URL `{}`", printable_within(gateway, 200)))
             .hint("Write it like `https://ipfs.example.com`.")
     })?;
     let expected = {
@@ -43,7 +43,7 @@ pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> R
         let _ = (shown.set_username(""), shown.set_password(None));
         shown.set_query(None);
         {
-            let wrong = |()| Error::new(Kind::Usage, format!("`{shown}` is not the URL of a gateway"));
+            let wrong = |()| Error::new(Kind::Usage, format!("invalid gateway URL `{shown}`"));
             let mut parts = url.path_segments_mut().map_err(wrong)?;
             parts.pop_if_empty().push("ipfs").push(&root.cid.to_string()).extend(path.split('/'));
         }
@@ -65,7 +65,7 @@ pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> R
             same += piece.len();
         }
         if same != content.len() {
-            return Err(Error::new(Kind::Verification, format!("{shown} gives out other bytes for {path}")));
+            return Err(Error::new(Kind::Verification, format!("{shown} serves other bytes for {path}")));
         }
     }
     Ok(())

@@ -191,7 +191,7 @@ async fn take(
         return Err(Error::new(
             Kind::Node,
             format!(
-                "{} took {} blocks of {} bytes, and was given {} of {}",
+                "{} counted {} blocks of {} bytes, but was sent {} of {}",
                 node.place(),
                 imported.blocks,
                 imported.bytes,
@@ -199,7 +199,7 @@ async fn take(
                 expected.bytes
             ),
         )
-        .hint("Nothing has moved. Publish again: what arrived is not sent twice."));
+        .hint("No name has moved. Publish again: what arrived is not sent twice."));
     }
     Ok((imported, sent.load(std::sync::atomic::Ordering::Relaxed)))
 }
@@ -302,7 +302,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // A CAR that is not ended must not look as if it were.
         if let Some(current) = self.current.take() {
-            let cut = io::Error::other("what is to be handed over can't be read");
+            let cut = io::Error::other("can't read what is to be handed over");
             let _ = current.pieces.try_send(Err(cut));
         }
     }

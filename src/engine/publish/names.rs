@@ -107,13 +107,14 @@ pub(super) async fn move_record(zone: &dyn Zone, record: &PlannedRecord, job: &J
         };
         job.or_cancelled(pause).await?;
     };
-    let seen = seen.context(|| format!("{} took the record, and can't be asked for it", zone.place()))?;
+    let seen = seen.context(|| format!("{} accepted the record, but can't be read", zone.place()))?;
     let values: Vec<String> = seen.values.iter().map(|value| printable_within(value, 200)).collect();
     let says = if values.is_empty() { "nothing".to_owned() } else { values.join(", ") };
-    Err(Error::new(Kind::Network, format!("{} took the record for {}, and says {says}", zone.place(), record.name))
-        .hint(
-            "The root is pinned and the record not where it should be: look at the zone's servers, then publish again.",
-        ))
+    Err(Error::new(
+        Kind::Network,
+        format!("{} accepted the record for {}, but answers {says}", zone.place(), record.name),
+    )
+    .hint("The root is pinned, but the record is not set: check the zone's servers, then publish again."))
 }
 
 /// The IPNS name that was moved to what was published last, if one was: a node without routing publishes a name and can't say
@@ -132,8 +133,8 @@ pub(in crate::engine) fn find_key(keys: Vec<Key>, wanted: &str) -> Option<Key> {
 pub(in crate::engine) fn missing_key(target: &Target, key: &str, place: &str) -> Error {
     let key = printable_within(key, 100);
     Error::new(Kind::NotFound, format!("{place} has no key `{key}`"))
-        .hint(format!("`roadstead target set {} --make-key` makes it there.", target.name))
-        .hint("Or name one that it has with `--ipns`: `ipfs key list` on the node shows them; `self` is its own.")
+        .hint(format!("`roadstead target set {} --make-key` creates it there.", target.name))
+        .hint("Or name an existing key with `--ipns`: `ipfs key list` on the node shows them; `self` is its own.")
 }
 
 /// How the target's IPNS name will move; a reason if that can't be said. `last` is the name that was moved from here, and where
@@ -161,8 +162,8 @@ pub(super) async fn plan_name(
 /// How a node publishes IPNS names, or that it publishes none.
 pub(in crate::engine) fn names_of(node: &dyn Node) -> Result<&dyn Names> {
     node.names().ok_or_else(|| {
-        Error::new(Kind::Usage, format!("{} publishes no IPNS names", node.place()))
-            .hint("Leave the IPNS key out: `roadstead target set NAME --clear ipns`.")
+        Error::new(Kind::Usage, format!("{} can't publish IPNS names", node.place()))
+            .hint("Remove the IPNS key: `roadstead target set NAME --clear ipns`.")
     })
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn check_writer(engine: &Engine, node: &dyn Node, name: &str) -
                 Kind::Locked,
                 format!("{} pins {} as `{name}`, which was not published from here", node.place(), pin.cid),
             )
-            .hint("Another catalog publishes under this name; `--force` goes on beside it."));
+            .hint("Another catalog publishes under this name; `--force` publishes anyway."));
         }
     }
     Ok(())
@@ -108,8 +108,8 @@ pub(super) async fn pin(
         Some(_) => Ok(()),
         None => Err(Error::new(
             Kind::Node,
-            format!("{} said that it pinned {}, and has no such pin", node.place(), root.cid),
+            format!("{} reported {} as pinned, but has no such pin", node.place(), root.cid),
         )
-        .hint("No name has moved. Look at the node's log, then publish again.")),
+        .hint("No name has moved. Check the node's log, then publish again.")),
     }
 }

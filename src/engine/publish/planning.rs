@@ -123,22 +123,23 @@ impl Engine {
                 .name
                 .as_deref()
                 .map_or_else(|| "without a name".to_owned(), |name| format!("as `{}`", printable_within(name, 100)));
-            notes.push(format!("Someone else pins this root there, {name}: that pin is used, and left as it is."));
+            notes.push(format!("Someone else pins this root there, {name}: that pin is used and not changed."));
         }
         if survey.rolled_back && !rollback && survey.served.is_some_and(|served| served != root.cid) {
-            notes.push("It was rolled back before; this goes on to what the catalog has now.".to_owned());
+            notes.push("It was rolled back before; this publishes what the catalog has now.".to_owned());
         }
         if survey.served.is_some() && survey.former.is_none() {
-            notes.push(
-                "The node does not keep any earlier root whole any more, so it is asked for everything.".to_owned(),
-            );
+            notes.push("The node no longer has an earlier root in full, so it is asked for every block.".to_owned());
         }
         if survey
             .record
             .as_ref()
             .is_some_and(|record| record.atomicity == Atomicity::NotAtomic && record.before != record.after)
         {
-            notes.push("The record is changed in several requests: a cut between them can leave it absent.".to_owned());
+            notes.push(
+                "Changing the record takes several requests: an interruption between them can leave no record."
+                    .to_owned(),
+            );
         }
         notes.extend(without(&survey));
         let last = survey.named.as_deref().zip(survey.served.as_ref());
@@ -181,12 +182,12 @@ fn without(survey: &Survey) -> Vec<String> {
     let node = &survey.node;
     let mut notes = Vec::new();
     if node.blocks().is_none() {
-        notes.push("The node does not say what it holds: this can't be checked by reading back.".to_owned());
+        notes.push("The node can't be read from, so its blocks can't be verified.".to_owned());
     }
     if node.pins().is_none() {
-        notes.push("The node keeps everything that it takes: older roots stay there.".to_owned());
+        notes.push("The node keeps every block that it gets: older roots stay there.".to_owned());
     } else if survey.former.is_some() && survey.needs_pin() && node.pin_updates().is_none() {
-        notes.push("The node can't pin a root by its difference to another: it walks all of it.".to_owned());
+        notes.push("The node can't pin by difference, so it walks the whole root.".to_owned());
     }
     notes
 }
@@ -201,7 +202,7 @@ struct Chosen {
 }
 
 fn nothing() -> Error {
-    Error::new(Kind::NotFound, "there is nothing to publish yet").hint("`roadstead add REF` adds an image.")
+    Error::new(Kind::NotFound, "nothing to publish yet").hint("`roadstead add REF` adds an image.")
 }
 
 /// A root that was published and is kept whole.
@@ -213,7 +214,7 @@ fn older(connection: &rusqlite::Connection, cid: &Cid) -> Result<Link> {
         return Ok(link);
     }
     let known = !publications::of_root(connection, cid)?.is_empty();
-    let why = if known { "is not kept whole any more" } else { "was not published from here" };
+    let why = if known { "is no longer kept in full" } else { "was not published from here" };
     Err(Error::new(Kind::NotFound, format!("the root {cid} {why}"))
         .hint("`roadstead history` shows the roots that can be published again."))
 }

@@ -175,16 +175,16 @@ impl<'r> Run<'r> {
     fn compare(&self, survey: &Survey) -> Result<()> {
         let planned = self.planned;
         let what = if survey.former.map(|link| link.cid) != planned.former {
-            "the root that it has"
+            "the target's root"
         } else if survey.record.as_ref().map(|record| &record.before)
             != planned.dnslink.as_ref().map(|record| &record.before)
         {
-            "its record"
+            "the target's record"
         } else {
             return Ok(());
         };
         Err(Error::new(Kind::Locked, format!("{what} changed while this was planned"))
-            .hint("Look at the new plan: run the same command once more."))
+            .hint("Run the same command again to see the new plan."))
     }
 
     /// Writes the publication down, so that nothing it needs is reclaimed, and so that it is continued if it is cut.
@@ -228,7 +228,7 @@ impl<'r> Run<'r> {
             let noted =
                 self.write(move |writer| publications::finish(writer, publication, State::Failed, Some(&why), now()));
             if let Err(second) = noted.await {
-                self.outcome.notes.push(format!("That it failed could not be written down: {second}."));
+                self.outcome.notes.push(format!("Can't record the failure: {second}."));
             }
         }
         self.outcome.failure = Some((self.step, error));

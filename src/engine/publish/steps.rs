@@ -151,7 +151,7 @@ impl Run<'_> {
                     Kind::Node,
                     format!("{} lost {blocks} before they were pinned", survey.node.place()),
                 )
-                .hint("No name has moved. Publish again: the node gets what it lacks.");
+                .hint("No name has moved. Publish again: that sends what the node lacks.");
             }
             pause *= 2;
         }
@@ -172,7 +172,7 @@ impl Run<'_> {
     pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {
         self.enter(PublishStep::Check);
         match check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await? {
-            Some(asked) => self.done("check", format!("{} came back", count(asked, "block", "blocks"))).await,
+            Some(asked) => self.done("check", format!("{} read back", count(asked, "block", "blocks"))).await,
             None => {
                 self.skip(PublishStep::Check);
                 Ok(())
@@ -284,11 +284,11 @@ impl Run<'_> {
             match self.job.or_cancelled(gateways::check(self.engine, url, &self.root())).await {
                 Ok(()) => good += 1,
                 Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-                Err(error) => behind.push(format!("The gateway does not give out this root: {error}.")),
+                Err(error) => behind.push(format!("The gateway does not serve this root: {error}.")),
             }
         }
         if behind.is_empty() {
-            return self.done("gateways", format!("{} give it out", count(good, "gateway", "gateways"))).await;
+            return self.done("gateways", format!("served by {}", count(good, "gateway", "gateways"))).await;
         }
         self.tell(StepState::Failed(behind.join(" ")));
         self.outcome.notes.extend(behind);

@@ -41,11 +41,11 @@ impl std::str::FromStr for ZoneKind {
         match text {
             "rfc2136" => Ok(Self::Rfc2136),
             "manual" => Ok(Self::Manual),
-            "" => Err(Error::new(Kind::Usage, "the name of a provider is empty")),
+            "" => Err(Error::new(Kind::Usage, "the DNS provider's name is empty")),
             name if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
                 Ok(Self::Provider(name.to_ascii_lowercase()))
             }
-            name => Err(Error::new(Kind::Usage, format!("`{}` is no provider", printable_within(name, 80)))
+            name => Err(Error::new(Kind::Usage, format!("invalid DNS provider `{}`", printable_within(name, 80)))
                 .hint("Write `rfc2136`, `manual`, or a provider: `cloudflare`, `digitalocean`, `desec`, `ovh` ….")),
         }
     }
@@ -109,11 +109,11 @@ pub fn check_name(name: &str) -> Result<()> {
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !sound {
-        return Err(wrong(format!("`{}` can't be the name of a target", printable_within(name, 100)))
+        return Err(wrong(format!("invalid target name `{}`", printable_within(name, 100)))
             .hint("Names have letters, digits, dots, dashes and underscores, and begin with a letter or a digit."));
     }
     if name == "now" || name == ".." || name.parse::<cid::Cid>().is_ok() {
-        return Err(wrong(format!("`{name}` can't be the name of a target: it stands for a root")));
+        return Err(wrong(format!("invalid target name `{name}`: it means a root")));
     }
     Ok(())
 }
@@ -149,13 +149,13 @@ impl TargetChange {
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
         if !(1..=MAX_KEPT_ROOTS).contains(&settings.keep) {
-            return Err(wrong(format!("`--keep` is {}, and can be 1 to {MAX_KEPT_ROOTS}", settings.keep))
+            return Err(wrong(format!("`--keep` must be from 1 to {MAX_KEPT_ROOTS}, not {}", settings.keep))
                 .hint("It counts the published roots that stay pinned, the newest included."))
             .at(Setting::Keep);
         }
         if let Some(key) = &self.ipns {
             if key.is_empty() || key.len() > 128 || key.contains('/') || key.chars().any(char::is_control) {
-                return Err(wrong(format!("`{}` can't be the name of a key", printable_within(key, 80)))
+                return Err(wrong(format!("invalid key name `{}`", printable_within(key, 80)))
                     .hint("`ipfs key ls` on the node shows its keys; `self` is its own."))
                 .at(Setting::Ipns);
             }
@@ -188,7 +188,7 @@ impl TargetChange {
         };
         Err(wrong(format!("the secret would go to {} over plain HTTP, where others can read it", node.url()))
             .hint(secrets::USE_TLS)
-            .hint("`--insecure-auth` sends it all the same, for instance in a network that is yours alone."))
+            .hint("`--insecure-auth` sends it anyway, for instance on a private network."))
         .at(place)
     }
 
@@ -208,17 +208,14 @@ impl TargetChange {
             said.extend(self.of_tsig());
             said.extend([(Setting::TokenFile, self.token.is_some()), (Setting::Ttl, self.ttl.is_some())]);
             return match said.iter().find(|(_, said)| *said) {
-                Some((setting, _)) => Err(wrong(format!(
-                    "`{}` says something about a DNSLink record, and there is no `--dnslink DOMAIN`",
-                    setting.flag()
-                )))
-                .at(*setting),
+                Some((setting, _)) => Err(wrong(format!("`{}` needs `--dnslink DOMAIN`", setting.flag()))).at(*setting),
                 None => Ok(None),
             };
         };
         let ttl = self.ttl.or(old.as_ref().map(|old| old.ttl)).unwrap_or(DEFAULT_TTL_SECONDS);
         if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
-            return Err(wrong(format!("`--ttl` is {ttl}, and can be 1 to {MAX_TTL_SECONDS} seconds"))).at(Setting::Ttl);
+            return Err(wrong(format!("`--ttl` must be from 1 to {MAX_TTL_SECONDS} seconds, not {ttl}")))
+                .at(Setting::Ttl);
         }
         let zone = self.zone_settings(old.map(|old| old.zone))?;
         Ok(Some(DnslinkSettings { domain: check_domain(&domain).at(Setting::Domain)?, zone, ttl }))
@@ -239,7 +236,7 @@ impl TargetChange {
         };
         let of_provider = [(Setting::TokenFile, self.token.is_some())];
         let only = |said: &[(Setting, bool)], what: &str| match said.iter().find(|(_, said)| *said) {
-            Some((setting, _)) => Err(wrong(format!("`{}` belongs to {what}", setting.flag()))).at(*setting),
+            Some((setting, _)) => Err(wrong(format!("`{}` can only be used with {what}", setting.flag()))).at(*setting),
             None => Ok(()),
         };
         match kind {
@@ -289,13 +286,13 @@ impl TargetChange {
 /// A URL without credentials, query and fragment. What is wrong with it is said without it: it may hold a password.
 pub(super) fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
     let refused = |why: &str| Err(wrong(format!("the URL of {of} {why}")).hint(format!("Write it like `{example}`.")));
-    let Ok(url) = Url::parse(text.trim()) else { return refused("is no URL") };
+    let Ok(url) = Url::parse(text.trim()) else { return refused("is invalid") };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return refused("begins neither with http:// nor with https://");
+        return refused("does not begin with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(format!("the URL of {of} holds credentials"))
-            .hint("They would be kept with it. Put `basic:USER:PASSWORD` in a file and name it with `--auth-file`."));
+        return Err(wrong(format!("the URL of {of} contains credentials"))
+            .hint("The catalog would keep them. Put `basic:USER:PASSWORD` in a file and name it with `--auth-file`."));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return refused("has a query or a fragment");
@@ -305,13 +302,13 @@ pub(super) fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
 
 fn check_secret(secret: Secret) -> Result<Secret> {
     match &secret {
-        Secret::File(path) if path.as_os_str().is_empty() => Err(wrong("the name of a file with a secret is empty")),
+        Secret::File(path) if path.as_os_str().is_empty() => Err(wrong("the path of a secret file is empty")),
         Secret::File(path) if path.to_str().is_none() => {
-            Err(wrong(format!("{} has a name that is not UTF-8", path.display())))
+            Err(wrong(format!("the path {} is not UTF-8", path.display())))
         }
         Secret::Variable(name) if !is_variable(name) => {
-            Err(wrong(format!("`{}` can't be the name of a variable", printable_within(name, 80)))
-                .hint("Names of variables have letters, digits and underscores, like `NODE_TOKEN`."))
+            Err(wrong(format!("invalid variable name `{}`", printable_within(name, 80)))
+                .hint("A variable name has letters, digits and underscores, like `NODE_TOKEN`."))
         }
         _ => Ok(secret),
     }
@@ -358,8 +355,8 @@ fn check_domain(text: &str) -> Result<String> {
     };
     // The record's own name is longer by nine.
     if domain.len() > 244 || !domain.split('.').all(label) {
-        return Err(wrong(format!("`{}` is no domain", printable_within(text, 100)))
-            .hint("Write it like `registry.example.com`; names with other letters in their ASCII form (`xn--…`)."));
+        return Err(wrong(format!("invalid domain `{}`", printable_within(text, 100)))
+            .hint("Write it like `registry.example.com`; international names in their ASCII form (`xn--…`)."));
     }
     Ok(domain.to_owned())
 }
@@ -367,7 +364,7 @@ fn check_domain(text: &str) -> Result<String> {
 /// `HOST:PORT`, with 53 if no port is said.
 fn check_server(text: &str) -> Result<String> {
     let refused = || {
-        wrong(format!("`{}` is no server", printable_within(text, 100)))
+        wrong(format!("invalid DNS server `{}`", printable_within(text, 100)))
             .hint("Write it like `ns1.example.com:53` or `[::1]:53`.")
     };
     let text = text.trim();
@@ -388,8 +385,8 @@ fn check_server(text: &str) -> Result<String> {
 
 fn check_key(text: &str) -> Result<String> {
     check_domain(text).map_err(|_| {
-        wrong(format!("`{}` can't be the name of a TSIG key", printable_within(text, 100)))
-            .hint("It is what the server's configuration calls the key.")
+        wrong(format!("invalid TSIG key name `{}`", printable_within(text, 100)))
+            .hint("Use the name from the server's configuration.")
     })
 }
 
@@ -398,6 +395,6 @@ fn check_algorithm(text: Option<&str>) -> Result<String> {
     if ALGORITHMS.contains(&algorithm.as_str()) {
         return Ok(algorithm);
     }
-    Err(wrong(format!("`{}` is no algorithm that is signed with here", printable_within(&algorithm, 80)))
-        .hint(format!("There are {}; a key has the one that it was made for.", ALGORITHMS.join(", "))))
+    Err(wrong(format!("unsupported TSIG algorithm `{}`", printable_within(&algorithm, 80)))
+        .hint(format!("Supported are {}. Use the one that the key was made for.", ALGORITHMS.join(", "))))
 }

@@ -37,7 +37,7 @@ pub async fn make_key(target: &Target, places: &dyn Places, job: &Job) -> Result
     if wanted.parse::<cid::Cid>().is_ok() {
         let shown = printable_within(wanted, 100);
         return Err(Error::new(Kind::Usage, format!("{} has no key `{shown}`, and can't make one", node.place()))
-            .hint("That is an IPNS name, which only its own key makes: give `--ipns` a name for a new key."));
+            .hint("That is an IPNS name, which belongs to an existing key. Give `--ipns` a name for a new key."));
     }
     let key = job.or_cancelled(names.generate_key(wanted)).await?;
     Ok(TargetKey { name: key.name, id: key.id, made: true })
@@ -65,20 +65,20 @@ pub(super) async fn try_ipns(target: &Target, node: &dyn Node, reached: bool, mo
                 match names.resolve_name(&found.id).await {
                     Ok(Some(path)) => checks.good("name", printable_within(&path, 200)),
                     Ok(None) if moved == Some(found.id.as_str()) => {
-                        let hint = "It was moved to what was published last; who asks this node where it leads gets no answer.";
-                        let words = "the node can't look it up (no routing?)";
+                        let hint = "It was set to the last published root, but this node can't resolve it for anyone.";
+                        let words = "the node can't resolve it (no routing?)";
                         checks.say("name", Outcome::Doubtful, words, Some(hint.to_owned()));
                     }
                     Ok(None) => checks.good("name", "not published yet"),
                     Err(error) => {
-                        let hint = "It is published all the same; the node may be offline.".to_owned();
+                        let hint = "Publishing sets it anyway; the node may be offline.".to_owned();
                         checks.say("name", Outcome::Doubtful, error.to_string(), Some(hint));
                     }
                 }
             }
             None => checks.fail("key", &missing_key(target, key, "the node"), ""),
         },
-        Err(error) => checks.fail("key", &error, "Allow `/api/v0/key` and `/api/v0/name` to the token."),
+        Err(error) => checks.fail("key", &error, "Allow the token to use `/api/v0/key` and `/api/v0/name`."),
     }
     checks.made
 }

@@ -38,8 +38,8 @@ type Connector = fn(&NodeSettings, Option<&str>) -> Option<Result<Arc<dyn Node>>
 pub const KINDS: &[NodeKind] = &[NodeKind {
     flag: "kubo",
     value: "URL",
-    help: "The URL of the RPC of its Kubo node",
-    hint: "URL of the RPC of its Kubo node; empty: http://127.0.0.1:5001, a node on this machine",
+    help: "RPC URL of the Kubo node",
+    hint: "RPC URL of the Kubo node; empty: http://127.0.0.1:5001, a node on this machine",
     usual: "http://127.0.0.1:5001",
     settings: |address| Ok(NodeSettings::kubo(rpc_url(address)?)),
     connect: |settings, authorisation| {
@@ -75,7 +75,7 @@ impl NodeAddress {
 /// The adapter for a node with these settings.
 pub(super) fn connect(settings: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
     let connected = KINDS.iter().find_map(|kind| (kind.connect)(settings, authorisation));
-    connected.unwrap_or_else(|| Err(Error::new(Kind::Unexpected, "this program has no adapter for such a node")))
+    connected.unwrap_or_else(|| Err(Error::new(Kind::Unexpected, "this kind of node is not supported")))
 }
 
 /// What is said if a target is to be added without a node: `--kubo URL`.
@@ -91,7 +91,7 @@ fn rpc_url(text: &str) -> Result<String> {
 
 fn kubo(url: &str, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
     let parsed = Url::parse(url).map_err(|_| {
-        Error::new(Kind::Usage, format!("`{}` is not the URL of a node", printable_within(url, 200)))
+        Error::new(Kind::Usage, format!("invalid node URL `{}`", printable_within(url, 200)))
             .hint("Write it like `http://127.0.0.1:5001`.")
     })?;
     let options = KuboOptions { authorisation: authorisation.map(str::to_owned), ..KuboOptions::new(parsed) };

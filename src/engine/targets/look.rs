@@ -143,6 +143,6 @@ async fn leads(node: &dyn Node, target: &Target, key: &str, moved: Option<&str>)
 
 async fn within<T>(who: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| {
-        Err(Error::new(Kind::Network, format!("{who} does not answer within {} s", ANSWER_TIMEOUT.as_secs())))
+        Err(Error::new(Kind::Network, format!("{who} did not answer within {} s", ANSWER_TIMEOUT.as_secs())))
     })
 }

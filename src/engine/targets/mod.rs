@@ -164,7 +164,7 @@ impl Engine {
 
 fn is_free(connection: &Connection, name: &str) -> Result<()> {
     match targets::by_name(connection, name)? {
-        Some(_) => Err(Error::new(Kind::Usage, format!("there is a target `{name}` already"))
+        Some(_) => Err(Error::new(Kind::Usage, format!("a target `{name}` already exists"))
             .hint(format!("`roadstead target set {name} …` changes it."))),
         None => Ok(()),
     }
@@ -177,9 +177,9 @@ fn no_other_moves_it(connection: &Connection, name: &str, settings: &TargetSetti
     match targets::all(connection)?.into_iter().find(|other| other.name != name && same(other)) {
         Some(other) => Err(Error::new(
             Kind::Usage,
-            format!("the target `{}` moves the record of {} already", other.name, dnslink.domain),
+            format!("the target `{}` already moves the record of {}", other.name, dnslink.domain),
         )
-        .hint("One target moves a record; the others hold the same root without `--dnslink`.")),
+        .hint("Only one target can move a record. Leave `--dnslink` out for the others.")),
         None => Ok(()),
     }
 }

@@ -52,7 +52,7 @@ impl Peers {
         let found = secret.map(|secret| secrets::read(secret, &self.variables)).transpose();
         found
             .map_err(|error| match error.kind() {
-                Kind::NotFound => error.hint("`roadstead target set` names another file."),
+                Kind::NotFound => error.hint("Name another file with `roadstead target set`."),
                 _ => error,
             })
             .context(|| format!("target {}", target.name))
@@ -98,7 +98,7 @@ impl World for Internet {
     async fn gateway(&self, url: &str) -> Result<()> {
         let shown = printable_within(url, 200);
         let mut address =
-            Url::parse(url).map_err(|_| Error::new(Kind::Usage, format!("`{shown}` is not the URL of a gateway")))?;
+            Url::parse(url).map_err(|_| Error::new(Kind::Usage, format!("invalid gateway URL `{shown}`")))?;
         if let Ok(mut parts) = address.path_segments_mut() {
             parts.pop_if_empty().extend(["ipfs", EMPTY_BLOCK]);
         }
@@ -112,7 +112,7 @@ impl World for Internet {
         })?;
         if !answer.status().is_success() {
             return Err(Error::new(Kind::Network, format!("{shown} answers {} for an empty block", answer.status()))
-                .hint("It may be no gateway, or give out only what it knows."));
+                .hint("It may not be a gateway, or serve only what it holds itself."));
         }
         Ok(())
     }

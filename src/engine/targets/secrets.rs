@@ -16,13 +16,13 @@ use crate::text::printable_within;
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// What to do where a secret would be read on the way.
-pub(super) const USE_TLS: &str = "Reach it by https://, or through a tunnel that ends on this machine (`ssh -L`).";
+pub(super) const USE_TLS: &str = "Use https://, or a tunnel that ends on this machine (`ssh -L`).";
 
 /// A sentence where a secret that is shown to this URL can be read on the way.
 pub(in crate::engine) fn in_clear(url: &str) -> Option<String> {
     let parsed = Url::parse(url).ok().filter(is_in_clear)?;
     let host = printable_within(parsed.host_str().unwrap_or_default(), 200);
-    Some(format!("The secret for {host} goes there over plain HTTP: whoever is on the way can read it."))
+    Some(format!("The secret for {host} is sent over plain HTTP: anyone on the network path can read it."))
 }
 
 /// How environment variables are read.
@@ -89,18 +89,18 @@ pub(in crate::engine) fn read(secret: &Secret, variables: &Variables) -> Result<
         Secret::Variable(name) => {
             let text = (variables.0)(name).ok_or_else(|| {
                 Error::new(Kind::Usage, format!("{} is not set", place(secret)))
-                    .hint("Set it where this runs, in a cron job too; or keep the secret in a file.")
+                    .hint("Set it wherever this runs, cron jobs included, or keep the secret in a file.")
             })?;
             (text, None)
         }
     };
     let value = text.trim();
     if value.is_empty() {
-        return Err(Error::new(Kind::Usage, format!("{} holds no secret: it is empty", place(secret))));
+        return Err(Error::new(Kind::Usage, format!("{} is empty", place(secret))));
     }
     if value.chars().any(char::is_control) {
-        return Err(Error::new(Kind::Usage, format!("{} holds more than one line", place(secret)))
-            .hint("Nothing but the secret itself may be in it."));
+        return Err(Error::new(Kind::Usage, format!("{} has more than one line", place(secret)))
+            .hint("It must contain only the secret."));
     }
     Ok(Found { value: value.to_owned(), warning })
 }
@@ -114,12 +114,14 @@ fn read_file(path: &Path) -> Result<(String, Option<String>)> {
                 std::io::ErrorKind::NotFound => Kind::NotFound,
                 _ => Kind::Unexpected,
             };
-            return Err(Error::new(kind, what()).caused_by(error).hint("Who runs this must be able to read it."));
+            return Err(Error::new(kind, what())
+                .caused_by(error)
+                .hint("The user who runs this must be able to read it."));
         }
     };
     let about = file.metadata().context(what)?;
     if !about.is_file() {
-        return Err(Error::new(Kind::Usage, format!("{}: it is no file", what())));
+        return Err(Error::new(Kind::Usage, format!("{}: it is not a regular file", what())));
     }
     let mut text = String::new();
     file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text).map_err(|_| {
@@ -136,7 +138,7 @@ fn read_file(path: &Path) -> Result<(String, Option<String>)> {
 fn exposed(path: &Path, about: &std::fs::Metadata) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
     (about.permissions().mode() & 0o007 != 0)
-        .then(|| format!("Everybody on this machine can read {}; `chmod 600` keeps it to its owner.", path.display()))
+        .then(|| format!("{} is world-readable; `chmod 600` limits it to its owner.", path.display()))
 }
 
 #[cfg(not(unix))]

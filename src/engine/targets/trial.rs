@@ -165,7 +165,7 @@ impl Checks {
 
     pub(super) fn skip(&mut self, whats: &[&str]) {
         for what in whats {
-            self.say(what, Outcome::Skipped, "what comes before it failed", None);
+            self.say(what, Outcome::Skipped, "an earlier check failed", None);
         }
     }
 
@@ -181,7 +181,7 @@ impl Checks {
                 true
             }
             Err(error) => {
-                self.fail("secret", &error, "`roadstead target set` names another place.");
+                self.fail("secret", &error, "Name another place with `roadstead target set`.");
                 false
             }
         }
@@ -299,7 +299,7 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
             return checks.made;
         }
         Some(Err(error)) => {
-            checks.fail("reachable", &error, "`roadstead target set` gives it another URL.");
+            checks.fail("reachable", &error, "Change the URL with `roadstead target set`.");
             checks.skip(&rest[1..]);
             return checks.made;
         }
@@ -344,10 +344,7 @@ fn version(checks: &mut Checks, agent: &str) {
                 MIN_TESTED_KUBO.0, MIN_TESTED_KUBO.1
             )),
         ),
-        None => (
-            Outcome::Doubtful,
-            Some("It says that it is something else than Kubo; what it answers is checked.".to_owned()),
-        ),
+        None => (Outcome::Doubtful, Some("The node does not identify as Kubo; its answers are checked.".to_owned())),
     };
     checks.say("version", outcome, shown, hint);
 }
@@ -370,7 +367,7 @@ async fn rights(checks: &mut Checks, node: &dyn Node, names: bool) {
 /// Room is a guess: a node's limit is not its disk, and what it has of the root is not asked block by block.
 fn room(checks: &mut Checks, status: &Status, needs: &Needs) {
     let Some(limit) = status.storage_max else {
-        checks.good("room", format!("{} used; the node says no limit", bytes(status.repository_size)));
+        checks.good("room", format!("{} used; the node reports no limit", bytes(status.repository_size)));
         return;
     };
     let free = limit.saturating_sub(status.repository_size);
@@ -382,7 +379,7 @@ fn room(checks: &mut Checks, status: &Status, needs: &Needs) {
     } else if needs.published {
         checks.say("room", Outcome::Doubtful, detail, Some(hint));
     } else {
-        let short = format!("{detail}, which is {} more than is left", bytes(needs.missing - free));
+        let short = format!("{detail}, {} more than is free", bytes(needs.missing - free));
         checks.fail("room", &Error::new(Kind::Node, short).hint(hint), "");
     }
 }
@@ -403,7 +400,7 @@ async fn try_dnslink(
         Ok(Some(zone)) => authoritative = try_zone(&mut checks, &name, &*zone).await,
         Ok(None) => checks.skip(&["authoritative servers", "change"]),
         Err(error) => {
-            checks.fail("zone", &error, "`roadstead target set` gives it another server or provider.");
+            checks.fail("zone", &error, "Change the server or provider with `roadstead target set`.");
             checks.skip(&["authoritative servers", "change"]);
         }
     }
@@ -412,13 +409,13 @@ async fn try_dnslink(
             let same = authoritative.as_ref().is_none_or(|set: &TxtSet| set.values == seen.values);
             let hint = (!same).then(|| {
                 let ttl = authoritative.as_ref().and_then(|set| set.ttl).or(seen.ttl).unwrap_or(dnslink.ttl);
-                format!("The authoritative servers say something else; resolvers may keep the old answer for {ttl} s.")
+                format!("The authoritative servers have another value; resolvers may cache the old one for {ttl} s.")
             });
             let outcome = if same { Outcome::Good } else { Outcome::Doubtful };
             checks.say("seen by the world", outcome, shown(&seen), hint);
         }
         Err(error) => {
-            let hint = "This machine's resolver does not say; others may. Check `/etc/resolv.conf`.".to_owned();
+            let hint = "This machine's resolver did not answer; others may. Check `/etc/resolv.conf`.".to_owned();
             checks.say("seen by the world", Outcome::Doubtful, error.to_string(), Some(hint));
         }
     }
@@ -431,7 +428,7 @@ async fn try_zone(checks: &mut Checks, name: &str, zone: &dyn Zone) -> Option<Tx
     let found = match zone.read(name).await {
         Ok(set) => {
             let links = set.values.iter().filter(|value| value.starts_with("dnslink=")).count();
-            let hint = (links > 1).then(|| "There are several `dnslink=` records: publishing leaves one.".to_owned());
+            let hint = (links > 1).then(|| "There are several `dnslink=` records: publishing keeps one.".to_owned());
             let outcome = if links > 1 { Outcome::Doubtful } else { Outcome::Good };
             checks.say("authoritative servers", outcome, format!("{name}: {}", shown(&set)), hint);
             Some(set)
@@ -442,16 +439,15 @@ async fn try_zone(checks: &mut Checks, name: &str, zone: &dyn Zone) -> Option<Tx
         }
     };
     if zone.atomicity() == Atomicity::ByHand {
-        checks.good("change", "by hand: `publish` says what to set, and waits for it");
+        checks.good("change", "by hand: `publish` shows the record to set and waits for it");
         return found;
     }
     match zone.try_change(name).await {
         Ok(()) if zone.atomicity() == Atomicity::NotAtomic => {
-            let hint =
-                "It takes a change in several requests: a cut between them can leave the record absent.".to_owned();
-            checks.say("change", Outcome::Good, format!("{place} would take it"), Some(hint));
+            let hint = "A change takes several requests: an interruption between them can leave no record.".to_owned();
+            checks.say("change", Outcome::Good, format!("{place} would accept it"), Some(hint));
         }
-        Ok(()) => checks.good("change", format!("{place} would take it")),
+        Ok(()) => checks.good("change", format!("{place} would accept it")),
         Err(error) => checks.fail("change", &error, "Check the key and what it may change in this zone."),
     }
     found

@@ -66,17 +66,14 @@ impl Engine {
             let reader = self.catalog.read()?;
             let target = super::view::find(&reader, name)?;
             let newest = publications::newest_published(&reader, target.id)?.ok_or_else(|| {
-                Error::new(Kind::NotFound, format!("nothing was published to {} yet", target.name))
-                    .hint(format!("`roadstead publish {}` does.", target.name))
+                Error::new(Kind::NotFound, format!("nothing has been published to {} yet", target.name))
+                    .hint(format!("Run `roadstead publish {}`.", target.name))
             })?;
             Ok::<_, Error>((target, newest.root.cid))
         })?;
         let node = places.node(&target)?;
         let blocks = node.blocks().ok_or_else(|| {
-            Error::new(
-                Kind::Usage,
-                format!("{} does not say what it holds: it can't be checked by reading back", node.place()),
-            )
+            Error::new(Kind::Usage, format!("{} can't be read from, so its blocks can't be verified", node.place()))
         })?;
         let pinned = match node.pins() {
             Some(pins) => job.or_cancelled(pins.pin(&root)).await?.is_some(),
@@ -147,7 +144,7 @@ async fn ask(blocks: &dyn ReadBlocks, cid: Cid) -> Result<Answer> {
         RAW => Vec::new(),
         DAG_PB => DirectoryBlock::parse(&bytes)?.links.into_iter().map(|(_, link)| link.cid).collect(),
         other => {
-            return Err(Error::new(Kind::Verification, format!("{cid} has the codec {other}, which no root has")));
+            return Err(Error::new(Kind::Verification, format!("{cid} has the unexpected codec {other}")));
         }
     };
     Ok(Answer::Good(bytes.len() as u64, links))

@@ -20,7 +20,7 @@ struct Stat {
 
 /// Whether it holds this block.
 pub(super) async fn holds(rpc: &Rpc, cid: &Cid) -> Result<bool> {
-    let (arg, doing) = (cid.to_string(), format!("can't see whether block {cid} is there"));
+    let (arg, doing) = (cid.to_string(), format!("can't check whether block {cid} is there"));
     let call = Call { command: "block/stat", query: &[("arg", &arg), ("offline", "true")], doing: &doing };
     let stat = async {
         let reply = rpc.call(&call, rpc.timeouts.answer).await?;
@@ -28,7 +28,7 @@ pub(super) async fn holds(rpc: &Rpc, cid: &Cid) -> Result<bool> {
     };
     match stat.await {
         Ok(stat) if stat.key.parse::<Cid>().is_ok_and(|key| key.hash() == cid.hash()) => Ok(true),
-        Ok(_) => Err(failure::nonsense(&rpc.place, &doing, "it speaks of another block")),
+        Ok(_) => Err(failure::nonsense(&rpc.place, &doing, "it names another block")),
         Err(Failed::Refused(answer)) if answer.is_missing_block() => Ok(false),
         Err(failed) => Err(failed.into_error(&rpc.place, &doing)),
     }

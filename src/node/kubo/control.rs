@@ -148,12 +148,12 @@ impl Control {
     /// What the node says of itself. A right that is missing is an error, as nobody can publish without.
     pub(super) async fn status(&self) -> Result<Status> {
         let limit = self.rpc.timeouts.answer;
-        let doing = "can't ask the node what it is";
+        let doing = "can't identify the node";
         let (release, identity, room, peers) = tokio::join!(
             self.version(),
             self.ask::<_, Identity>(Id { peer: None }, doing, limit),
-            self.room("can't ask the node for its room"),
-            self.ask::<_, Peers>(SwarmPeers, "can't ask the node for its peers", limit),
+            self.room("can't read the node's storage limits"),
+            self.ask::<_, Peers>(SwarmPeers, "can't list the node's peers", limit),
         );
         let release = release?;
         let fail = |failed: Failed| failed.into_error(&self.rpc.place, doing);
@@ -176,7 +176,7 @@ impl Control {
 
     /// Its version; every known secret may ask for that.
     pub(super) async fn version(&self) -> Result<String> {
-        let doing = "can't ask the node for its version";
+        let doing = "can't read the node's version";
         let release = self.ask::<_, Release>(Version, doing, self.rpc.timeouts.answer).await;
         release.map(|release| release.version).map_err(|failed| failed.into_error(&self.rpc.place, doing))
     }
@@ -194,7 +194,7 @@ impl Control {
     }
 
     pub(super) async fn generate_key(&self, name: &str) -> Result<Key> {
-        let doing = format!("can't make the key {}", printable_within(name, 100));
+        let doing = format!("can't create the key {}", printable_within(name, 100));
         let key =
             self.ask::<_, KeyEntry>(GenerateKey { arg: name, kind: "ed25519" }, &doing, self.rpc.timeouts.answer).await;
         self.key(key.map_err(|failed| failed.into_error(&self.rpc.place, &doing))?, &doing)

@@ -121,20 +121,23 @@ impl Answer {
             Refusal::Denied => denied(place, doing, &message),
             Refusal::NoCommand => Error::new(
                 Kind::Node,
-                format!("{doing}: {place} has no such command: it is no RPC of Kubo, or an old one"),
+                format!("{doing}: {place} has no such command: it is not the RPC API of Kubo, or an old one"),
             )
-            .hint("Give the URL of the RPC, which is on port 5001 unless configured otherwise, not the gateway's.")
-            .hint("Behind a proxy, give the path before `/api/v0` too: https://example.com/ipfs-rpc."),
+            .hint("Use the URL of the RPC API, by default on port 5001, not of the gateway.")
+            .hint("Behind a proxy, include the path before `/api/v0`: https://example.com/ipfs-rpc."),
             Refusal::Status(Some(status @ 300..=399)) => {
-                Error::new(Kind::Node, format!("{doing}: {place} sends us elsewhere (status {status})"))
-                    .hint("Give the URL that it leads to; credentials are not sent to where a redirect points.")
+                Error::new(Kind::Node, format!("{doing}: {place} redirects elsewhere (status {status})"))
+                    .hint("Use the URL that it redirects to; credentials are not sent along a redirect.")
             }
-            Refusal::Status(Some(status @ (429 | 502 | 503 | 504))) => {
-                Error::new(Kind::Node, format!("{doing}: what is before {place} can't reach it (status {status})"))
-                    .hint("Look whether the node runs: `ipfs daemon` starts it.")
+            Refusal::Status(Some(status @ (429 | 502 | 503 | 504))) => Error::new(
+                Kind::Node,
+                format!("{doing}: the proxy in front of {place} can't reach it (status {status})"),
+            )
+            .hint("Check that the node runs: `ipfs daemon` starts it."),
+            Refusal::Status(Some(413)) => {
+                Error::new(Kind::Node, format!("{doing}: {place} refuses a body of this size"))
+                    .hint("A proxy limits the size of bodies: allow any size (`client_max_body_size 0` in nginx).")
             }
-            Refusal::Status(Some(413)) => Error::new(Kind::Node, format!("{doing}: {place} takes no body that large"))
-                .hint("A proxy limits it: let it pass bodies of any size (`client_max_body_size 0` in nginx)."),
             Refusal::Status(status) => said(place, doing, status, &message),
         }
     }
@@ -144,7 +147,7 @@ fn said(place: &str, doing: &str, status: Option<u16>, message: &str) -> Error {
     let why = match (message.is_empty(), status) {
         (false, _) => format!("{place} says: {message}"),
         (true, Some(status)) => format!("{place} answers with status {status}"),
-        (true, None) => format!("{place} says nothing"),
+        (true, None) => format!("{place} gives no reason"),
     };
     let error = Error::new(Kind::Node, format!("{doing}: {why}"));
     let message = message.to_ascii_lowercase();
@@ -153,21 +156,21 @@ fn said(place: &str, doing: &str, status: Option<u16>, message: &str) -> Error {
         .any(|full| message.contains(full))
     {
         return error
-            .hint("The node's disk is full: free some room there, for instance with `ipfs repo gc`, then try again.");
+            .hint("The node's disk is full: free some space there, for instance with `ipfs repo gc`, then try again.");
     }
     if message.contains("was not found locally") || message.contains("ipld: could not find") {
-        return error.hint("The node lacks a block that it should hold: publish again, which sends what it lacks.");
+        return error.hint("The node lacks a block that it should hold: publish again to send it.");
     }
     error
 }
 
 fn denied(place: &str, doing: &str, message: &str) -> Error {
     let why = if message.is_empty() { String::new() } else { format!(": {message}") };
-    Error::new(Kind::Auth, format!("{doing}: {place} refuses our credentials, or that they are used for this{why}"))
+    Error::new(Kind::Auth, format!("{doing}: {place} refuses the credentials, or does not allow them for this{why}"))
         .hint(
-            "Look at `API.Authorizations` in the node's configuration: its `AuthSecret` must be what the target's secret says.",
+            "Check `API.Authorizations` in the node's configuration: its `AuthSecret` must match the target's secret.",
         )
-        .hint(format!("Its `AllowedPaths` must have {PUBLISH_PATHS}, and where an IPNS name is published {NAME_PATHS}."))
+        .hint(format!("Its `AllowedPaths` must include {PUBLISH_PATHS}, and for IPNS names {NAME_PATHS}."))
 }
 
 /// Nothing can be heard from the node.
@@ -175,37 +178,40 @@ pub(super) fn unreachable(place: &str, doing: &str, why: &str, local: bool) -> E
     let error =
         Error::new(Kind::Node, format!("{doing}: can't reach {place}: {}", printable_within(why, MAX_MESSAGE_CHARS)));
     if local {
-        error.hint("`ipfs daemon` starts it; `ipfs config Addresses.API` says where it listens.")
+        error.hint("`ipfs daemon` starts it; `ipfs config Addresses.API` shows where it listens.")
     } else {
-        error.hint("Look whether it runs (`ipfs daemon` starts it), and whether its RPC can be reached from here.")
+        error.hint("Check that it runs (`ipfs daemon` starts it) and that its RPC API can be reached from here.")
     }
 }
 
 /// The node began, and did not get on.
 pub(super) fn stalled(place: &str, doing: &str, seconds: u64) -> Error {
-    Error::new(Kind::Node, format!("{doing}: {place} showed no sign of life for {seconds} s"))
-        .hint("Look at the node's log and the load of its disk, then try again.")
+    Error::new(Kind::Node, format!("{doing}: {place} made no progress for {seconds} s"))
+        .hint("Check the node's log and disk load, then try again.")
 }
 
 /// The node is to pin what it has not.
 pub(super) fn hole(place: &str, doing: &str, block: &Cid) -> Error {
-    Error::new(Kind::Node, format!("{doing}: {place} lacks block {block}, and looks for it in the network instead"))
-        .hint("Publish again: the node is asked what it has, and gets what it lacks.")
+    Error::new(Kind::Node, format!("{doing}: {place} lacks block {block} and searches the network for it"))
+        .hint("Publish again: that sends what the node lacks.")
 }
 
 /// The answer broke off, or the connection did.
 pub(super) fn cut(place: &str, doing: &str, why: &str) -> Error {
-    Error::new(Kind::Node, format!("{doing}: {place} broke off: {}", printable_within(why, MAX_MESSAGE_CHARS)))
-        .hint("Look at the node's log, and whether its disk is full, then try again.")
+    Error::new(
+        Kind::Node,
+        format!("{doing}: {place} ended its answer early: {}", printable_within(why, MAX_MESSAGE_CHARS)),
+    )
+    .hint("Check the node's log and its free disk space, then try again.")
 }
 
 /// The answer is not what a Kubo says.
 pub(super) fn nonsense(place: &str, doing: &str, why: &str) -> Error {
     Error::new(
         Kind::Node,
-        format!("{doing}: {place} answers what no Kubo says: {}", printable_within(why, MAX_MESSAGE_CHARS)),
+        format!("{doing}: unexpected answer from {place}: {}", printable_within(why, MAX_MESSAGE_CHARS)),
     )
-    .hint("Look whether the URL is that of a Kubo's RPC.")
+    .hint("Check that the URL is that of a Kubo RPC API.")
 }
 
 #[cfg(test)]
@@ -222,7 +228,7 @@ mod tests {
         assert_eq!(denied.kind(), Kind::Auth);
         assert!(denied.hints().iter().any(|hint| hint.contains("API.Authorizations")));
         assert!(denied.hints().iter().any(|hint| hint.contains("/api/v0/dag/import")));
-        assert!(error(404, "404 page not found").to_string().contains("no RPC of Kubo"));
+        assert!(error(404, "404 page not found").to_string().contains("not the RPC API of Kubo"));
         let full = error(500, r#"{"Message":"write x: no space left on device","Code":0,"Type":"error"}"#);
         assert!(full.hints()[0].contains("disk is full"), "{full:?}");
         assert!(error(502, "<html>").hints()[0].contains("ipfs daemon"));

@@ -106,12 +106,12 @@ async fn upload(rpc: &Rpc, car: CarStream) -> Result<Imported, Failed> {
         }
     };
     if let Waiting::Nobody(why) = &*progress.lock().unwrap_or_else(PoisonError::into_inner) {
-        let error = Error::new(Kind::Unexpected, format!("{}: what was to be sent can't be read: {why}", call.doing));
+        let error = Error::new(Kind::Unexpected, format!("{}: can't read the blocks to send: {why}", call.doing));
         return Err(Failed::Broken(error));
     }
     match answer? {
         Some(Stats { blocks, bytes }) => Ok(Imported { blocks, bytes }),
-        None => Err(Failed::Broken(failure::cut(&rpc.place, call.doing, "it does not say what it took"))),
+        None => Err(Failed::Broken(failure::cut(&rpc.place, call.doing, "no count of imported blocks"))),
     }
 }
 

@@ -83,17 +83,17 @@ pub(super) fn shown(url: &Url) -> String {
 
 /// The URL below which the commands are, with a slash at its end.
 pub(super) fn base(url: &Url) -> Result<Url> {
-    let wrong = |why: &str| Error::new(Kind::Usage, format!("{} is no URL of a Kubo's RPC: {why}", shown(url)));
+    let wrong = |why: &str| Error::new(Kind::Usage, format!("invalid Kubo RPC URL {}: {why}", shown(url)));
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong("it is reached by http or https")
-            .hint("A node on this machine has its RPC at http://127.0.0.1:5001, unless configured otherwise."));
+        return Err(wrong("it must begin with http:// or https://")
+            .hint("A node on this machine has its RPC API at http://127.0.0.1:5001 by default."));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("credentials don't belong into it")
-            .hint("Put `basic:USER:PASSWORD` into a file, and name that file with `--auth-file`."));
+        return Err(wrong("it must not contain credentials")
+            .hint("Put `basic:USER:PASSWORD` in a file and name it with `--auth-file`."));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("it has more after its path"));
+        return Err(wrong("it has a query or a fragment"));
     }
     let mut base = url.clone();
     let prefix = url.path().trim_end_matches('/');
@@ -131,8 +131,8 @@ impl Authorisation {
     pub(in crate::node) fn parse(secret: &str) -> Result<Self> {
         let secret = secret.trim();
         let wrong = |why: &str| {
-            Error::new(Kind::Usage, format!("the secret for the node can't be used: {why}"))
-                .hint("It is `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token alone.")
+            Error::new(Kind::Usage, format!("invalid secret for the node: {why}"))
+                .hint("Write `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token alone.")
         };
         if secret.is_empty() {
             return Err(wrong("it is empty"));
@@ -148,10 +148,10 @@ impl Authorisation {
                 }
                 None => format!("Basic {rest}"),
             },
-            Some(_) => return Err(wrong("it is of no known kind")),
+            Some(_) => return Err(wrong("unknown kind")),
         };
-        let mut header =
-            HeaderValue::try_from(value).map_err(|_| wrong("it has characters that no HTTP header can have"))?;
+        let mut header = HeaderValue::try_from(value)
+            .map_err(|_| wrong("it has characters that are not allowed in an HTTP header"))?;
         header.set_sensitive(true);
         Ok(Self { header, basic })
     }

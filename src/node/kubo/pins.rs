@@ -110,7 +110,7 @@ pub(super) async fn remove(rpc: &Rpc, cid: &Cid) -> Result<()> {
 
 /// The recursive pin of a root.
 pub(super) async fn one(rpc: &Rpc, cid: &Cid) -> Result<Option<Pin>> {
-    let (arg, doing) = (cid.to_string(), format!("can't see whether {cid} is pinned"));
+    let (arg, doing) = (cid.to_string(), format!("can't check whether {cid} is pinned"));
     let query = [("arg", &*arg), ("type", "recursive"), ("names", "true"), ("stream", "false"), ("offline", "true")];
     let found = list(rpc, &Call { command: "pin/ls", query: &query, doing: &doing }, |pin| pin.cid == *cid).await;
     match found {
@@ -199,7 +199,7 @@ fn names(pins: &[String], cid: &Cid) -> bool {
 fn confirmed(rpc: &Rpc, answer: Result<bool, Failed>, doing: &str) -> Result<()> {
     match answer {
         Ok(true) => Ok(()),
-        Ok(false) => Err(failure::cut(&rpc.place, doing, "it does not say that it is done")),
+        Ok(false) => Err(failure::cut(&rpc.place, doing, "no confirmation")),
         Err(failed) => Err(failed.into_error(&rpc.place, doing)),
     }
 }

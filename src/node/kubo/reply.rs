@@ -136,7 +136,7 @@ impl Reply {
 
     fn count(&mut self, line: Bytes) -> Result<Bytes, Failed> {
         self.lines += 1;
-        if self.lines > MAX_LINES { Err(self.nonsense("lines without end")) } else { Ok(line) }
+        if self.lines > MAX_LINES { Err(self.nonsense("too many lines")) } else { Ok(line) }
     }
 
     /// The next line as a document.
@@ -159,7 +159,7 @@ impl Reply {
         let deadline = Instant::now() + limit;
         while let Some(data) = self.piece(deadline, limit).await? {
             if self.buffer.len() + data.len() > most {
-                return Err(self.nonsense("more than it could be"));
+                return Err(self.nonsense("it is too long"));
             }
             self.buffer.extend_from_slice(&data);
         }

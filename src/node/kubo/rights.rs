@@ -53,6 +53,6 @@ async fn without_argument(rpc: &Rpc, command: &str) -> Result<()> {
     match rpc.call(&Call { command, query: &[], doing: &doing }, rpc.timeouts.answer).await {
         Err(Failed::Refused(answer)) if answer.wants_argument() => Ok(()),
         Err(failed) => Err(failed.into_error(&rpc.place, &doing)),
-        Ok(_) => Err(failure::nonsense(&rpc.place, &doing, "it did what it was given no argument for")),
+        Ok(_) => Err(failure::nonsense(&rpc.place, &doing, "the command ran without its argument")),
     }
 }

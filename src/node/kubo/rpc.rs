@@ -55,7 +55,7 @@ impl Rpc {
         }
         let client = client
             .build()
-            .map_err(|error| Error::new(Kind::Unexpected, "can't prepare the way to the node").caused_by(error))?;
+            .map_err(|error| Error::new(Kind::Unexpected, "can't create an HTTP client").caused_by(error))?;
         Ok(Self {
             client,
             base: options::base(&options.url)?,

@@ -45,7 +45,7 @@ impl CarFile {
         let metadata = file.metadata().context(words)?;
         if !metadata.is_file() {
             return Err(Error::new(Kind::Usage, format!("{} is not a regular file", words()))
-                .hint("A CAR is not read in order: write what comes through a pipe to a file first."));
+                .hint("A CAR is read out of order: write piped input to a file first."));
         }
         let mut reader = car::Reader::new(file.try_clone()?).context(words)?;
         let mut index = Vec::new();
@@ -56,7 +56,7 @@ impl CarFile {
         }
         if end > metadata.len() {
             return Err(Error::new(Kind::Verification, format!("{} ends in the middle of a block", words()))
-                .hint("It was cut off on its way; copy it again."));
+                .hint("The file is incomplete; copy it again."));
         }
         index.sort_unstable();
         Ok(Self { path: path.to_owned(), file: Arc::new(file), roots: reader.roots().to_vec(), index: Arc::new(index) })

@@ -72,18 +72,15 @@ impl HttpBlocks {
         let wrong = |why: &str| {
             // What stands before an `@` may be a password.
             let shown = address.rsplit('@').next().unwrap_or_default();
-            Error::new(
-                Kind::Usage,
-                format!("`{}` is no address of a gateway or node: {why}", printable_within(shown, 200)),
-            )
+            Error::new(Kind::Usage, format!("invalid gateway or node URL `{}`: {why}", printable_within(shown, 200)))
         };
         let base: Url = address.parse().map_err(|_| wrong("it is not a URL"))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
-            return Err(wrong("it is neither http nor https"));
+            return Err(wrong("it must begin with http:// or https://"));
         }
         if !base.username().is_empty() || base.password().is_some() {
-            return Err(wrong("it holds a login")
-                .hint("Put `basic:USER:PASSWORD` into a file, and name that file with `--auth-file`."));
+            return Err(wrong("it contains credentials")
+                .hint("Put `basic:USER:PASSWORD` in a file and name it with `--auth-file`."));
         }
         let client = crate::http::client()
             .connect_timeout(Duration::from_secs(15))
@@ -94,7 +91,7 @@ impl HttpBlocks {
                 Dialect::Kubo => reqwest::redirect::Policy::none(),
             })
             .build()
-            .map_err(|error| Error::new(Kind::Unexpected, "no HTTP client").caused_by(error))?;
+            .map_err(|error| Error::new(Kind::Unexpected, "can't create an HTTP client").caused_by(error))?;
         let authorization = secret.map(Authorisation::parse).transpose()?.map(|secret| secret.header);
         // On this machine nothing is gained by fewer questions, and blocks are read by several at a time: 1.3 to 2 times as fast.
         let only_blocks = dialect == Dialect::Kubo || is_loopback(&base);
@@ -136,14 +133,14 @@ impl HttpBlocks {
             let error = failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body))));
             return Err(if is_refusal(status) { self.refused(error.to_string()) } else { error });
         }
-        let resolved: Resolved = serde_json::from_slice(&body)
-            .map_err(|error| failed("its answer is not readable".into()).caused_by(error))?;
+        let resolved: Resolved =
+            serde_json::from_slice(&body).map_err(|error| failed("can't read its answer".into()).caused_by(error))?;
         Ok(resolved.path)
     }
 
     fn url(&self, path: &str) -> Result<Url> {
         let base = self.base.as_str().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-        format!("{base}/{path}").parse().map_err(|_| Error::new(Kind::Usage, format!("{} is no address", self.place())))
+        format!("{base}/{path}").parse().map_err(|_| Error::new(Kind::Usage, format!("invalid URL {}", self.place())))
     }
 
     fn request(&self, cid: &Cid) -> Result<RequestBuilder> {
@@ -166,9 +163,9 @@ impl HttpBlocks {
     /// The error of one who wants credentials, or other ones.
     fn refused(&self, words: impl Into<String>) -> Error {
         Error::new(Kind::Auth, words).hint(if self.authorization.is_some() {
-            "It does not take the secret in that file, or not for reading blocks."
+            "It refuses the secret in that file, or does not allow it to read blocks."
         } else {
-            "If it wants credentials, name the file that holds them: `--auth-file FILE`."
+            "If it needs credentials, name the file that has them: `--auth-file FILE`."
         })
     }
 

@@ -90,21 +90,21 @@ pub fn label(setting: Setting) -> &'static str {
 /// What belongs into a field.
 pub fn hint(setting: Setting) -> &'static str {
     match setting {
-        Setting::Name => "what it is called here, like `home`",
+        Setting::Name => "name of the target, like `home`",
         Setting::Node => KINDS[0].hint,
-        Setting::AuthFile => "file with bearer:TOKEN or basic:USER:PASSWORD; empty: the node wants nothing",
-        Setting::AuthVariable => "environment variable with the same, instead of a file",
-        Setting::Keep => "how many published roots stay pinned; empty: 5",
+        Setting::AuthFile => "file with bearer:TOKEN or basic:USER:PASSWORD; empty: no credentials",
+        Setting::AuthVariable => "environment variable with the credentials, instead of a file",
+        Setting::Keep => "number of published roots that stay pinned; empty: 5",
         Setting::Ipns => "the node's key whose IPNS name points to the newest root; `self` is its own; empty: none",
         Setting::Domain => "domain whose record points to the newest root, like registry.example.com; empty: none",
         Setting::Dns => "rfc2136 (signed updates), manual, or a provider: cloudflare, digitalocean, desec, ovh",
         Setting::Server => "server that takes updates, like ns1.example.com:53",
-        Setting::Key => "what the server calls its TSIG key",
+        Setting::Key => "name of the TSIG key, as the server has it",
         Setting::Algorithm => "hmac-sha256, hmac-sha384 or hmac-sha512; empty: hmac-sha256",
-        Setting::KeyFile => "file with the key in base64",
+        Setting::KeyFile => "file with the TSIG key in base64",
         Setting::TokenFile => "file with the provider's token",
-        Setting::Ttl => "seconds that resolvers may keep the record; empty: 60",
-        Setting::Gateways => "URLs that are asked for the new root afterwards, separated by spaces",
+        Setting::Ttl => "seconds that resolvers may cache the record; empty: 60",
+        Setting::Gateways => "URLs to check for the new root after publishing, separated by spaces",
     }
 }
 
@@ -263,7 +263,7 @@ impl Form {
             }
             check_name(&name).map_err(at_name)?;
             if self.taken.contains(&name) {
-                return Err(at_name(Error::new(Kind::Usage, format!("there is a target `{name}` already"))));
+                return Err(at_name(Error::new(Kind::Usage, format!("a target `{name}` already exists"))));
             }
         }
         match &self.old {
@@ -279,7 +279,7 @@ impl Form {
         let owned = |setting| text(setting).map(str::to_owned);
         let number = |setting, most: u32, of: &str| {
             let read = text(setting).map(str::parse::<u32>).transpose();
-            let words = || format!("It is a whole number from 1 to {most}, of {of}.");
+            let words = || format!("Use a whole number from 1 to {most} ({of}).");
             match read {
                 Ok(Some(0)) | Err(_) => Err(Mistake { setting, text: words() }),
                 Ok(Some(number)) if number > most => Err(Mistake { setting, text: words() }),
@@ -330,7 +330,7 @@ impl Form {
                 Setting::Dns => label(Setting::Domain).to_owned(),
                 _ => self.text(Setting::Dns).to_owned(),
             };
-            return Mistake { setting, text: format!("{because} needs it: {}", hint(setting)) };
+            return Mistake { setting, text: format!("Required for {because}: {}", hint(setting)) };
         }
         let mut text = wrong.error.to_string();
         for hint in wrong.error.hints() {
@@ -372,7 +372,7 @@ mod tests {
         let mut form = Form::new(None, vec!["home".into()]);
         assert_eq!(wrong(&mut form).setting, Setting::Name);
         type_in(&mut form, "home");
-        assert_eq!(wrong(&mut form).text, "There is a target `home` already");
+        assert_eq!(wrong(&mut form).text, "A target `home` already exists");
         type_in(&mut form, "2");
         let fields_before = form.shown().count();
         while form.fields[form.focus].setting != Setting::Domain {
@@ -382,11 +382,11 @@ mod tests {
         assert_eq!(form.shown().count(), fields_before + 2, "who changes the record, and how long it lives");
         let mistake = wrong(&mut form);
         assert_eq!(mistake.setting, Setting::Dns);
-        assert!(mistake.text.starts_with("DNSLink needs it: rfc2136"), "{}", mistake.text);
+        assert!(mistake.text.starts_with("Required for DNSLink: rfc2136"), "{}", mistake.text);
         type_in(&mut form, "rfc2136");
         let mistake = wrong(&mut form);
         assert_eq!((mistake.setting, form.fields[form.focus].setting), (Setting::Server, Setting::Server));
-        assert!(mistake.text.starts_with("rfc2136 needs it: server"), "{}", mistake.text);
+        assert!(mistake.text.starts_with("Required for rfc2136: server"), "{}", mistake.text);
         type_in(&mut form, "ns1.example.com");
         wrong(&mut form);
         type_in(&mut form, "key");

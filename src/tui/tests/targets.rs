@@ -131,7 +131,7 @@ fn what_cant_be_saved_is_shown_again_where_it_was_written() {
     press(&mut app, Content::Small, "n h o m e tab tab / n o p e enter");
     assert!(app.dialogs.is_empty(), "it is being saved");
     let message = "can't read the secret in /nope: No such file or directory".to_owned();
-    let hints = vec!["Who runs this must be able to read it.".to_owned()];
+    let hints = vec!["The user who runs this must be able to read it.".to_owned()];
     let job = app.jobs_begun;
     app.update(Msg::Ended(job, Err(Problem { message, hints, kind: Kind::NotFound })));
     assert!(app.problems.is_empty(), "it is told in the form");
@@ -162,8 +162,14 @@ fn what_failed_of_a_target_is_told_first() {
     checks.extend([
         check(Part::Node, "version", Found::Doubtful, "kubo/0.30.0", Some("Upgrade the node.")),
         check(Part::Ipns, "key", Found::Good, "self: k51qzi5uqu5dgpd", None),
-        check(Part::Dnslink, "zone", Found::Failed, "no such key", Some("`roadstead target set` gives it another.")),
-        check(Part::Dnslink, "change", Found::Skipped, "what comes before it failed", None),
+        check(
+            Part::Dnslink,
+            "zone",
+            Found::Failed,
+            "no such key",
+            Some("Change the server or provider with `roadstead target set`."),
+        ),
+        check(Part::Dnslink, "change", Found::Skipped, "an earlier check failed", None),
     ]);
     let trial = Trial { target: "home".to_owned(), checks };
     for (size, glyphs, of) in [((80, 24), &UNICODE, "80x24"), ((80, 24), &ASCII, "80x24-ascii")] {

@@ -105,7 +105,7 @@ fn a_full_disk_of_the_node_is_said_and_with_room_it_goes_on() {
     let root = setup.push("random", &Layout::random(&[30 * MEBIBYTE; 5], 5));
     let all = planned(&setup)["blocks"].as_u64().unwrap();
     let failed = setup.roadstead.run(&["publish", "--yes"]);
-    says(&failed, 7, &["no space left", "hint: The node's disk is full: free some room there"]);
+    says(&failed, 7, &["no space left", "hint: The node's disk is full: free some space there"]);
     assert_former(&setup, &first);
     assert!(!pins(&setup.kubo).contains(&root));
     setup.kubo.repository().grow(400 << 10);
@@ -183,7 +183,7 @@ fn pins_of_others_are_noticed_and_left_alone() {
     setup.kubo.repository().run(&["repo", "gc", "--quiet"]).success();
     let plan = planned(&setup);
     assert!(plan["pinned"] == false && plan["former"].is_null() && plan["blocks"].as_u64() > Some(10), "{plan}");
-    assert!(plan["notes"].to_string().contains("keep any earlier root"), "{plan}");
+    assert!(plan["notes"].to_string().contains("no longer has an earlier root"), "{plan}");
     let third = setup.mirror("greeting", "the third\n");
     published(&setup);
     assert!(is_whole(&setup.kubo, &third) && pins(&setup.kubo).contains(&third));
@@ -214,14 +214,18 @@ fn a_wrong_token_and_a_wrong_path_are_said() {
     roadstead.ok(&["target", "test", "home"]);
     roadstead.ok(&["publish", "--yes"]);
     let root = setup.push("random", &Layout::random(&[20 * MEBIBYTE; 2], 9));
-    for (token, doing) in [("bearer:wrong", "can't see"), ("bearer:no-import", "can't hand over blocks")] {
+    for (token, doing) in [("bearer:wrong", "can't check"), ("bearer:no-import", "can't hand over blocks")] {
         std::fs::write(&file, token).unwrap();
-        says(&roadstead.run(&["publish", "--yes"]), 5, &[doing, "refuses our credentials", "API.Authorizations"]);
+        says(&roadstead.run(&["publish", "--yes"]), 5, &[doing, "refuses the credentials", "API.Authorizations"]);
         says(&roadstead.run(&["target", "test", "home"]), 5, &[]);
     }
     std::fs::write(&file, "bearer:publisher").unwrap();
     roadstead.ok(&["target", "set", "home", "--kubo", &format!("{url}/nowhere")]);
-    says(&roadstead.run(&["publish", "--yes"]), 7, &["no such command", "hint: Behind a proxy, give the path before"]);
+    says(
+        &roadstead.run(&["publish", "--yes"]),
+        7,
+        &["no such command", "hint: Behind a proxy, include the path before"],
+    );
     roadstead.ok(&["target", "set", "home", "--kubo", &url]);
     assert_eq!(published(&setup)["root"], root.as_str());
 }

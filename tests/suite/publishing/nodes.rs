@@ -151,7 +151,7 @@ fn a_name_whose_key_is_not_there_is_no_success() {
 
     // With a target, too; what is there already is left as it is.
     let added = roadstead.run(&["target", "add", "second", "--kubo", &url, "--ipns", "other", "--make-key"]);
-    assert!(added.code == 0 && added.stderr.contains("Made the key `other`"), "{added}");
+    assert!(added.code == 0 && added.stderr.contains("Created the key `other`"), "{added}");
     let again = roadstead.json(&["target", "set", "second", "--ipns", "moving", "--make-key"]);
     assert_eq!(again["key"]["made"], false);
     // Where the key can't be made, nothing is saved.

@@ -33,7 +33,7 @@ Examples:
   roadstead target test home
   roadstead publish home
 
-Secrets stay in the files and variables that are named; only these names are kept.";
+Secrets stay in the files and variables that you name; the catalog keeps only the names.";
 
 /// What to do.
 #[derive(Debug, Args)]
@@ -49,16 +49,16 @@ pub(in crate::cli) struct Arguments {
 enum TargetVerb {
     /// Add a target; no connection is made, except by `--make-key`.
     Add(AddArguments),
-    /// List targets, and what each gives out.
+    /// List targets and the root that each serves.
     #[command(visible_alias = "ls")]
     List,
     /// Show everything about a target.
     Show(NameArguments),
-    /// Change a target; what is not said stays.
+    /// Change a target; settings that are not given stay.
     Set(SetArguments),
-    /// Try each part of a target with the rights that publishing needs, and change nothing that lasts.
+    /// Check each part of a target with the permissions that publishing needs, without lasting changes.
     Test(NameArguments),
-    /// Read every block of a target's newest root from its node, and check it.
+    /// Read every block of a target's newest root from its node and verify it.
     Verify(NameArguments),
     /// Remove a target; its history stays.
     #[command(visible_alias = "rm")]
@@ -68,7 +68,7 @@ enum TargetVerb {
 /// A target that comes.
 #[derive(Debug, Args)]
 struct AddArguments {
-    /// What it shall be called.
+    /// Name of the new target.
     #[arg(value_name = "NAME")]
     name: String,
 
@@ -92,7 +92,7 @@ struct SetArguments {
     #[command(flatten)]
     settings: SettingsArguments,
 
-    /// What it shall have no longer (repeatable).
+    /// Setting to remove (repeatable).
     #[arg(long, value_enum, value_name = "WHAT")]
     clear: Vec<Cleared>,
 }
@@ -140,14 +140,15 @@ fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
     warn(&engine, &view.name, context)?;
     context.output.json(&TargetReport { target: &view, key: key.as_ref() })?;
     say_key(key.as_ref(), context);
-    context.output.message(&format!("Added {}. `roadstead target test {}` tries it.", view.name, view.name));
+    context.output.message(&format!("Added {}. `roadstead target test {}` checks it.", view.name, view.name));
     Ok(Exit::Done)
 }
 
 fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
     if arguments.node.address.is_none() && arguments.clear.is_empty() && arguments.settings.is_empty() {
-        return Err(Error::new(Kind::Usage, "nothing is said that would change")
-            .hint("`roadstead target set --help` lists what can be set."));
+        return Err(
+            Error::new(Kind::Usage, "no change was given").hint("`roadstead target set --help` lists what can be set.")
+        );
     }
     let change = arguments.settings.change(arguments.node.address.as_ref(), &arguments.clear)?;
     let engine = context.open_existing()?;
@@ -160,7 +161,7 @@ fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
     warn(&engine, &view.name, context)?;
     context.output.json(&TargetReport { target: &view, key: key.as_ref() })?;
     say_key(key.as_ref(), context);
-    context.output.message(&format!("Changed {}. `roadstead target test {}` tries it.", view.name, view.name));
+    context.output.message(&format!("Changed {}. `roadstead target test {}` checks it.", view.name, view.name));
     Ok(Exit::Done)
 }
 
@@ -173,7 +174,8 @@ fn with_key(target: &Target, context: &Context) -> Result<TargetKey> {
 fn say_key(key: Option<&TargetKey>, context: &Context) {
     if let Some(TargetKey { name, id, made }) = key {
         let name = printable(name);
-        let verb = if *made { format!("Made the key `{name}`") } else { format!("The node has the key `{name}`") };
+        let verb =
+            if *made { format!("Created the key `{name}`") } else { format!("The node already has the key `{name}`") };
         context.output.message(&format!("{verb}: its IPNS name is {id}."));
     }
 }
@@ -262,7 +264,7 @@ fn remains(plan: &RemoveTargetPlan) -> Table {
         table.row(["pin".into(), root.into(), Cell::toned(Tone::Dim, note)]);
     }
     for root in &plan.released {
-        table.row(["root".into(), root.into(), Cell::toned(Tone::Warning, "not kept here any more: `gc` may take it")]);
+        table.row(["root".into(), root.into(), Cell::toned(Tone::Warning, "no longer kept here: `gc` may remove it")]);
     }
     table
 }
@@ -317,9 +319,11 @@ fn zone(dnslink: &DnslinkSettings) -> Vec<(&'static str, String)> {
             facts.push(("DNS", format!("{provider}, in several requests: a change is not atomic")));
             facts.push(("token", place(token)));
         }
-        ZoneSettings::Manual => facts.push(("DNS", "by hand: `publish` says what to set, and waits for it".to_owned())),
+        ZoneSettings::Manual => {
+            facts.push(("DNS", "by hand: `publish` shows the record to set and waits for it".to_owned()))
+        }
     }
-    facts.push(("TTL", format!("{} s: after publishing, caches may lag so long", dnslink.ttl)));
+    facts.push(("TTL", format!("{} s: how long caches may lag after publishing", dnslink.ttl)));
     facts
 }
 
@@ -346,9 +350,9 @@ fn facts(target: &TargetView) -> Table {
         (Some(root), Some(published)) => {
             fact("root", root);
             fact("published", published);
-            fact("state", if target.behind { "the catalog stands for another root by now" } else { "current" });
+            fact("state", if target.behind { "behind: the catalog has another root now" } else { "current" });
         }
-        _ => fact("root", "nothing was published yet"),
+        _ => fact("root", "nothing published yet"),
     }
     if let Some(root) = &target.running {
         fact("not finished", root);

@@ -12,31 +12,31 @@ use crate::error::{Context as _, Result};
 /// What the node and the names are, besides the node's URL.
 #[derive(Debug, Args)]
 pub(super) struct SettingsArguments {
-    /// A file with what the node wants to see: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
+    /// File with the credentials for the node: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "auth_env")]
     auth_file: Option<PathBuf>,
 
-    /// An environment variable with the same.
+    /// Environment variable with the credentials, instead of a file.
     #[arg(long, value_name = "VARIABLE")]
     auth_env: Option<String>,
 
-    /// Show it to the node over plain HTTP although that is on another machine: whoever is on the way can read it.
+    /// Send the credentials to another machine over plain HTTP, where anyone on the network path can read them.
     #[arg(long)]
     insecure_auth: bool,
 
-    /// How many published roots stay pinned, the newest included [default: 5].
+    /// Number of published roots that stay pinned, the newest included [default: 5].
     #[arg(long, value_name = "NUMBER")]
     keep: Option<u32>,
 
-    /// The node's key whose IPNS name shall point to the newest root.
+    /// Key of the node whose IPNS name points to the newest root.
     #[arg(long, value_name = "KEY")]
     ipns: Option<String>,
 
-    /// Make that key on the node, if it has none of this name. This connects to the node.
+    /// Create that key on the node if it does not exist. This connects to the node.
     #[arg(long)]
     pub(super) make_key: bool,
 
-    /// The domain whose DNSLink record shall point to it.
+    /// Domain whose DNSLink record points to the newest root.
     #[arg(long, value_name = "DOMAIN", value_hint = ValueHint::Hostname)]
     dnslink: Option<String>,
 
@@ -44,31 +44,31 @@ pub(super) struct SettingsArguments {
     #[arg(long, value_name = "HOW", value_parser = parsed::<ZoneKind>)]
     dns: Option<ZoneKind>,
 
-    /// The server that takes updates.
+    /// DNS server that takes updates.
     #[arg(long, value_name = "HOST:PORT")]
     dns_server: Option<String>,
 
-    /// What the server calls its TSIG key.
+    /// Name of the TSIG key, as the server has it.
     #[arg(long, value_name = "KEY")]
     tsig_name: Option<String>,
 
-    /// The key's algorithm: hmac-sha256, hmac-sha384, hmac-sha512 [default: hmac-sha256].
+    /// Algorithm of the TSIG key: hmac-sha256, hmac-sha384, hmac-sha512 [default: hmac-sha256].
     #[arg(long, value_name = "ALGORITHM")]
     tsig_algorithm: Option<String>,
 
-    /// A file with the key in base64.
+    /// File with the TSIG key in base64.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     tsig_secret_file: Option<PathBuf>,
 
-    /// A file with the provider's token.
+    /// File with the provider's token.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     dns_token_file: Option<PathBuf>,
 
-    /// How long resolvers may keep the record, in seconds [default: 60].
+    /// Seconds that resolvers may cache the record [default: 60].
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<u32>,
 
-    /// A gateway that is asked for the new root after publishing (repeatable).
+    /// Gateway to check for the new root after publishing (repeatable).
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     check_gateway: Vec<String>,
 }
@@ -109,16 +109,16 @@ impl<const REQUIRED: bool> Args for NodeArguments<REQUIRED> {
     }
 }
 
-/// What a target shall have no longer.
+/// A setting that `--clear` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Cleared {
-    /// What its node wants to see.
+    /// Credentials for the node.
     Auth,
-    /// Its IPNS name.
+    /// IPNS name.
     Ipns,
-    /// Its DNSLink record.
+    /// DNSLink record.
     Dnslink,
-    /// Its gateways.
+    /// Gateways to check.
     Gateways,
 }
 
@@ -127,7 +127,7 @@ impl SettingsArguments {
     pub(super) fn change(&self, node: Option<&NodeAddress>, clear: &[Cleared]) -> Result<TargetChange> {
         let absolute = |file: &Option<PathBuf>| {
             let file = file.as_ref().map(std::path::absolute).transpose();
-            file.context(|| "can't tell which file is meant")
+            file.context(|| "can't resolve the path of the file")
         };
         let file = absolute(&self.auth_file)?.map(Secret::File);
         let clear = clear.iter().map(|cleared| match cleared {

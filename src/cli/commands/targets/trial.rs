@@ -23,7 +23,7 @@ pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
     if let Some(error) = failure(&trial) {
         return Err(error);
     }
-    output.message(&format!("{} would take a publication.", trial.target));
+    output.message(&format!("{} is ready to publish to.", trial.target));
     Ok(Exit::Done)
 }
 
@@ -66,7 +66,7 @@ pub(super) fn verify(name: &str, context: &Context) -> Result<Exit> {
         return Err(error);
     }
     output.message(&format!(
-        "{} holds {} whole: {}, {}, each what its CID says.",
+        "{} holds all of {}: {}, {}, each verified against its CID.",
         walked.target,
         walked.root,
         count(walked.blocks, "block", "blocks"),
@@ -92,7 +92,7 @@ fn incomplete(walked: &Walked) -> Option<Error> {
         wrong.push(format!("lacks {}", count(walked.missing, "block", "blocks")));
     }
     if walked.damaged > 0 {
-        wrong.push(format!("has other bytes for {}", count(walked.damaged, "block", "blocks")));
+        wrong.push(format!("has {}", count(walked.damaged, "damaged block", "damaged blocks")));
     }
     if !walked.pinned {
         wrong.push("does not pin it".to_owned());
@@ -102,7 +102,7 @@ fn incomplete(walked: &Walked) -> Option<Error> {
         format!("{} of {}: the node {}", walked.root, walked.target, wrong.join(", and ")),
     );
     Some(error.hint(format!(
-        "`ipfs repo verify` on the node says more about its disk. `roadstead publish {}` hands over what it lacks.",
+        "`ipfs repo verify` on the node checks its disk. `roadstead publish {}` sends what is missing.",
         walked.target
     )))
 }
@@ -127,7 +127,7 @@ mod tests {
                 check(Part::Node, "reachable", Outcome::Good, "http://127.0.0.1:5001, peer 12D3, 8 peers", &[], None),
                 check(Part::Node, "version", Outcome::Doubtful, "kubo/0.30.0", &["Upgrade the node."], None),
                 check(Part::Node, "pin", Outcome::Failed, "the node refuses it", &["Allow it."], Some(Kind::Auth)),
-                check(Part::Dnslink, "change", Outcome::Skipped, "what comes before it failed", &[], None),
+                check(Part::Dnslink, "change", Outcome::Skipped, "an earlier check failed", &[], None),
             ],
         };
         let text = shown(&trial, |table| table.render(None, Paint::new(false)));
@@ -158,7 +158,7 @@ mod tests {
         let error = incomplete(&walked).unwrap();
         assert_eq!(
             error.to_string(),
-            "bafy of home: the node lacks 2 blocks, and has other bytes for 1 block, and does not pin it"
+            "bafy of home: the node lacks 2 blocks, and has 1 damaged block, and does not pin it"
         );
         assert_eq!(error.kind(), Kind::Verification);
         insta::assert_snapshot!("target_verify", serde_json::to_string_pretty(&walked).unwrap());

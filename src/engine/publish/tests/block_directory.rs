@@ -107,7 +107,7 @@ async fn a_directory_of_blocks_is_a_target_like_any_other() {
 
     let plan = plan_of(&test.engine, &places, &PublishRequest::default()).await.unwrap();
     let planned = &plan.targets[0];
-    assert!(planned.notes.iter().any(|note| note.contains("keeps everything")), "{planned:?}");
+    assert!(planned.notes.iter().any(|note| note.contains("keeps every block")), "{planned:?}");
     assert!(planned.chain.is_empty() && planned.pinned, "nothing is pinned: {planned:?}");
     let outcome = publish(&test.engine, &places).await;
     let first = node(place.path()).count();

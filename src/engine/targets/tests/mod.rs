@@ -63,7 +63,7 @@ fn what_makes_no_sense_is_refused_in_words_without_secrets() {
     let with_password = format!("https://user:{CANARY}@node.example.com");
     for (change, words) in [
         (TargetChange::default(), "needs `--kubo URL`"),
-        (TargetChange { node: Some(NodeAddress::of_first_kind(with_password)), ..base() }, "holds credentials"),
+        (TargetChange { node: Some(NodeAddress::of_first_kind(with_password)), ..base() }, "contains credentials"),
         (
             TargetChange {
                 node: Some(NodeAddress::of_first_kind(format!("https://node.test/?token={CANARY}"))),
@@ -73,25 +73,28 @@ fn what_makes_no_sense_is_refused_in_words_without_secrets() {
         ),
         (
             TargetChange { node: Some(NodeAddress::of_first_kind(format!("ftp://{CANARY}"))), ..base() },
-            "begins neither with",
+            "does not begin with",
         ),
-        (TargetChange { keep: Some(0), ..base() }, "`--keep` is 0"),
-        (TargetChange { ipns: Some("a/b".into()), ..base() }, "can't be the name of a key"),
-        (TargetChange { ttl: Some(60), ..base() }, "there is no `--dnslink DOMAIN`"),
+        (TargetChange { keep: Some(0), ..base() }, "`--keep` must be from 1"),
+        (TargetChange { ipns: Some("a/b".into()), ..base() }, "invalid key name"),
+        (TargetChange { ttl: Some(60), ..base() }, "`--ttl` needs `--dnslink DOMAIN`"),
         (TargetChange { domain: Some("a.test".into()), ..base() }, "`--dnslink` needs `--dns`"),
-        (TargetChange { domain: Some("a..test".into()), ..signed() }, "is no domain"),
-        (TargetChange { server: Some("ns1.test:99999".into()), ..signed() }, "is no server"),
+        (TargetChange { domain: Some("a..test".into()), ..signed() }, "invalid domain"),
+        (TargetChange { server: Some("ns1.test:99999".into()), ..signed() }, "invalid DNS server"),
         (TargetChange { key: None, ..signed() }, "needs `--tsig-name KEY`"),
-        (TargetChange { algorithm: Some("hmac-md5".into()), ..signed() }, "is no algorithm"),
-        (TargetChange { ttl: Some(0), ..signed() }, "`--ttl` is 0"),
-        (TargetChange { token: Some("/t".into()), ..signed() }, "`--dns-token-file` belongs to"),
-        (TargetChange { zone: Some(ZoneKind::Manual), ..signed() }, "`--dns-server` belongs to `--dns rfc2136`"),
+        (TargetChange { algorithm: Some("hmac-md5".into()), ..signed() }, "unsupported TSIG algorithm"),
+        (TargetChange { ttl: Some(0), ..signed() }, "`--ttl` must be from 1"),
+        (TargetChange { token: Some("/t".into()), ..signed() }, "`--dns-token-file` can only be used with"),
+        (
+            TargetChange { zone: Some(ZoneKind::Manual), ..signed() },
+            "`--dns-server` can only be used with `--dns rfc2136`",
+        ),
         (
             TargetChange { domain: Some("a.test".into()), zone: Some("cloudflare".parse().unwrap()), ..base() },
             "`--dns cloudflare` needs `--dns-token-file FILE`",
         ),
         (TargetChange { gateways: vec!["gateway".into()], ..base() }, "the URL of a gateway"),
-        (TargetChange { authorisation: Some(Secret::Variable("NO SUCH".into())), ..base() }, "the name of a variable"),
+        (TargetChange { authorisation: Some(Secret::Variable("NO SUCH".into())), ..base() }, "invalid variable name"),
     ] {
         let error = change.added().unwrap_err().error;
         assert_eq!(error.kind(), Kind::Usage, "{error}");
@@ -345,7 +348,9 @@ async fn targets_come_change_and_go_and_their_history_stays() {
     let same =
         TargetChange { domain: Some("Registry.test.".into()), zone: Some(ZoneKind::Manual), ..TargetChange::default() };
     let error = test.engine.set_target("away", &same).unwrap_err();
-    assert!(error.kind() == Kind::Usage && error.to_string().contains("`home` moves the record of registry.test"));
+    assert!(
+        error.kind() == Kind::Usage && error.to_string().contains("`home` already moves the record of registry.test")
+    );
     test.engine.remove_target(&plan, &Job::new().0).await.unwrap();
     assert_eq!(test.engine.target_names().unwrap(), ["away"]);
     let rows = test.engine.history(Some("home")).unwrap();

@@ -45,16 +45,16 @@ async fn what_broke_off_is_not_done() {
     for (wanted, words) in [
         (late("", "import failed: unexpected EOF"), "unexpected EOF"),
         (late(STATS, "import failed: block mismatch"), "block mismatch"),
-        (Answer::Raw(cut), "broke off"),
-        (Answer::Raw(closed), "does not say what it took"),
-        (Answer::Raw(half), "no Kubo says"),
-        (Answer::Raw(Vec::new()), "broke off"),
-        (ok(""), "does not say what it took"),
-        (ok("{\"Root\":{\"Cid\":{\"/\":\"x\"}}}\n"), "does not say what it took"),
-        (Answer::Hang([head("200 OK"), chunk(STATS)].concat()), "no sign of life"),
-        (Answer::Hang(Vec::new()), "no sign of life"),
+        (Answer::Raw(cut), "ended its answer early"),
+        (Answer::Raw(closed), "no count of imported blocks"),
+        (Answer::Raw(half), "unexpected answer"),
+        (Answer::Raw(Vec::new()), "ended its answer early"),
+        (ok(""), "no count of imported blocks"),
+        (ok("{\"Root\":{\"Cid\":{\"/\":\"x\"}}}\n"), "no count of imported blocks"),
+        (Answer::Hang([head("200 OK"), chunk(STATS)].concat()), "made no progress"),
+        (Answer::Hang(Vec::new()), "made no progress"),
         (answer("500 Internal Server Error", "{\"Message\":\"import failed\",\"Code\":0}"), "says: import failed"),
-        (answer("413 Too Large", "<html>"), "no body that large"),
+        (answer("413 Too Large", "<html>"), "a body of this size"),
         (
             Answer::Raw(b"HTTP/1.1 307 x\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n".to_vec()),
             "elsewhere",
@@ -70,7 +70,7 @@ async fn what_broke_off_is_not_done() {
 #[tokio::test]
 async fn a_node_that_takes_nothing_is_given_up() {
     let server = Server::start(|_| Answer::Deaf).await;
-    is_node_error(through_proxy(&server).import(endless()).await, "no sign of life");
+    is_node_error(through_proxy(&server).import(endless()).await, "made no progress");
 }
 
 #[tokio::test]
@@ -102,9 +102,9 @@ async fn a_refused_token_is_named() {
 #[tokio::test]
 async fn a_refusal_that_was_lost_is_asked_for_again() {
     for (small, kind, words) in [
-        (answer("403 Forbidden", "no"), Kind::Auth, "refuses our credentials"),
+        (answer("403 Forbidden", "no"), Kind::Auth, "refuses the credentials"),
         (answer("404 Not Found", "404 page not found"), Kind::Node, "no such command"),
-        (ok(STATS), Kind::Node, "broke off"),
+        (ok(STATS), Kind::Node, "ended its answer early"),
     ] {
         let first = std::sync::atomic::AtomicBool::new(true);
         let server = Server::start(move |_| {
