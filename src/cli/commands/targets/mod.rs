@@ -320,7 +320,7 @@ fn zone(dnslink: &DnslinkSettings) -> Vec<(&'static str, String)> {
             facts.push(("token", place(token)));
         }
         ZoneSettings::Manual => {
-            facts.push(("DNS", "by hand: `publish` shows the record to set and waits for it".to_owned()))
+            facts.push(("DNS", "by hand: `publish` shows the record to set and waits for it".to_owned()));
         }
     }
     facts.push(("TTL", format!("{} s: how long caches may lag after publishing", dnslink.ttl)));
