@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{FilterFn, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -215,11 +216,12 @@ impl Context {
         for table in plan {
             self.output.ask_table(table);
         }
-        self.output.question(&format!("{question} [y/N]"));
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer).context(|| "can't read the answer")?;
-        if is_yes(&answer) {
+        let answer = answer(|| self.output.question(&format!("{question} [y/N]")))?;
+        if answer.as_deref().is_some_and(is_yes) {
             return Ok(true);
+        }
+        if answer.is_none() {
+            self.output.say("\n");
         }
         self.output.message("Nothing was changed.");
         Ok(false)
@@ -292,6 +294,30 @@ pub(super) fn may_change(read_only: bool) -> Result<()> {
             .hint("Leave `--read-only` out, or add `--dry-run` where a verb has it, to see what would happen."));
     }
     Ok(())
+}
+
+/// A line from standard input; nothing if ^C or SIGTERM comes instead. A job that ran before has taken the signals over, and they end
+/// the process no more by themselves.
+fn answer(ask: impl FnOnce()) -> Result<Option<String>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context(|| "can't start the thread that reads the answer")?;
+    let answer = runtime.block_on(async {
+        let listen = |kind| signal(kind).context(|| "can't listen for signals");
+        let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        ask();
+        let line = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            io::stdin().lock().read_line(&mut line).map(|_| line)
+        });
+        tokio::select! {
+            line = line => line.map_err(io::Error::other).and_then(|line| line).context(|| "can't read the answer").map(Some),
+            _ = interrupt.recv() => Ok(None),
+            _ = terminate.recv() => Ok(None),
+        }
+    });
+    // The thread may wait for a line that never comes.
+    runtime.shutdown_background();
+    answer
 }
 
 fn is_yes(answer: &str) -> bool {
