@@ -197,7 +197,7 @@ fn an_image_is_added_with_its_plan_in_sight() {
     let mut session = open(&roadstead, USUAL, &[]);
     session.see("There is no image here yet.");
     session.type_in(&format!("aoci:{}:1", layout.path().display()));
-    session.see("does not");
+    session.see("contains no name");
     session.type_in(" --as team/app:1");
     session.see("to fetch");
     session.type_in("\r");
