@@ -95,12 +95,18 @@ pub(super) async fn hand_over(
     }
     // The reading thread notices that nobody takes its pieces.
     drop(coming);
-    match (reading.await.map_err(panicked)?, failure) {
-        // A cut stream is what the node saw; why it was cut is known here.
+    let read = reading.await.map_err(panicked)?;
+    of_both(read, failure).map(|()| total)
+}
+
+/// How a hand-over ended, of which `read` is what the reading thread says and `failure` what the node did. A cut stream is what the
+/// node saw; why it was cut, or that nobody takes any more, is known by the other side.
+fn of_both(read: Result<()>, failure: Option<Error>) -> Result<()> {
+    match (read, failure) {
         (Err(error), Some(failure)) if error.kind() == Kind::Interrupted => Err(failure),
         (Err(error), _) => Err(error),
         (Ok(()), Some(failure)) => Err(failure),
-        (Ok(()), None) => Ok(total),
+        (Ok(()), None) => Ok(()),
     }
 }
 
@@ -160,12 +166,8 @@ async fn one_by_one(
     }
     // The reading thread notices that nobody takes its blocks.
     drop(answers);
-    match (reading.await.map_err(panicked)?, failure) {
-        (Err(error), Some(failure)) if error.kind() == Kind::Interrupted => Err(failure),
-        (Err(error), _) => Err(error),
-        (Ok(()), Some(failure)) => Err(failure),
-        (Ok(()), None) => Ok(total),
-    }
+    let read = reading.await.map_err(panicked)?;
+    of_both(read, failure).map(|()| total)
 }
 
 /// Lets the node import one CAR, and compares what it counted with what was in it.
