@@ -73,8 +73,16 @@ pub(super) struct MovedReport {
 }
 
 impl ReturnReport {
-    /// What the plan will do.
-    pub(super) fn planned(plan: &ReturnPlan, root_said_by: Option<String>) -> Self {
+    /// What came of the plan, or what it will do.
+    pub(super) fn of(plan: &ReturnPlan, said_by: Option<&String>, outcome: Option<&Returned>, dry_run: bool) -> Self {
+        let report = Self { dry_run, ..Self::planned(plan, said_by.cloned()) };
+        match outcome {
+            Some(returned) => report.applied(returned),
+            None => report,
+        }
+    }
+
+    fn planned(plan: &ReturnPlan, root_said_by: Option<String>) -> Self {
         Self {
             dry_run: true,
             place: plan.place.clone(),
@@ -92,8 +100,7 @@ impl ReturnReport {
         }
     }
 
-    /// What became of the plan.
-    pub(super) fn applied(mut self, returned: &Returned) -> Self {
+    fn applied(mut self, returned: &Returned) -> Self {
         self.dry_run = false;
         self.failed.extend(returned.added.failed.iter().map(FailedReport::of));
         self.fetched_bytes = returned.added.fetched;

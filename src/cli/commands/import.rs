@@ -56,11 +56,7 @@ type Said = (ReturnPlan, Option<String>);
 
 fn report(done: &Done<'_, Said, Returned>) -> ReturnReport {
     let (plan, said_by) = done.plan;
-    let report = ReturnReport { dry_run: done.dry_run, ..ReturnReport::planned(plan, said_by.clone()) };
-    match done.outcome {
-        Some(returned) => report.applied(returned),
-        None => report,
-    }
+    ReturnReport::of(plan, said_by.as_ref(), done.outcome, done.dry_run)
 }
 
 impl Planned for Import<'_> {
@@ -93,7 +89,7 @@ impl Planned for Import<'_> {
     }
 
     fn tables(&self, (plan, said_by): &Said) -> Vec<Table> {
-        vec![returning::table(&ReturnReport::planned(plan, said_by.clone()))]
+        vec![returning::table(&ReturnReport::of(plan, said_by.as_ref(), None, true))]
     }
 
     fn shown(&self, done: &Done<'_, Said, Returned>) -> Vec<Table> {

@@ -64,11 +64,8 @@ struct PlannedRestore {
 }
 
 fn report(done: &Done<'_, PlannedRestore, Returned>) -> ReturnReport {
-    let report = ReturnReport::planned(&done.plan.plan, done.plan.said_by.clone());
-    match done.outcome {
-        Some(returned) => report.applied(returned),
-        None => report,
-    }
+    let PlannedRestore { plan, said_by, .. } = done.plan;
+    ReturnReport::of(plan, said_by.as_ref(), done.outcome, done.dry_run)
 }
 
 impl Planned for Restore<'_> {
@@ -97,17 +94,17 @@ impl Planned for Restore<'_> {
         None
     }
 
-    async fn apply(&self, coming: &mut PlannedRestore, _: &Context, job: &Job) -> Result<Returned> {
-        let lazy = if self.arguments.lazy { Some(coming.place.written()?) } else { None };
-        coming.engine.apply_return(&coming.plan, lazy.as_deref(), job).await
+    async fn apply(&self, planned: &mut PlannedRestore, _: &Context, job: &Job) -> Result<Returned> {
+        let lazy = if self.arguments.lazy { Some(planned.place.written()?) } else { None };
+        planned.engine.apply_return(&planned.plan, lazy.as_deref(), job).await
     }
 
     fn document(&self, done: &Done<'_, PlannedRestore, Returned>) -> impl Serialize {
         report(done)
     }
 
-    fn tables(&self, coming: &PlannedRestore) -> Vec<Table> {
-        vec![returning::table(&ReturnReport::planned(&coming.plan, coming.said_by.clone()))]
+    fn tables(&self, PlannedRestore { plan, said_by, .. }: &PlannedRestore) -> Vec<Table> {
+        vec![returning::table(&ReturnReport::of(plan, said_by.as_ref(), None, true))]
     }
 
     fn shown(&self, done: &Done<'_, PlannedRestore, Returned>) -> Vec<Table> {
