@@ -239,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn the_columns_of_the_interface_are_known_here() {
+        let table = publications(&sample()).render(None, Paint::new(false));
+        let json = serde_json::to_value(&sample()[0]).unwrap();
+        for column in &crate::tui::columns::HISTORY {
+            assert!(table.lines().next().unwrap().contains(column.title), "{}", column.title);
+            assert!(json.get(column.json).is_some(), "{}: {json}", column.json);
+        }
+    }
+
+    #[test]
     fn what_was_published() {
         let shown = publications(&sample()).render(Some(150), Paint::new(false));
         insta::assert_snapshot!("history", format!("{shown}\n{}", serde_json::to_string_pretty(&sample()).unwrap()));

@@ -433,6 +433,16 @@ mod tests {
     }
 
     #[test]
+    fn the_columns_of_the_interface_are_known_here() {
+        let table = targets_table(&[sample()]).render(None, Paint::new(false));
+        let json = serde_json::to_value(sample()).unwrap();
+        for column in &crate::tui::columns::TARGETS {
+            assert!(table.lines().next().unwrap().contains(column.title), "{}", column.title);
+            assert!(json.get(column.json).is_some(), "{}: {json}", column.json);
+        }
+    }
+
+    #[test]
     fn the_shapes_in_json() {
         insta::assert_snapshot!(
             "target_json",
