@@ -126,7 +126,7 @@ fn summary(exported: &Exported, is_car: bool) -> String {
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     let written = match exported.written {
         0 => "all already there".to_owned(),
-        all if all == exported.files => format!("{} written, the rest links", bytes(exported.written_bytes)),
+        all if all == exported.files => format!("{} written, the rest linked", bytes(exported.written_bytes)),
         some => format!("{} new or changed, {} written", some, bytes(exported.written_bytes)),
     };
     format!("{}{kinds}, {} in total; {written}", count(exported.files, "file", "files"), bytes(exported.bytes))
@@ -154,7 +154,7 @@ mod tests {
     fn what_a_person_reads() {
         assert_eq!(
             summary(&sample(), false),
-            "120 files (100 hard links, 20 copies), 43 MiB in total; 1.0 MiB written, the rest links"
+            "120 files (100 hard links, 20 copies), 43 MiB in total; 1.0 MiB written, the rest linked"
         );
         assert!(summary(&Exported { written: 3, ..sample() }, false).ends_with("; 3 new or changed, 1.0 MiB written"));
         assert!(summary(&Exported { written: 0, ..sample() }, false).ends_with("; all already there"));

@@ -234,7 +234,7 @@ fn who_has_what(plan: &PublishPlan, outcome: &PublishOutcome) -> Table {
         table.row([Cell::toned(Tone::Name, &target.name), root(target.root).into(), Cell::toned(tone, state)]);
     }
     for failed in &plan.failed {
-        table.row([Cell::toned(Tone::Name, &failed.name), "as before".into(), Cell::toned(Tone::Bad, "failed")]);
+        table.row([Cell::toned(Tone::Name, &failed.name), "unchanged".into(), Cell::toned(Tone::Bad, "failed")]);
     }
     table
 }

@@ -105,8 +105,8 @@ fn what(plan: &UndoPlan) -> String {
 
 fn table(plan: &UndoPlan) -> Table {
     let mut table = Table::new(&[("", Column::Text), ("", Column::Digest), ("", Column::Fixed), ("", Column::Fixed)]);
-    let returns = plan.returns.iter().map(|image| (image, "as before"));
-    for (image, word) in returns.chain(plan.goes.iter().map(|image| (image, "goes"))) {
+    let returns = plan.returns.iter().map(|image| (image, "restored"));
+    for (image, word) in returns.chain(plan.goes.iter().map(|image| (image, "removed"))) {
         table.row([
             Cell::toned(Tone::Name, &image.image),
             image.digest.to_string().into(),

@@ -1,5 +1,5 @@
 //! How a target stands: what it verifiably has, what it lacks, what its names say. The plan is made from it, and so is the run,
-//! which does nothing if it finds another standing than the plan.
+//! which does nothing if it finds another state than the plan.
 
 use std::sync::Arc;
 
