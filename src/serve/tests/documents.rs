@@ -63,8 +63,8 @@ async fn documents_without_room_wait_and_small_ones_pass_them() {
     server.shelf.repository("a", |repository| repository.add_manifest("small", "{}"));
     let (reader, status) = begin(&server, "/v2/a/manifests/1").await;
     assert_eq!(status, "200");
-    let waiting = tokio::spawn(server.client.get(server.url("/v2/a/manifests/2")).send());
     let asked = server.shelf.times_asked();
+    let waiting = tokio::spawn(server.client.get(server.url("/v2/a/manifests/2")).send());
     let looked = async {
         while server.shelf.times_asked() < asked + 1 {
             tokio::task::yield_now().await;
