@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`], [`rules`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
 //! [`error`], [`text`], [`http`], [`holder`] and [`input`] are known to all of them.
 
@@ -21,6 +21,7 @@ pub mod input;
 pub mod naming;
 pub mod node;
 pub mod registry;
+pub mod rules;
 pub mod serve;
 pub mod site;
 pub mod store;

@@ -10,6 +10,7 @@ pub mod media;
 mod name;
 mod platform;
 mod reference;
+pub mod tags;
 
 pub use descriptor::Descriptor;
 pub use digest::Digest;

@@ -1,0 +1,142 @@
+//! A pattern for tags: what a person writes, ready to match.
+
+use std::fmt;
+use std::str::FromStr;
+
+use regex::{Regex, RegexBuilder};
+
+use super::key::{Key, Number, Part};
+use super::parse::{PatternError, check_numbers, tree, variants};
+use super::program::{MAX_TAG_BYTES, Program};
+
+/// Bytes that a compiled regular expression may have.
+const MAX_REGEX_BYTES: usize = 1 << 20;
+
+/// A pattern. It matches whole tags.
+#[derive(Clone)]
+pub struct TagPattern {
+    text: String,
+    variants: Vec<Variant>,
+}
+
+#[derive(Clone)]
+enum Variant {
+    Program(Program),
+    /// What other programs' files have. Groups that hold digits are the key.
+    Regex(Regex),
+}
+
+impl TagPattern {
+    /// The tags that match, if the pattern names each: nothing has to be listed for them.
+    pub fn literals(&self) -> Option<Vec<String>> {
+        self.variants.iter().map(Variant::literal).collect()
+    }
+
+    /// Whether versions can be told apart by it.
+    pub fn has_number(&self) -> bool {
+        self.variants.iter().any(Variant::has_number)
+    }
+
+    /// Whether a tag matches as a whole.
+    pub fn matches(&self, tag: &str) -> bool {
+        self.variants.iter().any(|variant| variant.key(tag).is_some())
+    }
+
+    /// How many variants there are, each of which counts for itself.
+    pub(super) fn variants(&self) -> usize {
+        self.variants.len()
+    }
+
+    /// The key of a tag by one variant.
+    pub(super) fn key<'t>(&self, variant: usize, tag: &'t str) -> Option<Key<'t>> {
+        self.variants[variant].key(tag)
+    }
+
+    /// Whether one variant tells versions apart.
+    pub(super) fn counts(&self, variant: usize) -> bool {
+        self.variants[variant].has_number()
+    }
+}
+
+impl Variant {
+    fn literal(&self) -> Option<String> {
+        match self {
+            Self::Program(program) => program.literal(),
+            Self::Regex(_) => None,
+        }
+    }
+
+    fn has_number(&self) -> bool {
+        match self {
+            Self::Program(program) => program.has_number(),
+            Self::Regex(regex) => regex.captures_len() > 1,
+        }
+    }
+
+    fn key<'t>(&self, tag: &'t str) -> Option<Key<'t>> {
+        match self {
+            Self::Program(program) => program.key(tag),
+            Self::Regex(regex) if tag.len() <= MAX_TAG_BYTES => {
+                let captures = regex.captures(tag)?;
+                // Each group has its place in the key, so that all keys have one shape.
+                let parts = captures.iter().skip(1).map(|group| match group {
+                    Some(group) if group.as_str().bytes().all(|byte| byte.is_ascii_digit()) && !group.is_empty() => {
+                        Part::Number(Number::new(group.as_str()))
+                    }
+                    _ => Part::Missing,
+                });
+                Some(Key(parts.collect()))
+            }
+            Self::Regex(_) => None,
+        }
+    }
+}
+
+impl FromStr for TagPattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let expression = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        let variants = if let Some(expression) = expression {
+            vec![Variant::Regex(anchored(expression)?)]
+        } else {
+            let variants = variants(&tree(text)?)?;
+            for variant in &variants {
+                check_numbers(variant)
+                    .map_err(|error| PatternError::new(text.find('#').unwrap_or(0), error.to_string()))?;
+            }
+            variants.iter().map(|variant| Variant::Program(Program::new(variant))).collect()
+        };
+        Ok(Self { text: text.to_owned(), variants })
+    }
+}
+
+fn anchored(expression: &str) -> Result<Regex, PatternError> {
+    let build = |expression: &str| RegexBuilder::new(expression).size_limit(MAX_REGEX_BYTES).build();
+    // By itself first: what closes a group that it did not open is not an expression.
+    build(expression).and_then(|_| build(&format!("^(?:{expression})$"))).map_err(|error| {
+        let text = error.to_string();
+        let why = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+        PatternError::new(1, format!("invalid regular expression: {why}"))
+    })
+}
+
+impl fmt::Display for TagPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for TagPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TagPattern({:?})", self.text)
+    }
+}
+
+impl PartialEq for TagPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TagPattern {}
