@@ -1,6 +1,7 @@
 //! What every verb is given: settings, output, and the ways to open the engine, run a job, and ask.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::progress::{self, Mode};
 use super::table::Table;
 use crate::catalog::Catalog;
 use crate::config::{Given, Origin, Settings};
-use crate::engine::job::Job;
+use crate::engine::job::{Job, Watch};
 use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::engine::{Engine, Options};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -176,22 +177,35 @@ impl Context {
     }
 
     fn run_as<T>(&self, mode: Mode, stopping: &'static str, work: impl AsyncFnOnce(&Job) -> Result<T>) -> Result<T> {
+        let (job, watch) = Job::new();
+        let mut result = None;
+        let work = async { result = Some(job.run(work).await) };
+        self.drive(mode, stopping, watch, Box::pin(work))?;
+        result.ok_or_else(|| Error::new(Kind::Unexpected, "this job ended without a result"))?
+    }
+
+    /// Runs what a job does. For all verbs alike: they would have a copy of the runtime each.
+    fn drive(
+        &self,
+        mode: Mode,
+        stopping: &'static str,
+        watch: Watch,
+        work: Pin<Box<dyn Future<Output = ()> + '_>>,
+    ) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .context(|| "can't start the threads for this job")?;
-        let (job, watch) = Job::new();
         let output = self.output.clone();
-        let result = runtime.block_on(async {
+        runtime.block_on(async {
             let follower = tokio::spawn(progress::follow(watch, output, mode, stopping));
-            let result = job.run(work).await;
+            work.await;
             // It ends with the job; a panic of it has been printed, and the job's result counts.
             let _ = follower.await;
-            result
         });
         runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
-        result
+        Ok(())
     }
 
     /// Asks whether to go on with what the table shows. Without a terminal only `--yes` goes on.
