@@ -88,6 +88,8 @@ struct Words {
     /// What the message names, so that nobody names it once more.
     subject: Option<String>,
     hints: Vec<String>,
+    /// A quota is used up: later it works by itself.
+    is_quota: bool,
 }
 
 impl Error {
@@ -115,6 +117,18 @@ impl Error {
     pub fn about(mut self, subject: impl fmt::Display) -> Self {
         self.words.subject = Some(subject.to_string());
         self
+    }
+
+    /// Says that a quota is used up.
+    #[must_use]
+    pub fn quota(mut self) -> Self {
+        self.words.is_quota = true;
+        self
+    }
+
+    /// Whether a quota is used up, so that the same works later.
+    pub fn is_quota(&self) -> bool {
+        self.words.is_quota
     }
 
     /// Whether the message names this.

@@ -18,6 +18,7 @@ pub mod publish;
 pub mod query;
 pub mod request;
 pub mod restore;
+pub mod rules;
 pub mod targets;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What registries say while they are asked, passed on to the jobs that run.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use crate::registry::{Observer, Quota};
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     jobs: Mutex<Vec<(u64, Job)>>,
+    /// What registries said last of their quotas.
+    quotas: Mutex<HashMap<String, Quota>>,
 }
 
 /// A job hears as long as this lives.
@@ -25,6 +28,12 @@ impl Notices {
         let number = jobs.last().map_or(0, |(number, _)| number + 1);
         jobs.push((number, job.clone()));
         Listening { notices: self, number }
+    }
+
+    /// Pulls that a registry said last it would still allow.
+    pub(super) fn pulls_left(&self, registry: &str) -> Option<u64> {
+        let quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.get(registry).map(|quota| quota.remaining)
     }
 
     fn tell(&self, event: &Event) {
@@ -54,6 +63,7 @@ impl Observer for Notices {
     }
 
     fn quota(&self, registry: &str, quota: Quota) {
+        self.quotas.lock().unwrap_or_else(PoisonError::into_inner).insert(registry.to_owned(), quota);
         self.tell(&Event::Quota { registry: registry.to_owned(), limit: quota.limit, remaining: quota.remaining });
     }
 }

@@ -166,7 +166,7 @@ impl Refused<'_> {
                     }
                     _ => "Try again later, or set a `mirror` for this registry in the configuration.".to_owned(),
                 };
-                self.passing(Error::new(Kind::Network, answered()).hint(hint))
+                self.passing(Error::new(Kind::Network, answered()).hint(hint).quota())
             }
             status if is_passing(status) => self.passing(Error::new(Kind::Network, answered())),
             _ => Setback::never(Error::new(Kind::Network, answered())),

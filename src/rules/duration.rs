@@ -14,6 +14,11 @@ const MAX_SECONDS: u64 = 100 * 365 * 86_400;
 pub struct Period(u64);
 
 impl Period {
+    /// So many days.
+    pub const fn days(days: u32) -> Self {
+        Self(days as u64 * 86_400)
+    }
+
     /// Seconds.
     pub fn seconds(self) -> u64 {
         self.0

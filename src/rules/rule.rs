@@ -133,7 +133,10 @@ pub enum HookAction {
 
 impl Rule {
     /// How long what is not selected any more stays where nothing else is said: two weeks.
-    pub const DEFAULT_LEAVE: &'static str = "14d";
+    pub fn default_leave() -> Kept {
+        Kept::For(Period::days(14))
+    }
+
     /// New images of one run where nothing else is said.
     pub const DEFAULT_MAX_NEW: u32 = 20;
     /// Pulls that are left where nothing else is said.

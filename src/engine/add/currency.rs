@@ -1,5 +1,6 @@
 //! Whether images are what their upstream has. HEADs only: an unchanged tag costs no download quota.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -8,6 +9,7 @@ use futures::stream;
 use crate::catalog::checked;
 use crate::catalog::images::{self, Image};
 use crate::catalog::repositories::{self, Repository};
+use crate::catalog::rule_images;
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
 use crate::engine::find::{find, shown};
@@ -109,6 +111,31 @@ impl Engine {
     /// here: that is no failure, and is noted.
     pub async fn plan_update(self: &Arc<Self>, picks: &[Pick], job: &Job) -> Result<AddPlan> {
         let followed = in_place(|| self.followed(picks))?;
+        self.plan_update_of(followed, job).await
+    }
+
+    /// The same for what no rule selects or brought.
+    pub(in crate::engine) async fn plan_update_beside_rules(self: &Arc<Self>, job: &Job) -> Result<AddPlan> {
+        let followed = in_place(|| {
+            let ruled: BTreeSet<(String, String)> = {
+                let rows = rule_images::all(&*self.catalog.read()?)?;
+                rows.into_iter().map(|row| (row.repository, row.tag)).collect()
+            };
+            let mut followed = self.followed(&[])?;
+            followed.retain(|(repository, image, _)| {
+                let tag = image.tag.as_ref().map(ToString::to_string).unwrap_or_default();
+                !ruled.contains(&(repository.name.to_string(), tag))
+            });
+            Ok::<_, Error>(followed)
+        })?;
+        self.plan_update_of(followed, job).await
+    }
+
+    async fn plan_update_of(
+        self: &Arc<Self>,
+        followed: Vec<(Repository, Image, Upstream)>,
+        job: &Job,
+    ) -> Result<AddPlan> {
         let requests: Vec<AddRequest> = followed
             .iter()
             .map(|(repository, image, upstream)| {

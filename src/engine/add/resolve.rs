@@ -251,7 +251,8 @@ impl Engine {
         }
     }
 
-    async fn resolve(&self, request: &AddRequest, asked: &Asked, job: &Job) -> Result<Found> {
+    /// Asks what a request consists of, in a plan that has `asked` already.
+    pub(in crate::engine) async fn resolve(&self, request: &AddRequest, asked: &Asked, job: &Job) -> Result<Found> {
         let placed = Placed { asked: asked.clone(), ..self.place(request).await? };
         // A registry that is asked and gives nothing is counted, too.
         asked.count_pulls(placed.upstream.as_ref(), 0);

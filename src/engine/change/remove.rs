@@ -84,34 +84,37 @@ impl Engine {
         let summary = plan.summary();
         let _lock = self.lock(&format!("remove {summary}"), job).await?;
         job.check()?;
-        in_place(|| {
-            self.change("remove", &summary, |writer, _, touched| {
-                let mut of = BTreeSet::new();
-                for removed in &plan.images {
-                    let changed = || {
-                        Error::new(Kind::Locked, format!("{} changed while this was planned", removed.image))
-                            .hint("Look at the new plan: run the same command once more.")
-                    };
-                    let image = images::by_id(writer, removed.id)?.ok_or_else(changed)?;
-                    let repository = repositories::by_id(writer, image.repository)?;
-                    // Rows are used again.
-                    if image.digest != removed.digest || shown(&repository, &image) != removed.image {
-                        return Err(changed());
-                    }
-                    of.insert(image.repository);
-                    let of_it = touched.repositories.entry(image.repository).or_default();
-                    of_it.was_published = repository.is_published();
-                    forget(writer, &image, of_it)?;
+        in_place(|| self.remove_images("remove", &summary, plan))
+    }
+
+    /// Removes exactly these images; whoever calls has the lock.
+    pub(in crate::engine) fn remove_images(&self, verb: &str, summary: &str, plan: &RemovePlan) -> Result<cid::Cid> {
+        self.change(verb, summary, |writer, _, touched| {
+            let mut of = BTreeSet::new();
+            for removed in &plan.images {
+                let changed = || {
+                    Error::new(Kind::Locked, format!("{} changed while this was planned", removed.image))
+                        .hint("Look at the new plan: run the same command once more.")
+                };
+                let image = images::by_id(writer, removed.id)?.ok_or_else(changed)?;
+                let repository = repositories::by_id(writer, image.repository)?;
+                // Rows are used again.
+                if image.digest != removed.digest || shown(&repository, &image) != removed.image {
+                    return Err(changed());
                 }
-                for id in of {
-                    let repository = repositories::by_id(writer, id)?;
-                    if let Some(of_it) = touched.repositories.get_mut(&id) {
-                        prune(writer, id, of_it)?;
-                    }
-                    drop_if_empty(writer, &repository, touched)?;
+                of.insert(image.repository);
+                let of_it = touched.repositories.entry(image.repository).or_default();
+                of_it.was_published = repository.is_published();
+                forget(writer, &image, of_it)?;
+            }
+            for id in of {
+                let repository = repositories::by_id(writer, id)?;
+                if let Some(of_it) = touched.repositories.get_mut(&id) {
+                    prune(writer, id, of_it)?;
                 }
-                Ok(())
-            })
+                drop_if_empty(writer, &repository, touched)?;
+            }
+            Ok(())
         })
     }
 }

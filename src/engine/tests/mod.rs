@@ -17,6 +17,7 @@ mod restore_fields;
 mod restore_hostile;
 mod restore_http;
 mod retention;
+mod rules;
 mod send;
 mod side_by_side;
 mod stamps;

@@ -1,0 +1,351 @@
+//! A run of the rules: looking, the plan, and carrying it out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream;
+use serde::{Deserialize, Serialize};
+
+use super::leaving::Leaving;
+use super::plan::{HeldTag, MovedTag, RulePart, RulePlan};
+use super::requests::{requests, rows, shown};
+use super::survey::{Found, Looked, State, Survey};
+use super::wanted::{Named, Wanted};
+use crate::catalog::rule_set::{self, RuleRun};
+use crate::catalog::{checked, images, repositories, rule_images};
+use crate::engine::Engine;
+use crate::engine::blocking::in_place;
+use crate::engine::job::{Event, Job};
+use crate::engine::plan::{AddPlan, Added, RemovePlan};
+use crate::engine::request::Pick;
+use crate::engine::turn::Turns;
+use crate::error::{Error, Kind, Result};
+use crate::rules::Rules;
+
+/// Repositories that are looked at at the same time.
+const MAX_CONCURRENT_REPOSITORIES: usize = 8;
+
+/// What a run is told.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Names of the rules to run; none: all.
+    pub only: Vec<String>,
+    /// Remove more than half of what a rule brought, if that is what the rules say.
+    pub force: bool,
+    /// Only look: no manifest is fetched, so what comes is not in the plan.
+    pub look: bool,
+}
+
+/// What came of a rule in a run, as the catalog keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuleOutcome {
+    /// Images that it selected.
+    pub selected: u64,
+    /// Images that came.
+    pub new: u64,
+    /// Tags that moved.
+    pub moved: u64,
+    /// Tags that are not old enough.
+    pub held: u64,
+    /// Tags that moved upstream and stay here.
+    pub refused: u64,
+    /// Images that go after a time.
+    pub leaving: u64,
+    /// Images that are not there upstream any more.
+    pub gone: u64,
+    /// Images that went.
+    pub removed: u64,
+    /// Images that wait for the next run.
+    pub postponed: u64,
+    /// What failed, or why nothing was removed.
+    pub failed: Vec<String>,
+}
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub struct Updated {
+    /// What was fetched and recorded.
+    pub added: Added,
+    /// The images that went.
+    pub removed: Vec<String>,
+}
+
+impl Engine {
+    /// Plans a run of these rules.
+    pub async fn plan_rules(self: &Arc<Self>, rules: &Rules, options: &RunOptions, job: &Job) -> Result<RulePlan> {
+        let _listening = self.notices.listen(job);
+        let mut plan = RulePlan { now: crate::engine::now(), ..RulePlan::default() };
+        plan.rules =
+            rules.rules.iter().map(|rule| RulePart { rule: rule.name.to_string(), ..RulePart::default() }).collect();
+        let named = Named::new();
+        let mut unsure: BTreeSet<usize> = BTreeSet::new();
+        let is_run =
+            |rule: usize| options.only.is_empty() || options.only.iter().any(|name| *name == plan.rules[rule].rule);
+        let mut wanted = Wanted::of(rules, &named);
+        // All rules decide to whom a tag belongs; those that are not run are not looked at.
+        wanted.retain(|wanted| wanted.parts.iter().any(|part| is_run(part.rule)));
+        unsure.extend((0..rules.rules.len()).filter(|rule| !is_run(*rule)));
+        let looked = self.look_at(rules, &wanted, plan.now, job).await?;
+        in_place(|| self.note_looks(&looked, plan.now))?;
+        for looked in &looked {
+            for (rule, error) in &looked.failed {
+                unsure.insert(*rule);
+                plan.rules[*rule].failed.push(error.to_string());
+            }
+        }
+        let mut found: Vec<&Found> = looked.iter().flat_map(|looked| &looked.found).collect();
+        // Within a rule the order is that of its tags.
+        found.sort_by_key(|found| found.rule);
+        tell(&found, &looked, &wanted, &mut plan);
+        in_place(|| {
+            let reader = self.catalog.read()?;
+            let known = |repository: &str, tag: &str| rule_images::of_tag(&reader, repository, tag).ok().flatten();
+            plan.rows = rows(rules, &found, known);
+            Ok::<_, Error>(())
+        })?;
+        let asking = requests(rules, &found, &mut plan);
+        if options.look {
+            for one in asking.iter().filter(|one| !one.former) {
+                let part = &mut plan.rules[one.rule];
+                match &one.moved {
+                    Some(moved) => part.moved.push(moved.clone()),
+                    None => part.new.push(one.image.clone()),
+                }
+            }
+        } else {
+            plan.add = self.resolve_within_quotas(rules, asking, &mut plan, job).await?;
+        }
+        let leaving = Leaving { rules, looked: &looked, unsure: &unsure, force: options.force, now: plan.now };
+        let picks = in_place(|| leaving.decide(self, &mut plan))?;
+        let expired = in_place(|| self.expired_formers(&mut plan))?;
+        let picks: Vec<Pick> = picks.into_iter().chain(expired).collect();
+        if !picks.is_empty() {
+            plan.remove = in_place(|| self.plan_remove(&picks))?;
+        }
+        Ok(plan)
+    }
+
+    async fn look_at(self: &Arc<Self>, rules: &Rules, wanted: &[Wanted], now: i64, job: &Job) -> Result<Vec<Looked>> {
+        let total = wanted.len() as u64;
+        job.tell(Event::Resolving { done: 0, total });
+        let survey = Survey { engine: self, rules, job, now };
+        let each: Vec<_> = wanted
+            .iter()
+            .enumerate()
+            .map(|(index, wanted)| {
+                let survey = &survey;
+                async move { (index, survey.look(wanted).await) }
+            })
+            .collect();
+        let mut looks = stream::iter(each).buffer_unordered(MAX_CONCURRENT_REPOSITORIES);
+        let mut looked = Vec::with_capacity(wanted.len());
+        while let Some((index, look)) = looks.next().await {
+            looked.push((index, look?));
+            job.tell(Event::Resolving { done: looked.len() as u64, total });
+        }
+        looked.sort_by_key(|(index, _)| *index);
+        Ok(looked.into_iter().map(|(_, looked)| looked).collect())
+    }
+
+    /// Notes since when tags are known, and what upstream said of images.
+    fn note_looks(&self, looked: &[Looked], now: i64) -> Result<()> {
+        if self.catalog.is_read_only() {
+            return Ok(());
+        }
+        self.catalog.write(|writer| {
+            for looked in looked {
+                if let Some(ages) = looked.ages.as_ref().filter(|ages| ages.has_news()) {
+                    ages.save(writer)?;
+                }
+                for found in &looked.found {
+                    let said = match &found.state {
+                        State::Moves { from, to } => Some((from.id, Some(*to))),
+                        State::Gone { here: Some(image) } => Some((image.id, None)),
+                        State::Here { image: Some(image) } => Some((image.id, Some(image.digest))),
+                        _ => None,
+                    };
+                    if let Some((image, digest)) = said {
+                        checked::set(writer, image, digest.as_ref(), now)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The former images whose time is over.
+    fn expired_formers(&self, plan: &mut RulePlan) -> Result<Vec<Pick>> {
+        let reader = self.catalog.read()?;
+        let mut picks = Vec::new();
+        for former in rule_images::formers(&reader)? {
+            let repository = repositories::by_name(&reader, &former.repository)?;
+            let (tag, digest) = match former.image.parse() {
+                Ok(digest) => (None, Some(digest)),
+                Err(_) => (former.image.parse().ok(), None),
+            };
+            let image = match (&repository, &tag, &digest) {
+                (Some(repository), Some(tag), _) => {
+                    images::by_tag(&reader, repository.id, crate::image::Tag::as_str(tag))?
+                }
+                (Some(repository), None, Some(digest)) => images::by_digest(&reader, repository.id, digest)?,
+                _ => None,
+            };
+            if former.until > plan.now && image.is_some() {
+                continue;
+            }
+            if image.is_some() {
+                picks.push(Pick { name: former.repository.clone(), tag, digest });
+            }
+            plan.former_ends.push(former);
+        }
+        Ok(picks)
+    }
+
+    /// Plans the update of what no rule selects or brought.
+    pub async fn plan_update_beside(self: &Arc<Self>, job: &Job) -> Result<AddPlan> {
+        self.plan_update_beside_rules(job).await
+    }
+
+    /// Runs exactly this plan. What fails does not stop the rest, but nothing is removed then.
+    pub async fn apply_rules(self: &Arc<Self>, plan: &mut RulePlan, job: &Job) -> Result<Updated> {
+        let _listening = self.notices.listen(job);
+        let doing = "update by rules";
+        let _lease = self.lease(doing, job).await?;
+        let turns = Turns::of(doing.to_owned());
+        {
+            let _turn = self.turn(&turns, job).await?;
+            in_place(|| self.note_rows(plan))?;
+        }
+        let add = std::mem::take(&mut plan.add);
+        let added = self.run_add(add, "update", &turns, job).await?;
+        let mut updated = Updated { added, removed: Vec::new() };
+        if !plan.remove.images.is_empty() && updated.added.failed.is_empty() {
+            let _turn = self.turn(&turns, job).await?;
+            job.check()?;
+            let removed = std::mem::take(&mut plan.remove);
+            let summary = removed.summary();
+            updated.added.root = Some(in_place(|| self.remove_images("remove", &summary, &removed))?);
+            updated.removed = removed.images.iter().map(|image| image.image.clone()).collect();
+            in_place(|| self.note_removed(&removed, plan))?;
+        }
+        in_place(|| self.note_run(plan, &updated))?;
+        Ok(updated)
+    }
+
+    /// Before anything comes: to whom it belongs, and what is kept of what moves.
+    fn note_rows(&self, plan: &RulePlan) -> Result<()> {
+        self.catalog.write(|writer| {
+            plan.rows.iter().try_for_each(|row| rule_images::put(writer, row))?;
+            plan.forgotten.iter().try_for_each(|(repository, tag)| rule_images::remove(writer, repository, tag))?;
+            plan.formers.iter().try_for_each(|former| rule_images::put_former(writer, former))
+        })
+    }
+
+    fn note_removed(&self, removed: &RemovePlan, plan: &RulePlan) -> Result<()> {
+        self.catalog.write(|writer| {
+            for image in &removed.images {
+                if let Some((repository, tag)) = image.image.rsplit_once(':') {
+                    rule_images::remove(writer, repository, tag)?;
+                }
+            }
+            let mut ends = plan.former_ends.iter();
+            ends.try_for_each(|former| rule_images::remove_former(writer, &former.repository, &former.image))
+        })
+    }
+
+    fn note_run(&self, plan: &RulePlan, updated: &Updated) -> Result<()> {
+        let failed: BTreeMap<&str, String> =
+            updated.added.failed.iter().map(|failed| (failed.request.as_str(), failed.words())).collect();
+        self.catalog.write(|writer| {
+            for part in &plan.rules {
+                let mut outcome = part.outcome();
+                let of_it = part.new.iter().chain(part.moved.iter().map(|moved| &moved.image));
+                outcome.failed.extend(of_it.filter_map(|image| failed.get(image.as_str())).cloned());
+                if updated.removed.is_empty() {
+                    outcome.removed = 0;
+                }
+                let outcome = serde_json::to_string(&outcome).map_err(|error| {
+                    Error::new(Kind::Unexpected, format!("a rule's outcome can't be written: {error}"))
+                })?;
+                rule_set::set_run(writer, &part.rule, &RuleRun { ran_at: plan.now, outcome })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What came of a rule's last run, and when that was, in seconds since 1970.
+    pub fn last_rule_run(&self, rule: &str) -> Result<Option<(i64, RuleOutcome)>> {
+        let Some(run) = rule_set::last_run(&*self.catalog.read()?, rule)? else { return Ok(None) };
+        // What another version wrote may have other fields.
+        Ok(Some((run.ran_at, serde_json::from_str(&run.outcome).unwrap_or_default())))
+    }
+}
+
+/// Says of each rule what it selects, and what is not as it wants.
+fn tell(found: &[&Found], looked: &[Looked], wanted: &[Wanted], plan: &mut RulePlan) {
+    for (wanted, looked) in wanted.iter().zip(looked) {
+        let listed = looked.listed.as_ref().map_or(0, |listed| listed.len() as u64);
+        let rules: BTreeSet<usize> = wanted.parts.iter().map(|part| part.rule).collect();
+        for rule in rules {
+            plan.rules[rule].listed += listed;
+        }
+    }
+    for found in found {
+        let part = &mut plan.rules[found.rule];
+        let image = shown(found);
+        match &found.state {
+            State::Held { until, here } => {
+                part.held.push(HeldTag { image: image.clone(), until: *until });
+                if !here {
+                    continue;
+                }
+            }
+            State::Refused { from, to } => {
+                part.refused.push(MovedTag { image: image.clone(), from: *from, to: *to });
+            }
+            State::Gone { here: None } => {
+                part.failed.push(format!("{image} is not there upstream"));
+                continue;
+            }
+            State::New | State::Here { .. } | State::Lacking | State::Moves { .. } | State::Gone { .. } => {}
+        }
+        part.selected.push(image);
+    }
+}
+
+impl RulePart {
+    /// In numbers.
+    pub fn outcome(&self) -> RuleOutcome {
+        RuleOutcome {
+            selected: self.selected.len() as u64,
+            new: self.new.len() as u64,
+            moved: self.moved.len() as u64,
+            held: self.held.len() as u64,
+            refused: self.refused.len() as u64,
+            leaving: self.leaving.len() as u64,
+            gone: self.gone.len() as u64,
+            removed: self.removed.len() as u64,
+            postponed: self.postponed.len() as u64,
+            failed: self.failed.iter().chain(&self.brake).cloned().collect(),
+        }
+    }
+
+    /// `3 selected, 1 new, 1 held`: what is not nothing.
+    pub fn summary(&self) -> String {
+        let outcome = self.outcome();
+        let parts = [
+            (outcome.new, "new"),
+            (outcome.moved, "moved"),
+            (outcome.held, "held"),
+            (outcome.refused, "refused"),
+            (outcome.leaving, "leaving"),
+            (outcome.gone, "gone"),
+            (outcome.removed, "removed"),
+            (outcome.postponed, "postponed"),
+        ];
+        let others = parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!(", {number} {word}"));
+        format!("{} selected{}", outcome.selected, others.collect::<String>())
+    }
+}
