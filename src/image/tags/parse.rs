@@ -199,6 +199,13 @@ pub(super) fn variants(items: &[Item]) -> Result<Vec<Vec<Item>>, PatternError> {
         if all.len() * ways.len() > MAX_VARIANTS {
             return Err(PatternError::new(0, format!("a pattern has {MAX_VARIANTS} variants at most")));
         }
+        if let [way] = ways.as_slice() {
+            // A copy at each item would make time quadratic.
+            for start in &mut all {
+                join(start, way);
+            }
+            continue;
+        }
         all = all.iter().flat_map(|start| ways.iter().map(move |way| joined(start, way))).collect();
     }
     Ok(all)
@@ -206,6 +213,11 @@ pub(super) fn variants(items: &[Item]) -> Result<Vec<Vec<Item>>, PatternError> {
 
 fn joined(start: &[Item], way: &[Item]) -> Vec<Item> {
     let mut items = start.to_vec();
+    join(&mut items, way);
+    items
+}
+
+fn join(items: &mut Vec<Item>, way: &[Item]) {
     for item in way {
         match (items.last_mut(), item) {
             (Some(Item::Text(text)), Item::Text(more)) => text.push_str(more),
@@ -213,7 +225,6 @@ fn joined(start: &[Item], way: &[Item]) -> Vec<Item> {
             _ => items.push(item.clone()),
         }
     }
-    items
 }
 
 /// Refuses `#` beside a digit or another `#`: a run of digits is taken whole, so such a variant could not match.

@@ -118,10 +118,8 @@ impl Program {
         while let Some(current) = self.steps.get(step) {
             let rest = &tag[at..];
             match current {
-                Step::Text(text) => match rest.starts_with(text.as_str()) {
-                    true => at += text.len(),
-                    false => return false,
-                },
+                Step::Text(text) if rest.starts_with(text.as_str()) => at += text.len(),
+                Step::Text(_) => return false,
                 Step::Digits(digits) => {
                     if !rest.starts_with(digits.as_str()) {
                         return false;
