@@ -3,8 +3,22 @@
 //! Pure: text in, typed rules out, and the other way round. Knows what a registry says (`image/`); must not know where a file lies,
 //! who runs a command, or what the catalog has.
 
+mod defaults;
 mod duration;
+mod fault;
+mod keys;
+mod read;
+mod read_hook;
+mod read_rule;
 mod rule;
+mod section;
+mod subject;
 
 pub use duration::Period;
+pub use fault::RuleFault;
+pub use keys::EVENTS;
+pub use read::{MAX_RULE_FILE_BYTES, MAX_RULES, read};
 pub use rule::{Hook, HookAction, Kept, Moves, Rule, RuleName, Rules, Source, Subject};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Rule files: read, written, and read again.
+
+mod faults;
+mod hostile;
+mod reading;
