@@ -13,12 +13,14 @@ mod read_rule;
 mod rule;
 mod section;
 mod subject;
+mod write;
 
 pub use duration::Period;
 pub use fault::RuleFault;
 pub use keys::EVENTS;
 pub use read::{MAX_RULE_FILE_BYTES, MAX_RULES, read};
 pub use rule::{Hook, HookAction, Kept, Moves, Rule, RuleName, Rules, Source, Subject};
+pub use write::{write, write_rule};
 
 #[cfg(test)]
 mod tests;
