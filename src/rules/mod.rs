@@ -5,6 +5,8 @@
 
 mod defaults;
 mod duration;
+mod edit;
+mod edit_list;
 mod fault;
 mod keys;
 mod read;
@@ -16,6 +18,7 @@ mod subject;
 mod write;
 
 pub use duration::Period;
+pub use edit::{EditError, add_rule, remove_rule, replace_rule};
 pub use fault::RuleFault;
 pub use keys::EVENTS;
 pub use read::{MAX_RULE_FILE_BYTES, MAX_RULES, read};
