@@ -4,5 +4,6 @@ mod any_rules;
 mod editing;
 mod faults;
 mod hostile;
+mod locking;
 mod reading;
 mod writing;
