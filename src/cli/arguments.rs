@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man,
-    outdated, publish, remove, restore, rollback, root, serve, show, targets as target, undo, update, verify,
+    outdated, publish, remove, restore, rollback, root, rules, serve, show, targets as target, undo, update, verify,
 };
 use super::global::Global;
 use super::groups;
@@ -50,8 +50,10 @@ pub(super) struct Arguments {
 pub(super) enum Verb {
     /// Mirror images.
     Add(add::Arguments),
-    /// Bring mirrored images up to date with their registries.
+    /// Bring mirrored images up to date with their registries, and carry out the rules.
     Update(update::Arguments),
+    /// Manage rules: what belongs in the registry, said once.
+    Rule(Box<rules::Arguments>),
     /// Ask registries which mirrored images are outdated.
     Outdated(outdated::Arguments),
     /// Remove images from the catalog.

@@ -40,6 +40,14 @@ pub(super) fn target_names() -> ArgValueCompleter {
     completer(|engine, _| engine.target_names())
 }
 
+/// Completes names of rules.
+pub(super) fn rule_names() -> ArgValueCompleter {
+    completer(|engine, _| {
+        let in_force = engine.rules()?;
+        Ok(in_force.rules.rules.iter().map(|rule| rule.name.to_string()).collect())
+    })
+}
+
 /// Completes roots that were published.
 pub(super) fn published_roots() -> ArgValueCompleter {
     completer(|engine, _| engine.published_roots())

@@ -9,7 +9,7 @@ use clap::builder::StyledStr;
 
 /// Purposes and their verbs, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Mirror", &["add", "update", "outdated", "remove", "undo", "redo", "gc", "allow"]),
+    ("Mirror", &["add", "update", "rule", "outdated", "remove", "undo", "redo", "gc", "allow"]),
     ("Look", &["list", "show", "stats", "root", "diff", "history"]),
     ("Serve and export", &["serve", "export", "client"]),
     ("Publish and restore", &["target", "publish", "rollback", "restore", "import"]),

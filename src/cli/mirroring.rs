@@ -9,6 +9,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::planned::{Done, DryRun, Note, Planned, Planning};
 use super::report::{self, AddReport, would};
+use super::rule_report;
 use super::style::Tone;
 use super::suggest::with_suggestions;
 use super::table::{Cell, Column, Table};
@@ -16,7 +17,9 @@ use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::{AddPlan, FailedRequest};
 use crate::engine::request::{AddRequest, Pick};
-use crate::error::Result;
+use crate::engine::rules::plan::RulePlan;
+use crate::engine::rules::{RulesInForce, RunOptions};
+use crate::error::{Error, Kind, Result};
 use crate::registry::is_on_this_machine;
 use crate::text::{bytes, count, printable_within};
 
@@ -37,11 +40,26 @@ pub(super) enum Wanted<'a> {
     Added(Vec<AddRequest>),
     /// What is here of these, as upstream has it now.
     Updated(&'a [Pick]),
+    /// What rules say.
+    Ruled(Ruled),
+}
+
+/// A run of the rules.
+pub(super) struct Ruled {
+    /// The rules as they will be.
+    pub(super) rules: RulesInForce,
+    /// What they replace, if this makes a rule.
+    pub(super) before: Option<RulesInForce>,
+    pub(super) options: RunOptions,
+    /// Also bring up to date what no rule selects.
+    pub(super) beside: bool,
 }
 
 /// A plan, which goes when it is applied, and what is told of it.
 pub(super) struct Mirroring {
     plan: Option<AddPlan>,
+    rules: Option<RulePlan>,
+    is_empty: bool,
     report: AddReport,
     failed: Vec<FailedRequest>,
 }
@@ -63,37 +81,65 @@ impl Planned for Mirror<'_> {
     const PLANNING: Planning = Planning::Shown;
 
     fn verb(&self) -> &'static str {
-        match self.wanted {
+        match &self.wanted {
             Wanted::Added(_) => "add",
             Wanted::Updated(_) => "update",
+            Wanted::Ruled(ruled) if ruled.before.is_some() => "add",
+            Wanted::Ruled(_) => "update",
         }
     }
 
     async fn plan(&self, _: &Context, job: &Job) -> Result<Mirroring> {
         let engine = &self.engine;
+        let mut rules = None;
         let mut plan = match &self.wanted {
             Wanted::Added(requests) => engine.plan_add(requests, job).await?,
             Wanted::Updated(picks) => with_suggestions(engine.plan_update(picks, job).await, engine, picks)?,
+            Wanted::Ruled(ruled) => {
+                rules = Some(engine.plan_rules(&ruled.rules.rules, &ruled.options, job).await?);
+                if ruled.beside { engine.plan_update_beside(job).await? } else { AddPlan::default() }
+            }
         };
         let DryRun { dry_run } = self.dry_run;
-        let root = if dry_run || !plan.is_empty() { None } else { engine.root()?.map(report::shown) };
-        let report = AddReport { dry_run, root, ..AddReport::planned(&plan) };
-        let failed = std::mem::take(&mut plan.failed);
-        Ok(Mirroring { plan: Some(plan).filter(|plan| !plan.is_empty()), report, failed })
+        let is_empty = plan.is_empty() && rules.as_ref().is_none_or(RulePlan::is_empty);
+        let root = if dry_run || !is_empty { None } else { engine.root()?.map(report::shown) };
+        let mut report = AddReport { dry_run, root, ..AddReport::planned(&plan) };
+        let mut failed = std::mem::take(&mut plan.failed);
+        if let Some(rules) = &mut rules {
+            report = report.with_rules(rules);
+            failed.extend(std::mem::take(&mut rules.add.failed));
+        }
+        // A run is noted, and a rule is made, also where nothing comes of it.
+        let is_empty = is_empty && rules.is_none();
+        Ok(Mirroring { plan: Some(plan).filter(|plan| !plan.is_empty()), rules, is_empty, report, failed })
     }
 
     fn is_empty(&self, mirroring: &Mirroring) -> bool {
-        mirroring.plan.is_none()
+        mirroring.is_empty
     }
 
-    fn question(&self, _: &Mirroring) -> Option<String> {
-        None
+    fn question(&self, mirroring: &Mirroring) -> Option<String> {
+        rule_report::question(&mirroring.report)
     }
 
     async fn apply(&self, mirroring: &mut Mirroring, _: &Context, job: &Job) -> Result<Mirrored> {
+        let mut report = mirroring.report.clone();
+        let mut failed = Vec::new();
+        if let (Wanted::Ruled(ruled), Some(rules)) = (&self.wanted, &mut mirroring.rules) {
+            if let Some(before) = &ruled.before {
+                self.engine.change_rules(before, ruled.rules.text.clone(), true)?;
+            }
+            let updated = self.engine.apply_rules(rules, job).await?;
+            report = report.removed(&updated.removed).applied(&updated.added);
+            failed.extend(updated.added.failed);
+        }
         let plan = mirroring.plan.take().unwrap_or_default();
-        let added = self.engine.apply_add(plan, self.verb(), job).await?;
-        Ok(Mirrored { report: mirroring.report.clone().applied(&added), failed: added.failed })
+        if mirroring.rules.is_none() || !plan.is_empty() {
+            let added = self.engine.apply_add(plan, self.verb(), job).await?;
+            report = report.applied(&added);
+            failed.extend(added.failed);
+        }
+        Ok(Mirrored { report, failed })
     }
 
     fn document(&self, done: &Done<'_, Mirroring, Mirrored>) -> impl Serialize {
@@ -101,16 +147,17 @@ impl Planned for Mirror<'_> {
     }
 
     fn tables(&self, mirroring: &Mirroring) -> Vec<Table> {
-        vec![self.table(&mirroring.report)]
+        self.shown_tables(&mirroring.report)
     }
 
     fn shown(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Table> {
-        vec![self.table(report(done))]
+        self.shown_tables(report(done))
     }
 
     fn summary(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Note> {
         let report = report(done);
-        let warnings = warnings(report, self.host.as_deref()).into_iter().map(Note::Warning);
+        let warnings = warnings(report, self.host.as_deref()).into_iter();
+        let warnings = warnings.chain(rule_report::warnings(&report.rules)).map(Note::Warning);
         let next = if self.is_first && !done.dry_run { next_step(report) } else { None };
         warnings.chain(summary(report).into_iter().chain(next).map(Note::Message)).collect()
     }
@@ -124,8 +171,17 @@ impl Planned for Mirror<'_> {
             }
             None => report,
         };
+        let postponed: usize = report.rules.iter().map(|rule| rule.postponed.len()).sum();
         match report::failure(failed, report.images.len()) {
             Some(error) => Err(error),
+            None if report.rules.iter().any(|rule| rule.brake.is_some() || !rule.failed.is_empty()) => {
+                Err(Error::new(Kind::Partial, "not all rules could be carried out (see above)"))
+            }
+            None if postponed > 0 => {
+                let images = count(postponed as u64, "image waits", "images wait");
+                Err(Error::new(Kind::Partial, format!("{images} for the next run"))
+                    .hint("Run `roadstead update` again later; the newest come first."))
+            }
             None if self.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),
             None => Ok(Exit::Done),
         }
@@ -133,6 +189,11 @@ impl Planned for Mirror<'_> {
 }
 
 impl Mirror<'_> {
+    fn shown_tables(&self, report: &AddReport) -> Vec<Table> {
+        let rules = (!report.rules.is_empty()).then(|| rule_report::table(&report.rules));
+        rules.into_iter().chain([self.table(report)]).collect()
+    }
+
     /// Who updates everything wants to know what changed; who names an image wants to see it.
     fn table(&self, report: &AddReport) -> Table {
         table(report, matches!(self.wanted, Wanted::Added(_)))
@@ -222,7 +283,11 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
 
 fn summary(report: &AddReport) -> Vec<String> {
     let changed = report.images.iter().filter(|image| image.change != "unchanged").count() as u64;
-    let mut lines = Vec::new();
+    let mut lines = rule_report::summary(report);
+    if changed == 0 && !lines.is_empty() {
+        lines.extend(report.root.as_ref().map(|root| format!("The root is {root}")));
+        return lines;
+    }
     if report.dry_run {
         lines.push(match (changed, report.new_blobs) {
             (0, _) if report.failed.is_empty() => "Nothing to do: everything is already mirrored.".to_owned(),

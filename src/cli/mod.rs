@@ -23,6 +23,7 @@ mod publish_report;
 mod references;
 mod report;
 mod returning;
+mod rule_report;
 mod style;
 mod suggest;
 mod table;
@@ -36,7 +37,7 @@ use crate::error::{Error, Kind, Result};
 use arguments::{Arguments, Verb};
 use commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, history, import, interface, list, man,
-    outdated, publish, remove, restore, rollback, root, serve, show, stats, targets, undo, update, verify,
+    outdated, publish, remove, restore, rollback, root, rules, serve, show, stats, targets, undo, update, verify,
 };
 use context::Context;
 use exit::Exit;
@@ -98,6 +99,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
     match verb {
         Verb::Add(arguments) => add::run(&arguments, &context),
         Verb::Update(arguments) => update::run(&arguments, &context),
+        Verb::Rule(arguments) => rules::run(&arguments, &context),
         Verb::Outdated(arguments) => outdated::run(&arguments, &context),
         Verb::Remove(arguments) => remove::run(&arguments, &context),
         Verb::Undo(arguments) => undo::run(&arguments, &context, undo::Direction::Undo),

@@ -34,6 +34,7 @@ use serde_json::Value;
 use super::output::error_document;
 use crate::catalog::settings::Settings;
 use crate::engine::plan::{AddPlan, Added, Change, FailedRequest, LeftOut, PlannedImage};
+use crate::engine::rules::plan::{RulePart, RulePlan};
 use crate::engine::targets::{TargetKey, TargetView};
 use crate::error::{Error, Kind};
 use crate::image::Digest;
@@ -57,6 +58,10 @@ pub(super) struct AddReport {
     pub(super) pulls: std::collections::BTreeMap<String, u64>,
     /// Bytes that came over the network; none in a dry run.
     pub(super) fetched_bytes: u64,
+    /// What each rule says; empty where no rules were run.
+    pub(super) rules: Vec<RulePart>,
+    /// Images that no rule selects any more and that went, or would go.
+    pub(super) removed: Vec<String>,
     /// The root now; nothing in a dry run.
     pub(super) root: Option<String>,
 }
@@ -185,8 +190,33 @@ impl AddReport {
             known_bytes: plan.known_bytes,
             pulls: plan.pulls.clone(),
             fetched_bytes: 0,
+            rules: Vec::new(),
+            removed: Vec::new(),
             root: None,
         }
+    }
+
+    /// With what a run of the rules will do.
+    pub(super) fn with_rules(mut self, plan: &RulePlan) -> Self {
+        let Self { images, failed, gone, new_blobs, new_bytes, known_bytes, pulls, .. } = Self::planned(&plan.add);
+        self.images.splice(0..0, images);
+        self.failed.splice(0..0, failed);
+        self.gone.splice(0..0, gone);
+        self.new_blobs += new_blobs;
+        self.new_bytes += new_bytes;
+        self.known_bytes += known_bytes;
+        for (registry, taken) in pulls {
+            *self.pulls.entry(registry).or_default() += taken;
+        }
+        self.rules.clone_from(&plan.rules);
+        self.removed = plan.remove.images.iter().map(|image| image.image.clone()).collect();
+        self
+    }
+
+    /// With the images that went.
+    pub(super) fn removed(mut self, removed: &[String]) -> Self {
+        self.removed = removed.to_vec();
+        self
     }
 
     /// What became of the plan.
@@ -197,14 +227,14 @@ impl AddReport {
         self.images.retain(|image| !failed.contains(image.request.as_str()) && !failed.contains(image.image.as_str()));
         self.failed.extend(added.failed.iter().map(FailedReport::of));
         self.dry_run = false;
-        self.fetched_bytes = added.fetched;
+        self.fetched_bytes += added.fetched;
         self.root = added.root.map(shown);
         self
     }
 
     /// Whether nothing changed, and nothing failed.
     pub(super) fn is_unchanged(&self) -> bool {
-        self.failed.is_empty() && self.images.iter().all(|image| image.change == "unchanged")
+        self.failed.is_empty() && self.removed.is_empty() && self.images.iter().all(|image| image.change == "unchanged")
     }
 }
 

@@ -30,7 +30,7 @@ impl Default for Defaults {
             moves: Moves::default(),
             former: None,
             former_tag: None,
-            leave: Rule::DEFAULT_LEAVE.parse().map_or(Kept::Always, Kept::For),
+            leave: Rule::default_leave(),
             gone: Kept::Always,
             max_new: Rule::DEFAULT_MAX_NEW,
             reserve: Rule::DEFAULT_RESERVE,

@@ -1,17 +1,22 @@
 //! `add`: mirror images.
 
 use std::io;
+use std::sync::Arc;
 
 use clap::{Args, ValueHint};
+use tempfile::TempDir;
 
+use crate::cli::commands::rules::flags::{RuleFlags, TagFlags, has_pattern, subject};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::mirroring::{Mirror, Wanted};
+use crate::cli::mirroring::{Mirror, Ruled, Wanted};
 use crate::cli::parsed::parsed;
 use crate::cli::planned::{self, DryRun};
 use crate::cli::references;
+use crate::engine::Engine;
 use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
-use crate::error::{Kind, Result};
+use crate::engine::rules::{RulesInForce, RunOptions};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Platform, Selection};
 use crate::unixfs::Profile;
 
@@ -20,13 +25,17 @@ Examples:
   roadstead add nginx:alpine quay.io/coreos/etcd:v3.5.0
   roadstead add --platform linux/amd64,linux/arm64 ghcr.io/org/app:v1
   roadstead add --as mirror/app:stable oci-archive:app.tar
-  kubeadm config images list | roadstead add -";
+  roadstead add 'nginx:1.#.#-alpine' --newest 3
+  kubeadm config images list | roadstead add -
+
+A tag with `#`, `*`, `[…]` or `{…}` is a pattern, and makes a rule that `update` carries out; see `roadstead rule --help`.";
 
 /// What to mirror, and how much of it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
-    /// Images as podman and docker name them; `oci:DIR[:TAG]` or `oci-archive:FILE`; `-` reads them from standard input.
+    /// Images as podman and docker name them; `oci:DIR[:TAG]` or `oci-archive:FILE`; `-` reads them from standard input. A pattern
+    /// for tags (`nginx:1.#.#`) makes a rule.
     #[arg(value_name = "REF", required = true, value_hint = ValueHint::Other)]
     pub(in crate::cli) references: Vec<String>,
 
@@ -54,6 +63,10 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "PROFILE", value_parser = parsed::<Profile>)]
     pub(in crate::cli) profile: Option<Profile>,
 
+    /// For a pattern: which of the tags that match.
+    #[command(flatten)]
+    pub(in crate::cli) tags: TagFlags,
+
     #[command(flatten)]
     pub(in crate::cli) dry_run: DryRun,
 
@@ -64,21 +77,17 @@ pub(in crate::cli) struct Arguments {
 
 /// Mirrors images.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    if arguments.references.iter().any(|text| has_pattern(text)) {
+        return run_rule(arguments, context);
+    }
+    if !arguments.tags.is_empty() {
+        return Err(Error::new(Kind::Usage, "there is no pattern whose tags could be chosen")
+            .hint("Write one in quotes: `roadstead add 'nginx:1.#.#' --newest 3`."));
+    }
     let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
     let selection = arguments.platform.iter().cloned().reduce(Selection::union);
     let requests = requests(sources, arguments, selection.as_ref())?;
-    // A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
-    let (engine, _directory) = if arguments.dry_run.dry_run {
-        match context.open_read_only(context.options(arguments.profile)?) {
-            Err(error) if error.kind() == Kind::NotFound => {
-                let (engine, directory) = context.open_empty(arguments.profile)?;
-                (engine, Some(directory))
-            }
-            opened => (opened?, None),
-        }
-    } else {
-        (context.open(arguments.profile)?, None)
-    };
+    let (engine, _directory) = open(arguments, context)?;
     let mirror = Mirror {
         dry_run: arguments.dry_run,
         fail_if_unchanged: arguments.fail_if_unchanged,
@@ -86,6 +95,61 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         host: selection.is_none().then(|| Platform::host().to_string()),
         engine,
         wanted: Wanted::Added(requests),
+    };
+    planned::carry_out(&mirror, mirror.dry_run, context)
+}
+
+/// A dry run makes no catalog: where there is none, an empty one elsewhere gives the same plan.
+fn open(arguments: &Arguments, context: &Context) -> Result<(Arc<Engine>, Option<TempDir>)> {
+    if !arguments.dry_run.dry_run {
+        return Ok((context.open(arguments.profile)?, None));
+    }
+    match context.open_read_only(context.options(arguments.profile)?) {
+        Err(error) if error.kind() == Kind::NotFound => {
+            let (engine, directory) = context.open_empty(arguments.profile)?;
+            Ok((engine, Some(directory)))
+        }
+        opened => Ok((opened?, None)),
+    }
+}
+
+/// Makes a rule, and carries it out.
+fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    if arguments.all_manifests || arguments.insecure || arguments.no_insecure {
+        let message = "a rule asks a registry as it was asked before: these flags are for single images";
+        return Err(Error::new(Kind::Usage, message)
+            .hint("Plain HTTP is set for a registry in the configuration, or remembered of an image that was added."));
+    }
+    let (name, subject) = subject(&arguments.references, &arguments.tags)?;
+    let published_as = match &arguments.name {
+        Some(PublishedAs { tag: Some(_), .. }) => {
+            return Err(Error::new(Kind::Usage, "`--as NAME:TAG` names one image, and a pattern takes several"));
+        }
+        name => name.as_ref().map(|name| name.name.clone()),
+    };
+    let flags = RuleFlags::default();
+    let rule = crate::rules::Rule {
+        platforms: arguments.platform.iter().cloned().reduce(Selection::union),
+        published_as,
+        ..flags.rule(&name, subject)?
+    };
+    let (engine, _directory) = open(arguments, context)?;
+    let before = engine.rules()?;
+    before.check_trust()?;
+    let text = crate::rules::add_rule(&before.text, &rule)
+        .map_err(|error| Error::new(Kind::Usage, error.to_string()).hint("`roadstead rule set` changes a rule."))?;
+    let mirror = Mirror {
+        is_first: engine.repositories()?.is_empty(),
+        wanted: Wanted::Ruled(Ruled {
+            rules: RulesInForce::read(text, before.file.clone())?,
+            before: Some(before),
+            options: RunOptions { only: vec![rule.name.to_string()], ..RunOptions::default() },
+            beside: false,
+        }),
+        engine,
+        dry_run: arguments.dry_run,
+        fail_if_unchanged: arguments.fail_if_unchanged,
+        host: None,
     };
     planned::carry_out(&mirror, mirror.dry_run, context)
 }

@@ -1,17 +1,24 @@
 //! `outdated`: which mirrored images have moved upstream.
 
+use std::sync::Arc;
+
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::parsed::parsed;
+use crate::cli::rule_report;
 use crate::cli::style::Tone;
 use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table};
+use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::query::view::{Currency, UpstreamState};
 use crate::engine::request::Pick;
+use crate::engine::rules::RunOptions;
+use crate::engine::rules::plan::RulePart;
 use crate::error::{Error, Kind, Result};
 use crate::text::count;
 
@@ -37,6 +44,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let reading = context.open_to_read()?;
     let engine = context.open(None).unwrap_or(reading);
     let picks = &arguments.picks;
+    if picks.is_empty() && engine.has_rules()? {
+        return by_rules(arguments, &engine, context);
+    }
     let rows = context.run(async |job: &Job| with_suggestions(engine.outdated(picks, job).await, &engine, picks))?;
     let output = &context.output;
     output.json(&rows)?;
@@ -48,6 +58,50 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         return Err(error);
     }
     Ok(if arguments.fail_if_outdated && tally.outdated + tally.gone > 0 { Exit::Noticed } else { Exit::Done })
+}
+
+/// What the rules would do, and how what no rule selects stands.
+#[derive(Debug, Serialize)]
+struct RuledReport<'a> {
+    rules: &'a [RulePart],
+    /// What no rule selects.
+    images: &'a [Currency],
+}
+
+fn by_rules(arguments: &Arguments, engine: &Arc<Engine>, context: &Context) -> Result<Exit> {
+    let in_force = engine.rules()?;
+    in_force.check_trust()?;
+    let options = RunOptions { look: true, ..RunOptions::default() };
+    let (plan, rows) = context.run(async |job: &Job| {
+        let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
+        Ok((plan, engine.outdated_beside_rules(job).await?))
+    })?;
+    let output = &context.output;
+    output.json(&RuledReport { rules: &plan.rules, images: &rows })?;
+    output.table(&rule_report::table(&plan.rules))?;
+    output.table(&rule_report::images(&plan.rules))?;
+    output.table(&table(&rows, arguments.all))?;
+    output.finish()?;
+    for warning in rule_report::warnings(&plan.rules) {
+        output.warning(&warning);
+    }
+    let tally = Tally::of(&rows);
+    if !rows.is_empty() {
+        output.message(&tally.summary());
+    }
+    let changes: u64 = plan.rules.iter().map(RulePart::changes).sum();
+    output.message(&match changes {
+        0 => "The rules have nothing to do.".to_owned(),
+        _ => format!("{} by rules. `roadstead update` carries them out.", count(changes, "change", "changes")),
+    });
+    if let Some(error) = tally.failure(&rows) {
+        return Err(error);
+    }
+    if plan.faults().next().is_some() {
+        return Err(Error::new(Kind::Partial, "not all rules could be looked at (see above)"));
+    }
+    let is_outdated = changes > 0 || tally.outdated + tally.gone > 0;
+    Ok(if arguments.fail_if_outdated && is_outdated { Exit::Noticed } else { Exit::Done })
 }
 
 #[derive(Debug, Default)]

@@ -46,10 +46,36 @@ impl Engine {
         Ok(followed.collect())
     }
 
+    /// What is followed, and no rule selects or brought.
+    fn followed_beside_rules(&self) -> Result<Vec<(Repository, Image, Upstream)>> {
+        let rows = rule_images::all(&*self.catalog.read()?)?;
+        let ruled: BTreeSet<(String, String)> = rows.into_iter().map(|row| (row.repository, row.tag)).collect();
+        let mut followed = self.followed(&[])?;
+        followed.retain(|(repository, image, _)| {
+            let tag = image.tag.as_ref().map(ToString::to_string).unwrap_or_default();
+            !ruled.contains(&(repository.name.to_string(), tag))
+        });
+        Ok(followed)
+    }
+
     /// Asks upstream how these images stand; all of them if none is picked.
     pub async fn outdated(self: &Arc<Self>, picks: &[Pick], job: &Job) -> Result<Vec<Currency>> {
-        let _listening = self.notices.listen(job);
         let followed = in_place(|| self.followed(picks))?;
+        self.outdated_of(followed, job).await
+    }
+
+    /// The same for what no rule selects or brought.
+    pub async fn outdated_beside_rules(self: &Arc<Self>, job: &Job) -> Result<Vec<Currency>> {
+        let followed = in_place(|| self.followed_beside_rules())?;
+        self.outdated_of(followed, job).await
+    }
+
+    async fn outdated_of(
+        self: &Arc<Self>,
+        followed: Vec<(Repository, Image, Upstream)>,
+        job: &Job,
+    ) -> Result<Vec<Currency>> {
+        let _listening = self.notices.listen(job);
         let total = followed.len() as u64;
         let mut asked = stream::iter(followed.into_iter().enumerate())
             .map(async |(index, (repository, image, upstream))| {
@@ -116,18 +142,7 @@ impl Engine {
 
     /// The same for what no rule selects or brought.
     pub(in crate::engine) async fn plan_update_beside_rules(self: &Arc<Self>, job: &Job) -> Result<AddPlan> {
-        let followed = in_place(|| {
-            let ruled: BTreeSet<(String, String)> = {
-                let rows = rule_images::all(&*self.catalog.read()?)?;
-                rows.into_iter().map(|row| (row.repository, row.tag)).collect()
-            };
-            let mut followed = self.followed(&[])?;
-            followed.retain(|(repository, image, _)| {
-                let tag = image.tag.as_ref().map(ToString::to_string).unwrap_or_default();
-                !ruled.contains(&(repository.name.to_string(), tag))
-            });
-            Ok::<_, Error>(followed)
-        })?;
+        let followed = in_place(|| self.followed_beside_rules())?;
         self.plan_update_of(followed, job).await
     }
 

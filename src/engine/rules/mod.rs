@@ -4,8 +4,12 @@ mod ages;
 mod leaving;
 pub mod plan;
 mod requests;
+mod rule_set;
 mod run;
 mod survey;
+mod trial;
 mod wanted;
 
+pub use rule_set::{RulesInForce, read_file};
 pub use run::{RuleOutcome, RunOptions, Updated};
+pub use trial::{Tried, TriedTag};

@@ -12,6 +12,7 @@ use super::plan::{HeldTag, MovedTag, RulePart, RulePlan};
 use super::requests::{requests, rows, shown};
 use super::survey::{Found, Looked, State, Survey};
 use super::wanted::{Named, Wanted};
+use crate::catalog::rule_images::RuleImage;
 use crate::catalog::rule_set::{self, RuleRun};
 use crate::catalog::{checked, images, repositories, rule_images};
 use crate::engine::Engine;
@@ -275,6 +276,13 @@ impl Engine {
         })
     }
 
+    /// The tags that a rule selects or brought.
+    pub fn images_of_rule(&self, rule: &str) -> Result<Vec<RuleImage>> {
+        let mut rows = rule_images::all(&*self.catalog.read()?)?;
+        rows.retain(|row| row.rule == rule);
+        Ok(rows)
+    }
+
     /// What came of a rule's last run, and when that was, in seconds since 1970.
     pub fn last_rule_run(&self, rule: &str) -> Result<Option<(i64, RuleOutcome)>> {
         let Some(run) = rule_set::last_run(&*self.catalog.read()?, rule)? else { return Ok(None) };
@@ -330,6 +338,11 @@ impl RulePart {
             postponed: self.postponed.len() as u64,
             failed: self.failed.iter().chain(&self.brake).cloned().collect(),
         }
+    }
+
+    /// How many images come, move or go.
+    pub fn changes(&self) -> u64 {
+        (self.new.len() + self.moved.len() + self.removed.len() + self.postponed.len()) as u64
     }
 
     /// `3 selected, 1 new, 1 held`: what is not nothing.

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use serde::Serialize;
+
 use super::bound::Bound;
 use super::key::Key;
 use super::pattern::TagPattern;
@@ -26,7 +28,8 @@ pub struct TagRule {
 }
 
 /// What is said about one tag. The order is that of what counts if variants differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is taken.
     Selected,
@@ -64,6 +67,22 @@ pub struct Choice<'t> {
     pub judged: Vec<Judged<'t>>,
     /// How many tags no pattern matches.
     pub unmatched: usize,
+}
+
+impl Verdict {
+    /// For people, as what is said of a tag: `older`, `excepted`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Selected => "selected",
+            Self::TooYoung => "too young",
+            Self::Older => "older: there are enough newer versions",
+            Self::OlderLine => "of an older line",
+            Self::BelowRange => "below `at_least`",
+            Self::AboveRange => "not below `below`",
+            Self::Excepted => "excepted",
+            Self::Attached => "attached to an image",
+        }
+    }
 }
 
 impl Choice<'_> {

@@ -1,0 +1,136 @@
+//! What a run of the rules is told as, by rule.
+
+use super::report::AddReport;
+use super::style::Tone;
+use super::table::{Cell, Column, Table};
+use crate::engine::rules::plan::{LeavingTag, Postponed, RulePart};
+use crate::text::{count, printable_within};
+
+/// Images of one kind that are named for a rule.
+const MAX_NAMED: usize = 3;
+
+/// What is asked before images go.
+pub(super) fn question(report: &AddReport) -> Option<String> {
+    let number = report.removed.len() as u64;
+    (number > 0).then(|| format!("Remove {} that no rule selects any more?", count(number, "image", "images")))
+}
+
+/// A line for each rule.
+pub(super) fn table(rules: &[RulePart]) -> Table {
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Fixed)]);
+    for part in rules {
+        let is_bad = !part.failed.is_empty() || part.brake.is_some();
+        let tone = if is_bad { Tone::Bad } else { Tone::Plain };
+        table.row([Cell::toned(Tone::Name, printable_within(&part.rule, 100)), Cell::toned(tone, part.summary())]);
+    }
+    table
+}
+
+/// A line for each image that comes, moves or goes.
+pub(super) fn images(rules: &[RulePart]) -> Table {
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Text)]);
+    for part in rules {
+        let mut row = |tone, what: &str, image: &str, then: String| {
+            let image = printable_within(image, 300);
+            table.row([Cell::toned(tone, what), Cell::toned(Tone::Name, image), Cell::toned(Tone::Dim, then)]);
+        };
+        part.new.iter().for_each(|image| row(Tone::Good, "new", image, String::new()));
+        part.moved.iter().for_each(|moved| row(Tone::Warning, "moved", &moved.image, format!("-> {}", moved.to)));
+        part.held.iter().for_each(|held| row(Tone::Dim, "held", &held.image, format!("until {}", day(held.until))));
+        part.refused.iter().for_each(|moved| row(Tone::Warning, "refused", &moved.image, format!("-> {}", moved.to)));
+        part.leaving.iter().for_each(|leaving| row(Tone::Dim, "leaving", &leaving.image, end(leaving)));
+        part.gone.iter().for_each(|gone| row(Tone::Bad, "gone", &gone.image, end(gone)));
+        part.removed.iter().for_each(|image| row(Tone::Warning, "remove", image, String::new()));
+        part.postponed.iter().for_each(|waits| row(Tone::Dim, "postponed", &waits.image, String::new()));
+    }
+    table
+}
+
+fn end(leaving: &LeavingTag) -> String {
+    leaving.until.map_or_else(|| "stays".to_owned(), |until| format!("until {}", day(until)))
+}
+
+/// What went wrong, or needs somebody to decide.
+pub(super) fn warnings(rules: &[RulePart]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for part in rules {
+        let rule = printable_within(&part.rule, 100);
+        warnings.extend(part.failed.iter().map(|reason| format!("rule {rule}: {}", printable_within(reason, 400))));
+        if let Some(brake) = &part.brake {
+            warnings.push(format!("rule {rule}: {brake}; `roadstead update --force` removes them"));
+        }
+        for moved in &part.refused {
+            let image = printable_within(&moved.image, 300);
+            warnings.push(format!("rule {rule}: {image} moved upstream to {} and stays at {}", moved.to, moved.from));
+        }
+        let postponed = |reason| part.postponed.iter().filter(|postponed| postponed.reason == reason).count() as u64;
+        match postponed(Postponed::Quota) {
+            0 => {}
+            images => warnings.push(format!(
+                "rule {rule}: {} for the next run, since the rest of the registry's quota is reserved",
+                count(images, "image waits", "images wait")
+            )),
+        }
+        match postponed(Postponed::MaxNew) {
+            0 => {}
+            images => warnings.push(format!(
+                "rule {rule}: {} for the next run, since the rule takes no more at once (`max_new`)",
+                count(images, "image waits", "images wait")
+            )),
+        }
+    }
+    warnings
+}
+
+/// What happens, or will, that the table of images does not say.
+pub(super) fn summary(report: &AddReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in &report.rules {
+        let rule = printable_within(&part.rule, 100);
+        let held = part.held.iter().map(|held| format!("{} until {}", held.image, day(held.until)));
+        lines.extend(listed(held).map(|held| format!("Held by {rule}: {held}.")));
+        let going = part.leaving.iter().map(leaving);
+        lines.extend(listed(going).map(|leaving| format!("Leaving {rule}: {leaving}.")));
+        let gone = part.gone.iter().map(leaving);
+        lines.extend(listed(gone).map(|gone| format!("Gone upstream, of {rule}: {gone}.")));
+    }
+    if !report.removed.is_empty() {
+        let did = if report.dry_run { "Would remove" } else { "Removed" };
+        let images = count(report.removed.len() as u64, "image", "images");
+        let named = listed(report.removed.iter().cloned()).unwrap_or_default();
+        lines.push(format!("{did} {images} that no rule selects any more: {named}."));
+    }
+    let is_quiet = report.images.iter().all(|image| image.change == "unchanged")
+        && report.removed.is_empty()
+        && report.failed.is_empty();
+    if !report.rules.is_empty() && is_quiet {
+        let rules = count(report.rules.len() as u64, "rule", "rules");
+        lines.push(format!("Nothing to do: {rules}, everything selected is here."));
+    }
+    lines
+}
+
+fn leaving(leaving: &LeavingTag) -> String {
+    match leaving.until {
+        Some(until) => format!("{} on {}", leaving.image, day(until)),
+        None => format!("{} stays", leaving.image),
+    }
+}
+
+/// The first few, and how many more.
+fn listed(names: impl Iterator<Item = String>) -> Option<String> {
+    let all: Vec<String> = names.map(|name| printable_within(&name, 300)).collect();
+    let more = all.len().saturating_sub(MAX_NAMED);
+    let shown = all.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match (all.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(shown),
+        (false, more) => Some(format!("{shown} and {more} more")),
+    }
+}
+
+/// `2026-11-29 14:05` in the time of this place.
+pub(super) fn day(seconds: i64) -> String {
+    let time = jiff::Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system()));
+    time.map_or_else(|_| "the end of time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
