@@ -17,6 +17,8 @@ mod rule;
 mod section;
 mod subject;
 mod write;
+pub mod sources;
+mod yaml;
 
 pub use duration::Period;
 pub use edit::{EditError, add_rule, remove_rule, replace_rule};
