@@ -13,6 +13,7 @@ mod lock;
 mod read;
 mod read_hook;
 mod read_rule;
+pub mod import;
 mod rule;
 mod section;
 mod subject;

@@ -1,0 +1,210 @@
+//! What was made of a file, and what was said about it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::format::Format;
+use crate::error::{Error, Kind, Result};
+use crate::image::tags::{TagPattern, TagRule};
+use crate::image::{Reference, Selection, Tag, Upstream};
+use crate::rules::rule::{Kept, Moves, Rule, RuleName, Rules, Source, Subject};
+use crate::rules::{Period, yaml::Node};
+use crate::text::printable_within;
+
+/// Rules that one file may become.
+pub const MAX_RULES: usize = 10_000;
+/// The file that the rule for images by digest reads.
+pub const LIST_FILE: &str = "imported-images.txt";
+/// Characters that are shown of a text in the file.
+const MAX_SHOWN_CHARACTERS: usize = 200;
+
+/// One setting of the file, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Where it is: keys with dots between them, items by their number. Printable.
+    pub item: String,
+    /// What it is now. None: nothing.
+    pub became: Option<String>,
+    /// Why, or what is different now.
+    pub why: String,
+}
+
+/// What a file became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Whose file it was.
+    pub format: Format,
+    /// The rules. If there are images by digest, the last one takes them from [`LIST_FILE`].
+    pub rules: Rules,
+    /// Images by digest: what has to be written to [`LIST_FILE`], a line each. A rule can't say a digest.
+    pub list: Vec<Reference>,
+    /// What became of each setting, in the order of the file.
+    pub said: Vec<Said>,
+}
+
+/// Settings that a rule takes over from its file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) platforms: Option<Selection>,
+    pub(super) every: Option<Period>,
+    pub(super) former_tag: Option<String>,
+    pub(super) reserve: Option<u32>,
+}
+
+/// What is made, while a file is read.
+pub(super) struct Report {
+    pub(super) format: Format,
+    rules: Vec<Rule>,
+    names: HashSet<String>,
+    list: Vec<Reference>,
+    said: Vec<Said>,
+    /// Rules of single tags, by repository and platforms.
+    singles: BTreeMap<(Upstream, String), usize>,
+}
+
+impl Report {
+    pub(super) fn new(format: Format) -> Self {
+        Self {
+            format,
+            rules: Vec::new(),
+            names: HashSet::new(),
+            list: Vec::new(),
+            said: Vec::new(),
+            singles: BTreeMap::new(),
+        }
+    }
+
+    /// A setting that became something.
+    pub(super) fn became(&mut self, item: &str, became: impl Into<String>, why: impl Into<String>) {
+        self.said.push(Said { item: shown(item), became: Some(shown(&became.into())), why: why.into() });
+    }
+
+    /// A setting that became nothing.
+    pub(super) fn left(&mut self, item: &str, why: impl Into<String>) {
+        self.said.push(Said { item: shown(item), became: None, why: why.into() });
+    }
+
+    /// What is left of a file whose author set something that only means something there.
+    pub(super) fn unknown(&mut self, item: &str, node: &Node) {
+        let why = match node.text() {
+            Some(_) => "a rule has no such setting",
+            None => "a rule has no such settings",
+        };
+        self.left(item, why);
+    }
+
+    /// Credentials, of which not even a part is shown.
+    pub(super) fn credentials(&mut self, item: &str) {
+        self.left(item, "credentials are never taken over: sign in with `docker login` or `podman login`");
+    }
+
+    /// Makes a rule, and says what it takes.
+    pub(super) fn rule(&mut self, upstream: &Upstream, tags: TagRule, settings: &Settings) -> Result<String> {
+        if let Some((field, why)) = tags.fault() {
+            return Err(Error::new(Kind::Unexpected, format!("a rule of `{upstream}` is wrong at `{field}`: {why}")));
+        }
+        let described = describe(&tags);
+        let name = self.push(Subject::Repository { upstream: upstream.clone(), tags }, &short(upstream), settings)?;
+        Ok(format!("rule `{name}`: {described}"))
+    }
+
+    /// Takes one image: by a tag into the rule of its repository, by a digest into the list.
+    pub(super) fn single(&mut self, reference: &Reference, settings: &Settings) -> Result<String> {
+        if reference.digest.is_some() {
+            self.list.push(reference.clone());
+            return Ok(format!("a line of `{LIST_FILE}`"));
+        }
+        let tag = reference.tag.clone().unwrap_or_else(Tag::latest);
+        let pattern = literal(&tag)?;
+        let key =
+            (reference.upstream.clone(), settings.platforms.as_ref().map(ToString::to_string).unwrap_or_default());
+        if let Some(rule) = self.singles.get(&key).and_then(|place| self.rules.get_mut(*place)) {
+            if let Subject::Repository { tags, .. } = &mut rule.subject {
+                tags.tags.push(pattern);
+            }
+            return Ok(format!("tag `{tag}` of rule `{}`", rule.name));
+        }
+        let said = self.rule(&reference.upstream, TagRule { tags: vec![pattern], ..TagRule::default() }, settings)?;
+        self.singles.insert(key, self.rules.len() - 1);
+        Ok(said)
+    }
+
+    fn push(&mut self, subject: Subject, wanted: &str, settings: &Settings) -> Result<RuleName> {
+        if self.rules.len() == MAX_RULES {
+            return Err(Error::new(Kind::Usage, format!("it would become more than {MAX_RULES} rules")));
+        }
+        let name = self.unused(wanted)?;
+        self.rules.push(Rule {
+            name: name.clone(),
+            subject,
+            platforms: settings.platforms.clone(),
+            published_as: None,
+            age: None,
+            moves: Moves::default(),
+            former: None,
+            former_tag: settings.former_tag.clone(),
+            leave: Rule::DEFAULT_LEAVE.parse().map_or(Kept::Always, Kept::For),
+            gone: Kept::Always,
+            max_new: Rule::DEFAULT_MAX_NEW,
+            reserve: settings.reserve.unwrap_or(Rule::DEFAULT_RESERVE),
+            every: settings.every,
+        });
+        Ok(name)
+    }
+
+    /// The name, with a number behind it if another rule has it.
+    fn unused(&mut self, wanted: &str) -> Result<RuleName> {
+        // Upstreams have 255 characters and more, names of rules fewer.
+        let short: String = wanted.chars().rev().take(180).collect::<Vec<_>>().into_iter().rev().collect();
+        let mut name = short.clone();
+        let mut number = 1;
+        while !self.names.insert(name.clone()) {
+            number += 1;
+            name = format!("{short} {number}");
+        }
+        name.parse().map_err(|why: &str| Error::new(Kind::Unexpected, format!("a rule can't be named: {why}")))
+    }
+
+    pub(super) fn imported(mut self) -> Result<Imported> {
+        if !self.list.is_empty() {
+            let source = Source::List(LIST_FILE.to_owned());
+            let name = source.to_string();
+            self.push(Subject::Sources(vec![source]), &name, &Settings::default())?;
+        }
+        let rules = Rules { rules: self.rules, ..Rules::default() };
+        Ok(Imported { format: self.format, rules, list: self.list, said: self.said })
+    }
+}
+
+/// The pattern that is this tag.
+pub(super) fn literal(tag: &Tag) -> Result<TagPattern> {
+    // A tag has no character that means something in a pattern.
+    tag.as_str().parse().map_err(|error| Error::new(Kind::Unexpected, format!("tag `{tag}`: {error}")))
+}
+
+/// Text of the file, made fit to show.
+pub(super) fn shown(text: &str) -> String {
+    printable_within(text, MAX_SHOWN_CHARACTERS)
+}
+
+/// As `docker` writes it.
+fn short(upstream: &Upstream) -> String {
+    let full = upstream.to_string();
+    let hub = full.strip_prefix("docker.io/").unwrap_or(&full);
+    hub.strip_prefix("library/").unwrap_or(hub).to_owned()
+}
+
+/// What a rule says about tags, in the words of a rule file.
+fn describe(tags: &TagRule) -> String {
+    let list = |patterns: &[TagPattern]| {
+        let all: Vec<String> = patterns.iter().map(|pattern| format!("\"{pattern}\"")).collect();
+        format!("[{}]", all.join(", "))
+    };
+    let mut said = vec![format!("tags = {}", list(&tags.tags))];
+    if !tags.except.is_empty() {
+        said.push(format!("except = {}", list(&tags.except)));
+    }
+    said.extend(tags.newest.map(|newest| format!("newest = {newest}")));
+    said.extend(tags.at_least.as_ref().map(|bound| format!("at_least = \"{bound}\"")));
+    said.extend(tags.below.as_ref().map(|bound| format!("below = \"{bound}\"")));
+    said.join(", ")
+}
