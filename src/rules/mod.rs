@@ -14,6 +14,7 @@ mod read;
 mod read_hook;
 mod read_rule;
 pub mod import;
+mod event;
 mod rule;
 mod section;
 mod subject;
@@ -27,6 +28,7 @@ pub use fault::RuleFault;
 pub use keys::EVENTS;
 pub use lock::{Lock, LockEntry, MAX_LOCK_BYTES, MAX_LOCK_ENTRIES};
 pub use read::{MAX_RULE_FILE_BYTES, MAX_RULES, read};
+pub use event::{Event, EventKind};
 pub use rule::{Hook, HookAction, Kept, Moves, Rule, RuleName, Rules, Source, Subject};
 pub use write::{write, write_rule};
 
