@@ -15,6 +15,7 @@ mod read_hook;
 mod read_rule;
 pub mod import;
 mod event;
+pub mod metrics;
 mod rule;
 mod section;
 mod subject;
