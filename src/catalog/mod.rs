@@ -17,6 +17,7 @@ mod lock;
 pub mod natural;
 pub mod nodes;
 pub mod omissions;
+pub mod outbox;
 pub mod pages;
 pub mod publications;
 pub mod repositories;
