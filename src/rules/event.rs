@@ -166,8 +166,8 @@ impl Hook {
             HookAction::Ping(url) => ("ping", vec![url.as_str()]),
         };
         // With their lengths, so that no two lists are the same text.
-        let said: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
-        format!("{kind}:{}", Digest::of(said.as_bytes()).hex())
+        let said: Vec<String> = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+        format!("{kind}:{}", Digest::of(said.concat().as_bytes()).hex())
     }
 
     /// What it is called for people: its program, or the host of its address. The path of an address is often a secret.

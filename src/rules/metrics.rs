@@ -61,6 +61,9 @@ enum Type {
     Counter,
 }
 
+/// One of the figures of a rule.
+type OfRule = fn(&RuleFigures) -> u64;
+
 impl Figures {
     /// The text. A figure that nothing is known of is left out with its head.
     pub fn text(&self) -> String {
@@ -86,7 +89,7 @@ impl Figures {
             "Bytes fetched from registries.",
             Some(self.bytes_fetched_total.to_string()),
         );
-        let by_rule: [(&str, &str, fn(&RuleFigures) -> u64); 4] = [
+        let by_rule: [(&str, &str, OfRule); 4] = [
             ("rule_selected", "Tags that a rule selected in the last run.", |rule| rule.selected),
             ("rule_new", "Images that the last run took for a rule.", |rule| rule.new),
             ("rule_leaving", "Images that no rule selects any more and that are in their grace.", |rule| rule.leaving),
