@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`], [`rules`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`], [`rules`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
 //! [`error`], [`text`], [`http`], [`holder`] and [`input`] are known to all of them.
 
@@ -15,6 +15,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod holder;
+pub mod hooks;
 pub mod http;
 pub mod image;
 pub mod input;

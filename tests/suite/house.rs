@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Rooms without I/O; each may know those before it.
 const PURE: [&str; 4] = ["image", "unixfs", "site", "rules"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
-const PORTS: [&str; 5] = ["registry", "store", "catalog", "node", "naming"];
+const PORTS: [&str; 6] = ["registry", "store", "catalog", "node", "naming", "hooks"];
 /// Known to all; they know no room.
 const EVERYWHERE: [&str; 5] = ["error", "holder", "http", "input", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
@@ -29,7 +29,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
         "image" | "unixfs" | "site" | "rules" => pure.take_while(|other| *other != room).collect(),
         // The settings of a registry are the registry's own type.
         CONFIGURATION => pure.chain(["registry"]).collect(),
-        "registry" | "store" | "catalog" | "node" | "naming" => pure.collect(),
+        "registry" | "store" | "catalog" | "node" | "naming" | "hooks" => pure.collect(),
         "engine" => pure.chain(PORTS).chain([CONFIGURATION]).collect(),
         "serve" | "tui" => pure.chain(PORTS).chain([CONFIGURATION, "engine"]).collect(),
         "cli" => pure.chain(PORTS).chain([CONFIGURATION, "engine", "serve", "tui"]).collect(),
@@ -364,7 +364,7 @@ fn files_are_small_and_well_named() {
 /// A pipe that somebody put in the place of a file would be waited for.
 #[test]
 fn files_that_others_may_make_are_opened_by_input() {
-    let rooms = ["registry", "config", "node", "engine", "cli"];
+    let rooms = ["registry", "config", "node", "engine", "cli", "hooks"];
     let mut complaints = Vec::new();
     for source in sources() {
         let is_test =
