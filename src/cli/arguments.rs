@@ -8,6 +8,7 @@ use clap::{Command, CommandFactory as _, Parser, Subcommand};
 use super::commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man,
     outdated, publish, remove, restore, rollback, root, rules, serve, show, targets as target, undo, update, verify,
+    outdated, publish, remove, restore, rollback, root, schedule, serve, show, targets as target, undo, update, verify,
 };
 use super::global::Global;
 use super::groups;
@@ -104,6 +105,8 @@ pub(super) enum Verb {
     Demo(demo::Arguments),
     /// Show or set the configuration, or print a web server's.
     Config(config::Arguments),
+    /// Print or write units that update the registry again and again: systemd, launchd, cron, Kubernetes.
+    Schedule(schedule::Arguments),
     /// Print a shell's completion script.
     Completions(completions::Arguments),
     /// Print the manual page, or write one page per verb.

@@ -6,6 +6,7 @@
 mod arguments;
 mod commands;
 mod completers;
+mod configuration_files;
 mod context;
 mod exit;
 mod global;
@@ -38,6 +39,7 @@ use arguments::{Arguments, Verb};
 use commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, history, import, interface, list, man,
     outdated, publish, remove, restore, rollback, root, rules, serve, show, stats, targets, undo, update, verify,
+    outdated, publish, remove, restore, rollback, root, schedule, serve, show, stats, targets, undo, update, verify,
 };
 use context::Context;
 use exit::Exit;
@@ -120,6 +122,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::History(arguments) => history::run(&arguments, &context),
         Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Client(arguments) => client::run(&arguments, &context),
+        Verb::Schedule(arguments) => schedule::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo(arguments) => demo::run(&arguments, &context, &arguments::command()),
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Set(arguments) }) => {

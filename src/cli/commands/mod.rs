@@ -24,6 +24,7 @@ pub(super) mod restore;
 pub(super) mod rollback;
 pub(super) mod root;
 pub(super) mod rules;
+pub(super) mod schedule;
 pub(super) mod serve;
 pub(super) mod show;
 pub(super) mod stats;

@@ -68,6 +68,7 @@ fn from(name: &str) -> String {
         "knotd" => "knot",
         "named" => "bind9",
         "dig" | "nsupdate" => "bind9-dnsutils",
+        "systemd-analyze" => "systemd",
         other => other,
     };
     format!("apt-get install -y {package}")

@@ -1,0 +1,156 @@
+//! A service and a timer of systemd (systemd.service(5), systemd.timer(5)).
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::command::UpdateCommand;
+use super::timing::{self, Regular};
+use super::units::{UnitFile, Units};
+use crate::error::Result;
+use crate::rules::Period;
+
+/// What both units are called.
+const NAME: &str = "roadstead-update";
+/// How long a run waits by chance at most, in seconds, so that not everybody asks registries at the same moment.
+const MAX_DELAY_SECONDS: u64 = 30 * 60;
+/// Which part of the period that is at most.
+const DELAY_PART: u64 = 12;
+
+/// The units, in this directory.
+pub(super) fn units(command: &UpdateCommand, every: Period, directory: Option<&Path>) -> Result<Units> {
+    timing::at_least_a_minute(every)?;
+    let service = format!(
+        "[Unit]\nDescription=Bring the Roadstead registry up to date\n\n\
+         [Service]\nType=oneshot\nSuccessExitStatus=3\nExecStart={}\n",
+        command_line(command.words())
+    );
+    let delay = (every.seconds() / DELAY_PART).min(MAX_DELAY_SECONDS);
+    let timer = format!(
+        "[Unit]\nDescription=Bring the Roadstead registry up to date every {every}\n\n\
+         [Timer]\n{}RandomizedDelaySec={}\nFixedRandomDelay=true\n{}\n\
+         [Install]\nWantedBy=timers.target\n",
+        when(every),
+        span(delay),
+        // It goes with the calendar alone.
+        if Regular::of(every).is_some() { "Persistent=true\n" } else { "" }
+    );
+    let file =
+        |kind: &str, text| UnitFile { file: directory.map(|directory| directory.join(format!("{NAME}.{kind}"))), text };
+    Ok(Units {
+        files: vec![file("service", service), file("timer", timer)],
+        commands: vec![
+            "systemctl --user daemon-reload".to_owned(),
+            format!("systemctl --user enable --now {NAME}.timer"),
+            "loginctl enable-linger    # so that it runs while nobody is logged in".to_owned(),
+        ],
+        notes: vec![format!(
+            "`systemctl --user list-timers` shows when it runs; `journalctl --user -u {NAME}` what it said."
+        )],
+    })
+}
+
+/// When it runs: by the calendar, or where no calendar has the period, so long after it ran last.
+fn when(every: Period) -> String {
+    match Regular::of(every) {
+        Some(Regular::Minutes(count)) => format!("OnCalendar=*-*-* *:00/{count}:00\n"),
+        Some(Regular::Hours(count)) => format!("OnCalendar=*-*-* 00/{count}:00:00\n"),
+        Some(Regular::Daily) => "OnCalendar=*-*-* 00:00:00\n".to_owned(),
+        Some(Regular::Weekly) => "OnCalendar=Mon *-*-* 00:00:00\n".to_owned(),
+        None => format!("OnActiveSec=1min\nOnUnitActiveSec={}\n", span(every.seconds())),
+    }
+}
+
+/// `30min`, `90s` (systemd.time(7)).
+fn span(seconds: u64) -> String {
+    if seconds > 0 && seconds.is_multiple_of(60) { format!("{}min", seconds / 60) } else { format!("{seconds}s") }
+}
+
+/// The words as systemd reads them again: no variables, no specifiers, quoted where it is needed.
+fn command_line(words: &[String]) -> String {
+    let mut line = String::new();
+    // With this prefix no `$` means a variable; `$$` would be right for arguments, and wrong for the program.
+    if words.iter().any(|word| word.contains('$')) {
+        line.push(':');
+    }
+    for (index, word) in words.iter().enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.:,+@=".contains(&byte);
+        if !word.is_empty() && word.bytes().all(plain) {
+            line.push_str(word);
+            continue;
+        }
+        let quoted = word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
+        // Writing to a String can't fail.
+        let _ = write!(line, "\"{quoted}\"");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a line as systemd.service(5), "Command lines", says, for what is written here.
+    fn read(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut word: Option<String> = None;
+        let mut is_quoted = false;
+        let mut rest = line.chars();
+        while let Some(character) = rest.next() {
+            match character {
+                '"' => {
+                    is_quoted = !is_quoted;
+                    word.get_or_insert_default();
+                }
+                ' ' if !is_quoted => words.extend(word.take()),
+                '\\' => word.get_or_insert_default().push(rest.next().unwrap()),
+                '%' => {
+                    assert_eq!(rest.next(), Some('%'), "a specifier in {line}");
+                    word.get_or_insert_default().push('%');
+                }
+                other => word.get_or_insert_default().push(other),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_read_as_they_are(words in prop::collection::vec("[a-z \"'\\\\%$;#é{}]{0,8}", 1..4)) {
+            let line = command_line(&words);
+            let has_variables = words.iter().any(|word| word.contains('$'));
+            prop_assert_eq!(line.starts_with(':'), has_variables);
+            prop_assert_eq!(read(line.strip_prefix(':').unwrap_or(&line)), words);
+        }
+    }
+
+    #[test]
+    fn periods_are_said_by_the_calendar_or_by_the_last_run() {
+        for (every, says, delay) in [
+            (
+                "6h",
+                "OnCalendar=*-*-* 00/6:00:00\nRandomizedDelaySec=30min\nFixedRandomDelay=true\nPersistent=true\n",
+                1800,
+            ),
+            ("15m", "OnCalendar=*-*-* *:00/15:00\nRandomizedDelaySec=75s\n", 75),
+            ("1d", "OnCalendar=*-*-* 00:00:00\nRandomizedDelaySec=30min\n", 1800),
+            ("7d", "OnCalendar=Mon *-*-* 00:00:00\n", 1800),
+            (
+                "7h",
+                "OnActiveSec=1min\nOnUnitActiveSec=420min\nRandomizedDelaySec=30min\nFixedRandomDelay=true\n\n",
+                1800,
+            ),
+        ] {
+            let command =
+                UpdateCommand::new(Path::new("/bin/roadstead"), super::super::command::Options::default()).unwrap();
+            let timer = units(&command, every.parse().unwrap(), None).unwrap().files.remove(1).text;
+            assert!(timer.contains(says), "{every}: {timer}");
+            assert!(timer.contains(&format!("RandomizedDelaySec={}\n", span(delay))), "{every}: {timer}");
+        }
+    }
+}
