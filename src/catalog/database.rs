@@ -12,7 +12,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 10] = [
 const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),

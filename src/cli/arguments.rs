@@ -7,8 +7,8 @@ use clap::{Command, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man,
-    outdated, publish, remove, restore, rollback, root, rules, serve, show, targets as target, undo, update, verify,
-    outdated, publish, remove, restore, rollback, root, schedule, serve, show, targets as target, undo, update, verify,
+    outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, targets as target, undo, update,
+    verify,
 };
 use super::global::Global;
 use super::groups;

@@ -38,8 +38,8 @@ use crate::error::{Error, Kind, Result};
 use arguments::{Arguments, Verb};
 use commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, history, import, interface, list, man,
-    outdated, publish, remove, restore, rollback, root, rules, serve, show, stats, targets, undo, update, verify,
-    outdated, publish, remove, restore, rollback, root, schedule, serve, show, stats, targets, undo, update, verify,
+    outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, stats, targets, undo, update,
+    verify,
 };
 use context::Context;
 use exit::Exit;

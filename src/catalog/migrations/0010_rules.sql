@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 -- Rules, and what they have brought. Not content: the root depends on images alone.
 
 -- One row once there are rules.
@@ -50,6 +49,3 @@ CREATE TABLE former_images (
     until      INTEGER NOT NULL,              -- seconds since 1970
     PRIMARY KEY (repository, image)
 ) STRICT, WITHOUT ROWID;
-=======
--- The rules of this catalog.
->>>>>>> e542b29 (Keep events in an outbox until every hook was told)

@@ -142,7 +142,7 @@ impl Report {
             moves: Moves::default(),
             former: None,
             former_tag: settings.former_tag.clone(),
-            leave: Rule::DEFAULT_LEAVE.parse().map_or(Kept::Always, Kept::For),
+            leave: Rule::default_leave(),
             gone: Kept::Always,
             max_new: Rule::DEFAULT_MAX_NEW,
             reserve: settings.reserve.unwrap_or(Rule::DEFAULT_RESERVE),
