@@ -56,6 +56,8 @@ pub(super) fn warnings(rules: &[RulePart]) -> Vec<String> {
     for part in rules {
         let rule = printable_within(&part.rule, 100);
         warnings.extend(part.failed.iter().map(|reason| format!("rule {rule}: {}", printable_within(reason, 400))));
+        warnings
+            .extend(part.skipped.iter().map(|what| format!("rule {rule} leaves out {}", printable_within(what, 400))));
         if let Some(brake) = &part.brake {
             warnings.push(format!("rule {rule}: {brake}; `roadstead update --force` removes them"));
         }

@@ -143,6 +143,27 @@ impl Rule {
     pub const DEFAULT_RESERVE: u32 = 20;
 }
 
+impl Rule {
+    /// A rule that says nothing but its name and what it takes.
+    pub fn new(name: RuleName, subject: Subject) -> Self {
+        Self {
+            name,
+            subject,
+            platforms: None,
+            published_as: None,
+            age: None,
+            moves: Moves::default(),
+            former: None,
+            former_tag: None,
+            leave: Self::default_leave(),
+            gone: Kept::Always,
+            max_new: Self::DEFAULT_MAX_NEW,
+            reserve: Self::DEFAULT_RESERVE,
+            every: None,
+        }
+    }
+}
+
 impl Rules {
     /// The programs that they run, as shown to whoever is asked to trust them.
     pub fn programs(&self) -> Vec<String> {

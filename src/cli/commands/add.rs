@@ -136,6 +136,7 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let (engine, _directory) = open(arguments, context)?;
     let before = engine.rules()?;
     before.check_trust()?;
+    let base = before.base();
     let text = crate::rules::add_rule(&before.text, &rule)
         .map_err(|error| Error::new(Kind::Usage, error.to_string()).hint("`roadstead rule set` changes a rule."))?;
     let mirror = Mirror {
@@ -143,7 +144,7 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
         wanted: Wanted::Ruled(Ruled {
             rules: RulesInForce::read(text, before.file.clone())?,
             before: Some(before),
-            options: RunOptions { only: vec![rule.name.to_string()], ..RunOptions::default() },
+            options: RunOptions { only: vec![rule.name.to_string()], base, ..RunOptions::default() },
             beside: false,
         }),
         engine,

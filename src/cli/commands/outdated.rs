@@ -71,7 +71,7 @@ struct RuledReport<'a> {
 fn by_rules(arguments: &Arguments, engine: &Arc<Engine>, context: &Context) -> Result<Exit> {
     let in_force = engine.rules()?;
     in_force.check_trust()?;
-    let options = RunOptions { look: true, ..RunOptions::default() };
+    let options = RunOptions { look: true, base: in_force.base(), ..RunOptions::default() };
     let (plan, rows) = context.run(async |job: &Job| {
         let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
         Ok((plan, engine.outdated_beside_rules(job).await?))

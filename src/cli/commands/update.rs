@@ -42,10 +42,11 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         let rules = engine.rules()?;
         rules.check_trust()?;
         check_names(&rules, &arguments.rule)?;
+        let base = rules.base();
         Wanted::Ruled(Ruled {
             rules,
             before: None,
-            options: RunOptions { only: arguments.rule.clone(), force: arguments.force, look: false },
+            options: RunOptions { only: arguments.rule.clone(), force: arguments.force, base, look: false },
             beside: arguments.rule.is_empty(),
         })
     } else {

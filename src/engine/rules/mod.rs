@@ -6,6 +6,7 @@ pub mod plan;
 mod requests;
 mod rule_set;
 mod run;
+mod sources;
 mod survey;
 mod trial;
 mod wanted;

@@ -52,6 +52,8 @@ pub struct RulePart {
     pub removed: Vec<String>,
     /// Images that would come, and wait for the next run.
     pub postponed: Vec<PostponedTag>,
+    /// What its sources name and can't be taken, and why.
+    pub skipped: Vec<String>,
     /// What failed, and why.
     pub failed: Vec<String>,
     /// Why nothing of it is removed, though something would go.

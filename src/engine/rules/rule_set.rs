@@ -33,6 +33,12 @@ impl RulesInForce {
         Ok(Self { rules, text, file, trusted: None })
     }
 
+    /// Where relative paths of sources begin: beside the file. Those of the catalog are absolute.
+    pub fn base(&self) -> PathBuf {
+        let beside = self.file.as_ref().and_then(|file| file.parent());
+        beside.map_or_else(|| PathBuf::from("/"), Path::to_owned)
+    }
+
     /// The programs that nobody has seen and allowed yet.
     pub fn untrusted(&self) -> Vec<String> {
         let programs = self.rules.programs();

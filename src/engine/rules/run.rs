@@ -1,6 +1,7 @@
 //! A run of the rules: looking, the plan, and carrying it out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::leaving::Leaving;
 use super::plan::{HeldTag, MovedTag, RulePart, RulePlan};
 use super::requests::{requests, rows, shown};
+use super::sources;
 use super::survey::{Found, Looked, State, Survey};
-use super::wanted::{Named, Wanted};
+use super::wanted::Wanted;
 use crate::catalog::rule_images::RuleImage;
 use crate::catalog::rule_set::{self, RuleRun};
 use crate::catalog::{checked, images, repositories, rule_images};
@@ -34,6 +36,8 @@ pub struct RunOptions {
     pub only: Vec<String>,
     /// Remove more than half of what a rule brought, if that is what the rules say.
     pub force: bool,
+    /// Where sources with a relative path are, and where their commands run.
+    pub base: PathBuf,
     /// Only look: no manifest is fetched, so what comes is not in the plan.
     pub look: bool,
 }
@@ -80,11 +84,19 @@ impl Engine {
         let mut plan = RulePlan { now: crate::engine::now(), ..RulePlan::default() };
         plan.rules =
             rules.rules.iter().map(|rule| RulePart { rule: rule.name.to_string(), ..RulePart::default() }).collect();
-        let named = Named::new();
+        let names: Vec<String> = plan.rules.iter().map(|part| part.rule.clone()).collect();
+        let is_run = |rule: usize| options.only.is_empty() || options.only.contains(&names[rule]);
+        let run: BTreeSet<usize> = (0..names.len()).filter(|rule| is_run(*rule)).collect();
+        let sources = sources::read(rules, &run, &options.base, job).await?;
         let mut unsure: BTreeSet<usize> = BTreeSet::new();
-        let is_run =
-            |rule: usize| options.only.is_empty() || options.only.iter().any(|name| *name == plan.rules[rule].rule);
-        let mut wanted = Wanted::of(rules, &named);
+        for (rule, error) in &sources.failed {
+            unsure.insert(*rule);
+            plan.rules[*rule].failed.push(error.to_string());
+        }
+        for (rule, skipped) in sources.skipped {
+            plan.rules[rule].skipped.push(skipped);
+        }
+        let mut wanted = Wanted::of(rules, &sources.named);
         // All rules decide to whom a tag belongs; those that are not run are not looked at.
         wanted.retain(|wanted| wanted.parts.iter().any(|part| is_run(part.rule)));
         unsure.extend((0..rules.rules.len()).filter(|rule| !is_run(*rule)));

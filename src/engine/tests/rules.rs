@@ -17,21 +17,7 @@ fn rule(test: &TestEngine, repository: &str, patterns: &[&str], newest: u32) -> 
         newest: NonZeroU32::new(newest),
         ..TagRule::default()
     };
-    Rule {
-        name: repository.parse().unwrap(),
-        subject: Subject::Repository { upstream: reference.upstream, tags },
-        platforms: None,
-        published_as: None,
-        age: None,
-        moves: Moves::Follow,
-        former: None,
-        former_tag: None,
-        leave: Rule::default_leave(),
-        gone: Kept::Always,
-        max_new: Rule::DEFAULT_MAX_NEW,
-        reserve: Rule::DEFAULT_RESERVE,
-        every: None,
-    }
+    Rule::new(repository.parse().unwrap(), Subject::Repository { upstream: reference.upstream, tags })
 }
 
 fn rules(all: &[Rule]) -> Rules {

@@ -195,21 +195,8 @@ impl TagFlags {
 impl RuleFlags {
     /// A new rule.
     pub(in crate::cli) fn rule(&self, name: &str, subject: Subject) -> Result<Rule> {
-        let rule = Rule {
-            name: name.parse().map_err(|why| Error::new(Kind::Usage, format!("invalid name of a rule: {why}")))?,
-            subject,
-            platforms: None,
-            published_as: None,
-            age: None,
-            moves: Moves::default(),
-            former: None,
-            former_tag: None,
-            leave: Rule::default_leave(),
-            gone: Kept::Always,
-            max_new: Rule::DEFAULT_MAX_NEW,
-            reserve: Rule::DEFAULT_RESERVE,
-            every: None,
-        };
+        let name = name.parse().map_err(|why| Error::new(Kind::Usage, format!("invalid name of a rule: {why}")))?;
+        let rule = Rule::new(name, subject);
         Ok(self.over(rule))
     }
 

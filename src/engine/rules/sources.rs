@@ -1,0 +1,262 @@
+//! Reading what sources name: files by a path with wildcards, and what programs print. Anew at every run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::wanted::Named;
+use crate::engine::blocking::blocking;
+use crate::engine::job::Job;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::hooks::program::{self, Limits};
+use crate::image::Reference;
+use crate::input;
+use crate::rules::sources::{self, Found};
+use crate::rules::{Rules, Source, Subject};
+use crate::text::printable_within;
+
+/// Bytes of the largest file that a source names.
+const MAX_SOURCE_BYTES: u64 = 8 << 20;
+/// Files that one source may name.
+const MAX_SOURCE_FILES: usize = 10_000;
+/// How long a program may take to print its images.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// What docker compose reads beside a file without being told.
+const COMPOSE_OVERRIDES: [(&str, &str); 4] = [
+    ("compose.yaml", "compose.override.yaml"),
+    ("compose.yml", "compose.override.yml"),
+    ("docker-compose.yaml", "docker-compose.override.yaml"),
+    ("docker-compose.yml", "docker-compose.override.yml"),
+];
+
+/// What the sources of all rules name.
+#[derive(Debug, Default)]
+pub(super) struct ReadSources {
+    /// By the rule's place.
+    pub(super) named: Named,
+    /// Rules whose sources could not be read, and why.
+    pub(super) failed: Vec<(usize, Error)>,
+    /// What names no image that can be taken, by the rule's place.
+    pub(super) skipped: Vec<(usize, String)>,
+}
+
+/// Reads the sources of these rules. Paths are relative to `base`.
+pub(super) async fn read(rules: &Rules, places: &BTreeSet<usize>, base: &Path, job: &Job) -> Result<ReadSources> {
+    let mut read = ReadSources::default();
+    for (number, rule) in rules.rules.iter().enumerate().filter(|(number, _)| places.contains(number)) {
+        let Subject::Sources(all) = &rule.subject else { continue };
+        let mut images: Vec<Reference> = Vec::new();
+        for source in all {
+            job.check()?;
+            let outcome = match source {
+                Source::Command(words) => job.or_cancelled(run(words, base)).await,
+                file => {
+                    let (file, base) = (file.clone(), base.to_owned());
+                    blocking(move || read_files(&file, &base)).await
+                }
+            };
+            match outcome {
+                Ok(found) if found.images.is_empty() && found.skipped.is_empty() => {
+                    // An empty list is more often a mistake than a wish.
+                    read.failed.push((number, Error::new(Kind::NotFound, format!("{source} names no image"))));
+                }
+                Ok(found) => {
+                    let skipped = found.skipped.into_iter().map(|skipped| format!("{}: {}", skipped.what, skipped.why));
+                    read.skipped.extend(skipped.map(|skipped| (number, skipped)));
+                    images.extend(found.images.into_iter().map(|named| named.reference));
+                }
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) => read.failed.push((number, error.context(printable_within(&source.to_string(), 300)))),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        images.retain(|image| seen.insert(image.clone()));
+        read.named.insert(number, images);
+    }
+    Ok(read)
+}
+
+async fn run(words: &str, base: &Path) -> Result<Found> {
+    let words = shell_words::split(words)
+        .map_err(|error| Error::new(Kind::Usage, format!("the command can't be read: {error}")))?;
+    let ended = program::run(&words, &[], Some(base), Limits::source(COMMAND_TIMEOUT)).await?;
+    let output = String::from_utf8(ended.into_output()?)
+        .map_err(|_| Error::new(Kind::Verification, "the command printed what is not UTF-8"))?;
+    sources::list(&output)
+}
+
+fn read_files(source: &Source, base: &Path) -> Result<Found> {
+    let (_, written) = source.parts();
+    let (path, paths) = match (source, written.split_once('#')) {
+        (Source::Kubernetes(_), Some((path, paths))) => (path, paths.split(',').map(str::trim).collect()),
+        _ => (written, Vec::new()),
+    };
+    let mut all = Found::default();
+    for file in matching(path, base)? {
+        let found = match source {
+            Source::Compose(_) => compose(&file)?,
+            Source::Kubernetes(_) => in_file(&file, |text| sources::kubernetes(text, &paths))?,
+            Source::Dockerfile(_) => in_file(&file, sources::dockerfile)?,
+            Source::List(_) => in_file(&file, sources::list)?,
+            Source::Command(_) => Found::default(),
+        };
+        all.images.extend(found.images);
+        all.skipped.extend(found.skipped);
+    }
+    Ok(all)
+}
+
+/// The files that a path with wildcards names, in the order of their names.
+fn matching(path: &str, base: &Path) -> Result<Vec<PathBuf>> {
+    // `**.yaml` is said for `**/*.yaml`.
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part.strip_prefix("**") {
+            Some(rest) if !rest.is_empty() => parts.extend(["**".to_owned(), format!("*{rest}")]),
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    let pattern = parts.join("/");
+    let pattern = if pattern.starts_with('/') {
+        pattern
+    } else {
+        let base = base.to_str().ok_or_else(|| Error::new(Kind::Usage, "the directory of the rules is not UTF-8"))?;
+        format!("{}/{pattern}", glob::Pattern::escape(base))
+    };
+    let shown = || printable_within(path, 300);
+    let entries =
+        glob::glob(&pattern).map_err(|error| Error::new(Kind::Usage, format!("`{}`: {}", shown(), error.msg)))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(|error| {
+            let what = printable_within(&error.path().display().to_string(), 300);
+            Error::new(Kind::Usage, format!("{what} can't be read")).caused_by(io::Error::from(error))
+        })?;
+        if file.is_dir() {
+            continue;
+        }
+        files.push(file);
+        if files.len() > MAX_SOURCE_FILES {
+            return Err(Error::new(Kind::Usage, format!("`{}` names more than {MAX_SOURCE_FILES} files", shown())));
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::new(Kind::NotFound, format!("there is no file `{}`", shown())));
+    }
+    Ok(files)
+}
+
+fn in_file(file: &Path, read: impl FnOnce(&str) -> Result<Found>) -> Result<Found> {
+    let text = text_of(file)?;
+    read(&text).context(|| printable_within(&file.display().to_string(), 300))
+}
+
+fn text_of(file: &Path) -> Result<String> {
+    let what = || format!("{} can't be read", printable_within(&file.display().to_string(), 300));
+    let bytes = input::read_regular(file, MAX_SOURCE_BYTES).map_err(|error| {
+        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
+        Error::new(kind, what()).caused_by(error)
+    })?;
+    String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))
+}
+
+/// One compose file with what docker compose reads beside it: its override, and `.env`.
+fn compose(file: &Path) -> Result<Found> {
+    let directory = file.parent().unwrap_or_else(|| Path::new("."));
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let environment = match text_of(&directory.join(".env")) {
+        Ok(text) => sources::environment(&text).context(|| ".env")?,
+        Err(error) if error.kind() == Kind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(error),
+    };
+    let mut texts = vec![(name.to_owned(), text_of(file)?)];
+    let beside = COMPOSE_OVERRIDES.iter().find(|(base, _)| *base == name).map(|(_, beside)| *beside);
+    if let Some(beside) = beside {
+        match text_of(&directory.join(beside)) {
+            Ok(text) => texts.push((beside.to_owned(), text)),
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    sources::compose(&files, &environment).context(|| printable_within(&file.display().to_string(), 300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rule;
+
+    fn written(directory: &Path, file: &str, text: &str) {
+        let path = directory.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    async fn images(directory: &Path, sources: &[&str]) -> ReadSources {
+        let subject = Subject::Sources(sources.iter().map(|source| source.parse().unwrap()).collect());
+        let rules = Rules { rules: vec![Rule::new("sources".parse().unwrap(), subject)], ..Rules::default() };
+        Job::new().0.run(async |job: &Job| read(&rules, &BTreeSet::from([0]), directory, job).await).await.unwrap()
+    }
+
+    fn names(read: &ReadSources) -> Vec<String> {
+        read.named[&0].iter().map(ToString::to_string).collect()
+    }
+
+    #[tokio::test]
+    async fn files_are_found_by_their_names_and_read_with_what_is_beside_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        written(at, "stack/compose.yaml", "services: {web: {image: 'nginx:${V}'}, db: {image: 'postgres:17'}}");
+        written(at, "stack/compose.override.yaml", "services: {db: {image: 'postgres:18'}}");
+        written(at, "stack/.env", "V=1.29\n");
+        written(at, "out/a/pod.yaml", "kind: Pod\nspec: {containers: [{image: 'busybox:1'}]}\n");
+        written(at, "out/custom.yaml", "kind: Thing\nspec: {image: 'redis:8'}\n");
+        written(at, "images.txt", "alpine:3 # the small one\nalpine:3\n");
+        let read =
+            images(at, &["compose:stack/compose.yaml", "kubernetes:out/**.yaml#.spec.image", "list:*.txt"]).await;
+        assert!(read.failed.is_empty(), "{:?}", read.failed);
+        let mut found = names(&read);
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "docker.io/library/alpine:3",
+                "docker.io/library/busybox:1",
+                "docker.io/library/nginx:1.29",
+                "docker.io/library/postgres:18",
+                "docker.io/library/redis:8",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_program_prints_a_reference_a_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = images(directory.path(), &["command:printf 'busybox:1\\nregistry.k8s.io/pause:3.10\\n'"]).await;
+        assert_eq!(names(&read), ["docker.io/library/busybox:1", "registry.k8s.io/pause:3.10"]);
+    }
+
+    #[tokio::test]
+    async fn what_vanishes_fails_or_is_empty_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        written(at, "empty.txt", "# nothing\n");
+        written(at, "garbage.txt", "not a reference at all\n");
+        for (source, why) in [
+            ("list:missing.txt", "there is no file"),
+            ("list:missing/**.txt", "there is no file"),
+            ("list:empty.txt", "names no image"),
+            ("list:garbage.txt", "line 1"),
+            ("command:false", "ended with exit code 1"),
+            ("command:does-not-exist-at-all", "does-not-exist-at-all"),
+            ("command:printf 'no reference'", "line 1"),
+            ("command:'", "can't be read"),
+        ] {
+            let read = images(at, &[source]).await;
+            let failed = read.failed.first().map(|(_, error)| error.to_string()).unwrap_or_default();
+            assert!(failed.contains(why), "{source}: {failed}");
+        }
+    }
+}
