@@ -31,7 +31,8 @@ impl Regular {
         let seconds = every.seconds();
         let parts = |unit: u64, whole: u64| {
             let count = seconds / unit;
-            (count > 0 && seconds % unit == 0 && seconds < whole && whole % seconds == 0).then_some(count)
+            (count > 0 && seconds.is_multiple_of(unit) && seconds < whole && whole.is_multiple_of(seconds))
+                .then_some(count)
         };
         match seconds {
             DAY => Some(Self::Daily),
