@@ -129,7 +129,7 @@ impl Planned for Mirror<'_> {
             if let Some(before) = &ruled.before {
                 self.engine.change_rules(before, ruled.rules.text.clone(), true)?;
             }
-            let updated = self.engine.apply_rules(rules, job).await?;
+            let updated = self.engine.apply_rules(&ruled.rules.rules, rules, job).await?;
             report = report.removed(&updated.removed).applied(&updated.added);
             failed.extend(updated.added.failed);
         }

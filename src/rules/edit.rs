@@ -112,8 +112,8 @@ pub fn replace_rule(text: &str, name: &str, rule: &Rule) -> Result<String, EditE
             (Some(place), Change::Set(value)) => {
                 behind = lines.after(place.value.end);
                 let written = &text[place.value.clone()];
-                let value = edited_list(written, &value).unwrap_or_else(|| lines.with_own_ends(&value));
-                cuts.push((place.value, value));
+                let value = edited_list(written, &value).unwrap_or(value);
+                cuts.push((place.value, lines.with_own_ends(&value)));
             }
             (Some(place), Change::Remove) => {
                 behind = lines.after(place.value.end);

@@ -8,6 +8,7 @@ mod rule_set;
 mod run;
 mod sources;
 mod survey;
+mod telling;
 mod trial;
 mod wanted;
 

@@ -44,6 +44,8 @@ pub struct RulePart {
     pub held: Vec<HeldTag>,
     /// Tags that have another digest upstream, and keep theirs here.
     pub refused: Vec<MovedTag>,
+    /// Images that the gate keeps out.
+    pub gated: Vec<GatedTag>,
     /// What the rule brought and does not select any more.
     pub leaving: Vec<LeavingTag>,
     /// What is selected, and not there upstream any more.
@@ -69,6 +71,17 @@ pub struct MovedTag {
     pub from: Digest,
     /// The digest upstream.
     pub to: Digest,
+}
+
+/// What the gate keeps out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GatedTag {
+    /// `name:tag`.
+    pub image: String,
+    /// The digest that it was asked for.
+    pub digest: Digest,
+    /// What it said.
+    pub words: String,
 }
 
 /// What is not taken yet.

@@ -1,12 +1,13 @@
 //! What comes and moves: requests in the order of rules, as far as the rules and the registries' quotas let them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::plan::{MovedTag, Postponed, PostponedTag, RulePlan};
+use super::plan::{GatedTag, MovedTag, Postponed, PostponedTag, RulePlan};
 use super::survey::{Found, State};
 use crate::catalog::rule_images::{FormerImage, RuleImage};
 use crate::engine::Engine;
@@ -15,9 +16,11 @@ use crate::engine::add::placed::MAX_CONCURRENT_REQUESTS;
 use crate::engine::add::resolve::Resolved;
 use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
-use crate::engine::plan::AddPlan;
+use crate::engine::plan::{AddPlan, Change, PlannedImage};
 use crate::engine::request::{AddRequest, PublishedAs, Source};
 use crate::error::{Error, Kind, Result};
+use crate::hooks::program::Limits;
+use crate::hooks::{self, Gate, Verdict};
 use crate::image::{Digest, Reference, Selection, Tag};
 use crate::rules::{Period, Rule, Rules};
 
@@ -139,10 +142,16 @@ impl Engine {
         rules: &Rules,
         asking: Vec<Asking>,
         plan: &mut RulePlan,
+        base: &Path,
         job: &Job,
     ) -> Result<AddPlan> {
         let requests: Vec<AddRequest> = asking.iter().map(|asking| asking.request.clone()).collect();
         let asked = Asked::about(&requests);
+        let gate = (!rules.gate.is_empty()).then(|| Gate {
+            words: rules.gate.clone(),
+            directory: Some(base.to_owned()),
+            limits: Limits::HOOK,
+        });
         let total = asking.len() as u64;
         let mut resolved: Vec<Resolved> = Vec::new();
         let mut spent: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
@@ -167,16 +176,25 @@ impl Engine {
                 batch.push((index, one));
             }
             let each = batch.into_iter().map(|(index, one)| {
-                let asked = &asked;
+                let (asked, gate) = (&asked, &gate);
                 async move {
                     let outcome = job.or_cancelled(self.resolve(&one.request, asked, job)).await;
-                    (index, one, outcome)
+                    let refusal = match (&outcome, gate) {
+                        (Ok((image, _)), Some(gate)) if enters(image) && !one.former => ask(gate, image).await,
+                        _ => None,
+                    };
+                    (index, one, outcome, refusal)
                 }
             });
             let outcomes: Vec<_> =
                 stream::iter(each.collect::<Vec<_>>()).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect().await;
             job.check()?;
-            for (index, one, outcome) in outcomes {
+            for (index, one, outcome, refusal) in outcomes {
+                if let (Some(words), Ok((image, _))) = (refusal, &outcome) {
+                    let gated = GatedTag { image: one.image.clone(), digest: image.digest, words };
+                    plan.rules[one.rule].gated.push(gated);
+                    continue;
+                }
                 match outcome {
                     Err(error) if error.is_quota() => {
                         spent.insert(registry_of(&one.request));
@@ -204,6 +222,26 @@ impl Engine {
             Ok::<_, Error>(made)
         })?;
         Ok(AddPlan { pulls: asked.pulls(), ..made })
+    }
+}
+
+/// Whether something comes that was not here: what only gets more platforms was asked about when it came.
+fn enters(image: &PlannedImage) -> bool {
+    matches!(image.change, Change::Added | Change::Moved { .. })
+}
+
+/// Asks the gate; its words, if it keeps the image out.
+async fn ask(gate: &Gate, image: &PlannedImage) -> Option<String> {
+    let top = image.manifests.iter().find(|manifest| manifest.digest == image.digest)?;
+    let asked = hooks::Asked {
+        image: &image.request,
+        digest: image.digest,
+        media_type: &top.manifest.media_type,
+        manifest: &top.bytes,
+    };
+    match gate.ask(asked).await {
+        Verdict::Taken => None,
+        Verdict::Refused(words) => Some(words),
     }
 }
 

@@ -13,6 +13,7 @@ use super::plan::{HeldTag, MovedTag, RulePart, RulePlan};
 use super::requests::{requests, rows, shown};
 use super::sources;
 use super::survey::{Found, Looked, State, Survey};
+use super::telling;
 use super::wanted::Wanted;
 use crate::catalog::rule_images::RuleImage;
 use crate::catalog::rule_set::{self, RuleRun};
@@ -24,7 +25,7 @@ use crate::engine::plan::{AddPlan, Added, RemovePlan};
 use crate::engine::request::Pick;
 use crate::engine::turn::Turns;
 use crate::error::{Error, Kind, Result};
-use crate::rules::Rules;
+use crate::rules::{Hook, Rules};
 
 /// Repositories that are looked at at the same time.
 const MAX_CONCURRENT_REPOSITORIES: usize = 8;
@@ -64,8 +65,13 @@ pub struct RuleOutcome {
     pub removed: u64,
     /// Images that wait for the next run.
     pub postponed: u64,
+    /// Images that the gate keeps out.
+    pub gated: u64,
     /// What failed, or why nothing was removed.
     pub failed: Vec<String>,
+    /// What lasts and was told, so that it is not told again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
 }
 
 /// What came of a run.
@@ -128,7 +134,7 @@ impl Engine {
                 }
             }
         } else {
-            plan.add = self.resolve_within_quotas(rules, asking, &mut plan, job).await?;
+            plan.add = self.resolve_within_quotas(rules, asking, &mut plan, &options.base, job).await?;
         }
         let leaving = Leaving { rules, looked: &looked, unsure: &unsure, force: options.force, now: plan.now };
         let picks = in_place(|| leaving.decide(self, &mut plan))?;
@@ -222,7 +228,7 @@ impl Engine {
     }
 
     /// Runs exactly this plan. What fails does not stop the rest, but nothing is removed then.
-    pub async fn apply_rules(self: &Arc<Self>, plan: &mut RulePlan, job: &Job) -> Result<Updated> {
+    pub async fn apply_rules(self: &Arc<Self>, rules: &Rules, plan: &mut RulePlan, job: &Job) -> Result<Updated> {
         let _listening = self.notices.listen(job);
         let doing = "update by rules";
         let _lease = self.lease(doing, job).await?;
@@ -243,7 +249,7 @@ impl Engine {
             updated.removed = removed.images.iter().map(|image| image.image.clone()).collect();
             in_place(|| self.note_removed(&removed, plan))?;
         }
-        in_place(|| self.note_run(plan, &updated))?;
+        in_place(|| self.note_run(&rules.hooks, plan, &updated))?;
         Ok(updated)
     }
 
@@ -268,10 +274,11 @@ impl Engine {
         })
     }
 
-    fn note_run(&self, plan: &RulePlan, updated: &Updated) -> Result<()> {
+    fn note_run(&self, hooks: &[Hook], plan: &RulePlan, updated: &Updated) -> Result<()> {
         let failed: BTreeMap<&str, String> =
             updated.added.failed.iter().map(|failed| (failed.request.as_str(), failed.words())).collect();
         self.catalog.write(|writer| {
+            let mut outcomes = Vec::with_capacity(plan.rules.len());
             for part in &plan.rules {
                 let mut outcome = part.outcome();
                 let of_it = part.new.iter().chain(part.moved.iter().map(|moved| &moved.image));
@@ -279,7 +286,12 @@ impl Engine {
                 if updated.removed.is_empty() {
                     outcome.removed = 0;
                 }
-                let outcome = serde_json::to_string(&outcome).map_err(|error| {
+                let before = rule_set::last_run(writer, &part.rule)?;
+                outcomes.push((outcome, before.and_then(|before| serde_json::from_str(&before.outcome).ok())));
+            }
+            telling::put_run(writer, hooks, plan, updated, &mut outcomes)?;
+            for (part, (outcome, _)) in plan.rules.iter().zip(&outcomes) {
+                let outcome = serde_json::to_string(outcome).map_err(|error| {
                     Error::new(Kind::Unexpected, format!("a rule's outcome can't be written: {error}"))
                 })?;
                 rule_set::set_run(writer, &part.rule, &RuleRun { ran_at: plan.now, outcome })?;
@@ -348,6 +360,8 @@ impl RulePart {
             gone: self.gone.len() as u64,
             removed: self.removed.len() as u64,
             postponed: self.postponed.len() as u64,
+            gated: self.gated.len() as u64,
+            told: Vec::new(),
             failed: self.failed.iter().chain(&self.brake).cloned().collect(),
         }
     }
@@ -365,6 +379,7 @@ impl RulePart {
             (outcome.moved, "moved"),
             (outcome.held, "held"),
             (outcome.refused, "refused"),
+            (outcome.gated, "kept out"),
             (outcome.leaving, "leaving"),
             (outcome.gone, "gone"),
             (outcome.removed, "removed"),

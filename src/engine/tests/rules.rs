@@ -33,7 +33,9 @@ async fn plan(test: &TestEngine, rules: &Rules) -> RulePlan {
 }
 
 async fn carry_out(test: &TestEngine, mut plan: RulePlan) -> Updated {
-    let updated = Job::new().0.run(async |job: &Job| test.engine.apply_rules(&mut plan, job).await).await.unwrap();
+    let rules = Rules::default();
+    let updated =
+        Job::new().0.run(async |job: &Job| test.engine.apply_rules(&rules, &mut plan, job).await).await.unwrap();
     assert!(updated.added.failed.is_empty(), "{:?}", updated.added.failed);
     test.check();
     updated

@@ -152,6 +152,9 @@ fn lines_of_a_list_keep_their_comments() {
     assert_eq!(changed("['1.#.#', 'mainline', '1.#.#-alpine', 'stable']"), "+    \"mainline\",");
     assert_eq!(changed("['1.#.#', 'stable']"), "-    # what the cluster wants\n-    \"1.#.#-alpine\",");
     assert_eq!(changed("['1.#.#-alpine', 'stable']"), "-    \"1.#.#\",        # plain");
+    let rule = rule_of("image = 'nginx'\ntags = ['1.#.#', 'stable']\nnewest = 3");
+    let windows = replace_rule(&FILE.replace('\n', "\r\n"), "nginx", &rule).unwrap();
+    assert_eq!(windows, replace_rule(FILE, "nginx", &rule).unwrap().replace('\n', "\r\n"));
 }
 
 #[test]
