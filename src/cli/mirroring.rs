@@ -21,6 +21,7 @@ use crate::engine::rules::plan::RulePlan;
 use crate::engine::rules::{RulesInForce, RunOptions};
 use crate::error::{Error, Kind, Result};
 use crate::registry::is_on_this_machine;
+use crate::rules::Lock;
 use crate::text::{bytes, count, printable_within};
 
 /// What is mirrored, and how it is told.
@@ -50,6 +51,8 @@ pub(super) struct Ruled {
     pub(super) rules: RulesInForce,
     /// What they replace, if this makes a rule.
     pub(super) before: Option<RulesInForce>,
+    /// Take exactly what this says, instead of what the rules select.
+    pub(super) lock: Option<Lock>,
     pub(super) options: RunOptions,
     /// Also bring up to date what no rule selects.
     pub(super) beside: bool,
@@ -96,7 +99,10 @@ impl Planned for Mirror<'_> {
             Wanted::Added(requests) => engine.plan_add(requests, job).await?,
             Wanted::Updated(picks) => with_suggestions(engine.plan_update(picks, job).await, engine, picks)?,
             Wanted::Ruled(ruled) => {
-                rules = Some(engine.plan_rules(&ruled.rules.rules, &ruled.options, job).await?);
+                rules = Some(match &ruled.lock {
+                    Some(lock) => engine.plan_locked(lock, job).await?,
+                    None => engine.plan_rules(&ruled.rules.rules, &ruled.options, job).await?,
+                });
                 if ruled.beside { engine.plan_update_beside(job).await? } else { AddPlan::default() }
             }
         };

@@ -11,6 +11,7 @@ mod context;
 mod exit;
 mod global;
 mod groups;
+mod hooks;
 mod mirroring;
 mod mistakes;
 mod origin;

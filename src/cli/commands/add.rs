@@ -144,6 +144,7 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
         wanted: Wanted::Ruled(Ruled {
             rules: RulesInForce::read(text, before.file.clone())?,
             before: Some(before),
+            lock: None,
             options: RunOptions { only: vec![rule.name.to_string()], base, ..RunOptions::default() },
             beside: false,
         }),

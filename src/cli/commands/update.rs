@@ -1,16 +1,27 @@
 //! `update`: bring mirrored images up to date, and carry out the rules.
 
-use clap::Args;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use clap::{Args, ValueHint};
+
+use crate::cli::commands::publish;
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::hooks;
 use crate::cli::mirroring::{Mirror, Ruled, Wanted};
 use crate::cli::parsed::parsed;
 use crate::cli::planned::{self, DryRun};
+use crate::engine::Engine;
+use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::Pick;
 use crate::engine::rules::{RulesInForce, RunOptions};
 use crate::error::{Error, Kind, Result};
+use crate::input;
+use crate::rules::{Lock, MAX_LOCK_BYTES};
+use crate::text::printable_within;
 
 /// What to update.
 #[derive(Debug, Args)]
@@ -27,6 +38,15 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(in crate::cli) force: bool,
 
+    /// Take exactly the images that a lock file says, by their digests; nothing is listed.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "mirror.lock", require_equals = true,
+          value_hint = ValueHint::FilePath, conflicts_with_all = ["rule", "picks", "force"])]
+    pub(in crate::cli) locked: Option<PathBuf>,
+
+    /// Publish to every target afterwards, if there is anything new for it.
+    #[arg(long)]
+    pub(in crate::cli) publish: bool,
+
     #[command(flatten)]
     pub(in crate::cli) dry_run: DryRun,
 
@@ -37,21 +57,42 @@ pub(in crate::cli) struct Arguments {
 
 /// Brings mirrored images up to date.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = context.open_for(arguments.dry_run)?;
-    let wanted = if arguments.picks.is_empty() && (engine.has_rules()? || !arguments.rule.is_empty()) {
-        let rules = engine.rules()?;
-        rules.check_trust()?;
-        check_names(&rules, &arguments.rule)?;
-        let base = rules.base();
-        Wanted::Ruled(Ruled {
-            rules,
-            before: None,
-            options: RunOptions { only: arguments.rule.clone(), force: arguments.force, base, look: false },
-            beside: arguments.rule.is_empty(),
-        })
-    } else {
-        Wanted::Updated(&arguments.picks)
+    let is_dry = arguments.dry_run.dry_run;
+    // A lock fills a new catalog, too.
+    let engine = match arguments.locked {
+        Some(_) if !is_dry => context.open(None)?,
+        _ => context.open_for(arguments.dry_run)?,
     };
+    if !arguments.picks.is_empty() || !(engine.has_rules()? || !arguments.rule.is_empty() || arguments.locked.is_some())
+    {
+        let ended = mirror(Arc::clone(&engine), Wanted::Updated(&arguments.picks), arguments, context);
+        return published_after(ended, arguments, context);
+    }
+    let rules = engine.rules().and_then(|rules| rules.check_trust().map(|()| rules));
+    let rules = match rules {
+        Ok(rules) => rules,
+        Err(error) if is_dry => return Err(error),
+        Err(error) => {
+            hooks::tell_failure(&engine, &error, context);
+            return Err(error);
+        }
+    };
+    check_names(&rules, &arguments.rule)?;
+    let lock = arguments.locked.as_deref().map(read_lock).transpose()?;
+    let ruled = Ruled {
+        before: None,
+        options: RunOptions { only: arguments.rule.clone(), force: arguments.force, base: rules.base(), look: false },
+        beside: arguments.rule.is_empty() && lock.is_none(),
+        lock,
+        rules: rules.clone(),
+    };
+    hooks::around(&engine, &rules, arguments.dry_run, context, || {
+        let ended = mirror(Arc::clone(&engine), Wanted::Ruled(ruled), arguments, context);
+        published_after(ended, arguments, context)
+    })
+}
+
+fn mirror(engine: Arc<Engine>, wanted: Wanted<'_>, arguments: &Arguments, context: &Context) -> Result<Exit> {
     let mirror = Mirror {
         engine,
         wanted,
@@ -61,6 +102,34 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         host: None,
     };
     planned::carry_out(&mirror, mirror.dry_run, context)
+}
+
+/// Publishes what came, also where only a part did. What failed before is said in the end.
+fn published_after(ended: Result<Exit>, arguments: &Arguments, context: &Context) -> Result<Exit> {
+    let is_partial = matches!(&ended, Err(error) if error.kind() == Kind::Partial);
+    if !arguments.publish || arguments.dry_run.dry_run || !(ended.is_ok() || is_partial) {
+        return ended;
+    }
+    let request = PublishRequest { targets: Vec::new(), root: None, force: false };
+    match publish::carry_out("publish", request, arguments.dry_run, &[], context) {
+        Ok(Exit::Declined) if ended.is_ok() => Ok(Exit::Declined),
+        Ok(_) => ended,
+        Err(error) => Err(error),
+    }
+}
+
+fn read_lock(file: &Path) -> Result<Lock> {
+    let shown = printable_within(&file.display().to_string(), 300);
+    let what = || format!("the lock file {shown} can't be read");
+    let bytes = input::read_regular(file, MAX_LOCK_BYTES as u64).map_err(|error| {
+        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
+        Error::new(kind, what()).caused_by(error).hint("`roadstead rule lock` writes one.")
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))?;
+    Lock::read(&text).map_err(|faults| {
+        let lines = faults.iter().take(10).map(|fault| format!("\n  {}", printable_within(&fault.to_string(), 400)));
+        Error::new(Kind::Usage, format!("{shown}:{}", lines.collect::<String>()))
+    })
 }
 
 /// Refuses names that no rule has.
@@ -73,6 +142,6 @@ fn check_names(rules: &RulesInForce, names: &[String]) -> Result<()> {
 
 /// There is no rule of this name.
 pub(in crate::cli) fn no_such_rule(name: &str) -> Error {
-    Error::new(Kind::NotFound, format!("there is no rule `{}`", crate::text::printable_within(name, 200)))
+    Error::new(Kind::NotFound, format!("there is no rule `{}`", printable_within(name, 200)))
         .hint("`roadstead rule list` shows what there is.")
 }

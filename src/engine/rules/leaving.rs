@@ -10,7 +10,7 @@ use crate::catalog::rule_images::{self, RuleImage};
 use crate::engine::Engine;
 use crate::engine::request::Pick;
 use crate::error::Result;
-use crate::image::Tag;
+use crate::image::{Digest, Tag};
 use crate::rules::{Kept, Rule, Rules};
 use crate::text::count;
 
@@ -33,8 +33,8 @@ impl Leaving<'_> {
     pub(super) fn decide(&self, engine: &Engine, plan: &mut RulePlan) -> Result<Vec<Pick>> {
         let mut selected: HashMap<Place, &Found> = HashMap::new();
         for found in self.looked.iter().flat_map(|looked| &looked.found) {
-            if let Some(tag) = &found.reference.tag {
-                selected.entry((found.name.to_string(), tag.to_string())).or_insert(found);
+            if let Some(tag) = found.tag_or_digest() {
+                selected.entry((found.name.to_string(), tag)).or_insert(found);
             }
         }
         let reader = engine.catalog.read()?;
@@ -44,7 +44,10 @@ impl Leaving<'_> {
             let place = (row.repository.clone(), row.tag.clone());
             let repository = repositories::by_name(&reader, &row.repository)?;
             let image = match &repository {
-                Some(repository) => images::by_tag(&reader, repository.id, &row.tag)?,
+                Some(repository) => match row.tag.parse::<Digest>() {
+                    Ok(digest) => images::by_digest(&reader, repository.id, &digest)?,
+                    Err(_) => images::by_tag(&reader, repository.id, &row.tag)?,
+                },
                 None => None,
             };
             let found = selected.get(&place);
@@ -71,7 +74,7 @@ impl Leaving<'_> {
                         && looked.listed.as_ref().is_some_and(|listed| !lists(listed, image.followed()))
                 }),
             };
-            let shown = format!("{}:{}", row.repository, row.tag);
+            let shown = shown(&row);
             let kept = match (is_gone, rule) {
                 (true, Some(rule)) => rule.gone,
                 (false, _) if found.is_some() => {
@@ -141,13 +144,20 @@ impl Leaving<'_> {
                 continue;
             }
             for row in &rows {
-                let tag = row.tag.parse::<Tag>().ok();
-                picks.push(Pick { name: row.repository.clone(), tag, digest: None });
+                let digest = row.tag.parse::<Digest>().ok();
+                let tag = if digest.is_some() { None } else { row.tag.parse::<Tag>().ok() };
+                picks.push(Pick { name: row.repository.clone(), tag, digest });
             }
-            part.removed.extend(rows.iter().map(|row| format!("{}:{}", row.repository, row.tag)));
+            part.removed.extend(rows.iter().map(shown));
         }
         picks
     }
+}
+
+/// `name:tag` or `name@digest`.
+fn shown(row: &RuleImage) -> String {
+    let between = if row.tag.contains(':') { '@' } else { ':' };
+    format!("{}{between}{}", row.repository, row.tag)
 }
 
 fn lists(listed: &BTreeSet<Tag>, followed: Option<&Tag>) -> bool {

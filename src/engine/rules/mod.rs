@@ -2,6 +2,7 @@
 
 mod ages;
 mod leaving;
+mod locking;
 pub mod plan;
 mod requests;
 mod rule_set;

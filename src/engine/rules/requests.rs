@@ -273,9 +273,8 @@ fn note<T>(asking: &Asking, outcome: &Result<T>, plan: &mut RulePlan) {
 /// The rows of tags that a rule selects: what is new is brought by it.
 pub(super) fn rows(rules: &Rules, found: &[&Found], known: impl Fn(&str, &str) -> Option<RuleImage>) -> Vec<RuleImage> {
     let tagged = found.iter().filter_map(|found| {
-        let tag = found.reference.tag.as_ref()?;
         let rule = rules.rules[found.rule].name.to_string();
-        let (repository, tag) = (found.name.to_string(), tag.to_string());
+        let (repository, tag) = (found.name.to_string(), found.tag_or_digest()?);
         let row = known(&repository, &tag);
         let brought = match (&found.state, &row) {
             (_, Some(row)) => row.brought,

@@ -73,7 +73,25 @@ impl Engine {
             Some(file) => read_file(file)?,
             None => text,
         };
-        Ok(RulesInForce { trusted, ..RulesInForce::read(text, file)? })
+        let in_force = RulesInForce { trusted, ..RulesInForce::read(text, file)? };
+        self.remember(&in_force)?;
+        Ok(in_force)
+    }
+
+    /// The rules as the catalog remembers them, if their programs may run: for those who are to hear that a file is broken.
+    pub fn rules_read_last(&self) -> Result<Option<RulesInForce>> {
+        let Some(RuleSet { text, file, trusted }) = rule_set::load(&*self.catalog.read()?)? else { return Ok(None) };
+        let remembered = RulesInForce { trusted, ..RulesInForce::read(text, file)? };
+        Ok(Some(remembered).filter(|remembered| remembered.untrusted().is_empty()))
+    }
+
+    /// Remembers the rules of a file as they are now.
+    fn remember(&self, in_force: &RulesInForce) -> Result<()> {
+        let known = rule_set::load(&*self.catalog.read()?)?;
+        if self.catalog.is_read_only() || known.is_none_or(|known| known.text == in_force.text) {
+            return Ok(());
+        }
+        self.save(in_force)
     }
 
     /// Whether there are rules, without reading them.

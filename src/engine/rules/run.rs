@@ -265,7 +265,8 @@ impl Engine {
     fn note_removed(&self, removed: &RemovePlan, plan: &RulePlan) -> Result<()> {
         self.catalog.write(|writer| {
             for image in &removed.images {
-                if let Some((repository, tag)) = image.image.rsplit_once(':') {
+                let named = image.image.split_once('@').or_else(|| image.image.rsplit_once(':'));
+                if let Some((repository, tag)) = named {
                     rule_images::remove(writer, repository, tag)?;
                 }
             }

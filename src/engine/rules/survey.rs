@@ -50,6 +50,14 @@ pub(super) struct Found {
     pub(super) state: State,
 }
 
+impl Found {
+    /// What it is called in its repository.
+    pub(super) fn tag_or_digest(&self) -> Option<String> {
+        let Reference { tag, digest, .. } = &self.reference;
+        tag.as_ref().map(Tag::to_string).or_else(|| digest.map(|digest| digest.to_string()))
+    }
+}
+
 /// How something that is selected stands to what is here.
 #[derive(Debug)]
 pub(super) enum State {

@@ -1,0 +1,86 @@
+//! Locks: the images that rules took, by their digests; and taking exactly these.
+
+use std::sync::Arc;
+
+use super::plan::{MovedTag, RulePart, RulePlan};
+use crate::catalog::rule_images::{self, RuleImage};
+use crate::catalog::{images, repositories};
+use crate::engine::Engine;
+use crate::engine::blocking::in_place;
+use crate::engine::job::Job;
+use crate::engine::plan::Change;
+use crate::engine::request::{AddRequest, PublishedAs, Source};
+use crate::error::{Error, Result};
+use crate::image::{Digest, Reference, RepositoryName, Tag};
+use crate::rules::{Lock, LockEntry};
+
+/// What stands for a rule where a lock brought an image.
+const LOCK_RULE: &str = "mirror.lock";
+
+impl Engine {
+    /// A lock of what the rules select and is here.
+    pub fn lock_of_rules(&self) -> Result<Lock> {
+        let reader = self.catalog.read()?;
+        let mut entries = Vec::new();
+        for row in rule_images::all(&reader)?.into_iter().filter(|row| row.leaving_at.is_none()) {
+            let Some(repository) = repositories::by_name(&reader, &row.repository)? else { continue };
+            let Some(upstream) = repository.upstream.clone() else { continue };
+            let image = match row.tag.parse::<Digest>() {
+                Ok(digest) => images::by_digest(&reader, repository.id, &digest)?,
+                Err(_) => images::by_tag(&reader, repository.id, &row.tag)?,
+            };
+            let Some(image) = image else { continue };
+            entries.push(LockEntry {
+                upstream,
+                tag: image.tag,
+                published_as: Some(repository.name),
+                digest: image.digest,
+                platforms: image.selection,
+            });
+        }
+        Ok(Lock::new(entries))
+    }
+
+    /// Plans to take exactly what a lock says. Nothing is listed, and no tag is asked for.
+    pub async fn plan_locked(self: &Arc<Self>, lock: &Lock, job: &Job) -> Result<RulePlan> {
+        let mut plan = RulePlan { now: crate::engine::now(), ..RulePlan::default() };
+        let mut requests = Vec::new();
+        for entry in lock.entries() {
+            let name = published(entry)?;
+            let reference =
+                Reference { upstream: entry.upstream.clone(), tag: entry.tag.clone(), digest: Some(entry.digest) };
+            requests.push(AddRequest {
+                selection: Some(entry.platforms.clone()),
+                name: entry.published_as.is_some().then(|| PublishedAs { name, tag: entry.tag.clone() }),
+                ..AddRequest::new(Source::Registry(reference))
+            });
+        }
+        plan.add = self.plan_add(&requests, job).await?;
+        let mut part = RulePart { rule: LOCK_RULE.to_owned(), ..RulePart::default() };
+        in_place(|| {
+            let reader = self.catalog.read()?;
+            for image in &plan.add.images {
+                let shown = image.shown();
+                part.selected.push(shown.clone());
+                match image.change {
+                    Change::Added => part.new.push(shown),
+                    Change::Moved { from } => part.moved.push(MovedTag { image: shown, from, to: image.digest }),
+                    Change::Extended | Change::Unchanged => {}
+                }
+                let tag = image.tag.as_ref().map_or_else(|| image.digest.to_string(), Tag::to_string);
+                let repository = image.name.to_string();
+                if image.change == Change::Added && rule_images::of_tag(&reader, &repository, &tag)?.is_none() {
+                    let rule = LOCK_RULE.to_owned();
+                    plan.rows.push(RuleImage { repository, tag, rule, brought: true, leaving_at: None });
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        plan.rules.push(part);
+        Ok(plan)
+    }
+}
+
+fn published(entry: &LockEntry) -> Result<RepositoryName> {
+    entry.published_as.clone().map_or_else(|| entry.upstream.published_name(), Ok)
+}
