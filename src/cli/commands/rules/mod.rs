@@ -3,7 +3,9 @@
 mod editing;
 mod file;
 pub(in crate::cli) mod flags;
+mod importing;
 mod listing;
+mod locking;
 mod trying;
 
 use clap::{Args, Subcommand};
@@ -55,6 +57,10 @@ enum RuleVerb {
     Use(file::UseArguments),
     /// Print the rules as a file.
     Export(file::ExportArguments),
+    /// Make rules of another program's file, and say what became of each of its settings.
+    Import(importing::ImportArguments),
+    /// Write down the images that the rules took, by their digests, for `update --locked`.
+    Lock(locking::LockArguments),
     /// Show the programs that the rules run, and allow exactly these.
     Trust(file::TrustArguments),
 }
@@ -70,6 +76,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         RuleVerb::Remove(arguments) => editing::remove(arguments, context),
         RuleVerb::Use(arguments) => file::change_file(arguments, context),
         RuleVerb::Export(arguments) => file::export(arguments, context),
+        RuleVerb::Import(arguments) => importing::carry_out(arguments, context),
+        RuleVerb::Lock(arguments) => locking::lock(arguments, context),
         RuleVerb::Trust(arguments) => file::trust(arguments, context),
     }
 }
