@@ -63,3 +63,36 @@ pub fn set_run(writer: &Writer<'_>, rule: &str, run: &RuleRun) -> Result<()> {
         .execute(params![rule, run.ran_at, run.outcome])?;
     Ok(())
 }
+
+/// A figure of the runs.
+pub fn figure(connection: &Connection, name: &str) -> Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT value FROM rule_figures WHERE name = ?")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// The figures whose names begin so, without that beginning.
+pub fn figures(connection: &Connection, beginning: &str) -> Result<Vec<(String, i64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT substr(name, length(?1) + 1), value FROM rule_figures WHERE substr(name, 1, length(?1)) = ?1",
+    )?;
+    let rows = statement.query_map([beginning], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Records a figure.
+pub fn set_figure(writer: &Writer<'_>, name: &str, value: i64) -> Result<()> {
+    writer
+        .prepare_cached("INSERT OR REPLACE INTO rule_figures (name, value) VALUES (?, ?)")?
+        .execute(params![name, value])?;
+    Ok(())
+}
+
+/// Adds to a figure.
+pub fn count(writer: &Writer<'_>, name: &str, more: i64) -> Result<()> {
+    writer
+        .prepare_cached(
+            "INSERT INTO rule_figures (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2",
+        )?
+        .execute(params![name, more])?;
+    Ok(())
+}

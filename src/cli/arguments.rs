@@ -6,9 +6,9 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Command, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man,
+    add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man, metrics,
     outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, targets as target, undo, update,
-    verify,
+    verify, watch,
 };
 use super::global::Global;
 use super::groups;
@@ -107,6 +107,10 @@ pub(super) enum Verb {
     Config(config::Arguments),
     /// Print or write units that update the registry again and again: systemd, launchd, cron, Kubernetes.
     Schedule(schedule::Arguments),
+    /// Carry the rules out again and again.
+    Watch(watch::Arguments),
+    /// Print figures of the runs for Prometheus.
+    Metrics(metrics::Arguments),
     /// Print a shell's completion script.
     Completions(completions::Arguments),
     /// Print the manual page, or write one page per verb.

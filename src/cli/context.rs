@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -15,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::global::Global;
 use super::output::Output;
 use super::planned::DryRun;
-use super::progress::{self, Mode};
+use super::progress::{self, Mode, Terminated};
 use super::table::Table;
 use crate::catalog::Catalog;
 use crate::config::{Given, Origin, Settings};
@@ -46,11 +47,17 @@ pub(super) struct Context {
     /// The settings in force.
     pub(super) settings: Settings,
     pub(super) output: Output,
+    /// A first SIGTERM lets the blobs that are being fetched come to their end.
+    winds_down: AtomicBool,
 }
 
 impl Context {
     pub(super) fn new(global: Global, given: &Given, output: Output) -> Result<Self> {
-        Ok(Self { global, settings: Settings::load(given)?, output })
+        Ok(Self::with(global, Settings::load(given)?, output))
+    }
+
+    pub(super) fn with(global: Global, settings: Settings, output: Output) -> Self {
+        Self { global, settings, output, winds_down: AtomicBool::new(false) }
     }
 
     pub(super) fn options(&self, profile: Option<Profile>) -> Result<Options> {
@@ -63,6 +70,11 @@ impl Context {
             wait: self.settings.patience(),
             profile,
         })
+    }
+
+    /// From now on a first SIGTERM lets the blobs that are being fetched come to their end.
+    pub(super) fn wind_down_when_terminated(&self) {
+        self.winds_down.store(true, Ordering::Relaxed);
     }
 
     /// Refuses to change anything where that was asked for.
@@ -198,8 +210,10 @@ impl Context {
             .build()
             .context(|| "can't start the threads for this job")?;
         let output = self.output.clone();
+        let terminated =
+            if self.winds_down.load(Ordering::Relaxed) { Terminated::AfterBlobs } else { Terminated::AtOnce };
         runtime.block_on(async {
-            let follower = tokio::spawn(progress::follow(watch, output, mode, stopping));
+            let follower = tokio::spawn(progress::follow(watch, output, mode, stopping, terminated));
             work.await;
             // It ends with the job; a panic of it has been printed, and the job's result counts.
             let _ = follower.await;

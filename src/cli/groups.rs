@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Serve and export", &["serve", "export", "client"]),
     ("Publish and restore", &["target", "publish", "rollback", "restore", "import"]),
     ("Check", &["verify", "doctor", "demo"]),
-    ("Set up", &["config", "schedule", "completions", "man"]),
+    ("Set up", &["config", "schedule", "watch", "metrics", "completions", "man"]),
 ];
 
 /// What is shown under here has no group yet.

@@ -39,8 +39,8 @@ use crate::error::{Error, Kind, Result};
 use arguments::{Arguments, Verb};
 use commands::{
     add, allow, client, completions, config, demo, diff, doctor, export, gc, history, import, interface, list, man,
-    outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, stats, targets, undo, update,
-    verify,
+    metrics, outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, stats, targets, undo,
+    update, verify, watch,
 };
 use context::Context;
 use exit::Exit;
@@ -124,6 +124,8 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Diff(arguments) => diff::run(&arguments, &context),
         Verb::Client(arguments) => client::run(&arguments, &context),
         Verb::Schedule(arguments) => schedule::run(&arguments, &context),
+        Verb::Watch(arguments) => watch::run(&arguments, &context),
+        Verb::Metrics(arguments) => metrics::run(&arguments, &context),
         Verb::Verify(arguments) => verify::run(&arguments, &context),
         Verb::Demo(arguments) => demo::run(&arguments, &context, &arguments::command()),
         Verb::Config(config::Arguments { verb: config::ConfigVerb::Set(arguments) }) => {

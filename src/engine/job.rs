@@ -206,6 +206,7 @@ pub struct Job {
     events: UnboundedSender<Event>,
     meter: Arc<Meter>,
     cancel: CancellationToken,
+    winds_down: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
 }
 
@@ -218,6 +219,14 @@ pub struct Watch {
     pub meter: Arc<Meter>,
     /// Token that asks the job to end early.
     pub cancel: CancellationToken,
+    winds_down: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Asks the job to end after what it is at: blobs that are being fetched come to their end, and no other one begins.
+    pub fn wind_down(&self) {
+        self.winds_down.store(true, Ordering::Release);
+    }
 }
 
 impl Job {
@@ -225,8 +234,15 @@ impl Job {
     pub fn new() -> (Self, Watch) {
         let (sender, events) = unbounded_channel();
         let (meter, cancel) = (Arc::new(Meter::default()), CancellationToken::new());
-        let job = Self { events: sender, meter: Arc::clone(&meter), cancel: cancel.clone(), ended: Arc::default() };
-        (job, Watch { events, meter, cancel })
+        let winds_down = Arc::<AtomicBool>::default();
+        let job = Self {
+            events: sender,
+            meter: Arc::clone(&meter),
+            cancel: cancel.clone(),
+            winds_down: Arc::clone(&winds_down),
+            ended: Arc::default(),
+        };
+        (job, Watch { events, meter, cancel, winds_down })
     }
 
     /// Does the work. However it ends, by an error or a panic too, its last event is one `Finished`.
@@ -265,9 +281,14 @@ impl Job {
         &self.cancel
     }
 
-    /// An error if it was cancelled.
+    /// Whether nothing that takes long is to begin any more.
+    pub fn is_ending(&self) -> bool {
+        self.cancel.is_cancelled() || self.winds_down.load(Ordering::Acquire)
+    }
+
+    /// An error if it is to end.
     pub fn check(&self) -> Result<()> {
-        if self.cancel.is_cancelled() { Err(cancelled()) } else { Ok(()) }
+        if self.is_ending() { Err(cancelled()) } else { Ok(()) }
     }
 
     /// Runs `work` until it is done or the job is cancelled, whichever comes first.

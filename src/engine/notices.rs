@@ -36,6 +36,12 @@ impl Notices {
         quotas.get(registry).map(|quota| quota.remaining)
     }
 
+    /// The same of all registries that said so.
+    pub(super) fn all_pulls_left(&self) -> Vec<(String, u64)> {
+        let quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.iter().map(|(registry, quota)| (registry.clone(), quota.remaining)).collect()
+    }
+
     fn tell(&self, event: &Event) {
         for (_, job) in self.jobs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             job.tell(event.clone());

@@ -49,3 +49,9 @@ CREATE TABLE former_images (
     until      INTEGER NOT NULL,              -- seconds since 1970
     PRIMARY KEY (repository, image)
 ) STRICT, WITHOUT ROWID;
+
+-- Figures of all runs together, and of the last one.
+CREATE TABLE rule_figures (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

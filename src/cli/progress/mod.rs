@@ -63,8 +63,17 @@ impl Reporter for Silent {
 /// How often the meter is looked at.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// What a first SIGTERM does to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Terminated {
+    /// It is cancelled.
+    AtOnce,
+    /// It ends after the blobs that are being fetched; a second signal cancels it.
+    AfterBlobs,
+}
+
 /// Shows a job until it has ended. The first SIGINT or SIGTERM cancels it, with the words `stopping`; a second SIGINT ends the process.
-pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stopping: &str) {
+pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stopping: &str, terminated: Terminated) {
     let begun = Instant::now();
     let mut tracker = Tracker::default();
     let mut reporter: Box<dyn Reporter> = match mode {
@@ -76,6 +85,7 @@ pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stoppin
     let mut ticks = tokio::time::interval(SAMPLE_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut signals = Signals::new();
+    let mut winds_down = false;
     loop {
         tokio::select! {
             biased;
@@ -84,7 +94,11 @@ pub(super) async fn follow(mut watch: Watch, output: Output, mode: Mode, stoppin
                     reporter.finish(&tracker);
                     exit_at_once();
                 }
-                if !watch.cancel.is_cancelled() {
+                if signal == Signal::Terminate && terminated == Terminated::AfterBlobs && !winds_down {
+                    winds_down = true;
+                    watch.wind_down();
+                    reporter.note("Stopping after the blobs that are being fetched.");
+                } else if !watch.cancel.is_cancelled() {
                     watch.cancel.cancel();
                     reporter.note(stopping);
                 }

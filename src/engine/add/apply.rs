@@ -155,7 +155,7 @@ impl Run<'_> {
         let mut running: JoinSet<(Digest, u64, Result<FileDigests>)> = JoinSet::new();
         let mut recording: JoinSet<Batch> = JoinSet::new();
         loop {
-            while running.len() < MAX_CONCURRENT_BLOBS && !self.job.cancellation().is_cancelled() {
+            while running.len() < MAX_CONCURRENT_BLOBS && !self.job.is_ending() {
                 // A blob whose images have all failed already is not wanted any more.
                 let Some(blob) = queue.find(|blob| self.is_wanted(&blob.digest)) else { break };
                 let (engine, job, digest, size) = (Arc::clone(self.engine), self.job.clone(), blob.digest, blob.size);

@@ -1,6 +1,7 @@
 //! Rules at work: what they select now, how that differs from what is here, and one plan of it by rule.
 
 mod ages;
+mod figures;
 mod leaving;
 mod locking;
 pub mod plan;

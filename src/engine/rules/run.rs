@@ -291,6 +291,7 @@ impl Engine {
                 outcomes.push((outcome, before.and_then(|before| serde_json::from_str(&before.outcome).ok())));
             }
             telling::put_run(writer, hooks, plan, updated, &mut outcomes)?;
+            self.count_run(writer, plan, updated, &outcomes)?;
             for (part, (outcome, _)) in plan.rules.iter().zip(&outcomes) {
                 let outcome = serde_json::to_string(outcome).map_err(|error| {
                     Error::new(Kind::Unexpected, format!("a rule's outcome can't be written: {error}"))

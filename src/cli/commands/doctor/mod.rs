@@ -61,7 +61,7 @@ struct Report<'a> {
 /// Looks at everything. Works with a broken configuration, too: it is one of the findings.
 pub(in crate::cli) fn run(arguments: &Arguments, global: Global, given: &Given, output: &Output) -> Result<Exit> {
     let settings = Settings::load(given).unwrap_or_else(|_| Settings::without_file(given));
-    let context = Context { global, settings, output: output.clone() };
+    let context = Context::with(global, settings, output.clone());
     context.start_log();
     let checks = checks(arguments, &context, given);
     let findings = context.run_quietly("Stopping.", async |job: &Job| {
