@@ -12,6 +12,8 @@ use crate::image::tags::{TagPattern, TagRule};
 use crate::image::{Digest, Reference, Tag, Upstream};
 use crate::rules::Period;
 
+/// Ranges of one list of tags, and exceptions for each of them.
+const MAX_OF_A_LIST: usize = 50;
 const NO_SETTING: &str = "it is about dregsy itself, not about what is mirrored";
 
 /// The filters of one list of tags. A tag needs one of the first three, and all of `keep`.
@@ -186,6 +188,10 @@ fn filters<'n>(tags: &Item<'n>, report: &mut Report) -> Result<Filters<'n>> {
             },
         }
     }
+    if found.ranges.len().max(found.except.len()) > MAX_OF_A_LIST {
+        report.left(&tags.path, format!("ranges and exceptions are {MAX_OF_A_LIST} each at most"));
+        found.refused = true;
+    }
     Ok(found)
 }
 
@@ -194,7 +200,7 @@ fn keep<'n>(found: &mut Filters<'n>, text: Text<'n>, rest: &str, report: &mut Re
     if let Some(count) = count {
         found.newest = Some((text, count));
     } else if let Some(unwanted) = rest.strip_prefix('!') {
-        match anchored(unwanted.trim()) {
+        match report.expression(unwanted.trim(), anchored) {
             Ok(expression) => {
                 report.became(&text.path, format!("except = [\"{}\"]", expression.pattern), expression.why);
                 found.except.push(expression.pattern);
@@ -285,7 +291,9 @@ fn kept_alone(
     report: &mut Report,
 ) -> Vec<Taken> {
     let only = match keep {
-        [text] if takes_all => anchored(text.text.trim_start_matches("keep:").trim()).ok().map(|found| (text, found)),
+        [text] if takes_all => {
+            report.expression(text.text.trim_start_matches("keep:").trim(), anchored).ok().map(|found| (text, found))
+        }
         _ => None,
     };
     if let Some((text, _)) = newest {

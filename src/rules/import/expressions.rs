@@ -1,6 +1,7 @@
 //! Regular expressions for tags, as the programs match them: with `^` before and `$` behind, or anywhere in a tag.
 
 use crate::image::tags::TagPattern;
+use crate::text::printable_within;
 
 /// A pattern, and what is different now.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub(super) struct Expression {
 pub(super) fn anchored(text: &str) -> Result<Expression, String> {
     if has_choice(text) {
         let why = format!(
-            "the whole tag has to match one of its choices; `^{text}$` there also takes tags that only begin or end with one"
+            "the whole tag has to match one of its choices; `^{}$` there also takes tags that only begin or end with one",
+            printable_within(text, 100)
         );
         return Ok(Expression { pattern: pattern(text)?, why });
     }

@@ -43,7 +43,7 @@ fn entry(source: &str, item: &Item<'_>, report: &mut Report) -> Result<()> {
     if let Some((name, expression)) =
         source.split_once(":/").and_then(|(name, rest)| Some((name, rest.strip_suffix('/')?)))
     {
-        return match (name.parse::<Reference>(), unanchored(expression)) {
+        return match (name.parse::<Reference>(), report.expression(expression, unanchored)) {
             (Ok(reference), Ok(found)) => {
                 let tags = TagRule { tags: vec![found.pattern], ..TagRule::default() };
                 let said = report.rule(&reference.upstream, tags, &settings)?;

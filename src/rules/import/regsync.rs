@@ -9,6 +9,8 @@ use crate::error::Result;
 use crate::image::Reference;
 use crate::image::tags::{TagPattern, TagRule};
 
+/// Ranges of one set of tags, and endings and exceptions for each of them.
+const MAX_OF_A_SET: usize = 50;
 const SUFFIXES: &str = "a suffix such as `-alpine` counts as a prerelease there, so that `18-alpine` is below 18; here tags with a suffix are taken by a pattern that says it";
 
 pub(super) fn read(document: &Item<'_>, report: &mut Report) -> Result<()> {
@@ -209,6 +211,10 @@ fn tag_set(set: &Item<'_>, report: &mut Report) -> Result<Vec<TagRule>> {
         }
     }
     fields.finish(report);
+    if found_ranges.as_ref().is_some_and(|found| found.len().max(endings.len()).max(except.len()) > MAX_OF_A_SET) {
+        report.left(&set.path, format!("ranges, endings and denied expressions are {MAX_OF_A_SET} each at most"));
+        refused = true;
+    }
     if refused || (allow.is_empty() && endings.is_empty() && !allowed.is_empty()) {
         return Ok(Vec::new());
     }

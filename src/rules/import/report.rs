@@ -1,7 +1,8 @@
 //! What was made of a file, and what was said about it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
+use super::expressions::Expression;
 use super::format::Format;
 use crate::error::{Error, Kind, Result};
 use crate::image::tags::{TagPattern, TagRule};
@@ -16,6 +17,13 @@ pub const MAX_RULES: usize = 10_000;
 pub const LIST_FILE: &str = "imported-images.txt";
 /// Characters that are shown of a text in the file.
 const MAX_SHOWN_CHARACTERS: usize = 200;
+/// Characters of the longest reason.
+const MAX_WHY_CHARACTERS: usize = 600;
+/// Regular expressions of one file: each may take a megabyte.
+const MAX_EXPRESSIONS: usize = 1000;
+
+/// How a program matches an expression.
+pub(super) type Reader = fn(&str) -> Result<Expression, String>;
 
 /// One setting of the file, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +62,9 @@ pub(super) struct Settings {
 pub(super) struct Report {
     pub(super) format: Format,
     rules: Vec<Rule>,
-    names: HashSet<String>,
+    /// How many rules wanted each name.
+    names: HashMap<String, usize>,
+    expressions: usize,
     list: Vec<Reference>,
     said: Vec<Said>,
     /// Rules of single tags, by repository and platforms.
@@ -66,7 +76,8 @@ impl Report {
         Self {
             format,
             rules: Vec::new(),
-            names: HashSet::new(),
+            names: HashMap::new(),
+            expressions: 0,
             list: Vec::new(),
             said: Vec::new(),
             singles: BTreeMap::new(),
@@ -75,12 +86,21 @@ impl Report {
 
     /// A setting that became something.
     pub(super) fn became(&mut self, item: &str, became: impl Into<String>, why: impl Into<String>) {
-        self.said.push(Said { item: shown(item), became: Some(shown(&became.into())), why: why.into() });
+        self.said.push(Said { item: shown(item), became: Some(shown(&became.into())), why: reason(why) });
     }
 
     /// A setting that became nothing.
     pub(super) fn left(&mut self, item: &str, why: impl Into<String>) {
-        self.said.push(Said { item: shown(item), became: None, why: why.into() });
+        self.said.push(Said { item: shown(item), became: None, why: reason(why) });
+    }
+
+    /// Reads a regular expression, if there were not too many.
+    pub(super) fn expression(&mut self, text: &str, read: Reader) -> Result<Expression, String> {
+        self.expressions += 1;
+        if self.expressions > MAX_EXPRESSIONS {
+            return Err(format!("a file has {MAX_EXPRESSIONS} regular expressions at most"));
+        }
+        read(text)
     }
 
     /// What is left of a file whose author set something that only means something there.
@@ -155,12 +175,10 @@ impl Report {
     fn unused(&mut self, wanted: &str) -> Result<RuleName> {
         // Upstreams have 255 characters and more, names of rules fewer.
         let short: String = wanted.chars().rev().take(180).collect::<Vec<_>>().into_iter().rev().collect();
-        let mut name = short.clone();
-        let mut number = 1;
-        while !self.names.insert(name.clone()) {
-            number += 1;
-            name = format!("{short} {number}");
-        }
+        let number = self.names.entry(short.clone()).or_default();
+        *number += 1;
+        // No image has a space in its name, so that no other rule is called so.
+        let name = if *number == 1 { short } else { format!("{short} {number}") };
         name.parse().map_err(|why: &str| Error::new(Kind::Unexpected, format!("a rule can't be named: {why}")))
     }
 
@@ -184,6 +202,10 @@ pub(super) fn literal(tag: &Tag) -> Result<TagPattern> {
 /// Text of the file, made fit to show.
 pub(super) fn shown(text: &str) -> String {
     printable_within(text, MAX_SHOWN_CHARACTERS)
+}
+
+fn reason(why: impl Into<String>) -> String {
+    printable_within(&why.into(), MAX_WHY_CHARACTERS)
 }
 
 /// As `docker` writes it.

@@ -1,9 +1,8 @@
 //! Settings that several programs have, and what they become.
 
-use super::expressions::Expression;
 use super::fields::{Item, Text};
 use super::ranges::Range;
-use super::report::{Report, shown};
+use super::report::{Reader, Report, shown};
 use crate::error::Result;
 use crate::image::tags::{TagPattern, TagRule};
 use crate::image::{Reference, Selection};
@@ -66,12 +65,8 @@ pub(super) fn platforms(item: &Item<'_>, report: &mut Report) -> Option<Selectio
 }
 
 /// The pattern of an expression, or none with the reason.
-pub(super) fn expression(
-    text: &Text<'_>,
-    read: fn(&str) -> Result<Expression, String>,
-    report: &mut Report,
-) -> Option<TagPattern> {
-    match read(text.text) {
+pub(super) fn expression(text: &Text<'_>, read: Reader, report: &mut Report) -> Option<TagPattern> {
+    match report.expression(text.text, read) {
         Ok(found) => {
             report.became(&text.path, format!("\"{}\"", found.pattern), found.why);
             Some(found.pattern)

@@ -86,7 +86,7 @@ fn list(registry: &str, name: &str, item: &Item<'_>, report: &mut Report) -> Res
 
 fn expression(registry: &str, name: &str, item: &Item<'_>, report: &mut Report) -> Result<()> {
     let Some(text) = item.text(report) else { return Ok(()) };
-    match (repository(registry, name), unanchored(text.text)) {
+    match (repository(registry, name), report.expression(text.text, unanchored)) {
         (Ok(reference), Ok(found)) => {
             let tags = TagRule { tags: vec![found.pattern], ..TagRule::default() };
             let said = report.rule(&reference.upstream, tags, &Settings::default())?;

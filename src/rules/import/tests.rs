@@ -123,6 +123,58 @@ fn every_value_of_a_file_is_used_or_named() {
 }
 
 #[test]
+fn what_has_the_wrong_shape_is_named() {
+    for (format, text) in [
+        (Format::Regsync, "sync: x"),
+        (Format::Regsync, "[sync]"),
+        (Format::Regsync, "defaults: [x]"),
+        (Format::Regsync, "sync: [{source: a, type: repository, tags: x, tagSets: y}]"),
+        (Format::Regsync, "sync: [{source: a, type: repository, tags: {allow: {a: b}, deny: [[c]]}}]"),
+        (Format::Regsync, "sync: [{target: a}, x, {source: {a: b}, tags: {allow: [a]}}]"),
+        (Format::Skopeo, "a.b: x"),
+        (Format::Skopeo, "a.b: {images: x, images-by-semver: [a], images-by-tag-regex: {a: [b]}}"),
+        (Format::Skopeo, "a.b: {images: {a: {b: c}}}"),
+        (Format::Zot, "registries: x"),
+        (
+            Format::Zot,
+            "registries: [{urls: {a: b}, content: x}, {content: [{prefix: a, tags: x}, {tags: {regex: a}}]}]",
+        ),
+        (Format::Zot, "extensions: {sync: x}"),
+        (Format::ImageSyncer, "images: x"),
+        (Format::ImageSyncer, "a/b: {c: d}"),
+        (Format::Dregsy, "tasks: {a: b}"),
+        (Format::Dregsy, "tasks: [{source: x, mappings: [{from: a, tags: {b: c}}, {tags: [a]}]}]"),
+        (Format::Imgpkg, "images: x"),
+        (Format::Imgpkg, "images: [x, {image: [y]}]"),
+        (Format::Zarf, "components: {a: b}"),
+        (Format::Zarf, "components: [{images: {a: b}}, x]"),
+        (Format::Hauler, "kind: Images\nspec: x"),
+        (Format::Hauler, "kind: Images\nspec: {images: {a: b}}"),
+        (Format::Hauler, "kind: [Images]\nspec: {images: {a: b}}"),
+    ] {
+        let imported = import(text, Some(format)).unwrap();
+        assert_eq!(unsaid(text, &imported), [""; 0], "{format}: {text}: {:?}", imported.said);
+    }
+}
+
+#[test]
+fn a_file_becomes_so_much_and_no_more() {
+    let many = |count: usize| (0..count).map(|number| format!("docker.io/a/b:{number}: x/y\n")).collect::<String>();
+    let imported = import(&many(MAX_RULES), None).unwrap();
+    assert_eq!(imported.rules.rules.len(), MAX_RULES);
+    let names: std::collections::HashSet<_> = imported.rules.rules.iter().map(|rule| &rule.name).collect();
+    assert_eq!(names.len(), MAX_RULES);
+    assert_eq!(import(&many(MAX_RULES + 1), None).unwrap_err().to_string(), "it would become more than 10000 rules");
+    let expressions: String = (0..1001).map(|number| format!("    r{number}: x\n")).collect();
+    let imported = import(&format!("docker.io:\n  images-by-tag-regex:\n{expressions}"), None).unwrap();
+    assert_eq!(imported.rules.rules.len(), 1000);
+    assert!(imported.said[1000].why.contains("1000 regular expressions at most"));
+    let ranges = vec!["'1.x'"; 51].join(", ");
+    let text = format!("sync: [{{source: a, type: repository, tags: {{semverRange: [{ranges}]}}}}]");
+    assert!(import(&text, None).unwrap().rules.rules.is_empty());
+}
+
+#[test]
 fn regsync() {
     let imported = sample(0);
     assert_eq!(

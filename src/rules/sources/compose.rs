@@ -60,9 +60,8 @@ pub fn compose(files: &[(&str, &str)], env: &BTreeMap<String, String>) -> Result
             services[place].1.merge(file, node);
         }
     }
-    let names: Vec<&str> = services.iter().map(|(name, _)| *name).collect();
     for (name, service) in &services {
-        service.find(name, &names, env, files.len() == 1, &mut finder)?;
+        service.find(name, &places, env, files.len() == 1, &mut finder)?;
     }
     Ok(finder.found())
 }
@@ -109,7 +108,7 @@ impl<'f> Service<'f> {
     fn find(
         &self,
         name: &str,
-        services: &[&str],
+        services: &BTreeMap<&str, usize>,
         env: &BTreeMap<String, String>,
         one_file: bool,
         finder: &mut Finder,
@@ -119,7 +118,7 @@ impl<'f> Service<'f> {
                 finder.skip(name, format!("`{}` is built, never pulled", shown(image.text)))?;
             }
             Some(image) => image.take(name, env, one_file, finder)?,
-            None if self.extends.as_deref().is_some_and(|other| services.contains(&other)) => {}
+            None if self.extends.as_deref().is_some_and(|other| services.contains_key(other)) => {}
             None => match &self.extends {
                 Some(other) => {
                     finder.skip(name, format!("it extends `{}`, which is not among these files", shown(other)))?;

@@ -12,6 +12,8 @@ pub const MAX_IMAGES: usize = 20_000;
 const MAX_SKIPPED: usize = 20_000;
 /// Characters that are shown of a name in a file.
 const MAX_SHOWN_CHARACTERS: usize = 120;
+/// Characters of the longest reason.
+const MAX_WHY_CHARACTERS: usize = 500;
 
 /// An image that a source names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +76,7 @@ impl Finder {
         if self.found.skipped.len() == MAX_SKIPPED {
             return Err(Error::new(Kind::Usage, format!("more than {MAX_SKIPPED} of its names are no images")));
         }
-        self.found.skipped.push(Skipped { what: shown(what), why: why.into() });
+        self.found.skipped.push(Skipped { what: shown(what), why: printable_within(&why.into(), MAX_WHY_CHARACTERS) });
         Ok(())
     }
 
