@@ -301,6 +301,8 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -359,12 +361,14 @@ mod tests {
     fn a_hostile_file_is_refused_with_words() {
         let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for (name, before) in "bcdefghi".chars().zip("abcdefgh".chars()) {
-            bomb.push_str(&format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 10].join(", ")));
+            let aliases = vec![format!("*{before}"); 10].join(", ");
+            let _ = writeln!(bomb, "{name}: &{name} [{aliases}]");
         }
         assert!(said(&bomb).contains("aliases"), "{}", said(&bomb));
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
         assert!(said(&deep).contains("deep"), "{}", said(&deep));
-        let deep: String = (0..3000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let deep: Vec<String> = (0..3000).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+        let deep = deep.join("\n");
         assert!(said(&deep).contains("deep"), "{}", said(&deep));
         assert!(said(&"x: y\n".repeat(20_000_000)).contains("it has 95 MiB, at most 8.0 MiB are read"));
         assert!(said(&format!("[{}]", "1,".repeat(300_000))).contains("250000 values"));

@@ -251,7 +251,9 @@ fn rules(filters: Filters<'_>, upstream: &Upstream, settings: &Settings, report:
             let pattern = match versions(range.prerelease, &ending) {
                 Ok(pattern) => pattern,
                 Err(why) => {
-                    text.iter().for_each(|text| report.left(&text.path, why.clone()));
+                    if let Some(text) = &text {
+                        report.left(&text.path, why);
+                    }
                     continue;
                 }
             };

@@ -58,7 +58,7 @@ fn pattern(text: &str) -> Result<TagPattern, String> {
 fn bare(text: &str) -> &str {
     let text = text.strip_prefix('^').unwrap_or(text);
     let escapes = text.strip_suffix('$').map_or(0, |rest| rest.bytes().rev().take_while(|byte| *byte == b'\\').count());
-    if escapes % 2 == 0 { text.strip_suffix('$').unwrap_or(text) } else { text }
+    if escapes.is_multiple_of(2) { text.strip_suffix('$').unwrap_or(text) } else { text }
 }
 
 /// Whether there is a `|` outside of groups.

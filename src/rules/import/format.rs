@@ -60,6 +60,7 @@ fn of_document(document: &Node) -> Option<Format> {
     };
     let is_target =
         |node: &Node| !matches!(node.value, Value::Map(_)) && node.items().iter().all(|item| !item.is_map());
+    let has_images = document.get("images").is_some_and(Node::is_map) && document.get("services").is_none();
     if kind == "ImagesLock" {
         Some(Format::Imgpkg)
     } else if kind == "ZarfPackageConfig" || kind == "ZarfInitConfig" {
@@ -77,9 +78,7 @@ fn of_document(document: &Node) -> Option<Format> {
         Some(Format::Zot)
     } else if all(&is_skopeo) {
         Some(Format::Skopeo)
-    } else if document.get("images").is_some_and(Node::is_map) && document.get("services").is_none() {
-        Some(Format::ImageSyncer)
-    } else if all(&is_target) && document.entries().iter().all(|(key, _)| key.contains('/')) {
+    } else if has_images || all(&is_target) && document.entries().iter().all(|(key, _)| key.contains('/')) {
         Some(Format::ImageSyncer)
     } else {
         None

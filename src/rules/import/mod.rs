@@ -27,13 +27,10 @@ use crate::error::{Error, Kind, Result};
 /// Reads the file of another program. Without `format` its keys say which program's it is.
 pub fn import(text: &str, format: Option<Format>) -> Result<Imported> {
     let documents = documents(text)?;
-    let format = match format.or_else(|| Format::of(&documents)) {
-        Some(format) => format,
-        None => {
-            let names = Format::ALL.map(|format| format!("`{format}`")).join(", ");
-            return Err(Error::new(Kind::Usage, "it is no file that can be imported")
-                .hint(format!("Say whose file it is, if it is one of these: {names}.")));
-        }
+    let Some(format) = format.or_else(|| Format::of(&documents)) else {
+        let names = Format::ALL.map(|format| format!("`{format}`")).join(", ");
+        return Err(Error::new(Kind::Usage, "it is no file that can be imported")
+            .hint(format!("Say whose file it is, if it is one of these: {names}.")));
     };
     let mut report = Report::new(format);
     for (number, document) in documents.iter().enumerate() {

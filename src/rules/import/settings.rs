@@ -36,11 +36,10 @@ pub(super) fn in_range(range: Range, tags: Vec<TagPattern>, except: &[TagPattern
 /// How often a rule runs: a duration as Go writes it (`1h30m0s`).
 pub(super) fn every(interval: &Text<'_>, report: &mut Report) -> Option<Period> {
     let period = interval.text.parse().ok().filter(|period: &Period| period.seconds() > 0);
-    match period {
-        Some(period) => {
-            report.became(&interval.path, format!("every = \"{period}\""), "how often `watch` runs the rule")
-        }
-        None => report.left(&interval.path, format!("`{}` is no period: set `every`", shown(interval.text))),
+    if let Some(period) = period {
+        report.became(&interval.path, format!("every = \"{period}\""), "how often `watch` runs the rule");
+    } else {
+        report.left(&interval.path, format!("`{}` is no period: set `every`", shown(interval.text)));
     }
     period
 }

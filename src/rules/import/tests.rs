@@ -159,13 +159,17 @@ fn what_has_the_wrong_shape_is_named() {
 
 #[test]
 fn a_file_becomes_so_much_and_no_more() {
-    let many = |count: usize| (0..count).map(|number| format!("docker.io/a/b:{number}: x/y\n")).collect::<String>();
+    let many = |count: usize| {
+        let lines: Vec<String> = (0..count).map(|number| format!("docker.io/a/b:{number}: x/y")).collect();
+        lines.join("\n")
+    };
     let imported = import(&many(MAX_RULES), None).unwrap();
     assert_eq!(imported.rules.rules.len(), MAX_RULES);
     let names: std::collections::HashSet<_> = imported.rules.rules.iter().map(|rule| &rule.name).collect();
     assert_eq!(names.len(), MAX_RULES);
     assert_eq!(import(&many(MAX_RULES + 1), None).unwrap_err().to_string(), "it would become more than 10000 rules");
-    let expressions: String = (0..1001).map(|number| format!("    r{number}: x\n")).collect();
+    let expressions: Vec<String> = (0..1001).map(|number| format!("    r{number}: x")).collect();
+    let expressions = expressions.join("\n");
     let imported = import(&format!("docker.io:\n  images-by-tag-regex:\n{expressions}"), None).unwrap();
     assert_eq!(imported.rules.rules.len(), 1000);
     assert!(imported.said[1000].why.contains("1000 regular expressions at most"));

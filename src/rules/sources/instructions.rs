@@ -84,9 +84,8 @@ fn directives(text: &str) -> (char, Option<String>) {
         let value = value.trim();
         match name.trim().to_ascii_lowercase().as_str() {
             "escape" if value == "`" => escape = '`',
-            "escape" => {}
             "syntax" => syntax = Some(value.to_owned()),
-            "check" => {}
+            "escape" | "check" => {}
             _ => break,
         }
     }

@@ -1,7 +1,6 @@
 //! What each kind of source names, what it leaves out, and what is an error.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
@@ -314,20 +313,16 @@ fn lists_have_a_reference_a_line() {
 
 #[test]
 fn a_source_has_so_many_images_and_no_more() {
-    let names = |count: usize| {
-        (0..count).fold(String::new(), |mut text, number| {
-            let _ = writeln!(text, "org/app:{number}");
-            text
-        })
-    };
-    assert_eq!(list(&names(MAX_IMAGES)).unwrap().images.len(), MAX_IMAGES);
-    let more = names(MAX_IMAGES + 1);
-    let froms = more.lines().map(|name| format!("FROM {name}\n")).collect::<String>();
-    let containers = more.lines().map(|name| format!("- image: {name}\n")).collect::<String>();
-    let services = more.lines().enumerate().map(|(number, name)| format!("  s{number}: {{image: {name}}}\n"));
-    let services = format!("services:\n{}", services.collect::<String>());
+    let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().join("\n");
+    let name = |number: usize| format!("org/app:{number}");
+    assert_eq!(list(&lines(MAX_IMAGES, &name)).unwrap().images.len(), MAX_IMAGES);
+    let more = |line: &dyn Fn(usize) -> String| lines(MAX_IMAGES + 1, line);
+    let froms = more(&|number| format!("FROM org/app:{number}"));
+    let containers = more(&|number| format!("- image: org/app:{number}"));
+    let services = more(&|number| format!("  s{number}: {{image: org/app:{number}}}"));
+    let services = format!("services:\n{services}");
     let all: [Result<Found>; 4] = [
-        list(&more),
+        list(&more(&name)),
         dockerfile(&froms),
         kubernetes(&format!("containers:\n{containers}"), &[]),
         compose(&[("c", &services)], &env(&[])),
