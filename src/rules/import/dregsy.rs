@@ -6,7 +6,7 @@ use super::expressions::{anchored, suffix};
 use super::fields::{Item, Text};
 use super::ranges::{Range, ranges, versions};
 use super::report::{Report, Settings, literal, shown};
-use super::settings::{ASKING, NO_TAGS, TARGET, everything, expression, in_range, platforms, repository};
+use super::settings::{ASKING, NO_TAGS, TARGET, everything, expression, hub, in_range, platforms, repository};
 use crate::error::Result;
 use crate::image::tags::{TagPattern, TagRule};
 use crate::image::{Digest, Reference, Tag, Upstream};
@@ -65,7 +65,7 @@ fn task(item: &Item<'_>, report: &mut Report) -> Result<()> {
             .left(&target.path, "where images are published is set by `target add`; credentials are never taken over");
     }
     if let Some(registry) = &registry {
-        report.became(&registry.path, shown(registry.text), "the registry of the rules");
+        report.became(&registry.path, shown(hub(registry.text)), "the registry of the rules");
     }
     if let Some(mappings) = fields.take("mappings") {
         for item in mappings.items(report) {
@@ -91,6 +91,15 @@ fn location<'n>(item: &Item<'n>, report: &mut Report) -> Option<Text<'n>> {
 }
 
 fn mapping(item: &Item<'_>, registry: Option<&str>, settings: &Settings, report: &mut Report) -> Result<()> {
+    let (mark, before) = (report.mark(), report.made());
+    repository_of(item, registry, settings, report)?;
+    if report.made() == before {
+        report.retract(mark);
+    }
+    Ok(())
+}
+
+fn repository_of(item: &Item<'_>, registry: Option<&str>, settings: &Settings, report: &mut Report) -> Result<()> {
     let mut fields = item.fields(report);
     let mut settings = settings.clone();
     if let Some(to) = fields.take("to") {
@@ -128,8 +137,7 @@ fn mapping(item: &Item<'_>, registry: Option<&str>, settings: &Settings, report:
         Some(tags) => filters(tags, report)?,
         None => Filters::default(),
     };
-    let before = filters.refused;
-    let rules = if before { Vec::new() } else { rules(filters, &reference.upstream, &settings, report)? };
+    let rules = if filters.refused { Vec::new() } else { rules(filters, &reference.upstream, &settings, report)? };
     if rules.is_empty() {
         report.left(&from.path, NO_TAGS);
     }

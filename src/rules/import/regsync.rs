@@ -98,6 +98,7 @@ fn settings(fields: &mut Fields<'_>, defaults: &Settings, report: &mut Report) -
 }
 
 fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()> {
+    let (mark, before) = (report.mark(), report.made());
     let mut fields = item.fields(report);
     let settings = settings(&mut fields, defaults, report);
     if let Some(target) = fields.take("target") {
@@ -111,6 +112,7 @@ fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()
     }
     let Some(source) = source else {
         report.left(&item.path, "it has no source");
+        report.retract(mark);
         return Ok(());
     };
     let refuse = |report: &mut Report, why: String| {
@@ -132,7 +134,12 @@ fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()
             Ok(reference) => {
                 let mut chosen = Vec::new();
                 for set in &sets {
-                    chosen.extend(tag_set(set, report)?);
+                    let mark = report.mark();
+                    let rules = tag_set(set, report)?;
+                    if rules.is_empty() {
+                        report.retract(mark);
+                    }
+                    chosen.extend(rules);
                 }
                 if sets.is_empty() {
                     chosen.push(everything());
@@ -151,6 +158,9 @@ fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()
     }
     if let Some(kind) = kind {
         report.became(&kind.path, "what the rule takes", "an image or a repository");
+    }
+    if report.made() == before {
+        report.retract(mark);
     }
     fields.finish(report);
     Ok(())

@@ -1,6 +1,6 @@
 //! What was made of a file, and what was said about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::expressions::Expression;
 use super::format::Format;
@@ -45,7 +45,7 @@ pub struct Imported {
     pub rules: Rules,
     /// Images by digest: what has to be written to [`LIST_FILE`], a line each. A rule can't say a digest.
     pub list: Vec<Reference>,
-    /// What became of each setting, in the order of the file.
+    /// What became of each setting.
     pub said: Vec<Said>,
 }
 
@@ -65,10 +65,14 @@ pub(super) struct Report {
     /// How many rules wanted each name.
     names: HashMap<String, usize>,
     expressions: usize,
+    /// Single images that a rule or the list that was there takes.
+    tags_added: usize,
     list: Vec<Reference>,
     said: Vec<Said>,
     /// Rules of single tags, by repository and platforms.
     singles: BTreeMap<(Upstream, String), usize>,
+    /// Single images that were taken, with their platforms.
+    taken: HashSet<(Reference, String)>,
 }
 
 impl Report {
@@ -78,9 +82,11 @@ impl Report {
             rules: Vec::new(),
             names: HashMap::new(),
             expressions: 0,
+            tags_added: 0,
             list: Vec::new(),
             said: Vec::new(),
             singles: BTreeMap::new(),
+            taken: HashSet::new(),
         }
     }
 
@@ -112,6 +118,24 @@ impl Report {
         self.left(item, why);
     }
 
+    /// How many rules and images by digest there are so far.
+    pub(super) fn made(&self) -> usize {
+        self.rules.len() + self.list.len() + self.tags_added
+    }
+
+    /// How much was said so far.
+    pub(super) fn mark(&self) -> usize {
+        self.said.len()
+    }
+
+    /// Takes back what was said to become something since then: there is no rule that it is part of.
+    pub(super) fn retract(&mut self, mark: usize) {
+        for said in self.said.iter_mut().skip(mark).filter(|said| said.became.is_some()) {
+            said.became = None;
+            said.why = "nothing is made of what it belongs to".to_owned();
+        }
+    }
+
     /// Credentials, of which not even a part is shown.
     pub(super) fn credentials(&mut self, item: &str) {
         self.left(item, "credentials are never taken over: sign in with `docker login` or `podman login`");
@@ -129,17 +153,22 @@ impl Report {
 
     /// Takes one image: by a tag into the rule of its repository, by a digest into the list.
     pub(super) fn single(&mut self, reference: &Reference, settings: &Settings) -> Result<String> {
+        let platforms = settings.platforms.as_ref().map(ToString::to_string).unwrap_or_default();
+        if !self.taken.insert((reference.clone(), platforms.clone())) {
+            self.tags_added += 1;
+            return Ok("what takes it already".to_owned());
+        }
         if reference.digest.is_some() {
             self.list.push(reference.clone());
             return Ok(format!("a line of `{LIST_FILE}`"));
         }
         let tag = reference.tag.clone().unwrap_or_else(Tag::latest);
         let pattern = literal(&tag)?;
-        let key =
-            (reference.upstream.clone(), settings.platforms.as_ref().map(ToString::to_string).unwrap_or_default());
+        let key = (reference.upstream.clone(), platforms);
         if let Some(rule) = self.singles.get(&key).and_then(|place| self.rules.get_mut(*place)) {
             if let Subject::Repository { tags, .. } = &mut rule.subject {
                 tags.tags.push(pattern);
+                self.tags_added += 1;
             }
             return Ok(format!("tag `{tag}` of rule `{}`", rule.name));
         }

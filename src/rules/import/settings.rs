@@ -19,7 +19,15 @@ pub(super) const NO_TAGS: &str = "what it takes of the tags can't be taken over"
 
 /// The reference that stands for a repository.
 pub(super) fn repository(registry: &str, name: &str) -> Result<Reference> {
-    format!("{}/{}", registry.trim_end_matches('/'), name.trim_start_matches('/')).parse()
+    format!("{}/{}", hub(registry.trim_end_matches('/')), name.trim_start_matches('/')).parse()
+}
+
+/// A registry, with the usual name for Docker Hub: programs are told to use others, so that names are not shortened.
+pub(super) fn hub(registry: &str) -> &str {
+    match registry {
+        "registry.hub.docker.com" | "hub.docker.com" | "registry-1.docker.io" => "docker.io",
+        other => other,
+    }
 }
 
 /// The pattern for all tags.

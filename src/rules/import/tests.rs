@@ -205,6 +205,8 @@ fn regsync() {
         ("sync[3].backup", None, "set `former_tag`"),
         ("sync[4].tags.allow[0]", None, "at once can't be said"),
         ("sync[4].source", None, "can't be taken over"),
+        ("sync[4].tags.semverRange[0]", None, "nothing is made"),
+        ("sync[4].type", None, "nothing is made"),
         ("sync[5].source", None, "name each"),
         ("x-alpine", None, "no such setting"),
     ] {
@@ -293,15 +295,16 @@ fn dregsy() {
     assert_eq!(
         rules(&imported),
         [
-            "registry.hub.docker.com/library/busybox <- registry.hub.docker.com/library/busybox [v]#[.#[.#]] >=1.36 <1.39 on linux/arm64 every 1h",
-            "registry.hub.docker.com/library/busybox 2 <- registry.hub.docker.com/library/busybox 1.29.4 latest /1\\.35\\.[0-9]-(glibc|uclibc|musl)/ on linux/arm64 every 1h",
-            "registry.hub.docker.com/library/nginx <- registry.hub.docker.com/library/nginx [v]#[.#[.#]]-alpine newest 3 >=1.29 every 1h",
-            "registry.hub.docker.com/library/redis <- registry.hub.docker.com/library/redis [v]#[.#[.#]] !/.*-rc.*/ newest 2 every 1h",
-            "registry.hub.docker.com/library/alpine <- registry.hub.docker.com/library/alpine * on all every 1h",
+            "busybox <- docker.io/library/busybox [v]#[.#[.#]] >=1.36 <1.39 on linux/arm64 every 1h",
+            "busybox 2 <- docker.io/library/busybox 1.29.4 latest /1\\.35\\.[0-9]-(glibc|uclibc|musl)/ on linux/arm64 every 1h",
+            "nginx <- docker.io/library/nginx [v]#[.#[.#]]-alpine newest 3 >=1.29 every 1h",
+            "redis <- docker.io/library/redis [v]#[.#[.#]] !/.*-rc.*/ newest 2 every 1h",
+            "alpine <- docker.io/library/alpine * on all every 1h",
         ]
     );
     for (item, why) in [
         ("tasks[0].mappings[4].tags[0]", "`except`"),
+        ("tasks[0].mappings[5].tags[0]", "nothing is made"),
         ("tasks[0].mappings[5].tags[1]", "every tag has to match"),
         ("tasks[0].mappings[6].from", "name each"),
         ("tasks[0].source.auth", "never taken over"),
@@ -333,6 +336,9 @@ fn lists_of_images() {
             "ghcr.io/hauler-dev/library/busybox <- ghcr.io/hauler-dev/library/busybox stable on linux/arm64",
         ]
     );
+    let twice = import("kind: ImagesLock\nimages: [{image: a/b:1}, {image: a/b:1}, {image: a/b:2}]", None).unwrap();
+    assert_eq!(rules(&twice), ["a/b <- docker.io/a/b 1 2"]);
+    assert_eq!(said(&twice, "images[1].image")[0].0, Some("what takes it already"));
     assert!(said(&hauler, "[0].spec.images[2].name")[0].1.contains("is not an image reference"));
     assert_eq!(said(&hauler, "[1]").len(), 1);
 }

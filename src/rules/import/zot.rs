@@ -3,7 +3,7 @@
 use super::expressions::unanchored;
 use super::fields::{Fields, Item, Text};
 use super::report::{Report, Settings, shown};
-use super::settings::{ASKING, NO_TAGS, SIGNATURES, TARGET, every, everything, expression, platforms, repository};
+use super::settings::{ASKING, NO_TAGS, SIGNATURES, TARGET, every, everything, expression, hub, platforms, repository};
 use crate::error::Result;
 use crate::image::tags::{TagPattern, TagRule};
 
@@ -59,7 +59,7 @@ fn registry(item: &Item<'_>, report: &mut Report) -> Result<()> {
                 } else {
                     "the registry of the rules"
                 };
-                report.became(&url.path, shown(name), why);
+                report.became(&url.path, shown(hub(name)), why);
                 host = Some(name);
             }
             (Some(_), _) => report.left(&url.path, "a rule asks one registry: the first"),
@@ -116,6 +116,15 @@ fn named(url: &str) -> Option<&str> {
 }
 
 fn content(item: &Item<'_>, host: Option<&str>, settings: &Settings, report: &mut Report) -> Result<()> {
+    let (mark, before) = (report.mark(), report.made());
+    repository_of(item, host, settings, report)?;
+    if report.made() == before {
+        report.retract(mark);
+    }
+    Ok(())
+}
+
+fn repository_of(item: &Item<'_>, host: Option<&str>, settings: &Settings, report: &mut Report) -> Result<()> {
     let mut fields = item.fields(report);
     let mut settings = settings.clone();
     for key in ["destination", "stripPrefix"] {
