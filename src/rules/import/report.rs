@@ -132,7 +132,7 @@ impl Report {
     pub(super) fn retract(&mut self, mark: usize) {
         for said in self.said.iter_mut().skip(mark).filter(|said| said.became.is_some()) {
             said.became = None;
-            said.why = "nothing is made of what it belongs to".to_owned();
+            said.why = String::from("nothing is made of what it belongs to");
         }
     }
 
