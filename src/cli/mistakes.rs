@@ -243,6 +243,7 @@ mod tests {
             "lst",
             "sh",
             "s",
+            "re",
             "x",
             "config help",
             "push a",

@@ -6,7 +6,7 @@ use crate::cli::Roadstead;
 use crate::peers::{Finished, command, finish, program};
 
 /// The path of a directory whose name means something to systemd, shells and cron.
-const AWKWARD: &str = "50% of $HOME/a \"b\" 'c' \\d;";
+const AWKWARD: &str = "50% of $HOME a \"b\" 'c' \\d;";
 
 /// What `systemd-analyze verify` says of these units.
 fn verified(roadstead: &Roadstead, units: &[&Path]) -> Finished {
