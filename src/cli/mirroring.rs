@@ -42,7 +42,7 @@ pub(super) enum Wanted<'a> {
     /// What is here of these, as upstream has it now.
     Updated(&'a [Pick]),
     /// What rules say.
-    Ruled(Ruled),
+    Ruled(Box<Ruled>),
 }
 
 /// A run of the rules.
@@ -86,9 +86,8 @@ impl Planned for Mirror<'_> {
     fn verb(&self) -> &'static str {
         match &self.wanted {
             Wanted::Added(_) => "add",
-            Wanted::Updated(_) => "update",
             Wanted::Ruled(ruled) if ruled.before.is_some() => "add",
-            Wanted::Ruled(_) => "update",
+            Wanted::Updated(_) | Wanted::Ruled(_) => "update",
         }
     }
 

@@ -389,6 +389,8 @@ pub(super) mod tests {
             known_bytes: 643 << 20,
             pulls: [("docker.io".to_owned(), 4)].into(),
             fetched_bytes: 12 << 20,
+            rules: Vec::new(),
+            removed: Vec::new(),
             root: Some("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".into()),
         }
     }

@@ -141,13 +141,13 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
         .map_err(|error| Error::new(Kind::Usage, error.to_string()).hint("`roadstead rule set` changes a rule."))?;
     let mirror = Mirror {
         is_first: engine.repositories()?.is_empty(),
-        wanted: Wanted::Ruled(Ruled {
+        wanted: Wanted::Ruled(Box::new(Ruled {
             rules: RulesInForce::read(text, before.file.clone())?,
             before: Some(before),
             lock: None,
             options: RunOptions { only: vec![rule.name.to_string()], base, ..RunOptions::default() },
             beside: false,
-        }),
+        })),
         engine,
         dry_run: arguments.dry_run,
         fail_if_unchanged: arguments.fail_if_unchanged,

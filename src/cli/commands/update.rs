@@ -87,7 +87,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         rules: rules.clone(),
     };
     hooks::around(&engine, &rules, arguments.dry_run, context, || {
-        let ended = mirror(Arc::clone(&engine), Wanted::Ruled(ruled), arguments, context);
+        let ended = mirror(Arc::clone(&engine), Wanted::Ruled(Box::new(ruled)), arguments, context);
         published_after(ended, arguments, context)
     })
 }

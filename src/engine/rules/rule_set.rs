@@ -178,7 +178,7 @@ fn refusal(faults: &[RuleFault], file: Option<&Path>) -> Error {
     let message = match faults {
         [only] => format!("{of}, {}", printable_within(&only.to_string(), 400)),
         many => {
-            let lines: String = shown.map(|line| format!("\n  {line}")).collect();
+            let lines = shown.fold(String::new(), |lines, line| lines + "\n  " + &line);
             let rest = many.len().saturating_sub(MAX_SHOWN_FAULTS);
             let rest = if rest > 0 { format!("\n  and {rest} more") } else { String::new() };
             format!("{of}:{lines}{rest}")

@@ -21,7 +21,7 @@ const MAX_SOURCE_BYTES: u64 = 8 << 20;
 /// Files that one source may name.
 const MAX_SOURCE_FILES: usize = 10_000;
 /// How long a program may take to print its images.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
 /// What docker compose reads beside a file without being told.
 const COMPOSE_OVERRIDES: [(&str, &str); 4] = [
     ("compose.yaml", "compose.override.yaml"),

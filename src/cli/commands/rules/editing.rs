@@ -150,11 +150,10 @@ pub(super) fn remove(arguments: &RemoveArguments, context: &Context) -> Result<E
     let rule = arguments.name.clone();
     report(&before, arguments.dry_run, rule, None, context)?;
     let name = printable_within(&arguments.name, 200);
-    context.output.message(&match arguments.dry_run.dry_run {
-        true => format!("Would remove the rule {name}. Nothing was changed."),
-        false => format!(
-            "Removed the rule {name}. What it brought leaves after its time; `roadstead remove` removes it now."
-        ),
+    context.output.message(&if arguments.dry_run.dry_run {
+        format!("Would remove the rule {name}. Nothing was changed.")
+    } else {
+        format!("Removed the rule {name}. What it brought leaves after its time; `roadstead remove` removes it now.")
     });
     Ok(Exit::Done)
 }
@@ -180,9 +179,10 @@ fn edit(
         context.output.finish()?;
     }
     let name = printable_within(rule.name.as_str(), 200);
-    context.output.message(&match dry_run.dry_run {
-        true => "Nothing was changed.".to_owned(),
-        false => format!("{did} the rule {name}. `roadstead update --rule '{name}'` carries it out."),
+    context.output.message(&if dry_run.dry_run {
+        "Nothing was changed.".to_owned()
+    } else {
+        format!("{did} the rule {name}. `roadstead update --rule '{name}'` carries it out.")
     });
     Ok(Exit::Done)
 }

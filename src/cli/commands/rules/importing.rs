@@ -121,7 +121,7 @@ fn write_list(file: &Path, imported: &Imported) -> Result<()> {
     let mut new = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| {
         Error::new(Kind::Usage, what()).caused_by(error).hint("Nothing was imported. Move that file away first.")
     })?;
-    let lines: String = imported.list.iter().map(|reference| format!("{reference}\n")).collect();
+    let lines = imported.list.iter().fold(String::new(), |lines, reference| lines + &reference.to_string() + "\n");
     new.write_all(lines.as_bytes()).and_then(|()| new.sync_all()).context(what)
 }
 

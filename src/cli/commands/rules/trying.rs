@@ -132,9 +132,10 @@ pub(super) fn suggest(arguments: &SuggestArguments, context: &Context) -> Result
     table.row([Cell::toned(Tone::Name, &suggestion.pattern)]);
     output.table(&table)?;
     output.finish()?;
-    output.message(&match suggestion.pattern == suggestion.tag {
-        true => format!("{tag} has no version: this pattern takes it alone."),
-        false => format!("Try it: `roadstead rule try '{}' --newest 3`.", suggestion.rule),
+    output.message(&if suggestion.pattern == suggestion.tag {
+        format!("{tag} has no version: this pattern takes it alone.")
+    } else {
+        format!("Try it: `roadstead rule try '{}' --newest 3`.", suggestion.rule)
     });
     Ok(Exit::Done)
 }

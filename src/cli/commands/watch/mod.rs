@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::cli::commands::update;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::planned::DryRun;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::rules::Period;
@@ -112,7 +113,7 @@ fn cycle(rules: &[String], arguments: &Arguments, context: &Context) -> Result<E
         force: false,
         locked: None,
         publish: arguments.publish,
-        dry_run: Default::default(),
+        dry_run: DryRun::default(),
         fail_if_unchanged: false,
     };
     if context.global.yes {
