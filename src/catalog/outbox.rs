@@ -174,6 +174,14 @@ pub fn of_run(connection: &Connection, run: i64) -> Result<Vec<Event>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The numbers of the last runs that told something, newest first.
+pub fn runs(connection: &Connection, most: u32) -> Result<Vec<i64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT run FROM events GROUP BY run ORDER BY max(id) DESC LIMIT ?")?;
+    let rows = statement.query_map([most], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// An event in the first columns of a row.
 fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let kind = row.get_ref(3)?.as_str()?.parse().map_err(|words| {

@@ -4,7 +4,7 @@ use super::report::AddReport;
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
 use crate::engine::rules::plan::{LeavingTag, Postponed, RulePart};
-use crate::text::{count, printable_within};
+use crate::text::{bytes, count, printable_within};
 
 /// Images of one kind that are named for a rule.
 const MAX_NAMED: usize = 3;
@@ -17,11 +17,20 @@ pub(super) fn question(report: &AddReport) -> Option<String> {
 
 /// A line for each rule.
 pub(super) fn table(rules: &[RulePart]) -> Table {
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Fixed)]);
+    let mut table = Table::new(&[("", Column::Text), ("", Column::Fixed), ("", Column::Fixed)]);
     for part in rules {
         let is_bad = !part.failed.is_empty() || part.brake.is_some();
         let tone = if is_bad { Tone::Bad } else { Tone::Plain };
-        table.row([Cell::toned(Tone::Name, printable_within(&part.rule, 100)), Cell::toned(tone, part.summary())]);
+        let takes = match (part.bytes, part.pulls) {
+            (_, 0) => String::new(),
+            (0, pulls) => count(pulls, "pull", "pulls"),
+            (new, pulls) => format!("{}, {}", bytes(new), count(pulls, "pull", "pulls")),
+        };
+        table.row([
+            Cell::toned(Tone::Name, printable_within(&part.rule, 100)),
+            Cell::toned(tone, part.summary()),
+            Cell::toned(Tone::Dim, takes),
+        ]);
     }
     table
 }

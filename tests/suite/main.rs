@@ -22,6 +22,7 @@ mod peers;
 mod publishing;
 mod readme;
 mod restoring;
+mod rules;
 mod schedules;
 mod screenshots;
 mod story;

@@ -12,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::planned::{self, Done, DryRun, Note, Planned};
 use crate::cli::report::PlanReport;
+use crate::cli::rule_report::day;
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
@@ -19,11 +20,15 @@ use crate::engine::job::Job;
 use crate::engine::query::history::{ForgetPlan, PublicationView};
 use crate::engine::targets::TargetView;
 use crate::error::Result;
+use crate::rules::EventKind;
 use crate::text::{bytes, count, printable};
 
 const WORDS: &str = "\
 A kept root is complete here: `roadstead rollback ROOT` publishes it again. A target's --keep says how many are kept.
 A pinned root is complete at the target: rolling back to it sends nothing.";
+
+/// Runs that are shown.
+const MAX_SHOWN_RUNS: u32 = 20;
 
 /// What to show, or to give up.
 #[derive(Debug, Args)]
@@ -32,6 +37,10 @@ pub(in crate::cli) struct Arguments {
     /// A target [default: all of them].
     #[arg(value_name = "TARGET", add = target_names(), conflicts_with = "forget")]
     target: Option<String>,
+
+    /// Show what the last runs of the rules did.
+    #[arg(long, conflicts_with_all = ["target", "forget"])]
+    runs: bool,
 
     /// Forget these roots, and free what only they need.
     #[arg(long, value_name = "ROOT", num_args = 1.., value_parser = root, add = published_roots())]
@@ -56,6 +65,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         return planned::carry_out(&Forget { engine, roots: &arguments.forget }, dry_run, context);
     }
     let engine = context.open_to_read()?;
+    if arguments.runs {
+        return show_runs(&engine, context);
+    }
     let rows = engine.history(arguments.target.as_deref())?;
     let output = &context.output;
     output.json(&rows)?;
@@ -68,6 +80,38 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         let shown = |target: &&TargetView| rows.iter().any(|row| row.current && row.target == target.name);
         engine.targets()?.iter().filter(shown).filter_map(|target| lag(target, now)).for_each(|it| output.message(&it));
     }
+    Ok(Exit::Done)
+}
+
+fn show_runs(engine: &Engine, context: &Context) -> Result<Exit> {
+    let runs = engine.rule_runs(MAX_SHOWN_RUNS)?;
+    let output = &context.output;
+    output.json(&runs)?;
+    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Text), ("", Column::Text)]);
+    for run in &runs {
+        let mut when = day(run.run);
+        for event in &run.events {
+            let tone = match event.kind {
+                EventKind::New | EventKind::Moved | EventKind::Published | EventKind::Finished => Tone::Good,
+                EventKind::Failed | EventKind::Gone => Tone::Bad,
+                EventKind::Refused | EventKind::Leaving | EventKind::Held | EventKind::Quota => Tone::Warning,
+            };
+            let about = event.image.as_ref().or(event.rule.as_ref()).cloned().unwrap_or_default();
+            let detail = event.detail.clone().or_else(|| event.to.map(|digest| digest.to_string())).unwrap_or_default();
+            table.row([
+                Cell::toned(Tone::Dim, std::mem::take(&mut when)),
+                Cell::toned(tone, event.kind.name()),
+                Cell::toned(Tone::Name, printable(&about)),
+                Cell::toned(Tone::Dim, printable(&detail)),
+            ]);
+        }
+    }
+    output.table(&table)?;
+    output.finish()?;
+    output.message(&match runs.len() as u64 {
+        0 => "No run of rules yet. `roadstead update` carries them out.".to_owned(),
+        number => format!("The last {}. `roadstead undo` takes the last one back.", count(number, "run", "runs")),
+    });
     Ok(Exit::Done)
 }
 

@@ -122,7 +122,6 @@ impl Leaving<'_> {
     ) -> Vec<Pick> {
         let mut picks = Vec::new();
         for (rule, rows) in going {
-            let all = brought.get(&rule).copied().unwrap_or_default();
             let number = rows.len() as u64;
             let place = plan.rules.iter().position(|part| part.rule == rule).unwrap_or_else(|| {
                 // The rule itself is gone.
@@ -130,6 +129,8 @@ impl Leaving<'_> {
                 plan.rules.len() - 1
             });
             let part = &mut plan.rules[place];
+            // What comes in the same run counts: the one image of a rule may make place for its next version.
+            let all = brought.get(&rule).copied().unwrap_or_default() + part.new.len() as u64;
             if number * 2 > all && !self.force {
                 part.leaving.extend(
                     rows.iter().map(|row| LeavingTag {

@@ -7,38 +7,39 @@ use crate::catalog::rule_images::{self, RuleImage};
 use crate::catalog::{images, repositories};
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
+use crate::engine::find::shown;
 use crate::engine::job::Job;
 use crate::engine::plan::Change;
 use crate::engine::request::{AddRequest, PublishedAs, Source};
 use crate::error::{Error, Result};
-use crate::image::{Digest, Reference, RepositoryName, Tag};
+use crate::image::{Reference, RepositoryName, Tag};
 use crate::rules::{Lock, LockEntry};
 
 /// What stands for a rule where a lock brought an image.
 const LOCK_RULE: &str = "mirror.lock";
 
 impl Engine {
-    /// A lock of what the rules select and is here.
-    pub fn lock_of_rules(&self) -> Result<Lock> {
+    /// A lock of all images here that have an upstream, whoever asked for them: with what it leaves out the root would be another
+    /// one. Those that came from a file are named instead.
+    pub fn lock_of_images(&self) -> Result<(Lock, Vec<String>)> {
         let reader = self.catalog.read()?;
-        let mut entries = Vec::new();
-        for row in rule_images::all(&reader)?.into_iter().filter(|row| row.leaving_at.is_none()) {
-            let Some(repository) = repositories::by_name(&reader, &row.repository)? else { continue };
-            let Some(upstream) = repository.upstream.clone() else { continue };
-            let image = match row.tag.parse::<Digest>() {
-                Ok(digest) => images::by_digest(&reader, repository.id, &digest)?,
-                Err(_) => images::by_tag(&reader, repository.id, &row.tag)?,
-            };
-            let Some(image) = image else { continue };
-            entries.push(LockEntry {
-                upstream,
-                tag: image.tag,
-                published_as: Some(repository.name),
-                digest: image.digest,
-                platforms: image.selection,
-            });
+        let (mut entries, mut left_out) = (Vec::new(), Vec::new());
+        for repository in repositories::list(&reader, None, None)? {
+            for image in images::of_repository(&reader, repository.id, false)? {
+                let Some(upstream) = repository.upstream.clone() else {
+                    left_out.push(shown(&repository, &image));
+                    continue;
+                };
+                entries.push(LockEntry {
+                    upstream,
+                    tag: image.tag,
+                    published_as: Some(repository.name.clone()),
+                    digest: image.digest,
+                    platforms: image.selection,
+                });
+            }
         }
-        Ok(Lock::new(entries))
+        Ok((Lock::new(entries), left_out))
     }
 
     /// Plans to take exactly what a lock says. Nothing is listed, and no tag is asked for.

@@ -16,4 +16,5 @@ mod wanted;
 
 pub use rule_set::{RulesInForce, read_file};
 pub use run::{RuleOutcome, RunOptions, Updated};
+pub use telling::RunView;
 pub use trial::{Tried, TriedTag};

@@ -56,6 +56,10 @@ pub struct RulePart {
     pub postponed: Vec<PostponedTag>,
     /// What its sources name and can't be taken, and why.
     pub skipped: Vec<String>,
+    /// Bytes that have to be fetched for it; of a look, nothing is known.
+    pub bytes: u64,
+    /// Pulls that what comes and moves takes of a registry's quota: manifests. Of a look, as far as that can be told before.
+    pub pulls: u64,
     /// What failed, and why.
     pub failed: Vec<String>,
     /// Why nothing of it is removed, though something would go.

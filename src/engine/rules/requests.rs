@@ -147,9 +147,12 @@ impl Engine {
     ) -> Result<AddPlan> {
         let requests: Vec<AddRequest> = asking.iter().map(|asking| asking.request.clone()).collect();
         let asked = Asked::about(&requests);
+        let of: BTreeMap<String, usize> =
+            asking.iter().map(|asking| (asking.request.source.to_string(), asking.rule)).collect();
         let gate = (!rules.gate.is_empty()).then(|| Gate {
             words: rules.gate.clone(),
-            directory: Some(base.to_owned()),
+            // Without a directory it runs where this process does.
+            directory: Some(base.to_owned()).filter(|base| !base.as_os_str().is_empty()),
             limits: Limits::HOOK,
         });
         let total = asking.len() as u64;
@@ -221,6 +224,13 @@ impl Engine {
             self.note_back(&made)?;
             Ok::<_, Error>(made)
         })?;
+        for image in made.changing() {
+            let Some(rule) = of.get(&image.request) else { continue };
+            let part = &mut plan.rules[*rule];
+            let attached = image.attached.iter().map(|attached| attached.manifests.len());
+            part.pulls += (image.manifests.len() + attached.sum::<usize>()) as u64;
+            part.bytes += image.new_bytes;
+        }
         Ok(AddPlan { pulls: asked.pulls(), ..made })
     }
 }

@@ -128,6 +128,7 @@ impl Engine {
         if options.look {
             for one in asking.iter().filter(|one| !one.former) {
                 let part = &mut plan.rules[one.rule];
+                part.pulls += one.pulls;
                 match &one.moved {
                     Some(moved) => part.moved.push(moved.clone()),
                     None => part.new.push(one.image.clone()),

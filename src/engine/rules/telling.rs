@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::plan::{Postponed, RulePlan};
 use super::run::{RuleOutcome, Updated};
@@ -16,6 +17,15 @@ use crate::rules::{Event, EventKind, Hook, Rules};
 
 /// Events of one hook that one round tells.
 const MAX_EVENTS_OF_HOOK: u32 = 200;
+
+/// What one run did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunView {
+    /// Its number: when it began, in seconds since 1970.
+    pub run: i64,
+    /// What it told, oldest first.
+    pub events: Vec<Event>,
+}
 
 /// What is told once, not at every run: the kind, the image, and what is said of it.
 pub(super) type Told = String;
@@ -54,8 +64,24 @@ impl Engine {
     pub fn note_published(&self, rules: &Rules, target: &str, root: &str) -> Result<()> {
         let now = crate::engine::now();
         let detail = format!("{target} has {root}");
-        let event = Event { detail: Some(detail), ..event(EventKind::Published, now, now) };
-        self.catalog.write(|writer| put(writer, &rules.hooks, &event))
+        self.catalog.write(|writer| {
+            // It is a part of the run that brought what was published.
+            let run = outbox::runs(writer, 1)?.first().copied().unwrap_or(now);
+            put(writer, &rules.hooks, &Event { detail: Some(detail), ..event(EventKind::Published, now, run) })
+        })
+    }
+
+    /// What the last runs did, newest first, at most so many.
+    pub fn rule_runs(&self, most: u32) -> Result<Vec<RunView>> {
+        let reader = self.catalog.read()?;
+        let runs = outbox::runs(&reader, most)?;
+        runs.into_iter().map(|run| Ok(RunView { run, events: outbox::of_run(&reader, run)? })).collect()
+    }
+
+    /// What hooks could not be told so far: how many events, and the last reason.
+    pub fn untold(&self) -> Result<Option<(u64, String)>> {
+        let failures = outbox::failures(&*self.catalog.read()?, MAX_EVENTS_OF_HOOK)?;
+        Ok(failures.first().map(|last| (failures.len() as u64, last.error.clone())))
     }
 }
 

@@ -150,6 +150,19 @@ impl DockerRegistry {
     }
 }
 
+impl DockerRegistry {
+    /// Puts the image that a layout has under the tag `1` under many tags: its blobs once, its manifest for each.
+    pub(crate) fn push_tags(&self, layout: &Layout, name: &str, tags: &[String]) {
+        self.push(layout, "1", name);
+        let base = format!("http://{}/v2/{name}/manifests", self.host());
+        let (_, media_type, digest) = layout.manifests().into_iter().next_back().expect("an image");
+        let headers = [("Content-Type", media_type.as_str())];
+        for tag in tags {
+            web::send("PUT", &format!("{base}/{tag}"), &headers, layout.read(&digest)).unwrap().expect(201);
+        }
+    }
+}
+
 /// Makes an authority and a certificate for the loopback names, as files.
 fn write_certificates(directory: &Directory) -> (PathBuf, PathBuf) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};

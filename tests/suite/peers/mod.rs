@@ -192,6 +192,17 @@ impl Daemon {
         })
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+        rustix::process::kill_process(id, signal).expect("a process to tell");
+    }
+
+    /// The status with which it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
     /// Waits until the URL answers with any status below 500.
     pub(crate) fn wait_for_url(&mut self, url: &str) {
         self.wait_for(&format!("an answer from {url}"), || {

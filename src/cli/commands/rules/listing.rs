@@ -91,6 +91,10 @@ pub(super) fn list(context: &Context) -> Result<Exit> {
     output.json(&rows)?;
     output.table(&table(&rows))?;
     output.finish()?;
+    if let Some((events, why)) = engine.untold()? {
+        let events = count(events, "event", "events");
+        output.warning(&format!("hooks were not told of {events} yet, the last time: {}", printable_within(&why, 300)));
+    }
     output.message(&match (rows.len() as u64, &in_force.file) {
         (0, None) => "No rules yet. `roadstead rule add 'nginx:1.#.#' --newest 3` makes one.".to_owned(),
         (number, Some(file)) => {

@@ -1,4 +1,4 @@
-//! `rule lock`: the images that the rules took, by their digests.
+//! `rule lock`: the images that are here, by their digests.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,14 @@ struct LockReport {
 
 pub(super) fn lock(arguments: &LockArguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
-    let lock = engine.lock_of_rules()?;
+    let (lock, left_out) = engine.lock_of_images()?;
+    if !left_out.is_empty() {
+        let images = count(left_out.len() as u64, "image", "images");
+        context.output.warning(&format!(
+            "{images} can't be locked, since they came from a file, the first: {}",
+            printable_within(&left_out[0], 300)
+        ));
+    }
     let output = &context.output;
     if arguments.images_lock {
         output.raw(lock.images_lock().as_bytes())?;

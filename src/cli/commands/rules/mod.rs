@@ -22,8 +22,8 @@ Examples:
   roadstead rule add compose:stack/compose.yaml 'command:kubeadm config images list'
   roadstead update
 
-In a pattern `#` stands for a number, `*` for any text, `[…]` for what may be missing, `{a,b}` for one or the other (each counts
-for itself), `{pre}` for a prerelease. A pattern matches the whole tag. Shells want quotes around it.";
+In a pattern `#` stands for a number, `*` for any text, `[…]` for what may be missing, `{a,b}` for one or the other (each \
+counts for itself), `{pre}` for a prerelease. A pattern matches the whole tag. Shells want quotes around it.";
 
 /// What to do.
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ enum RuleVerb {
     Export(file::ExportArguments),
     /// Make rules of another program's file, and say what became of each of its settings.
     Import(importing::ImportArguments),
-    /// Write down the images that the rules took, by their digests, for `update --locked`.
+    /// Write down the images that are here, by their digests, for `update --locked`.
     Lock(locking::LockArguments),
     /// Show the programs that the rules run, and allow exactly these.
     Trust(file::TrustArguments),
