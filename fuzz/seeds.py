@@ -311,3 +311,32 @@ def paging():
 
 for write_all in (references, manifests, headers, unixfs, car, dns, tsig, router, ranges, configuration, credentials, archive, records, paging):
     write_all()
+
+write(
+    "patterns",
+    versions="1.#.#{,-alpine}\0" + "1.2.3\0" + "1.2.3-alpine\0",
+    prereleases="[v]#.#[.#]{pre}-*\0v1.2.3-rc.1-x\0",
+    expression="/([0-9]+)-x(?:\\.([0-9]+))?/\0001-x.2\0",
+)
+write(
+    "rules",
+    file="""version = 1
+[defaults]
+leave = "14d"
+[[rule]]
+image = "nginx"
+tags = ["1.#.#{,-alpine}", "stable"]
+newest = 3
+except = ["1.29.3*"]
+[[rule]]
+sources = ["compose:a.yaml", "command:kubeadm config images list"]
+[[hook]]
+on = ["new"]
+run = ["true"]
+""",
+    lock=f"# mirror.lock 1\ndocker.io/library/nginx 1.29 {EMPTY} linux/amd64\n",
+    regsync="version: 1\nsync:\n  - source: nginx\n    target: x/nginx\n    type: repository\n    tags: {allow: ['1\\.\\d+']}\n",
+    compose="services: {web: {image: 'nginx:${V:-1}'}}\n",
+    dockerfile="ARG V=1\nFROM nginx:${V} AS base\nCOPY --from=busybox:1 /a /b\n",
+    pod="kind: Pod\nspec: {containers: [{image: nginx}]}\n",
+)

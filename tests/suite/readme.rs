@@ -23,7 +23,7 @@ const NOT_RUN: [&str; 4] =
 /// How the program is started from a clone; here it is built already.
 const FROM_A_CLONE: &str = "cargo run --release -- ";
 /// Verbs that end by themselves and ask nothing.
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 24] = [
     "add",
     "allow",
     "client",
@@ -39,6 +39,8 @@ const VERBS: [&str; 22] = [
     "publish",
     "remove",
     "root",
+    "rule",
+    "schedule",
     "show",
     "stats",
     "target",
@@ -142,15 +144,21 @@ fn wanted(lines: &[Line]) -> BTreeSet<(String, String, String)> {
         }
         let mut words = words.take_while(|word| !word.starts_with('#'));
         while let Some(word) = words.next() {
-            if matches!(word, "--platform" | "--as") {
+            if matches!(word, "--platform" | "--as" | "--newest") {
                 words.next();
             }
-            if word.starts_with('-') || word.starts_with("oci") || matches!(word, "linux/amd64" | "all") {
+            if word.starts_with('-')
+                || word.chars().all(|character| character.is_ascii_digit())
+                || word.starts_with("oci")
+                || matches!(word, "linux/amd64" | "all")
+            {
                 continue;
             }
+            // A pattern takes the tag that has a number for each of its own.
+            let word = &word.trim_matches('\'').replace('#', "1");
             let (registry, rest) = match word.split_once('/') {
                 Some((host, rest)) if host.contains(['.', ':']) => (host, rest.to_owned()),
-                Some(_) => ("docker.io", word.to_owned()),
+                Some(_) => ("docker.io", word.clone()),
                 None => ("docker.io", format!("library/{word}")),
             };
             let (repository, tag) = rest.rsplit_once(':').unwrap_or((&rest, "latest"));

@@ -1,5 +1,6 @@
 //! When something goes wrong in a run: each time it is said, and nothing is lost.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -43,7 +44,8 @@ fn hooks_that_hang_fail_or_flood_are_never_the_reason_that_a_run_fails() {
     let mut text = format!("[[rule]]\nimage = '{}/app'\ntags = ['#.#']\n", registry.host());
     text += &hook("exit 3");
     text += &hook("yes");
-    text += &format!("[[hook]]\nrun = ['sh', '-c', 'cat >> \"$0\"; echo >> \"$0\"', '{}']\n", told.display());
+    let telling = "cat >> \"$0\"; echo >> \"$0\"";
+    writeln!(text, "[[hook]]\nrun = ['sh', '-c', '{telling}', '{}']", told.display()).unwrap();
     text += "[[hook]]\npost = 'http://127.0.0.1:9/nobody'\n";
     std::fs::write(&file, text).unwrap();
     roadstead.ok(&["rule", "use", &file.display().to_string()]);

@@ -146,7 +146,7 @@ impl FromStr for RepositoryPattern {
 /// The repository, and what follows its colon. A port has no pattern's characters, and a slash behind it.
 fn split(text: &str) -> (&str, Option<&str>) {
     // A regular expression may have colons and slashes.
-    if let Some(at) = text.find(":/") {
+    if let Some(at) = text.find(":/").filter(|at| text.len() > at + 2 && text.ends_with('/')) {
         return (&text[..at], Some(&text[at + 1..]));
     }
     match text.rsplit_once(':') {
@@ -155,9 +155,15 @@ fn split(text: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Whether it is a layout on this machine.
+fn is_local(text: &str) -> bool {
+    text.starts_with("oci:") || text.starts_with("oci-archive:")
+}
+
 /// Whether what is written is a pattern, not one reference.
 pub(in crate::cli) fn has_pattern(text: &str) -> bool {
     split(text).1.is_some_and(|pattern| pattern.contains(['#', '*', '{', '[']) || pattern.starts_with('/'))
+        && !is_local(text)
 }
 
 impl TagFlags {
@@ -264,7 +270,7 @@ pub(in crate::cli) fn subject(written: &[String], tags: &TagFlags) -> Result<(St
     let mut patterns = Vec::new();
     let mut upstream: Option<(Upstream, String)> = None;
     for text in written {
-        if text == "-" || text.starts_with("oci:") || text.starts_with("oci-archive:") {
+        if text == "-" || is_local(text) {
             let text = crate::text::printable_within(text, 200);
             return Err(Error::new(
                 Kind::Usage,
