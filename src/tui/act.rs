@@ -13,7 +13,7 @@ use super::serving::Serving;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{finding, publishing, serving, typed, watching};
+use super::{finding, publishing, ruling, serving, typed, watching};
 use crate::engine::request::Pick;
 
 /// A small image that everyone may pull.
@@ -33,6 +33,13 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Tab::Publish => app.publish.command(command),
         Tab::Stats => app.stats.command(command),
         Tab::Log => app.log.command(command),
+        Tab::Rules => {
+            let taken = app.rules.command(command);
+            if command == Command::Open {
+                app.rules.judge(&app.tag_lists);
+            }
+            taken
+        }
     };
     if taken {
         return Vec::new();
@@ -43,6 +50,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Publish => open(app, Tab::Publish),
         Command::Stats => open(app, Tab::Stats),
         Command::Log => open(app, Tab::Log),
+        Command::Rules => open(app, Tab::Rules),
         Command::NextView => step(app, true),
         Command::FormerView => step(app, false),
         Command::Filter => filter(app),
@@ -67,9 +75,11 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
             let picks = if app.tab == Tab::Images { picks(app) } else { Vec::new() };
             app.start(Box::new(Plan::Check(picks)), None)
         }
+        Command::CheckAll if app.rules.are_there() => app.start(Box::new(Plan::Look(Vec::new())), None),
         Command::CheckAll => app.start(Box::new(Plan::Check(Vec::new())), None),
         Command::Remove => with_picks(app, Request::Remove),
         Command::Update => with_picks(app, Request::Update),
+        Command::UpdateAll if app.rules.are_there() => app.plan(Request::Rules(Vec::new())),
         Command::UpdateAll => app.plan(Request::Update(Vec::new())),
         Command::Undo => app.plan(Request::Undo),
         Command::Redo => app.plan(Request::Redo),
@@ -81,6 +91,15 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         | Command::TargetRemove
         | Command::Rollback
         | Command::Compare => publishing::act(app, command),
+        Command::FirstFile if app.is_empty() => adding::open(app, "compose:"),
+        Command::RuleNew
+        | Command::RuleEdit
+        | Command::RuleRemove
+        | Command::RuleRun
+        | Command::RuleCheck
+        | Command::Decide
+        | Command::TakeNow
+        | Command::Ignore => ruling::act(app, command),
         Command::Open if app.tab == Tab::Publish => publishing::act(app, command),
         Command::Open if app.tab == Tab::Log => watching::read(app),
         Command::Serve => serving::turn(app),
@@ -144,6 +163,7 @@ fn filter(app: &mut App) -> Vec<Effect> {
         }
         Tab::Images => app.images.filter().to_owned(),
         Tab::Log => app.log.filter.clone(),
+        Tab::Rules => app.rules.filter.clone(),
         _ => return Vec::new(),
     };
     app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Filter, &text)));
@@ -155,19 +175,24 @@ pub(super) fn set_text(app: &mut App, purpose: Purpose, text: &str) {
     match app.tab {
         _ if purpose == Purpose::Search => finding::search(app, text),
         Tab::Log => text.clone_into(&mut app.log.filter),
+        Tab::Rules => app.rules.set_filter(text),
         _ => app.images.set_filter(text),
     }
 }
 
 /// The images that are marked, or the one under the cursor.
 pub(super) fn picks(app: &App) -> Vec<Pick> {
+    if app.tab == Tab::Rules {
+        return ruling::picks(app);
+    }
     app.images.chosen().iter().filter_map(|name| name.parse().ok()).collect()
 }
 
 fn with_picks(app: &mut App, request: impl FnOnce(Vec<Pick>) -> Request) -> Vec<Effect> {
     let picks = picks(app);
     if picks.is_empty() {
-        app.hint("There is no image under the cursor");
+        let nothing = app.tab == Tab::Rules && app.rules.decision().is_some();
+        app.hint(if nothing { "It is not here" } else { "There is no image under the cursor" });
         return Vec::new();
     }
     app.plan(request(picks))
@@ -192,6 +217,9 @@ fn copies(app: &App) -> Vec<Item> {
     }
     if matches!(app.tab, Tab::Jobs | Tab::Log) {
         return watching::copies(app);
+    }
+    if app.tab == Tab::Rules {
+        return ruling::copies(app);
     }
     // What is served here can be pulled at once; else by the name that is published.
     let (host, flags) = match &app.serving {

@@ -6,8 +6,8 @@ use super::dialog::add::{Add, Choice, Known};
 use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
-use super::work::{Plan, Request};
-use super::{typed, view};
+use super::work::{Plan, Request, RuleDraft};
+use super::{ruling, typed, view};
 use crate::engine::request::Source;
 use crate::error::Error;
 use crate::image::Selection;
@@ -42,9 +42,23 @@ pub(super) fn look_up_later(app: &mut App) -> Vec<Effect> {
     let Some(add) = dialog(app) else { return Vec::new() };
     let forgotten = forget(add);
     add.changed();
-    let word = add.word().to_owned();
-    let rest = Effect::Rest(add.typing);
-    forgotten.into_iter().chain([Effect::Ask(ticket, Question::Complete(word)), rest]).collect()
+    let (word, rest) = (add.word().to_owned(), Effect::Rest(add.typing));
+    let complete = if add.rule.is_none() { Some(Effect::Ask(ticket, Question::Complete(word))) } else { None };
+    is_taken(app);
+    ruling::preview(app);
+    forgotten.into_iter().chain(complete).chain([rest]).collect()
+}
+
+/// No two rules have one name.
+fn is_taken(app: &mut App) {
+    let Some(Dialog::Add(add)) = app.dialogs.last_mut() else { return };
+    let Some(typed) = &mut add.rule else { return };
+    if let Ok(rule) = &typed.rule
+        && app.rules.by_name(rule.name.as_str()).is_some()
+    {
+        let name = crate::text::printable_within(rule.name.as_str(), 60);
+        typed.rule = Err(format!("A rule is already called {name}. Give this one another: `--name NAME`."));
+    }
 }
 
 /// A plan that is being made for another text is given up.
@@ -68,6 +82,14 @@ pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEv
             }
             return Vec::new();
         }
+        Choice::Make => {
+            let Some(Ok(rule)) = add.rule.take().map(|typed| typed.rule) else { return Vec::new() };
+            return ruling::save(app, RuleDraft { old: None, rule });
+        }
+        Choice::Look if add.rule.is_some() => {
+            app.dialogs.push(Dialog::Add(add));
+            return ruling::look_up(app, None, true);
+        }
         Choice::Look => {
             app.dialogs.push(Dialog::Add(add));
             return forgotten.into_iter().chain(look(app)).collect();
@@ -76,10 +98,12 @@ pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEv
             let ticket = app.ticket();
             let mut effects: Vec<Effect> = forgotten.into_iter().chain([Effect::Rest(add.typing)]).collect();
             // While completions are gone through, they stay as they are.
-            if add.completions.picked.is_none() {
+            if add.completions.picked.is_none() && add.rule.is_none() {
                 effects.push(Effect::Ask(ticket, Question::Complete(add.word().to_owned())));
             }
             app.dialogs.push(Dialog::Add(add));
+            is_taken(app);
+            ruling::preview(app);
             return effects;
         }
         Choice::Stay => {
@@ -111,7 +135,7 @@ fn requests(add: &Add) -> Result<Request, Problem> {
 /// Typing has rested: registries are asked what there is, if this is the newest rest.
 pub(super) fn rested(app: &mut App, number: u64) -> Vec<Effect> {
     match dialog(app) {
-        Some(add) if add.typing == number && matches!(add.known, Known::Nothing) => look(app),
+        Some(add) if add.typing == number && add.rule.is_none() && matches!(add.known, Known::Nothing) => look(app),
         _ => Vec::new(),
     }
 }

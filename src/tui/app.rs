@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::cells::{cut_middle, width};
 use super::command::{Command, Context};
 use super::dialog::Dialog;
+use super::dialog::rule_form::RuleForm;
 use super::effect::Effect;
 use super::glyphs::Glyphs;
 use super::keymap::Keymap;
@@ -17,8 +18,10 @@ use super::state::images::Images;
 use super::state::jobs::Jobs;
 use super::state::log::{Level, Line, Log};
 use super::state::publish::Publish;
+use super::state::rules::Rules;
 use super::state::standings::Standings;
 use super::state::stats::Stats;
+use super::state::tag_lists::TagLists;
 use super::theme::Theme;
 use super::work::{JobId, Request};
 use crate::engine::query::browse::Overview;
@@ -48,11 +51,13 @@ pub enum Tab {
     Stats,
     /// Messages and errors of this run.
     Log,
+    /// What belongs in the registry, said once.
+    Rules,
 }
 
 impl Tab {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [Self::Images, Self::Jobs, Self::Publish, Self::Stats, Self::Log];
+    pub const ALL: [Self; 6] = [Self::Images, Self::Jobs, Self::Publish, Self::Stats, Self::Log, Self::Rules];
 
     /// Title of the view, as its tab shows it.
     pub fn title(self) -> &'static str {
@@ -62,6 +67,7 @@ impl Tab {
             Self::Publish => "Publish",
             Self::Stats => "Stats",
             Self::Log => "Log",
+            Self::Rules => "Rules",
         }
     }
 
@@ -127,6 +133,10 @@ pub struct App {
     pub stats: Stats,
     /// State of the view Log.
     pub log: Log,
+    /// State of the view Rules.
+    pub rules: Rules,
+    /// The tags of repositories that rules are about.
+    pub tag_lists: TagLists,
     /// What lies over the view, the topmost last.
     pub dialogs: Vec<Dialog>,
     /// What is said for a moment.
@@ -181,6 +191,8 @@ pub struct App {
     pub(super) looked: bool,
     /// Requests that were cut the last time, and that nobody has decided about.
     pub(super) cut: Vec<Request>,
+    /// A rule that is being saved, and by which job: in case that fails, the form is shown again.
+    pub(super) saving_rule: Option<(JobId, Box<RuleForm>)>,
     /// How many requests are noted outside as running.
     pub(super) noted: usize,
     /// The next number of a question, plan or job.
@@ -199,6 +211,9 @@ impl App {
             publish: Publish::default(),
             stats: Stats::default(),
             log: Log::default(),
+            rules: Rules::default(),
+            tag_lists: TagLists::default(),
+            saving_rule: None,
             dialogs: Vec::new(),
             toast: None,
             problems: Vec::new(),
@@ -268,6 +283,7 @@ impl App {
         self.stats.height = height;
         self.publish.height = usize::from(height / 2);
         self.log.height = usize::from(height);
+        self.rules.height = usize::from(height);
     }
 
     /// Whether there is no image at all, as far as is known: a first run.
@@ -303,6 +319,7 @@ impl App {
             Tab::Publish => &[Context::List, Context::Publish],
             Tab::Stats => &[Context::Stats],
             Tab::Log => &[Context::List, Context::Log],
+            Tab::Rules => self.rules.contexts(),
         }
     }
 
@@ -312,6 +329,7 @@ impl App {
             Tab::Images => self.is_empty(),
             Tab::Jobs => self.jobs.jobs.is_empty(),
             Tab::Publish => self.publish.known && self.publish.targets.is_empty(),
+            Tab::Rules => self.rules.known && self.rules.shown.rules.is_empty(),
             Tab::Stats | Tab::Log => false,
         }
     }
@@ -328,6 +346,7 @@ impl App {
                 Tab::Jobs => self.jobs.offers(entry.command),
                 Tab::Publish => self.publish.offers(entry.command),
                 Tab::Log => self.log.offers(entry.command),
+                Tab::Rules => self.rules.offers(entry.command),
                 // What runs is cancelled from everywhere; the footer says so where it is seen.
                 Tab::Images | Tab::Stats => entry.command != Command::Cancel,
             })
@@ -425,6 +444,7 @@ impl App {
             questions.push(Question::Overview);
         }
         questions.extend(self.publish.wants_always());
+        questions.extend(self.rules.wants_always());
         match self.tab {
             Tab::Images => {
                 let beside = self.beside();
@@ -438,6 +458,10 @@ impl App {
             Tab::Publish => {
                 let root = self.overview.as_ref().and_then(|overview| overview.root.as_deref());
                 questions.extend(self.publish.wants(self.now, root));
+            }
+            Tab::Rules => {
+                let listed = self.rules.listed().cloned();
+                questions.extend(listed.and_then(|upstream| self.tag_lists.wants(&upstream, None)));
             }
             Tab::Jobs | Tab::Log => {}
         }

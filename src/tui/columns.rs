@@ -5,6 +5,7 @@
 
 use ratatui::style::Style;
 
+pub use super::rule_columns::{DECISIONS, DecisionCells, RULE_TAGS, RULES, RuleCells, RuleOrder, RuleTagCells};
 use super::theme::Theme;
 use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 use crate::text::bytes;
@@ -43,16 +44,16 @@ pub struct Width {
     pub spare: bool,
 }
 
-const fn exactly(width: u16) -> Width {
+pub(super) const fn exactly(width: u16) -> Width {
     Width { least: width, most: width, right: false, from: 0, spare: false }
 }
 
-const fn between(least: u16, most: u16) -> Width {
+pub(super) const fn between(least: u16, most: u16) -> Width {
     Width { most, ..exactly(least) }
 }
 
 /// Names are not given more columns than these of what is beside them.
-const MAX_NAME_COLUMNS: u16 = 64;
+pub(super) const MAX_NAME_COLUMNS: u16 = 64;
 /// The least columns of platforms: one of the usual ones, and that there are more.
 const MIN_PLATFORM_COLUMNS: u16 = 15;
 

@@ -1,4 +1,6 @@
-//! Everything that can be done, in one table: footer, help, palette, key bindings, manual and README are made of it.
+//! Everything that can be done. Footer, help, palette, key bindings, manual and README are made of the table.
+
+pub use super::command_table::TABLE;
 
 /// Where a command applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +25,12 @@ pub enum Context {
     Stats,
     /// In the view Log.
     Log,
+    /// In the list of rules.
+    Rules,
+    /// In the page of a rule.
+    Rule,
+    /// In the list of what waits for a decision.
+    Decisions,
 }
 
 impl Context {
@@ -37,6 +45,9 @@ impl Context {
             Self::Publish => Some("Publish"),
             Self::Stats => Some("Stats"),
             Self::Log => Some("Log"),
+            Self::Rules => Some("Rules"),
+            Self::Rule => Some("the page of a rule"),
+            Self::Decisions => Some("the decisions of Rules"),
         }
     }
 }
@@ -62,6 +73,7 @@ pub enum Command {
     Publish,
     Stats,
     Log,
+    Rules,
     Filter,
     NextMatch,
     FormerMatch,
@@ -84,6 +96,7 @@ pub enum Command {
     CheckAll,
     Example,
     FirstTarget,
+    FirstFile,
     PublishAll,
     Copy,
     CopyMenu,
@@ -97,6 +110,14 @@ pub enum Command {
     TargetRemove,
     Rollback,
     Compare,
+    RuleRun,
+    RuleNew,
+    RuleEdit,
+    RuleRemove,
+    RuleCheck,
+    Decide,
+    TakeNow,
+    Ignore,
     Follow,
     Level,
     Serve,
@@ -130,327 +151,6 @@ pub struct Entry {
     pub footer: u8,
 }
 
-use Context::{Details, Everywhere, First, Jobs, List, Log, Publish, Repositories, Stats, Tags};
-
-const fn entry(
-    command: Command,
-    id: &'static str,
-    keys: &'static [&'static str],
-    title: &'static str,
-    explanation: &'static str,
-    contexts: &'static [Context],
-    footer: u8,
-) -> Entry {
-    Entry { command, id, keys, title, explanation, contexts, destroys: false, footer }
-}
-
-const fn destroying(mut entry: Entry) -> Entry {
-    entry.destroys = true;
-    entry
-}
-
-const IMAGES: &[Context] = &[Repositories, Tags, Details];
-const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
-const COPIED: &[Context] = &[Repositories, Tags, Details, Jobs, Publish, Log];
-
-/// Every command, in the order of the list of keys.
-pub const TABLE: &[Entry] = &[
-    entry(Command::Open, "open", &["enter", "l", "right"], "open", "Open the row under the cursor", &[List], 10),
-    entry(Command::Add, "add", &["a"], "add", "Mirror an image from a registry", &[Everywhere], 11),
-    entry(
-        Command::PublishAll,
-        "publish",
-        &["p"],
-        "publish",
-        "Publish the current registry to all targets",
-        &[Everywhere],
-        12,
-    ),
-    entry(
-        Command::Filter,
-        "filter",
-        &["/"],
-        "filter",
-        "Show only rows that contain a text; in an image's details, search for it",
-        FOUND,
-        13,
-    ),
-    destroying(entry(
-        Command::Remove,
-        "remove",
-        &["d", "delete"],
-        "remove",
-        "Remove the marked images, or the one under the cursor, from the catalog",
-        IMAGES,
-        14,
-    )),
-    entry(
-        Command::Update,
-        "update",
-        &["r"],
-        "update",
-        "Bring the marked images, or the one under the cursor, up to date with upstream",
-        IMAGES,
-        15,
-    ),
-    entry(
-        Command::Copy,
-        "copy",
-        &["y"],
-        "copy",
-        "Copy from the row under the cursor: a pull reference, a CID, a job's text, a line",
-        COPIED,
-        16,
-    ),
-    entry(
-        Command::CopyMenu,
-        "copy-menu",
-        &["Y"],
-        "copy…",
-        "Choose what to copy: digest, CID, ipfs:// URL, pull command",
-        COPIED,
-        0,
-    ),
-    entry(Command::Mark, "mark", &["space"], "mark", "Mark the row; commands apply to all marked rows", &[List], 17),
-    entry(
-        Command::MarkAll,
-        "mark-all",
-        &["*"],
-        "mark all",
-        "Mark or unmark every row that the filter shows",
-        &[List],
-        0,
-    ),
-    entry(
-        Command::MarkRange,
-        "mark-range",
-        &["v"],
-        "mark range",
-        "Mark every row from the last marked one to this one",
-        &[Repositories, Tags],
-        0,
-    ),
-    entry(Command::Undo, "undo", &["u"], "undo", "Undo the last change to images", &[Everywhere], 18),
-    entry(Command::Redo, "redo", &["ctrl-r"], "redo", "Redo the change that was undone last", &[Everywhere], 0),
-    entry(
-        Command::UpdateAll,
-        "update-all",
-        &["R"],
-        "update all",
-        "Bring every image up to date with upstream",
-        &[Everywhere],
-        0,
-    ),
-    entry(
-        Command::Check,
-        "check",
-        &["c"],
-        "check",
-        "Ask upstream whether the marked images, or the one under the cursor, are outdated; uses no quota",
-        IMAGES,
-        0,
-    ),
-    entry(
-        Command::CheckAll,
-        "check-all",
-        &["U"],
-        "check all",
-        "Ask upstream which images are outdated; uses no quota",
-        &[Everywhere],
-        0,
-    ),
-    entry(
-        Command::Example,
-        "example",
-        &["e"],
-        "example",
-        "Mirror a small example, while there is no image yet",
-        &[First],
-        0,
-    ),
-    entry(
-        Command::FirstTarget,
-        "first-target",
-        &["n"],
-        "set up target",
-        "Set up a target to publish to, while there is no image yet",
-        &[First],
-        0,
-    ),
-    entry(
-        Command::Allow,
-        "allow",
-        &["A"],
-        "allow",
-        "Allow a private repository to be published, or revoke that",
-        &[Repositories],
-        0,
-    ),
-    entry(
-        Command::Browse,
-        "browse",
-        &["o"],
-        "browse",
-        "Open its page in a browser, or its text in the pager",
-        &[Tags, Details, Jobs, Log],
-        0,
-    ),
-    entry(
-        Command::Cancel,
-        "cancel",
-        &["x"],
-        "cancel",
-        "Cancel this job, or the one that is running; what is verified is kept",
-        &[Everywhere],
-        10,
-    ),
-    entry(Command::Retry, "retry", &["t"], "retry", "Restart a job that failed or was cancelled", &[Jobs], 11),
-    entry(Command::Clear, "clear", &["c"], "clear", "Forget jobs that have ended", &[Jobs], 12),
-    entry(Command::TargetAdd, "target-add", &["n"], "new", "Set up a target to publish to", &[Publish], 24),
-    entry(Command::TargetEdit, "target-edit", &["e"], "edit", "Change the target", &[Publish], 21),
-    entry(
-        Command::TargetTest,
-        "target-test",
-        &["t"],
-        "test",
-        "Test every permission that publishing to the target needs",
-        &[Publish],
-        22,
-    ),
-    entry(Command::Rollback, "rollback", &["b"], "rollback", "Publish the root under the cursor again", &[Publish], 20),
-    entry(
-        Command::Compare,
-        "compare",
-        &["="],
-        "compare",
-        "Show what differs between the root under the cursor and the catalog",
-        &[Publish],
-        23,
-    ),
-    destroying(entry(
-        Command::TargetRemove,
-        "target-remove",
-        &["d", "delete"],
-        "remove",
-        "Forget the target, or the older root; what is published stays where it is",
-        &[Publish],
-        25,
-    )),
-    entry(Command::Follow, "follow", &["f"], "follow", "Stay at the newest line", &[Log], 10),
-    entry(Command::Level, "level", &["v"], "level", "Show more or fewer levels", &[Log], 11),
-    entry(
-        Command::Verify,
-        "verify",
-        &["V"],
-        "verify",
-        "Check all blobs against their digests, and the tree against its root",
-        &[Everywhere],
-        0,
-    ),
-    destroying(entry(
-        Command::Gc,
-        "gc",
-        &["C"],
-        "gc",
-        "Reclaim the disk space that nothing needs any more",
-        &[Everywhere],
-        0,
-    )),
-    entry(
-        Command::Serve,
-        "serve",
-        &["S"],
-        "serve",
-        "Start or stop serving the registry on this machine",
-        &[Everywhere],
-        0,
-    ),
-    entry(Command::Images, "images", &["1"], "images", "Show the images", &[Everywhere], 0),
-    entry(Command::Jobs, "jobs", &["2"], "jobs", "Show what is running and what ended", &[Everywhere], 0),
-    entry(Command::Publish, "targets", &["3"], "targets", "Show the targets and what was published", &[Everywhere], 0),
-    entry(Command::Stats, "stats", &["4"], "stats", "Show statistics", &[Everywhere], 0),
-    entry(Command::Log, "log", &["5"], "log", "Show what happened", &[Everywhere], 0),
-    entry(Command::NextView, "next-view", &["tab"], "next view", "Show the next view", &[Everywhere], 0),
-    entry(
-        Command::FormerView,
-        "former-view",
-        &["shift-tab"],
-        "previous view",
-        "Show the previous view",
-        &[Everywhere],
-        0,
-    ),
-    entry(Command::Up, "up", &["up", "k"], "up", "One row up", &[List, Details, Stats], 0),
-    entry(Command::Down, "down", &["down", "j"], "down", "One row down", &[List, Details, Stats], 0),
-    entry(Command::PageUp, "page-up", &["page-up", "ctrl-b"], "page up", "One page up", &[List, Details, Stats], 0),
-    entry(
-        Command::PageDown,
-        "page-down",
-        &["page-down", "ctrl-f"],
-        "page down",
-        "One page down",
-        &[List, Details, Stats],
-        0,
-    ),
-    entry(Command::HalfUp, "half-up", &["ctrl-u"], "half up", "Half a page up", &[List, Details, Stats], 0),
-    entry(Command::HalfDown, "half-down", &["ctrl-d"], "half down", "Half a page down", &[List, Details, Stats], 0),
-    entry(Command::First, "first", &["home", "g"], "first", "The first row", &[List, Details, Stats], 0),
-    entry(Command::Last, "last", &["end", "G"], "last", "The last row", &[List, Details, Stats], 0),
-    entry(
-        Command::Back,
-        "back",
-        &["esc", "h", "left"],
-        "back",
-        "Clear the marks and the filter, then go back",
-        &[List, Details],
-        0,
-    ),
-    entry(Command::NextMatch, "next-match", &["n"], "next match", "Go to the next match of the filter", FOUND, 0),
-    entry(Command::FormerMatch, "former-match", &["N"], "previous match", "Go to the previous match", FOUND, 0),
-    entry(Command::SortNext, "sort-next", &[">"], "sort next", "Sort by the next column", &[Repositories, Tags], 0),
-    entry(
-        Command::SortFormer,
-        "sort-former",
-        &["<"],
-        "sort previous",
-        "Sort by the previous column",
-        &[Repositories, Tags],
-        0,
-    ),
-    entry(Command::SortTurn, "sort-turn", &["s"], "reverse order", "Reverse the order", &[Repositories, Tags], 0),
-    entry(
-        Command::Mouse,
-        "mouse",
-        &["M"],
-        "mouse",
-        "Turn the mouse on or off; when off, the terminal selects text",
-        &[Everywhere],
-        0,
-    ),
-    entry(Command::Theme, "theme", &["T"], "theme", "Use the next theme", &[Everywhere], 0),
-    entry(Command::Redraw, "redraw", &["ctrl-l"], "redraw", "Draw the whole screen again", &[Everywhere], 0),
-    entry(
-        Command::Suspend,
-        "suspend",
-        &["ctrl-z"],
-        "suspend",
-        "Suspend the program and its jobs until `fg`",
-        &[Everywhere],
-        0,
-    ),
-    entry(
-        Command::Palette,
-        "palette",
-        &[":"],
-        "commands",
-        "Find a command by its name, or type a verb of the command line",
-        &[Everywhere],
-        0,
-    ),
-    entry(Command::Help, "help", &["?", "f1"], "help", "Show the commands available here", &[Everywhere], 90),
-    entry(Command::Quit, "quit", &["q", "ctrl-c"], "quit", "Leave; asks if jobs are running", &[Everywhere], 91),
-];
-
 impl Command {
     /// Whether it may lead to a change, here or elsewhere: an interface that only looks refuses it.
     pub fn changes(self) -> bool {
@@ -466,6 +166,7 @@ impl Command {
                 | Self::Allow
                 | Self::Example
                 | Self::FirstTarget
+                | Self::FirstFile
                 | Self::PublishAll
                 | Self::Retry
                 | Self::TargetAdd
@@ -473,6 +174,12 @@ impl Command {
                 | Self::TargetTest
                 | Self::TargetRemove
                 | Self::Rollback
+                | Self::RuleRun
+                | Self::RuleNew
+                | Self::RuleEdit
+                | Self::RuleRemove
+                | Self::TakeNow
+                | Self::Ignore
         )
     }
 
@@ -486,12 +193,15 @@ impl Command {
 impl Entry {
     /// Whether it makes sense where a view is empty.
     pub fn needs_no_row(&self) -> bool {
-        self.contexts.contains(&Everywhere)
-            || matches!(self.command, Command::TargetAdd | Command::Example | Command::FirstTarget)
+        self.contexts.contains(&Context::Everywhere)
+            || matches!(
+                self.command,
+                Command::TargetAdd | Command::RuleNew | Command::Example | Command::FirstTarget | Command::FirstFile
+            )
     }
 
     /// Whether it applies where these contexts are.
     pub fn applies(&self, contexts: &[Context]) -> bool {
-        self.contexts.iter().any(|context| *context == Everywhere || contexts.contains(context))
+        self.contexts.iter().any(|context| *context == Context::Everywhere || contexts.contains(context))
     }
 }

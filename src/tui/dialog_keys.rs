@@ -72,6 +72,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
                 Vec::new()
             }
         },
+        Dialog::RuleForm(form) => super::ruling::key(app, form, key),
         Dialog::Menu(mut menu) => match menu.key(key) {
             menu::Choice::Closed => Vec::new(),
             menu::Choice::Chosen(item) => act::copied(app, item),

@@ -31,6 +31,10 @@ fn wheel(app: &mut App, code: KeyCode) -> Vec<Effect> {
     match app.dialogs.last_mut() {
         Some(Dialog::Palette(palette)) => palette.scroll_by(WHEEL_STEP_ROWS, up),
         Some(Dialog::Menu(_)) => return press(app, code),
+        Some(Dialog::RuleForm(form)) => {
+            let step = WHEEL_STEP_ROWS as u16;
+            form.scroll = if up { form.scroll.saturating_sub(step) } else { form.scroll.saturating_add(step) };
+        }
         Some(Dialog::Confirm(_) | Dialog::Message { .. }) => {
             return (0..WHEEL_STEP_ROWS).flat_map(|_| press(app, code)).collect();
         }
@@ -75,6 +79,10 @@ fn choose(app: &mut App, place: usize) -> Vec<Effect> {
         Some(Dialog::Add(add)) => {
             add.at = Some(place);
             press(app, KeyCode::Char(' '))
+        }
+        Some(Dialog::RuleForm(form)) => {
+            form.focus = place;
+            Vec::new()
         }
         Some(Dialog::Form(form)) => {
             form.focus = place;

@@ -24,7 +24,7 @@ pub(super) fn step(app: &mut App, forward: bool) {
         Tab::Images if app.images.level == Level::Details => app.images.search.clone(),
         Tab::Images => app.images.filter().to_owned(),
         Tab::Log => app.log.filter.clone(),
-        Tab::Jobs | Tab::Publish | Tab::Stats => return,
+        Tab::Jobs | Tab::Publish | Tab::Stats | Tab::Rules => return,
     };
     if text.is_empty() {
         let key = app.keymap.key(Command::Filter).map_or_else(|| ":filter".to_owned(), |key| key.short());

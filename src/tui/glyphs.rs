@@ -19,6 +19,8 @@ pub struct Glyphs {
     pub outdated: &'static str,
     /// A repository asks for a login upstream.
     pub private: &'static str,
+    /// A rule selects the tag.
+    pub ruled: &'static str,
     /// The row is marked for the next command.
     pub marked: &'static str,
     /// The row under the cursor.
@@ -51,6 +53,7 @@ pub const UNICODE: Glyphs = Glyphs {
     changed: "~",
     outdated: "!",
     private: "⊘",
+    ruled: "≡",
     marked: "•",
     cursor: "›",
     up: "▴",
@@ -73,6 +76,7 @@ pub const ASCII: Glyphs = Glyphs {
     changed: "%",
     outdated: "!",
     private: "@",
+    ruled: "&",
     marked: "#",
     cursor: ">",
     up: "^",
@@ -115,6 +119,7 @@ mod tests {
                 glyphs.changed,
                 glyphs.outdated,
                 glyphs.private,
+                glyphs.ruled,
                 glyphs.marked,
                 glyphs.cursor,
                 glyphs.up,

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use super::command::{Context, Entry, TABLE};
 
 /// The parts of the list: a heading, and where its commands apply.
-const PARTS: [(&str, &[Context]); 6] = [
+const PARTS: [(&str, &[Context]); 7] = [
     ("Everywhere", &[Context::Everywhere]),
     ("In lists", &[Context::List]),
     ("Images", &[Context::First, Context::Repositories, Context::Tags, Context::Details]),
     ("Jobs", &[Context::Jobs]),
     ("Publish", &[Context::Publish]),
     ("Log", &[Context::Log]),
+    ("Rules", &[Context::Rules, Context::Rule, Context::Decisions]),
 ];
 
 /// Every command, under the first heading that it belongs to.

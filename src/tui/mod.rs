@@ -5,7 +5,7 @@
 //! the loop, `perform` runs questions, plans and jobs on the engine. What one can do is one table: [`command::TABLE`].
 //!
 //! To add
-//! - a **command**: a variant and a row in `command.rs`, an arm in `act.rs` or in the `command` function of a state;
+//! - a **command**: a variant in `command.rs` and a row in `command_table.rs`, an arm in `act.rs` or in the `command` function of a state;
 //! - something to **know**: a variant in `question.rs`, an arm in `perform.rs::answer`, what takes the answer in `update.rs`;
 //! - a **plan**: a variant in `work.rs`, arms in `perform.rs` (`plan`, `run`) and `describe.rs`;
 //! - a **dialog**: a file in `dialog/` with `key(…) -> Choice`, an arm in `dialog_keys.rs` and in `view/dialogs.rs`;
@@ -14,6 +14,7 @@
 pub mod app;
 pub mod columns;
 pub mod command;
+pub mod command_table;
 pub mod describe;
 pub mod dialog;
 pub mod effect;
@@ -23,9 +24,12 @@ pub mod keymap;
 pub mod list;
 pub mod log_feed;
 pub mod message;
+pub mod preview;
 pub mod problem;
 pub mod question;
 pub mod remembered;
+pub mod rule_columns;
+pub mod rule_text;
 pub mod serving;
 pub mod state;
 pub mod text_field;
@@ -45,6 +49,8 @@ mod memory;
 mod owner;
 mod perform;
 mod publishing;
+mod rule_jobs;
+mod ruling;
 mod run;
 mod terminal;
 #[cfg(test)]

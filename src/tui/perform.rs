@@ -19,6 +19,7 @@ use super::message::Msg;
 use super::problem::Problem;
 use super::question::{Answer, Question};
 use super::remembered::Memorable;
+use super::rule_jobs;
 use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::catalog::targets::Secret;
@@ -122,6 +123,10 @@ impl Performer {
                 let seen = engine.look_at_target(&name, places.as_ref(), &Internet).await;
                 let answer = Answer::Sight(name, seen.map(Box::new).map_err(Problem::from));
                 wanted.give(&of, ticket, answer, &messages);
+                return;
+            }
+            if let Question::TagList(upstream, insecure) = question {
+                wanted.give(&of, ticket, rule_jobs::tag_list(engine, upstream, insecure).await, &messages);
                 return;
             }
             let answered = spawn_blocking(move || answer(&engine, question)).await;
@@ -313,7 +318,7 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             let differs = differs().map(Box::new).map_err(Problem::from);
             Answer::Difference(sides, differs)
         }
-        // Answered before: it needs no thread of its own.
+        // Answered before: they need no thread of their own.
         Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
         Question::Complete(prefix) => Answer::Complete(engine.complete_reference(&prefix)?),
         Question::Standings => Answer::Standings(engine.standings()?),
@@ -340,6 +345,8 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             Answer::Tags(text, tags.map_err(|error| error.reason()))
         }
         Question::Environment => Answer::Environment(super::environment::look(engine)),
+        Question::Rules => rule_jobs::shown(engine),
+        Question::TagList(upstream, _) => Answer::TagList(upstream, Err(String::new())),
     })
 }
 
@@ -347,6 +354,7 @@ async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, 
     Ok(match request {
         Request::Add(requests) => Plan::Add(engine.plan_add(&requests, job).await?),
         Request::Update(picks) => Plan::Update(engine.plan_update(&picks, job).await?),
+        Request::Rules(only) => Plan::Rules(Box::new(rule_jobs::plan(engine, only, job).await?)),
         Request::Remove(picks) => Plan::Remove(blocking(engine, move |engine| engine.plan_remove(&picks)).await?),
         Request::Undo => Plan::Undo(blocking(engine, Engine::plan_undo).await?),
         Request::Redo => Plan::Redo(blocking(engine, Engine::plan_redo).await?),
@@ -375,6 +383,9 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
+        Plan::Rules(run) => rule_jobs::run(engine, *run, job).await?,
+        Plan::Look(only) => rule_jobs::look(engine, only, job).await?,
+        Plan::ChangeRules(change) => blocking(engine, move |engine| rule_jobs::save(engine, change)).await?,
         Plan::Remove(plan) => {
             engine.apply_remove(&plan, job).await?;
             Outcome::Removed(plan.count())

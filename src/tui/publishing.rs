@@ -9,9 +9,13 @@ use super::dialog::menu::Item;
 use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
+use super::state::job::JobState;
+use super::state::log::Level;
 use super::state::publish::{Row, Sides};
 use super::work::{JobId, Plan, Request};
 use crate::engine::publish::plan::PublishRequest;
+use crate::engine::targets::Trial;
+use crate::error::Kind;
 
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
     match command {
@@ -177,4 +181,32 @@ pub(super) fn copies(app: &App) -> Vec<Item> {
             items
         }
     }
+}
+
+/// What was tried of a target is shown whole, where somebody waits for it.
+pub(super) fn tested(app: &mut App, id: JobId, trial: &Trial, words: String, failed: &[String]) -> Vec<Effect> {
+    let rows = describe::trial(trial, &app.look.glyphs);
+    app.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
+    for line in failed {
+        app.note(Level::Error, Some(id), line.clone());
+    }
+    let shown = app.tab == super::app::Tab::Publish && app.dialogs.is_empty();
+    let state = if failed.is_empty() {
+        if !shown {
+            app.say(words.clone());
+        }
+        JobState::Done(words.clone())
+    } else {
+        let problem = Problem { message: words.clone(), hints: failed.to_vec(), kind: Kind::Node };
+        if !shown {
+            app.problems.push(problem.clone());
+        }
+        JobState::Failed(problem)
+    };
+    app.jobs.end(id, state);
+    if shown {
+        app.dialogs.push(Dialog::Message { title: words, rows, scroll: 0 });
+    }
+    app.publish.look_again();
+    Vec::new()
 }

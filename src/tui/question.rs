@@ -1,6 +1,7 @@
 //! What the interface asks of the engine, and the answers. Questions only read, and run on a thread of their own.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::list::Span;
 use super::problem::Problem;
@@ -10,7 +11,9 @@ use crate::engine::query::diff::Difference;
 use crate::engine::query::history::PublicationView;
 use crate::engine::query::standing::TargetStanding;
 use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
+use crate::engine::rules::{ShownRules, TagList};
 use crate::engine::targets::{Sight, TargetView};
+use crate::image::Upstream;
 
 /// A question to the engine, answered by [`Answer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,10 @@ pub enum Question {
     Tags(String, Option<bool>),
     /// What a first run should know of this machine.
     Environment,
+    /// The rules, and what came of them.
+    Rules,
+    /// All tags of a repository; by plain HTTP, by TLS, or as is known of its registry.
+    TagList(Upstream, Option<bool>),
 }
 
 impl Question {
@@ -94,6 +101,8 @@ impl Question {
             Self::Rows(_) => "rows",
             Self::Tags(..) => "tags",
             Self::Environment => "environment",
+            Self::Rules => "rules",
+            Self::TagList(upstream, _) => return Cow::Owned(format!("tag list {upstream}")),
             Self::Targets => "targets",
             Self::Sight(target) => return Cow::Owned(format!("sight {target}")),
             Self::Difference((before, after)) => return Cow::Owned(format!("difference {before} {after}")),
@@ -130,6 +139,10 @@ pub enum Answer {
     Tags(String, Result<Vec<String>, String>),
     /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
     Environment(Vec<Check>),
+    /// To [`Question::Rules`]: rules that can't be read are an answer, too.
+    Rules(Result<Box<ShownRules>, Problem>),
+    /// To [`Question::TagList`]: of which repository; or why they can't be had.
+    TagList(Upstream, Result<Arc<TagList>, String>),
     /// The question failed, for this reason.
     Failed(Problem),
 }

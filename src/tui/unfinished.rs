@@ -36,6 +36,8 @@ enum Written {
     },
     /// Bring images up to date; none: all.
     Update { images: Vec<String> },
+    /// Run these rules; none: all.
+    Rules { rules: Vec<String> },
     /// Publish to these targets; none: all.
     Publish { targets: Vec<String> },
 }
@@ -116,6 +118,7 @@ fn write(request: &Request) -> Vec<Written> {
             })
             .collect(),
         Request::Update(picks) => vec![Written::Update { images: picks.iter().map(ToString::to_string).collect() }],
+        Request::Rules(only) => vec![Written::Rules { rules: only.clone() }],
         // Rolling back is for a moment that has passed.
         Request::Publish(request) if request.root.is_none() => {
             vec![Written::Publish { targets: request.targets.clone() }]
@@ -150,6 +153,7 @@ fn requests(written: Vec<Written>) -> Vec<Request> {
                     others.push(Request::Update(picks));
                 }
             }
+            Written::Rules { rules } => others.push(Request::Rules(rules)),
             Written::Publish { targets } => {
                 others.push(Request::Publish(PublishRequest { targets, ..PublishRequest::default() }));
             }

@@ -18,10 +18,9 @@ use super::state::job::JobState;
 use super::state::log;
 use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, serving};
+use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, ruling, serving};
 use crate::engine::job::Event;
 use crate::engine::query::view::UpstreamState;
-use crate::engine::targets::Trial;
 use crate::error::Kind;
 
 /// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.
@@ -68,13 +67,16 @@ impl App {
                 self.standings.refresh();
                 self.stats.refresh();
                 self.publish.refresh();
+                self.rules.refresh();
                 // A first run says whether there is a target, too.
                 self.looked = false;
                 Vec::new()
             }
             Msg::Answer(_, answer) => self.answer(*answer),
             Msg::Planned(ticket, planned) => self.planned(ticket, planned),
-            Msg::Rested(number) => adding::rested(self, number),
+            Msg::Rested(number) => {
+                adding::rested(self, number).into_iter().chain(ruling::rested(self, number)).collect()
+            }
             Msg::Cut(requests) => {
                 if requests.is_empty() {
                     return Vec::new();
@@ -159,6 +161,10 @@ impl App {
             Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
             Some(Dialog::Form(form)) => form.paste(text),
+            Some(Dialog::RuleForm(form)) => {
+                form.paste(text);
+                return ruling::pasted(self);
+            }
             // An image reference that is pasted into a list is one to add; it is text, never keys.
             None if !text.trim().is_empty() && room => {
                 return adding::open(self, text.trim());
@@ -232,6 +238,15 @@ impl App {
                 self.standings.answer(standings);
                 self.images.standings_changed();
             }
+            Answer::Rules(shown) => {
+                self.rules.answer(shown.map(|shown| *shown));
+                self.rules.judge(&self.tag_lists);
+            }
+            Answer::TagList(upstream, list) => {
+                self.tag_lists.answer(&upstream, list);
+                self.rules.judge(&self.tag_lists);
+                ruling::preview(self);
+            }
             Answer::Environment(found) => self.environment = Some(found),
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
@@ -282,6 +297,13 @@ impl App {
                     }
                     update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
                     update.gone.iter().for_each(|image| self.images.failed(image, None));
+                }
+                if let Plan::Rules(run) = plan.as_ref() {
+                    self.rules.take_parts(&run.plan.rules, self.wall.as_second(), &run.only);
+                    // Nothing comes or goes, so there is nothing to ask; that it ran is noted.
+                    if describe::is_quiet(run) {
+                        return self.start(plan, Some(request));
+                    }
                 }
                 let pulls = describe::pulls(&plan, &self.jobs.quotas);
                 let by_itself = because.is_some();
@@ -349,34 +371,6 @@ impl App {
         }
     }
 
-    /// What was tried of a target is shown whole, where somebody waits for it.
-    fn tested(&mut self, id: JobId, trial: &Trial, words: String, failed: &[String]) -> Vec<Effect> {
-        let rows = describe::trial(trial, &self.look.glyphs);
-        self.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
-        for line in failed {
-            self.note(log::Level::Error, Some(id), line.clone());
-        }
-        let shown = self.tab == Tab::Publish && self.dialogs.is_empty();
-        let state = if failed.is_empty() {
-            if !shown {
-                self.say(words.clone());
-            }
-            JobState::Done(words.clone())
-        } else {
-            let problem = Problem { message: words.clone(), hints: failed.to_vec(), kind: Kind::Node };
-            if !shown {
-                self.problems.push(problem.clone());
-            }
-            JobState::Failed(problem)
-        };
-        self.jobs.end(id, state);
-        if shown {
-            self.dialogs.push(Dialog::Message { title: words, rows, scroll: 0 });
-        }
-        self.publish.look_again();
-        Vec::new()
-    }
-
     /// What to do about what failed of an outcome.
     fn what_next(&self, outcome: &Outcome, again: bool) -> Vec<String> {
         let mut hints = describe::hints(outcome);
@@ -421,12 +415,13 @@ impl App {
                     let because = Some(format!("{damaged} damaged."));
                     self.dialogs.push(Dialog::Confirm(Box::new(confirm.because(because))));
                 }
+                next.extend(ruling::ended(self, &outcome));
                 let (words, failed) = describe::outcome(&outcome);
                 if matches!(outcome, Outcome::Published(_) | Outcome::TargetSaved(..)) {
                     self.publish.look_again();
                 }
                 if let Outcome::Tested(trial) = &outcome {
-                    return self.tested(id, trial, words, &failed);
+                    return publishing::tested(self, id, trial, words, &failed);
                 }
                 for line in &failed {
                     self.note(log::Level::Error, Some(id), line.clone());
@@ -476,6 +471,9 @@ impl App {
         };
         self.jobs.end(id, state);
         publishing::saved(self, id, refused.as_ref());
+        if let Some(problem) = &refused {
+            ruling::refused(self, id, &problem.text().replace('\n', ". "));
+        }
         next.extend(self.remember());
         next.extend(self.apply(Msg::Changed));
         next

@@ -11,7 +11,9 @@ use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::query::history::ForgetPlan;
 use crate::engine::query::view::{Currency, Verified};
 use crate::engine::request::{AddRequest, Pick};
+use crate::engine::rules::plan::{RulePart, RulePlan};
 use crate::engine::targets::{RemoveTargetPlan, Trial};
+use crate::rules::Rule;
 
 /// Number of a job in this run of the interface.
 pub type JobId = u64;
@@ -23,6 +25,8 @@ pub enum Request {
     Add(Vec<AddRequest>),
     /// Bring images up to date; none: all.
     Update(Vec<Pick>),
+    /// Run these rules; none: all, and what no rule selects.
+    Rules(Vec<String>),
     /// Remove these images from the catalog.
     Remove(Vec<Pick>),
     /// Take the last change back.
@@ -46,6 +50,8 @@ pub enum Plan {
     Add(AddPlan),
     /// Bring images up to date.
     Update(AddPlan),
+    /// Run rules.
+    Rules(Box<RuleRun>),
     /// Remove the images of this plan.
     Remove(RemovePlan),
     /// Take the last change back.
@@ -63,6 +69,10 @@ pub enum Plan {
     },
     /// Ask upstream what it has; changes nothing but what is known of it, so it needs no plan to be shown.
     Check(Vec<Pick>),
+    /// Ask upstream what these rules select, or all, and how what no rule selects stands; changes nothing but what is known of it.
+    Look(Vec<String>),
+    /// Make, change or remove a rule.
+    ChangeRules(RuleChange),
     /// Let private repositories be published, or no longer.
     Allow {
         /// Repositories that the answer is for.
@@ -80,11 +90,73 @@ pub enum Plan {
     TestTarget(String),
 }
 
+/// A run of rules that was planned.
+#[derive(Debug)]
+pub struct RuleRun {
+    /// Names of the rules that are run; none: all.
+    pub only: Vec<String>,
+    /// What the rules do.
+    pub plan: RulePlan,
+    /// What else is brought up to date.
+    pub beside: AddPlan,
+}
+
+/// A change to the text of the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleChange {
+    /// Make a rule, or change one.
+    Save(Box<RuleDraft>),
+    /// Remove the rule of this name.
+    Remove(String),
+}
+
+/// A rule that is to be saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleDraft {
+    /// The rule that it replaces, as it was seen; none: it is new.
+    pub old: Option<Rule>,
+    /// The rule.
+    pub rule: Rule,
+}
+
+/// What came of a run of rules.
+#[derive(Debug)]
+pub struct Ruled {
+    /// What each rule did.
+    pub parts: Vec<RulePart>,
+    /// What was fetched and recorded, by rules and beside them.
+    pub added: Added,
+    /// The images that went.
+    pub removed: Vec<String>,
+    /// What failed or was not done, a sentence each.
+    pub faults: Vec<String>,
+}
+
 /// What came of a job.
 #[derive(Debug)]
 pub enum Outcome {
     /// Images were added or brought up to date.
     Added(Added),
+    /// Rules were run.
+    Ruled(Box<Ruled>),
+    /// Upstream was asked what rules select.
+    Looked {
+        /// What each rule would do.
+        parts: Vec<RulePart>,
+        /// The rules that were asked for; none: all.
+        only: Vec<String>,
+        /// How what no rule selects stands.
+        beside: Vec<Currency>,
+    },
+    /// A rule was made or changed.
+    RuleSaved {
+        /// The rule as it is now.
+        rule: Box<Rule>,
+        /// It was not there before.
+        is_new: bool,
+    },
+    /// A rule is not there any more.
+    RuleRemoved(String),
     /// Images were taken out.
     Removed(ImageCount),
     /// A change was taken back, or done again: what that did, in words.
@@ -131,6 +203,7 @@ impl Request {
                 many => format!("add {}", crate::text::count(many.len() as u64, "image", "images")),
             },
             Self::Update(picks) => format!("update {}", picked(picks)),
+            Self::Rules(only) => ruled("run", only),
             Self::Remove(picks) => format!("remove {}", picked(picks)),
             Self::Undo => "undo".to_owned(),
             Self::Redo => "redo".to_owned(),
@@ -158,6 +231,15 @@ impl Request {
         let more = names.len().saturating_sub(MAX_NAMED);
         let more = (more > 0).then(|| format!("and {more} more"));
         names.into_iter().take(MAX_NAMED).chain(more).collect()
+    }
+}
+
+/// What is done with these rules, or with all.
+fn ruled(verb: &str, only: &[String]) -> String {
+    match only {
+        [] => format!("{verb} all rules"),
+        [one] => format!("{verb} the rule {one}"),
+        many => format!("{verb} {}", crate::text::count(many.len() as u64, "rule", "rules")),
     }
 }
 
@@ -190,6 +272,12 @@ impl Plan {
                     }
                 }
             }
+            Self::Rules(run) => ruled("run", &run.only),
+            Self::Look(only) => ruled("check", only),
+            Self::ChangeRules(RuleChange::Remove(name)) => format!("remove the rule {name}"),
+            Self::ChangeRules(RuleChange::Save(draft)) => {
+                format!("{} the rule {}", if draft.old.is_some() { "change" } else { "make" }, draft.rule.name)
+            }
             Self::Remove(plan) => format!("remove {}", plan.summary()),
             Self::Undo(plan) => format!("undo {} {}", plan.verb, plan.summary),
             Self::Redo(plan) => format!("redo {} {}", plan.verb, plan.summary),
@@ -218,13 +306,14 @@ impl Plan {
 
     /// Whether running it changes something, here or elsewhere.
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Verify { repair: false } | Self::Check(_))
+        !matches!(self, Self::Verify { repair: false } | Self::Check(_) | Self::Look(_))
     }
 
     /// What is asked for to make the same plan again.
     pub fn again(&self) -> Option<Request> {
         match self {
             Self::Update(_) => Some(Request::Update(Vec::new())),
+            Self::Rules(run) => Some(Request::Rules(run.only.clone())),
             Self::Gc(_) => Some(Request::Gc),
             Self::Publish(plan) => Some(Request::Publish(PublishRequest {
                 targets: plan.targets.iter().map(|target| target.target.name.clone()).collect(),

@@ -3,17 +3,19 @@
 use super::work::{Outcome, Plan};
 use crate::engine::change::undo::UndoPlan;
 use crate::engine::plan::{Added, FailedRequest, GcPlan, ImageCount, RemovePlan, RemovedImage};
-use crate::engine::query::view::UpstreamState;
+use crate::engine::query::view::{Currency, UpstreamState};
 use crate::text::{bytes, count};
 
 mod adding;
 mod publication;
 mod pulls;
+mod rules;
 
 use adding::add;
 pub use publication::{brief, difference, hints, repository, trial};
 use publication::{publish, published};
 pub use pulls::pulls;
+pub use rules::{day, is_quiet};
 
 /// Names that are told in a line.
 const MAX_NAMES_PER_LINE: usize = 4;
@@ -62,6 +64,8 @@ pub fn plan(plan: &Plan) -> Described {
     match plan {
         Plan::Add(plan) => add(plan, "Add", "add"),
         Plan::Update(plan) => add(plan, "Update", "update"),
+        Plan::Rules(run) => rules::run(run),
+        Plan::ChangeRules(change) => rules::change(change),
         Plan::Remove(plan) => remove(plan),
         Plan::Undo(plan) => undo(plan, "undo", "comes back"),
         Plan::Redo(plan) => undo(plan, "redo", "comes back"),
@@ -112,7 +116,7 @@ pub fn plan(plan: &Plan) -> Described {
         Plan::Forget(plan) => publication::forget(plan),
         Plan::RemoveTarget(plan) => publication::remove_target(plan),
         // They are begun without a dialog: a form or a key has asked for exactly that.
-        Plan::SaveTarget(_) | Plan::TestTarget(_) => {
+        Plan::SaveTarget(_) | Plan::TestTarget(_) | Plan::Look(_) => {
             Described { title: plan.title(), rows: Vec::new(), verb: "go on", destroys: false, nothing: None }
         }
     }
@@ -254,9 +258,25 @@ pub fn notices(outcome: &Outcome) -> Vec<String> {
             let gone = checked.iter().filter(|row| matches!(row.state, UpstreamState::Gone));
             gone.map(|row| row.image.as_str()).collect()
         }
+        Outcome::Ruled(ruled) => return rules::left(&ruled.parts),
         _ => Vec::new(),
     };
     gone.into_iter().map(|image| format!("{image} is gone upstream; it stays here")).collect()
+}
+
+/// What upstream has of images.
+fn checked(checked: &[Currency]) -> (String, Vec<String>) {
+    let of = |wanted: fn(&UpstreamState) -> bool| checked.iter().filter(|row| wanted(&row.state)).count() as u64;
+    let (current, outdated) = (
+        of(|state| matches!(state, UpstreamState::Current)),
+        of(|state| matches!(state, UpstreamState::Outdated { .. })),
+    );
+    let failed = checked.iter().filter_map(|row| match &row.state {
+        UpstreamState::Unknown { reason, .. } => Some(format!("{}: {reason}", row.image)),
+        UpstreamState::Current | UpstreamState::Outdated { .. } | UpstreamState::Gone => None,
+    });
+    let gone = gone(checked.iter().filter(|row| matches!(row.state, UpstreamState::Gone)).count());
+    (format!("{} up to date, {outdated} outdated{gone}", count(current, "image", "images")), failed.collect())
 }
 
 /// An outcome in a line, and whether something of it failed.
@@ -267,6 +287,25 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let recorded = count(added.recorded.len() as u64, "image", "images");
             let done = if added.verb == "update" { "updated" } else { "added" };
             (format!("{recorded} {done}, {} fetched{}", bytes(added.fetched), gone(added.gone.len())), failed)
+        }
+        Outcome::Ruled(ruled) => rules::ran(ruled),
+        Outcome::Looked { parts, only, beside } => {
+            let faults = parts.iter().filter(|part| only.is_empty() || only.contains(&part.rule));
+            let faults = faults.flat_map(|part| part.failed.iter().map(|why| format!("rule {}: {why}", part.rule)));
+            let (words, failed) = match beside.as_slice() {
+                [] => (rules::looked(parts, only), Vec::new()),
+                beside => {
+                    let (words, failed) = checked(beside);
+                    (format!("{}; beside the rules {words}", rules::looked(parts, only)), failed)
+                }
+            };
+            (words, faults.chain(failed).collect())
+        }
+        Outcome::RuleSaved { rule, is_new } => {
+            (format!("{} the rule {}", if *is_new { "Added" } else { "Changed" }, rule.name), Vec::new())
+        }
+        Outcome::RuleRemoved(name) => {
+            (format!("Removed the rule {name}; what it brought leaves after its time"), Vec::new())
         }
         Outcome::Removed(count) => (format!("Removed {count}"), Vec::new()),
         Outcome::Undone(consequence) => (consequence.clone(), Vec::new()),
@@ -282,20 +321,7 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let repaired = if repaired == 0 { String::new() } else { format!(", {repaired} repaired") };
             (format!("{} checked, {}{repaired}", count(verified.blobs, "file", "files"), bytes(verified.bytes)), failed)
         }
-        Outcome::Checked(checked) => {
-            let of =
-                |wanted: fn(&UpstreamState) -> bool| checked.iter().filter(|row| wanted(&row.state)).count() as u64;
-            let (current, outdated) = (
-                of(|state| matches!(state, UpstreamState::Current)),
-                of(|state| matches!(state, UpstreamState::Outdated { .. })),
-            );
-            let failed = checked.iter().filter_map(|row| match &row.state {
-                UpstreamState::Unknown { reason, .. } => Some(format!("{}: {reason}", row.image)),
-                UpstreamState::Current | UpstreamState::Outdated { .. } | UpstreamState::Gone => None,
-            });
-            let gone = gone(checked.iter().filter(|row| matches!(row.state, UpstreamState::Gone)).count());
-            (format!("{} up to date, {outdated} outdated{gone}", count(current, "image", "images")), failed.collect())
-        }
+        Outcome::Checked(images) => checked(images),
         Outcome::Published(outcome) => published(outcome),
         Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),
         Outcome::Forgotten(roots) => (format!("{} no longer kept", count(*roots, "root is", "roots are")), Vec::new()),

@@ -10,7 +10,11 @@ use crate::text::count;
 /// says nothing has said nothing of a quota, which is not the same as that it has none; of one that took nothing either,
 /// there is nothing to say.
 pub fn pulls(plan: &Plan, quotas: &BTreeMap<String, (u64, u64)>) -> Vec<Row> {
-    let (Plan::Add(plan) | Plan::Update(plan)) = plan else { return Vec::new() };
+    let plan = match plan {
+        Plan::Add(plan) | Plan::Update(plan) => plan,
+        Plan::Rules(run) => &run.plan.add,
+        _ => return Vec::new(),
+    };
     let of = |(registry, taken): (&String, &u64)| {
         let taken = match taken {
             0 if !quotas.contains_key(registry) => return None,

@@ -6,12 +6,15 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::describe::{self, Described};
+use super::super::preview::Preview;
 use super::super::problem::Problem;
+use super::super::rule_text;
 use super::super::text_field::TextField;
 use super::super::work::{Plan, Request};
 use super::completions::{Completions, repository_of};
 use super::platforms::{Platforms, Tick};
 use crate::engine::plan::{AddPlan, PlannedImage};
+use crate::rules::Rule;
 
 /// What is known of what is typed.
 #[derive(Debug)]
@@ -35,6 +38,15 @@ pub enum Tags {
     Known(Vec<String>),
     /// They can't be listed, for this reason.
     Failed(String),
+}
+
+/// A rule that is typed: a pattern, or files that name images.
+#[derive(Debug)]
+pub struct TypedRule {
+    /// The rule, or why it is none.
+    pub rule: Result<Rule, String>,
+    /// What it would take.
+    pub preview: Preview,
 }
 
 /// State of the dialog that adds images.
@@ -64,6 +76,8 @@ pub struct Add {
     pub asked_for: Option<Request>,
     /// That plan, once another text is typed: a space more is no other question, and manifests count as pulls.
     pub former: Option<Box<Plan>>,
+    /// The rule that is typed instead of references, and what it would take.
+    pub rule: Option<TypedRule>,
     /// How far the plan is scrolled.
     pub scroll: u16,
     /// The lines that a page of it has.
@@ -82,6 +96,8 @@ const CHOICE_ROWS: usize = 2;
 pub enum Choice {
     /// Run the plan that is shown.
     Run,
+    /// Make the rule that is typed.
+    Make,
     /// Look it up now.
     Look,
     /// The dialog closes without adding anything.
@@ -123,6 +139,7 @@ impl Add {
             known: Known::Nothing,
             asked_for: None,
             former: None,
+            rule: None,
             scroll: 0,
             page: 1,
         }
@@ -194,6 +211,9 @@ impl Add {
         self.platforms = Platforms::default();
         self.at = None;
         self.scroll = 0;
+        // What it would take is asked of nobody: the caller knows the lists.
+        self.rule = rule_text::typed(self.field.value())
+            .map(|rule| TypedRule { rule: rule.map_err(|mistake| mistake.text), preview: Preview::default() });
         self.complete();
     }
 
@@ -304,6 +324,18 @@ impl Add {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         let last = self.choices() - 1;
+        if let Some(typed) = &self.rule {
+            let is_rule = typed.rule.is_ok();
+            match key.code {
+                KeyCode::Enter => return if is_rule { Choice::Make } else { Choice::Stay },
+                KeyCode::Down => self.scroll = self.scroll.saturating_add(1),
+                KeyCode::Up => self.scroll = self.scroll.saturating_sub(1),
+                KeyCode::Tab | KeyCode::BackTab => {}
+                KeyCode::Char('o') if control => {}
+                _ => return self.edited(key, control),
+            }
+            return Choice::Stay;
+        }
         match (key.code, self.at) {
             (KeyCode::Esc, Some(_)) => self.at = None,
             (KeyCode::Esc, None) => return Choice::Closed,
@@ -317,25 +349,33 @@ impl Add {
                     Known::Nothing | Known::Problem(_) => Choice::Look,
                 };
             }
-            (KeyCode::Char('r'), _) if control => return Choice::Look,
             (KeyCode::Char('o'), None) if control => self.at = Some(0),
             (KeyCode::Char('o'), Some(_)) if control => self.at = None,
             (KeyCode::BackTab, _) => return self.step(false),
             (KeyCode::Tab, _) => return self.step(!shift),
-            (KeyCode::PageDown, _) => self.scroll = self.scroll.saturating_add(self.page),
-            (KeyCode::PageUp, _) => self.scroll = self.scroll.saturating_sub(self.page),
             (KeyCode::Down, None) if self.goes_through_completions() => return self.step(true),
             (KeyCode::Up, None) if self.completions.picked.is_some() => return self.step(false),
             (KeyCode::Down, None) => self.at = Some(0),
             (KeyCode::Down | KeyCode::Right, Some(at)) => self.at = Some((at + 1).min(last)),
             (KeyCode::Up | KeyCode::Left, Some(at)) => self.at = at.checked_sub(1),
             (KeyCode::Char(' '), Some(at)) => return self.turn(at),
-            _ => {
-                if self.field.key(key) {
-                    self.changed();
-                    return Choice::Changed;
-                }
+            _ => return self.edited(key, control),
+        }
+        Choice::Stay
+    }
+
+    /// A key that is a letter, or belongs to no choice.
+    fn edited(&mut self, key: KeyEvent, control: bool) -> Choice {
+        match key.code {
+            KeyCode::Esc => return Choice::Closed,
+            KeyCode::Char('r') if control => return Choice::Look,
+            KeyCode::PageDown => self.scroll = self.scroll.saturating_add(self.page),
+            KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(self.page),
+            _ if self.field.key(key) => {
+                self.changed();
+                return Choice::Changed;
             }
+            _ => {}
         }
         Choice::Stay
     }

@@ -8,6 +8,7 @@ pub mod menu;
 pub mod palette;
 pub mod platforms;
 pub mod prompt;
+pub mod rule_form;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use form::Form;
 use menu::Menu;
 use palette::Palette;
 use prompt::Prompt;
+use rule_form::RuleForm;
 
 use super::describe::Row;
 use super::work::Request;
@@ -45,6 +47,8 @@ pub enum Dialog {
     Prompt(Prompt),
     /// A target, field by field.
     Form(Box<Form>),
+    /// A rule, field by field, with what it would take.
+    RuleForm(Box<RuleForm>),
     /// The commands, to choose one.
     Palette(Palette),
     /// Some things to choose from.

@@ -2,6 +2,7 @@
 //! wants to know it says by `wants`.
 
 mod asking;
+pub mod decisions;
 pub mod images;
 pub mod job;
 pub mod jobs;
@@ -9,6 +10,8 @@ pub mod listing;
 pub mod log;
 pub mod marks;
 pub mod publish;
+pub mod rules;
 pub mod standings;
 pub mod stats;
+pub mod tag_lists;
 pub mod wait;

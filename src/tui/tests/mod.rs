@@ -9,6 +9,7 @@ mod pictures;
 mod pointing;
 mod publication;
 mod random;
+mod rules;
 mod story;
 mod targets;
 mod typing;

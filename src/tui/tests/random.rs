@@ -38,7 +38,7 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     let letters = prop_oneof![
-        8 => prop::sample::select("aqjkhlgGyYdurRVCUcezpASMTN:?/<>snxotfv*12345 ".chars().collect::<Vec<_>>()),
+        8 => prop::sample::select("aqjkhlgGyYdurRVCUcezpASMTN:?/<>snxotfvwi#*123456 ".chars().collect::<Vec<_>>()),
         1 => any::<char>(),
     ];
     let codes = prop_oneof![
@@ -64,9 +64,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0u64..5000).prop_map(Happening::Tick),
         1 => Just(Happening::Changed),
         8 => prop::bool::weighted(0.95).prop_map(Happening::Answer),
-        3 => (0u8..4).prop_map(Happening::Planned),
+        3 => (0u8..5).prop_map(Happening::Planned),
         2 => (0u8..8).prop_map(Happening::Job),
-        1 => (0u8..4).prop_map(Happening::Ended),
+        1 => (0u8..7).prop_map(Happening::Ended),
         1 => (0u64..20).prop_map(Happening::Rested),
         1 => Just(Happening::Cut),
     ]
@@ -86,6 +86,7 @@ fn plan(which: u8) -> Result<Box<Plan>, Problem> {
             gc.partial_files = 1;
             Plan::Gc(gc)
         }
+        3 => Plan::Rules(Box::new(super::rules::run())),
         _ => Plan::Verify { repair: true },
     }))
 }
@@ -144,6 +145,12 @@ fn run(content: Content, ascii: bool, happenings: Vec<Happening>) {
                     0 => Err(problem(Kind::Locked)),
                     1 => Err(problem(Kind::Interrupted)),
                     2 => Ok(Outcome::Freed(3)),
+                    3 => Ok(Outcome::Looked { parts: super::rules::parts(), only: Vec::new(), beside: Vec::new() }),
+                    4 => Ok(Outcome::RuleRemoved("nginx".to_owned())),
+                    5 => Ok(Outcome::RuleSaved {
+                        rule: Box::new(super::rules::rule("nginx:1.# --except 1.3#")),
+                        is_new: true,
+                    }),
                     _ => Ok(Outcome::Added(Added { fetched: 3, ..Added::default() })),
                 },
             ),
@@ -180,7 +187,7 @@ proptest! {
 
     #[test]
     fn nothing_that_happens_is_too_much(
-        content in prop::sample::select(vec![Content::Empty, Content::Small, Content::Hostile]),
+        content in prop::sample::select(vec![Content::Empty, Content::Small, Content::Hostile, Content::Ruled]),
         ascii in any::<bool>(),
         happenings in prop::collection::vec(happening(), 1..60),
     ) {
@@ -190,10 +197,12 @@ proptest! {
 
 #[test]
 fn every_size_can_be_drawn() {
-    for keys in ["", "j enter", "j enter enter", "2", "3", "4", "5", "a", "?", ": p", "/ n", "j enter Y"] {
-        let mut app = settled((80, 24), &UNICODE, Content::Small);
+    for keys in
+        ["", "j enter", "j enter enter", "2", "3", "4", "5", "a", "?", ": p", "/ n", "j enter Y", "6", "6 enter", "6 e"]
+    {
+        let mut app = settled((80, 24), &UNICODE, Content::Ruled);
         if !keys.is_empty() {
-            press(&mut app, Content::Small, keys);
+            press(&mut app, Content::Ruled, keys);
         }
         app.complain(problem(Kind::Network));
         for columns in (1..=120)

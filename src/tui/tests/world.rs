@@ -36,6 +36,8 @@ pub(super) enum Content {
     Huge,
     /// Names and values that are longer than their place.
     Long,
+    /// As `Small`, with rules.
+    Ruled,
 }
 
 pub(super) const CID: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
@@ -164,9 +166,11 @@ fn digest(text: &str) -> Digest {
 fn names(content: Content) -> Vec<String> {
     match content {
         Content::Empty => Vec::new(),
-        Content::Small => ["library/alpine", "library/nginx", "ghcr.io/org/app", "registry.example/team/private"]
-            .map(str::to_owned)
-            .to_vec(),
+        Content::Small | Content::Ruled => {
+            ["library/alpine", "library/nginx", "ghcr.io/org/app", "registry.example/team/private"]
+                .map(str::to_owned)
+                .to_vec()
+        }
         Content::Hostile => HOSTILE.map(str::to_owned).to_vec(),
         Content::Long => ["cart", "checkout", "search"]
             .map(|team| format!("127.0.0.1_34777/shop/{team}/one-of-many-teams/service-checkout"))
@@ -178,10 +182,10 @@ fn names(content: Content) -> Vec<String> {
 fn tags(content: Content, repository: &str) -> Vec<String> {
     match content {
         Content::Empty => Vec::new(),
-        Content::Small if repository == "library/nginx" => {
+        Content::Small | Content::Ruled if repository == "library/nginx" => {
             ["1.27", "1.27-alpine", "latest"].map(str::to_owned).to_vec()
         }
-        Content::Small => vec!["latest".to_owned()],
+        Content::Small | Content::Ruled => vec!["latest".to_owned()],
         Content::Hostile => HOSTILE.map(str::to_owned).to_vec(),
         Content::Long => {
             (1..7).map(|day| format!("nightly-2026-11-{day:02}-{}-until-128", "long-".repeat(20))).collect()
@@ -398,6 +402,8 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
                 other => other,
             }
         }
+        Question::Rules => Answer::Rules(Ok(Box::new(super::rules::shown(content)))),
+        Question::TagList(upstream, _) => Answer::TagList(upstream, super::rules::list(content)),
         Question::Environment => Answer::Environment(vec![
             Check { good: Some(true), text: "images go to /home/me/.local/share/roadstead, 41 GiB free".to_owned() },
             Check { good: None, text: "no IPFS node at 127.0.0.1:5001; only publishing needs one".to_owned() },

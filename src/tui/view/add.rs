@@ -83,6 +83,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, add: &Add) {
 
 /// How many images it is about.
 fn title(add: &Add) -> String {
+    if add.rule.is_some() {
+        return "Add a rule".to_owned();
+    }
     let images = |many: usize| count(many as u64, "image", "images");
     match add.plan() {
         Some(plan) if plan.images.len() + plan.failed.len() > 1 => {
@@ -103,9 +106,12 @@ fn title(add: &Add) -> String {
 
 /// What is below the text that is typed.
 fn body(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
-    let mut lines = platforms(app, add, columns);
-    lines.push(options(&app.look, add));
-    lines.push(Line::raw(""));
+    let mut lines = Vec::new();
+    if add.rule.is_none() {
+        lines.extend(platforms(app, add, columns));
+        lines.push(options(&app.look, add));
+        lines.push(Line::raw(""));
+    }
     for (role, text) in rows(app, add) {
         let indent = text.len() - text.trim_start().len();
         for (place, part) in wrap(text.trim_start(), columns.saturating_sub(indent + 2)).into_iter().enumerate() {
@@ -118,6 +124,11 @@ fn body(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
 
 /// The keys that mean something now, as many as fit into so many columns.
 pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'static str)> {
+    if let Some(typed) = &add.rule {
+        let make = typed.rule.is_ok().then_some(("enter", "make the rule"));
+        let more = (end > 0).then_some(("down", "more"));
+        return make.into_iter().chain(more).chain([("esc", "close")]).collect();
+    }
     let is_typed = add.images() > 0;
     let enter = match &add.known {
         _ if add.can_run() && add.has_failed() => Some(("enter", "add the others")),
@@ -247,6 +258,9 @@ fn options(look: &Look, add: &Add) -> Line<'static> {
 
 /// The choice in a line of the body, in a column of it.
 pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
+    if add.rule.is_some() {
+        return None;
+    }
     let shown = add.platforms.rows.len().min(MAX_PLATFORM_ROWS);
     let head = usize::from(shown > 0);
     if line < head + shown {
@@ -267,12 +281,21 @@ pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
 /// The plan, or what there is instead of one.
 fn rows(app: &App, add: &Add) -> Vec<Row> {
     let mut rows = Vec::new();
+    if let Some(typed) = &add.rule {
+        return match &typed.rule {
+            Err(why) => vec![(Role::Danger, why.clone())],
+            Ok(_) => typed.preview.rows.clone(),
+        };
+    }
     match &add.known {
         Known::Nothing if add.field.value().trim().is_empty() => {
             let words = [
                 "nginx:alpine, ghcr.io/org/app:1.2, oci:DIR, oci-archive:FILE",
                 "Separate several with spaces or newlines.",
                 "For all images: --platform LIST, --as NAME, --all-manifests, --insecure.",
+                "",
+                "A pattern makes a rule, which keeps it up to date: nginx:1.#.#-alpine --newest 3",
+                "So does a file that names images: compose:FILE, kubernetes:FILE, dockerfile:FILE, list:FILE",
             ];
             rows.extend(words.map(|words| (Role::Dim, words.to_owned())));
         }

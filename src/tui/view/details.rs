@@ -103,6 +103,14 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.field("digest", &details.row.digest.to_string());
     out.field("CID", &details.row.cid);
     out.field("type", &details.media_type);
+    if let Some(rule) = details.row.tag.as_ref().and_then(|tag| app.rules.image(&details.row.name, tag)) {
+        let words = match (rule.brought, rule.leaving_at) {
+            (_, Some(_)) => format!("{} brought it and does not select it any more", rule.rule),
+            (true, None) => format!("{} brought it", rule.rule),
+            (false, None) => format!("{} selects it; it was here before", rule.rule),
+        };
+        out.field("rule", &words);
+    }
     out.field("upstream", details.upstream.as_deref().unwrap_or("none: it came from a file"));
     let visible = match (details.private, details.published) {
         (true, false) => "private upstream; left out when publishing",

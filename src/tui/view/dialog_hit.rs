@@ -5,7 +5,7 @@ use ratatui::layout::{Margin, Rect};
 use super::super::app::App;
 use super::super::cells::width;
 use super::super::dialog::Dialog;
-use super::{add, dialogs};
+use super::{add, dialogs, rule_form};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tui) enum DialogHit {
@@ -47,6 +47,13 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
             let at = line(inside(shape.place), 0, row).filter(|line| *line < shape.height);
             let field = at.and_then(|line| filled.shown().nth(shape.top + line)).map(|(field, _)| field);
             (shape.place, owned(&dialogs::FORM_KEYS), field)
+        }
+        Dialog::RuleForm(filled) => {
+            let shape = rule_form::Shape::of(filled, area);
+            let at = row.checked_sub(shape.fields.y).filter(|line| *line < shape.fields.height).map(usize::from);
+            let at = at.filter(|_| (shape.fields.left()..shape.fields.right()).contains(&column));
+            let field = at.and_then(|line| filled.shown().nth(shape.top + line)).map(|(field, _)| field);
+            (shape.place, owned(&rule_form::KEYS), field)
         }
         dialog => {
             let text = dialogs::as_text(app, dialog)?;

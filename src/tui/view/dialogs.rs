@@ -31,6 +31,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             // It is in the footer.
             Dialog::Prompt(_) => {}
             Dialog::Form(filled) => form(app, frame, area, filled),
+            Dialog::RuleForm(filled) => super::rule_form::draw(app, frame, area, filled),
             Dialog::Palette(palette) => commands(app, frame, area, palette),
             dialog => {
                 if let Some(shown) = as_text(app, dialog) {
@@ -99,7 +100,9 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
             shown.rows = vec![(Role::Text, format!("{jobs} running.")), (Role::Dim, words.to_owned())];
             ("Leave?", vec![key("f", "finish them first"), key("c", "cancel them"), key("esc", "stay")])
         }
-        Dialog::Add(_) | Dialog::Prompt(_) | Dialog::Form(_) | Dialog::Palette(_) => return None,
+        Dialog::Add(_) | Dialog::Prompt(_) | Dialog::Form(_) | Dialog::RuleForm(_) | Dialog::Palette(_) => {
+            return None;
+        }
     };
     title.clone_into(&mut shown.title);
     shown.keys = keys;

@@ -358,10 +358,20 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
         };
         let marked = list.marks.contains(&named(row));
         let name = short.get(&row.shown()).cloned().unwrap_or_default();
+        let name = with_rule(app, row, name, table::width_of(&fitting, &TAGS, "tag"));
         let texts = image_texts(app, row, name, &fitting);
         lines.push(table::row_with(&fitting, look, &texts, at, marked, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// A tag with the rule that selects it, or a sign that one does, as far as there is room for that.
+fn with_rule(app: &App, row: &ImageRow, name: String, columns: usize) -> String {
+    let rule = row.tag.as_ref().and_then(|tag| app.rules.image(&row.name, tag));
+    let Some(rule) = rule else { return name };
+    let whole = format!("{name} (rule {})", printable(&rule.rule));
+    let short = format!("{name} {}", app.look.glyphs.ruled);
+    [whole, short].into_iter().find(|text| width(text) <= columns).unwrap_or(name)
 }
 
 /// Whether the repository whose tags are shown is left out of what is published.

@@ -13,6 +13,9 @@ mod jobs;
 mod log;
 mod more;
 mod publish;
+mod rule_form;
+mod rule_page;
+mod rules;
 mod side;
 mod stats;
 mod table;
@@ -68,6 +71,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         Tab::Publish => publish::draw(app, frame, parts.body),
         Tab::Stats => stats::draw(app, frame, parts.body),
         Tab::Log => log::draw(app, frame, parts.body),
+        Tab::Rules => rules::draw(app, frame, parts.body),
     }
     dialogs::draw(app, frame, area);
 }

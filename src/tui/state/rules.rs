@@ -1,0 +1,391 @@
+//! Rules: the list of them, the page of one with its tags, and what waits for a decision.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+
+use super::super::columns::{RULES, RuleOrder};
+use super::super::command::{Command, Context};
+use super::super::problem::Problem;
+use super::super::question::Question;
+use super::decisions::{About, Decision};
+use super::tag_lists::{Listed, TagLists};
+use crate::catalog::rule_images::RuleImage;
+use crate::engine::rules::plan::RulePart;
+use crate::engine::rules::{ShownRule, ShownRules};
+use crate::image::Upstream;
+use crate::image::tags::Verdict;
+use crate::rules::{Rule, Subject};
+
+/// How deep the view is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// The list of rules.
+    #[default]
+    List,
+    /// The page of one.
+    Page,
+    /// What waits for a decision.
+    Decisions,
+}
+
+/// A tag of the open rule's repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagRow {
+    /// The tag.
+    pub tag: String,
+    /// Why it is in or out; none: no list says so.
+    pub verdict: Option<Verdict>,
+    /// What is here of it, as the catalog has it.
+    pub image: Option<RuleImage>,
+}
+
+/// State of the view Rules.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// The rules, and what came of them.
+    pub shown: ShownRules,
+    /// Whether they were ever read.
+    pub known: bool,
+    /// Why they can't be read now.
+    pub problem: Option<Problem>,
+    /// The list, a page, or decisions.
+    pub level: Level,
+    /// Only rules whose name, patterns or sources contain this.
+    pub filter: String,
+    /// Column that the list is sorted by.
+    pub order: RuleOrder,
+    /// The order turned around.
+    pub descending: bool,
+    /// Rows of a page.
+    pub height: usize,
+    /// The tags of the rule whose page is open, in the order of their versions.
+    pub tags: Vec<TagRow>,
+    /// What waits for a decision, as far as was looked.
+    pub decisions: Vec<Decision>,
+    /// When upstream was asked last, in seconds since 1970.
+    pub looked: Option<i64>,
+    /// The decisions are to be shown as soon as they are known.
+    pub deciding: bool,
+    open: Option<String>,
+    asked: bool,
+    cursor: usize,
+    tag_cursor: usize,
+    decision_cursor: usize,
+}
+
+impl Rules {
+    /// Asks again for what is shown, since the catalog changed.
+    pub fn refresh(&mut self) {
+        self.asked = false;
+    }
+
+    /// What it wants to know, whether the view is open or not.
+    pub fn wants_always(&mut self) -> Option<Question> {
+        if std::mem::replace(&mut self.asked, true) { None } else { Some(Question::Rules) }
+    }
+
+    /// Takes the answer to [`Question::Rules`].
+    pub fn answer(&mut self, shown: Result<ShownRules, Problem>) {
+        self.known = true;
+        match shown {
+            Ok(shown) => (self.shown, self.problem) = (shown, None),
+            Err(problem) => self.problem = Some(problem),
+        }
+        let rules = &self.shown.rules;
+        self.decisions.retain(|decision| {
+            let rule = rules.iter().find(|shown| shown.rule.name.as_str() == decision.rule);
+            rule.is_some_and(|shown| !decision.is_settled_by(&shown.rule))
+        });
+        if self.open.is_some() && self.opened().is_none() {
+            self.open = None;
+            self.level = if self.level == Level::Page { Level::List } else { self.level };
+        }
+        self.clamp();
+    }
+
+    fn clamp(&mut self) {
+        self.cursor = self.cursor.min(self.rows().len().saturating_sub(1));
+        self.tag_cursor = self.tag_cursor.min(self.tags.len().saturating_sub(1));
+        self.decision_cursor = self.decision_cursor.min(self.decisions.len().saturating_sub(1));
+    }
+
+    /// Whether runs are by rules: there are some, or they can't be read.
+    pub fn are_there(&self) -> bool {
+        self.problem.is_some() || !self.shown.rules.is_empty() || self.shown.file.is_some()
+    }
+
+    /// Contexts whose keys apply at this level.
+    pub fn contexts(&self) -> &'static [Context] {
+        match self.level {
+            Level::List => &[Context::List, Context::Rules],
+            Level::Page => &[Context::List, Context::Rule],
+            Level::Decisions => &[Context::List, Context::Decisions],
+        }
+    }
+
+    /// Whether the footer offers this.
+    pub fn offers(&self, command: Command) -> bool {
+        match command {
+            Command::Mark | Command::Cancel | Command::Undo | Command::PublishAll => false,
+            Command::Open => self.level == Level::List,
+            Command::Decide => self.waiting() > 0,
+            _ => true,
+        }
+    }
+
+    /// The rules as the list has them.
+    pub fn rows(&self) -> Vec<&ShownRule> {
+        let filter = self.filter.to_lowercase();
+        let is_shown = |shown: &&ShownRule| {
+            filter.is_empty()
+                || shown.rule.name.as_str().to_lowercase().contains(&filter)
+                || takes(&shown.rule).to_lowercase().contains(&filter)
+        };
+        let mut rows: Vec<&ShownRule> = self.shown.rules.iter().filter(is_shown).collect();
+        rows.sort_by(|one, other| compare(self.order, one, other));
+        if self.descending {
+            rows.reverse();
+        }
+        rows
+    }
+
+    /// The row of the list, of tags or of decisions that has the cursor.
+    pub fn place(&self) -> usize {
+        match self.level {
+            Level::List => self.cursor,
+            Level::Page => self.tag_cursor,
+            Level::Decisions => self.decision_cursor,
+        }
+    }
+
+    /// The rule that a command is about: that of the page, or the one under the cursor.
+    pub fn current(&self) -> Option<&ShownRule> {
+        match self.level {
+            Level::List => self.rows().get(self.cursor).copied(),
+            Level::Page => self.opened(),
+            Level::Decisions => self.decision().and_then(|decision| self.by_name(&decision.rule)),
+        }
+    }
+
+    fn opened(&self) -> Option<&ShownRule> {
+        self.by_name(self.open.as_deref()?)
+    }
+
+    /// The rule of this name.
+    pub fn by_name(&self, name: &str) -> Option<&ShownRule> {
+        self.shown.rules.iter().find(|shown| shown.rule.name.as_str() == name)
+    }
+
+    /// What waits under the cursor.
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decisions.get(self.decision_cursor)
+    }
+
+    /// How many things wait for a decision: those that are known, else those that the last runs counted.
+    pub fn waiting(&self) -> u64 {
+        if self.looked.is_some() {
+            return self.decisions.len() as u64;
+        }
+        let runs = self.shown.rules.iter().filter_map(|shown| shown.run.as_ref());
+        runs.map(|(_, outcome)| outcome.held + outcome.refused + outcome.gone).sum()
+    }
+
+    /// The row of a tag that a rule selects or brought.
+    pub fn image(&self, repository: &str, tag: &str) -> Option<&RuleImage> {
+        let key = (repository, tag);
+        let images = &self.shown.images;
+        let place = images.binary_search_by(|row| (row.repository.as_str(), row.tag.as_str()).cmp(&key));
+        place.ok().map(|place| &images[place])
+    }
+
+    /// When upstream was asked last what a rule selects.
+    pub fn checked(&self, shown: &ShownRule) -> Option<i64> {
+        let ran = shown.run.as_ref().map(|(at, _)| *at);
+        ran.max(self.looked)
+    }
+
+    /// Takes what a look or a plan said, by rule; `whole`: of all rules.
+    pub fn take_parts(&mut self, parts: &[RulePart], at: i64, only: &[String]) {
+        self.looked = Some(at);
+        let is_told = |rule: &String| only.is_empty() || only.contains(rule);
+        self.decisions.retain(|decision| !is_told(&decision.rule));
+        self.decisions.extend(parts.iter().filter(|part| is_told(&part.rule)).flat_map(Decision::of));
+        self.clamp();
+    }
+
+    /// Somebody decided about these images.
+    pub fn settle(&mut self, images: &[String]) {
+        self.decisions.retain(|decision| !images.contains(&decision.image));
+        self.clamp();
+    }
+
+    /// The repository whose tags the open page shows, if they have to be listed.
+    pub fn listed(&self) -> Option<&Upstream> {
+        let shown = self.opened().filter(|_| self.level == Level::Page)?;
+        match &shown.rule.subject {
+            Subject::Repository { upstream, tags } if tags.literals().is_none() => Some(upstream),
+            _ => None,
+        }
+    }
+
+    /// Says of the tags of the open page why they are in or out.
+    pub fn judge(&mut self, lists: &TagLists) {
+        let tags = self.opened().map(|shown| tag_rows(&shown.rule, &self.shown.images, lists));
+        self.tags = tags.unwrap_or_default();
+        self.clamp();
+    }
+
+    /// What is known of when a tag of the open page may come.
+    pub fn held(&self, tag: &str) -> Option<i64> {
+        let name = self.open.as_deref()?;
+        let mut of_rule = self.decisions.iter().filter(|decision| decision.rule == name);
+        of_rule.find_map(|decision| match decision.about {
+            About::Held(until) if decision.image.rsplit_once(':').is_some_and(|(_, of)| of == tag) => Some(until),
+            _ => None,
+        })
+    }
+
+    /// Shows what waits for a decision.
+    pub fn decide(&mut self) {
+        (self.level, self.deciding, self.decision_cursor) = (Level::Decisions, false, 0);
+    }
+
+    /// Carries a command out, if it is one of this view's.
+    pub fn command(&mut self, command: Command) -> bool {
+        let page = self.height.max(1);
+        let all = match self.level {
+            Level::List => self.rows().len(),
+            Level::Page => self.tags.len(),
+            Level::Decisions => self.decisions.len(),
+        };
+        let cursor = match self.level {
+            Level::List => &mut self.cursor,
+            Level::Page => &mut self.tag_cursor,
+            Level::Decisions => &mut self.decision_cursor,
+        };
+        let moved = match command {
+            Command::Up => cursor.saturating_sub(1),
+            Command::Down => *cursor + 1,
+            Command::PageUp => cursor.saturating_sub(page),
+            Command::PageDown => *cursor + page,
+            Command::HalfUp => cursor.saturating_sub((page / 2).max(1)),
+            Command::HalfDown => *cursor + (page / 2).max(1),
+            Command::First => 0,
+            Command::Last => usize::MAX,
+            _ => return self.command_on_rows(command),
+        };
+        *cursor = moved.min(all.saturating_sub(1));
+        true
+    }
+
+    fn command_on_rows(&mut self, command: Command) -> bool {
+        match command {
+            Command::Open if self.level == Level::List => {
+                let Some(name) = self.current().map(|shown| shown.rule.name.to_string()) else { return false };
+                if self.open.as_ref() != Some(&name) {
+                    (self.open, self.tag_cursor) = (Some(name), 0);
+                    self.tags.clear();
+                }
+                self.level = Level::Page;
+            }
+            Command::Back if self.level != Level::List => self.level = Level::List,
+            Command::Back if !self.filter.is_empty() => self.set_filter(""),
+            Command::SortNext => self.step(true),
+            Command::SortFormer => self.step(false),
+            Command::SortTurn => self.sort(self.order, !self.descending),
+            _ => return false,
+        }
+        true
+    }
+
+    fn step(&mut self, forward: bool) {
+        let orders: Vec<RuleOrder> =
+            std::iter::once(RuleOrder::Written).chain(RULES.iter().filter_map(|column| column.order)).collect();
+        let place = orders.iter().position(|order| *order == self.order).unwrap_or(0);
+        let next = if forward { place + 1 } else { place + orders.len() - 1 };
+        self.sort(orders[next % orders.len()], false);
+    }
+
+    /// The cursor stays on its rule.
+    fn sort(&mut self, order: RuleOrder, descending: bool) {
+        let name = self.rows().get(self.cursor).map(|shown| shown.rule.name.clone());
+        (self.order, self.descending) = (order, descending);
+        let place = self.rows().iter().position(|shown| Some(&shown.rule.name) == name.as_ref());
+        self.cursor = place.unwrap_or(0);
+    }
+
+    /// Shows only what contains this.
+    pub fn set_filter(&mut self, filter: &str) {
+        filter.clone_into(&mut self.filter);
+        self.cursor = 0;
+    }
+}
+
+/// The patterns or sources of a rule, in a line.
+pub fn takes(rule: &Rule) -> String {
+    match &rule.subject {
+        Subject::Repository { tags, .. } => tags.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Subject::Sources(sources) => sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// When `watch` runs a rule again, in seconds since 1970.
+pub fn next_run(shown: &ShownRule) -> Option<i64> {
+    let every = shown.rule.every?.seconds();
+    Some(shown.run.as_ref().map_or(0, |(at, _)| at.saturating_add_unsigned(every)))
+}
+
+fn compare(order: RuleOrder, one: &ShownRule, other: &ShownRule) -> Ordering {
+    let figures = |shown: &ShownRule| shown.run.as_ref().map(|(_, outcome)| outcome.clone()).unwrap_or_default();
+    let (a, b) = (figures(one), figures(other));
+    match order {
+        RuleOrder::Written => Ordering::Equal,
+        RuleOrder::Name => one.rule.name.cmp(&other.rule.name),
+        // The larger ones are what is looked for.
+        RuleOrder::Selected => b.selected.cmp(&a.selected),
+        RuleOrder::New => b.new.cmp(&a.new),
+        RuleOrder::Held => b.held.cmp(&a.held),
+        RuleOrder::Leaving => b.leaving.cmp(&a.leaving),
+        RuleOrder::LastRun => {
+            let at = |shown: &ShownRule| shown.run.as_ref().map(|(at, _)| *at);
+            at(other).cmp(&at(one))
+        }
+        RuleOrder::NextRun => {
+            let at = |shown: &ShownRule| next_run(shown).unwrap_or(i64::MAX);
+            at(one).cmp(&at(other))
+        }
+    }
+}
+
+/// The tags of a rule in the order of their versions, then what is here and no pattern matches.
+fn tag_rows(rule: &Rule, images: &[RuleImage], lists: &TagLists) -> Vec<TagRow> {
+    let of_rule: Vec<&RuleImage> = images.iter().filter(|row| row.rule == rule.name.as_str()).collect();
+    let mut rows: Vec<TagRow> = Vec::new();
+    if let Subject::Repository { upstream, tags } = &rule.subject {
+        let judged = match (tags.literals(), lists.of(upstream)) {
+            (Some(literals), _) => literals.into_iter().map(|tag| (tag, Verdict::Selected)).collect(),
+            (None, Some(Listed::Known(list))) => list.judge(tags, rule.age),
+            (None, _) => Vec::new(),
+        };
+        let name = rule.published_as.clone().or_else(|| upstream.published_name().ok());
+        let name = name.map(|name| name.to_string()).unwrap_or_default();
+        let by_tag: HashMap<(&str, &str), &RuleImage> =
+            of_rule.iter().map(|row| ((row.repository.as_str(), row.tag.as_str()), *row)).collect();
+        let row = |(tag, verdict): (String, Verdict)| {
+            let image = by_tag.get(&(name.as_str(), tag.as_str())).map(|row| (*row).clone());
+            TagRow { image, tag, verdict: Some(verdict) }
+        };
+        rows.extend(judged.into_iter().map(row));
+    }
+    let known: BTreeSet<&str> = rows.iter().map(|row| row.tag.as_str()).collect();
+    let is_of_sources = matches!(rule.subject, Subject::Sources(_));
+    let others = of_rule.into_iter().filter(|row| is_of_sources || !known.contains(row.tag.as_str()));
+    let others = others.map(|image| TagRow {
+        tag: if is_of_sources { format!("{}:{}", image.repository, image.tag) } else { image.tag.clone() },
+        verdict: None,
+        image: Some(image.clone()),
+    });
+    let others: Vec<TagRow> = others.collect();
+    rows.extend(others);
+    rows
+}

@@ -1,0 +1,285 @@
+//! Rules: the list of them with the one under the cursor beside it, the page of one, and what waits for a decision.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph};
+
+use super::super::app::App;
+use super::super::cells::{age, cut, width, wrap};
+use super::super::columns::{self, DECISIONS, DecisionCells, RULES, RuleCells};
+use super::super::command::Command;
+use super::super::describe::day;
+use super::super::state::decisions::{About, Decision};
+use super::super::state::rules::{Level, next_run, takes};
+use super::frame::pane;
+use super::publish::key;
+use super::{more, rule_page, table};
+use crate::engine::rules::ShownRule;
+use crate::rules::Subject;
+use crate::text::count;
+
+/// Columns that a rule's facts have beside the list.
+const MIN_FACTS_COLUMNS: u16 = 50;
+/// Columns of the list beside which they are.
+const MIN_LIST_COLUMNS: u16 = 92;
+/// Columns of the longest name of a rule in the list.
+const MAX_RULE_COLUMNS: u16 = 34;
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    match app.rules.level {
+        Level::List => {
+            let facts = area.width.saturating_sub(MIN_LIST_COLUMNS);
+            if facts < MIN_FACTS_COLUMNS || app.rules.shown.rules.is_empty() {
+                list(app, frame, area);
+                return;
+            }
+            let facts = facts.min(area.width * 2 / 5).max(MIN_FACTS_COLUMNS);
+            let left = Rect { width: area.width - facts, ..area };
+            list(app, frame, left);
+            rule_page::facts_pane(app, frame, Rect { x: area.x + left.width, width: facts, ..area });
+        }
+        Level::Page => rule_page::draw(app, frame, area),
+        Level::Decisions => decisions(app, frame, area),
+    }
+}
+
+/// How long ago something was, in words.
+pub(super) fn ago(app: &App, at: i64) -> String {
+    format!("{} ago", age(app.wall.as_second() - at))
+}
+
+/// In how long something is due.
+pub(super) fn until(app: &App, at: i64) -> String {
+    match at - app.wall.as_second() {
+        ..=0 => "due".to_owned(),
+        seconds => format!("in {}", age(seconds)),
+    }
+}
+
+/// The frame of a list of the view: what it is, how many rows, and when upstream was asked last.
+pub(super) fn listed(
+    app: &App,
+    title: &str,
+    all: usize,
+    rows: usize,
+    cursor: usize,
+    checked: Option<i64>,
+) -> (Block<'static>, usize) {
+    let theme = &app.look.theme;
+    let top = cursor.saturating_sub(rows.saturating_sub(1));
+    let shown = all.saturating_sub(top).min(rows);
+    let mut title = vec![
+        Span::styled(format!(" {title} "), theme.title),
+        Span::styled(format!("{} ", more::count(all, shown)), theme.dim),
+    ];
+    let words = checked.map_or_else(|| "never checked ".to_owned(), |at| format!("last checked {} ", ago(app, at)));
+    title.push(Span::styled(format!("{} {words}", app.look.glyphs.dot), theme.dim));
+    if !app.rules.filter.is_empty() && app.rules.level == Level::List {
+        title.push(Span::styled(format!("/{} ", cut(&app.rules.filter, 30, &app.look.glyphs)), theme.warning));
+    }
+    (more::more(app, pane(&app.look, Line::from(title)), top, all - top - shown), top)
+}
+
+/// When upstream was asked last of any rule.
+fn checked(app: &App) -> Option<i64> {
+    app.rules.shown.rules.iter().filter_map(|shown| app.rules.checked(shown)).max()
+}
+
+/// What is wrong with all of them, or waits: a line each.
+fn notices(app: &App, columns: usize) -> Vec<Line<'static>> {
+    let (theme, rules) = (&app.look.theme, &app.rules);
+    let mut lines = Vec::new();
+    let mut say = |text: String, style: Style| {
+        lines.extend(wrap(&text, columns).into_iter().map(|row| Line::styled(format!("  {row}"), style)));
+    };
+    if let Some(problem) = &rules.problem {
+        say(problem.text().replace('\n', " "), theme.danger);
+    }
+    if !rules.shown.untrusted.is_empty() {
+        let programs = count(rules.shown.untrusted.len() as u64, "program", "programs");
+        say(format!("They run {programs} that were not allowed: `:rule trust` shows them."), theme.warning);
+    }
+    if rules.waiting() > 0 {
+        let waits = if rules.waiting() == 1 {
+            "1 waits for a decision"
+        } else {
+            &format!("{} wait for a decision", rules.waiting())
+        };
+        say(format!("{waits}: {} shows what.", key(app, Command::Decide)), theme.warning);
+    }
+    lines
+}
+
+/// What stands in the column of the quota: pulls that are left of how many, as far as the registry said.
+fn quota(app: &App, shown: &ShownRule) -> (String, Style) {
+    let theme = &app.look.theme;
+    let Subject::Repository { upstream, .. } = &shown.rule.subject else { return (String::new(), theme.dim) };
+    match app.jobs.quotas.get(&upstream.registry) {
+        Some((left, of)) if *left <= u64::from(shown.rule.reserve) => (format!("{left} of {of}"), theme.warning),
+        Some((left, of)) => (format!("{left} of {of}"), theme.dim),
+        None => (String::new(), theme.dim),
+    }
+}
+
+fn cells(app: &App, shown: &ShownRule, name: String) -> RuleCells {
+    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
+    let outcome = shown.run.as_ref().map(|(_, outcome)| outcome);
+    let number = |of: fn(&crate::engine::rules::RuleOutcome) -> u64| {
+        outcome.map(of).filter(|number| *number > 0).map(|number| number.to_string()).unwrap_or_default()
+    };
+    let last_run = match &shown.run {
+        None => ("never".to_owned(), theme.dim),
+        Some((at, outcome)) if !outcome.failed.is_empty() => {
+            (format!("{} {}", glyphs.failed, age(app.wall.as_second() - at)), theme.danger)
+        }
+        Some((at, _)) => (age(app.wall.as_second() - at), theme.text),
+    };
+    RuleCells {
+        name,
+        takes: takes(&shown.rule),
+        selected: outcome.map(|outcome| outcome.selected.to_string()).unwrap_or_default(),
+        new: number(|outcome| outcome.new),
+        held: (number(|outcome| outcome.held), theme.warning),
+        leaving: (number(|outcome| outcome.leaving), theme.warning),
+        last_run,
+        next_run: next_run(shown).map(|at| until(app, at)).unwrap_or_default(),
+        quota: quota(app, shown),
+    }
+}
+
+fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let (look, rules) = (&app.look, &app.rules);
+    if rules.known && rules.shown.rules.is_empty() {
+        empty(app, frame, area);
+        return;
+    }
+    let columns = usize::from(area.width).saturating_sub(6);
+    let notices = notices(app, columns);
+    let below = u16::try_from(notices.len()).unwrap_or(0).min(area.height / 3);
+    let rows = usize::from(area.height.saturating_sub(3 + below)).max(1);
+    let all = rules.rows();
+    let (block, top) = listed(app, "Rules", all.len(), rows, rules.place(), checked(app));
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    if !rules.known {
+        frame.render_widget(Paragraph::new(Line::styled("  reading ...", look.theme.dim)), inside);
+        return;
+    }
+    if all.is_empty() {
+        let words = format!("  No rule contains `{}`.", cut(&rules.filter, 40, &look.glyphs));
+        frame.render_widget(Paragraph::new(vec![Line::raw(""), Line::styled(words, look.theme.title)]), inside);
+        return;
+    }
+    let shown = || all.iter().enumerate().skip(top).take(rows);
+    let longest = shown().filter_map(|(_, shown)| u16::try_from(width(shown.rule.name.as_str())).ok()).max();
+    let of_takes = shown().filter_map(|(_, shown)| u16::try_from(width(&takes(&shown.rule))).ok()).max();
+    let need = |id: &str| match id {
+        "rule" => Some(longest.unwrap_or(0).clamp(6, MAX_RULE_COLUMNS.min(inside.width / 3).max(6))),
+        "takes" => of_takes,
+        _ => None,
+    };
+    let wide: Vec<table::Column> = table::columns(&RULES, need, Some((Some(rules.order), rules.descending)))
+        .into_iter()
+        .enumerate()
+        .map(
+            |(place, column)| {
+                if place == 0 { table::Column { width: column.need.max(column.width), ..column } } else { column }
+            },
+        )
+        .collect();
+    let fitting = table::fit(&wide, inside);
+    let mut lines = vec![table::head(&fitting, look)];
+    for (place, shown) in shown() {
+        let cells = cells(app, shown, shown.rule.name.to_string());
+        let texts = columns::texts(&RULES, &cells, &look.theme);
+        lines.push(table::row(&fitting, look, &texts, place == rules.place(), false, inside.width));
+    }
+    frame.render_widget(Paragraph::new(lines), inside);
+    let foot = Rect { y: inside.bottom().saturating_sub(below), height: below, ..inside };
+    frame.render_widget(Paragraph::new(notices), foot);
+}
+
+fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let theme = &app.look.theme;
+    let block = pane(&app.look, Line::styled(" Rules ", theme.title));
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let columns = usize::from(inside.width).saturating_sub(4);
+    let mut lines = vec![Line::raw("")];
+    let says = notices(app, columns);
+    let is_broken = app.rules.problem.is_some();
+    lines.extend(says);
+    if !is_broken {
+        lines.push(Line::styled("  There is no rule yet.", theme.title));
+    }
+    lines.push(Line::raw(""));
+    let words = "A rule says once what belongs in the registry, like the three newest nginx of 1.x. Each run brings what is \
+                 new, and removes what has left after its time.";
+    lines.extend(wrap(words, columns).into_iter().map(|row| Line::raw(format!("  {row}"))));
+    lines.push(Line::raw(""));
+    let mut press = |command: Command, words: &str| {
+        if app.read_only.is_none() || !command.changes() {
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {:>3}  ", key(app, command)), theme.key),
+                Span::raw(words.to_owned()),
+            ]));
+        }
+    };
+    press(Command::Add, "with a pattern: nginx:1.#.#-alpine --newest 3");
+    press(Command::Add, "with a file that names images: compose:FILE, kubernetes:FILE, list:FILE");
+    press(Command::RuleNew, "a form, with what the rule would take beside it");
+    press(Command::UpdateAll, "runs all rules, from every view");
+    frame.render_widget(Paragraph::new(lines), inside);
+}
+
+fn decision_cells(app: &App, decision: &Decision) -> DecisionCells {
+    let theme = &app.look.theme;
+    let (what, then) = match &decision.about {
+        About::Held(at) => (("held", theme.text), format!("stays out until {}", day(*at))),
+        About::Refused { from, to } => {
+            let short = |digest: &crate::image::Digest| digest.hex().chars().take(12).collect::<String>();
+            (("refused", theme.warning), format!("stays at {}; upstream has {}", short(from), short(to)))
+        }
+        About::Gone(None) => (("gone", theme.danger), "stays, though upstream has removed it".to_owned()),
+        About::Gone(Some(at)) => (("gone", theme.danger), format!("upstream has removed it; stays until {}", day(*at))),
+    };
+    DecisionCells {
+        image: decision.image.clone(),
+        what: (what.0.to_owned(), what.1),
+        then,
+        rule: decision.rule.clone(),
+    }
+}
+
+fn decisions(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let (look, rules) = (&app.look, &app.rules);
+    let rows = usize::from(area.height.saturating_sub(3)).max(1);
+    let all = &rules.decisions;
+    let (block, top) = listed(app, "Decisions", all.len(), rows, rules.place(), rules.looked);
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    if all.is_empty() {
+        let words = format!("  Nothing waits for a decision. {} goes back.", key(app, Command::Back));
+        frame.render_widget(Paragraph::new(vec![Line::raw(""), Line::styled(words, look.theme.title)]), inside);
+        return;
+    }
+    let shown = || all.iter().enumerate().skip(top).take(rows);
+    let longest = |of: fn(&Decision) -> &str, most: u16| {
+        shown().filter_map(|(_, decision)| u16::try_from(width(of(decision))).ok()).max().unwrap_or(0).min(most)
+    };
+    let most = (inside.width / 2).saturating_sub(4);
+    let need = |id: &str| match id {
+        "image" => Some(longest(|decision| &decision.image, most)),
+        "rule" => Some(longest(|decision| &decision.rule, 24)),
+        _ => None,
+    };
+    let fitting = table::fit(&table::fixed(&DECISIONS, need), inside);
+    let mut lines = vec![table::head(&fitting, look)];
+    for (place, decision) in shown() {
+        let texts = columns::texts(&DECISIONS, &decision_cells(app, decision), &look.theme);
+        lines.push(table::row(&fitting, look, &texts, place == rules.place(), false, inside.width));
+    }
+    frame.render_widget(Paragraph::new(lines), inside);
+}
