@@ -1,5 +1,7 @@
 //! What a rule would take now, as far as the tags of its repository are known. Nothing is asked here.
 
+use std::collections::BTreeSet;
+
 use super::describe::{Role, Row};
 use super::state::tag_lists::{Listed, TagLists};
 use crate::image::tags::Verdict;
@@ -16,40 +18,49 @@ const MAX_ALIGNED_TAG_COLUMNS: usize = 30;
 /// What a rule would take of what its repository has.
 #[derive(Debug, Clone, Default)]
 pub struct Preview {
-    /// What it says, line by line.
-    pub rows: Vec<Row>,
+    /// What is said of all of them.
+    pub head: Vec<Row>,
+    /// Each tag or source, in a line.
+    pub tags: Vec<Row>,
     /// How many tags would be taken, if that is known.
     pub takes: Option<usize>,
 }
 
 impl Preview {
+    /// All of it, line by line.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.head.iter().chain(&self.tags)
+    }
+
+    fn saying(role: Role, text: String) -> Self {
+        Self { head: vec![(role, text)], ..Self::default() }
+    }
+
     /// Of this rule, by these lists.
     pub fn of(rule: &Rule, lists: &TagLists) -> Self {
         let (upstream, tags) = match &rule.subject {
             Subject::Repository { upstream, tags } => (upstream, tags),
             Subject::Sources(sources) => {
-                let rows = sources.iter().map(|source| (Role::Name, format!("  {source}")));
-                let words = (Role::Text, "Would take what these name, read anew at each run:".to_owned());
-                return Self { rows: std::iter::once(words).chain(rows).collect(), takes: None };
+                let tags = sources.iter().map(|source| (Role::Name, format!("  {source}"))).collect();
+                let words = "Would take what these name, read anew at each run:".to_owned();
+                return Self { tags, ..Self::saying(Role::Text, words) };
             }
         };
         if let Some(literals) = tags.literals() {
-            let takes = literals.len();
-            let words = format!("Would take {} of {upstream}, without a list.", count(takes as u64, "tag", "tags"));
-            let rows = literals.into_iter().map(|tag| (Role::Name, format!("take   {tag}")));
-            return Self { rows: std::iter::once((Role::Text, words)).chain(rows).collect(), takes: Some(takes) };
+            let takes = Some(literals.len());
+            let words =
+                format!("Would take {} of {upstream}, without a list.", count(literals.len() as u64, "tag", "tags"));
+            let tags = literals.into_iter().map(|tag| (Role::Name, format!("take   {tag}"))).collect();
+            return Self { tags, takes, ..Self::saying(Role::Text, words) };
         }
         match lists.of(upstream) {
             None => Self::default(),
-            Some(Listed::Asked) => {
-                Self { rows: vec![(Role::Dim, format!("asking for the tags of {upstream}"))], takes: None }
+            Some(Listed::Asked) => Self::saying(Role::Dim, format!("asking for the tags of {upstream}")),
+            Some(Listed::Failed(why)) => {
+                Self::saying(Role::Warning, format!("The tags of {upstream} can't be listed: {why}"))
             }
-            Some(Listed::Failed(why)) => Self {
-                rows: vec![(Role::Warning, format!("The tags of {upstream} can't be listed: {why}"))],
-                takes: None,
-            },
             Some(Listed::Known(list)) => {
-                let judged = list.judge(tags, rule.age);
+                let judged = list.judge(tags, rule.age, &BTreeSet::new());
                 Self::judged(&upstream.to_string(), list.tags.len(), &judged)
             }
         }
@@ -59,9 +70,10 @@ impl Preview {
         let (taken, others): (Vec<_>, Vec<_>) = judged.iter().partition(|(_, verdict)| *verdict == Verdict::Selected);
         let takes = taken.len();
         let tags = count(takes as u64, "tag", "tags");
-        let mut rows = vec![(Role::Text, format!("Would take {tags} of {listed} of {repository}."))];
+        let mut head = vec![(Role::Text, format!("Would take {tags} of {listed} of {repository}."))];
+        let mut rows = Vec::new();
         if judged.is_empty() {
-            rows.push((Role::Warning, "No tag matches: a pattern matches the whole tag.".to_owned()));
+            head.push((Role::Warning, "No tag matches: a pattern matches the whole tag.".to_owned()));
         }
         let columns = others.iter().take(MAX_SHOWN_OTHERS).map(|(tag, _)| tag.len()).max().unwrap_or(0);
         let columns = columns.min(MAX_ALIGNED_TAG_COLUMNS);
@@ -77,6 +89,6 @@ impl Preview {
         };
         rows.extend(others.iter().take(MAX_SHOWN_OTHERS).map(leave));
         rows.extend(more(MAX_SHOWN_OTHERS, others.len()));
-        Self { rows, takes: Some(takes) }
+        Self { head, tags: rows, takes: Some(takes) }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! What is typed is written as a rule file, and read as one: the same words tell of the same mistakes everywhere.
 
+use std::fmt::Write as _;
+
 use toml_edit::{DocumentMut, Item, Value};
 
 use crate::rules::{self, Rule, Source, write_rule};
@@ -132,11 +134,11 @@ impl Setting {
             Self::Name => "name of the rule; empty: its image, or its first source",
             Self::Image => "repository, like nginx or ghcr.io/org/app",
             Self::Tags => {
-                "patterns between spaces: # is a number, * any text, [...] may be missing, {a,b} either (each counts), \
-                 {pre} a prerelease; like 1.#.#{,-alpine}"
+                "patterns, with spaces between: # is a number, * any text, [x] x or nothing, {a,b} either, each counted, \
+                 {pre} a prerelease"
             }
             Self::Sources => {
-                "compose:FILE, kubernetes:FILE, dockerfile:FILE, list:FILE or 'command:WORDS', between spaces"
+                "compose:FILE, kubernetes:FILE, dockerfile:FILE, list:FILE or 'command:WORDS', with spaces between"
             }
             Self::Newest => "number of versions to take, the newest ones; of each line with `per`; empty: all",
             Self::Per => "how many numbers of a version make its line: 2 makes 1.28 and 1.29 two lines",
@@ -163,15 +165,18 @@ impl Setting {
     /// What an empty field means.
     pub fn otherwise(self) -> &'static str {
         match self {
+            Self::Name => "as its image or first source",
             Self::Tags => "latest",
             Self::Newest => "all",
-            Self::Except | Self::Age => "none",
+            Self::PublishedAs => "the usual name",
+            Self::Every => "as `watch` is told",
             Self::Moves => "follow",
             Self::Leave => "14d",
             Self::Gone => "never",
             Self::MaxNew | Self::Reserve => "20",
             Self::Platforms => "this machine's",
-            _ => "",
+            Self::Image | Self::Sources => "",
+            _ => "none",
         }
     }
 
@@ -245,7 +250,7 @@ pub fn rule<'t>(said: impl Iterator<Item = (Setting, &'t str)>) -> Result<Rule, 
         if value.is_empty() {
             continue;
         }
-        text.push_str(&format!("{} = {}\n", setting.key(), setting.written(&value)?));
+        let _ = writeln!(text, "{} = {}", setting.key(), setting.written(&value)?);
         lines.push(setting);
     }
     match rules::read(&text) {
@@ -382,7 +387,7 @@ mod tests {
         let rule = of("nginx:1.#.#{,-alpine} nginx:stable --newest 3 --except '1.29.3*' --except=1.28.#  --age 3d");
         let Subject::Repository { upstream, tags } = &rule.subject else { panic!() };
         assert_eq!((upstream.to_string().as_str(), rule.name.as_str()), ("docker.io/library/nginx", "nginx"));
-        assert_eq!((tags.tags.len(), tags.except.len(), tags.newest.map(|number| number.get())), (2, 2, Some(3)));
+        assert_eq!((tags.tags.len(), tags.except.len(), tags.newest.map(std::num::NonZero::get)), (2, 2, Some(3)));
         let rule = of("compose:stack/a.yaml 'command:kubeadm config images list' --every 6h");
         assert!(matches!(&rule.subject, Subject::Sources(sources) if sources.len() == 2));
         let repository = |line| match of(line).subject {

@@ -21,7 +21,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
     match command {
         Command::RuleNew => form(app, None),
         Command::RuleEdit => match current(app) {
-            Some(rule) => form(app, Some(rule)),
+            Some(rule) => form(app, Some(&rule)),
             None => missing(app),
         },
         Command::RuleRemove => match current(app) {
@@ -54,8 +54,8 @@ fn names(app: &App) -> Vec<String> {
     app.rules.shown.rules.iter().map(|shown| shown.rule.name.to_string()).collect()
 }
 
-fn form(app: &mut App, rule: Option<Rule>) -> Vec<Effect> {
-    let form = RuleForm::new(rule.as_ref(), names(app));
+fn form(app: &mut App, rule: Option<&Rule>) -> Vec<Effect> {
+    let form = RuleForm::new(rule, names(app));
     let is_rule = form.rule.is_ok();
     app.dialogs.push(Dialog::RuleForm(Box::new(form)));
     preview(app);

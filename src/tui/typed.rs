@@ -6,7 +6,7 @@ use super::command::Command;
 use super::effect::Effect;
 use super::problem::Problem;
 use super::work::{Plan, Request};
-use super::{adding, serving, view};
+use super::{adding, rule_text, serving, view};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddOptions, Pick};
 use crate::error::{Error, Kind};
@@ -104,6 +104,9 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     let request = match verb.as_str() {
         "add" => {
             let text = text.trim_start().strip_prefix("add").unwrap_or_default().trim();
+            if rule_text::typed(text).is_some() {
+                return adding::open(app, text);
+            }
             match requests(text) {
                 Ok(_) => return adding::open(app, text),
                 Err(problem) => Err(problem),
@@ -118,6 +121,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         }
         "remove" if rest.is_empty() => chosen(app).map(Request::Remove),
         "remove" => named("").map(Request::Remove),
+        "update" if rest.is_empty() => return act(app, Command::UpdateAll),
         "update" => named("").map(Request::Update),
         "undo" => Ok(Request::Undo),
         "redo" => Ok(Request::Redo),
@@ -127,6 +131,7 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
             force: has("--force"),
             ..PublishRequest::default()
         })),
+        "outdated" | "check" if rest.is_empty() => return act(app, Command::CheckAll),
         "outdated" | "check" => match named("") {
             Ok(picks) => return app.start(Box::new(Plan::Check(picks)), None),
             Err(problem) => Err(problem),

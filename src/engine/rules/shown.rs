@@ -1,5 +1,6 @@
 //! Rules as an interface shows them: what each says, its last run, what it has here, and why each tag is in or out.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::ages::Ages;
@@ -49,12 +50,13 @@ impl TagList {
         Self { tags, ages: None }
     }
 
-    /// What a rule says about the tags that a pattern of it matches: by pattern, the newest first.
-    pub fn judge(&self, rule: &TagRule, age: Option<Period>) -> Vec<(String, Verdict)> {
+    /// What a rule says about the tags that a pattern of it matches: by pattern, the newest first. These are `held` because of
+    /// their digests, which no list has.
+    pub fn judge(&self, rule: &TagRule, age: Option<Period>, held: &BTreeSet<&str>) -> Vec<(String, Verdict)> {
         let names: Vec<&str> = self.tags.iter().map(String::as_str).collect();
         let is_young = |tag: &str| {
             let known = age.zip(self.ages.as_ref());
-            known.is_some_and(|(age, ages)| ages.tag_held(tag, age.seconds()).is_some())
+            held.contains(tag) || known.is_some_and(|(age, ages)| ages.tag_held(tag, age.seconds()).is_some())
         };
         let Choice { judged, .. } = rule.choose(&names, is_young);
         judged.into_iter().map(|judged| (judged.tag.to_owned(), judged.verdict)).collect()
@@ -97,8 +99,11 @@ mod tests {
         let list = TagList::of(["1.10", "1.2", "1.9", "latest"].map(str::to_owned).to_vec());
         let newest = std::num::NonZeroU32::new(2);
         let rule = TagRule { tags: vec!["1.#".parse().unwrap()], newest, ..TagRule::default() };
-        let judged = list.judge(&rule, Some(Period::days(3)));
+        let judged = list.judge(&rule, Some(Period::days(3)), &BTreeSet::new());
         let expected = [("1.10", Verdict::Selected), ("1.9", Verdict::Selected), ("1.2", Verdict::Older)];
+        assert_eq!(judged, expected.map(|(tag, verdict)| (tag.to_owned(), verdict)));
+        let judged = list.judge(&rule, Some(Period::days(3)), &BTreeSet::from(["1.10"]));
+        let expected = [("1.10", Verdict::TooYoung), ("1.9", Verdict::Selected), ("1.2", Verdict::Selected)];
         assert_eq!(judged, expected.map(|(tag, verdict)| (tag.to_owned(), verdict)));
     }
 }

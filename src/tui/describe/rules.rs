@@ -3,6 +3,7 @@
 use super::adding::add;
 use super::{Described, Role, Row, gone, row};
 use crate::engine::plan::FailedRequest;
+use crate::engine::rules::RuleOutcome;
 use crate::engine::rules::plan::{LeavingTag, Postponed, RulePart};
 use crate::rules::write_rule;
 use crate::text::{bytes, count, printable_within};
@@ -147,9 +148,10 @@ pub(super) fn ran(ruled: &Ruled) -> (String, Vec<String>) {
     failed.extend(faults.iter().cloned());
     if added.recorded.is_empty() && removed.is_empty() {
         let rules = count(parts.len() as u64, "rule", "rules");
-        let words = match failed.is_empty() {
-            true => format!("nothing to do: {rules}, everything selected is here{}", gone(added.gone.len())),
-            false => format!("nothing came of {rules}"),
+        let words = if failed.is_empty() {
+            format!("nothing to do: {rules}, everything selected is here{}", gone(added.gone.len()))
+        } else {
+            format!("nothing came of {rules}")
         };
         return (words, failed);
     }
@@ -180,18 +182,34 @@ pub(super) fn left(parts: &[RulePart]) -> Vec<String> {
 
 /// What upstream was found to have.
 pub(super) fn looked(parts: &[RulePart], only: &[String]) -> String {
-    let told = || parts.iter().filter(|part| only.is_empty() || only.contains(&part.rule));
-    let sum = |of: fn(&RulePart) -> usize| told().map(of).sum::<usize>();
-    let words = [
-        (sum(|part| part.new.len()), "new"),
-        (sum(|part| part.moved.len()), "moved"),
-        (sum(|part| part.held.len()), "held"),
-        (sum(|part| part.refused.len()), "refused"),
-        (sum(|part| part.leaving.len()), "leaving"),
-        (sum(|part| part.gone.len()), "gone"),
-        (sum(|part| part.removed.len()), "to remove"),
-        (sum(|part| part.postponed.len()), "postponed"),
+    let mut all = RuleOutcome::default();
+    for part in parts.iter().filter(|part| only.is_empty() || only.contains(&part.rule)) {
+        let one = part.outcome();
+        all.selected += one.selected;
+        all.new += one.new;
+        all.moved += one.moved;
+        all.held += one.held;
+        all.refused += one.refused;
+        all.leaving += one.leaving;
+        all.gone += one.gone;
+        all.removed += one.removed;
+        all.postponed += one.postponed;
+    }
+    counted(&all)
+}
+
+/// `3 selected, 1 new, 1 held`: what is not nothing.
+pub fn counted(outcome: &RuleOutcome) -> String {
+    let parts = [
+        (outcome.new, "new"),
+        (outcome.moved, "moved"),
+        (outcome.held, "held"),
+        (outcome.refused, "refused"),
+        (outcome.leaving, "leaving"),
+        (outcome.gone, "gone"),
+        (outcome.removed, "removed"),
+        (outcome.postponed, "postponed"),
     ];
-    let words = words.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!(", {number} {word}"));
-    format!("{} selected{}", sum(|part| part.selected.len()), words.collect::<String>())
+    let others = parts.into_iter().filter(|(number, _)| *number > 0);
+    others.fold(format!("{} selected", outcome.selected), |words, (number, word)| format!("{words}, {number} {word}"))
 }

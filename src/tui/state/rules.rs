@@ -127,7 +127,8 @@ impl Rules {
     pub fn offers(&self, command: Command) -> bool {
         match command {
             Command::Mark | Command::Cancel | Command::Undo | Command::PublishAll => false,
-            Command::Open => self.level == Level::List,
+            Command::Open | Command::Add => self.level == Level::List,
+            Command::Copy => self.level == Level::Page,
             Command::Decide => self.waiting() > 0,
             _ => true,
         }
@@ -230,7 +231,12 @@ impl Rules {
 
     /// Says of the tags of the open page why they are in or out.
     pub fn judge(&mut self, lists: &TagLists) {
-        let tags = self.opened().map(|shown| tag_rows(&shown.rule, &self.shown.images, lists));
+        let tags = self.opened().map(|shown| {
+            let of_rule = self.decisions.iter().filter(|decision| decision.rule == shown.rule.name.as_str());
+            let held = of_rule.filter(|decision| matches!(decision.about, About::Held(_)));
+            let held = held.filter_map(|decision| decision.image.rsplit_once(':').map(|(_, tag)| tag)).collect();
+            tag_rows(&shown.rule, &self.shown.images, lists, &held)
+        });
         self.tags = tags.unwrap_or_default();
         self.clamp();
     }
@@ -358,13 +364,13 @@ fn compare(order: RuleOrder, one: &ShownRule, other: &ShownRule) -> Ordering {
 }
 
 /// The tags of a rule in the order of their versions, then what is here and no pattern matches.
-fn tag_rows(rule: &Rule, images: &[RuleImage], lists: &TagLists) -> Vec<TagRow> {
+fn tag_rows(rule: &Rule, images: &[RuleImage], lists: &TagLists, held: &BTreeSet<&str>) -> Vec<TagRow> {
     let of_rule: Vec<&RuleImage> = images.iter().filter(|row| row.rule == rule.name.as_str()).collect();
     let mut rows: Vec<TagRow> = Vec::new();
     if let Subject::Repository { upstream, tags } = &rule.subject {
         let judged = match (tags.literals(), lists.of(upstream)) {
             (Some(literals), _) => literals.into_iter().map(|tag| (tag, Verdict::Selected)).collect(),
-            (None, Some(Listed::Known(list))) => list.judge(tags, rule.age),
+            (None, Some(Listed::Known(list))) => list.judge(tags, rule.age, held),
             (None, _) => Vec::new(),
         };
         let name = rule.published_as.clone().or_else(|| upstream.published_name().ok());

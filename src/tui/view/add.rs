@@ -13,6 +13,7 @@ use super::super::dialog::platforms::Tick;
 use super::dialogs::{field, keys_line, middle, style};
 use super::frame::pane;
 use crate::engine::plan::Change;
+use crate::rules::Source;
 use crate::text::{count, printable_within};
 
 /// Lines of the body, so that the dialog does not jump while what it shows changes.
@@ -278,13 +279,23 @@ pub(super) fn choice(add: &Add, line: usize, column: usize) -> Option<usize> {
     })
 }
 
+/// Whether only the kind of a source is typed yet.
+fn is_begun(text: &str) -> bool {
+    text.trim().strip_suffix(':').is_some_and(|kind| Source::KINDS.contains(&kind))
+}
+
 /// The plan, or what there is instead of one.
 fn rows(app: &App, add: &Add) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(typed) = &add.rule {
         return match &typed.rule {
+            Err(_) if is_begun(add.field.value()) => vec![
+                (Role::Text, "The path of the file follows; `*` and `**` stand for several.".to_owned()),
+                (Role::Dim, "The rule reads it anew at each run: what it names is mirrored.".to_owned()),
+                (Role::Dim, "Others: compose:FILE, kubernetes:FILE, dockerfile:FILE, list:FILE.".to_owned()),
+            ],
             Err(why) => vec![(Role::Danger, why.clone())],
-            Ok(_) => typed.preview.rows.clone(),
+            Ok(_) => typed.preview.rows().cloned().collect(),
         };
     }
     match &add.known {

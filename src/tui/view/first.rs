@@ -38,8 +38,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Span::styled(cut(words, columns.saturating_sub(1), glyphs), theme.text),
         ]));
     };
-    key(Command::Add, "mirrors images, like nginx:alpine, or by a pattern, like nginx:1.#.#; pasting does too");
-    key(Command::FirstFile, "takes a file that names images: Compose, Kubernetes, Dockerfile or a list");
+    key(Command::Add, "mirrors nginx:alpine, or a pattern like nginx:1.#.#; pasting does too");
+    key(Command::FirstFile, "takes a file that names images: Compose, Kubernetes, Dockerfile, list");
     key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
     key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and optionally a name");
     key(Command::Help, "shows all commands");

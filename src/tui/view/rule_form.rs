@@ -19,7 +19,7 @@ const MIN_BESIDE_COLUMNS: u16 = 110;
 /// Rows of fields where the preview is below them.
 const NARROW_FIELD_ROWS: usize = 7;
 /// Rows for what belongs into a field, or is wrong.
-const HINT_ROWS: u16 = 2;
+const HINT_ROWS: u16 = 3;
 
 /// The keys of the form.
 pub(super) const KEYS: [(&str, &str); 4] =
@@ -139,14 +139,14 @@ fn hint(look: &Look, frame: &mut Frame<'_>, area: Rect, filled: &RuleForm) {
 
 fn preview(look: &Look, frame: &mut Frame<'_>, area: Rect, filled: &RuleForm) {
     let columns = usize::from(area.width);
-    let lines: Vec<Line<'_>> = filled
-        .preview
-        .rows
-        .iter()
-        .flat_map(|(role, text)| {
-            wrap(text, columns).into_iter().map(|row| Line::styled(row, style(look, *role))).collect::<Vec<_>>()
-        })
-        .collect();
+    // What is said of all of them is read whole; each tag stays in its line.
+    let head = filled.preview.head.iter().flat_map(|(role, text)| {
+        let rows = wrap(text, columns).into_iter();
+        rows.map(|row| Line::styled(row, style(look, *role))).collect::<Vec<_>>()
+    });
+    let tags = filled.preview.tags.iter();
+    let tags = tags.map(|(role, text)| Line::styled(cut(text, columns, &look.glyphs), style(look, *role)));
+    let lines: Vec<Line<'_>> = head.chain(tags).collect();
     let end = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(area.height);
     frame.render_widget(Paragraph::new(lines).scroll((filled.scroll.min(end), 0)), area);
 }

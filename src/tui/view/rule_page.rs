@@ -7,10 +7,10 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
-use super::super::cells::{cut_middle, width, wrap};
+use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::columns::{self, RULE_TAGS, RuleTagCells};
 use super::super::command::Command;
-use super::super::describe::{Role, Row, day};
+use super::super::describe::{Role, Row, counted, day};
 use super::super::state::rules::{TagRow, next_run};
 use super::super::state::tag_lists::Listed;
 use super::dialogs::style;
@@ -30,7 +30,7 @@ const MIN_TAG_ROWS: u16 = 8;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if app.beside() {
-        let left = Rect { width: area.width / 2, ..area };
+        let left = Rect { width: area.width * 3 / 5, ..area };
         tags(app, frame, left);
         facts_pane(app, frame, Rect { x: area.x + left.width, width: area.width - left.width, ..area });
         return;
@@ -83,20 +83,8 @@ fn rows(app: &App, shown: &ShownRule) -> Vec<(&'static str, Row)> {
             rows.push(("last run", (Role::Warning, format!("never: {run} runs it"))));
         }
         Some((at, outcome)) => {
-            let words = [
-                (outcome.new, "new"),
-                (outcome.moved, "moved"),
-                (outcome.held, "held"),
-                (outcome.refused, "refused"),
-                (outcome.leaving, "leaving"),
-                (outcome.gone, "gone"),
-                (outcome.removed, "removed"),
-                (outcome.postponed, "postponed"),
-            ];
-            let others = words.iter().filter(|(number, _)| *number > 0);
-            let others: String = others.map(|(number, word)| format!(", {number} {word}")).collect();
             let role = if outcome.failed.is_empty() { Role::Good } else { Role::Warning };
-            let text = format!("{} ({}): {} selected{others}", ago(app, *at), day(*at), outcome.selected);
+            let text = format!("{} ({}): {}", ago(app, *at), day(*at), counted(outcome));
             rows.push(("last run", (role, text)));
             rows.extend(outcome.failed.iter().map(|why| ("failed", (Role::Danger, printable(why)))));
         }
@@ -169,9 +157,11 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, all) = (&app.look, &app.rules.tags);
     let rows = usize::from(area.height.saturating_sub(3)).max(1);
     let taken = all.iter().filter(|row| row.verdict == Some(Verdict::Selected)).count();
-    let title = if taken > 0 { format!("Tags, {taken} selected of") } else { "Tags".to_owned() };
+    let of_sources = |shown: &ShownRule| matches!(shown.rule.subject, Subject::Sources(_));
+    let title = if app.rules.current().is_some_and(of_sources) { "Images" } else { "Tags" };
+    let taken = if taken > 0 { format!("{taken} selected") } else { String::new() };
     let checked = app.rules.current().and_then(|shown| app.rules.checked(shown));
-    let (block, top) = listed(app, &title, all.len(), rows, app.rules.place(), checked);
+    let (block, top) = listed(app, title, all.len(), rows, app.rules.place(), (&taken, checked));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if all.is_empty() {
@@ -195,8 +185,10 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect) {
     };
     let fitting = table::fit(&table::fixed(&RULE_TAGS, need), inside);
     let mut lines = vec![table::head(&fitting, look)];
-    for ((place, _), cells) in shown().zip(&cells) {
-        let texts = columns::texts(&RULE_TAGS, cells, &look.theme);
+    let room = table::width_of(&fitting, &RULE_TAGS, "why");
+    for ((place, _), mut cells) in shown().zip(cells) {
+        cells.why.0 = cut(&cells.why.0, room, &look.glyphs);
+        let texts = columns::texts(&RULE_TAGS, &cells, &look.theme);
         lines.push(table::row(&fitting, look, &texts, place == app.rules.place(), false, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);

@@ -65,7 +65,7 @@ pub(super) fn listed(
     all: usize,
     rows: usize,
     cursor: usize,
-    checked: Option<i64>,
+    checked: (&str, Option<i64>),
 ) -> (Block<'static>, usize) {
     let theme = &app.look.theme;
     let top = cursor.saturating_sub(rows.saturating_sub(1));
@@ -74,8 +74,11 @@ pub(super) fn listed(
         Span::styled(format!(" {title} "), theme.title),
         Span::styled(format!("{} ", more::count(all, shown)), theme.dim),
     ];
-    let words = checked.map_or_else(|| "never checked ".to_owned(), |at| format!("last checked {} ", ago(app, at)));
-    title.push(Span::styled(format!("{} {words}", app.look.glyphs.dot), theme.dim));
+    let (words, checked) = checked;
+    let checked = checked.map_or_else(|| "never checked".to_owned(), |at| format!("last checked {}", ago(app, at)));
+    let dot = app.look.glyphs.dot;
+    let words = if words.is_empty() { String::new() } else { format!("{dot} {words} ") };
+    title.push(Span::styled(format!("{words}{dot} {checked} "), theme.dim));
     if !app.rules.filter.is_empty() && app.rules.level == Level::List {
         title.push(Span::styled(format!("/{} ", cut(&app.rules.filter, 30, &app.look.glyphs)), theme.warning));
     }
@@ -160,7 +163,7 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let below = u16::try_from(notices.len()).unwrap_or(0).min(area.height / 3);
     let rows = usize::from(area.height.saturating_sub(3 + below)).max(1);
     let all = rules.rows();
-    let (block, top) = listed(app, "Rules", all.len(), rows, rules.place(), checked(app));
+    let (block, top) = listed(app, "Rules", all.len(), rows, rules.place(), ("", checked(app)));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if !rules.known {
@@ -176,23 +179,34 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let longest = shown().filter_map(|(_, shown)| u16::try_from(width(shown.rule.name.as_str())).ok()).max();
     let of_takes = shown().filter_map(|(_, shown)| u16::try_from(width(&takes(&shown.rule))).ok()).max();
     let need = |id: &str| match id {
-        "rule" => Some(longest.unwrap_or(0).clamp(6, MAX_RULE_COLUMNS.min(inside.width / 3).max(6))),
+        "rule" => Some(longest.unwrap_or(0).clamp(6, MAX_RULE_COLUMNS.min(inside.width / 5).max(17))),
         "takes" => of_takes,
         _ => None,
+    };
+    // What no rule has is no column.
+    let has_next = all.iter().any(|shown| next_run(shown).is_some());
+    let has_quota = all.iter().any(|shown| !quota(app, shown).0.is_empty());
+    let is_empty = |place: usize| match RULES.get(place).map(|column| column.id) {
+        Some("next-run") => !has_next,
+        Some("quota") => !has_quota,
+        _ => false,
     };
     let wide: Vec<table::Column> = table::columns(&RULES, need, Some((Some(rules.order), rules.descending)))
         .into_iter()
         .enumerate()
-        .map(
-            |(place, column)| {
-                if place == 0 { table::Column { width: column.need.max(column.width), ..column } } else { column }
-            },
-        )
+        .map(|(place, column)| match place {
+            0 => table::Column { width: column.need.max(column.width), ..column },
+            place if is_empty(place) => table::Column { from: u16::MAX, ..column },
+            _ => column,
+        })
         .collect();
     let fitting = table::fit(&wide, inside);
+    let room = table::width_of(&fitting, &RULES, "takes");
     let mut lines = vec![table::head(&fitting, look)];
     for (place, shown) in shown() {
-        let cells = cells(app, shown, shown.rule.name.to_string());
+        let mut cells = cells(app, shown, shown.rule.name.to_string());
+        // A pattern is told apart by its beginning.
+        cells.takes = cut(&cells.takes, room, &look.glyphs);
         let texts = columns::texts(&RULES, &cells, &look.theme);
         lines.push(table::row(&fitting, look, &texts, place == rules.place(), false, inside.width));
     }
@@ -227,9 +241,9 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
             ]));
         }
     };
-    press(Command::Add, "with a pattern: nginx:1.#.#-alpine --newest 3");
-    press(Command::Add, "with a file that names images: compose:FILE, kubernetes:FILE, list:FILE");
-    press(Command::RuleNew, "a form, with what the rule would take beside it");
+    press(Command::Add, "makes one of a pattern: nginx:1.#.#-alpine --newest 3");
+    press(Command::Add, "makes one of a file that names images: compose:FILE, list:FILE");
+    press(Command::RuleNew, "opens a form, with what the rule would take beside it");
     press(Command::UpdateAll, "runs all rules, from every view");
     frame.render_widget(Paragraph::new(lines), inside);
 }
@@ -237,13 +251,13 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
 fn decision_cells(app: &App, decision: &Decision) -> DecisionCells {
     let theme = &app.look.theme;
     let (what, then) = match &decision.about {
-        About::Held(at) => (("held", theme.text), format!("stays out until {}", day(*at))),
+        About::Held(at) => (("held", theme.text), format!("comes on {}", day(*at))),
         About::Refused { from, to } => {
-            let short = |digest: &crate::image::Digest| digest.hex().chars().take(12).collect::<String>();
-            (("refused", theme.warning), format!("stays at {}; upstream has {}", short(from), short(to)))
+            let short = |digest: &crate::image::Digest| digest.hex().chars().take(8).collect::<String>();
+            (("refused", theme.warning), format!("stays at {}, not {}", short(from), short(to)))
         }
-        About::Gone(None) => (("gone", theme.danger), "stays, though upstream has removed it".to_owned()),
-        About::Gone(Some(at)) => (("gone", theme.danger), format!("upstream has removed it; stays until {}", day(*at))),
+        About::Gone(None) => (("gone", theme.danger), "stays".to_owned()),
+        About::Gone(Some(at)) => (("gone", theme.danger), format!("goes on {}", day(*at))),
     };
     DecisionCells {
         image: decision.image.clone(),
@@ -257,7 +271,7 @@ fn decisions(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, rules) = (&app.look, &app.rules);
     let rows = usize::from(area.height.saturating_sub(3)).max(1);
     let all = &rules.decisions;
-    let (block, top) = listed(app, "Decisions", all.len(), rows, rules.place(), rules.looked);
+    let (block, top) = listed(app, "Decisions", all.len(), rows, rules.place(), ("", rules.looked));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if all.is_empty() {
