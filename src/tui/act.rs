@@ -91,7 +91,10 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         | Command::TargetRemove
         | Command::Rollback
         | Command::Compare => publishing::act(app, command),
-        Command::FirstFile if app.is_empty() => adding::open(app, "compose:"),
+        Command::FirstFile if app.is_empty() => {
+            let source = format!("compose:{}", app.compose_file.unwrap_or_default());
+            adding::open(app, &source)
+        }
         Command::RuleNew
         | Command::RuleEdit
         | Command::RuleRemove

@@ -149,6 +149,8 @@ pub struct App {
     pub standings: Standings,
     /// What a first run should know of this machine, once it was looked at.
     pub environment: Option<Vec<Check>>,
+    /// A Compose file in the directory that the interface was started in.
+    pub compose_file: Option<&'static str>,
     /// What a plan that is being made waits for: of which number.
     pub waits: Option<(u64, String)>,
     /// What another process is changing in the catalog.
@@ -220,6 +222,7 @@ impl App {
             overview: None,
             standings: Standings::default(),
             environment: None,
+            compose_file: None,
             waits: None,
             elsewhere: None,
             looked: false,

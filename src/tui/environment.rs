@@ -1,6 +1,8 @@
 //! What a first run should know of this machine: where images go and how much room there is, whether a node answers, whether
 //! there is a place to publish to.
 
+use std::path::Path;
+
 use tokio::runtime::Handle;
 
 use super::question::Check;
@@ -33,6 +35,14 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
     vec![disk, node, targets]
 }
 
+/// The names that Compose looks for, in its order (Compose specification, "Compose file").
+const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+/// A Compose file in a directory, as a first run may begin with.
+pub(super) fn compose_file(directory: &Path) -> Option<&'static str> {
+    COMPOSE_FILES.into_iter().find(|name| directory.join(name).is_file())
+}
+
 fn node(found: &LocalNode) -> Check {
     match found {
         LocalNode::Found(version) => Check { good: Some(true), text: format!("IPFS node at {LOCAL_NODE}: {version}") },
@@ -51,6 +61,16 @@ fn node(found: &LocalNode) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_compose_file_that_compose_would_take_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(compose_file(directory.path()), None);
+        for (made, found) in [("docker-compose.yml", "docker-compose.yml"), ("compose.yml", "compose.yml")] {
+            std::fs::write(directory.path().join(made), "").unwrap();
+            assert_eq!(compose_file(directory.path()), Some(found));
+        }
+    }
 
     #[test]
     fn only_a_node_is_called_one() {

@@ -344,7 +344,9 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             // Whose tags they are stands above.
             Answer::Tags(text, tags.map_err(|error| error.reason()))
         }
-        Question::Environment => Answer::Environment(super::environment::look(engine)),
+        Question::Environment => {
+            Answer::Environment(super::environment::look(engine), super::environment::compose_file(Path::new(".")))
+        }
         Question::Rules => rule_jobs::shown(engine),
         Question::TagList(upstream, _) => Answer::TagList(upstream, Err(String::new())),
     })

@@ -137,8 +137,8 @@ pub enum Answer {
     Rows(Option<String>, Span, Vec<(String, u64)>),
     /// To [`Question::Tags`]: of which reference; or why they can't be had.
     Tags(String, Result<Vec<String>, String>),
-    /// To [`Question::Environment`]: what was looked at, and whether it is as it should be.
-    Environment(Vec<Check>),
+    /// To [`Question::Environment`]: what was looked at, and whether it is as it should be; and a Compose file that is here.
+    Environment(Vec<Check>, Option<&'static str>),
     /// To [`Question::Rules`]: rules that can't be read are an answer, too.
     Rules(Result<Box<ShownRules>, Problem>),
     /// To [`Question::TagList`]: of which repository; or why they can't be had.

@@ -143,3 +143,105 @@ fn at_home(source: Source) -> Result<Source> {
 pub(super) fn shown(engine: &Engine) -> Answer {
     Answer::Rules(engine.shown_rules().map(Box::new).map_err(Problem::from))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Options;
+    use crate::engine::job::Watch;
+    use crate::registry::credentials::Environment;
+    use crate::registry::memory::{ImageBuilder, MemoryRegistry};
+    use crate::registry::{Options as Registries, RegistrySettings};
+    use crate::rules::Rules;
+    use crate::tui::rule_text;
+
+    struct World {
+        engine: Arc<Engine>,
+        registry: MemoryRegistry,
+        _directory: tempfile::TempDir,
+    }
+
+    async fn world() -> World {
+        let registry = MemoryRegistry::builder().start().await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut registries = Registries::new(Environment::default());
+        let settings = RegistrySettings { insecure: true, ..RegistrySettings::default() };
+        registries.registries.insert(registry.host(), settings);
+        let wait = std::time::Duration::from_secs(5);
+        let data_dir = directory.path().join("data");
+        let engine = Engine::open(Options { data_dir, registries, wait, profile: None }).unwrap();
+        for tag in ["1.1", "1.2", "1.3", "latest"] {
+            let image = ImageBuilder::new("linux/amd64".parse().unwrap()).layer(&[("own", tag)]).build();
+            registry.put_image(&"app".parse().unwrap(), Some(tag), &image);
+        }
+        World { engine, registry, _directory: directory }
+    }
+
+    impl World {
+        fn rule(&self, rest: &str) -> Rule {
+            rule_text::typed(&format!("{}/app:{rest}", self.registry.host())).unwrap().unwrap()
+        }
+
+        fn save(&self, old: Option<Rule>, rule: Rule) -> Result<Outcome> {
+            save(&self.engine, RuleChange::Save(Box::new(RuleDraft { old, rule })))
+        }
+    }
+
+    async fn with_job<T>(work: impl AsyncFnOnce(&Job) -> Result<T>) -> Result<T> {
+        let (job, _watch): (Job, Watch) = Job::new();
+        job.run(async |job: &Job| work(job).await).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_rule_is_made_run_changed_and_removed() {
+        let world = world().await;
+        let rule = world.rule("1.# --newest 2 --platform all --name app");
+        assert!(matches!(world.save(None, rule.clone()), Ok(Outcome::RuleSaved { is_new: true, .. })));
+        assert!(world.save(None, rule.clone()).is_err(), "its name is taken");
+
+        let planned = with_job(async |job| plan(&world.engine, vec!["app".to_owned()], job).await).await.unwrap();
+        assert_eq!(planned.plan.rules[0].new.len(), 2);
+        let ran = with_job(async |job| run(&world.engine, planned, job).await).await.unwrap();
+        let Outcome::Ruled(ruled) = ran else { panic!("{ran:?}") };
+        assert_eq!((ruled.added.recorded.len(), ruled.added.failed.len(), ruled.faults.len()), (2, 0, 0));
+        let Answer::Rules(Ok(shown)) = shown(&world.engine) else { panic!() };
+        assert_eq!((shown.images.len(), shown.rules[0].run.as_ref().unwrap().1.new), (2, 2));
+        assert!(shown.images.iter().all(|image| image.brought && image.rule == "app"));
+
+        // What somebody else changed meanwhile is not overwritten.
+        let other = world.rule("1.# --newest 1 --platform all --name app");
+        world.save(Some(rule.clone()), other.clone()).unwrap();
+        let late = world.save(Some(rule.clone()), rule).unwrap_err();
+        assert!(late.to_string().contains("was changed meanwhile"), "{late}");
+
+        let looked = with_job(async |job| look(&world.engine, Vec::new(), job).await).await.unwrap();
+        let Outcome::Looked { parts, .. } = looked else { panic!() };
+        assert_eq!((parts[0].selected.len(), parts[0].leaving.len()), (1, 1));
+        save(&world.engine, RuleChange::Remove("app".to_owned())).unwrap();
+        assert_eq!(world.engine.rules().unwrap().rules, Rules::default());
+        assert!(with_job(async |job| plan(&world.engine, vec!["app".to_owned()], job).await).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_list_has_all_tags_or_says_why_not() {
+        let world = world().await;
+        let of = |repository: &str| -> Upstream {
+            let reference: crate::image::Reference = format!("{}/{repository}", world.registry.host()).parse().unwrap();
+            reference.upstream
+        };
+        let Answer::TagList(_, Ok(list)) = tag_list(Arc::clone(&world.engine), of("app"), None).await else { panic!() };
+        assert_eq!(list.tags, ["1.1", "1.2", "1.3", "latest"]);
+        let Answer::TagList(_, absent) = tag_list(Arc::clone(&world.engine), of("absent"), None).await else {
+            panic!()
+        };
+        assert!(absent.is_err());
+    }
+
+    #[test]
+    fn a_path_is_absolute_and_a_command_is_none() {
+        let of = |text: &str| at_home(text.parse().unwrap()).unwrap().to_string();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(of("compose:a.yaml"), format!("compose:{}", here.join("a.yaml").display()));
+        assert_eq!(of("command:a b"), "command:a b");
+    }
+}

@@ -247,7 +247,7 @@ impl App {
                 self.rules.judge(&self.tag_lists);
                 ruling::preview(self);
             }
-            Answer::Environment(found) => self.environment = Some(found),
+            Answer::Environment(found, file) => (self.environment, self.compose_file) = (Some(found), file),
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;

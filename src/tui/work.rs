@@ -276,7 +276,7 @@ impl Plan {
             Self::Look(only) => ruled("check", only),
             Self::ChangeRules(RuleChange::Remove(name)) => format!("remove the rule {name}"),
             Self::ChangeRules(RuleChange::Save(draft)) => {
-                format!("{} the rule {}", if draft.old.is_some() { "change" } else { "make" }, draft.rule.name)
+                format!("{} the rule {}", if draft.old.is_some() { "change" } else { "add" }, draft.rule.name)
             }
             Self::Remove(plan) => format!("remove {}", plan.summary()),
             Self::Undo(plan) => format!("undo {} {}", plan.verb, plan.summary),

@@ -148,7 +148,7 @@ fn run(content: Content, ascii: bool, happenings: Vec<Happening>) {
                     3 => Ok(Outcome::Looked { parts: super::rules::parts(), only: Vec::new(), beside: Vec::new() }),
                     4 => Ok(Outcome::RuleRemoved("nginx".to_owned())),
                     5 => Ok(Outcome::RuleSaved {
-                        rule: Box::new(super::rules::rule("nginx:1.# --except 1.3#")),
+                        rule: Box::new(super::rules::rule("nginx:1.# --except 1.3*")),
                         is_new: true,
                     }),
                     _ => Ok(Outcome::Added(Added { fetched: 3, ..Added::default() })),

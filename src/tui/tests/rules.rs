@@ -401,3 +401,35 @@ fn a_page_lists_once() {
     assert!(!asks(&key(&mut app, KeyCode::Enter)));
     assert!(asks(&key(&mut app, KeyCode::Char('c'))));
 }
+
+#[test]
+fn a_first_run_takes_the_file_that_is_here() {
+    let mut app = settled((80, 24), &UNICODE, Content::Empty);
+    assert!(picture(&app).contains("takes compose.yaml, which is here"), "{}", picture(&app));
+    press(&mut app, Content::Empty, "f");
+    assert!(picture(&app).contains("> compose:compose.yaml"), "{}", picture(&app));
+    let effects = key(&mut app, KeyCode::Enter);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{effects:?}");
+    app.compose_file = None;
+    press(&mut app, Content::Empty, "f");
+    insta::assert_snapshot!("first-file-80x24", picture(&app));
+}
+
+#[test]
+fn where_only_looking_is_allowed_rules_are_looked_at() {
+    let looking = |keys: &str| {
+        let mut app = settled((120, 40), &UNICODE, Content::Ruled);
+        app.read_only = Some("it was started with `--read-only`");
+        let effects = press(&mut app, Content::Ruled, keys);
+        (app, effects)
+    };
+    for keys in ["6 e", "6 n", "6 r", "6 d", "6 enter e", "R"] {
+        let (app, effects) = looking(keys);
+        assert!(effects.is_empty() && app.dialogs.is_empty(), "{keys}: {effects:?}");
+        assert!(app.problems.last().is_some_and(|problem| problem.message.contains("is read-only")), "{keys}");
+    }
+    for keys in ["6 c", "U", "6 w"] {
+        let (app, effects) = looking(keys);
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))) && app.problems.is_empty(), "{keys}");
+    }
+}

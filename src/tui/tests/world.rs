@@ -404,10 +404,16 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
         }
         Question::Rules => Answer::Rules(Ok(Box::new(super::rules::shown(content)))),
         Question::TagList(upstream, _) => Answer::TagList(upstream, super::rules::list(content)),
-        Question::Environment => Answer::Environment(vec![
-            Check { good: Some(true), text: "images go to /home/me/.local/share/roadstead, 41 GiB free".to_owned() },
-            Check { good: None, text: "no IPFS node at 127.0.0.1:5001; only publishing needs one".to_owned() },
-            Check { good: None, text: "no target to publish to yet".to_owned() },
-        ]),
+        Question::Environment => Answer::Environment(
+            vec![
+                Check {
+                    good: Some(true),
+                    text: "images go to /home/me/.local/share/roadstead, 41 GiB free".to_owned(),
+                },
+                Check { good: None, text: "no IPFS node at 127.0.0.1:5001; only publishing needs one".to_owned() },
+                Check { good: None, text: "no target to publish to yet".to_owned() },
+            ],
+            Some("compose.yaml"),
+        ),
     }
 }

@@ -126,7 +126,7 @@ fn body(app: &App, add: &Add, columns: usize) -> Vec<Line<'static>> {
 /// The keys that mean something now, as many as fit into so many columns.
 pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'static str)> {
     if let Some(typed) = &add.rule {
-        let make = typed.rule.is_ok().then_some(("enter", "make the rule"));
+        let make = typed.rule.is_ok().then_some(("enter", "add the rule"));
         let more = (end > 0).then_some(("down", "more"));
         return make.into_iter().chain(more).chain([("esc", "close")]).collect();
     }

@@ -39,7 +39,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         ]));
     };
     key(Command::Add, "mirrors nginx:alpine, or a pattern like nginx:1.#.#; pasting does too");
-    key(Command::FirstFile, "takes a file that names images: Compose, Kubernetes, Dockerfile, list");
+    let file = app.compose_file.map_or_else(
+        || "takes a file that names images: Compose, Kubernetes, Dockerfile, list".to_owned(),
+        |file| format!("takes {file}, which is here, or another file that names images"),
+    );
+    key(Command::FirstFile, &file);
     key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
     key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and optionally a name");
     key(Command::Help, "shows all commands");
