@@ -192,10 +192,16 @@ pub(super) fn looked(app: &mut App, parts: &[crate::engine::rules::plan::RulePar
 /// What an outcome says of rules and of what waits for decisions.
 pub(super) fn ended(app: &mut App, outcome: &Outcome) -> Vec<Effect> {
     match outcome {
-        Outcome::Looked { parts, only, .. } => looked(app, parts, only),
+        Outcome::Looked { parts, only, .. } => {
+            if only.is_empty() {
+                app.tag_lists.forget_all();
+            }
+            looked(app, parts, only);
+        }
         Outcome::RuleSaved { rule, is_new } => return saved(app, rule, *is_new),
         Outcome::Added(added) => app.rules.settle(&added.recorded),
         Outcome::Ruled(ruled) => {
+            app.tag_lists.forget_all();
             for failed in &ruled.added.failed {
                 app.images.failed(&failed.request, Some(failed.error.to_string()));
             }

@@ -437,6 +437,10 @@ impl App {
                         self.say(format!("{words}; {undo} undoes"));
                         JobState::Done(words)
                     }
+                    [] if matches!(outcome, Outcome::RuleSaved { .. } | Outcome::RuleRemoved(_)) => {
+                        self.say(words.clone());
+                        JobState::Done(words)
+                    }
                     [] => {
                         self.tell(id, &title, &words, matches!(outcome, Outcome::Published(_)));
                         JobState::Done(words)

@@ -109,9 +109,10 @@ impl Rules {
         self.decision_cursor = self.decision_cursor.min(self.decisions.len().saturating_sub(1));
     }
 
-    /// Whether runs are by rules: there are some, or they can't be read.
+    /// Whether runs are by rules: there are some, they can't be read, or what one brought that is gone has to leave.
     pub fn are_there(&self) -> bool {
-        self.problem.is_some() || !self.shown.rules.is_empty() || self.shown.file.is_some()
+        let ShownRules { rules, images, file, .. } = &self.shown;
+        self.problem.is_some() || !rules.is_empty() || !images.is_empty() || file.is_some()
     }
 
     /// Contexts whose keys apply at this level.

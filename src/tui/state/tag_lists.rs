@@ -1,6 +1,6 @@
 //! The tags of repositories, each listed once in the background: choosing among them is done in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::question::Question;
@@ -25,6 +25,8 @@ pub enum Listed {
 #[derive(Debug, Default)]
 pub struct TagLists {
     lists: BTreeMap<String, Listed>,
+    /// Those that may be others by now; they are shown until the answer is here.
+    stale: BTreeSet<String>,
 }
 
 impl TagLists {
@@ -36,8 +38,9 @@ impl TagLists {
     /// The question for a repository's tags, unless it was asked before.
     pub fn wants(&mut self, upstream: &Upstream, insecure: Option<bool>) -> Option<Question> {
         let key = upstream.to_string();
+        let is_stale = self.stale.remove(&key);
         if self.lists.contains_key(&key) {
-            return None;
+            return is_stale.then(|| Question::TagList(upstream.clone(), insecure));
         }
         if self.lists.len() >= MAX_LISTS {
             self.lists.retain(|_, list| matches!(list, Listed::Asked));
@@ -48,7 +51,23 @@ impl TagLists {
 
     /// They may be others by now, or can be had: they are asked for again.
     pub fn forget(&mut self, upstream: &Upstream) {
-        self.lists.remove(&upstream.to_string());
+        let key = upstream.to_string();
+        match self.lists.get(&key) {
+            Some(Listed::Known(_)) => {
+                self.stale.insert(key);
+            }
+            Some(Listed::Failed(_)) => {
+                self.lists.remove(&key);
+            }
+            Some(Listed::Asked) | None => {}
+        }
+    }
+
+    /// Upstream was asked by others: whatever is looked at next is listed anew.
+    pub fn forget_all(&mut self) {
+        self.lists.retain(|_, list| !matches!(list, Listed::Failed(_)));
+        let known = self.lists.iter().filter(|(_, list)| matches!(list, Listed::Known(_)));
+        self.stale = known.map(|(key, _)| key.clone()).collect();
     }
 
     /// Takes the answer.
