@@ -174,15 +174,16 @@ mod tests {
         let mut add = AddRequest::new("docker.io/library/nginx:alpine".parse().unwrap());
         add.selection = Some("linux/arm64".parse().unwrap());
         let update = Request::Update(vec!["library/redis:7".parse().unwrap()]);
-        first.remember(&[Request::Add(vec![add.clone()]), update, Request::Gc]);
+        let rules = Request::Rules(vec!["nginx".to_owned()]);
+        first.remember(&[Request::Add(vec![add.clone()]), update, rules.clone(), Request::Gc]);
 
         let mut second = Unfinished::open(directory.path());
         assert!(second.take_cut().is_empty(), "its owner lives");
         drop(first);
         let cut = second.take_cut();
-        let [Request::Add(adds), Request::Update(picks)] = cut.as_slice() else { panic!("{cut:?}") };
+        let [Request::Add(adds), Request::Update(picks), ruled] = cut.as_slice() else { panic!("{cut:?}") };
         assert_eq!((&adds[0].source, &adds[0].selection), (&add.source, &add.selection));
-        assert_eq!(picks[0].to_string(), "library/redis:7");
+        assert_eq!((picks[0].to_string().as_str(), ruled), ("library/redis:7", &rules));
         assert!(second.take_cut().is_empty(), "once is enough");
     }
 

@@ -11,9 +11,10 @@ use super::super::problem::Problem;
 use super::super::rule_text;
 use super::super::text_field::TextField;
 use super::super::work::{Plan, Request};
-use super::completions::{Completions, repository_of};
+use super::completions::{Completions, RULE_OPTIONS, repository_of};
 use super::platforms::{Platforms, Tick};
 use crate::engine::plan::{AddPlan, PlannedImage};
+use crate::image::tags::suggest;
 use crate::rules::Rule;
 
 /// What is known of what is typed.
@@ -156,6 +157,15 @@ impl Add {
         images(self.field.value())
     }
 
+    /// The pattern that takes the newer versions of the only image that is typed, if its tag has a version.
+    pub fn pattern(&self) -> Option<String> {
+        let word = self.field.value().trim();
+        let repository = repository_of(word);
+        let tag = word.strip_prefix(repository)?.strip_prefix(':')?;
+        let pattern = suggest(tag);
+        (pattern != tag && !word.contains(char::is_whitespace)).then(|| format!("{repository}:{pattern}"))
+    }
+
     /// The plan that is shown.
     pub fn plan(&self) -> Option<&AddPlan> {
         match &self.known {
@@ -286,6 +296,10 @@ impl Add {
     }
 
     fn complete(&mut self) {
+        if self.rule.is_some() {
+            self.completions = Completions::of_options(self.word(), &RULE_OPTIONS);
+            return;
+        }
         let tags: &[String] = match self.tags() {
             Some(Tags::Known(tags)) => tags,
             _ => &[],
@@ -330,7 +344,8 @@ impl Add {
                 KeyCode::Enter => return if is_rule { Choice::Make } else { Choice::Stay },
                 KeyCode::Down => self.scroll = self.scroll.saturating_add(1),
                 KeyCode::Up => self.scroll = self.scroll.saturating_sub(1),
-                KeyCode::Tab | KeyCode::BackTab => {}
+                KeyCode::BackTab => return self.step(false),
+                KeyCode::Tab => return self.step(!shift),
                 KeyCode::Char('o') if control => {}
                 _ => return self.edited(key, control),
             }

@@ -3,6 +3,27 @@
 
 /// What may be said of an image, in the order in which it is offered.
 pub const OPTIONS: [&str; 5] = ["--platform", "--as", "--all-manifests", "--insecure", "--no-insecure"];
+/// What may be said of a rule, in the order in which it is offered.
+pub const RULE_OPTIONS: [&str; 18] = [
+    "--newest",
+    "--per",
+    "--lines",
+    "--at-least",
+    "--below",
+    "--except",
+    "--age",
+    "--moves",
+    "--leave",
+    "--gone",
+    "--max-new",
+    "--reserve",
+    "--former",
+    "--former-tag",
+    "--platform",
+    "--as",
+    "--every",
+    "--name",
+];
 /// The most that is offered.
 const MAX_COMPLETIONS: usize = 200;
 /// Tags that are offered instead of one that is not there.
@@ -40,19 +61,26 @@ pub fn repository_of(word: &str) -> &str {
 impl Completions {
     /// What completes a word: from the tags of its repository, and from these references.
     pub fn of(word: &str, tags: &[String], references: &[String]) -> Self {
-        let whole = |word: &str| Completion { shown: word.to_owned(), word: word.to_owned() };
         if word.starts_with("--") {
-            let found = OPTIONS.iter().filter(|option| option.starts_with(word) && **option != word);
-            return Self { found: found.map(|option| whole(option)).collect(), ..Self::default() };
+            return Self::of_options(word, &OPTIONS);
         }
         let mut completions = Self::default();
         if !word.is_empty() && !word.contains('@') {
             completions.take_tags(word, tags);
         }
+        let whole = |word: &str| Completion { shown: word.to_owned(), word: word.to_owned() };
         let begin_so = references.iter().filter(|reference| reference.starts_with(word) && *reference != word);
         completions.found.extend(begin_so.map(|reference| whole(reference)));
         completions.found.truncate(MAX_COMPLETIONS);
         completions
+    }
+
+    /// What completes an option of these.
+    pub fn of_options(word: &str, options: &[&str]) -> Self {
+        let found =
+            options.iter().filter(|option| word.starts_with("--") && option.starts_with(word) && **option != word);
+        let found = found.map(|option| Completion { shown: (*option).to_owned(), word: (*option).to_owned() });
+        Self { found: found.collect(), ..Self::default() }
     }
 
     fn take_tags(&mut self, word: &str, tags: &[String]) {
@@ -125,6 +153,8 @@ mod tests {
     #[test]
     fn options_and_references_are_completed_too() {
         assert_eq!(shown(&Completions::of("--a", &[], &[])), ["--as", "--all-manifests"]);
+        assert_eq!(shown(&Completions::of_options("--l", &RULE_OPTIONS)), ["--lines", "--leave"]);
+        assert!(Completions::of_options("l", &RULE_OPTIONS).found.is_empty());
         let references = all(&["127.0.0.1:5000/team/app", "nginx"]);
         assert_eq!(shown(&Completions::of("", &[], &references)), ["127.0.0.1:5000/team/app", "nginx"]);
         assert_eq!(shown(&Completions::of("127.0.0.1:5000/t", &[], &references)), ["127.0.0.1:5000/team/app"]);

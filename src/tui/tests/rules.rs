@@ -120,6 +120,7 @@ pub(super) fn parts() -> Vec<RulePart> {
 /// The view Rules, with these keys pressed.
 fn view(size: (u16, u16), glyphs: &Glyphs, keys: &str) -> App {
     let mut app = settled(size, glyphs, Content::Ruled);
+    app.jobs.quotas.insert("docker.io".to_owned(), (17, 100));
     press(&mut app, Content::Ruled, "6");
     if !keys.is_empty() {
         press(&mut app, Content::Ruled, keys);
@@ -246,7 +247,10 @@ fn one_list_is_asked_for_what_is_typed() {
     assert_eq!(asked(&effects), 1);
     settle(&mut app, Content::Ruled, effects);
     assert!(picture(&app).contains("Would take 9 tags of 23"), "{}", picture(&app));
-    let effects = type_in(&mut app, " --newest 2");
+    let effects = type_in(&mut app, " --ne");
+    assert_eq!(asked(&effects), 0);
+    key(&mut app, KeyCode::Tab);
+    let effects = type_in(&mut app, " 2");
     let number = typing(&app);
     assert_eq!(asked(&effects) + asked(&app.update(Msg::Rested(number))), 0);
     assert!(picture(&app).contains("Would take 2 tags of 23"), "{}", picture(&app));

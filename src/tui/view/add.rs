@@ -128,7 +128,8 @@ pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'
     if let Some(typed) = &add.rule {
         let make = typed.rule.is_ok().then_some(("enter", "add the rule"));
         let more = (end > 0).then_some(("down", "more"));
-        return make.into_iter().chain(more).chain([("esc", "close")]).collect();
+        let tab = (!add.completions.found.is_empty()).then_some(("tab", "complete"));
+        return make.into_iter().chain(tab).chain(more).chain([("esc", "close")]).collect();
     }
     let is_typed = add.images() > 0;
     let enter = match &add.known {
@@ -295,7 +296,11 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
                 (Role::Dim, "Others: compose:FILE, kubernetes:FILE, dockerfile:FILE, list:FILE.".to_owned()),
             ],
             Err(why) => vec![(Role::Danger, why.clone())],
-            Ok(_) => typed.preview.rows().cloned().collect(),
+            Ok(_) => {
+                let words = "--newest N, --per N, --except PATTERN, --age 3d ...: `--` and tab show all options.";
+                let options = (!add.field.value().contains("--")).then(|| (Role::Dim, words.to_owned()));
+                options.into_iter().chain(typed.preview.rows().cloned()).collect()
+            }
         };
     }
     match &add.known {
@@ -325,6 +330,11 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
                 rows.push((Role::Good, nothing.clone()));
             }
             rows.extend(describe::pulls(plan, &app.jobs.quotas));
+            rows.extend(
+                add.pattern()
+                    .filter(|_| add.can_run())
+                    .map(|pattern| (Role::Dim, format!("A rule keeps it up to date: {pattern} --newest 1"))),
+            );
         }
     }
     // The hint of an error speaks of the command line.
