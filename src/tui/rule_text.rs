@@ -310,6 +310,10 @@ fn split(word: &str) -> (&str, Option<&str>) {
 }
 
 fn has_pattern(word: &str) -> bool {
+    // Images on disk have paths, which look like regular expressions.
+    if word.starts_with("oci:") || word.starts_with("oci-archive:") {
+        return false;
+    }
     split(word).1.is_some_and(|pattern| pattern.contains(['#', '*', '{', '[']) || pattern.starts_with('/'))
 }
 
@@ -381,7 +385,16 @@ mod tests {
 
     #[test]
     fn a_line_with_a_pattern_or_a_source_is_a_rule() {
-        for line in ["", "nginx:1.25", "nginx", "localhost:5000/app", "a:1 --as x:1", "https://a/b"] {
+        for line in [
+            "",
+            "nginx:1.25",
+            "nginx",
+            "localhost:5000/app",
+            "a:1 --as x:1",
+            "https://a/b",
+            "oci:/a*/b",
+            "oci-archive:/a",
+        ] {
             assert!(typed(line).is_none(), "{line}");
         }
         let rule = of("nginx:1.#.#{,-alpine} nginx:stable --newest 3 --except '1.29.3*' --except=1.28.#  --age 3d");

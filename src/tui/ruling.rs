@@ -172,7 +172,7 @@ fn decide(app: &mut App) -> Vec<Effect> {
         app.hint("Nothing waits for a decision");
         return Vec::new();
     }
-    if app.rules.looked.is_none() {
+    if app.rules.unseen() > 0 {
         app.rules.deciding = true;
         app.hint("Asking upstream what is held, refused or gone");
         return look(app, Vec::new());

@@ -1,7 +1,7 @@
 //! Rules: the list of them, the page of one with its tags, and what waits for a decision.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::columns::{RULES, RuleOrder};
 use super::super::command::{Command, Context};
@@ -62,8 +62,8 @@ pub struct Rules {
     pub tags: Vec<TagRow>,
     /// What waits for a decision, as far as was looked.
     pub decisions: Vec<Decision>,
-    /// When upstream was asked last, in seconds since 1970.
-    pub looked: Option<i64>,
+    /// When upstream was asked last what a rule selects, in seconds since 1970, by the rule's name.
+    looked: BTreeMap<String, i64>,
     /// The decisions are to be shown as soon as they are known.
     pub deciding: bool,
     open: Option<String>,
@@ -90,6 +90,15 @@ impl Rules {
         match shown {
             Ok(shown) => (self.shown, self.problem) = (shown, None),
             Err(problem) => self.problem = Some(problem),
+        }
+        // A run since, of another process, found something else.
+        for shown in &self.shown.rules {
+            let name = shown.rule.name.as_str();
+            let looked = self.looked.get(name).copied();
+            if shown.run.as_ref().is_some_and(|(at, _)| looked.is_some_and(|looked| looked < *at)) {
+                self.looked.remove(name);
+                self.decisions.retain(|decision| decision.rule != name);
+            }
         }
         let rules = &self.shown.rules;
         self.decisions.retain(|decision| {
@@ -183,13 +192,15 @@ impl Rules {
         self.decisions.get(self.decision_cursor)
     }
 
-    /// How many things wait for a decision: those that are known, else those that the last runs counted.
+    /// How many things wait for a decision: those that are known, and of the other rules those that the last run counted.
     pub fn waiting(&self) -> u64 {
-        if self.looked.is_some() {
-            return self.decisions.len() as u64;
-        }
-        let runs = self.shown.rules.iter().filter_map(|shown| shown.run.as_ref());
-        runs.map(|(_, outcome)| outcome.held + outcome.refused + outcome.gone).sum()
+        self.decisions.len() as u64 + self.unseen()
+    }
+
+    /// How many of them are only counted.
+    pub fn unseen(&self) -> u64 {
+        let unseen = self.shown.rules.iter().filter(|shown| !self.looked.contains_key(shown.rule.name.as_str()));
+        unseen.filter_map(|shown| shown.run.as_ref()).map(|(_, run)| run.held + run.refused + run.gone).sum()
     }
 
     /// The row of a tag that a rule selects or brought.
@@ -203,13 +214,19 @@ impl Rules {
     /// When upstream was asked last what a rule selects.
     pub fn checked(&self, shown: &ShownRule) -> Option<i64> {
         let ran = shown.run.as_ref().map(|(at, _)| *at);
-        ran.max(self.looked)
+        ran.max(self.looked.get(shown.rule.name.as_str()).copied())
     }
 
-    /// Takes what a look or a plan said, by rule; `whole`: of all rules.
+    /// When upstream was asked last of any rule.
+    pub fn last_checked(&self) -> Option<i64> {
+        self.shown.rules.iter().filter_map(|shown| self.checked(shown)).max()
+    }
+
+    /// Takes what a look or a plan said of these rules, or of all.
     pub fn take_parts(&mut self, parts: &[RulePart], at: i64, only: &[String]) {
-        self.looked = Some(at);
         let is_told = |rule: &String| only.is_empty() || only.contains(rule);
+        let told = parts.iter().map(|part| &part.rule).filter(|rule| is_told(rule));
+        self.looked.extend(told.map(|rule| (rule.clone(), at)));
         self.decisions.retain(|decision| !is_told(&decision.rule));
         self.decisions.extend(parts.iter().filter(|part| is_told(&part.rule)).flat_map(Decision::of));
         self.clamp();

@@ -324,6 +324,19 @@ fn a_run_that_removes_asks_and_one_that_does_nothing_is_only_noted() {
     let effects = app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Rules(Box::new(quiet))))));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{effects:?}");
     assert_eq!(app.rules.waiting(), 4, "what the plan held is to be decided");
+
+    // Of a rule that was not looked at the last run counts.
+    let mut app = view((80, 24), &UNICODE, "j c");
+    let job = app.jobs_begun;
+    let outcome = Outcome::Looked { parts: parts(), only: vec!["kube".to_owned()], beside: Vec::new() };
+    app.update(Msg::Ended(job, Ok(outcome)));
+    assert_eq!((app.rules.decisions.len(), app.rules.waiting()), (1, 3));
+
+    // A run of another process since then found something else.
+    let mut shown = shown(Content::Ruled);
+    shown.rules[1].run = Some((NOW + 60, RuleOutcome { refused: 2, ..RuleOutcome::default() }));
+    app.update(Msg::Answer(1, Box::new(Answer::Rules(Ok(Box::new(shown))))));
+    assert_eq!((app.rules.decisions.len(), app.rules.waiting()), (0, 4));
 }
 
 #[test]

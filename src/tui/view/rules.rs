@@ -85,11 +85,6 @@ pub(super) fn listed(
     (more::more(app, pane(&app.look, Line::from(title)), top, all - top - shown), top)
 }
 
-/// When upstream was asked last of any rule.
-fn checked(app: &App) -> Option<i64> {
-    app.rules.shown.rules.iter().filter_map(|shown| app.rules.checked(shown)).max()
-}
-
 /// What is wrong with all of them, or waits: a line each.
 fn notices(app: &App, columns: usize) -> Vec<Line<'static>> {
     let (theme, rules) = (&app.look.theme, &app.rules);
@@ -163,7 +158,7 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let below = u16::try_from(notices.len()).unwrap_or(0).min(area.height / 3);
     let rows = usize::from(area.height.saturating_sub(3 + below)).max(1);
     let all = rules.rows();
-    let (block, top) = listed(app, "Rules", all.len(), rows, rules.place(), ("", checked(app)));
+    let (block, top) = listed(app, "Rules", all.len(), rows, rules.place(), ("", rules.last_checked()));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if !rules.known {
@@ -271,7 +266,7 @@ fn decisions(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, rules) = (&app.look, &app.rules);
     let rows = usize::from(area.height.saturating_sub(3)).max(1);
     let all = &rules.decisions;
-    let (block, top) = listed(app, "Decisions", all.len(), rows, rules.place(), ("", rules.looked));
+    let (block, top) = listed(app, "Decisions", all.len(), rows, rules.place(), ("", rules.last_checked()));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if all.is_empty() {

@@ -6,6 +6,7 @@ mod behaviour;
 mod emulator;
 mod lending;
 mod looking;
+mod rules;
 pub(crate) mod session;
 mod story;
 
