@@ -41,7 +41,7 @@ pub(super) async fn plan(engine: &Arc<Engine>, only: Vec<String>, job: &Job) -> 
     let options = RunOptions { only: only.clone(), ..RunOptions::default() };
     let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
     let beside = if only.is_empty() { engine.plan_update_beside(job).await? } else { AddPlan::default() };
-    Ok(RuleRun { only, plan, beside })
+    Ok(RuleRun { only, plan, beside, zone: jiff::tz::TimeZone::system() })
 }
 
 fn known(rules: &rules::Rules, only: &[String]) -> Result<()> {

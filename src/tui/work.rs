@@ -99,6 +99,8 @@ pub struct RuleRun {
     pub plan: RulePlan,
     /// What else is brought up to date.
     pub beside: AddPlan,
+    /// Time zone in which times are told.
+    pub zone: jiff::tz::TimeZone,
 }
 
 /// A change to the text of the rules.

@@ -1,5 +1,7 @@
 //! Runs of rules and changes to rules in words: the same as those of the command line.
 
+use jiff::tz::TimeZone;
+
 use super::adding::add;
 use super::{Described, Role, Row, gone, row};
 use crate::engine::plan::FailedRequest;
@@ -13,8 +15,8 @@ use crate::tui::work::{RuleChange, RuleDraft, RuleRun, Ruled};
 const MAX_NAMED: usize = 40;
 
 /// When something is, in the time of this place.
-pub fn day(seconds: i64) -> String {
-    let time = jiff::Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system()));
+pub fn day(seconds: i64, zone: &TimeZone) -> String {
+    let time = jiff::Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(zone.clone()));
     time.map_or_else(|_| "the end of time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
@@ -33,7 +35,7 @@ pub(super) fn run(run: &RuleRun) -> Described {
     let failed = plan.add.failed.iter().chain(&beside.failed);
     rows.extend(failed.map(|failed| row(Role::Danger, failed.words())));
     for part in &told {
-        rows.extend(part_rows(part));
+        rows.extend(part_rows(part, &run.zone));
     }
     let mut update = add(beside, "Update", "update");
     if update.nothing.is_none() {
@@ -65,7 +67,7 @@ pub fn is_quiet(run: &RuleRun) -> bool {
     run.plan.is_empty() && run.beside.is_empty() && run.plan.add.failed.is_empty() && run.beside.failed.is_empty()
 }
 
-fn part_rows(part: &RulePart) -> Vec<Row> {
+fn part_rows(part: &RulePart, zone: &TimeZone) -> Vec<Row> {
     let is_bad = !part.failed.is_empty() || part.brake.is_some();
     let rule = printable_within(&part.rule, 100);
     let mut rows = vec![row(if is_bad { Role::Danger } else { Role::Name }, format!("{rule}  {}", part.summary()))];
@@ -82,11 +84,11 @@ fn part_rows(part: &RulePart) -> Vec<Row> {
         }
     };
     let alone = |images: &[String]| images.iter().map(|image| (image.clone(), String::new())).collect();
-    let ends = |all: &[LeavingTag]| all.iter().map(|leaving| (leaving.image.clone(), end(leaving))).collect();
+    let ends = |all: &[LeavingTag]| all.iter().map(|leaving| (leaving.image.clone(), end(leaving, zone))).collect();
     list(Role::Good, "new", alone(&part.new));
     let moved = part.moved.iter().map(|moved| (moved.image.clone(), format!(" -> {}", moved.to)));
     list(Role::Warning, "moved", moved.collect());
-    let held = part.held.iter().map(|held| (held.image.clone(), format!(" until {}", day(held.until))));
+    let held = part.held.iter().map(|held| (held.image.clone(), format!(" until {}", day(held.until, zone))));
     list(Role::Dim, "held", held.collect());
     let refused = part.refused.iter().map(|moved| (moved.image.clone(), format!(" -> {}", moved.to)));
     list(Role::Warning, "refused", refused.collect());
@@ -104,8 +106,8 @@ fn part_rows(part: &RulePart) -> Vec<Row> {
     rows
 }
 
-fn end(leaving: &LeavingTag) -> String {
-    leaving.until.map_or_else(|| " stays".to_owned(), |until| format!(" until {}", day(until)))
+fn end(leaving: &LeavingTag, zone: &TimeZone) -> String {
+    leaving.until.map_or_else(|| " stays".to_owned(), |until| format!(" until {}", day(until, zone)))
 }
 
 /// A change to the rules.

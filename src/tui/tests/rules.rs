@@ -166,7 +166,7 @@ pub(super) fn run() -> RuleRun {
     };
     plan.remove =
         RemovePlan { images: vec![RemovedImage::example("library/nginx:1.25", false)], ..RemovePlan::default() };
-    RuleRun { only: Vec::new(), plan, beside: AddPlan::default() }
+    RuleRun { only: Vec::new(), plan, beside: AddPlan::default(), zone: jiff::tz::TimeZone::UTC }
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_run_that_removes_asks_and_one_that_does_nothing_is_only_noted() {
     let ticket = app.next;
     let mut plan = RulePlan::default();
     plan.rules = parts();
-    let quiet = RuleRun { only: Vec::new(), plan, beside: AddPlan::default() };
+    let quiet = RuleRun { only: Vec::new(), plan, beside: AddPlan::default(), zone: jiff::tz::TimeZone::UTC };
     let effects = app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Rules(Box::new(quiet))))));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{effects:?}");
     assert_eq!(app.rules.waiting(), 4, "what the plan held is to be decided");

@@ -84,7 +84,7 @@ fn rows(app: &App, shown: &ShownRule) -> Vec<(&'static str, Row)> {
         }
         Some((at, outcome)) => {
             let role = if outcome.failed.is_empty() { Role::Good } else { Role::Warning };
-            let text = format!("{} ({}): {}", ago(app, *at), day(*at), counted(outcome));
+            let text = format!("{} ({}): {}", ago(app, *at), day(*at, &app.zone), counted(outcome));
             rows.push(("last run", (role, text)));
             rows.extend(outcome.failed.iter().map(|why| ("failed", (Role::Danger, printable(why)))));
         }
@@ -133,7 +133,7 @@ fn cells(app: &App, row: &TagRow) -> RuleTagCells {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let held = app.rules.held(&row.tag);
     let why = match (row.verdict, held) {
-        (_, Some(until)) => (format!("{} too young until {}", glyphs.waiting, day(until)), theme.warning),
+        (_, Some(until)) => (format!("{} too young until {}", glyphs.waiting, day(until, &app.zone)), theme.warning),
         (Some(Verdict::Selected), _) => (format!("{} {}", glyphs.done, Verdict::Selected.words()), theme.good),
         (Some(Verdict::TooYoung), _) => (format!("{} {}", glyphs.waiting, Verdict::TooYoung.words()), theme.warning),
         (Some(verdict), _) => (format!("{} {}", glyphs.dot, verdict.words()), theme.dim),

@@ -246,13 +246,13 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
 fn decision_cells(app: &App, decision: &Decision) -> DecisionCells {
     let theme = &app.look.theme;
     let (what, then) = match &decision.about {
-        About::Held(at) => (("held", theme.text), format!("comes on {}", day(*at))),
+        About::Held(at) => (("held", theme.text), format!("comes on {}", day(*at, &app.zone))),
         About::Refused { from, to } => {
             let short = |digest: &crate::image::Digest| digest.hex().chars().take(8).collect::<String>();
             (("refused", theme.warning), format!("stays at {}, not {}", short(from), short(to)))
         }
         About::Gone(None) => (("gone", theme.danger), "stays".to_owned()),
-        About::Gone(Some(at)) => (("gone", theme.danger), format!("goes on {}", day(*at))),
+        About::Gone(Some(at)) => (("gone", theme.danger), format!("goes on {}", day(*at, &app.zone))),
     };
     DecisionCells {
         image: decision.image.clone(),
