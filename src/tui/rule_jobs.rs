@@ -18,7 +18,7 @@ use crate::rules::{self, Rule, Source, Subject};
 
 /// All tags of a repository.
 pub(super) async fn tag_list(engine: Arc<Engine>, upstream: Upstream, insecure: Option<bool>) -> Answer {
-    // On a thread of its own, since not all of the engine's futures can move between threads.
+    // On a thread of its own: the future of a job's closure is not known to be one that can be sent.
     let handle = Handle::current();
     let of = upstream.clone();
     let list = tokio::task::spawn_blocking(move || {
@@ -38,10 +38,10 @@ pub(super) async fn plan(engine: &Arc<Engine>, only: Vec<String>, job: &Job) -> 
     let in_force = engine.rules()?;
     in_force.check_trust()?;
     known(&in_force.rules, &only)?;
-    let options = RunOptions { only: only.clone(), ..RunOptions::default() };
+    let options = RunOptions { only: only.clone(), base: in_force.base(), ..RunOptions::default() };
     let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
     let beside = if only.is_empty() { engine.plan_update_beside(job).await? } else { AddPlan::default() };
-    Ok(RuleRun { only, plan, beside, zone: jiff::tz::TimeZone::system() })
+    Ok(RuleRun { only, in_force, plan, beside, zone: jiff::tz::TimeZone::system() })
 }
 
 fn known(rules: &rules::Rules, only: &[String]) -> Result<()> {
@@ -56,10 +56,11 @@ fn known(rules: &rules::Rules, only: &[String]) -> Result<()> {
 
 /// Runs exactly this plan.
 pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result<Outcome> {
-    let RuleRun { mut plan, beside, .. } = run;
-    let faults = plan.faults().collect();
+    let RuleRun { mut plan, in_force, beside, .. } = run;
+    engine.tell_start(&in_force.rules, in_force.base()).await?;
+    let mut faults: Vec<String> = plan.faults().collect();
     let mut failed = std::mem::take(&mut plan.add.failed);
-    let updated = engine.apply_rules(&mut plan, job).await?;
+    let updated = engine.apply_rules(&in_force.rules, &mut plan, job).await?;
     let mut added = updated.added;
     if !beside.is_empty() {
         let more = engine.apply_add(beside, "update", job).await?;
@@ -72,6 +73,15 @@ pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result
         added.gone.extend(beside.gone);
     }
     added.failed.extend(failed);
+    // What a hook says is never the reason that a run fails.
+    match engine.tell_hooks(&in_force.rules, in_force.base()).await {
+        Ok(told) => {
+            faults.extend(
+                told.failed.iter().map(|failed| format!("the hook {} was not told: {}", failed.hook, failed.error)),
+            );
+        }
+        Err(error) => faults.push(format!("hooks were not told: {error}")),
+    }
     Ok(Outcome::Ruled(Box::new(Ruled { parts: plan.rules, added, removed: updated.removed, faults })))
 }
 
@@ -80,7 +90,7 @@ pub(super) async fn look(engine: &Arc<Engine>, only: Vec<String>, job: &Job) -> 
     let in_force = engine.rules()?;
     in_force.check_trust()?;
     known(&in_force.rules, &only)?;
-    let options = RunOptions { only: only.clone(), look: true, ..RunOptions::default() };
+    let options = RunOptions { only: only.clone(), base: in_force.base(), look: true, ..RunOptions::default() };
     let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
     let beside = if only.is_empty() { engine.outdated_beside_rules(job).await? } else { Vec::new() };
     Ok(Outcome::Looked { parts: plan.rules, only, beside })

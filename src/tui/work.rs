@@ -11,6 +11,7 @@ use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::query::history::ForgetPlan;
 use crate::engine::query::view::{Currency, Verified};
 use crate::engine::request::{AddRequest, Pick};
+use crate::engine::rules::RulesInForce;
 use crate::engine::rules::plan::{RulePart, RulePlan};
 use crate::engine::targets::{RemoveTargetPlan, Trial};
 use crate::rules::Rule;
@@ -95,6 +96,8 @@ pub enum Plan {
 pub struct RuleRun {
     /// Names of the rules that are run; none: all.
     pub only: Vec<String>,
+    /// The rules as they were planned, whose hooks are told.
+    pub in_force: RulesInForce,
     /// What the rules do.
     pub plan: RulePlan,
     /// What else is brought up to date.

@@ -8,8 +8,8 @@ pub mod plan;
 mod requests;
 mod rule_set;
 mod run;
-mod sources;
 mod shown;
+mod sources;
 mod survey;
 mod telling;
 mod trial;
@@ -17,6 +17,6 @@ mod wanted;
 
 pub use rule_set::{RulesInForce, read_file};
 pub use run::{RuleOutcome, RunOptions, Updated};
-pub use telling::RunView;
 pub use shown::{ShownRule, ShownRules, TagList};
+pub use telling::RunView;
 pub use trial::{Tried, TriedTag};

@@ -11,8 +11,11 @@ use crate::engine::publish::plan::{PublishPlan, PublishRequest};
 use crate::engine::query::history::ForgetPlan;
 use crate::engine::query::pending::Arrival;
 use crate::engine::restore::{Place, Purpose, Records, ReturnPlan, root_of};
+use crate::engine::rules::RunOptions;
+use crate::engine::rules::plan::RulePlan;
 use crate::engine::targets::{RemoveTargetPlan, Variables, World, make_key};
 use crate::image::Reference;
+use crate::rules::{Lock, Rules};
 
 fn send<T: Send>(_: T) {}
 
@@ -33,12 +36,22 @@ fn futures_may_be_sent(
     (add, remove, undo, gc, allow): (AddPlan, &RemovePlan, &UndoPlan, &GcPlan, &AllowPlan),
     (publish, request, forget): (&PublishPlan, &PublishRequest, &ForgetPlan),
     (returning, remove_target): (&ReturnPlan, &RemoveTargetPlan),
+    (rules, options, lock, rule_plan): (&Rules, &RunOptions, &Lock, &mut RulePlan),
 ) {
     send(engine.plan_add(&[], job));
     send(engine.plan_update(picks, job));
     send(engine.apply_add(add, "add", job));
     send(engine.outdated(picks, job));
     send(engine.upstream_tags(reference, None));
+    send(engine.plan_rules(rules, options, job));
+    send(engine.plan_locked(lock, job));
+    send(engine.apply_rules(rules, rule_plan, job));
+    send(engine.plan_update_beside(job));
+    send(engine.outdated_beside_rules(job));
+    send(engine.all_tags(&reference.upstream, None, job));
+    send(engine.tag_list(&reference.upstream, None, job));
+    send(engine.tell_start(rules, std::path::PathBuf::new()));
+    send(engine.tell_hooks(rules, std::path::PathBuf::new()));
     send(engine.apply_remove(remove, job));
     send(engine.apply_undo(undo, job));
     send(engine.apply_gc(gc, job));

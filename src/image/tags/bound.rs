@@ -19,7 +19,7 @@ impl Bound {
     }
 
     /// How a key compares with this; what either lacks is 0.
-    pub(super) fn compare(&self, key: &Key<'_>) -> Ordering {
+    pub(super) fn compare(&self, key: Key<'_, '_>) -> Ordering {
         let (mut left, mut right) = (key.numbers(), self.numbers());
         loop {
             let (one, other) = (left.next(), right.next());

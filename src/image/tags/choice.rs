@@ -126,19 +126,30 @@ impl TagRule {
         for (number, pattern) in self.tags.iter().enumerate() {
             for variant in 0..pattern.variants() {
                 let counts = pattern.counts(variant);
-                let mut counted: Vec<(Key<'t>, u32)> = Vec::new();
+                // All keys of a variant have the same length, so they lie in one list.
+                let (mut parts, mut length) = (Vec::new(), 0);
+                let mut places: Vec<u32> = Vec::new();
                 for (place, tag) in listed.iter().enumerate() {
-                    let Some(key) = pattern.key(variant, tag) else { continue };
-                    match self.refusal(tag, &key, counts, &is_young) {
-                        Some(verdict) => note(&mut verdicts, &mut order, place as u32, verdict, number),
-                        None => counted.push((key, place as u32)),
+                    let begin = parts.len();
+                    if !pattern.read(variant, tag, &mut parts) {
+                        continue;
+                    }
+                    if let Some(verdict) = self.refusal(tag, Key(&parts[begin..]), counts, &is_young) {
+                        parts.truncate(begin);
+                        note(&mut verdicts, &mut order, place as u32, verdict, number);
+                    } else {
+                        length = parts.len() - begin;
+                        places.push(place as u32);
                     }
                 }
                 if counts {
-                    counted.sort_by(|(one, _), (other, _)| other.cmp(one));
-                    self.count(&counted, |place, verdict| note(&mut verdicts, &mut order, place, verdict, number));
+                    let key = |at: u32| Key(&parts[at as usize * length..][..length]);
+                    let mut newest_first: Vec<u32> = (0..places.len() as u32).collect();
+                    newest_first.sort_by(|one, other| key(*other).cmp(&key(*one)));
+                    let keys = newest_first.into_iter().map(|at| (key(at), places[at as usize]));
+                    self.count(keys, |place, verdict| note(&mut verdicts, &mut order, place, verdict, number));
                 } else {
-                    for (_, place) in counted {
+                    for place in places {
                         note(&mut verdicts, &mut order, place, Verdict::Selected, number);
                     }
                 }
@@ -158,7 +169,7 @@ impl TagRule {
         self.except.iter().any(|pattern| pattern.matches(tag))
     }
 
-    fn refusal(&self, tag: &str, key: &Key<'_>, counts: bool, is_young: impl Fn(&str) -> bool) -> Option<Verdict> {
+    fn refusal(&self, tag: &str, key: Key<'_, '_>, counts: bool, is_young: impl Fn(&str) -> bool) -> Option<Verdict> {
         if tag.starts_with("sha256-") {
             return Some(Verdict::Attached);
         }
@@ -177,12 +188,12 @@ impl TagRule {
     }
 
     /// Counts versions, the newest first. Equal keys are one version.
-    fn count(&self, counted: &[(Key<'_>, u32)], mut say: impl FnMut(u32, Verdict)) {
+    fn count<'k, 't: 'k>(&self, counted: impl Iterator<Item = (Key<'k, 't>, u32)>, mut say: impl FnMut(u32, Verdict)) {
         let per = self.per.map_or(0, |per| per.get() as usize);
         let most = |limit: Option<NonZeroU32>| limit.map_or(u32::MAX, NonZeroU32::get);
         let (newest, lines) = (most(self.newest), most(self.lines));
         let (mut line, mut version) = (0, 0);
-        let mut last: Option<&Key<'_>> = None;
+        let mut last: Option<Key<'_, '_>> = None;
         for (key, place) in counted {
             match last {
                 Some(before) if before == key => {}
@@ -197,7 +208,7 @@ impl TagRule {
             } else {
                 Verdict::Selected
             };
-            say(*place, verdict);
+            say(place, verdict);
         }
     }
 }

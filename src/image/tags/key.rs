@@ -6,8 +6,8 @@ use super::stage::Stage;
 
 /// The version in a tag: what one pattern found, from the first number to the last `#`. Keys of one variant have the same shape,
 /// so they compare from left to right.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key<'t>(pub(super) Vec<Part<'t>>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key<'k, 't>(pub(super) &'k [Part<'t>]);
 
 /// One place of a key. The order of the variants is the order of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,9 +45,9 @@ impl PartialOrd for Number<'_> {
     }
 }
 
-impl<'t> Key<'t> {
+impl<'k, 't> Key<'k, 't> {
     /// The numbers alone; a missing one is 0.
-    pub fn numbers(&self) -> impl Iterator<Item = Number<'t>> + '_ {
+    pub fn numbers(self) -> impl Iterator<Item = Number<'t>> + 'k {
         self.0.iter().filter_map(|part| match part {
             Part::Missing => Some(Number::new("")),
             Part::Number(number) => Some(*number),
@@ -56,7 +56,7 @@ impl<'t> Key<'t> {
     }
 
     /// Whether both begin with the same numbers, so many of them.
-    pub(super) fn is_in_line_with(&self, other: &Self, numbers: usize) -> bool {
+    pub(super) fn is_in_line_with(self, other: Self, numbers: usize) -> bool {
         let mut pairs = self.numbers().take(numbers).zip(other.numbers().take(numbers));
         pairs.all(|(one, other)| one == other)
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
 
-use super::key::{Key, Number, Part};
+use super::key::{Number, Part};
 use super::parse::{PatternError, check_numbers, tree, variants};
 use super::program::{MAX_TAG_BYTES, Program};
 
@@ -39,7 +39,11 @@ impl TagPattern {
 
     /// Whether a tag matches as a whole.
     pub fn matches(&self, tag: &str) -> bool {
-        self.variants.iter().any(|variant| variant.key(tag).is_some())
+        let mut parts = Vec::new();
+        self.variants.iter().any(|variant| {
+            parts.clear();
+            variant.read(tag, &mut parts)
+        })
     }
 
     /// How many variants there are, each of which counts for itself.
@@ -47,9 +51,21 @@ impl TagPattern {
         self.variants.len()
     }
 
+    /// Whether a tag matches one variant; the parts of its key are behind those that were there before.
+    pub(super) fn read<'t>(&self, variant: usize, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
+        let before = parts.len();
+        let matches = self.variants[variant].read(tag, parts);
+        if !matches {
+            parts.truncate(before);
+        }
+        matches
+    }
+
     /// The key of a tag by one variant.
-    pub(super) fn key<'t>(&self, variant: usize, tag: &'t str) -> Option<Key<'t>> {
-        self.variants[variant].key(tag)
+    #[cfg(test)]
+    pub(super) fn key<'t>(&self, variant: usize, tag: &'t str) -> Option<Vec<Part<'t>>> {
+        let mut parts = Vec::new();
+        self.read(variant, tag, &mut parts).then_some(parts)
     }
 
     /// Whether one variant tells versions apart.
@@ -73,21 +89,21 @@ impl Variant {
         }
     }
 
-    fn key<'t>(&self, tag: &'t str) -> Option<Key<'t>> {
+    fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
         match self {
-            Self::Program(program) => program.key(tag),
+            Self::Program(program) => program.read(tag, parts),
             Self::Regex(regex) if tag.len() <= MAX_TAG_BYTES => {
-                let captures = regex.captures(tag)?;
+                let Some(captures) = regex.captures(tag) else { return false };
                 // Each group has its place in the key, so that all keys have one shape.
-                let parts = captures.iter().skip(1).map(|group| match group {
+                parts.extend(captures.iter().skip(1).map(|group| match group {
                     Some(group) if group.as_str().bytes().all(|byte| byte.is_ascii_digit()) && !group.is_empty() => {
                         Part::Number(Number::new(group.as_str()))
                     }
                     _ => Part::Missing,
-                });
-                Some(Key(parts.collect()))
+                }));
+                true
             }
-            Self::Regex(_) => None,
+            Self::Regex(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One variant of a pattern, compiled: matches a whole tag and reads its key.
 
-use super::key::{Key, Number, Part};
+use super::key::{Number, Part};
 use super::parse::Item;
 use super::stage::{digits_at, read};
 
@@ -27,8 +27,35 @@ enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Program {
     steps: Vec<Step>,
-    /// What every tag that matches ends with.
+    /// What every tag that matches begins and ends with: most tags are told by that.
+    begin: Begin,
     end: String,
+}
+
+/// What a tag begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Begin {
+    Anything,
+    Digit,
+    Text(String),
+}
+
+impl Begin {
+    fn of(steps: &[Step]) -> Self {
+        match steps.first() {
+            Some(Step::Text(text) | Step::Digits(text)) => Self::Text(text.clone()),
+            Some(Step::Number) => Self::Digit,
+            _ => Self::Anything,
+        }
+    }
+
+    fn fits(&self, tag: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Digit => tag.as_bytes().first().is_some_and(u8::is_ascii_digit),
+            Self::Text(text) => tag.starts_with(text.as_str()),
+        }
+    }
 }
 
 /// From where a way through the rest of the steps was already looked for, so that each place is looked at once by each step: time
@@ -81,7 +108,7 @@ impl Program {
             Some(Item::Text(text)) => text.clone(),
             _ => String::new(),
         };
-        Self { steps, end }
+        Self { begin: Begin::of(&steps), steps, end }
     }
 
     /// Whether there is a version to read.
@@ -98,13 +125,13 @@ impl Program {
         texts.collect()
     }
 
-    /// The key of a tag that matches as a whole.
-    pub(super) fn key<'t>(&self, tag: &'t str) -> Option<Key<'t>> {
-        if tag.len() > MAX_TAG_BYTES || !tag.ends_with(&self.end) || !tag.is_ascii() {
-            return None;
-        }
-        let mut parts = Vec::new();
-        self.run(0, 0, tag, &mut parts, &mut Failed::default()).then_some(Key(parts))
+    /// Whether a tag matches as a whole; its key is in `parts` then, which are empty before.
+    pub(super) fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
+        self.begin.fits(tag)
+            && tag.ends_with(&self.end)
+            && tag.len() <= MAX_TAG_BYTES
+            && tag.is_ascii()
+            && self.run(0, 0, tag, parts, &mut Failed::default())
     }
 
     fn run<'t>(

@@ -18,7 +18,7 @@ use super::world::{self, Content, picture, press, settle, settled};
 use crate::catalog::rule_images::RuleImage;
 use crate::engine::plan::{AddPlan, Added, PlannedImage, RemovePlan, RemovedImage};
 use crate::engine::rules::plan::{HeldTag, LeavingTag, MovedTag, RulePart, RulePlan};
-use crate::engine::rules::{RuleOutcome, ShownRule, ShownRules, TagList};
+use crate::engine::rules::{RuleOutcome, RulesInForce, ShownRule, ShownRules, TagList};
 use crate::error::Kind;
 use crate::image::Digest;
 use crate::rules::{Moves, Rule, Subject};
@@ -166,7 +166,13 @@ pub(super) fn run() -> RuleRun {
     };
     plan.remove =
         RemovePlan { images: vec![RemovedImage::example("library/nginx:1.25", false)], ..RemovePlan::default() };
-    RuleRun { only: Vec::new(), plan, beside: AddPlan::default(), zone: jiff::tz::TimeZone::UTC }
+    RuleRun {
+        only: Vec::new(),
+        in_force: RulesInForce::default(),
+        plan,
+        beside: AddPlan::default(),
+        zone: jiff::tz::TimeZone::UTC,
+    }
 }
 
 #[test]
@@ -320,7 +326,13 @@ fn a_run_that_removes_asks_and_one_that_does_nothing_is_only_noted() {
     let ticket = app.next;
     let mut plan = RulePlan::default();
     plan.rules = parts();
-    let quiet = RuleRun { only: Vec::new(), plan, beside: AddPlan::default(), zone: jiff::tz::TimeZone::UTC };
+    let quiet = RuleRun {
+        only: Vec::new(),
+        in_force: RulesInForce::default(),
+        plan,
+        beside: AddPlan::default(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
     let effects = app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Rules(Box::new(quiet))))));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{effects:?}");
     assert_eq!(app.rules.waiting(), 4, "what the plan held is to be decided");

@@ -72,7 +72,7 @@ proptest! {
             for one in &keys {
                 for other in &keys {
                     // Keys of one shape: the same places have numbers, and the same have prereleases.
-                    prop_assert_eq!(one.0.len(), other.0.len());
+                    prop_assert_eq!(one.len(), other.len());
                     prop_assert_eq!(one.cmp(other), other.cmp(one).reverse());
                     prop_assert_eq!(one == other, one.cmp(other).is_eq());
                     for third in &keys {
