@@ -66,7 +66,7 @@ impl Preview {
         }
     }
 
-    fn judged(repository: &str, listed: usize, judged: &[(String, Verdict)]) -> Self {
+    fn judged(repository: &str, listed: usize, judged: &[(&str, Verdict)]) -> Self {
         let (taken, others): (Vec<_>, Vec<_>) = judged.iter().partition(|(_, verdict)| *verdict == Verdict::Selected);
         let takes = taken.len();
         let tags = count(takes as u64, "tag", "tags");
@@ -83,7 +83,7 @@ impl Preview {
         };
         rows.extend(taken.iter().take(MAX_SHOWN_TAKEN).map(|(tag, _)| (Role::Name, format!("take   {tag}"))));
         rows.extend(more(MAX_SHOWN_TAKEN, takes));
-        let leave = |(tag, verdict): &&(String, Verdict)| {
+        let leave = |(tag, verdict): &(&str, Verdict)| {
             let words = format!("leave  {tag:columns$}  {}", verdict.words());
             (if *verdict == Verdict::TooYoung { Role::Warning } else { Role::Dim }, words)
         };

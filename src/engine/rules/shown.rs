@@ -52,14 +52,14 @@ impl TagList {
 
     /// What a rule says about the tags that a pattern of it matches: by pattern, the newest first. These are `held` because of
     /// their digests, which no list has.
-    pub fn judge(&self, rule: &TagRule, age: Option<Period>, held: &BTreeSet<&str>) -> Vec<(String, Verdict)> {
+    pub fn judge(&self, rule: &TagRule, age: Option<Period>, held: &BTreeSet<&str>) -> Vec<(&str, Verdict)> {
         let names: Vec<&str> = self.tags.iter().map(String::as_str).collect();
         let is_young = |tag: &str| {
             let known = age.zip(self.ages.as_ref());
             held.contains(tag) || known.is_some_and(|(age, ages)| ages.tag_held(tag, age.seconds()).is_some())
         };
         let Choice { judged, .. } = rule.choose(&names, is_young);
-        judged.into_iter().map(|judged| (judged.tag.to_owned(), judged.verdict)).collect()
+        judged.into_iter().map(|judged| (judged.tag, judged.verdict)).collect()
     }
 }
 
@@ -101,9 +101,9 @@ mod tests {
         let rule = TagRule { tags: vec!["1.#".parse().unwrap()], newest, ..TagRule::default() };
         let judged = list.judge(&rule, Some(Period::days(3)), &BTreeSet::new());
         let expected = [("1.10", Verdict::Selected), ("1.9", Verdict::Selected), ("1.2", Verdict::Older)];
-        assert_eq!(judged, expected.map(|(tag, verdict)| (tag.to_owned(), verdict)));
+        assert_eq!(judged, expected);
         let judged = list.judge(&rule, Some(Period::days(3)), &BTreeSet::from(["1.10"]));
         let expected = [("1.10", Verdict::TooYoung), ("1.9", Verdict::Selected), ("1.2", Verdict::Selected)];
-        assert_eq!(judged, expected.map(|(tag, verdict)| (tag.to_owned(), verdict)));
+        assert_eq!(judged, expected);
     }
 }

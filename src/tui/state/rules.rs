@@ -388,7 +388,9 @@ fn tag_rows(rule: &Rule, images: &[RuleImage], lists: &TagLists, held: &BTreeSet
     if let Subject::Repository { upstream, tags } = &rule.subject {
         let judged = match (tags.literals(), lists.of(upstream)) {
             (Some(literals), _) => literals.into_iter().map(|tag| (tag, Verdict::Selected)).collect(),
-            (None, Some(Listed::Known(list))) => list.judge(tags, rule.age, held),
+            (None, Some(Listed::Known(list))) => {
+                list.judge(tags, rule.age, held).into_iter().map(|(tag, verdict)| (tag.to_owned(), verdict)).collect()
+            }
             (None, _) => Vec::new(),
         };
         let name = rule.published_as.clone().or_else(|| upstream.published_name().ok());

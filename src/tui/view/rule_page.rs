@@ -98,7 +98,8 @@ fn rows(app: &App, shown: &ShownRule) -> Vec<(&'static str, Row)> {
     if let Subject::Repository { upstream, .. } = &shown.rule.subject
         && let Some((left, of)) = app.jobs.quotas.get(&upstream.registry)
     {
-        let text = format!("{left} of {of} pulls left at {}; {} stay", upstream.registry, shown.rule.reserve);
+        let text =
+            format!("{left} of {of} pulls left at {}, {} of them reserved", upstream.registry, shown.rule.reserve);
         let role = if *left <= u64::from(shown.rule.reserve) { Role::Warning } else { Role::Text };
         rows.push(("quota", (role, text)));
     }
