@@ -37,6 +37,8 @@ impl Leaving<'_> {
                 selected.entry((found.name.to_string(), tag)).or_insert(found);
             }
         }
+        let places: HashMap<&str, usize> =
+            self.rules.rules.iter().enumerate().map(|(place, rule)| (rule.name.as_str(), place)).collect();
         let reader = engine.catalog.read()?;
         let mut brought: BTreeMap<String, u64> = BTreeMap::new();
         let mut going: BTreeMap<String, Vec<RuleImage>> = BTreeMap::new();
@@ -61,7 +63,7 @@ impl Leaving<'_> {
             if row.brought {
                 *brought.entry(row.rule.clone()).or_default() += 1;
             }
-            let place_of_rule = self.rules.rules.iter().position(|rule| rule.name.as_str() == row.rule);
+            let place_of_rule = places.get(row.rule.as_str()).copied();
             if place_of_rule.is_some_and(|rule| self.unsure.contains(&rule)) && found.is_none() {
                 continue;
             }
