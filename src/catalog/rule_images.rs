@@ -66,6 +66,16 @@ pub fn put(writer: &Writer<'_>, row: &RuleImage) -> Result<()> {
     Ok(())
 }
 
+/// Records that somebody asked for a tag by hand, so that no rule removes it; says whether a rule had brought it.
+pub fn keep(writer: &Writer<'_>, repository: &str, tag: &str) -> Result<bool> {
+    let changed = writer
+        .prepare_cached(
+            "UPDATE rule_images SET brought = 0, leaving_at = NULL WHERE repository = ? AND tag = ? AND brought = 1",
+        )?
+        .execute([repository, tag])?;
+    Ok(changed > 0)
+}
+
 /// Removes the row of a tag.
 pub fn remove(writer: &Writer<'_>, repository: &str, tag: &str) -> Result<()> {
     writer.prepare_cached("DELETE FROM rule_images WHERE repository = ? AND tag = ?")?.execute([repository, tag])?;

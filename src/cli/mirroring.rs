@@ -95,7 +95,14 @@ impl Planned for Mirror<'_> {
         let engine = &self.engine;
         let mut rules = None;
         let mut plan = match &self.wanted {
-            Wanted::Added(requests) => engine.plan_add(requests, job).await?,
+            Wanted::Added(requests) => {
+                let plan = engine.plan_add(requests, job).await?;
+                // Also what is here already was asked for.
+                if !self.dry_run.dry_run {
+                    engine.keep_by_hand(&plan)?;
+                }
+                plan
+            }
             Wanted::Updated(picks) => with_suggestions(engine.plan_update(picks, job).await, engine, picks)?,
             Wanted::Ruled(ruled) => {
                 rules = Some(match &ruled.lock {

@@ -40,6 +40,9 @@ impl Engine {
     /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.
     pub async fn apply_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
         let _listening = self.notices.listen(job);
+        if verb == "add" {
+            in_place(|| self.keep_by_hand(&plan))?;
+        }
         let doing = match plan.images.iter().filter(|image| image.change != Change::Unchanged).collect::<Vec<_>>()[..] {
             [] => return self.run_add(plan, verb, &Turns::none(), job).await,
             [one] => format!("{verb} {}", one.request),

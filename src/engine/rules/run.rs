@@ -303,6 +303,30 @@ impl Engine {
         })
     }
 
+    /// Notes that somebody asked for these images by hand: no rule removes them, though one brought them.
+    pub fn keep_by_hand(&self, plan: &AddPlan) -> Result<()> {
+        let wanted: Vec<(String, String)> = {
+            let reader = self.catalog.read()?;
+            let named = plan.images.iter().map(|image| {
+                let tag = image.tag.as_ref().map_or_else(|| image.digest.to_string(), ToString::to_string);
+                (image.name.to_string(), tag)
+            });
+            let mut brought = Vec::new();
+            for (repository, tag) in named {
+                if rule_images::of_tag(&reader, &repository, &tag)?.is_some_and(|row| row.brought) {
+                    brought.push((repository, tag));
+                }
+            }
+            brought
+        };
+        if wanted.is_empty() || self.catalog.is_read_only() {
+            return Ok(());
+        }
+        self.catalog.write(|writer| {
+            wanted.iter().try_for_each(|(repository, tag)| rule_images::keep(writer, repository, tag).map(drop))
+        })
+    }
+
     /// The tags that a rule selects or brought.
     pub fn images_of_rule(&self, rule: &str) -> Result<Vec<RuleImage>> {
         let mut rows = rule_images::all(&*self.catalog.read()?)?;

@@ -135,6 +135,21 @@ async fn what_was_added_by_hand_no_rule_removes() {
 }
 
 #[tokio::test]
+async fn what_is_asked_for_by_hand_stays_though_a_rule_brought_it() {
+    let test = TestEngine::new().await;
+    for tag in ["1.0.0", "1.1.0", "1.2.0"] {
+        test.put("app", tag, &index(tag));
+    }
+    let at_once = |newest| Rule { leave: Kept::For("0s".parse().unwrap()), ..rule(&test, "app", &["#.#.#"], newest) };
+    run(&test, &rules(&[at_once(3)])).await;
+    let plan = test.plan(&["app:1.0.0"]).await.unwrap();
+    test.apply(plan).await.unwrap();
+    let parts = run(&test, &rules(&[at_once(1)])).await;
+    assert_eq!(parts[0].removed.len(), 1);
+    assert_eq!(tags(&test, "app"), ["1.0.0", "1.2.0"]);
+}
+
+#[tokio::test]
 async fn a_list_that_fails_or_is_empty_removes_nothing() {
     let test = TestEngine::new().await;
     for tag in ["1.0.0", "1.1.0"] {
