@@ -58,14 +58,15 @@ for ((number = 0; number < repositories; number++)); do
     curl -fsS -K "$work/tags"
 done
 
-export ROADSTEAD_DATA_DIR=$work/data ROADSTEAD_CONFIG=$work/none.toml
+: >"$work/config.toml"
+export ROADSTEAD_DATA_DIR=$work/data ROADSTEAD_CONFIG=$work/config.toml
 {
     echo 'version = 1'
     for ((number = 0; number < repositories; number++)); do
         printf '[[rule]]\nimage = "%s/app%d"\ntags = ["1.#.#"]\nnewest = 2\nmax_new = 100\n' "$host" "$number"
     done
 } >"$work/mirror.toml"
-"$roadstead" root >/dev/null
+"$roadstead" root --profile unixfs-v1-2025 >/dev/null
 "$roadstead" -q rule use "$work/mirror.toml"
 echo "rules: the first run" >&2
 "$roadstead" -q update --yes >/dev/null

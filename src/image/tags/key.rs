@@ -29,7 +29,9 @@ pub struct Number<'t>(&'t str);
 impl<'t> Number<'t> {
     /// Takes digits alone; whoever calls has looked.
     pub(super) fn new(digits: &'t str) -> Self {
-        Self(digits.trim_start_matches('0'))
+        let bytes = digits.as_bytes();
+        let zeros = bytes.iter().take_while(|byte| **byte == b'0').count();
+        Self(&digits[zeros..])
     }
 }
 

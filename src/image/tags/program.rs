@@ -30,6 +30,8 @@ pub(super) struct Program {
     /// What every tag that matches begins and ends with: most tags are told by that.
     begin: Begin,
     end: String,
+    /// The longest text that every tag that matches has in it, if it says more than a separator.
+    within: String,
 }
 
 /// What a tag begins with.
@@ -108,7 +110,7 @@ impl Program {
             Some(Item::Text(text)) => text.clone(),
             _ => String::new(),
         };
-        Self { begin: Begin::of(&steps), steps, end }
+        Self { begin: Begin::of(&steps), within: within(&steps), steps, end }
     }
 
     /// Whether there is a version to read.
@@ -130,6 +132,7 @@ impl Program {
         self.begin.fits(tag)
             && tag.ends_with(&self.end)
             && tag.len() <= MAX_TAG_BYTES
+            && has(tag.as_bytes(), self.within.as_bytes())
             && tag.is_ascii()
             && self.run(0, 0, tag, parts, &mut Failed::default())
     }
@@ -218,6 +221,35 @@ impl Program {
         }
         found
     }
+}
+
+/// Whether bytes have others in them. Tags are short: preparing a faster search takes longer.
+fn has(bytes: &[u8], wanted: &[u8]) -> bool {
+    let Some(first) = wanted.first() else { return true };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = &rest[at..];
+        if rest.starts_with(wanted) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+/// The longest text beyond the first and the last step that is not optional.
+fn within(steps: &[Step]) -> String {
+    let mut longest = "";
+    let mut at = 0;
+    while let Some(step) = steps.get(at) {
+        match step {
+            Step::Text(text) if at > 0 && at + 1 < steps.len() && text.len() > longest.len().max(1) => longest = text,
+            Step::Optional { steps, .. } => at += steps,
+            _ => {}
+        }
+        at += 1;
+    }
+    longest.to_owned()
 }
 
 fn compile(items: &[Item], steps: &mut Vec<Step>) {

@@ -71,6 +71,9 @@ pub(super) fn is_separator(character: char) -> bool {
 
 /// The digits that a text begins with.
 pub(super) fn digits_at(text: &str) -> &str {
-    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let mut end = 0;
+    while text.as_bytes().get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+    }
     &text[..end]
 }
