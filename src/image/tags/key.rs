@@ -6,11 +6,11 @@ use super::stage::Stage;
 
 /// The version in a tag: what one pattern found, from the first number to the last `#`. Keys of one variant have the same shape,
 /// so they compare from left to right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key<'k, 't>(pub(super) &'k [Part<'t>]);
 
 /// One place of a key. The order of the variants is the order of versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part<'t> {
     /// A number that may be missing, and is: lower than any.
     Missing,
@@ -23,21 +23,32 @@ pub enum Part<'t> {
 }
 
 /// A run of digits as a number of any length: zeros in front don't count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Number<'t>(&'t str);
+#[derive(Debug, Clone, Copy)]
+pub struct Number<'t> {
+    /// The number, if it has few digits: most comparisons need not look at the text.
+    value: u64,
+    digits: &'t str,
+}
+
+/// Digits of the longest number that is a `u64` for sure.
+const MAX_VALUE_DIGITS: usize = 19;
 
 impl<'t> Number<'t> {
     /// Takes digits alone; whoever calls has looked.
     pub(super) fn new(digits: &'t str) -> Self {
-        let bytes = digits.as_bytes();
-        let zeros = bytes.iter().take_while(|byte| **byte == b'0').count();
-        Self(&digits[zeros..])
+        let zeros = digits.bytes().take_while(|byte| *byte == b'0').count();
+        let digits = &digits[zeros..];
+        let short = digits.bytes().take(MAX_VALUE_DIGITS);
+        Self { value: short.fold(0, |value, digit| value * 10 + u64::from(digit - b'0')), digits }
     }
 }
 
 impl Ord for Number<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(other.0))
+        if self.digits.len() <= MAX_VALUE_DIGITS && other.digits.len() <= MAX_VALUE_DIGITS {
+            return self.value.cmp(&other.value);
+        }
+        self.digits.len().cmp(&other.digits.len()).then_with(|| self.digits.cmp(other.digits))
     }
 }
 
@@ -46,6 +57,14 @@ impl PartialOrd for Number<'_> {
         Some(self.cmp(other))
     }
 }
+
+impl PartialEq for Number<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Number<'_> {}
 
 impl<'k, 't> Key<'k, 't> {
     /// The numbers alone; a missing one is 0.
