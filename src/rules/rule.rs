@@ -180,6 +180,23 @@ impl Rules {
         commands.chain(hooks).chain(gate).collect()
     }
 
+    /// The same as words: the program, and its arguments.
+    pub fn program_words(&self) -> Vec<Vec<String>> {
+        let commands = self.rules.iter().flat_map(|rule| match &rule.subject {
+            Subject::Sources(sources) => sources.as_slice(),
+            Subject::Repository { .. } => &[],
+        });
+        let commands = commands.filter_map(|source| match source {
+            Source::Command(words) => Some(shell_words::split(words).unwrap_or_default()),
+            _ => None,
+        });
+        let hooks = self.hooks.iter().filter_map(|hook| match &hook.action {
+            HookAction::Run(words) => Some(words.clone()),
+            HookAction::Post { .. } | HookAction::Ping(_) => None,
+        });
+        commands.chain(hooks).chain((!self.gate.is_empty()).then(|| self.gate.clone())).collect()
+    }
+
     /// The rule of this name.
     pub fn by_name(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name.as_str() == name)

@@ -14,6 +14,9 @@ use crate::text::printable_within;
 /// Faults of a rule file that are shown.
 const MAX_SHOWN_FAULTS: usize = 10;
 
+/// Bytes of the largest program or script that is looked at for changes.
+const MAX_PROGRAM_BYTES: u64 = 64 << 20;
+
 /// The rules, their text, and where it lies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RulesInForce {
@@ -42,8 +45,27 @@ impl RulesInForce {
     /// The programs that nobody has seen and allowed yet.
     pub fn untrusted(&self) -> Vec<String> {
         let programs = self.rules.programs();
-        let is_trusted = programs.is_empty() || self.trusted.as_deref() == Some(&fingerprint(&programs));
+        let is_trusted = programs.is_empty() || self.trusted.as_deref() == Some(&self.fingerprint());
         if is_trusted { Vec::new() } else { programs }
+    }
+
+    /// What stands for the programs: their words, and the files of the checkout that these name, since a script that changes is
+    /// another program. An absolute path is one only where it is the program itself: what follows it is data.
+    fn fingerprint(&self) -> Vec<u8> {
+        let base = self.base();
+        let mut said = self.rules.programs();
+        for words in self.rules.program_words() {
+            for (place, word) in words.iter().enumerate() {
+                let path = Path::new(word);
+                let is_program = place == 0 && word.contains('/');
+                if !is_program && (path.is_absolute() || place == 0) {
+                    continue;
+                }
+                let Ok(bytes) = input::read_regular(&base.join(path), MAX_PROGRAM_BYTES) else { continue };
+                said.push(format!("{word}\0{}", Digest::of(&bytes)));
+            }
+        }
+        Digest::of(said.join("\0").as_bytes()).as_bytes().to_vec()
     }
 
     /// Refuses rules whose programs nobody has allowed: a checkout must not run code by being read.
@@ -124,7 +146,7 @@ impl Engine {
         let mut changed =
             RulesInForce { trusted: before.trusted.clone(), ..RulesInForce::read(text, before.file.clone())? };
         if seen && was_trusted {
-            changed.trusted = Some(fingerprint(&changed.rules.programs()));
+            changed.trusted = Some(changed.fingerprint());
         }
         if self.rules()?.text != before.text {
             return Err(Error::new(Kind::Locked, "the rules changed meanwhile").hint("Run the same command once more."));
@@ -138,7 +160,7 @@ impl Engine {
 
     /// Allows exactly the programs of these rules.
     pub fn trust_rules(&self, in_force: &RulesInForce) -> Result<()> {
-        self.save(&RulesInForce { trusted: Some(fingerprint(&in_force.rules.programs())), ..in_force.clone() })
+        self.save(&RulesInForce { trusted: Some(in_force.fingerprint()), ..in_force.clone() })
     }
 
     fn save(&self, in_force: &RulesInForce) -> Result<()> {
@@ -185,10 +207,6 @@ fn refusal(faults: &[RuleFault], file: Option<&Path>) -> Error {
         }
     };
     Error::new(Kind::Usage, message).hint("Nothing was done; correct the rules and try again.")
-}
-
-fn fingerprint(programs: &[String]) -> Vec<u8> {
-    Digest::of(programs.join("\0").as_bytes()).as_bytes().to_vec()
 }
 
 fn shown(file: &Path) -> String {

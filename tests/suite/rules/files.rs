@@ -69,6 +69,27 @@ fn a_command_runs_when_it_was_typed_and_not_when_it_was_only_read() {
 }
 
 #[test]
+fn a_script_that_changes_has_to_be_allowed_again() {
+    let (roadstead, registry) = world();
+    let script = roadstead.path("images.sh");
+    let prints = |tag: &str| std::fs::write(&script, format!("echo {}/app:{tag}\n", registry.host())).unwrap();
+    prints("1.0");
+    let file = roadstead.path("mirror.toml");
+    std::fs::write(&file, "[[rule]]\nsources = ['command:sh images.sh']\n").unwrap();
+    roadstead.ok(&["rule", "use", &file.display().to_string()]);
+    roadstead.ok(&["rule", "trust", "--yes"]);
+    roadstead.ok(&["update", "--yes"]);
+    assert_eq!(mirrored(&roadstead, &registry, "app"), ["1.0"]);
+    prints("1.1");
+    let said = roadstead.run(&["update", "--yes"]);
+    assert!(said.stderr.contains("rule trust"), "{said}");
+    said.failure(2);
+    roadstead.ok(&["rule", "trust", "--yes"]);
+    roadstead.ok(&["update", "--yes"]);
+    assert!(mirrored(&roadstead, &registry, "app").contains(&"1.1".to_owned()));
+}
+
+#[test]
 fn an_edit_keeps_comments_and_order() {
     let (roadstead, registry) = world();
     let host = registry.host();
