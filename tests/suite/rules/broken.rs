@@ -1,6 +1,7 @@
 //! When something goes wrong in a run: each time it is said, and nothing is lost.
 
 use std::fmt::Write as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -88,7 +89,8 @@ fn a_run_that_is_killed_is_finished_by_the_next_one() {
         let text = format!("[[rule]]\nimage = '{}/app'\ntags = ['#.#']\nnewest = 1\nleave = '0s'\n", registry.host());
         std::fs::write(&file, text).unwrap();
         roadstead.ok(&["rule", "use", &file.display().to_string()]);
-        let mut running = roadstead.command(&["update", "--yes"]).spawn().unwrap();
+        let mut running =
+            roadstead.command(&["update", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::park_timeout(Duration::from_millis(delay));
         let _ = running.kill();
         running.wait().unwrap();
