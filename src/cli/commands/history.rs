@@ -110,7 +110,8 @@ fn show_runs(engine: &Engine, context: &Context) -> Result<Exit> {
     output.finish()?;
     output.message(&match runs.len() as u64 {
         0 => "No run of rules yet. `roadstead update` carries them out.".to_owned(),
-        number => format!("The last {}. `roadstead undo` takes the last one back.", count(number, "run", "runs")),
+        1 => "The only run so far. `roadstead undo` takes it back.".to_owned(),
+        number => format!("The last {number} runs. `roadstead undo` takes the newest one back."),
     });
     Ok(Exit::Done)
 }

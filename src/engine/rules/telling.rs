@@ -21,7 +21,7 @@ const MAX_EVENTS_OF_HOOK: u32 = 200;
 /// What one run did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunView {
-    /// Its number: when it began, in seconds since 1970.
+    /// Its number: when it began, in seconds since 1970, or one more than that of the run before.
     pub run: i64,
     /// What it told, oldest first.
     pub events: Vec<Event>,
@@ -56,8 +56,10 @@ impl Engine {
             return Ok(());
         }
         let now = crate::engine::now();
-        let event = Event { detail: Some(why.to_string()), ..event(EventKind::Failed, now, now) };
-        self.catalog.write(|writer| put(writer, &rules.hooks, &event))
+        self.catalog.write(|writer| {
+            let event = event(EventKind::Failed, now, next_run(writer, now)?);
+            put(writer, &rules.hooks, &Event { detail: Some(why.to_string()), ..event })
+        })
     }
 
     /// Notes that a target got a root.
@@ -90,6 +92,11 @@ fn event(kind: EventKind, at: i64, run: i64) -> Event {
     Event { id: 0, at, run, kind, rule: None, image: None, from: None, to: None, detail: None }
 }
 
+/// The number of a run that began then. No two runs have the same, and later ones have larger ones.
+fn next_run(writer: &Writer<'_>, began: i64) -> Result<i64> {
+    Ok(outbox::runs(writer, 1)?.first().map_or(began, |last| began.max(last + 1)))
+}
+
 fn put(writer: &Writer<'_>, hooks: &[Hook], event: &Event) -> Result<()> {
     let wanting: Vec<String> = hooks.iter().filter(|hook| hook.wants(event)).map(Hook::identity).collect();
     outbox::put(writer, event, &wanting).map(drop)
@@ -104,12 +111,13 @@ pub(super) fn put_run(
     outcomes: &mut [(RuleOutcome, Option<RuleOutcome>)],
 ) -> Result<()> {
     let now = crate::engine::now();
+    let run = next_run(writer, plan.now)?;
     let recorded = |image: &str| updated.added.recorded.iter().any(|recorded| recorded == image);
     for (part, (outcome, before)) in plan.rules.iter().zip(outcomes) {
         let of = |kind, image: &str| Event {
             rule: Some(part.rule.clone()),
             image: Some(image.to_owned()),
-            ..event(kind, now, plan.now)
+            ..event(kind, now, run)
         };
         let mut events: Vec<Event> = Vec::new();
         events.extend(part.new.iter().filter(|image| recorded(image)).map(|image| of(EventKind::New, image)));
@@ -160,7 +168,7 @@ pub(super) fn put_run(
         }
         events.iter().try_for_each(|event| put(writer, hooks, event))?;
     }
-    put(writer, hooks, &event(EventKind::Finished, now, plan.now))?;
+    put(writer, hooks, &event(EventKind::Finished, now, run))?;
     outbox::prune(writer, now)?;
     let identities: Vec<String> = hooks.iter().map(Hook::identity).collect();
     outbox::forget_other_hooks(writer, &identities)

@@ -100,6 +100,7 @@ async fn what_lasts_is_told_once_and_what_happens_each_time() {
     test.put("app", "1.0", &index("3"));
     run(&test, &rules).await;
     let runs = test.engine.rule_runs(10).unwrap();
+    assert_eq!(runs.len(), 4, "each is one, however soon it follows another");
     let mut told: Vec<&str> = runs
         .iter()
         .flat_map(|run| &run.events)
