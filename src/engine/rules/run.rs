@@ -115,6 +115,8 @@ impl Engine {
             }
         }
         let mut found: Vec<&Found> = looked.iter().flat_map(|looked| &looked.found).collect();
+        // Another rule of a repository that was looked at is not run for that.
+        found.retain(|found| run.contains(&found.rule));
         // Within a rule the order is that of its tags.
         found.sort_by_key(|found| found.rule);
         tell(&found, &looked, &wanted, &mut plan);
@@ -144,6 +146,9 @@ impl Engine {
         if !picks.is_empty() {
             plan.remove = in_place(|| self.plan_remove(&picks))?;
         }
+        let mut number = 0..;
+        // Behind the rules come those that are not there any more.
+        plan.rules.retain(|_| number.next().is_none_or(|number| number >= names.len() || run.contains(&number)));
         Ok(plan)
     }
 
@@ -221,11 +226,6 @@ impl Engine {
             plan.former_ends.push(former);
         }
         Ok(picks)
-    }
-
-    /// Plans the update of what no rule selects or brought.
-    pub async fn plan_update_beside(self: &Arc<Self>, job: &Job) -> Result<AddPlan> {
-        self.plan_update_beside_rules(job).await
     }
 
     /// Runs exactly this plan. What fails does not stop the rest, but nothing is removed then.
@@ -398,21 +398,27 @@ impl RulePart {
         (self.new.len() + self.moved.len() + self.removed.len() + self.postponed.len()) as u64
     }
 
+    /// As [`RuleOutcome::summary`].
+    pub fn summary(&self) -> String {
+        self.outcome().summary()
+    }
+}
+
+impl RuleOutcome {
     /// `3 selected, 1 new, 1 held`: what is not nothing.
     pub fn summary(&self) -> String {
-        let outcome = self.outcome();
         let parts = [
-            (outcome.new, "new"),
-            (outcome.moved, "moved"),
-            (outcome.held, "held"),
-            (outcome.refused, "refused"),
-            (outcome.gated, "kept out"),
-            (outcome.leaving, "leaving"),
-            (outcome.gone, "gone"),
-            (outcome.removed, "removed"),
-            (outcome.postponed, "postponed"),
+            (self.new, "new"),
+            (self.moved, "moved"),
+            (self.held, "held"),
+            (self.refused, "refused"),
+            (self.gated, "kept out"),
+            (self.leaving, "leaving"),
+            (self.gone, "gone"),
+            (self.removed, "removed"),
+            (self.postponed, "postponed"),
         ];
-        let others = parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!(", {number} {word}"));
-        format!("{} selected{}", outcome.selected, others.collect::<String>())
+        let others = parts.into_iter().filter(|(number, _)| *number > 0);
+        others.fold(format!("{} selected", self.selected), |words, (number, word)| format!("{words}, {number} {word}"))
     }
 }

@@ -135,6 +135,31 @@ async fn what_was_added_by_hand_no_rule_removes() {
 }
 
 #[tokio::test]
+async fn a_rule_that_is_not_run_is_left_as_it_was() {
+    let test = TestEngine::new().await;
+    for tag in ["1.0", "1.1", "latest"] {
+        test.put("app", tag, &index(tag));
+    }
+    let other = Rule { name: "other".parse().unwrap(), ..rule(&test, "app", &["latest"], 0) };
+    let both = rules(&[other, rule(&test, "app", &["#.#"], 1)]);
+    let only = RunOptions { only: vec!["app".into()], ..RunOptions::default() };
+    let plan = plan_with(&test, &both, only).await;
+    assert_eq!(plan.rules.iter().map(|part| part.rule.as_str()).collect::<Vec<_>>(), ["app"]);
+    carry_out(&test, plan).await;
+    assert_eq!(tags(&test, "app"), ["1.1"]);
+    assert!(test.engine.last_rule_run("other").unwrap().is_none());
+    // What it has brought stays, whatever the others select.
+    run(&test, &both).await;
+    assert_eq!(tags(&test, "app"), ["1.1", "latest"]);
+    let ran = test.engine.last_rule_run("other").unwrap();
+    let only = RunOptions { only: vec!["app".into()], ..RunOptions::default() };
+    let plan = plan_with(&test, &both, only).await;
+    assert!(plan.is_empty());
+    carry_out(&test, plan).await;
+    assert_eq!(test.engine.last_rule_run("other").unwrap(), ran);
+}
+
+#[tokio::test]
 async fn what_is_asked_for_by_hand_stays_though_a_rule_brought_it() {
     let test = TestEngine::new().await;
     for tag in ["1.0.0", "1.1.0", "1.2.0"] {
