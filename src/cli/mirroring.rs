@@ -109,7 +109,7 @@ impl Planned for Mirror<'_> {
                     Some(lock) => engine.plan_locked(lock, job).await?,
                     None => engine.plan_rules(&ruled.rules.rules, &ruled.options, job).await?,
                 });
-                if ruled.beside { engine.plan_update_beside(job).await? } else { AddPlan::default() }
+                if ruled.beside { engine.plan_update_beside_rules(job).await? } else { AddPlan::default() }
             }
         };
         let DryRun { dry_run } = self.dry_run;
@@ -171,7 +171,16 @@ impl Planned for Mirror<'_> {
         let warnings = warnings(report, self.host.as_deref()).into_iter();
         let warnings = warnings.chain(rule_report::warnings(&report.rules)).map(Note::Warning);
         let next = if self.is_first && !done.dry_run { next_step(report) } else { None };
-        warnings.chain(summary(report).into_iter().chain(next).map(Note::Message)).collect()
+        let made = match &self.wanted {
+            Wanted::Ruled(ruled) if ruled.before.is_some() && !done.dry_run => report.rules.first().map(|rule| {
+                let rule = printable_within(&rule.rule, 100);
+                format!(
+                    "Made the rule {rule}. `roadstead update` carries it out again, and `roadstead schedule` by itself."
+                )
+            }),
+            _ => None,
+        };
+        warnings.chain(summary(report).into_iter().chain(made).chain(next).map(Note::Message)).collect()
     }
 
     fn end(&self, mirroring: Mirroring, mirrored: Option<Mirrored>) -> Result<Exit> {

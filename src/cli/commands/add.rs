@@ -137,8 +137,10 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let before = engine.rules()?;
     before.check_trust()?;
     let base = before.base();
-    let text = crate::rules::add_rule(&before.text, &rule)
-        .map_err(|error| Error::new(Kind::Usage, error.to_string()).hint("`roadstead rule set` changes a rule."))?;
+    let text = crate::rules::add_rule(&before.text, &rule).map_err(|error| {
+        Error::new(Kind::Usage, error.to_string())
+            .hint("`roadstead rule set` changes it; `roadstead rule add --name NAME` makes another one.")
+    })?;
     let mirror = Mirror {
         is_first: engine.repositories()?.is_empty(),
         wanted: Wanted::Ruled(Box::new(Ruled {
