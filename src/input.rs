@@ -1,14 +1,16 @@
-//! Files under names that somebody else may have made: opened without waiting for anybody.
+//! Files under names that somebody else may have made: opened without waiting for anybody, and replaced as a whole.
 //!
 //! A pipe in the place of a file would be waited for, and an interrupt does not end that. Knows kinds of files, and neither who
 //! reads them nor what is in them.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+use crate::error::{Error, Kind, Result};
 
 /// Opens whatever is there to read it, and never waits for a writer. What it is has to be looked at.
 pub fn open(path: &Path) -> io::Result<File> {
@@ -34,6 +36,28 @@ pub fn read_regular(path: &Path, cap: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {}", crate::text::bytes(cap))));
     }
     Ok(bytes)
+}
+
+/// The text of a regular file of at most `cap` bytes. `what` is said of it where it can't be read, which is the user's to mend.
+pub fn read_text(path: &Path, cap: u64, what: impl Fn() -> String) -> Result<String> {
+    let bytes = read_regular(path, cap).map_err(|error| {
+        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
+        Error::new(kind, what()).caused_by(error)
+    })?;
+    String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))
+}
+
+/// Writes a file, or replaces one: a reader sees it as it was or as it will be, never half of it.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link is followed, as an editor would; what is replaced keeps who may read it.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let permissions = fs::metadata(&path).map_or_else(|_| Permissions::from_mode(0o644), |there| there.permissions());
+    let mut file = tempfile::Builder::new().prefix(".roadstead-").tempfile_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(permissions)?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map(drop).map_err(|error| error.error)
 }
 
 /// Opens what a user names: a file, a device such as `/dev/null`, or a pipe that somebody writes to, as a shell makes of

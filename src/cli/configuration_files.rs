@@ -2,9 +2,8 @@
 //!
 //! Knows neither what is in them nor whether one may be replaced; whoever calls has looked.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::error::{Context as _, Error, Kind, Result};
@@ -29,17 +28,10 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// A reader sees the file as it was or as it will be, never half of it.
+/// Writes or replaces a file, and makes the directories above it.
 pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    // A link is followed, as an editor would; what is replaced keeps who may read it.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let directory = path.parent().unwrap_or(directory);
-    let permissions = fs::metadata(&path).map_or_else(|_| Permissions::from_mode(0o644), |there| there.permissions());
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(permissions)?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map(drop).map_err(|error| error.error)
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    crate::input::replace(path, text)
 }

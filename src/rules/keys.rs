@@ -7,10 +7,6 @@ use super::fault::quoted;
 /// Bytes of the longest key that a known one is looked for.
 const MAX_MISSPELT_BYTES: usize = 64;
 
-/// What happens in a run that a hook can be told of.
-pub const EVENTS: [&str; 10] =
-    ["new", "moved", "refused", "leaving", "gone", "held", "failed", "quota", "published", "finished"];
-
 /// Above the first section.
 pub(super) const FILE_KEYS: [&str; 5] = ["version", "gate", "defaults", "rule", "hook"];
 /// In `[defaults]`.

@@ -27,7 +27,6 @@ pub use duration::Period;
 pub use edit::{EditError, add_rule, remove_rule, replace_rule};
 pub use event::{Event, EventKind};
 pub use fault::RuleFault;
-pub use keys::EVENTS;
 pub use lock::{Lock, LockEntry, MAX_LOCK_BYTES, MAX_LOCK_ENTRIES};
 pub use read::{MAX_RULE_FILE_BYTES, MAX_RULES, read};
 pub use rule::{Hook, HookAction, Kept, Moves, Rule, RuleName, Rules, Source, Subject};

@@ -2,8 +2,9 @@
 
 use url::Url;
 
+use super::event::EventKind;
 use super::fault::Faults;
-use super::keys::{EVENTS, no_such};
+use super::keys::no_such;
 use super::rule::{Hook, HookAction};
 use super::section::Section;
 
@@ -43,11 +44,12 @@ pub(super) fn gate(file: &Section<'_>, faults: &mut Faults<'_>) -> Vec<String> {
 
 fn events(section: &Section<'_>, faults: &mut Faults<'_>) -> Vec<String> {
     let texts = section.strings("on", "new", faults).unwrap_or_default();
-    for text in texts.iter().filter(|text| !EVENTS.contains(&text.text)) {
+    let known = EventKind::ALL.map(EventKind::name);
+    for text in texts.iter().filter(|text| !known.contains(&text.text)) {
         if faults.is_full() {
             break;
         }
-        faults.note(text.at(), no_such("event", text.text, &EVENTS));
+        faults.note(text.at(), no_such("event", text.text, &known));
     }
     texts.into_iter().map(|text| text.text.to_owned()).collect()
 }

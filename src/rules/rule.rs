@@ -144,6 +144,11 @@ impl Rule {
 }
 
 impl Rule {
+    /// Whether it runs a program to know what it takes.
+    pub fn runs_programs(&self) -> bool {
+        matches!(&self.subject, Subject::Sources(sources) if sources.iter().any(|source| matches!(source, Source::Command(_))))
+    }
+
     /// A rule that says nothing but its name and what it takes.
     pub fn new(name: RuleName, subject: Subject) -> Self {
         Self {
@@ -236,6 +241,17 @@ impl fmt::Display for RuleName {
 impl Source {
     /// The kinds, as written before the colon.
     pub const KINDS: [&'static str; 5] = ["compose", "kubernetes", "dockerfile", "list", "command"];
+
+    /// The same with another path; a command has none.
+    pub fn with_path<E>(self, change: impl FnOnce(String) -> Result<String, E>) -> Result<Self, E> {
+        Ok(match self {
+            Self::Compose(path) => Self::Compose(change(path)?),
+            Self::Kubernetes(path) => Self::Kubernetes(change(path)?),
+            Self::Dockerfile(path) => Self::Dockerfile(change(path)?),
+            Self::List(path) => Self::List(change(path)?),
+            command @ Self::Command(_) => command,
+        })
+    }
 
     /// The kind, and the path or command.
     pub fn parts(&self) -> (&'static str, &str) {

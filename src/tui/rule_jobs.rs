@@ -1,6 +1,5 @@
 //! What the interface does with rules outside of itself: the run of them, and changes to their text.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -11,10 +10,10 @@ use super::work::{Outcome, RuleChange, RuleDraft, RuleRun, Ruled};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::AddPlan;
-use crate::engine::rules::RunOptions;
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::engine::rules::{RunOptions, at_home};
+use crate::error::{Error, Kind, Result};
 use crate::image::Upstream;
-use crate::rules::{self, Rule, Source, Subject};
+use crate::rules::{self, Subject};
 
 /// All tags of a repository.
 pub(super) async fn tag_list(engine: Arc<Engine>, upstream: Upstream, insecure: Option<bool>) -> Answer {
@@ -40,7 +39,7 @@ pub(super) async fn plan(engine: &Arc<Engine>, only: Vec<String>, job: &Job) -> 
     known(&in_force.rules, &only)?;
     let options = RunOptions { only: only.clone(), base: in_force.base(), ..RunOptions::default() };
     let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
-    let beside = if only.is_empty() { engine.plan_update_beside(job).await? } else { AddPlan::default() };
+    let beside = if only.is_empty() { engine.plan_update_beside_rules(job).await? } else { AddPlan::default() };
     Ok(RuleRun { only, in_force, plan, beside, zone: jiff::tz::TimeZone::system() })
 }
 
@@ -122,31 +121,10 @@ pub(super) fn save(engine: &Engine, change: RuleChange) -> Result<Outcome> {
                 }
             };
             // Whoever types a command has seen it.
-            engine.change_rules(&before, text, runs_programs(&rule))?;
+            engine.change_rules(&before, text, rule.runs_programs())?;
             Ok(Outcome::RuleSaved { rule: Box::new(rule), is_new: old.is_none() })
         }
     }
-}
-
-fn runs_programs(rule: &Rule) -> bool {
-    matches!(&rule.subject, Subject::Sources(sources) if sources.iter().any(|source| matches!(source, Source::Command(_))))
-}
-
-/// A path that holds wherever the program runs; `~/` is what it is in a shell.
-fn at_home(source: Source) -> Result<Source> {
-    let absolute = |path: String| -> Result<String> {
-        let home = path.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
-        let absolute = std::path::absolute(home.unwrap_or_else(|| PathBuf::from(&path)));
-        let absolute = absolute.context(|| "can't find the current directory")?;
-        absolute.into_os_string().into_string().map_err(|_| Error::new(Kind::Usage, "the path is not UTF-8"))
-    };
-    Ok(match source {
-        Source::Compose(path) => Source::Compose(absolute(path)?),
-        Source::Kubernetes(path) => Source::Kubernetes(absolute(path)?),
-        Source::Dockerfile(path) => Source::Dockerfile(absolute(path)?),
-        Source::List(path) => Source::List(absolute(path)?),
-        command @ Source::Command(_) => command,
-    })
 }
 
 /// The rules as they are now.
@@ -162,7 +140,7 @@ mod tests {
     use crate::registry::credentials::Environment;
     use crate::registry::memory::{ImageBuilder, MemoryRegistry};
     use crate::registry::{Options as Registries, RegistrySettings};
-    use crate::rules::Rules;
+    use crate::rules::{Rule, Rules};
     use crate::tui::rule_text;
 
     struct World {

@@ -1,8 +1,6 @@
 //! `metrics`: figures of the runs, for Prometheus.
 
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use serde_json::json;
@@ -10,6 +8,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::error::{Context as _, Result};
+use crate::input;
 use crate::text::printable_within;
 
 /// Where to.
@@ -24,7 +23,8 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let text = context.open_to_read()?.rule_figures()?.text();
     if let Some(file) = &arguments.write {
-        write(file, &text)?;
+        let what = || format!("{} can't be written", printable_within(&file.display().to_string(), 300));
+        input::replace(file, &text).context(what)?;
         context.output.json(&json!({ "written": file }))?;
     } else {
         context.output.data(&text)?;
@@ -32,15 +32,4 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     }
     context.output.finish()?;
     Ok(Exit::Done)
-}
-
-/// A collector must never read half of it, and reads it as another user.
-fn write(file: &Path, text: &str) -> Result<()> {
-    let what = || format!("{} can't be written", printable_within(&file.display().to_string(), 300));
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(".roadstead-").tempfile_in(directory).context(what)?;
-    temporary.write_all(text.as_bytes()).context(what)?;
-    temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).context(what)?;
-    temporary.persist(file).map_err(|error| error.error).context(what)?;
-    Ok(())
 }

@@ -1,6 +1,5 @@
 //! `update`: bring mirrored images up to date, and carry out the rules.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -120,12 +119,8 @@ fn published_after(ended: Result<Exit>, arguments: &Arguments, context: &Context
 
 fn read_lock(file: &Path) -> Result<Lock> {
     let shown = printable_within(&file.display().to_string(), 300);
-    let what = || format!("the lock file {shown} can't be read");
-    let bytes = input::read_regular(file, MAX_LOCK_BYTES as u64).map_err(|error| {
-        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
-        Error::new(kind, what()).caused_by(error).hint("`roadstead rule lock` writes one.")
-    })?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))?;
+    let text = input::read_text(file, MAX_LOCK_BYTES as u64, || format!("the lock file {shown} can't be read"))
+        .map_err(|error| error.hint("`roadstead rule lock` writes one."))?;
     Lock::read(&text).map_err(|faults| {
         let lines = faults.iter().take(10).map(|fault| format!("\n  {}", printable_within(&fault.to_string(), 400)));
         Error::new(Kind::Usage, format!("{shown}:{}", lines.collect::<String>()))

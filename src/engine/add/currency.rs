@@ -141,7 +141,7 @@ impl Engine {
     }
 
     /// The same for what no rule selects or brought.
-    pub(in crate::engine) async fn plan_update_beside_rules(self: &Arc<Self>, job: &Job) -> Result<AddPlan> {
+    pub async fn plan_update_beside_rules(self: &Arc<Self>, job: &Job) -> Result<AddPlan> {
         let followed = in_place(|| self.followed_beside_rules())?;
         self.plan_update_of(followed, job).await
     }

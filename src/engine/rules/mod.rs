@@ -15,8 +15,9 @@ mod telling;
 mod trial;
 mod wanted;
 
-pub use rule_set::{RulesInForce, read_file};
+pub use rule_set::RulesInForce;
 pub use run::{RuleOutcome, RunOptions, Updated};
 pub use shown::{ShownRule, ShownRules, TagList};
+pub use sources::at_home;
 pub use telling::RunView;
 pub use trial::{Tried, TriedTag};

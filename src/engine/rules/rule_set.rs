@@ -1,6 +1,5 @@
 //! Which rules are in force: those of the catalog, or of a file that is read at every run; and whether their programs may run.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::catalog::rule_set::{self, RuleSet};
@@ -152,7 +151,8 @@ impl Engine {
             return Err(Error::new(Kind::Locked, "the rules changed meanwhile").hint("Run the same command once more."));
         }
         if let Some(file) = &changed.file {
-            write_file(file, &changed.text)?;
+            input::replace(file, &changed.text)
+                .context(|| format!("the rule file {} can't be written", shown(file)))?;
         }
         self.save(&changed)?;
         Ok(changed)
@@ -169,29 +169,8 @@ impl Engine {
     }
 }
 
-/// The text of a rule file.
-pub fn read_file(file: &Path) -> Result<String> {
-    let what = || format!("the rule file {} can't be read", shown(file));
-    let bytes = input::read_regular(file, MAX_RULE_FILE_BYTES as u64).map_err(|error| {
-        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
-        Error::new(kind, what()).caused_by(error)
-    })?;
-    String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))
-}
-
-/// Replaces a file whole, with the rights that it has.
-fn write_file(file: &Path, text: &str) -> Result<()> {
-    let what = || format!("the rule file {} can't be written", shown(file));
-    // A link stays one.
-    let file = std::fs::canonicalize(file).context(what)?;
-    let directory = file.parent().unwrap_or_else(|| Path::new("/"));
-    let mut temporary = tempfile::Builder::new().prefix(".roadstead-").tempfile_in(directory).context(what)?;
-    temporary.write_all(text.as_bytes()).context(what)?;
-    let rights = std::fs::metadata(&file).context(what)?.permissions();
-    temporary.as_file().set_permissions(rights).context(what)?;
-    temporary.as_file().sync_all().context(what)?;
-    temporary.persist(&file).map_err(|error| error.error).context(what)?;
-    Ok(())
+fn read_file(file: &Path) -> Result<String> {
+    input::read_text(file, MAX_RULE_FILE_BYTES as u64, || format!("the rule file {} can't be read", shown(file)))
 }
 
 fn refusal(faults: &[RuleFault], file: Option<&Path>) -> Error {

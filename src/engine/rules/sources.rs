@@ -77,6 +77,18 @@ pub(super) async fn read(rules: &Rules, places: &BTreeSet<usize>, base: &Path, j
     Ok(read)
 }
 
+/// A source as it is typed, with a path that holds wherever the program runs; `~/` is what it is in a shell.
+pub fn at_home(source: Source) -> Result<Source> {
+    source.with_path(|path| {
+        let shown = || printable_within(&path, 300);
+        let home = path.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+        let absolute = std::path::absolute(home.unwrap_or_else(|| PathBuf::from(&path)));
+        let absolute = absolute.context(|| format!("`{}` has no absolute path", shown()))?;
+        let text = absolute.into_os_string().into_string();
+        text.map_err(|_| Error::new(Kind::Usage, format!("the path of `{}` is not UTF-8", shown())))
+    })
+}
+
 async fn run(words: &str, base: &Path) -> Result<Found> {
     let words = shell_words::split(words)
         .map_err(|error| Error::new(Kind::Usage, format!("the command can't be read: {error}")))?;
@@ -154,11 +166,7 @@ fn in_file(file: &Path, read: impl FnOnce(&str) -> Result<Found>) -> Result<Foun
 
 fn text_of(file: &Path) -> Result<String> {
     let what = || format!("{} can't be read", printable_within(&file.display().to_string(), 300));
-    let bytes = input::read_regular(file, MAX_SOURCE_BYTES).map_err(|error| {
-        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Usage };
-        Error::new(kind, what()).caused_by(error)
-    })?;
-    String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))
+    input::read_text(file, MAX_SOURCE_BYTES, what)
 }
 
 /// One compose file with what docker compose reads beside it: its override, and `.env`.

@@ -46,7 +46,7 @@ fn futures_may_be_sent(
     send(engine.plan_rules(rules, options, job));
     send(engine.plan_locked(lock, job));
     send(engine.apply_rules(rules, rule_plan, job));
-    send(engine.plan_update_beside(job));
+    send(engine.plan_update_beside_rules(job));
     send(engine.outdated_beside_rules(job));
     send(engine.all_tags(&reference.upstream, None, job));
     send(engine.tag_list(&reference.upstream, None, job));

@@ -10,7 +10,7 @@ use proptest::sample::select;
 
 use crate::image::tags::{TagPattern, TagRule};
 use crate::image::{Platform, Reference, Selection};
-use crate::rules::{EVENTS, Hook, HookAction, Kept, Moves, Period, Rule, Rules, Source, Subject};
+use crate::rules::{EventKind, Hook, HookAction, Kept, Moves, Period, Rule, Rules, Source, Subject};
 
 /// Strings with all that TOML has to escape.
 fn text() -> impl Strategy<Value = String> {
@@ -105,7 +105,7 @@ fn hook() -> impl Strategy<Value = Hook> {
         secret_file: secret.map(str::to_owned),
     });
     let ping = Just(HookAction::Ping("http://[::1]:8/p".to_owned()));
-    let events = vec(select(EVENTS.to_vec()), 0..4);
+    let events = vec(select(EventKind::ALL.map(EventKind::name).to_vec()), 0..4);
     (events, prop_oneof![words, post, ping])
         .prop_map(|(on, action)| Hook { on: on.into_iter().map(str::to_owned).collect(), action })
 }

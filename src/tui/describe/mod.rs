@@ -15,7 +15,7 @@ use adding::add;
 pub use publication::{brief, difference, hints, repository, trial};
 use publication::{publish, published};
 pub use pulls::pulls;
-pub use rules::{counted, day, is_quiet};
+pub use rules::{day, is_quiet};
 
 /// Names that are told in a line.
 const MAX_NAMES_PER_LINE: usize = 4;

@@ -192,26 +192,11 @@ pub(super) fn looked(parts: &[RulePart], only: &[String]) -> String {
         all.moved += one.moved;
         all.held += one.held;
         all.refused += one.refused;
+        all.gated += one.gated;
         all.leaving += one.leaving;
         all.gone += one.gone;
         all.removed += one.removed;
         all.postponed += one.postponed;
     }
-    counted(&all)
-}
-
-/// `3 selected, 1 new, 1 held`: what is not nothing.
-pub fn counted(outcome: &RuleOutcome) -> String {
-    let parts = [
-        (outcome.new, "new"),
-        (outcome.moved, "moved"),
-        (outcome.held, "held"),
-        (outcome.refused, "refused"),
-        (outcome.leaving, "leaving"),
-        (outcome.gone, "gone"),
-        (outcome.removed, "removed"),
-        (outcome.postponed, "postponed"),
-    ];
-    let others = parts.into_iter().filter(|(number, _)| *number > 0);
-    others.fold(format!("{} selected", outcome.selected), |words, (number, word)| format!("{words}, {number} {word}"))
+    all.summary()
 }

@@ -10,7 +10,7 @@ use super::super::app::App;
 use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::columns::{self, RULE_TAGS, RuleTagCells};
 use super::super::command::Command;
-use super::super::describe::{Role, Row, counted, day};
+use super::super::describe::{Role, Row, day};
 use super::super::state::rules::{TagRow, next_run};
 use super::super::state::tag_lists::Listed;
 use super::dialogs::style;
@@ -84,7 +84,7 @@ fn rows(app: &App, shown: &ShownRule) -> Vec<(&'static str, Row)> {
         }
         Some((at, outcome)) => {
             let role = if outcome.failed.is_empty() { Role::Good } else { Role::Warning };
-            let text = format!("{} ({}): {}", ago(app, *at), day(*at, &app.zone), counted(outcome));
+            let text = format!("{} ({}): {}", ago(app, *at), day(*at, &app.zone), outcome.summary());
             rows.push(("last run", (role, text)));
             rows.extend(outcome.failed.iter().map(|why| ("failed", (Role::Danger, printable(why)))));
         }

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::planned::DryRun;
 use crate::engine::rules::RulesInForce;
 use crate::error::{Error, Kind, Result};
-use crate::rules::{self, EditError, Kept, Moves, Rule, Source, Subject, write_rule};
+use crate::rules::{self, EditError, Kept, Moves, Rule, Subject, write_rule};
 use crate::text::printable_within;
 
 /// A rule that comes.
@@ -170,7 +170,8 @@ fn edit(
     if dry_run.dry_run {
         RulesInForce::read(text, before.file.clone())?;
     } else {
-        engine.change_rules(&before, text, runs_programs(&rule))?;
+        // Whoever types a command has seen it.
+        engine.change_rules(&before, text, rule.runs_programs())?;
     }
     let definition = write_rule(&rule);
     report(&before, dry_run, rule.name.to_string(), Some(definition.clone()), context)?;
@@ -196,11 +197,6 @@ fn report(
 ) -> Result<()> {
     let file = before.file.as_ref().map(|file| file.display().to_string());
     context.output.json(&RuleReport { dry_run: dry_run.dry_run, rule, definition, file })
-}
-
-/// Whoever types a command has seen it.
-fn runs_programs(rule: &Rule) -> bool {
-    matches!(&rule.subject, Subject::Sources(sources) if sources.iter().any(|source| matches!(source, Source::Command(_))))
 }
 
 fn refused(error: &EditError) -> Error {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::cli::parsed::parsed;
+use crate::engine::rules::at_home;
 use crate::error::{Error, Kind, Result};
 use crate::image::tags::{Bound, TagPattern, TagRule};
 use crate::image::{Reference, RepositoryName, Selection, Upstream};
@@ -261,7 +262,7 @@ pub(in crate::cli) fn subject(written: &[String], tags: &TagFlags) -> Result<(St
                 Error::new(Kind::Usage, format!("`{}` is no source: {why}", crate::text::printable_within(text, 200)))
             })
         });
-        let sources = sources.map(|source| source.and_then(absolute)).collect::<Result<Vec<_>>>()?;
+        let sources = sources.map(|source| source.and_then(at_home)).collect::<Result<Vec<_>>>()?;
         if !tags.is_empty() {
             return Err(Error::new(Kind::Usage, "sources name their tags: flags that choose tags are for patterns"));
         }
@@ -291,25 +292,6 @@ pub(in crate::cli) fn subject(written: &[String], tags: &TagFlags) -> Result<(St
         patterns.extend("latest".parse::<TagPattern>().ok());
     }
     Ok((name, Subject::Repository { upstream, tags: tags.rule(patterns)? }))
-}
-
-/// A path that holds wherever the program runs.
-fn absolute(source: Source) -> Result<Source> {
-    let absolute = |path: String| -> Result<String> {
-        let absolute = std::path::absolute(&path)
-            .map_err(|error| Error::new(Kind::Usage, format!("`{path}` has no absolute path")).caused_by(error))?;
-        absolute
-            .into_os_string()
-            .into_string()
-            .map_err(|_| Error::new(Kind::Usage, format!("the path of `{path}` is not UTF-8")))
-    };
-    Ok(match source {
-        Source::Compose(path) => Source::Compose(absolute(path)?),
-        Source::Kubernetes(path) => Source::Kubernetes(absolute(path)?),
-        Source::Dockerfile(path) => Source::Dockerfile(absolute(path)?),
-        Source::List(path) => Source::List(absolute(path)?),
-        command @ Source::Command(_) => command,
-    })
 }
 
 #[cfg(test)]

@@ -67,10 +67,7 @@ fn format(text: &str) -> Result<Format, String> {
 
 pub(super) fn carry_out(arguments: &ImportArguments, context: &Context) -> Result<Exit> {
     let shown = printable_within(&arguments.file.display().to_string(), 300);
-    let what = || format!("{shown} can't be read");
-    let bytes = input::read_regular(&arguments.file, MAX_IMPORT_BYTES)
-        .map_err(|error| Error::new(Kind::Usage, what()).caused_by(error))?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))?;
+    let text = input::read_text(&arguments.file, MAX_IMPORT_BYTES, || format!("{shown} can't be read"))?;
     let imported = import(&text, arguments.format).context(|| shown.clone())?;
     let is_dry = arguments.dry_run.dry_run;
     let (engine, _directory) = match (is_dry, context.open_to_read()) {

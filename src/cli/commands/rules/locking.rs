@@ -1,6 +1,5 @@
 //! `rule lock`: the images that are here, by their digests.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -68,7 +67,8 @@ pub(super) fn lock(arguments: &LockArguments, context: &Context) -> Result<Exit>
     let report = report(&arguments.file, before.as_deref(), &text, &lock);
     let is_same = report.missing.is_empty() && report.added.is_empty();
     if !arguments.check && before.as_deref() != Some(text.as_str()) {
-        write(&arguments.file, &text)?;
+        let what = || format!("the lock file {} can't be written", shown(&arguments.file));
+        input::replace(&arguments.file, &text).context(what)?;
     }
     output.json(&report)?;
     if before.is_some() {
@@ -111,28 +111,10 @@ fn table(report: &LockReport) -> Table {
 
 fn read(file: &Path) -> Result<Option<String>> {
     let what = || format!("the lock file {} can't be read", shown(file));
-    match input::read_regular(file, MAX_LOCK_BYTES as u64) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new(Kind::Usage, what()).caused_by(error)),
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes);
-            text.map(Some).map_err(|_| Error::new(Kind::Usage, format!("{}: it is not UTF-8", what())))
-        }
+    match input::read_text(file, MAX_LOCK_BYTES as u64, what) {
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        read => read.map(Some),
     }
-}
-
-/// Replaces the file whole.
-fn write(file: &Path, text: &str) -> Result<()> {
-    let what = || format!("the lock file {} can't be written", shown(file));
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(".roadstead-").tempfile_in(directory).context(what)?;
-    temporary.write_all(text.as_bytes()).context(what)?;
-    // For everybody who may read the directory, as files in a checkout are.
-    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    temporary.as_file().set_permissions(rights).context(what)?;
-    temporary.as_file().sync_all().context(what)?;
-    temporary.persist(file).map_err(|error| error.error).context(what)?;
-    Ok(())
 }
 
 fn shown(file: &Path) -> String {
