@@ -6,7 +6,7 @@ use super::Writer;
 use super::blobs::{ManifestRow, digest_column, optional_digest_column};
 use super::follows::Follows;
 use crate::error::Result;
-use crate::image::{Digest, Selection, Tag};
+use crate::image::{Digest, Selection, Tag, Upstream};
 
 /// What part a blob plays in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -248,11 +248,30 @@ pub fn tags(connection: &Connection, repository: i64, after: Option<&str>, limit
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The tags that are here of an upstream: since when, in seconds since 1970, and the digest of each.
+pub fn tags_of_upstream(connection: &Connection, upstream: &Upstream) -> Result<Vec<(String, i64, Digest)>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT i.tag, i.added_at, b.digest {FROM} JOIN repositories r ON r.id = i.repository
+         WHERE r.registry = ? AND r.upstream = ? AND i.tag IS NOT NULL AND i.attached_to IS NULL"
+    ))?;
+    let rows = statement.query_map([upstream.registry.as_str(), upstream.repository.as_str()], |row| {
+        Ok((row.get(0)?, row.get(1)?, digest_column(row, 2)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// How many images a repository has, attached ones left out.
 pub fn count(connection: &Connection, repository: i64) -> Result<u64> {
     let mut statement =
         connection.prepare_cached("SELECT count(*) FROM images WHERE repository = ? AND attached_to IS NULL")?;
     Ok(statement.query_row([repository], |row| row.get(0))?)
+}
+
+/// How many images a repository has, and how many more came along with them.
+pub fn numbers(connection: &Connection, repository: i64) -> Result<(u64, u64)> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*) - count(attached_to), count(attached_to) FROM images WHERE repository = ?")?;
+    Ok(statement.query_row([repository], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 /// When an image of a repository was added last.

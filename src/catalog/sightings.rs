@@ -38,6 +38,12 @@ pub fn first_list(connection: &Connection, upstream: &str) -> Result<Option<Firs
     Ok(Some(FirstList { listed_at, tags: text.lines().map(str::to_owned).collect() }))
 }
 
+/// Whether there is a first list of a repository.
+pub fn has_first_list(connection: &Connection, upstream: &str) -> Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM first_lists WHERE upstream = ?)")?;
+    Ok(statement.query_row([upstream], |row| row.get(0))?)
+}
+
 /// Records the first list of a repository.
 pub fn set_first_list<'t>(
     writer: &Writer<'_>,
@@ -86,5 +92,15 @@ pub fn see(writer: &Writer<'_>, upstream: &str, tag: &str, digest: Option<&Diges
     writer
         .prepare_cached("INSERT OR IGNORE INTO sightings (upstream, tag, digest, seen_at) VALUES (?, ?, ?, ?)")?
         .execute(params![upstream, tag, digest, now])?;
+    Ok(())
+}
+
+/// Makes what was seen of a repository later than now, by a clock that was ahead, seen now.
+pub fn bring_back(writer: &Writer<'_>, upstream: &str, now: i64) -> Result<()> {
+    for (table, column) in [("sightings", "seen_at"), ("first_lists", "listed_at")] {
+        writer
+            .prepare_cached(&format!("UPDATE {table} SET {column} = ?2 WHERE upstream = ?1 AND {column} > ?2"))?
+            .execute(params![upstream, now])?;
+    }
     Ok(())
 }

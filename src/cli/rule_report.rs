@@ -78,7 +78,7 @@ pub(super) fn warnings(rules: &[RulePart]) -> Vec<String> {
         match postponed(Postponed::Quota) {
             0 => {}
             images => warnings.push(format!(
-                "rule {rule}: {} for the next run, since the rest of the registry's quota is reserved",
+                "rule {rule}: {} for the next run, since the registry's quota allows no more now",
                 count(images, "image waits", "images wait")
             )),
         }

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
+use super::Quota;
 use super::authorization::{Grant, Holder};
 use super::credentials::Secret;
-use super::retry::{Again, Setback, retry_after};
+use super::retry::{Again, MAX_BURST_PAUSE, Setback, retry_after, waits_for_quotas};
 use crate::error::{Error, Kind};
 use crate::text::printable_within;
 
@@ -166,11 +167,18 @@ impl Refused<'_> {
                     }
                     _ => "Try again later, or set a `mirror` for this registry in the configuration.".to_owned(),
                 };
-                self.passing(Error::new(Kind::Network, answered()).hint(hint).quota())
+                let setback = self.passing(Error::new(Kind::Network, answered()).hint(hint).quota());
+                if waits_for_quotas() || self.is_burst(setback.again) { setback } else { Setback::never(setback.error) }
             }
             status if is_passing(status) => self.passing(Error::new(Kind::Network, answered())),
             _ => Setback::never(Error::new(Kind::Network, answered())),
         }
+    }
+
+    /// Whether it was only asked too fast: a moment later it gives more.
+    fn is_burst(&self, again: Again) -> bool {
+        let is_used_up = Quota::from_headers(self.headers).is_some_and(|quota| quota.remaining == 0);
+        !is_used_up && matches!(again, Again::After(pause) if pause <= MAX_BURST_PAUSE)
     }
 
     fn passing(&self, error: Error) -> Setback {

@@ -106,7 +106,7 @@ pub(super) fn next_link(current: &Url, headers: &HeaderMap) -> Option<Url> {
 
 impl Endpoint {
     pub(super) async fn tags(&self, repository: &RepositoryName, wanted: Wanted) -> Result<Vec<Tag>> {
-        let what = || format!("tags of {}/{repository}", self.registry);
+        let what = || format!("the tags of {}/{repository} can't be listed", self.registry);
         let mut next = Some(self.repository_url(repository, "tags/list?n=1000")?);
         let mut pages = Pages::new(self);
         let (mut tags, mut skipped, mut room) = (BTreeSet::new(), 0u64, wanted.bytes());

@@ -50,7 +50,7 @@ pub use pace::Pace;
 pub use plain_http::is_on_this_machine;
 pub use reach::Reached;
 pub use registries::Registries;
-pub use retry::RetryPolicy;
+pub use retry::{RetryPolicy, without_waiting_for_quotas};
 pub use safe_url::SafeUrl;
 
 /// Largest manifest that is read: the distribution spec asks registries to take 4 MiB at least, and none sends more.

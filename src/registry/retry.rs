@@ -10,6 +10,23 @@ use crate::error::Error;
 
 use super::Observer;
 
+/// The longest pause that is made for a registry where quotas are not waited for: it is asked too fast, and has not given all.
+pub(super) const MAX_BURST_PAUSE: Duration = Duration::from_secs(10);
+
+tokio::task_local! {
+    static LEAVES_QUOTAS: ();
+}
+
+/// Does this work without waiting for a quota that is used up: what is refused for it fails at once, and can be had later.
+pub async fn without_waiting_for_quotas<T>(work: impl Future<Output = T>) -> T {
+    LEAVES_QUOTAS.scope((), work).await
+}
+
+/// Whether the work that runs now waits for a quota that is used up.
+pub(super) fn waits_for_quotas() -> bool {
+    LEAVES_QUOTAS.try_with(|()| ()).is_err()
+}
+
 /// The limits of trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -165,7 +182,7 @@ fn spoken(duration: Duration) -> String {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} days", seconds / 86_400),
+        _ => crate::text::count(seconds / 86_400, "day", "days"),
     }
 }
 
@@ -220,6 +237,13 @@ mod tests {
             assert!(policy.pause(failures as u32).as_secs_f64() <= longest);
         }
         assert!((0..50).map(|_| policy.pause(3)).collect::<std::collections::BTreeSet<_>>().len() > 1, "jitter");
+    }
+
+    #[test]
+    fn durations_for_people() {
+        let spoken = |seconds| spoken(Duration::from_secs(seconds));
+        assert_eq!([spoken(59), spoken(61), spoken(7260)], ["59 s", "1 min 1 s", "2 h 1 min"]);
+        assert_eq!([spoken(86_400), spoken(200_000)], ["1 day", "2 days"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::describe::{Role, Row};
 use super::state::tag_lists::{Listed, TagLists};
-use crate::image::tags::Verdict;
+use crate::image::tags::{TagRule, Verdict};
 use crate::rules::{Rule, Subject};
 use crate::text::count;
 
@@ -61,12 +61,12 @@ impl Preview {
             }
             Some(Listed::Known(list)) => {
                 let judged = list.judge(tags, rule.age, &BTreeSet::new());
-                Self::judged(&upstream.to_string(), list.tags.len(), &judged)
+                Self::judged(&upstream.to_string(), tags, list.tags.len(), &judged)
             }
         }
     }
 
-    fn judged(repository: &str, listed: usize, judged: &[(&str, Verdict)]) -> Self {
+    fn judged(repository: &str, rule: &TagRule, listed: usize, judged: &[(&str, Verdict)]) -> Self {
         let (taken, others): (Vec<_>, Vec<_>) = judged.iter().partition(|(_, verdict)| *verdict == Verdict::Selected);
         let takes = taken.len();
         let tags = count(takes as u64, "tag", "tags");
@@ -84,7 +84,7 @@ impl Preview {
         rows.extend(taken.iter().take(MAX_SHOWN_TAKEN).map(|(tag, _)| (Role::Name, format!("take   {tag}"))));
         rows.extend(more(MAX_SHOWN_TAKEN, takes));
         let leave = |(tag, verdict): &(&str, Verdict)| {
-            let words = format!("leave  {tag:columns$}  {}", verdict.words());
+            let words = format!("leave  {tag:columns$}  {}", verdict.words(rule));
             (if *verdict == Verdict::TooYoung { Role::Warning } else { Role::Dim }, words)
         };
         rows.extend(others.iter().take(MAX_SHOWN_OTHERS).map(leave));

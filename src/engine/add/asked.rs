@@ -26,6 +26,8 @@ struct Answers {
     pulls: Mutex<BTreeMap<String, u64>>,
     /// How many images are wanted of each repository.
     wanted: HashMap<Upstream, usize>,
+    /// Lists that were asked for just before.
+    listed: HashMap<Upstream, Arc<BTreeSet<Tag>>>,
     tags: Once<Upstream, Tags>,
     private: Once<Upstream, bool>,
 }
@@ -40,6 +42,13 @@ impl Asked {
             }
         }
         Self(Arc::new(Answers { wanted, ..Answers::default() }))
+    }
+
+    /// With lists that were asked for just before: these repositories are not listed again.
+    #[must_use]
+    pub(in crate::engine) fn with_lists(self, listed: HashMap<Upstream, Arc<BTreeSet<Tag>>>) -> Self {
+        let wanted = self.0.wanted.clone();
+        Self(Arc::new(Answers { wanted, listed, ..Answers::default() }))
     }
 
     /// Counts manifests that were fetched from there.
@@ -63,6 +72,9 @@ impl Asked {
         new: bool,
         list: impl Future<Output = Result<Vec<Tag>>>,
     ) -> Result<Tags> {
+        if let Some(listed) = self.0.listed.get(upstream) {
+            return Ok(Some(Arc::clone(listed)));
+        }
         if new && self.0.wanted.get(upstream).is_none_or(|images| *images < 2) {
             return Ok(None);
         }

@@ -1,10 +1,13 @@
 //! Rules at work: what they select now, how that differs from what is here, and one plan of it by rule.
 
 mod ages;
+mod chosen;
 mod figures;
+mod found;
 mod leaving;
 mod locking;
 pub mod plan;
+mod quotas;
 mod requests;
 mod rule_set;
 mod run;

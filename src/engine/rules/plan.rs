@@ -121,7 +121,7 @@ pub struct PostponedTag {
 pub enum Postponed {
     /// The rule takes no more new images in one run.
     MaxNew,
-    /// What is left of the registry's quota is reserved.
+    /// What is left of the registry's quota is reserved, or it was asked too much.
     Quota,
 }
 

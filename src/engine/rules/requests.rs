@@ -1,15 +1,18 @@
 //! What comes and moves: requests in the order of rules, as far as the rules and the registries' quotas let them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::plan::{GatedTag, MovedTag, Postponed, PostponedTag, RulePlan};
-use super::survey::{Found, State};
+use super::chosen;
+use super::plan::{GatedTag, HeldTag, MovedTag, Postponed, PostponedTag, RulePart, RulePlan};
+use super::quotas::{Admission, Pull, Quotas};
+use super::survey::{Found, Looked, State};
 use crate::catalog::rule_images::{FormerImage, RuleImage};
+use crate::catalog::{images, repositories};
 use crate::engine::Engine;
 use crate::engine::add::asked::Asked;
 use crate::engine::add::placed::MAX_CONCURRENT_REQUESTS;
@@ -21,7 +24,8 @@ use crate::engine::request::{AddRequest, PublishedAs, Source};
 use crate::error::{Error, Kind, Result};
 use crate::hooks::program::Limits;
 use crate::hooks::{self, Gate, Verdict};
-use crate::image::{Digest, Reference, Selection, Tag};
+use crate::image::{Digest, Reference, Selection, Tag, Target, Upstream};
+use crate::registry;
 use crate::rules::{Period, Rule, Rules};
 
 /// Pulls of an image of which nothing is known: its index, and a manifest for each platform where all are wanted.
@@ -35,10 +39,44 @@ pub(super) struct Asking {
     pub(super) request: AddRequest,
     /// Pulls that it takes, as far as that is known before.
     pub(super) pulls: u64,
-    /// The digest that the tag has here.
-    pub(super) moved: Option<MovedTag>,
-    /// It only keeps what a tag pointed to.
-    pub(super) former: bool,
+    pub(super) coming: Coming,
+    /// As the rule found it: a tag stays the name of what is taken by the digest that was found old enough.
+    reference: Reference,
+    checked: Option<Digest>,
+}
+
+/// What comes with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Coming {
+    /// An image that is not here.
+    New,
+    /// What a tag has upstream instead of what it has here.
+    Moved(MovedTag),
+    /// More of an image that is here.
+    More,
+    /// What a tag pointed to, which only stays.
+    Former,
+}
+
+impl Asking {
+    /// Says of it what it is for its rule.
+    pub(super) fn tell(&self, part: &mut RulePart) {
+        match &self.coming {
+            Coming::New => part.new.push(self.image.clone()),
+            Coming::Moved(moved) => part.moved.push(moved.clone()),
+            Coming::More | Coming::Former => {}
+        }
+    }
+
+    fn pull<'a>(&'a self, rules: &Rules) -> Pull<'a> {
+        let upstream = Some(&self.reference.upstream).filter(|_| self.coming != Coming::Former);
+        Pull { rule: self.rule, reserve: rules.rules[self.rule].reserve, upstream, pulls: self.pulls }
+    }
+
+    /// What it is called where somebody is told of it.
+    fn request(&self) -> String {
+        self.reference.to_string()
+    }
 }
 
 /// Makes the requests of what was found, in the order of the rules.
@@ -49,7 +87,7 @@ pub(super) fn requests(rules: &Rules, found: &[&Found], plan: &mut RulePlan) -> 
         let rule = &rules.rules[found.rule];
         let image = shown(found);
         let part = &mut plan.rules[found.rule];
-        let moved = match &found.state {
+        let coming = match &found.state {
             State::New => {
                 let number = new.entry(found.rule).or_default();
                 if *number >= rule.max_new {
@@ -57,24 +95,29 @@ pub(super) fn requests(rules: &Rules, found: &[&Found], plan: &mut RulePlan) -> 
                     continue;
                 }
                 *number += 1;
-                None
+                Coming::New
             }
             State::Moves { from, to } => {
                 asking.extend(former(rule, found, from.digest, plan));
-                Some(MovedTag { image: image.clone(), from: from.digest, to: *to })
+                Coming::Moved(MovedTag { image: image.clone(), from: from.digest, to: *to })
             }
-            State::Lacking => None,
-            State::Here { .. } | State::Refused { .. } | State::Held { .. } | State::Gone { .. } => continue,
+            State::Lacking => Coming::More,
+            State::Here { .. } | State::Refused { .. } | State::Held { .. } | State::Gone { .. } | State::Unknown => {
+                continue;
+            }
         };
+        let reference = found.reference.clone();
+        // What the tag has by now may be younger than what was looked at.
+        let digest = reference.digest.or(found.checked);
         let usual = found.reference.upstream.published_name().is_ok_and(|usual| usual == found.name);
         let name = (!usual).then(|| PublishedAs { name: found.name.clone(), tag: found.reference.tag.clone() });
         let request = AddRequest {
             selection: found.selection.clone(),
             name,
-            ..AddRequest::new(Source::Registry(found.reference.clone()))
+            ..AddRequest::new(Source::Registry(Reference { digest, ..reference.clone() }))
         };
-        let pulls = pulls(found.selection.as_ref());
-        asking.push(Asking { rule: found.rule, image, request, pulls, moved, former: false });
+        let (rule, pulls, checked) = (found.rule, pulls(found.selection.as_ref()), found.checked);
+        asking.push(Asking { rule, image, request, pulls, coming, reference, checked });
     }
     asking
 }
@@ -102,7 +145,7 @@ fn former(rule: &Rule, found: &Found, digest: Digest, plan: &mut RulePlan) -> Ve
         let request = AddRequest {
             selection: found.selection.clone(),
             name: Some(PublishedAs { name: found.name.clone(), tag: name }),
-            ..AddRequest::new(Source::Registry(reference))
+            ..AddRequest::new(Source::Registry(reference.clone()))
         };
         if let Some(period) = rule.former.map(Period::seconds) {
             plan.formers.push(FormerImage {
@@ -112,18 +155,15 @@ fn former(rule: &Rule, found: &Found, digest: Digest, plan: &mut RulePlan) -> Ve
             });
         }
         let image = format!("{}@{called}", found.name);
-        all.push(Asking { rule: found.rule, image, request, pulls: 0, moved: None, former: true });
+        let (rule, coming) = (found.rule, Coming::Former);
+        all.push(Asking { rule, image, request, pulls: 0, coming, reference, checked: None });
     }
     all
 }
 
 /// `name:tag` or `name@digest` of what was found.
 pub(super) fn shown(found: &Found) -> String {
-    match (&found.reference.tag, &found.reference.digest) {
-        (Some(tag), _) => format!("{}:{tag}", found.name),
-        (None, Some(digest)) => format!("{}@{digest}", found.name),
-        (None, None) => found.name.to_string(),
-    }
+    chosen::shown(&found.name, &found.reference)
 }
 
 fn pulls(selection: Option<&Selection>) -> u64 {
@@ -140,15 +180,17 @@ impl Engine {
     pub(super) async fn resolve_within_quotas(
         self: &Arc<Self>,
         rules: &Rules,
+        looked: &[Looked],
         asking: Vec<Asking>,
         plan: &mut RulePlan,
         base: &Path,
         job: &Job,
     ) -> Result<AddPlan> {
         let requests: Vec<AddRequest> = asking.iter().map(|asking| asking.request.clone()).collect();
-        let asked = Asked::about(&requests);
-        let of: BTreeMap<String, usize> =
-            asking.iter().map(|asking| (asking.request.source.to_string(), asking.rule)).collect();
+        let lists =
+            looked.iter().filter_map(|looked| Some((looked.upstream.clone(), Arc::clone(looked.listed.as_ref()?))));
+        let asked = Asked::about(&requests).with_lists(lists.collect());
+        let of: BTreeMap<String, usize> = asking.iter().map(|asking| (asking.request(), asking.rule)).collect();
         let gate = (!rules.gate.is_empty()).then(|| Gate {
             words: rules.gate.clone(),
             // Without a directory it runs where this process does.
@@ -157,65 +199,72 @@ impl Engine {
         });
         let total = asking.len() as u64;
         let mut resolved: Vec<Resolved> = Vec::new();
-        let mut spent: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
-        let mut queue = asking.into_iter().enumerate().peekable();
-        while queue.peek().is_some() {
+        let mut quotas = self.quotas(rules, &asking, job).await?;
+        let mut queue: VecDeque<(usize, Asking)> = asking.into_iter().enumerate().collect();
+        while !queue.is_empty() {
+            quotas.begin();
             let mut batch = Vec::new();
-            let mut taken: BTreeMap<String, u64> = BTreeMap::new();
             while batch.len() < MAX_CONCURRENT_REQUESTS
-                && let Some((index, one)) = queue.next()
+                && let Some((index, one)) = queue.pop_front()
             {
-                let rule = &rules.rules[one.rule];
-                let registry = registry_of(&one.request);
-                let wants = taken.get(&registry).copied().unwrap_or_default() + one.pulls;
-                let left = self.notices.pulls_left(&registry);
-                let is_spent = left.is_some_and(|left| left < wants.saturating_add(u64::from(rule.reserve)));
-                if one.pulls > 0 && (is_spent || spent.contains(&registry)) {
-                    spent.insert(registry);
-                    postpone(one, plan);
-                    continue;
+                match quotas.admit(one.pull(rules)) {
+                    Admission::Now => batch.push((index, one)),
+                    Admission::Later => {
+                        queue.push_front((index, one));
+                        break;
+                    }
+                    Admission::Postponed => postpone(one, plan),
                 }
-                taken.insert(registry, wants);
-                batch.push((index, one));
             }
             let each = batch.into_iter().map(|(index, one)| {
                 let (asked, gate) = (&asked, &gate);
                 async move {
-                    let outcome = job.or_cancelled(self.resolve(&one.request, asked, job)).await;
+                    let resolving = registry::without_waiting_for_quotas(self.resolve(&one.request, asked, job));
+                    let mut outcome = job.or_cancelled(resolving).await;
+                    if let Ok((image, _)) = &mut outcome {
+                        image.request = one.request();
+                    }
                     let refusal = match (&outcome, gate) {
-                        (Ok((image, _)), Some(gate)) if enters(image) && !one.former => ask(gate, image).await,
+                        (Ok((image, _)), Some(gate)) if enters(image) && one.coming != Coming::Former => {
+                            ask(gate, image).await
+                        }
                         _ => None,
                     };
                     (index, one, outcome, refusal)
                 }
             });
-            let outcomes: Vec<_> =
+            let mut outcomes: Vec<_> =
                 stream::iter(each.collect::<Vec<_>>()).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect().await;
             job.check()?;
+            outcomes.sort_by_key(|(index, ..)| *index);
             for (index, one, outcome, refusal) in outcomes {
+                if let Ok((image, _)) = &outcome {
+                    quotas.note_attached(&one.reference.upstream, manifests_attached(image));
+                }
                 if let (Some(words), Ok((image, _))) = (refusal, &outcome) {
                     let gated = GatedTag { image: one.image.clone(), digest: image.digest, words };
                     plan.rules[one.rule].gated.push(gated);
                     continue;
                 }
-                match outcome {
+                if outcome.is_err() && one.coming == Coming::Former {
+                    plan.formers.retain(|former| format!("{}@{}", former.repository, former.image) != one.image);
+                }
+                match &outcome {
+                    Ok(_) => one.tell(&mut plan.rules[one.rule]),
                     Err(error) if error.is_quota() => {
-                        spent.insert(registry_of(&one.request));
+                        quotas.spend(&one.reference.upstream.registry);
                         postpone(one, plan);
+                        continue;
                     }
-                    // It was there when the tags were listed.
-                    Err(error) if error.kind() == Kind::NotFound && one.moved.is_none() => {
-                        tracing::debug!(image = one.image, "gone since it was listed");
-                        if one.former {
-                            plan.formers
-                                .retain(|former| format!("{}@{}", former.repository, former.image) != one.image);
+                    Err(error) if error.kind() == Kind::NotFound => {
+                        if self.is_gone(&one, plan, rules, job).await? {
+                            tracing::debug!(image = one.image, %error, "gone or moved since it was looked at");
+                            continue;
                         }
                     }
-                    outcome => {
-                        note(&one, &outcome, plan);
-                        resolved.push(Resolved { index, request: one.request.source.to_string(), outcome });
-                    }
+                    Err(_) => {}
                 }
+                resolved.push(Resolved { index, request: one.request(), outcome });
             }
             job.tell(Event::Resolving { done: resolved.len() as u64, total });
         }
@@ -227,12 +276,76 @@ impl Engine {
         for image in made.changing() {
             let Some(rule) = of.get(&image.request) else { continue };
             let part = &mut plan.rules[*rule];
-            let attached = image.attached.iter().map(|attached| attached.manifests.len());
-            part.pulls += (image.manifests.len() + attached.sum::<usize>()) as u64;
+            part.pulls += image.manifests.len() as u64 + manifests_attached(image);
             part.bytes += image.new_bytes;
         }
         Ok(AddPlan { pulls: asked.pulls(), ..made })
     }
+
+    /// What registries allow. One that may allow too little, or has not said it, is asked by a HEAD, which is no pull.
+    async fn quotas<'a>(self: &'a Arc<Self>, rules: &Rules, asking: &[Asking], job: &Job) -> Result<Quotas<'a>> {
+        let mut quotas = Quotas::new(&self.notices);
+        in_place(|| {
+            let reader = self.catalog.read()?;
+            let upstreams = asking.iter().filter(|one| one.coming != Coming::Former).map(|one| &one.reference.upstream);
+            for upstream in upstreams.collect::<BTreeSet<&Upstream>>() {
+                if let Some(repository) = repositories::by_upstream(&reader, upstream)? {
+                    let (images, attached) = images::numbers(&reader, repository.id)?;
+                    quotas.note_attached(upstream, attached.div_ceil(images.max(1)));
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        asking.iter().for_each(|one| quotas.expect(one.pull(rules)));
+        let reserve = rules.rules.iter().map(|rule| rule.reserve).max().unwrap_or_default();
+        for registry in quotas.unsure(reserve) {
+            let is_of = |one: &&Asking| one.coming != Coming::Former && one.reference.upstream.registry == registry;
+            let Some(first) = asking.iter().find(is_of) else { continue };
+            match self.head(&first.reference.upstream, &target(&first.request), job).await {
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) if error.is_quota() => quotas.spend(&registry),
+                // What is wrong is said when it is asked for.
+                Err(_) | Ok(_) => {}
+            }
+        }
+        Ok(quotas)
+    }
+
+    /// The digest that a manifest has upstream, as far as a HEAD says it.
+    async fn head(&self, upstream: &Upstream, target: &Target, job: &Job) -> Result<Option<Digest>> {
+        let insecure = in_place(|| self.is_insecure(upstream))?;
+        let registry = self.registries.open(&upstream.registry, insecure)?;
+        let head = registry::without_waiting_for_quotas(registry.head(&upstream.repository, target));
+        Ok(job.or_cancelled(head).await?.digest)
+    }
+
+    /// Whether what was not found is not to be had since it was looked at: its tag is not there any more, or has another digest
+    /// now, which is too young. All else that is missing is a failure.
+    async fn is_gone(&self, one: &Asking, plan: &mut RulePlan, rules: &Rules, job: &Job) -> Result<bool> {
+        let Some(tag) = one.reference.tag.clone().filter(|_| one.reference.digest.is_none()) else { return Ok(false) };
+        let now = match self.head(&one.reference.upstream, &Target::Tag(tag), job).await {
+            Ok(now) => now,
+            Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+            Err(error) => return Ok(error.kind() == Kind::NotFound),
+        };
+        let has_moved = one.checked.is_some() && now.is_some() && now != one.checked;
+        if let Some(age) = rules.rules[one.rule].age.filter(|_| has_moved) {
+            let until = plan.now.saturating_add_unsigned(age.seconds());
+            plan.rules[one.rule].held.push(HeldTag { image: one.image.clone(), until });
+        }
+        Ok(has_moved)
+    }
+}
+
+fn target(request: &AddRequest) -> Target {
+    match &request.source {
+        Source::Registry(reference) => reference.digest.map_or_else(|| reference.target(), Target::Digest),
+        Source::Local(_) | Source::Tree(_) => Target::Tag(Tag::latest()),
+    }
+}
+
+fn manifests_attached(image: &PlannedImage) -> u64 {
+    image.attached.iter().map(|attached| attached.manifests.len() as u64).sum()
 }
 
 /// Whether something comes that was not here: what only gets more platforms was asked about when it came.
@@ -255,35 +368,18 @@ async fn ask(gate: &Gate, image: &PlannedImage) -> Option<String> {
     }
 }
 
-fn registry_of(request: &AddRequest) -> String {
-    match &request.source {
-        Source::Registry(reference) => reference.upstream.registry.clone(),
-        Source::Local(_) | Source::Tree(_) => String::new(),
-    }
-}
-
 fn postpone(asking: Asking, plan: &mut RulePlan) {
     let postponed = PostponedTag { image: asking.image, reason: Postponed::Quota };
     plan.rules[asking.rule].postponed.push(postponed);
-}
-
-/// Says of a request that was answered what it is for its rule.
-fn note<T>(asking: &Asking, outcome: &Result<T>, plan: &mut RulePlan) {
-    if asking.former {
-        return;
-    }
-    let part = &mut plan.rules[asking.rule];
-    match (outcome, &asking.moved) {
-        (Err(_), _) => {}
-        (Ok(_), Some(moved)) => part.moved.push(moved.clone()),
-        (Ok(_), None) => part.new.push(asking.image.clone()),
-    }
 }
 
 /// The rows of tags that a rule selects: what is new is brought by it.
 pub(super) fn rows(rules: &Rules, found: &[&Found], known: impl Fn(&str, &str) -> Option<RuleImage>) -> Vec<RuleImage> {
     let tagged = found.iter().filter_map(|found| {
         let rule = rules.rules[found.rule].name.to_string();
+        if matches!(found.state, State::Unknown) {
+            return None;
+        }
         let (repository, tag) = (found.name.to_string(), found.tag_or_digest()?);
         let row = known(&repository, &tag);
         let brought = match (&found.state, &row) {

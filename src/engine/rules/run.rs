@@ -9,7 +9,7 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 
 use super::leaving::Leaving;
-use super::plan::{HeldTag, MovedTag, RulePart, RulePlan};
+use super::plan::{HeldTag, MovedTag, Postponed, PostponedTag, RulePart, RulePlan};
 use super::requests::{requests, rows, shown};
 use super::sources;
 use super::survey::{Found, Looked, State, Survey};
@@ -113,6 +113,11 @@ impl Engine {
                 unsure.insert(*rule);
                 plan.rules[*rule].failed.push(error.to_string());
             }
+            for (rule, image) in &looked.postponed {
+                unsure.insert(*rule);
+                let postponed = PostponedTag { image: image.clone(), reason: Postponed::Quota };
+                plan.rules[*rule].postponed.push(postponed);
+            }
         }
         let mut found: Vec<&Found> = looked.iter().flat_map(|looked| &looked.found).collect();
         // Another rule of a repository that was looked at is not run for that.
@@ -128,16 +133,13 @@ impl Engine {
         })?;
         let asking = requests(rules, &found, &mut plan);
         if options.look {
-            for one in asking.iter().filter(|one| !one.former) {
+            for one in &asking {
                 let part = &mut plan.rules[one.rule];
                 part.pulls += one.pulls;
-                match &one.moved {
-                    Some(moved) => part.moved.push(moved.clone()),
-                    None => part.new.push(one.image.clone()),
-                }
+                one.tell(part);
             }
         } else {
-            plan.add = self.resolve_within_quotas(rules, asking, &mut plan, &options.base, job).await?;
+            plan.add = self.resolve_within_quotas(rules, &looked, asking, &mut plan, &options.base, job).await?;
         }
         let leaving = Leaving { rules, looked: &looked, unsure: &unsure, force: options.force, now: plan.now };
         let picks = in_place(|| leaving.decide(self, &mut plan))?;
@@ -155,7 +157,7 @@ impl Engine {
     async fn look_at(self: &Arc<Self>, rules: &Rules, wanted: &[Wanted], now: i64, job: &Job) -> Result<Vec<Looked>> {
         let total = wanted.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
-        let survey = Survey { engine: self, rules, job, now };
+        let survey = Survey::new(self, rules, job, now);
         let each: Vec<_> = wanted
             .iter()
             .enumerate()
@@ -368,6 +370,7 @@ fn tell(found: &[&Found], looked: &[Looked], wanted: &[Wanted], plan: &mut RuleP
                 part.failed.push(format!("{image} is not there upstream"));
                 continue;
             }
+            State::Unknown => continue,
             State::New | State::Here { .. } | State::Lacking | State::Moves { .. } | State::Gone { .. } => {}
         }
         part.selected.push(image);

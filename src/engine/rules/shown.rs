@@ -81,7 +81,7 @@ impl Engine {
     pub async fn tag_list(&self, upstream: &Upstream, insecure: Option<bool>, job: &Job) -> Result<TagList> {
         let tags = self.all_tags(upstream, insecure, job).await?;
         let ages = in_place(|| {
-            let mut ages = Ages::load(&*self.catalog.read()?, upstream.to_string(), crate::engine::now())?;
+            let mut ages = Ages::load(&*self.catalog.read()?, upstream, crate::engine::now())?;
             // What is listed now for the first time is young; only a run notes it.
             ages.listed(tags.iter().map(String::as_str));
             Ok::<_, crate::error::Error>(ages)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::image::tags::TagRule;
-use crate::image::{Digest, Reference, Upstream};
+use crate::image::{Reference, Upstream};
 use crate::rules::{Rule, Rules, Subject};
 
 /// A repository that rules want something of.
@@ -25,7 +25,7 @@ pub(super) struct Part {
 pub(super) enum What {
     Tags(TagRule),
     /// What a source names by its digest, and perhaps by a tag that it is to have here.
-    Digest(Reference, Digest),
+    Digest(Reference),
 }
 
 /// The images that the sources of a rule name, or why they could not be read.
@@ -51,7 +51,7 @@ impl Wanted {
                 Subject::Sources(_) => {
                     for reference in named.get(&number).into_iter().flatten() {
                         let what = match (&reference.digest, &reference.tag) {
-                            (Some(digest), _) => What::Digest(reference.clone(), *digest),
+                            (Some(_), _) => What::Digest(reference.clone()),
                             (None, Some(tag)) => {
                                 // A tag is a pattern that matches itself.
                                 let Ok(pattern) = tag.as_str().parse() else { continue };

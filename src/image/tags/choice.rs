@@ -70,18 +70,20 @@ pub struct Choice<'t> {
 }
 
 impl Verdict {
-    /// For people, as what is said of a tag: `older`, `excepted`.
-    pub fn words(self) -> &'static str {
-        match self {
+    /// For people, as what is said of a tag: `excepted`, `not below 1.26`. `rule` is the one that says so.
+    pub fn words(self, rule: &TagRule) -> String {
+        let than = |bound: &Option<Bound>| bound.as_ref().map_or_else(|| "the range".to_owned(), Bound::to_string);
+        let words = match self {
             Self::Selected => "selected",
             Self::TooYoung => "too young",
             Self::Older => "older: there are enough newer versions",
             Self::OlderLine => "of an older line",
-            Self::BelowRange => "below `at_least`",
-            Self::AboveRange => "not below `below`",
+            Self::BelowRange => return format!("below {}", than(&rule.at_least)),
+            Self::AboveRange => return format!("not below {}", than(&rule.below)),
             Self::Excepted => "excepted",
             Self::Attached => "attached to an image",
-        }
+        };
+        words.to_owned()
     }
 }
 

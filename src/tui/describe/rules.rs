@@ -98,7 +98,7 @@ fn part_rows(part: &RulePart, zone: &TimeZone) -> Vec<Row> {
     let postponed = part.postponed.iter().map(|waits| {
         let why = match waits.reason {
             Postponed::MaxNew => ": the rule takes no more at once (`max_new`)",
-            Postponed::Quota => ": the rest of the registry's quota is reserved",
+            Postponed::Quota => ": the registry's quota allows no more now",
         };
         (waits.image.clone(), why.to_owned())
     });

@@ -19,7 +19,7 @@ use super::publish::key;
 use super::rules::{ago, listed, until};
 use super::table;
 use crate::engine::rules::ShownRule;
-use crate::image::tags::Verdict;
+use crate::image::tags::{TagRule, Verdict};
 use crate::rules::{Subject, write_rule};
 use crate::text::printable;
 
@@ -133,11 +133,21 @@ fn nothing(app: &App) -> (String, Style) {
 fn cells(app: &App, row: &TagRow) -> RuleTagCells {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let held = app.rules.held(&row.tag);
+    let nothing = TagRule::default();
+    let rule = match app.rules.current().map(|shown| &shown.rule.subject) {
+        Some(Subject::Repository { tags, .. }) => tags,
+        _ => &nothing,
+    };
     let why = match (row.verdict, held) {
         (_, Some(until)) => (format!("{} too young until {}", glyphs.waiting, day(until, &app.zone)), theme.warning),
-        (Some(Verdict::Selected), _) => (format!("{} {}", glyphs.done, Verdict::Selected.words()), theme.good),
-        (Some(Verdict::TooYoung), _) => (format!("{} {}", glyphs.waiting, Verdict::TooYoung.words()), theme.warning),
-        (Some(verdict), _) => (format!("{} {}", glyphs.dot, verdict.words()), theme.dim),
+        (Some(verdict), _) => {
+            let (glyph, style) = match verdict {
+                Verdict::Selected => (glyphs.done, theme.good),
+                Verdict::TooYoung => (glyphs.waiting, theme.warning),
+                _ => (glyphs.dot, theme.dim),
+            };
+            (format!("{glyph} {}", verdict.words(rule)), style)
+        }
         (None, _) if row.image.as_ref().is_some_and(|image| image.leaving_at.is_none()) => (String::new(), theme.dim),
         (None, _) => (format!("{} no pattern matches it any more", glyphs.dot), theme.dim),
     };

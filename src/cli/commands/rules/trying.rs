@@ -12,7 +12,7 @@ use crate::engine::job::Job;
 use crate::engine::rules::Tried;
 use crate::error::{Error, Kind, Result};
 use crate::image::Reference;
-use crate::image::tags::{self, Verdict};
+use crate::image::tags::{self, TagRule};
 use crate::rules::Subject;
 use crate::text::count;
 
@@ -75,13 +75,13 @@ pub(super) fn attempt(arguments: &TryArguments, context: &Context) -> Result<Exi
     let tried = Tried::of(&upstream, &tags, &listed);
     let output = &context.output;
     output.json(&tried)?;
-    output.table(&table(&tried, arguments.all))?;
+    output.table(&table(&tried, &tags, arguments.all))?;
     output.finish()?;
     output.message(&summary(&tried, arguments.all));
     Ok(Exit::Done)
 }
 
-fn table(tried: &Tried, all: bool) -> Table {
+fn table(tried: &Tried, rule: &TagRule, all: bool) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Text)]);
     for tag in &tried.selected {
         table.row([Cell::toned(Tone::Good, "take"), Cell::toned(Tone::Name, tag), String::new().into()]);
@@ -91,7 +91,7 @@ fn table(tried: &Tried, all: bool) -> Table {
         table.row([
             Cell::toned(Tone::Dim, "leave"),
             Cell::toned(Tone::Dim, &other.tag),
-            Cell::toned(Tone::Dim, Verdict::words(other.reason)),
+            Cell::toned(Tone::Dim, other.reason.words(rule)),
         ]);
     }
     table

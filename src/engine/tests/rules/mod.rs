@@ -1,5 +1,7 @@
 //! Rules against an in-process registry: what comes, waits, leaves and is refused, and what a run asks.
 
+mod quotas;
+mod survey;
 mod upset;
 
 use std::num::NonZeroU32;
