@@ -31,7 +31,7 @@ pub(super) struct Pull<'a> {
     pub(super) reserve: u32,
     /// None: it costs no pull.
     pub(super) upstream: Option<&'a Upstream>,
-    /// Pulls that it takes without what is attached.
+    /// Pulls that its platforms take.
     pub(super) pulls: u64,
 }
 
@@ -46,8 +46,8 @@ pub(super) struct Quotas<'a> {
     ended: BTreeSet<(usize, String)>,
     /// Pulls that all that was not asked for yet is estimated to take, by registry.
     waiting: BTreeMap<String, u64>,
-    /// Manifests that come along with one image of a repository, as many as were seen.
-    attached: HashMap<Upstream, u64>,
+    /// Manifests that one image of a repository takes beside its platforms, as many as were seen: attestations, signatures.
+    more: HashMap<Upstream, u64>,
     /// Estimated pulls of what is asked for now, by registry.
     taken: BTreeMap<String, u64>,
 }
@@ -60,14 +60,14 @@ impl<'a> Quotas<'a> {
             spent: BTreeSet::new(),
             ended: BTreeSet::new(),
             waiting: BTreeMap::new(),
-            attached: HashMap::new(),
+            more: HashMap::new(),
             taken: BTreeMap::new(),
         }
     }
 
-    /// Notes that so much comes along with an image of a repository.
-    pub(super) fn note_attached(&mut self, upstream: &Upstream, manifests: u64) {
-        let known = self.attached.entry(upstream.clone()).or_default();
+    /// Notes that an image of a repository takes so much beside its platforms.
+    pub(super) fn note_more(&mut self, upstream: &Upstream, manifests: u64) {
+        let known = self.more.entry(upstream.clone()).or_default();
         *known = manifests.max(*known);
     }
 
@@ -138,8 +138,8 @@ impl<'a> Quotas<'a> {
     }
 
     fn estimate(&self, pull: Pull<'_>) -> u64 {
-        let attached = pull.upstream.and_then(|upstream| self.attached.get(upstream)).copied();
-        pull.pulls + attached.unwrap_or_default()
+        let more = pull.upstream.and_then(|upstream| self.more.get(upstream)).copied();
+        pull.pulls + more.unwrap_or_default()
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
         let notices = Notices::default();
         let nginx = "nginx:1".parse::<crate::image::Reference>().unwrap().upstream;
         let mut quotas = Quotas::new(&notices);
-        quotas.note_attached(&nginx, 1);
+        quotas.note_more(&nginx, 1);
         (0..4).for_each(|_| quotas.expect(pull(0, &nginx, 2)));
         quota(&notices, 17);
         assert_eq!(quotas.admit(pull(0, &nginx, 2)), Admission::Now);

@@ -74,7 +74,7 @@ impl Asking {
     }
 
     /// What it is called where somebody is told of it.
-    fn request(&self) -> String {
+    pub(super) fn request(&self) -> String {
         self.reference.to_string()
     }
 }
@@ -238,8 +238,10 @@ impl Engine {
             job.check()?;
             outcomes.sort_by_key(|(index, ..)| *index);
             for (index, one, outcome, refusal) in outcomes {
-                if let Ok((image, _)) = &outcome {
-                    quotas.note_attached(&one.reference.upstream, manifests_attached(image));
+                if let Ok((image, _)) = &outcome
+                    && one.coming != Coming::Former
+                {
+                    quotas.note_more(&one.reference.upstream, manifests(image).saturating_sub(one.pulls));
                 }
                 if let (Some(words), Ok((image, _))) = (refusal, &outcome) {
                     let gated = GatedTag { image: one.image.clone(), digest: image.digest, words };
@@ -276,7 +278,7 @@ impl Engine {
         for image in made.changing() {
             let Some(rule) = of.get(&image.request) else { continue };
             let part = &mut plan.rules[*rule];
-            part.pulls += image.manifests.len() as u64 + manifests_attached(image);
+            part.pulls += manifests(image);
             part.bytes += image.new_bytes;
         }
         Ok(AddPlan { pulls: asked.pulls(), ..made })
@@ -291,7 +293,7 @@ impl Engine {
             for upstream in upstreams.collect::<BTreeSet<&Upstream>>() {
                 if let Some(repository) = repositories::by_upstream(&reader, upstream)? {
                     let (images, attached) = images::numbers(&reader, repository.id)?;
-                    quotas.note_attached(upstream, attached.div_ceil(images.max(1)));
+                    quotas.note_more(upstream, attached.div_ceil(images.max(1)));
                 }
             }
             Ok::<_, Error>(())
@@ -344,8 +346,10 @@ fn target(request: &AddRequest) -> Target {
     }
 }
 
-fn manifests_attached(image: &PlannedImage) -> u64 {
-    image.attached.iter().map(|attached| attached.manifests.len() as u64).sum()
+/// Manifests that an image consists of, with what is attached to it.
+fn manifests(image: &PlannedImage) -> u64 {
+    let attached: usize = image.attached.iter().map(|attached| attached.manifests.len()).sum();
+    (image.manifests.len() + attached) as u64
 }
 
 /// Whether something comes that was not here: what only gets more platforms was asked about when it came.
