@@ -111,3 +111,11 @@ fn counting_needs_a_number_and_lines_their_length() {
     assert_eq!(TagRule { newest: count(1), ..rule(&["1.#", "latest"]) }.fault(), None);
     assert_eq!(rule(&["latest"]).fault(), None);
 }
+
+#[test]
+fn a_range_is_said_with_its_numbers() {
+    let rule =
+        TagRule { at_least: Some("1.24".parse().unwrap()), below: Some("1.26".parse().unwrap()), ..TagRule::default() };
+    assert_eq!(Verdict::BelowRange.words(&rule), "below 1.24");
+    assert_eq!(Verdict::AboveRange.words(&rule), "not below 1.26");
+}
