@@ -59,7 +59,7 @@ pub(super) fn read_file(text: &str) -> Result<RuleFile<'_>, Vec<RuleFault>> {
     let file = Section::new(document.as_table(), Part::File, 0, &mut faults);
     version(&file, &mut faults);
     let defaults = defaults(&file, &mut faults);
-    let mut rules = Rules { gate: read_hook::gate(&file, &mut faults), ..Rules::default() };
+    let mut rules = Rules { gate: read_hook::gate(&file, &mut faults), leave: defaults.leave, ..Rules::default() };
     if let Some(tables) = sections(&file, "rule", &mut faults) {
         let mut names: HashMap<RuleName, usize> = HashMap::new();
         let mut total = Weight::default();

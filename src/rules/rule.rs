@@ -19,6 +19,8 @@ pub struct Rules {
     pub hooks: Vec<Hook>,
     /// A program that says whether an image may enter: its words are the first, then its arguments.
     pub gate: Vec<String>,
+    /// How long what a rule brought stays that is not in the file any more: as `[defaults]` say it.
+    pub leave: Kept,
 }
 
 /// One rule.
@@ -104,6 +106,13 @@ pub enum Kept {
     Always,
     /// It is removed when so much time has passed.
     For(Period),
+}
+
+/// Two weeks.
+impl Default for Kept {
+    fn default() -> Self {
+        Rule::default_leave()
+    }
 }
 
 /// Who is told of what happens.

@@ -19,9 +19,14 @@ pub fn write(rules: &Rules) -> String {
     if !rules.gate.is_empty() {
         push_line(&mut text, "gate", &list(&rules.gate));
     }
+    let defaults = Defaults { leave: rules.leave, ..Defaults::default() };
+    if let Some(leave) = of_defaults(&defaults, "leave").filter(|_| defaults != Defaults::default()) {
+        text.push_str("\n[defaults]\n");
+        push_line(&mut text, "leave", &leave);
+    }
     for rule in &rules.rules {
         text.push('\n');
-        text.push_str(&write_rule(rule));
+        text.push_str(&rule_section(rule, &defaults));
     }
     for hook in &rules.hooks {
         text.push('\n');

@@ -117,5 +117,6 @@ pub(super) fn rules() -> impl Strategy<Value = Rules> {
         rules,
         hooks,
         gate: gate.into_iter().collect(),
+        ..Rules::default()
     })
 }
