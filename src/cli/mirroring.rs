@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::{AddPlan, FailedRequest};
 use crate::engine::request::{AddRequest, Pick};
-use crate::engine::rules::plan::RulePlan;
+use crate::engine::rules::plan::{RulePart, RulePlan};
 use crate::engine::rules::{RulesInForce, RunOptions};
 use crate::error::{Error, Kind, Result};
 use crate::registry::is_on_this_machine;
@@ -106,7 +106,11 @@ impl Planned for Mirror<'_> {
             Wanted::Updated(picks) => with_suggestions(engine.plan_update(picks, job).await, engine, picks)?,
             Wanted::Ruled(ruled) => {
                 rules = Some(match &ruled.lock {
-                    Some(lock) => engine.plan_locked(lock, job).await?,
+                    Some(lock) => {
+                        let mut plan = engine.plan_locked(lock, job).await?;
+                        engine.plan_beyond_lock(lock, ruled.options.force, &mut plan)?;
+                        plan
+                    }
                     None => engine.plan_rules(&ruled.rules.rules, &ruled.options, job).await?,
                 });
                 if ruled.beside { engine.plan_update_beside_rules(job).await? } else { AddPlan::default() }
@@ -119,7 +123,9 @@ impl Planned for Mirror<'_> {
         let mut failed = std::mem::take(&mut plan.failed);
         if let Some(rules) = &mut rules {
             report = report.with_rules(rules);
-            failed.extend(std::mem::take(&mut rules.add.failed));
+            // They stay in the plan: where something failed, nothing is removed.
+            failed.extend(rules.add.failed.iter().map(FailedRequest::again));
+            rules.beside = std::mem::take(&mut plan);
         }
         // A run is noted, and a rule is made, also where nothing comes of it.
         let is_empty = is_empty && rules.is_none();
@@ -143,10 +149,10 @@ impl Planned for Mirror<'_> {
             }
             let updated = self.engine.apply_rules(&ruled.rules.rules, rules, job).await?;
             report = report.removed(&updated.removed).applied(&updated.added);
+            report.rules.clone_from(&rules.rules);
             failed.extend(updated.added.failed);
-        }
-        let plan = mirroring.plan.take().unwrap_or_default();
-        if mirroring.rules.is_none() || !plan.is_empty() {
+        } else {
+            let plan = mirroring.plan.take().unwrap_or_default();
             let added = self.engine.apply_add(plan, self.verb(), job).await?;
             report = report.applied(&added);
             failed.extend(added.failed);
@@ -169,7 +175,10 @@ impl Planned for Mirror<'_> {
     fn summary(&self, done: &Done<'_, Mirroring, Mirrored>) -> Vec<Note> {
         let report = report(done);
         let warnings = warnings(report, self.host.as_deref()).into_iter();
-        let warnings = warnings.chain(rule_report::warnings(&report.rules)).map(Note::Warning);
+        let failed = done.plan.failed.iter().chain(done.outcome.iter().flat_map(|outcome| &outcome.failed));
+        let rules = without_failures(&report.rules, failed);
+        let beyond = done.plan.rules.as_ref().and_then(|rules| beyond(&rules.beyond));
+        let warnings = warnings.chain(rule_report::warnings(&rules)).chain(beyond).map(Note::Warning);
         let next = if self.is_first && !done.dry_run { next_step(report) } else { None };
         let made = match &self.wanted {
             Wanted::Ruled(ruled) if ruled.before.is_some() && !done.dry_run => report.rules.first().map(|rule| {
@@ -219,6 +228,22 @@ impl Mirror<'_> {
     fn table(&self, report: &AddReport) -> Table {
         table(report, matches!(self.wanted, Wanted::Added(_)))
     }
+}
+
+/// What the rules say without the failures of single images: these are the error in the end.
+fn without_failures<'f>(rules: &[RulePart], failed: impl Iterator<Item = &'f FailedRequest>) -> Vec<RulePart> {
+    let told: BTreeSet<String> = failed.map(FailedRequest::words).collect();
+    let mut rules = rules.to_vec();
+    rules.iter_mut().for_each(|part| part.failed.retain(|reason| !told.contains(reason)));
+    rules
+}
+
+/// Why the root is not that of a lock.
+fn beyond(images: &[String]) -> Option<String> {
+    let named = rule_report::listed(images.iter().cloned())?;
+    let (number, them) = (images.len() as u64, if images.len() == 1 { "it was" } else { "they were" });
+    let stay = count(number, "image stays that is not in the lock", "images stay that are not in the lock");
+    Some(format!("{stay}, since {them} added by hand: {named}; the root is not that of the lock"))
 }
 
 /// The registries that are asked over plain HTTP, each once.

@@ -3,6 +3,7 @@
 use super::report::AddReport;
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
+use crate::engine::rules::LOCK_RULE;
 use crate::engine::rules::plan::{LeavingTag, Postponed, RulePart};
 use crate::text::{bytes, count, printable_within};
 
@@ -68,7 +69,8 @@ pub(super) fn warnings(rules: &[RulePart]) -> Vec<String> {
         warnings
             .extend(part.skipped.iter().map(|what| format!("rule {rule} leaves out {}", printable_within(what, 400))));
         if let Some(brake) = &part.brake {
-            warnings.push(format!("rule {rule}: {brake}; `roadstead update --force` removes them"));
+            warnings
+                .push(format!("rule {rule}: {brake}; `roadstead update {} --force` removes them", only(&part.rule)));
         }
         for moved in &part.refused {
             let image = printable_within(&moved.image, 300);
@@ -128,8 +130,13 @@ fn leaving(leaving: &LeavingTag) -> String {
     }
 }
 
+/// What runs this rule alone: the brakes of the others stay on.
+fn only(rule: &str) -> String {
+    if rule == LOCK_RULE { "--locked".to_owned() } else { format!("--rule {}", shell_words::quote(rule)) }
+}
+
 /// The first few, and how many more.
-fn listed(names: impl Iterator<Item = String>) -> Option<String> {
+pub(super) fn listed(names: impl Iterator<Item = String>) -> Option<String> {
     let all: Vec<String> = names.map(|name| printable_within(&name, 300)).collect();
     let more = all.len().saturating_sub(MAX_NAMED);
     let shown = all.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");

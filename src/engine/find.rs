@@ -6,7 +6,7 @@ use super::request::Pick;
 use crate::catalog::images::{self, Image};
 use crate::catalog::repositories::{self, Repository};
 use crate::error::{Error, Kind, Result};
-use crate::image::Reference;
+use crate::image::{Digest, Reference};
 
 /// `name:tag` or `name@digest`.
 pub(super) fn shown(repository: &Repository, image: &Image) -> String {
@@ -66,6 +66,22 @@ pub(super) fn find(connection: &Connection, pick: &Pick) -> Result<(Repository, 
         }
     };
     Ok((repository, found))
+}
+
+/// The image that has this tag in the repository of this published name, or is there by this digest alone.
+pub(super) fn image_at(connection: &Connection, name: &str, tag_or_digest: &str) -> Result<Option<Image>> {
+    match repositories::by_name(connection, name)? {
+        Some(repository) => image_in(connection, &repository, tag_or_digest),
+        None => Ok(None),
+    }
+}
+
+/// The same in a repository.
+pub(super) fn image_in(connection: &Connection, repository: &Repository, tag_or_digest: &str) -> Result<Option<Image>> {
+    match tag_or_digest.parse::<Digest>() {
+        Ok(digest) => images::by_digest(connection, repository.id, &digest),
+        Err(_) => images::by_tag(connection, repository.id, tag_or_digest),
+    }
 }
 
 /// `name:tag` or `name@digest` of an image, for messages.

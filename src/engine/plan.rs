@@ -32,6 +32,8 @@ pub struct AddPlan {
     /// Manifests that were fetched of each registry to make the plan: what it takes of a quota, since running it fetches only
     /// layers and configurations, which no registry counts.
     pub pulls: BTreeMap<String, u64>,
+    /// As [`AddRequest::rule`](super::request::AddRequest::rule).
+    pub rule: Option<String>,
 }
 
 /// One image of a plan.
@@ -190,6 +192,11 @@ pub struct FailedRequest {
 }
 
 impl FailedRequest {
+    /// The same once more, without what caused it.
+    pub fn again(&self) -> Self {
+        Self { request: self.request.clone(), error: self.error.again() }
+    }
+
     /// What failed and why, the request named once.
     pub fn words(&self) -> String {
         let text = self.error.to_string();

@@ -53,12 +53,14 @@ pub struct AddRequest {
     /// The registry speaks plain HTTP, or it does not. None: as the catalog has chosen before for what is mirrored from there,
     /// else it does not.
     pub insecure: Option<bool>,
+    /// The rule that it is taken for, so that it is not pinned as what is asked for by hand.
+    pub rule: Option<String>,
 }
 
 impl AddRequest {
     /// A request without any option.
     pub fn new(source: Source) -> Self {
-        Self { source, selection: None, all_manifests: false, name: None, insecure: None }
+        Self { source, selection: None, all_manifests: false, name: None, insecure: None, rule: None }
     }
 }
 
@@ -99,6 +101,7 @@ impl AddOptions {
             all_manifests: self.all_manifests,
             name: self.name.clone(),
             insecure: self.insecure,
+            rule: None,
         };
         Ok(sources.into_iter().map(request).collect())
     }

@@ -9,7 +9,7 @@ use super::question::Answer;
 use super::work::{Outcome, RuleChange, RuleDraft, RuleRun, Ruled};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::plan::AddPlan;
+use crate::engine::plan::{AddPlan, FailedRequest};
 use crate::engine::rules::{RunOptions, at_home};
 use crate::error::{Error, Kind, Result};
 use crate::image::Upstream;
@@ -57,21 +57,18 @@ fn known(rules: &rules::Rules, only: &[String]) -> Result<()> {
 pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result<Outcome> {
     let RuleRun { mut plan, in_force, beside, .. } = run;
     engine.tell_start(&in_force.rules, in_force.base()).await?;
-    let mut faults: Vec<String> = plan.faults().collect();
-    let mut failed = std::mem::take(&mut plan.add.failed);
+    plan.beside = beside;
     let updated = engine.apply_rules(&in_force.rules, &mut plan, job).await?;
     let mut added = updated.added;
-    if !beside.is_empty() {
-        let more = engine.apply_add(beside, "update", job).await?;
-        added.recorded.extend(more.recorded);
-        added.gone.extend(more.gone);
-        failed.extend(more.failed);
-        added.fetched += more.fetched;
-    } else {
-        failed.extend(beside.failed);
-        added.gone.extend(beside.gone);
+    added.failed.extend(std::mem::take(&mut plan.add.failed));
+    added.failed.extend(std::mem::take(&mut plan.beside.failed));
+    // What failed of single images is told of these.
+    let images: Vec<String> = added.failed.iter().map(FailedRequest::words).collect();
+    let mut faults: Vec<String> = Vec::new();
+    for part in &plan.rules {
+        let reasons = part.failed.iter().filter(|reason| !images.contains(reason)).chain(&part.brake);
+        faults.extend(reasons.map(|reason| format!("rule {}: {reason}", part.rule)));
     }
-    added.failed.extend(failed);
     // What a hook says is never the reason that a run fails.
     match engine.tell_hooks(&in_force.rules, in_force.base()).await {
         Ok(told) => {

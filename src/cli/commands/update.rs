@@ -39,7 +39,7 @@ pub(in crate::cli) struct Arguments {
 
     /// Take exactly the images that a lock file says, by their digests; nothing is listed.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "mirror.lock", require_equals = true,
-          value_hint = ValueHint::FilePath, conflicts_with_all = ["rule", "picks", "force"])]
+          value_hint = ValueHint::FilePath, conflicts_with_all = ["rule", "picks"])]
     pub(in crate::cli) locked: Option<PathBuf>,
 
     /// Publish to every target afterwards, if there is anything new for it.
@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
             return Err(error);
         }
     };
-    check_names(&rules, &arguments.rule)?;
+    check_names(&engine, &rules, &arguments.rule)?;
     let lock = arguments.locked.as_deref().map(read_lock).transpose()?;
     let ruled = Ruled {
         before: None,
@@ -127,12 +127,14 @@ fn read_lock(file: &Path) -> Result<Lock> {
     })
 }
 
-/// Refuses names that no rule has.
-fn check_names(rules: &RulesInForce, names: &[String]) -> Result<()> {
-    match names.iter().find(|name| rules.rules.by_name(name).is_none()) {
-        None => Ok(()),
-        Some(name) => Err(no_such_rule(name)),
+/// Refuses names that no rule has, nor one that is not there any more and has left images.
+fn check_names(engine: &Engine, rules: &RulesInForce, names: &[String]) -> Result<()> {
+    for name in names {
+        if rules.rules.by_name(name).is_none() && engine.images_of_rule(name)?.is_empty() {
+            return Err(no_such_rule(name));
+        }
     }
+    Ok(())
 }
 
 /// There is no rule of this name.

@@ -40,6 +40,8 @@ impl Engine {
     /// Runs exactly this plan. Images that fail do not stop the others; what is verified is kept however it ends.
     pub async fn apply_add(self: &Arc<Self>, plan: AddPlan, verb: &str, job: &Job) -> Result<Added> {
         let _listening = self.notices.listen(job);
+        // What a rule selects is an update of what it has.
+        let verb = if plan.rule.is_some() { "update" } else { verb };
         if verb == "add" {
             in_place(|| self.keep_by_hand(&plan))?;
         }
@@ -49,8 +51,13 @@ impl Engine {
             ref many => format!("{verb} {} images", many.len()),
         };
         let _lease = self.lease(&doing, job).await?;
-        // Whoever can't record anything in time learns it before hours of bytes.
-        drop(self.lock(&doing, job).await?);
+        {
+            // Whoever can't record anything in time learns it before hours of bytes.
+            let _lock = self.lock(&doing, job).await?;
+            if let Some(rule) = &plan.rule {
+                in_place(|| self.note_taken(rule, &plan.images))?;
+            }
+        }
         self.run_add(plan, verb, &Turns::of(doing), job).await
     }
 

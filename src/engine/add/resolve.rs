@@ -65,7 +65,10 @@ impl Engine {
             self.note_back(&plan)?;
             Ok::<_, Error>(plan)
         })?;
-        Ok(AddPlan { pulls: asked.pulls(), ..plan })
+        // Asked for together with others it is by hand as well: that removes nothing.
+        let rule = requests.first().and_then(|request| request.rule.clone());
+        let rule = rule.filter(|rule| requests.iter().all(|request| request.rule.as_ref() == Some(rule)));
+        Ok(AddPlan { pulls: asked.pulls(), rule, ..plan })
     }
 
     /// Makes a plan of requests that were resolved.

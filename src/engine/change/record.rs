@@ -14,7 +14,7 @@ use crate::catalog::settings::{self, Settings};
 use crate::catalog::{Writer, blobs, state, undo};
 use crate::engine::Engine;
 use crate::engine::add::closure::{MAX_CONFIG_BYTES, platform_in};
-use crate::engine::plan::{AttachedImage, PlannedImage, PlannedManifest, WantedBlob};
+use crate::engine::plan::{AttachedImage, Expected, PlannedImage, PlannedManifest, WantedBlob};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Digest, Manifest, Platform, Tag};
 use crate::unixfs::hash::FileDigests;
@@ -26,12 +26,47 @@ pub(in crate::engine) type Ready = HashMap<Digest, FileDigests>;
 impl Engine {
     /// Records images of a plan, all in one change of the catalog: its commit and the way up to the root cost as much for
     /// many images as for one. If that fails, each is tried alone, so that none fails because of another.
+    ///
+    /// Whatever is no update was asked for by hand, and is no rule's from then on.
     pub(in crate::engine) fn record_all(&self, images: &[PlannedImage], verb: &str, ready: &Ready) -> Vec<Result<()>> {
+        let kept = if verb == "update" { Ok(()) } else { self.keep_images(images) };
+        if let Err(error) = kept {
+            return images.iter().map(|_| Err(error.again())).collect();
+        }
+        if images.iter().any(|image| self.is_there_meanwhile(image).unwrap_or(false)) {
+            let one = |image| match self.is_there_meanwhile(image) {
+                Ok(true) => Ok(()),
+                Ok(false) => self.record(std::slice::from_ref(image), verb, ready),
+                Err(error) => Err(error),
+            };
+            return images.iter().map(one).collect();
+        }
         match self.record(images, verb, ready) {
             Ok(()) => images.iter().map(|_| Ok(())).collect(),
             Err(error) if images.len() == 1 => vec![Err(error)],
             Err(_) => images.iter().map(|image| self.record(std::slice::from_ref(image), verb, ready)).collect(),
         }
+    }
+
+    /// Whether another plan has brought the very same since this one was made. Recorded once more it would be a change without an
+    /// effect, which whoever undoes the last one would find first.
+    fn is_there_meanwhile(&self, image: &PlannedImage) -> Result<bool> {
+        let reader = self.catalog.read()?;
+        let Some(repository) = repositories::by_name(&reader, image.name.as_str())? else { return Ok(false) };
+        let is_same = repository.upstream == image.upstream
+            && repository.private == image.private
+            && repository.transport == image.transport;
+        let there = expected_of(existing(&reader, repository.id, image.tag.as_ref(), &image.digest)?.as_ref());
+        if !is_same || there == image.expected || there != Some(image.as_expected()) {
+            return Ok(false);
+        }
+        for attached in &image.attached {
+            let there = existing(&reader, repository.id, attached.tag.as_ref(), &attached.digest)?;
+            if there.is_none_or(|there| there.digest != attached.digest) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn record(&self, images: &[PlannedImage], verb: &str, ready: &Ready) -> Result<()> {
@@ -61,17 +96,8 @@ impl Engine {
         crate::engine::add::names::check_planned(writer, image)?;
         let repository = Self::repository_of(writer, image, touched)?;
         let of_it = touched.repositories.entry(repository.id).or_default();
-        let existing = match &image.tag {
-            Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
-            None => images::by_digest(writer, repository.id, &image.digest)?,
-        };
-        // Another image of the same plan may have brought it along meanwhile.
-        let asked_for = existing.as_ref().filter(|existing| existing.attached_to.is_none());
-        let now_there = asked_for.map(|existing| crate::engine::plan::Expected {
-            digest: existing.digest,
-            selection: existing.selection.clone(),
-            all_manifests: existing.all_manifests,
-        });
+        let existing = existing(writer, repository.id, image.tag.as_ref(), &image.digest)?;
+        let now_there = expected_of(existing.as_ref());
         // Another plan may have brought the very same meanwhile.
         if now_there != image.expected && now_there != Some(image.as_expected()) {
             return Err(Error::new(Kind::Locked, format!("{} changed while this was planned", image.shown()))
@@ -190,10 +216,7 @@ impl Engine {
         ready: &Ready,
         touched: &mut TouchedRepository,
     ) -> Result<()> {
-        let existing = match &attached.tag {
-            Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
-            None => images::by_digest(writer, repository.id, &attached.digest)?,
-        };
+        let existing = existing(writer, repository.id, attached.tag.as_ref(), &attached.digest)?;
         if let Some(existing) = existing {
             // What a user asked for by name is brought up to date by name.
             if existing.digest == attached.digest || existing.attached_to.is_none() {
@@ -264,11 +287,8 @@ impl Engine {
         if attached.is_none() {
             self.record_gateway(writer, settings, repository, id, parts, &said)?;
         }
-        match parts.tag {
-            Some(tag) => images::by_tag(writer, repository.id, tag.as_str())?,
-            None => images::by_digest(writer, repository.id, &parts.digest)?,
-        }
-        .ok_or_else(|| Error::new(Kind::Unexpected, "an image that was just recorded is not there"))
+        existing(writer, repository.id, parts.tag, &parts.digest)?
+            .ok_or_else(|| Error::new(Kind::Unexpected, "an image that was just recorded is not there"))
     }
 
     /// The runnable images among the manifests, each with its platform, in the order of the index.
@@ -327,6 +347,28 @@ pub(in crate::engine) struct Parts<'p> {
     pub(in crate::engine) manifests: &'p [std::sync::Arc<PlannedManifest>],
     pub(in crate::engine) blobs: &'p [WantedBlob],
     pub(in crate::engine) omissions: &'p [Omission],
+}
+
+/// The image that has this tag, or is there by this digest alone.
+fn existing(
+    connection: &rusqlite::Connection,
+    repository: i64,
+    tag: Option<&Tag>,
+    digest: &Digest,
+) -> Result<Option<Image>> {
+    match tag {
+        Some(tag) => images::by_tag(connection, repository, tag.as_str()),
+        None => images::by_digest(connection, repository, digest),
+    }
+}
+
+/// What a plan would have to expect of this image. Another image may have brought it along: then nothing was asked for.
+fn expected_of(there: Option<&Image>) -> Option<Expected> {
+    there.filter(|there| there.attached_to.is_none()).map(|there| Expected {
+        digest: there.digest,
+        selection: there.selection.clone(),
+        all_manifests: there.all_manifests,
+    })
 }
 
 pub(in crate::engine) fn blob_id(writer: &Writer<'_>, digest: &Digest) -> Result<i64> {

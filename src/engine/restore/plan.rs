@@ -157,6 +157,7 @@ impl ReturningRepository {
                 all_manifests: record.all_manifests,
                 name: Some(PublishedAs { name: self.name.clone(), tag: image.tag.clone() }),
                 insecure: None,
+                rule: None,
             },
             registry: Arc::clone(&self.registry) as Arc<dyn crate::registry::Registry>,
             repository: self.name.clone(),

@@ -1,7 +1,9 @@
 //! Rules at work: what they select now, how that differs from what is here, and one plan of it by rule.
 
 mod ages;
+mod apply;
 mod chosen;
+mod doubts;
 mod figures;
 mod found;
 mod leaving;
@@ -18,6 +20,7 @@ mod telling;
 mod trial;
 mod wanted;
 
+pub use locking::LOCK_RULE;
 pub use rule_set::RulesInForce;
 pub use run::{RuleOutcome, RunOptions, Updated};
 pub use shown::{ShownRule, ShownRules, TagList};

@@ -1,10 +1,13 @@
 //! What a run of the rules does, as a value: by rule, with what is fetched and what goes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::catalog::rule_images::{FormerImage, RuleImage};
-use crate::engine::plan::{AddPlan, RemovePlan};
-use crate::image::Digest;
+use crate::engine::plan::{AddPlan, FailedRequest, RemovePlan};
+use crate::engine::request::Pick;
+use crate::image::{Digest, Tag};
 
 /// What a run of the rules does.
 #[derive(Debug, Default)]
@@ -15,16 +18,50 @@ pub struct RulePlan {
     pub add: AddPlan,
     /// The images that go.
     pub remove: RemovePlan,
+    /// What no rule selects and is brought up to date in the same run.
+    pub beside: AddPlan,
+    /// What is here beside a lock and stays, since no rule brought it.
+    pub beyond: Vec<String>,
     /// What is known of tags before anything is fetched: a kill must not make them anybody's.
     pub(super) rows: Vec<RuleImage>,
-    /// Tags of which nothing is known any more.
-    pub(super) forgotten: Vec<(String, String)>,
+    /// Rows that say nothing any more.
+    pub(super) forgotten: Vec<RuleImage>,
+    /// Why each image goes.
+    pub(super) going: Vec<Going>,
+    /// Names of the rules, by the requests that they make.
+    pub(super) rule_of: BTreeMap<String, String>,
     /// What tags point to until now, to be kept when they move.
     pub(super) formers: Vec<FormerImage>,
-    /// Former images whose time is over, or that are not here any more.
+    /// Former images that are not here any more.
     pub(super) former_ends: Vec<FormerImage>,
     /// When it was made, in seconds since 1970.
     pub(super) now: i64,
+}
+
+/// Something that goes, and the row because of which it does.
+#[derive(Debug, Clone)]
+pub(super) enum Going {
+    /// A rule brought it, and none selects it.
+    Brought(RuleImage),
+    /// Its tag moved, and the time for which it was kept is over.
+    Former(FormerImage),
+}
+
+impl Going {
+    /// Published name of its repository, and its tag or digest.
+    pub(super) fn place(&self) -> (&str, &str) {
+        match self {
+            Self::Brought(row) => (&row.repository, &row.tag),
+            Self::Former(former) => (&former.repository, &former.image),
+        }
+    }
+
+    pub(super) fn pick(&self) -> Pick {
+        let (repository, image) = self.place();
+        let digest = image.parse::<Digest>().ok();
+        let tag = if digest.is_some() { None } else { image.parse::<Tag>().ok() };
+        Pick { name: repository.to_owned(), tag, digest }
+    }
 }
 
 /// What a run does for one rule.
@@ -102,7 +139,7 @@ pub struct HeldTag {
 pub struct LeavingTag {
     /// `name:tag`.
     pub image: String,
-    /// When it goes, in seconds since 1970; none: it stays.
+    /// When it goes, in seconds since 1970; none: it stays, or the brake keeps it.
     pub until: Option<i64>,
 }
 
@@ -128,7 +165,38 @@ pub enum Postponed {
 impl RulePlan {
     /// Whether nothing comes, moves or goes.
     pub fn is_empty(&self) -> bool {
-        self.add.is_empty() && self.remove.images.is_empty()
+        self.add.is_empty() && self.remove.images.is_empty() && self.beside.is_empty()
+    }
+
+    /// The part of this rule; one behind the others if it is a rule that is not there any more.
+    pub(super) fn part(&mut self, rule: &str) -> &mut RulePart {
+        let place = self.rules.iter().position(|part| part.rule == rule).unwrap_or_else(|| {
+            self.rules.push(RulePart { rule: rule.to_owned(), ..RulePart::default() });
+            self.rules.len() - 1
+        });
+        &mut self.rules[place]
+    }
+
+    /// Says of a request that failed that its rule did.
+    pub(super) fn note_failed(&mut self, failed: &FailedRequest) {
+        let Some(rule) = self.rule_of.get(&failed.request).cloned() else { return };
+        let (part, words) = (self.part(&rule), failed.words());
+        if !part.failed.contains(&words) {
+            part.failed.push(words);
+        }
+    }
+
+    /// Says of all requests that could not be planned that their rules failed. Of what does not come there is no row. Of each
+    /// request it is known what image it asks for.
+    pub(super) fn note_failures(&mut self, asked: &[(String, String)]) {
+        let failed = std::mem::take(&mut self.add.failed);
+        for one in &failed {
+            self.note_failed(one);
+            for (_, image) in asked.iter().filter(|(request, _)| *request == one.request) {
+                self.rows.retain(|row| !row.brought || row.shown() != *image);
+            }
+        }
+        self.add.failed = failed;
     }
 
     /// Whether something waits for the next run.

@@ -151,6 +151,7 @@ fn former(rule: &Rule, found: &Found, digest: Digest, plan: &mut RulePlan) -> Ve
             plan.formers.push(FormerImage {
                 repository: found.name.to_string(),
                 image: called.clone(),
+                since: plan.now,
                 until: plan.now.saturating_add_unsigned(period),
             });
         }
@@ -392,11 +393,11 @@ pub(super) fn rows(rules: &Rules, found: &[&Found], known: impl Fn(&str, &str) -
             (State::Held { here: false, .. } | State::Gone { here: None }, None) => return None,
             (_, None) => false,
         };
-        let leaving_at = match found.state {
-            State::Gone { .. } => row.as_ref().and_then(|row| row.leaving_at),
-            _ => None,
+        let (leaving_at, gone) = match (&found.state, &row) {
+            (State::Gone { .. }, Some(row)) => (row.leaving_at, row.gone),
+            _ => (None, false),
         };
-        let wanted = RuleImage { repository, tag, rule, brought, leaving_at };
+        let wanted = RuleImage { repository, tag, rule, brought, leaving_at, gone };
         (row.as_ref() != Some(&wanted)).then_some(wanted)
     });
     tagged.collect()

@@ -1,6 +1,6 @@
-//! A run of the rules: looking, the plan, and carrying it out.
+//! Planning a run of the rules: looking, and what follows from it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,24 +8,23 @@ use futures::StreamExt as _;
 use futures::stream;
 use serde::{Deserialize, Serialize};
 
+use super::doubts::Doubts;
 use super::leaving::Leaving;
-use super::plan::{HeldTag, MovedTag, Postponed, PostponedTag, RulePart, RulePlan};
+use super::plan::{Going, HeldTag, MovedTag, Postponed, PostponedTag, RulePart, RulePlan};
 use super::requests::{requests, rows, shown};
 use super::sources;
 use super::survey::{Found, Looked, State, Survey};
-use super::telling;
 use super::wanted::Wanted;
-use crate::catalog::rule_images::RuleImage;
-use crate::catalog::rule_set::{self, RuleRun};
-use crate::catalog::{checked, images, repositories, rule_images};
+use crate::catalog::rule_images::{FormerImage, RuleImage};
+use crate::catalog::{checked, repositories, rule_images, rule_set};
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
+use crate::engine::find::image_at;
 use crate::engine::job::{Event, Job};
-use crate::engine::plan::{AddPlan, Added, RemovePlan};
+use crate::engine::plan::Added;
 use crate::engine::request::Pick;
-use crate::engine::turn::Turns;
-use crate::error::{Error, Kind, Result};
-use crate::rules::{Hook, Rules};
+use crate::error::{Error, Result};
+use crate::rules::Rules;
 
 /// Repositories that are looked at at the same time.
 const MAX_CONCURRENT_REPOSITORIES: usize = 8;
@@ -94,9 +93,9 @@ impl Engine {
         let is_run = |rule: usize| options.only.is_empty() || options.only.contains(&names[rule]);
         let run: BTreeSet<usize> = (0..names.len()).filter(|rule| is_run(*rule)).collect();
         let sources = sources::read(rules, &run, &options.base, job).await?;
-        let mut unsure: BTreeSet<usize> = BTreeSet::new();
+        let mut unread: Vec<usize> = Vec::new();
         for (rule, error) in &sources.failed {
-            unsure.insert(*rule);
+            unread.push(*rule);
             plan.rules[*rule].failed.push(error.to_string());
         }
         for (rule, skipped) in sources.skipped {
@@ -105,16 +104,13 @@ impl Engine {
         let mut wanted = Wanted::of(rules, &sources.named);
         // All rules decide to whom a tag belongs; those that are not run are not looked at.
         wanted.retain(|wanted| wanted.parts.iter().any(|part| is_run(part.rule)));
-        unsure.extend((0..rules.rules.len()).filter(|rule| !is_run(*rule)));
         let looked = self.look_at(rules, &wanted, plan.now, job).await?;
         in_place(|| self.note_looks(&looked, plan.now))?;
         for looked in &looked {
             for (rule, error) in &looked.failed {
-                unsure.insert(*rule);
                 plan.rules[*rule].failed.push(error.to_string());
             }
             for (rule, image) in &looked.postponed {
-                unsure.insert(*rule);
                 let postponed = PostponedTag { image: image.clone(), reason: Postponed::Quota };
                 plan.rules[*rule].postponed.push(postponed);
             }
@@ -129,9 +125,20 @@ impl Engine {
             let reader = self.catalog.read()?;
             let known = |repository: &str, tag: &str| rule_images::of_tag(&reader, repository, tag).ok().flatten();
             plan.rows = rows(rules, &found, known);
+            // Where a repository of another upstream has that name, nothing is the rule's.
+            for found in &found {
+                let there = repositories::by_name(&reader, found.name.as_str())?;
+                if there.is_some_and(|there| there.upstream.as_ref() != Some(&found.reference.upstream)) {
+                    let name = found.name.as_str();
+                    plan.rows.retain(|row| row.repository != name);
+                }
+            }
             Ok::<_, Error>(())
         })?;
         let asking = requests(rules, &found, &mut plan);
+        let asked: Vec<(String, String)> =
+            asking.iter().map(|one| (one.request.source.to_string(), one.image.clone())).collect();
+        plan.rule_of = asking.iter().map(|one| (one.request.source.to_string(), names[one.rule].clone())).collect();
         if options.look {
             for one in &asking {
                 let part = &mut plan.rules[one.rule];
@@ -140,14 +147,26 @@ impl Engine {
             }
         } else {
             plan.add = self.resolve_within_quotas(rules, &looked, asking, &mut plan, &options.base, job).await?;
+            plan.note_failures(&asked);
         }
-        let leaving = Leaving { rules, looked: &looked, unsure: &unsure, force: options.force, now: plan.now };
-        let picks = in_place(|| leaving.decide(self, &mut plan))?;
-        let expired = in_place(|| self.expired_formers(&mut plan))?;
-        let picks: Vec<Pick> = picks.into_iter().chain(expired).collect();
-        if !picks.is_empty() {
-            plan.remove = in_place(|| self.plan_remove(&picks))?;
-        }
+        let leaving = Leaving {
+            rules,
+            wanted: &wanted,
+            looked: &looked,
+            doubts: Doubts::of(rules, &run, &unread, &looked),
+            only: &options.only,
+            force: options.force,
+            now: plan.now,
+        };
+        in_place(|| {
+            leaving.decide(self, &mut plan)?;
+            self.expired_formers(&mut plan)?;
+            if !plan.going.is_empty() {
+                let picks: Vec<Pick> = plan.going.iter().map(Going::pick).collect();
+                plan.remove = self.plan_remove(&picks)?;
+            }
+            Ok::<_, Error>(())
+        })?;
         let mut number = 0..;
         // Behind the rules come those that are not there any more.
         plan.rules.retain(|_| number.next().is_none_or(|number| number >= names.len() || run.contains(&number)));
@@ -202,131 +221,28 @@ impl Engine {
         })
     }
 
-    /// The former images whose time is over.
-    fn expired_formers(&self, plan: &mut RulePlan) -> Result<Vec<Pick>> {
+    /// The former images whose time is over, and that no rule selects by now.
+    fn expired_formers(&self, plan: &mut RulePlan) -> Result<()> {
         let reader = self.catalog.read()?;
-        let mut picks = Vec::new();
         for former in rule_images::formers(&reader)? {
-            let repository = repositories::by_name(&reader, &former.repository)?;
-            let (tag, digest) = match former.image.parse() {
-                Ok(digest) => (None, Some(digest)),
-                Err(_) => (former.image.parse().ok(), None),
-            };
-            let image = match (&repository, &tag, &digest) {
-                (Some(repository), Some(tag), _) => {
-                    images::by_tag(&reader, repository.id, crate::image::Tag::as_str(tag))?
-                }
-                (Some(repository), None, Some(digest)) => images::by_digest(&reader, repository.id, digest)?,
-                _ => None,
-            };
-            if former.until > plan.now && image.is_some() {
+            let image = image_at(&reader, &former.repository, &former.image)?;
+            if image.is_none() {
+                plan.former_ends.push(former);
                 continue;
             }
-            if image.is_some() {
-                picks.push(Pick { name: former.repository.clone(), tag, digest });
+            // A clock that was ahead when it was kept: its time begins now.
+            let ahead = former.since.saturating_sub(plan.now).max(0);
+            if ahead > 0 {
+                let until = former.until.saturating_sub(ahead);
+                plan.formers.push(FormerImage { since: plan.now, until, ..former });
+                continue;
             }
-            plan.former_ends.push(former);
+            let is_selected = rule_images::of_tag(&reader, &former.repository, &former.image)?.is_some();
+            if former.until <= plan.now && !is_selected && plan.add.failed.is_empty() {
+                plan.going.push(Going::Former(former));
+            }
         }
-        Ok(picks)
-    }
-
-    /// Runs exactly this plan. What fails does not stop the rest, but nothing is removed then.
-    pub async fn apply_rules(self: &Arc<Self>, rules: &Rules, plan: &mut RulePlan, job: &Job) -> Result<Updated> {
-        let _listening = self.notices.listen(job);
-        let doing = "update by rules";
-        let _lease = self.lease(doing, job).await?;
-        let turns = Turns::of(doing.to_owned());
-        {
-            let _turn = self.turn(&turns, job).await?;
-            in_place(|| self.note_rows(plan))?;
-        }
-        let add = std::mem::take(&mut plan.add);
-        let added = self.run_add(add, "update", &turns, job).await?;
-        let mut updated = Updated { added, removed: Vec::new() };
-        if !plan.remove.images.is_empty() && updated.added.failed.is_empty() {
-            let _turn = self.turn(&turns, job).await?;
-            job.check()?;
-            let removed = std::mem::take(&mut plan.remove);
-            let summary = removed.summary();
-            updated.added.root = Some(in_place(|| self.remove_images("remove", &summary, &removed))?);
-            updated.removed = removed.images.iter().map(|image| image.image.clone()).collect();
-            in_place(|| self.note_removed(&removed, plan))?;
-        }
-        in_place(|| self.note_run(&rules.hooks, plan, &updated))?;
-        Ok(updated)
-    }
-
-    /// Before anything comes: to whom it belongs, and what is kept of what moves.
-    fn note_rows(&self, plan: &RulePlan) -> Result<()> {
-        self.catalog.write(|writer| {
-            plan.rows.iter().try_for_each(|row| rule_images::put(writer, row))?;
-            plan.forgotten.iter().try_for_each(|(repository, tag)| rule_images::remove(writer, repository, tag))?;
-            plan.formers.iter().try_for_each(|former| rule_images::put_former(writer, former))
-        })
-    }
-
-    fn note_removed(&self, removed: &RemovePlan, plan: &RulePlan) -> Result<()> {
-        self.catalog.write(|writer| {
-            for image in &removed.images {
-                let named = image.image.split_once('@').or_else(|| image.image.rsplit_once(':'));
-                if let Some((repository, tag)) = named {
-                    rule_images::remove(writer, repository, tag)?;
-                }
-            }
-            let mut ends = plan.former_ends.iter();
-            ends.try_for_each(|former| rule_images::remove_former(writer, &former.repository, &former.image))
-        })
-    }
-
-    fn note_run(&self, hooks: &[Hook], plan: &RulePlan, updated: &Updated) -> Result<()> {
-        let failed: BTreeMap<&str, String> =
-            updated.added.failed.iter().map(|failed| (failed.request.as_str(), failed.words())).collect();
-        self.catalog.write(|writer| {
-            let mut outcomes = Vec::with_capacity(plan.rules.len());
-            for part in &plan.rules {
-                let mut outcome = part.outcome();
-                let of_it = part.new.iter().chain(part.moved.iter().map(|moved| &moved.image));
-                outcome.failed.extend(of_it.filter_map(|image| failed.get(image.as_str())).cloned());
-                if updated.removed.is_empty() {
-                    outcome.removed = 0;
-                }
-                let before = rule_set::last_run(writer, &part.rule)?;
-                outcomes.push((outcome, before.and_then(|before| serde_json::from_str(&before.outcome).ok())));
-            }
-            telling::put_run(writer, hooks, plan, updated, &mut outcomes)?;
-            self.count_run(writer, plan, updated, &outcomes)?;
-            for (part, (outcome, _)) in plan.rules.iter().zip(&outcomes) {
-                let outcome = serde_json::to_string(outcome).map_err(|error| {
-                    Error::new(Kind::Unexpected, format!("a rule's outcome can't be written: {error}"))
-                })?;
-                rule_set::set_run(writer, &part.rule, &RuleRun { ran_at: plan.now, outcome })?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Notes that somebody asked for these images by hand: no rule removes them, though one brought them.
-    pub fn keep_by_hand(&self, plan: &AddPlan) -> Result<()> {
-        let wanted: Vec<(String, String)> = {
-            let reader = self.catalog.read()?;
-            let named = plan.images.iter().map(|image| {
-                let tag = image.tag.as_ref().map_or_else(|| image.digest.to_string(), ToString::to_string);
-                (image.name.to_string(), tag)
-            });
-            let mut brought = Vec::new();
-            for (repository, tag) in named {
-                if rule_images::of_tag(&reader, &repository, &tag)?.is_some_and(|row| row.brought) {
-                    brought.push((repository, tag));
-                }
-            }
-            brought
-        };
-        if wanted.is_empty() || self.catalog.is_read_only() {
-            return Ok(());
-        }
-        self.catalog.write(|writer| {
-            wanted.iter().try_for_each(|(repository, tag)| rule_images::keep(writer, repository, tag).map(drop))
-        })
+        Ok(())
     }
 
     /// The tags that a rule selects or brought.

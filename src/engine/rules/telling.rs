@@ -88,16 +88,16 @@ impl Engine {
 }
 
 /// An event of which nothing else is known; its number is given when it is put.
-fn event(kind: EventKind, at: i64, run: i64) -> Event {
+pub(super) fn event(kind: EventKind, at: i64, run: i64) -> Event {
     Event { id: 0, at, run, kind, rule: None, image: None, from: None, to: None, detail: None }
 }
 
 /// The number of a run that began then. No two runs have the same, and later ones have larger ones.
-fn next_run(writer: &Writer<'_>, began: i64) -> Result<i64> {
+pub(super) fn next_run(writer: &Writer<'_>, began: i64) -> Result<i64> {
     Ok(outbox::runs(writer, 1)?.first().map_or(began, |last| began.max(last + 1)))
 }
 
-fn put(writer: &Writer<'_>, hooks: &[Hook], event: &Event) -> Result<()> {
+pub(super) fn put(writer: &Writer<'_>, hooks: &[Hook], event: &Event) -> Result<()> {
     let wanting: Vec<String> = hooks.iter().filter(|hook| hook.wants(event)).map(Hook::identity).collect();
     outbox::put(writer, event, &wanting).map(drop)
 }

@@ -37,6 +37,7 @@ fn image(tag: &str, rule: &str, brought: bool, leaving_at: Option<i64>) -> RuleI
         rule: rule.to_owned(),
         brought,
         leaving_at,
+        gone: false,
     }
 }
 
@@ -357,10 +358,11 @@ fn what_is_decided_is_taken_excepted_ignored_or_removed() {
     assert_eq!((app.rules.level, app.rules.decisions.len()), (Level::Decisions, 4));
     let effects = press(&mut app, Content::Ruled, "t");
     let taken = effects.iter().find_map(|effect| match effect {
-        Effect::Plan(_, Request::Add(requests)) => Some(requests[0].source.to_string()),
+        Effect::Plan(_, Request::Add(requests)) => Some((requests[0].source.to_string(), requests[0].rule.is_some())),
         _ => None,
     });
-    assert_eq!(taken.as_deref(), Some("docker.io/library/nginx:1.30.1"));
+    let (taken, is_of_rule) = taken.unwrap();
+    assert!(taken == "docker.io/library/nginx:1.30.1" && is_of_rule, "it stays the rule's: {taken}");
     press(&mut app, Content::Ruled, "esc");
 
     let ignored = |app: &App| match app.dialogs.last() {

@@ -1,5 +1,7 @@
 //! Rules against an in-process registry: what comes, waits, leaves and is refused, and what a run asks.
 
+mod beside;
+mod leaving;
 mod quotas;
 mod survey;
 mod upset;
@@ -70,6 +72,7 @@ fn pass(test: &TestEngine, seconds: i64) {
                 ("sightings", "seen_at"),
                 ("first_lists", "listed_at"),
                 ("former_images", "until"),
+                ("former_images", "since"),
             ] {
                 writer.execute(&format!("UPDATE {table} SET {column} = {column} - {seconds}"), [])?;
             }
