@@ -229,8 +229,8 @@ fn take_now(app: &mut App) -> Vec<Effect> {
     };
     let name = rule.published_as.clone().map(|name| PublishedAs { name, tag: Some(tag.clone()) });
     let reference = Reference { upstream: upstream.clone(), tag: Some(tag), digest: None };
-    let selection = rule.platforms.clone();
-    app.plan(Request::Add(vec![AddRequest { selection, name, ..AddRequest::new(Source::Registry(reference)) }]))
+    let (selection, rule) = (rule.platforms.clone(), Some(rule.name.to_string()));
+    app.plan(Request::Add(vec![AddRequest { selection, name, rule, ..AddRequest::new(Source::Registry(reference)) }]))
 }
 
 /// The rule that leaves this alone from now on.

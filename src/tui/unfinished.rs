@@ -33,6 +33,8 @@ enum Written {
         all_manifests: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         insecure: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
     },
     /// Bring images up to date; none: all.
     Update { images: Vec<String> },
@@ -115,6 +117,7 @@ fn write(request: &Request) -> Vec<Written> {
                 }),
                 all_manifests: request.all_manifests,
                 insecure: request.insecure,
+                rule: request.rule.clone(),
             })
             .collect(),
         Request::Update(picks) => vec![Written::Update { images: picks.iter().map(ToString::to_string).collect() }],
@@ -138,12 +141,12 @@ fn requests(written: Vec<Written>) -> Vec<Request> {
     let (mut adds, mut others) = (Vec::new(), Vec::new());
     for written in written {
         match written {
-            Written::Add { source, platforms, name, all_manifests, insecure } => {
+            Written::Add { source, platforms, name, all_manifests, insecure, rule } => {
                 let Ok(source) = source.parse() else { continue };
                 let mut request = AddRequest::new(source);
                 request.selection = platforms.and_then(|platforms| platforms.parse().ok());
                 request.name = name.and_then(|name| name.parse().ok());
-                (request.all_manifests, request.insecure) = (all_manifests, insecure);
+                (request.all_manifests, request.insecure, request.rule) = (all_manifests, insecure, rule);
                 adds.push(request);
             }
             Written::Update { images } => {
