@@ -224,6 +224,11 @@ impl Context {
 
     /// Asks whether to go on with what the table shows. Without a terminal only `--yes` goes on.
     pub(super) fn confirm(&self, verb: &str, plan: &[Table], question: &str) -> Result<bool> {
+        self.confirm_shown(verb, || plan.iter().for_each(|table| self.output.ask_table(table)), question)
+    }
+
+    /// The same for what `show` writes to standard error.
+    pub(super) fn confirm_shown(&self, verb: &str, show: impl FnOnce(), question: &str) -> Result<bool> {
         if self.global.yes {
             return Ok(true);
         }
@@ -241,9 +246,7 @@ impl Context {
                 .hint("Add `--yes` to go ahead without asking, or `--dry-run` to see what would happen."));
         }
         self.output.finish()?;
-        for table in plan {
-            self.output.ask_table(table);
-        }
+        show();
         let answer = answer(|| self.output.question(&format!("{question} [y/N]")))?;
         if answer.as_deref().is_some_and(is_yes) {
             return Ok(true);

@@ -61,6 +61,16 @@ fn roots(engine: &Engine) -> BTreeMap<String, String> {
 
 /// Tells what waits. What fails is a warning: it is never the reason that a run fails.
 fn tell(engine: &Arc<Engine>, rules: &RulesInForce, context: &Context) {
+    // Hours may have passed since they were looked at, and a checkout may have changed.
+    let allowed = rules.clone().with_allowed_hooks();
+    let changed = rules.rules.hooks.len().saturating_sub(allowed.rules.hooks.len()) as u64;
+    if changed > 0 {
+        let hooks = count(changed, "hook has", "hooks have");
+        context
+            .output
+            .warning(&format!("{hooks} changed during the run and were not told; `roadstead rule trust` shows them"));
+    }
+    let rules = &allowed;
     let told = context
         .run_quietly(STOPPING, async |job: &Job| job.or_cancelled(engine.tell_hooks(&rules.rules, rules.base())).await);
     match told {

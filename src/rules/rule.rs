@@ -153,11 +153,6 @@ impl Rule {
 }
 
 impl Rule {
-    /// Whether it runs a program to know what it takes.
-    pub fn runs_programs(&self) -> bool {
-        matches!(&self.subject, Subject::Sources(sources) if sources.iter().any(|source| matches!(source, Source::Command(_))))
-    }
-
     /// A rule that says nothing but its name and what it takes.
     pub fn new(name: RuleName, subject: Subject) -> Self {
         Self {
@@ -179,38 +174,6 @@ impl Rule {
 }
 
 impl Rules {
-    /// The programs that they run, as shown to whoever is asked to trust them.
-    pub fn programs(&self) -> Vec<String> {
-        let commands = self.rules.iter().flat_map(|rule| match &rule.subject {
-            Subject::Sources(sources) => sources.as_slice(),
-            Subject::Repository { .. } => &[],
-        });
-        let commands = commands.filter(|source| matches!(source, Source::Command(_))).map(ToString::to_string);
-        let hooks = self.hooks.iter().filter_map(|hook| match &hook.action {
-            HookAction::Run(words) => Some(format!("hook: {}", words.join(" "))),
-            HookAction::Post { .. } | HookAction::Ping(_) => None,
-        });
-        let gate = (!self.gate.is_empty()).then(|| format!("gate: {}", self.gate.join(" ")));
-        commands.chain(hooks).chain(gate).collect()
-    }
-
-    /// The same as words: the program, and its arguments.
-    pub fn program_words(&self) -> Vec<Vec<String>> {
-        let commands = self.rules.iter().flat_map(|rule| match &rule.subject {
-            Subject::Sources(sources) => sources.as_slice(),
-            Subject::Repository { .. } => &[],
-        });
-        let commands = commands.filter_map(|source| match source {
-            Source::Command(words) => Some(shell_words::split(words).unwrap_or_default()),
-            _ => None,
-        });
-        let hooks = self.hooks.iter().filter_map(|hook| match &hook.action {
-            HookAction::Run(words) => Some(words.clone()),
-            HookAction::Post { .. } | HookAction::Ping(_) => None,
-        });
-        commands.chain(hooks).chain((!self.gate.is_empty()).then(|| self.gate.clone())).collect()
-    }
-
     /// The rule of this name.
     pub fn by_name(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name.as_str() == name)

@@ -37,7 +37,8 @@ pub(super) async fn plan(engine: &Arc<Engine>, only: Vec<String>, job: &Job) -> 
     let in_force = engine.rules()?;
     in_force.check_trust()?;
     known(&in_force.rules, &only)?;
-    let options = RunOptions { only: only.clone(), base: in_force.base(), ..RunOptions::default() };
+    let trust = Some(in_force.clone());
+    let options = RunOptions { only: only.clone(), base: in_force.base(), trust, ..RunOptions::default() };
     let plan = engine.plan_rules(&in_force.rules, &options, job).await?;
     let beside = if only.is_empty() { engine.plan_update_beside_rules(job).await? } else { AddPlan::default() };
     Ok(RuleRun { only, in_force, plan, beside, zone: jiff::tz::TimeZone::system() })
@@ -68,6 +69,12 @@ pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result
     for part in &plan.rules {
         let reasons = part.failed.iter().filter(|reason| !images.contains(reason)).chain(&part.brake);
         faults.extend(reasons.map(|reason| format!("rule {}: {reason}", part.rule)));
+    }
+    // A checkout may have changed during the run.
+    let hooks = in_force.rules.hooks.len();
+    let in_force = in_force.with_allowed_hooks();
+    if in_force.rules.hooks.len() < hooks {
+        faults.push("hooks changed during the run and were not told: `:rule trust` shows them".to_owned());
     }
     // What a hook says is never the reason that a run fails.
     match engine.tell_hooks(&in_force.rules, in_force.base()).await {
@@ -118,7 +125,7 @@ pub(super) fn save(engine: &Engine, change: RuleChange) -> Result<Outcome> {
                 }
             };
             // Whoever types a command has seen it.
-            engine.change_rules(&before, text, rule.runs_programs())?;
+            engine.change_rules(&before, text, true)?;
             Ok(Outcome::RuleSaved { rule: Box::new(rule), is_new: old.is_none() })
         }
     }

@@ -136,7 +136,7 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let (engine, _directory) = open(arguments, context)?;
     let before = engine.rules()?;
     before.check_trust()?;
-    let base = before.base();
+    let (base, trust) = (before.base(), Some(before.clone()));
     let text = crate::rules::add_rule(&before.text, &rule).map_err(|error| {
         Error::new(Kind::Usage, error.to_string())
             .hint("`roadstead rule set` changes it; `roadstead rule add --name NAME` makes another one.")
@@ -147,7 +147,7 @@ fn run_rule(arguments: &Arguments, context: &Context) -> Result<Exit> {
             rules: RulesInForce::read(text, before.file.clone())?,
             before: Some(before),
             lock: None,
-            options: RunOptions { only: vec![rule.name.to_string()], base, ..RunOptions::default() },
+            options: RunOptions { only: vec![rule.name.to_string()], base, trust, ..RunOptions::default() },
             beside: false,
         })),
         engine,

@@ -80,7 +80,13 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let lock = arguments.locked.as_deref().map(read_lock).transpose()?;
     let ruled = Ruled {
         before: None,
-        options: RunOptions { only: arguments.rule.clone(), force: arguments.force, base: rules.base(), look: false },
+        options: RunOptions {
+            only: arguments.rule.clone(),
+            force: arguments.force,
+            base: rules.base(),
+            look: false,
+            trust: Some(rules.clone()),
+        },
         beside: arguments.rule.is_empty() && lock.is_none(),
         lock,
         rules: rules.clone(),

@@ -18,6 +18,8 @@ mod sources;
 mod survey;
 mod telling;
 mod trial;
+mod trust;
+mod walk;
 mod wanted;
 
 pub use locking::LOCK_RULE;
@@ -27,3 +29,4 @@ pub use shown::{ShownRule, ShownRules, TagList};
 pub use sources::at_home;
 pub use telling::RunView;
 pub use trial::{Tried, TriedTag};
+pub use trust::Allowance;

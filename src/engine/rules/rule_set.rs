@@ -1,20 +1,20 @@
-//! Which rules are in force: those of the catalog, or of a file that is read at every run; and whether their programs may run.
+//! Which rules are in force: those of the catalog, or of a file that is read at every run.
+//!
+//! Whoever changes them does so inside of a write transaction of the catalog, so that of two who edit at once the second one
+//! edits what the first one made of them.
 
 use std::path::{Path, PathBuf};
 
+use super::trust::Allowance;
 use crate::catalog::rule_set::{self, RuleSet};
 use crate::engine::Engine;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::image::Digest;
 use crate::input;
-use crate::rules::{self, MAX_RULE_FILE_BYTES, RuleFault, Rules};
+use crate::rules::{self, MAX_RULE_FILE_BYTES, Permission, Rule, RuleFault, Rules, Source, Subject};
 use crate::text::printable_within;
 
 /// Faults of a rule file that are shown.
 const MAX_SHOWN_FAULTS: usize = 10;
-
-/// Bytes of the largest program or script that is looked at for changes.
-const MAX_PROGRAM_BYTES: u64 = 64 << 20;
 
 /// The rules, their text, and where it lies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct RulesInForce {
     pub text: String,
     /// The file that is the truth. None: the catalog has the text.
     pub file: Option<PathBuf>,
-    trusted: Option<Vec<u8>>,
+    /// Fingerprints of what was allowed, one behind the other.
+    pub(super) trusted: Option<Vec<u8>>,
 }
 
 impl RulesInForce {
@@ -35,84 +36,79 @@ impl RulesInForce {
         Ok(Self { rules, text, file, trusted: None })
     }
 
+    /// The rules of this row, as they are now.
+    fn of(row: Option<RuleSet>) -> Result<Self> {
+        let Some(RuleSet { text, file, trusted }) = row else { return Ok(Self::default()) };
+        let text = match &file {
+            Some(file) => read_file(file)?,
+            None => text,
+        };
+        Ok(Self { trusted, ..Self::read(text, file)? })
+    }
+
+    fn row(&self) -> RuleSet {
+        let Self { text, file, trusted, .. } = self.clone();
+        RuleSet { text, file, trusted }
+    }
+
     /// Where relative paths of sources begin: beside the file. Those of the catalog are absolute.
     pub fn base(&self) -> PathBuf {
         let beside = self.file.as_ref().and_then(|file| file.parent());
         beside.map_or_else(|| PathBuf::from("/"), Path::to_owned)
     }
 
-    /// The programs that nobody has seen and allowed yet.
-    pub fn untrusted(&self) -> Vec<String> {
-        let programs = self.rules.programs();
-        let is_trusted = programs.is_empty() || self.trusted.as_deref() == Some(&self.fingerprint());
-        if is_trusted { Vec::new() } else { programs }
-    }
-
-    /// What stands for the programs: their words, and the files of the checkout that these name, since a script that changes is
-    /// another program. An absolute path is one only where it is the program itself: what follows it is data.
-    fn fingerprint(&self) -> Vec<u8> {
+    /// The same for the catalog: with absolute paths, and with what was allowed.
+    fn without_file(&self) -> Result<Self> {
         let base = self.base();
-        let mut said = self.rules.programs();
-        for words in self.rules.program_words() {
-            for (place, word) in words.iter().enumerate() {
-                let path = Path::new(word);
-                let is_program = place == 0 && word.contains('/');
-                if !is_program && (path.is_absolute() || place == 0) {
-                    continue;
-                }
-                let Ok(bytes) = input::read_regular(&base.join(path), MAX_PROGRAM_BYTES) else { continue };
-                said.push(format!("{word}\0{}", Digest::of(&bytes)));
+        check_absolute(&self.rules.permissions(&base), &base)?;
+        let mut text = self.text.clone();
+        for rule in &self.rules.rules {
+            let Subject::Sources(sources) = &rule.subject else { continue };
+            let sources: Vec<Source> =
+                sources.iter().cloned().map(|source| placed(source, &base)).collect::<Result<_>>()?;
+            let subject = Subject::Sources(sources);
+            if subject != rule.subject {
+                text = rules::replace_rule(&text, rule.name.as_str(), &Rule { subject, ..rule.clone() })?;
             }
         }
-        Digest::of(said.join("\0").as_bytes()).as_bytes().to_vec()
-    }
-
-    /// Refuses rules whose programs nobody has allowed: a checkout must not run code by being read.
-    pub fn check_trust(&self) -> Result<()> {
-        let untrusted = self.untrusted();
-        if untrusted.is_empty() {
-            return Ok(());
-        }
-        let what = self.file.as_ref().map_or_else(|| "the rules".to_owned(), |file| shown(file));
-        let programs = untrusted.iter().map(|program| format!("\n  {}", printable_within(program, 300)));
-        let message = format!("{what} would run programs that were not allowed:{}", programs.collect::<String>());
-        let verb = self.file.as_ref().map_or_else(
-            || "`roadstead rule trust`".to_owned(),
-            |file| format!("`roadstead rule trust {}`", shown(file)),
-        );
-        Err(Error::new(Kind::Usage, message).hint(format!("Look at them; {verb} allows exactly these.")))
+        let allowed: Vec<Permission> =
+            self.allowances().into_iter().filter(|known| self.allows(known)).map(|known| known.permission).collect();
+        let mut without = Self::read(text, None)?;
+        let kept: Vec<Allowance> =
+            without.allowances().into_iter().filter(|needed| allowed.contains(&needed.permission)).collect();
+        without.allow(&kept);
+        Ok(without)
     }
 }
 
 impl Engine {
     /// The rules that are in force now. A file that can't be read is an error: what it said before is not used instead.
     pub fn rules(&self) -> Result<RulesInForce> {
-        let Some(RuleSet { text, file, trusted }) = rule_set::load(&*self.catalog.read()?)? else {
-            return Ok(RulesInForce::default());
-        };
-        let text = match &file {
-            Some(file) => read_file(file)?,
-            None => text,
-        };
-        let in_force = RulesInForce { trusted, ..RulesInForce::read(text, file)? };
-        self.remember(&in_force)?;
+        let known = rule_set::load(&*self.catalog.read()?)?;
+        let in_force = RulesInForce::of(known.clone())?;
+        if let Some(known) = known {
+            self.remember(&known, &in_force)?;
+        }
         Ok(in_force)
     }
 
-    /// The rules as the catalog remembers them, if their programs may run: for those who are to hear that a file is broken.
+    /// The rules as the catalog remembers them, with the hooks that may be told: for those who are to hear that a file is broken.
     pub fn rules_read_last(&self) -> Result<Option<RulesInForce>> {
         let Some(RuleSet { text, file, trusted }) = rule_set::load(&*self.catalog.read()?)? else { return Ok(None) };
         let remembered = RulesInForce { trusted, ..RulesInForce::read(text, file)? };
-        Ok(Some(remembered).filter(|remembered| remembered.untrusted().is_empty()))
+        Ok(Some(remembered.with_allowed_hooks()))
     }
 
-    /// Remembers the rules of a file as they are now.
-    fn remember(&self, in_force: &RulesInForce) -> Result<()> {
-        let known = rule_set::load(&*self.catalog.read()?)?;
-        if self.catalog.is_read_only() || known.is_none_or(|known| known.text == in_force.text) {
+    /// Remembers the rules of a file as they are now. Not those that do what nobody has allowed: then nobody could be told.
+    fn remember(&self, known: &RuleSet, in_force: &RulesInForce) -> Result<()> {
+        if self.catalog.is_read_only() || known.text == in_force.text || !in_force.untrusted().is_empty() {
             return Ok(());
         }
-        self.save(in_force)
+        self.catalog.write(|writer| match rule_set::load(writer)? {
+            Some(now) if now == *known => rule_set::save(writer, &in_force.row()),
+            // Somebody else remembered something newer meanwhile.
+            _ => Ok(()),
+        })
     }
 
     /// Whether there are rules, without reading them.
@@ -120,53 +116,127 @@ impl Engine {
         Ok(rule_set::load(&*self.catalog.read()?)?.is_some_and(|set| set.file.is_some() || !set.text.trim().is_empty()))
     }
 
-    /// Makes a file the truth, or the catalog with what the file says now.
+    /// Makes a file the truth, or the catalog with what the file says now. What another file was allowed, this one is not.
     pub fn use_rule_file(&self, file: Option<&Path>) -> Result<RulesInForce> {
-        let before = rule_set::load(&*self.catalog.read()?)?;
-        let trusted = before.as_ref().and_then(|set| set.trusted.clone());
-        let in_force = match file {
-            Some(file) => {
-                let file = std::path::absolute(file).context(|| format!("{} has no absolute path", shown(file)))?;
-                if file.to_str().is_none() {
-                    return Err(Error::new(Kind::Usage, format!("the name of {} is not UTF-8", shown(&file))));
+        let file = file.map(absolute).transpose()?;
+        self.catalog.write(|writer| {
+            let row = rule_set::load(writer)?;
+            let in_force = match &file {
+                Some(file) => {
+                    let trusted = row.filter(|row| row.file.as_ref() == Some(file)).and_then(|row| row.trusted);
+                    RulesInForce { trusted, ..RulesInForce::read(read_file(file)?, Some(file.clone()))? }
                 }
-                RulesInForce { trusted, ..RulesInForce::read(read_file(&file)?, Some(file))? }
+                None => {
+                    let before = RulesInForce::of(row)?;
+                    if before.file.is_some() { before.without_file()? } else { before }
+                }
+            };
+            rule_set::save(writer, &in_force.row())?;
+            Ok(in_force)
+        })
+    }
+
+    /// Changes the text of the rules, where it lies, and gives back what it was before. Nobody else changes it meanwhile. Whoever
+    /// typed what comes has `seen` it.
+    pub fn edit_rules<T>(
+        &self,
+        seen: bool,
+        change: impl FnOnce(&RulesInForce) -> Result<(T, String)>,
+    ) -> Result<(T, RulesInForce)> {
+        self.catalog.write(|writer| {
+            let row = rule_set::load(writer)?;
+            let remembered = row.as_ref().map(|row| row.text.clone()).unwrap_or_default();
+            let before = RulesInForce::of(row)?;
+            let (value, text) = change(&before)?;
+            let mut changed =
+                RulesInForce { trusted: before.trusted.clone(), ..RulesInForce::read(text, before.file.clone())? };
+            let known = before.allowances();
+            let mut comes = changed.allowances();
+            comes.retain(|needed| seen && known.iter().all(|known| known.permission != needed.permission));
+            changed.allow(&comes);
+            let mut row = changed.row();
+            if let Some(file) = &changed.file {
+                input::replace(file, &changed.text)
+                    .context(|| format!("the rule file {} can't be written", shown(file)))?;
+                if !changed.untrusted().is_empty() {
+                    row.text = remembered;
+                }
             }
-            None => RulesInForce { file: None, ..self.rules()? },
-        };
-        self.save(&in_force)?;
-        Ok(in_force)
+            rule_set::save(writer, &row)?;
+            Ok((value, before))
+        })
     }
 
     /// Replaces the text of the rules, where it lies. `before` is what was changed: what somebody else changed meanwhile stays.
-    /// Whoever typed its programs has `seen` them.
-    pub fn change_rules(&self, before: &RulesInForce, text: String, seen: bool) -> Result<RulesInForce> {
-        let was_trusted = before.untrusted().is_empty();
-        let mut changed =
-            RulesInForce { trusted: before.trusted.clone(), ..RulesInForce::read(text, before.file.clone())? };
-        if seen && was_trusted {
-            changed.trusted = Some(changed.fingerprint());
-        }
-        if self.rules()?.text != before.text {
-            return Err(Error::new(Kind::Locked, "the rules changed meanwhile").hint("Run the same command once more."));
-        }
-        if let Some(file) = &changed.file {
-            input::replace(file, &changed.text)
-                .context(|| format!("the rule file {} can't be written", shown(file)))?;
-        }
-        self.save(&changed)?;
-        Ok(changed)
+    pub fn change_rules(&self, before: &RulesInForce, text: String, seen: bool) -> Result<()> {
+        let changed = self.edit_rules(seen, |now| {
+            if (&now.text, &now.file) == (&before.text, &before.file) {
+                Ok(((), text))
+            } else {
+                Err(changed_meanwhile())
+            }
+        });
+        changed.map(drop)
     }
 
-    /// Allows exactly the programs of these rules.
-    pub fn trust_rules(&self, in_force: &RulesInForce) -> Result<()> {
-        self.save(&RulesInForce { trusted: Some(in_force.fingerprint()), ..in_force.clone() })
+    /// Allows these rules exactly what was shown.
+    pub fn trust_rules(&self, in_force: &RulesInForce, shown: &[Allowance]) -> Result<()> {
+        self.catalog.write(|writer| {
+            let now = rule_set::load(writer)?.unwrap_or_else(|| RulesInForce::default().row());
+            if now.file != in_force.file || (now.file.is_none() && now.text != in_force.text) {
+                return Err(changed_meanwhile());
+            }
+            let mut trusted = RulesInForce { trusted: None, ..in_force.clone() };
+            trusted.allow(shown);
+            rule_set::save(writer, &trusted.row())
+        })
     }
+}
 
-    fn save(&self, in_force: &RulesInForce) -> Result<()> {
-        let RulesInForce { text, file, trusted, .. } = in_force.clone();
-        self.catalog.write(|writer| rule_set::save(writer, &RuleSet { text, file, trusted }))
+/// A source as it is named wherever the program runs.
+fn placed(source: Source, base: &Path) -> Result<Source> {
+    source.with_path(|path| {
+        if path.starts_with('/') {
+            return Ok(path);
+        }
+        let base = base.to_str().ok_or_else(|| Error::new(Kind::Usage, "the directory of the rules is not UTF-8"))?;
+        Ok(format!("{}/{path}", base.trim_end_matches('/')))
+    })
+}
+
+/// Refuses programs and secrets that are named by where the file is: without it they would be others.
+fn check_absolute(permissions: &[Permission], base: &Path) -> Result<()> {
+    for permission in permissions {
+        let relative = match permission {
+            Permission::Run { words, .. } => words.iter().enumerate().find(|(place, word)| {
+                let path = Path::new(word);
+                let is_named = if *place == 0 { word.contains('/') } else { base.join(path).is_file() };
+                path.is_relative() && is_named
+            }),
+            Permission::Post { secret_file: Some(file), .. } if Path::new(file).is_relative() => Some((0, file)),
+            _ => None,
+        };
+        if let Some((_, word)) = relative {
+            let (permission, word) = (permission.to_string(), printable_within(word, 200));
+            let message = format!("`{word}` is relative to the rule file: {}", printable_within(&permission, 300));
+            return Err(Error::new(Kind::Usage, message).hint(
+                "Nothing was changed. Write its absolute path in the file first; the catalog has no directory.",
+            ));
+        }
     }
+    Ok(())
+}
+
+fn absolute(file: &Path) -> Result<PathBuf> {
+    let file = std::path::absolute(file).context(|| format!("{} has no absolute path", shown(file)))?;
+    match file.to_str() {
+        Some(_) => Ok(file),
+        None => Err(Error::new(Kind::Usage, format!("the name of {} is not UTF-8", shown(&file)))),
+    }
+}
+
+fn changed_meanwhile() -> Error {
+    Error::new(Kind::Locked, "the rules changed meanwhile").hint("Run the same command once more.")
 }
 
 fn read_file(file: &Path) -> Result<String> {

@@ -12,6 +12,7 @@ use super::doubts::Doubts;
 use super::leaving::Leaving;
 use super::plan::{Going, HeldTag, MovedTag, Postponed, PostponedTag, RulePart, RulePlan};
 use super::requests::{requests, rows, shown};
+use super::rule_set::RulesInForce;
 use super::sources;
 use super::survey::{Found, Looked, State, Survey};
 use super::wanted::Wanted;
@@ -40,6 +41,8 @@ pub struct RunOptions {
     pub base: PathBuf,
     /// Only look: no manifest is fetched, so what comes is not in the plan.
     pub look: bool,
+    /// The rules with what was allowed of them, which is checked again before the gate is asked: a checkout may change meanwhile.
+    pub trust: Option<RulesInForce>,
 }
 
 /// What came of a rule in a run, as the catalog keeps it.
@@ -146,6 +149,9 @@ impl Engine {
                 one.tell(part);
             }
         } else {
+            if let Some(in_force) = options.trust.as_ref().filter(|_| !rules.gate.is_empty()) {
+                in_place(|| in_force.check_trust())?;
+            }
             plan.add = self.resolve_within_quotas(rules, &looked, asking, &mut plan, &options.base, job).await?;
             plan.note_failures(&asked);
         }

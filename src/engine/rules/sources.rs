@@ -1,10 +1,10 @@
 //! Reading what sources name: files by a path with wildcards, and what programs print. Anew at every run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::walk::matching;
 use super::wanted::Named;
 use crate::engine::blocking::blocking;
 use crate::engine::job::Job;
@@ -13,13 +13,11 @@ use crate::hooks::program::{self, Limits};
 use crate::image::Reference;
 use crate::input;
 use crate::rules::sources::{self, Found};
-use crate::rules::{Rules, Source, Subject};
+use crate::rules::{Rules, Source, Subject, is_outside};
 use crate::text::printable_within;
 
 /// Bytes of the largest file that a source names.
 const MAX_SOURCE_BYTES: u64 = 8 << 20;
-/// Files that one source may name.
-const MAX_SOURCE_FILES: usize = 10_000;
 /// How long a program may take to print its images.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
 /// What docker compose reads beside a file without being told.
@@ -41,7 +39,7 @@ pub(super) struct ReadSources {
     pub(super) skipped: Vec<(usize, String)>,
 }
 
-/// Reads the sources of these rules. Paths are relative to `base`.
+/// Reads the sources of these rules. Paths are relative to `base`, and no link below it leads out of it.
 pub(super) async fn read(rules: &Rules, places: &BTreeSet<usize>, base: &Path, job: &Job) -> Result<ReadSources> {
     let mut read = ReadSources::default();
     for (number, rule) in rules.rules.iter().enumerate().filter(|(number, _)| places.contains(number)) {
@@ -52,8 +50,8 @@ pub(super) async fn read(rules: &Rules, places: &BTreeSet<usize>, base: &Path, j
             let outcome = match source {
                 Source::Command(words) => job.or_cancelled(run(words, base)).await,
                 file => {
-                    let (file, base) = (file.clone(), base.to_owned());
-                    blocking(move || read_files(&file, &base)).await
+                    let (file, base, job) = (file.clone(), base.to_owned(), job.clone());
+                    blocking(move || read_files(&file, &base, &job)).await
                 }
             };
             match outcome {
@@ -62,7 +60,8 @@ pub(super) async fn read(rules: &Rules, places: &BTreeSet<usize>, base: &Path, j
                     read.failed.push((number, Error::new(Kind::NotFound, format!("{source} names no image"))));
                 }
                 Ok(found) => {
-                    let skipped = found.skipped.into_iter().map(|skipped| format!("{}: {}", skipped.what, skipped.why));
+                    let skipped = found.skipped.into_iter().chain(found.alike);
+                    let skipped = skipped.map(|skipped| format!("{}: {}", skipped.what, skipped.why));
                     read.skipped.extend(skipped.map(|skipped| (number, skipped)));
                     images.extend(found.images.into_iter().map(|named| named.reference));
                 }
@@ -77,16 +76,43 @@ pub(super) async fn read(rules: &Rules, places: &BTreeSet<usize>, base: &Path, j
     Ok(read)
 }
 
-/// A source as it is typed, with a path that holds wherever the program runs; `~/` is what it is in a shell.
+/// A source as it is typed, with paths that hold wherever the program runs; `~/` is what it is in a shell.
 pub fn at_home(source: Source) -> Result<Source> {
-    source.with_path(|path| {
-        let shown = || printable_within(&path, 300);
-        let home = path.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
-        let absolute = std::path::absolute(home.unwrap_or_else(|| PathBuf::from(&path)));
-        let absolute = absolute.context(|| format!("`{}` has no absolute path", shown()))?;
-        let text = absolute.into_os_string().into_string();
-        text.map_err(|_| Error::new(Kind::Usage, format!("the path of `{}` is not UTF-8", shown())))
-    })
+    match source {
+        Source::Command(words) => Ok(Source::Command(command_at_home(words)?)),
+        file => file.with_path(|path| path_at_home(&path)),
+    }
+}
+
+fn path_at_home(path: &str) -> Result<String> {
+    let shown = || printable_within(path, 300);
+    let home = path.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+    let absolute = std::path::absolute(home.unwrap_or_else(|| PathBuf::from(path)));
+    let absolute = absolute.context(|| format!("`{}` has no absolute path", shown()))?;
+    let text = absolute.into_os_string().into_string();
+    text.map_err(|_| Error::new(Kind::Usage, format!("the path of `{}` is not UTF-8", shown())))
+}
+
+/// A command whose program, if it is named by a path, and whose files have absolute paths: it runs elsewhere.
+fn command_at_home(written: String) -> Result<String> {
+    // What is no command of a shell is refused when it is run.
+    let Ok(words) = shell_words::split(&written) else { return Ok(written) };
+    let is_relative = |(place, word): (usize, &String)| {
+        let is_path = word.contains('/') || (place > 0 && Path::new(word).extension().is_some());
+        is_path && (word.starts_with("~/") || Path::new(word).is_relative()) && (place == 0 || is_file(word))
+    };
+    if !words.iter().enumerate().any(is_relative) {
+        return Ok(written);
+    }
+    let words = words
+        .iter()
+        .enumerate()
+        .map(|(place, word)| if is_relative((place, word)) { path_at_home(word) } else { Ok(word.clone()) });
+    Ok(shell_words::join(words.collect::<Result<Vec<_>>>()?))
+}
+
+fn is_file(word: &str) -> bool {
+    path_at_home(word).is_ok_and(|path| Path::new(&path).is_file())
 }
 
 async fn run(words: &str, base: &Path) -> Result<Found> {
@@ -98,97 +124,87 @@ async fn run(words: &str, base: &Path) -> Result<Found> {
     sources::list(&output)
 }
 
-fn read_files(source: &Source, base: &Path) -> Result<Found> {
+fn read_files(source: &Source, base: &Path, job: &Job) -> Result<Found> {
     let (_, written) = source.parts();
     let (path, paths) = match (source, written.split_once('#')) {
         (Source::Kubernetes(_), Some((path, paths))) => (path, paths.split(',').map(str::trim).collect()),
         _ => (written, Vec::new()),
     };
+    let within = Within::of(source, base);
     let mut all = Found::default();
-    for file in matching(path, base)? {
+    for file in matching(path, base, job)? {
+        job.check()?;
         let found = match source {
-            Source::Compose(_) => compose(&file)?,
-            Source::Kubernetes(_) => in_file(&file, |text| sources::kubernetes(text, &paths))?,
-            Source::Dockerfile(_) => in_file(&file, sources::dockerfile)?,
-            Source::List(_) => in_file(&file, sources::list)?,
+            Source::Compose(_) => compose(&file, &within)?,
+            Source::Kubernetes(_) => in_file(&file, &within, |text| sources::kubernetes(text, &paths))?,
+            Source::Dockerfile(_) => in_file(&file, &within, sources::dockerfile)?,
+            Source::List(_) => in_file(&file, &within, sources::list)?,
             Source::Command(_) => Found::default(),
         };
         all.images.extend(found.images);
         all.skipped.extend(found.skipped);
+        all.alike.extend(found.alike);
     }
     Ok(all)
 }
 
-/// The files that a path with wildcards names, in the order of their names.
-fn matching(path: &str, base: &Path) -> Result<Vec<PathBuf>> {
-    // `**.yaml` is said for `**/*.yaml`.
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part.strip_prefix("**") {
-            Some(rest) if !rest.is_empty() => parts.extend(["**".to_owned(), format!("*{rest}")]),
-            _ => parts.push(part.to_owned()),
+/// The directory that files have to be in. A source that says by its words that it reads elsewhere was allowed to; one that only a
+/// link leads elsewhere was seen by nobody, and what is wrong with a file tells others what is in it.
+struct Within(Option<PathBuf>);
+
+impl Within {
+    fn of(source: &Source, base: &Path) -> Self {
+        Self(if is_outside(source.parts().1, base) { None } else { std::fs::canonicalize(base).ok() })
+    }
+
+    fn check(&self, file: &Path) -> Result<()> {
+        let Some(directory) = &self.0 else { return Ok(()) };
+        // What is not there is told by whoever opens it.
+        match std::fs::canonicalize(file) {
+            Ok(real) if !real.starts_with(directory) => {
+                let message = format!("{} leads out of the directory of the rules", shown(file));
+                Err(Error::new(Kind::Usage, message)
+                    .hint("Name the file that it leads to; `roadstead rule trust` allows that."))
+            }
+            _ => Ok(()),
         }
     }
-    let pattern = parts.join("/");
-    let pattern = if pattern.starts_with('/') {
-        pattern
-    } else {
-        let base = base.to_str().ok_or_else(|| Error::new(Kind::Usage, "the directory of the rules is not UTF-8"))?;
-        format!("{}/{pattern}", glob::Pattern::escape(base))
-    };
-    let shown = || printable_within(path, 300);
-    let entries =
-        glob::glob(&pattern).map_err(|error| Error::new(Kind::Usage, format!("`{}`: {}", shown(), error.msg)))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let file = entry.map_err(|error| {
-            let what = printable_within(&error.path().display().to_string(), 300);
-            Error::new(Kind::Usage, format!("{what} can't be read")).caused_by(io::Error::from(error))
-        })?;
-        if file.is_dir() {
-            continue;
-        }
-        files.push(file);
-        if files.len() > MAX_SOURCE_FILES {
-            return Err(Error::new(Kind::Usage, format!("`{}` names more than {MAX_SOURCE_FILES} files", shown())));
-        }
-    }
-    if files.is_empty() {
-        return Err(Error::new(Kind::NotFound, format!("there is no file `{}`", shown())));
-    }
-    Ok(files)
 }
 
-fn in_file(file: &Path, read: impl FnOnce(&str) -> Result<Found>) -> Result<Found> {
-    let text = text_of(file)?;
-    read(&text).context(|| printable_within(&file.display().to_string(), 300))
+fn in_file(file: &Path, within: &Within, read: impl FnOnce(&str) -> Result<Found>) -> Result<Found> {
+    let text = text_of(file, within)?;
+    read(&text).context(|| shown(file))
 }
 
-fn text_of(file: &Path) -> Result<String> {
-    let what = || format!("{} can't be read", printable_within(&file.display().to_string(), 300));
-    input::read_text(file, MAX_SOURCE_BYTES, what)
+fn text_of(file: &Path, within: &Within) -> Result<String> {
+    within.check(file)?;
+    input::read_text(file, MAX_SOURCE_BYTES, || format!("{} can't be read", shown(file)))
+}
+
+fn shown(file: &Path) -> String {
+    printable_within(&file.display().to_string(), 300)
 }
 
 /// One compose file with what docker compose reads beside it: its override, and `.env`.
-fn compose(file: &Path) -> Result<Found> {
+fn compose(file: &Path, within: &Within) -> Result<Found> {
     let directory = file.parent().unwrap_or_else(|| Path::new("."));
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let environment = match text_of(&directory.join(".env")) {
+    let environment = match text_of(&directory.join(".env"), within) {
         Ok(text) => sources::environment(&text).context(|| ".env")?,
         Err(error) if error.kind() == Kind::NotFound => BTreeMap::new(),
         Err(error) => return Err(error),
     };
-    let mut texts = vec![(name.to_owned(), text_of(file)?)];
+    let mut texts = vec![(name.to_owned(), text_of(file, within)?)];
     let beside = COMPOSE_OVERRIDES.iter().find(|(base, _)| *base == name).map(|(_, beside)| *beside);
     if let Some(beside) = beside {
-        match text_of(&directory.join(beside)) {
+        match text_of(&directory.join(beside), within) {
             Ok(text) => texts.push((beside.to_owned(), text)),
             Err(error) if error.kind() == Kind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
     let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    sources::compose(&files, &environment).context(|| printable_within(&file.display().to_string(), 300))
+    sources::compose(&files, &environment).context(|| shown(file))
 }
 
 #[cfg(test)]
@@ -237,6 +253,38 @@ mod tests {
                 "docker.io/library/redis:8",
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn no_link_leads_out_of_the_directory() {
+        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = directory.path();
+        written(elsewhere.path(), "netrc", "machine example.com password hunter2\n");
+        std::os::unix::fs::symlink(elsewhere.path().join("netrc"), at.join("images.txt")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), at.join("more")).unwrap();
+        written(at, "compose.yaml", "services: {web: {image: nginx}}");
+        std::os::unix::fs::symlink(elsewhere.path().join("netrc"), at.join(".env")).unwrap();
+        for source in ["list:images.txt", "list:more/netrc", "list:*", "compose:compose.yaml"] {
+            let read = images(at, &[source]).await;
+            let failed = read.failed[0].1.to_string();
+            assert!(failed.contains("leads out of the directory") && !failed.contains("hunter2"), "{source}: {failed}");
+        }
+        // Where it was named, it was allowed.
+        let named = format!("list:{}/netrc", elsewhere.path().display());
+        assert!(images(at, &[&named]).await.failed[0].1.to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn a_command_is_typed_with_paths_that_hold_elsewhere() {
+        let here = std::env::current_dir().unwrap();
+        let of = |text: &str| at_home(text.parse().unwrap()).unwrap().to_string();
+        assert_eq!(of("command:./l.sh 'a b'"), format!("command:{} 'a b'", here.join("l.sh").display()));
+        assert_eq!(of("command:sh Cargo.toml"), format!("command:sh {}", here.join("Cargo.toml").display()));
+        for same in
+            ["command:kubeadm config images list", "command:sh  -c 'a  b'", "command:sh missing.sh", "command:'"]
+        {
+            assert_eq!(of(same), same);
+        }
     }
 
     #[tokio::test]

@@ -10,6 +10,8 @@ use crate::text::printable_within;
 pub const MAX_IMAGES: usize = 20_000;
 /// What is left out of one source, with its reasons.
 const MAX_SKIPPED: usize = 20_000;
+/// What only looks like an image, of one source.
+const MAX_ALIKE: usize = 50;
 /// Characters that are shown of a name in a file.
 const MAX_SHOWN_CHARACTERS: usize = 120;
 /// Characters of the longest reason.
@@ -40,6 +42,8 @@ pub struct Found {
     pub images: Vec<Named>,
     /// What is not taken.
     pub skipped: Vec<Skipped>,
+    /// What looks like an image, where none is searched for.
+    pub alike: Vec<Skipped>,
 }
 
 /// Found so far.
@@ -78,6 +82,17 @@ impl Finder {
         }
         self.found.skipped.push(Skipped { what: shown(what), why: printable_within(&why.into(), MAX_WHY_CHARACTERS) });
         Ok(())
+    }
+
+    /// Notes what looks like an image, unless it is taken anyhow; each text once, the first ones.
+    pub(super) fn alike(&mut self, name: &str, why: impl FnOnce() -> String) {
+        let Ok(reference) = name.parse::<Reference>() else { return };
+        let what = shown(name);
+        let found = &mut self.found;
+        let is_known = self.known.contains(&reference) || found.alike.iter().any(|known| known.what == what);
+        if !is_known && found.alike.len() < MAX_ALIKE {
+            found.alike.push(Skipped { what, why: printable_within(&why(), MAX_WHY_CHARACTERS) });
+        }
     }
 
     pub(super) fn found(self) -> Found {

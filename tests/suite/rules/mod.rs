@@ -3,6 +3,7 @@
 mod broken;
 mod files;
 mod story;
+mod trust;
 mod unattended;
 
 use crate::cli::Roadstead;

@@ -9,6 +9,7 @@ use crate::cli::completers::rule_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::planned::DryRun;
+use crate::engine::Engine;
 use crate::engine::rules::RulesInForce;
 use crate::error::{Error, Kind, Result};
 use crate::rules::{self, EditError, Kept, Moves, Rule, Subject, write_rule};
@@ -18,7 +19,8 @@ use crate::text::printable_within;
 #[derive(Debug, Args)]
 pub(super) struct AddArguments {
     /// A repository with a pattern for its tags (several of one repository are one rule), or sources: `compose:FILE`,
-    /// `kubernetes:FILE`, `dockerfile:FILE`, `list:FILE`, `command:WORDS`.
+    /// `kubernetes:FILE`, `dockerfile:FILE`, `list:FILE`, `command:WORDS`. `kubernetes:FILE#.spec.image,.spec.nodes[].image` also
+    /// takes what custom resources have there.
     #[arg(value_name = "REPO:PATTERN|SOURCE", required = true, value_hint = ValueHint::Other)]
     subjects: Vec<String>,
 
@@ -139,14 +141,13 @@ pub(super) fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
 
 pub(super) fn remove(arguments: &RemoveArguments, context: &Context) -> Result<Exit> {
     let engine = context.open_for(arguments.dry_run)?;
-    let before = engine.rules()?;
-    if before.rules.by_name(&arguments.name).is_none() {
-        return Err(no_such_rule(&arguments.name));
-    }
-    let text = rules::remove_rule(&before.text, &arguments.name).map_err(|error| refused(&error))?;
-    if !arguments.dry_run.dry_run {
-        engine.change_rules(&before, text, false)?;
-    }
+    let change = |before: &RulesInForce| {
+        if before.rules.by_name(&arguments.name).is_none() {
+            return Err(no_such_rule(&arguments.name));
+        }
+        Ok(((), rules::remove_rule(&before.text, &arguments.name).map_err(|error| refused(&error))?))
+    };
+    let ((), before) = changed(&engine, arguments.dry_run, change)?;
     let rule = arguments.name.clone();
     report(&before, arguments.dry_run, rule, None, context)?;
     let name = printable_within(&arguments.name, 200);
@@ -165,14 +166,7 @@ fn edit(
     context: &Context,
 ) -> Result<Exit> {
     let engine = if dry_run.dry_run { context.open_for(dry_run)? } else { context.open(None)? };
-    let before = engine.rules()?;
-    let (rule, text) = change(&before)?;
-    if dry_run.dry_run {
-        RulesInForce::read(text, before.file.clone())?;
-    } else {
-        // Whoever types a command has seen it.
-        engine.change_rules(&before, text, rule.runs_programs())?;
-    }
+    let (rule, before) = changed(&engine, dry_run, change)?;
     let definition = write_rule(&rule);
     report(&before, dry_run, rule.name.to_string(), Some(definition.clone()), context)?;
     if !context.output.is_json() {
@@ -186,6 +180,22 @@ fn edit(
         format!("{did} the rule {name}. `roadstead update --rule '{name}'` carries it out.")
     });
     Ok(Exit::Done)
+}
+
+/// Changes the rules, or only tries it, and gives back what they were before.
+fn changed<T>(
+    engine: &Engine,
+    dry_run: DryRun,
+    change: impl FnOnce(&RulesInForce) -> Result<(T, String)>,
+) -> Result<(T, RulesInForce)> {
+    if !dry_run.dry_run {
+        // Whoever types a command has seen it.
+        return engine.edit_rules(true, change);
+    }
+    let before = engine.rules()?;
+    let (value, text) = change(&before)?;
+    RulesInForce::read(text, before.file.clone())?;
+    Ok((value, before))
 }
 
 fn report(

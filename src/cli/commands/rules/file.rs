@@ -1,4 +1,4 @@
-//! `rule use`, `export` and `trust`: rules in a file, and the programs that they run.
+//! `rule use`, `export` and `trust`: rules in a file, and what they need to be allowed.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::style::Tone;
-use crate::cli::table::{Cell, Column, Table};
+use crate::cli::planned::DryRun;
 use crate::engine::rules::RulesInForce;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::text::{count, printable_within};
+use crate::rules::Permission;
+use crate::text::{count, printable, printable_within};
+
+const QUESTION: &str = "Allow these rules to do this, as you, at every run?";
 
 /// Which file.
 #[derive(Debug, Args)]
@@ -41,6 +43,9 @@ pub(super) struct TrustArguments {
     /// The rule file that is in use [default: whatever is in use].
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<PathBuf>,
+
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// The rules that are in force.
@@ -52,16 +57,26 @@ struct FileReport {
     rules: Vec<String>,
     /// The programs that they run.
     programs: Vec<String>,
-    /// Whether these may run.
+    /// The addresses that they send events to, without their paths.
+    addresses: Vec<String>,
+    /// The files outside of the directory of the rules that they read.
+    files: Vec<String>,
+    /// Whether all of these are allowed.
     trusted: bool,
 }
 
 impl FileReport {
     fn of(in_force: &RulesInForce) -> Self {
+        let permissions = in_force.rules.permissions(&in_force.base());
+        let of = |is_it: fn(&Permission) -> bool| -> Vec<String> {
+            permissions.iter().filter(|permission| is_it(permission)).map(ToString::to_string).collect()
+        };
         Self {
             file: in_force.file.as_ref().map(|file| file.display().to_string()),
             rules: in_force.rules.rules.iter().map(|rule| rule.name.to_string()).collect(),
-            programs: in_force.rules.programs(),
+            programs: of(|permission| matches!(permission, Permission::Run { .. })),
+            addresses: of(|permission| matches!(permission, Permission::Post { .. } | Permission::Ping(_))),
+            files: of(|permission| matches!(permission, Permission::Read(_))),
             trusted: in_force.untrusted().is_empty(),
         }
     }
@@ -80,7 +95,8 @@ pub(super) fn change_file(arguments: &UseArguments, context: &Context) -> Result
     if !report.trusted {
         let file = report.file.as_deref().map(|file| format!(" {}", printable_within(file, 300))).unwrap_or_default();
         context.output.warning(&format!(
-            "these rules run programs, so they are not carried out until `roadstead rule trust{file}` allows them"
+            "these rules are not carried out until `roadstead rule trust{file}` has shown what they run, send and read, and \
+             you allow it"
         ));
     }
     Ok(Exit::Done)
@@ -120,7 +136,8 @@ fn write_new(file: &Path, text: &str) -> Result<()> {
 }
 
 pub(super) fn trust(arguments: &TrustArguments, context: &Context) -> Result<Exit> {
-    let engine = context.open(None)?;
+    let is_dry = arguments.dry_run.dry_run;
+    let engine = if is_dry { context.open_to_read()? } else { context.open(None)? };
     let in_force = engine.rules()?;
     if let Some(file) = &arguments.file {
         let same = std::path::absolute(file).ok() == in_force.file;
@@ -132,27 +149,29 @@ pub(super) fn trust(arguments: &TrustArguments, context: &Context) -> Result<Exi
             .hint("`roadstead rule use FILE` makes it that."));
         }
     }
-    let programs = in_force.rules.programs();
-    let mut table = Table::new(&[("", Column::Text)]);
-    for program in &programs {
-        table.row([Cell::toned(Tone::Name, program)]);
+    // Allowed is what is shown, and not what it becomes while somebody reads.
+    let shown = in_force.allowances();
+    let lines = shown.iter().fold(String::new(), |lines, one| lines + &printable(&one.permission.to_string()) + "\n");
+    let (is_new, output) = (!in_force.untrusted().is_empty(), &context.output);
+    let print = || output.data(&lines).and_then(|()| output.finish());
+    if is_new && !is_dry && !context.global.yes {
+        match context.confirm_shown("rule trust", || output.say(&lines), QUESTION) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Exit::Declined),
+            Err(error) => return print().and(Err(error)),
+        }
+    } else {
+        print()?;
     }
-    if in_force.untrusted().is_empty() {
-        context.output.json(&FileReport::of(&in_force))?;
-        context.output.table(&table)?;
-        context.output.finish()?;
-        context.output.message(&match programs.len() {
-            0 => "The rules run no programs.".to_owned(),
-            _ => "These programs are allowed already.".to_owned(),
-        });
-        return Ok(Exit::Done);
+    if is_new && !is_dry {
+        engine.trust_rules(&in_force, &shown)?;
     }
-    let question = "Allow these rules to run these programs, as you, at every run?";
-    if !context.confirm("rule trust", std::slice::from_ref(&table), question)? {
-        return Ok(Exit::Declined);
-    }
-    engine.trust_rules(&in_force)?;
-    context.output.json(&FileReport { trusted: true, ..FileReport::of(&in_force) })?;
-    context.output.message("Allowed. When they change, they have to be allowed again.");
+    output.json(&FileReport { trusted: !(is_new && is_dry), ..FileReport::of(&in_force) })?;
+    output.message(match (shown.is_empty(), is_new, is_dry) {
+        (true, _, _) => "The rules run no programs, send nothing to addresses and read no files elsewhere.",
+        (_, false, _) => "All of this is allowed already.",
+        (_, _, true) => "Not all of this is allowed. Nothing was changed.",
+        _ => "Allowed. What changes has to be allowed again.",
+    });
     Ok(Exit::Done)
 }

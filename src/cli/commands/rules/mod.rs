@@ -61,7 +61,8 @@ enum RuleVerb {
     Import(importing::ImportArguments),
     /// Write down the images that are here, by their digests, for `update --locked`.
     Lock(locking::LockArguments),
-    /// Show the programs that the rules run, and allow exactly these.
+    /// Show the programs that the rules run, the addresses that they send to and the files that they read elsewhere, and allow
+    /// exactly these.
     Trust(file::TrustArguments),
 }
 

@@ -4,6 +4,7 @@ mod beside;
 mod leaving;
 mod quotas;
 mod survey;
+mod trust;
 mod upset;
 
 use std::num::NonZeroU32;
