@@ -160,7 +160,11 @@ enum Taken {
 
 fn filters<'n>(tags: &Item<'n>, report: &mut Report) -> Result<Filters<'n>> {
     let mut found = Filters::default();
-    for text in tags.texts(report) {
+    let Some(texts) = tags.only_texts(report) else {
+        return Ok(Filters { refused: true, ..found });
+    };
+    let is_given = !texts.is_empty();
+    for text in texts {
         let (kind, rest) = match text.text.split_once(':') {
             Some((kind @ ("semver" | "regex" | "keep"), rest)) => (kind, rest.trim()),
             _ => ("", text.text),
@@ -196,6 +200,10 @@ fn filters<'n>(tags: &Item<'n>, report: &mut Report) -> Result<Filters<'n>> {
             },
         }
     }
+    // Tags of which none could be read are not all tags.
+    let is_empty = found.tags.is_empty() && found.digests.is_empty() && found.expressions.is_empty();
+    let is_empty = is_empty && found.ranges.is_empty() && found.keep.is_empty() && found.newest.is_none();
+    found.refused |= is_given && is_empty && found.except.is_empty();
     if found.ranges.len().max(found.except.len()) > MAX_OF_A_LIST {
         report.left(&tags.path, format!("ranges and exceptions are {MAX_OF_A_LIST} each at most"));
         found.refused = true;

@@ -67,6 +67,24 @@ impl<'n> Item<'n> {
     }
 }
 
+impl<'n> Item<'n> {
+    /// The same where what is left out would make a rule take more: nothing at all unless everything is a text. What is empty
+    /// says nothing.
+    pub(super) fn only_texts(&self, report: &mut Report) -> Option<Vec<Text<'n>>> {
+        let texts = self.texts(report);
+        match &self.node.value {
+            Value::Null => Some(texts),
+            Value::List(items) => (texts.len() == items.len()).then_some(texts),
+            Value::Scalar(_) | Value::Map(_) => (!texts.is_empty()).then_some(texts),
+        }
+    }
+
+    /// Whether it is a map, or nothing.
+    pub(super) fn is_map_or_nothing(&self) -> bool {
+        self.node.is_map() || self.node.value == Value::Null
+    }
+}
+
 impl<'n> Fields<'n> {
     /// Takes a key.
     pub(super) fn take(&mut self, key: &str) -> Option<Item<'n>> {

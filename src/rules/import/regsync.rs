@@ -8,6 +8,7 @@ use super::settings::{ASKING, NO_TAGS, TARGET, every, everything, expression, in
 use crate::error::Result;
 use crate::image::Reference;
 use crate::image::tags::{TagPattern, TagRule};
+use crate::rules::yaml::Value;
 
 /// Ranges of one set of tags, and endings and exceptions for each of them.
 const MAX_OF_A_SET: usize = 50;
@@ -107,7 +108,10 @@ fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()
     let kind = fields.text("type", report);
     let source = fields.text("source", report);
     let mut sets: Vec<Item<'_>> = fields.take("tags").into_iter().collect();
+    // What is no list of sets chooses something that nobody can tell, and not everything.
+    let mut is_unclear = false;
     if let Some(more) = fields.take("tagSets") {
+        is_unclear = !matches!(more.node.value, Value::List(_) | Value::Null);
         sets.extend(more.items(report));
     }
     let Some(source) = source else {
@@ -141,7 +145,7 @@ fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()
                     }
                     chosen.extend(rules);
                 }
-                if sets.is_empty() {
+                if sets.is_empty() && !is_unclear {
                     chosen.push(everything());
                 }
                 if chosen.is_empty() {
@@ -169,9 +173,18 @@ fn entry(item: &Item<'_>, defaults: &Settings, report: &mut Report) -> Result<()
 /// What one set of tags takes: versions in a range, of these what is allowed, of these what is not denied.
 fn tag_set(set: &Item<'_>, report: &mut Report) -> Result<Vec<TagRule>> {
     let mut fields = set.fields(report);
-    let mut refused = false;
+    // Without one of these the rule would take what shall not be taken.
+    let mut refused = !set.is_map_or_nothing();
+    let mut texts = |key: &str, report: &mut Report| {
+        let texts = fields.take(key).map(|item| item.only_texts(report));
+        texts.unwrap_or(Some(Vec::new())).unwrap_or_else(|| {
+            refused = true;
+            Vec::new()
+        })
+    };
+    let (versions_in, allowed, denied) = (texts("semverRange", report), texts("allow", report), texts("deny", report));
     let mut found_ranges: Option<Vec<Range>> = None;
-    for text in fields.take("semverRange").map(|item| item.texts(report)).unwrap_or_default() {
+    for text in versions_in {
         match ranges(text.text) {
             Ok(found) => {
                 report.became(&text.path, "the range of the rule", SUFFIXES);
@@ -183,7 +196,6 @@ fn tag_set(set: &Item<'_>, report: &mut Report) -> Result<Vec<TagRule>> {
             }
         }
     }
-    let allowed = fields.take("allow").map(|item| item.texts(report)).unwrap_or_default();
     let (mut allow, mut endings) = (Vec::new(), Vec::new());
     for text in &allowed {
         if found_ranges.is_some() {
@@ -213,10 +225,9 @@ fn tag_set(set: &Item<'_>, report: &mut Report) -> Result<Vec<TagRule>> {
         }
     }
     let mut except = Vec::new();
-    for text in fields.take("deny").map(|item| item.texts(report)).unwrap_or_default() {
+    for text in denied {
         match expression(&text, anchored, report) {
             Some(pattern) => except.push(pattern),
-            // Without it the rule would take what shall not be taken.
             None => refused = true,
         }
     }

@@ -1,6 +1,6 @@
 //! What was made of a file, and what was said about it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::expressions::Expression;
 use super::format::Format;
@@ -13,8 +13,6 @@ use crate::text::printable_within;
 
 /// Rules that one file may become.
 pub const MAX_RULES: usize = 10_000;
-/// The file that the rule for images by digest reads.
-pub const LIST_FILE: &str = "imported-images.txt";
 /// Characters that are shown of a text in the file.
 const MAX_SHOWN_CHARACTERS: usize = 200;
 /// Characters of the longest reason.
@@ -41,16 +39,30 @@ pub struct Said {
 pub struct Imported {
     /// Whose file it was.
     pub format: Format,
-    /// The rules. If there are images by digest, the last one takes them from [`LIST_FILE`].
+    /// The rules. If there are images by digest, the last ones take them from lists.
     pub rules: Rules,
-    /// Images by digest: what has to be written to [`LIST_FILE`], a line each. A rule can't say a digest.
-    pub list: Vec<Reference>,
+    /// Images by digest. A rule can't say a digest.
+    pub lists: Vec<ImportedList>,
     /// What became of each setting.
     pub said: Vec<Said>,
 }
 
+/// Images by digest that have the same settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedList {
+    /// Name of the file that they have to be written to, a line each.
+    pub file: String,
+    /// The images.
+    pub images: Vec<Reference>,
+}
+
+/// The name of the list with this number, from 1.
+pub fn list_file(number: usize) -> String {
+    if number == 1 { "imported-images.txt".to_owned() } else { format!("imported-images-{number}.txt") }
+}
+
 /// Settings that a rule takes over from its file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Settings {
     pub(super) platforms: Option<Selection>,
     pub(super) every: Option<Period>,
@@ -67,25 +79,28 @@ pub(super) struct Report {
     expressions: usize,
     /// Single images that a rule or the list that was there takes.
     tags_added: usize,
-    list: Vec<Reference>,
+    /// The number of the first list.
+    first_list: usize,
+    lists: Vec<(Settings, ImportedList)>,
     said: Vec<Said>,
-    /// Rules of single tags, by repository and platforms.
-    singles: BTreeMap<(Upstream, String), usize>,
-    /// Single images that were taken, with their platforms.
-    taken: HashSet<(Reference, String)>,
+    /// Rules of single tags, by repository and settings.
+    singles: HashMap<(Upstream, Settings), usize>,
+    /// Single images that were taken, with their settings.
+    taken: HashSet<(Reference, Settings)>,
 }
 
 impl Report {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, first_list: usize) -> Self {
         Self {
             format,
             rules: Vec::new(),
             names: HashMap::new(),
             expressions: 0,
             tags_added: 0,
-            list: Vec::new(),
+            first_list,
+            lists: Vec::new(),
             said: Vec::new(),
-            singles: BTreeMap::new(),
+            singles: HashMap::new(),
             taken: HashSet::new(),
         }
     }
@@ -120,7 +135,8 @@ impl Report {
 
     /// How many rules and images by digest there are so far.
     pub(super) fn made(&self) -> usize {
-        self.rules.len() + self.list.len() + self.tags_added
+        let listed: usize = self.lists.iter().map(|(_, list)| list.images.len()).sum();
+        self.rules.len() + listed + self.tags_added
     }
 
     /// How much was said so far.
@@ -151,20 +167,18 @@ impl Report {
         Ok(format!("rule `{name}`: {described}"))
     }
 
-    /// Takes one image: by a tag into the rule of its repository, by a digest into the list.
+    /// Takes one image: by a tag into the rule of its repository, by a digest into a list; each with others of the same settings.
     pub(super) fn single(&mut self, reference: &Reference, settings: &Settings) -> Result<String> {
-        let platforms = settings.platforms.as_ref().map(ToString::to_string).unwrap_or_default();
-        if !self.taken.insert((reference.clone(), platforms.clone())) {
+        if !self.taken.insert((reference.clone(), settings.clone())) {
             self.tags_added += 1;
             return Ok("what takes it already".to_owned());
         }
         if reference.digest.is_some() {
-            self.list.push(reference.clone());
-            return Ok(format!("a line of `{LIST_FILE}`"));
+            return Ok(format!("a line of `{}`", self.listed(reference, settings)));
         }
         let tag = reference.tag.clone().unwrap_or_else(Tag::latest);
         let pattern = literal(&tag)?;
-        let key = (reference.upstream.clone(), platforms);
+        let key = (reference.upstream.clone(), settings.clone());
         if let Some(rule) = self.singles.get(&key).and_then(|place| self.rules.get_mut(*place)) {
             if let Subject::Repository { tags, .. } = &mut rule.subject {
                 tags.tags.push(pattern);
@@ -175,6 +189,17 @@ impl Report {
         let said = self.rule(&reference.upstream, TagRule { tags: vec![pattern], ..TagRule::default() }, settings)?;
         self.singles.insert(key, self.rules.len() - 1);
         Ok(said)
+    }
+
+    /// Puts an image into the list of its settings, whose file is given back.
+    fn listed(&mut self, reference: &Reference, settings: &Settings) -> String {
+        if let Some((_, list)) = self.lists.iter_mut().find(|(known, _)| known == settings) {
+            list.images.push(reference.clone());
+            return list.file.clone();
+        }
+        let file = list_file(self.first_list + self.lists.len());
+        self.lists.push((settings.clone(), ImportedList { file: file.clone(), images: vec![reference.clone()] }));
+        file
     }
 
     fn push(&mut self, subject: Subject, wanted: &str, settings: &Settings) -> Result<RuleName> {
@@ -212,13 +237,15 @@ impl Report {
     }
 
     pub(super) fn imported(mut self) -> Result<Imported> {
-        if !self.list.is_empty() {
-            let source = Source::List(LIST_FILE.to_owned());
+        let mut lists = Vec::new();
+        for (settings, list) in std::mem::take(&mut self.lists) {
+            let source = Source::List(list.file.clone());
             let name = source.to_string();
-            self.push(Subject::Sources(vec![source]), &name, &Settings::default())?;
+            self.push(Subject::Sources(vec![source]), &name, &settings)?;
+            lists.push(list);
         }
         let rules = Rules { rules: self.rules, ..Rules::default() };
-        Ok(Imported { format: self.format, rules, list: self.list, said: self.said })
+        Ok(Imported { format: self.format, rules, lists, said: self.said })
     }
 }
 

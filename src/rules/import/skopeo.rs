@@ -8,6 +8,7 @@ use super::settings::{ASKING, everything, in_range, repository};
 use crate::error::Result;
 use crate::image::tags::TagRule;
 use crate::image::{Digest, Reference, Tag};
+use crate::rules::yaml::Value;
 
 const SUFFIXES: &str =
     "a range takes no suffix such as `-alpine`: a pattern with `#` does (`1.#.#-alpine` and `newest = 3`)";
@@ -53,7 +54,12 @@ fn list(registry: &str, name: &str, item: &Item<'_>, report: &mut Report) -> Res
         }
     };
     let settings = Settings::default();
-    if item.node.items().is_empty() && item.node.text().is_none() {
+    let is_empty = match &item.node.value {
+        Value::Null => true,
+        Value::List(items) => items.is_empty(),
+        Value::Scalar(_) | Value::Map(_) => false,
+    };
+    if is_empty {
         let said = report.rule(&reference.upstream, everything(), &settings)?;
         report.became(&item.path, said, "no tags are all tags; `newest` takes fewer");
         return Ok(());

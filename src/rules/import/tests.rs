@@ -231,8 +231,8 @@ fn skopeo() {
             "list:imported-images.txt <- list:imported-images.txt",
         ]
     );
-    assert_eq!(imported.list.len(), 1);
-    assert!(imported.list[0].to_string().starts_with("docker.io/library/alpine@sha256:e3b0"));
+    assert_eq!(imported.lists.len(), 1);
+    assert!(imported.lists[0].images[0].to_string().starts_with("docker.io/library/alpine@sha256:e3b0"));
     for (item, why) in [
         ("docker.io.images-by-semver.library/caddy", "the range `newest`"),
         ("docker.io.images-by-tag-regex.library/broken", "invalid regular expression"),
@@ -318,16 +318,16 @@ fn dregsy() {
 fn lists_of_images() {
     let lock = sample(6);
     assert_eq!(rules(&lock), ["list:imported-images.txt <- list:imported-images.txt"]);
-    assert_eq!(lock.list.len(), 2);
+    assert_eq!((lock.lists.len(), lock.lists[0].images.len()), (1, 2));
     let zarf = sample(7);
     assert_eq!(
         rules(&zarf),
         [
             "ghcr.io/stefanprodan/podinfo <- ghcr.io/stefanprodan/podinfo 6.9.0 6.8.0 on linux/amd64",
-            "list:imported-images.txt <- list:imported-images.txt",
+            "list:imported-images.txt <- list:imported-images.txt on linux/amd64",
         ]
     );
-    assert!(zarf.list[0].to_string().starts_with("docker.io/library/alpine:3.22@sha256:"));
+    assert!(zarf.lists[0].images[0].to_string().starts_with("docker.io/library/alpine:3.22@sha256:"));
     let hauler = sample(8);
     assert_eq!(
         rules(&hauler),
@@ -341,6 +341,86 @@ fn lists_of_images() {
     assert_eq!(said(&twice, "images[1].image")[0].0, Some("what takes it already"));
     assert!(said(&hauler, "[0].spec.images[2].name")[0].1.contains("is not an image reference"));
     assert_eq!(said(&hauler, "[1]").len(), 1);
+}
+
+#[test]
+fn images_by_digest_keep_their_settings() {
+    let digest = |number: u32| format!("sha256:{number:064x}");
+    let text = format!(
+        "kind: Images\nspec:\n  images:\n  - {{name: 'a/b@{}', platform: linux/arm64}}\n  - {{name: 'a/b@{}'}}\n  \
+         - {{name: 'a/c@{}', platform: linux/arm64}}\n",
+        digest(1),
+        digest(2),
+        digest(3)
+    );
+    let imported = import(&text, None).unwrap();
+    assert_eq!(
+        rules(&imported),
+        [
+            "list:imported-images.txt <- list:imported-images.txt on linux/arm64",
+            "list:imported-images-2.txt <- list:imported-images-2.txt",
+        ]
+    );
+    assert_eq!(imported.lists.iter().map(|list| list.images.len()).collect::<Vec<_>>(), [2, 1]);
+    let text = format!(
+        "defaults: {{interval: 1h, ratelimit: {{min: 7}}, backup: 'old-{{{{.Ref.Tag}}}}'}}\nsync: [{{source: 'a/b@{}', type: image}}]",
+        digest(1)
+    );
+    let rule = &import(&text, None).unwrap().rules.rules[0];
+    assert_eq!((rule.reserve, rule.former_tag.as_deref(), rule.every), (7, Some("old-{tag}"), "1h".parse().ok()));
+    // Where others are already, it is another one.
+    let beside = import_beside(&text, None, 3).unwrap();
+    assert_eq!(rules(&beside), ["list:imported-images-3.txt <- list:imported-images-3.txt every 1h"]);
+    assert_eq!(said(&beside, "sync[0].source")[0].0, Some("a line of `imported-images-3.txt`"));
+}
+
+#[test]
+fn images_with_other_settings_become_another_rule() {
+    let text = "sync:\n- {source: 'a/b:1', type: image, interval: 1h}\n- {source: 'a/b:2', type: image, interval: 2h}\n\
+                - {source: 'a/b:3', type: image, interval: 1h}\n";
+    let imported = import(text, None).unwrap();
+    assert_eq!(rules(&imported), ["a/b <- docker.io/a/b 1 3 every 1h", "a/b 2 <- docker.io/a/b 2 every 2h"]);
+}
+
+#[test]
+fn what_has_the_wrong_shape_does_not_become_all_tags() {
+    for (format, text) in [
+        (Format::Skopeo, "docker.io: {images: {nginx: {latest: 1}}}"),
+        (Format::Skopeo, "docker.io: {images: {nginx: {}}}"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tags: x}]"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tags: [x]}]"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tags: {allow: {a: b}}}]"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tags: {allow: [a], deny: [{b: c}]}}]"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tags: {semverRange: {a: b}}}]"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tagSets: x}]"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository, tagSets: {allow: [a]}}]"),
+        (Format::Zot, "registries: [{urls: ['https://docker.io'], content: [{prefix: library/nginx, tags: x}]}]"),
+        (
+            Format::Zot,
+            "registries: [{urls: ['https://docker.io'], content: [{prefix: library/nginx, tags: {regex: [x]}}]}]",
+        ),
+        (
+            Format::Zot,
+            "registries: [{urls: ['https://docker.io'], content: [{prefix: library/nginx, tags: {excludeRegex: [x]}}]}]",
+        ),
+        (Format::Dregsy, "tasks: [{source: {registry: docker.io}, mappings: [{from: library/nginx, tags: {a: b}}]}]"),
+        (
+            Format::Dregsy,
+            "tasks: [{source: {registry: docker.io}, mappings: [{from: library/nginx, tags: ['not a tag']}]}]",
+        ),
+    ] {
+        let imported = import(text, Some(format)).unwrap();
+        assert_eq!(rules(&imported), [""; 0], "{format}: {text}");
+        assert_eq!(unsaid(text, &imported), [""; 0], "{format}: {text}: {:?}", imported.said);
+    }
+    for (format, text) in [
+        (Format::Skopeo, "docker.io: {images: {nginx: []}}"),
+        (Format::Skopeo, "docker.io: {images: {nginx: }}"),
+        (Format::Regsync, "sync: [{source: nginx, type: repository}]"),
+        (Format::Dregsy, "tasks: [{source: {registry: docker.io}, mappings: [{from: library/nginx}]}]"),
+    ] {
+        assert_eq!(rules(&import(text, Some(format)).unwrap()).len(), 1, "{format}: {text}");
+    }
 }
 
 #[test]

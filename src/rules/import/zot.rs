@@ -6,6 +6,7 @@ use super::report::{Report, Settings, shown};
 use super::settings::{ASKING, NO_TAGS, SIGNATURES, TARGET, every, everything, expression, hub, platforms, repository};
 use crate::error::Result;
 use crate::image::tags::{TagPattern, TagRule};
+use crate::rules::yaml::Value;
 
 /// What zot takes for a version: up to three numbers and whatever is behind them.
 const VERSIONS: &str = "[v]#[.#[.#]][-*]";
@@ -168,10 +169,19 @@ fn repository_of(item: &Item<'_>, host: Option<&str>, settings: &Settings, repor
 /// Tags that an expression matches, of these what another one does not, of these what looks like a version.
 fn chosen(tags: &Item<'_>, report: &mut Report) -> Option<TagRule> {
     let mut fields = tags.fields(report);
-    let regex = fields.take_any_case("regex").and_then(|regex| regex.text(report));
-    let exclude = fields.take_any_case("excludeRegex").and_then(|exclude| exclude.text(report));
-    let semver = fields.take_any_case("semver").and_then(|semver| semver.text(report));
+    // What is no text chooses something that nobody can tell, and not everything.
+    let mut is_unclear = !tags.is_map_or_nothing();
+    let mut text = |key: &str, report: &mut Report| {
+        let item = fields.take_any_case(key)?;
+        let text = item.text(report);
+        is_unclear |= text.is_none() && item.node.value != Value::Null;
+        text
+    };
+    let (regex, exclude, semver) = (text("regex", report), text("excludeRegex", report), text("semver", report));
     fields.finish(report);
+    if is_unclear {
+        return None;
+    }
     let mut rule = TagRule::default();
     if let Some(text) = exclude.filter(|text| !text.text.is_empty()) {
         rule.except.push(expression(&text, unanchored, report)?);

@@ -14,7 +14,7 @@ use crate::cli::table::{Cell, Column, Table};
 use crate::engine::rules::RulesInForce;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::input;
-use crate::rules::import::{Format, Imported, LIST_FILE, Said, import};
+use crate::rules::import::{Format, Imported, ImportedList, Said, import, import_beside, list_file};
 use crate::rules::{self, Rule, Source, Subject};
 use crate::text::{count, printable_within};
 
@@ -68,7 +68,7 @@ fn format(text: &str) -> Result<Format, String> {
 pub(super) fn carry_out(arguments: &ImportArguments, context: &Context) -> Result<Exit> {
     let shown = printable_within(&arguments.file.display().to_string(), 300);
     let text = input::read_text(&arguments.file, MAX_IMPORT_BYTES, || format!("{shown} can't be read"))?;
-    let imported = import(&text, arguments.format).context(|| shown.clone())?;
+    let mut imported = import(&text, arguments.format).context(|| shown.clone())?;
     let is_dry = arguments.dry_run.dry_run;
     let (engine, _directory) = match (is_dry, context.open_to_read()) {
         (true, Err(error)) if error.kind() == Kind::NotFound => {
@@ -79,10 +79,15 @@ pub(super) fn carry_out(arguments: &ImportArguments, context: &Context) -> Resul
         (false, _) => (context.open(None)?, None),
     };
     let before = engine.rules()?;
-    let list = before.file.as_ref().and_then(|file| file.parent()).unwrap_or(engine.data_dir()).join(LIST_FILE);
+    let beside = before.file.as_ref().and_then(|file| file.parent()).unwrap_or(engine.data_dir()).to_owned();
+    // Those of an earlier file stay.
+    let first = first_list(imported.lists.len(), &before, &beside);
+    if first > 1 {
+        imported = import_beside(&text, arguments.format, first).context(|| shown.clone())?;
+    }
     let mut text = before.text.clone();
     for rule in &imported.rules.rules {
-        let rule = with_list(rule, &before, &list)?;
+        let rule = with_list(rule, &before, &beside)?;
         text = rules::add_rule(&text, &rule).map_err(|error| {
             Error::new(Kind::Usage, error.to_string())
                 .hint("Nothing was imported. `roadstead rule remove` makes room for it.")
@@ -90,35 +95,58 @@ pub(super) fn carry_out(arguments: &ImportArguments, context: &Context) -> Resul
     }
     RulesInForce::read(text.clone(), before.file.clone())?;
     if !is_dry {
-        if !imported.list.is_empty() {
-            write_list(&list, &imported)?;
+        let mut written: Vec<PathBuf> = Vec::new();
+        let wrote = imported.lists.iter().try_for_each(|list| {
+            let file = beside.join(&list.file);
+            write_list(&file, list)?;
+            written.push(file);
+            Ok(())
+        });
+        if let Err(error) = wrote.and_then(|()| engine.change_rules(&before, text, false)) {
+            // Of what was not imported nothing stays.
+            written.iter().for_each(|file| drop(std::fs::remove_file(file)));
+            return Err(error);
         }
-        engine.change_rules(&before, text, false)?;
     }
     report(&imported, is_dry, context)
 }
 
-/// The rule of images by digest reads a list, by a path that holds wherever the rules are.
-fn with_list(rule: &Rule, before: &RulesInForce, list: &Path) -> Result<Rule> {
+/// The first number from which so many lists are neither there nor read by a rule.
+fn first_list(lists: usize, before: &RulesInForce, beside: &Path) -> usize {
+    let is_free = |number: &usize| {
+        let file = list_file(*number);
+        let name = Source::List(file.clone()).to_string();
+        before.rules.by_name(&name).is_none() && std::fs::symlink_metadata(beside.join(file)).is_err()
+    };
+    let mut first = 1;
+    while let Some(taken) = (first..first + lists).rfind(|number| !is_free(number)) {
+        first = taken + 1;
+    }
+    first
+}
+
+/// A rule of images by digest reads a list, by a path that holds wherever the rules are.
+fn with_list(rule: &Rule, before: &RulesInForce, beside: &Path) -> Result<Rule> {
     let Subject::Sources(sources) = &rule.subject else { return Ok(rule.clone()) };
     if before.file.is_some() {
         return Ok(rule.clone());
     }
-    let path = list.to_str().ok_or_else(|| Error::new(Kind::Usage, "the name of the data directory is not UTF-8"))?;
-    let placed = sources.iter().map(|source| match source {
-        Source::List(file) if file == LIST_FILE => Source::List(path.to_owned()),
-        other => other.clone(),
+    let placed = sources.iter().cloned().map(|source| {
+        source.with_path(|file| {
+            let path = beside.join(file).into_os_string().into_string();
+            path.map_err(|_| Error::new(Kind::Usage, "the name of the data directory is not UTF-8"))
+        })
     });
-    Ok(Rule { subject: Subject::Sources(placed.collect()), ..rule.clone() })
+    Ok(Rule { subject: Subject::Sources(placed.collect::<Result<_>>()?), ..rule.clone() })
 }
 
-fn write_list(file: &Path, imported: &Imported) -> Result<()> {
+fn write_list(file: &Path, list: &ImportedList) -> Result<()> {
     let shown = printable_within(&file.display().to_string(), 300);
     let what = || format!("the list of images {shown} can't be written");
     let mut new = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| {
         Error::new(Kind::Usage, what()).caused_by(error).hint("Nothing was imported. Move that file away first.")
     })?;
-    let lines = imported.list.iter().fold(String::new(), |lines, reference| lines + &reference.to_string() + "\n");
+    let lines = list.images.iter().fold(String::new(), |lines, reference| lines + &reference.to_string() + "\n");
     new.write_all(lines.as_bytes()).and_then(|()| new.sync_all()).context(what)
 }
 
