@@ -58,7 +58,7 @@ pub(super) fn instructions(text: &str) -> Result<Instructions> {
         let (keyword, rest) = joined.split_once(char::is_whitespace).unwrap_or((joined, ""));
         let (keyword, rest) = (keyword.to_ascii_uppercase(), rest.trim().to_owned());
         if matches!(keyword.as_str(), "RUN" | "COPY" | "ADD") {
-            for (word, tabs) in heredocs(&rest) {
+            for (word, tabs) in heredocs(&rest, escape) {
                 let is_end = |line: &str| if tabs { line.trim_start_matches('\t') == word } else { line == word };
                 if !lines.by_ref().any(|(_, line)| is_end(line)) {
                     return Err(Error::new(Kind::Usage, format!("line {}: its heredoc has no end", number + 1)));
@@ -92,24 +92,48 @@ fn directives(text: &str) -> (char, Option<String>) {
     (escape, syntax)
 }
 
-/// The words that end heredocs, and whether tabs before them don't count.
-fn heredocs(rest: &str) -> Vec<(String, bool)> {
+/// The words that end heredocs, and whether tabs before them don't count: as BuildKit does it, only a whole word of the line begins
+/// one (`<<EOF`, `3<<-"EOF"`), so that what a shell shifts or is given (`$((1<<N))`, `<<<x`) is none.
+fn heredocs(rest: &str, escape: char) -> Vec<(String, bool)> {
     let mut found = Vec::new();
-    // `<<<` is a here-string of the shell.
-    for part in rest.replace("<<<", " ").split("<<").skip(1).take(MAX_HEREDOCS) {
-        let (tabs, part) = part.strip_prefix('-').map_or((false, part), |part| (true, part));
-        let quote = part.chars().next().filter(|first| matches!(first, '"' | '\''));
-        let word = match quote {
-            Some(quote) => part[1..].split(quote).next().unwrap_or_default(),
-            None => {
-                let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-                &part[..part.find(|character| !is_word(character)).unwrap_or(part.len())]
-            }
+    for word in words(rest, escape) {
+        let Some(rest) = word.trim_start_matches(|first: char| first.is_ascii_digit()).strip_prefix("<<") else {
+            continue;
         };
-        // `1 << 3` shifts.
-        if !word.is_empty() && !word.starts_with(|first: char| first.is_ascii_digit()) {
-            found.push((word.to_owned(), tabs));
+        let (tabs, name) = rest.strip_prefix('-').map_or((false, rest), |name| (true, name));
+        if name.is_empty() || name.contains('<') {
+            continue;
+        }
+        found.push((name.chars().filter(|character| !matches!(character, '"' | '\'')).collect(), tabs));
+        if found.len() == MAX_HEREDOCS {
+            break;
         }
     }
     found
+}
+
+/// Words between spaces that are not in quotes, with their quotes.
+fn words(text: &str, escape: char) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match quote {
+            None if character.is_whitespace() => {
+                all.push(String::new());
+                continue;
+            }
+            None if matches!(character, '"' | '\'') => quote = Some(character),
+            Some(open) if open == character => quote = None,
+            _ => {}
+        }
+        if let Some(word) = all.last_mut() {
+            word.push(character);
+            if character == escape && quote != Some('\'') {
+                word.extend(characters.next());
+            }
+        }
+    }
+    all.retain(|word| !word.is_empty());
+    all
 }

@@ -2,8 +2,11 @@
 
 use super::found::{Finder, Found, shown};
 use crate::error::{Error, Kind, Result};
+use crate::image::Reference;
 use crate::rules::yaml::{Node, Value, documents};
 
+/// Bytes of the longest text that may be an image: a domain, a repository, a tag and a digest.
+const MAX_IMAGE_BYTES: usize = 1024;
 /// Keys whose items are containers.
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
@@ -27,7 +30,61 @@ pub fn kubernetes(text: &str, paths: &[&str]) -> Result<Found> {
             finder.skip(path, "no document has it")?;
         }
     }
+    for document in &documents {
+        alike(document, &mut String::new(), &mut finder);
+    }
     Ok(finder.found())
+}
+
+/// Names what looks like an image where none is searched for: in custom resources, arguments and variables.
+fn alike(node: &Node, path: &mut String, finder: &mut Finder) {
+    let before = path.len();
+    // What a cluster runs it names in its own words, which are those of the pods.
+    for (key, inner) in node.entries().iter().filter(|(key, _)| key != "status") {
+        path.push('.');
+        path.push_str(key);
+        alike(inner, path, finder);
+        path.truncate(before);
+    }
+    if !node.items().is_empty() {
+        path.push_str("[]");
+        node.items().iter().for_each(|item| alike(item, path, finder));
+        path.truncate(before);
+    }
+    let Some(text) = node.text().map(str::trim) else { return };
+    let is_image = path.ends_with(".image") && text.parse::<Reference>().is_ok();
+    // An argument has it behind the name of its flag.
+    match text.rsplit_once('=') {
+        _ if is_image || looks_like_image(text) => finder.alike(text, || {
+            let taken = match said(path) {
+                Some(path) => format!("`kubernetes:FILE#{path}` takes what is there"),
+                None => "`list:FILE` takes it from a file".to_owned(),
+            };
+            format!("line {}: it looks like an image; {taken}", node.line)
+        }),
+        Some((_, value)) if looks_like_image(value) => finder.alike(value, || {
+            format!("line {}: it looks like an image in an argument; `list:FILE` takes it from a file", node.line)
+        }),
+        _ => {}
+    }
+}
+
+/// A path as a source says it: in the items of lists, with keys that can be written.
+fn said(path: &str) -> Option<&str> {
+    let mut path = path;
+    while let Some(rest) = path.strip_prefix(".items[]") {
+        path = rest;
+    }
+    let is_written = |character: char| character.is_ascii_alphanumeric() || "._-[]".contains(character);
+    (!path.is_empty() && path.chars().all(is_written)).then_some(path)
+}
+
+/// Whether it has what hardly anything but an image has: a registry, and a tag or a digest.
+fn looks_like_image(text: &str) -> bool {
+    let Some((host, rest)) = text.split_once('/') else { return false };
+    let has_registry = host.contains('.') || host.contains(':') || host == "localhost";
+    let has_tag = rest.contains('@') || rest.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    has_registry && has_tag && text.len() <= MAX_IMAGE_BYTES && text.parse::<Reference>().is_ok()
 }
 
 /// Takes images wherever containers or volumes of images are.

@@ -222,10 +222,67 @@ fn manifests_name_the_images_of_all_pods() {
     assert!(skipped[0].contains("it is no text"), "{skipped:?}");
     assert!(skipped[1].starts_with("{{ .Values.image }}: "), "{skipped:?}");
     assert!(skipped[2].starts_with(".spec.none: no document"), "{skipped:?}");
-    assert_eq!(said(&kubernetes(MANIFESTS, &[]).unwrap()).0.len(), 4);
+    assert_eq!(found.alike, []);
+    let found = kubernetes(MANIFESTS, &[]).unwrap();
+    assert_eq!(said(&found).0.len(), 4);
+    let alike: Vec<String> = found.alike.iter().map(|alike| format!("{}: {}", alike.what, alike.why)).collect();
+    let named = |name: &str, line: usize, path: &str| {
+        format!("{name}: line {line}: it looks like an image; `kubernetes:FILE#{path}` takes what is there")
+    };
+    let expected = [
+        named("redis:8", 9, ".spec.image"),
+        named("valkey:9", 26, ".spec.image"),
+        named("memcached:1", 27, ".spec.nodes[].image"),
+    ];
+    assert_eq!(alike, expected);
     for path in ["", ".", ".a..b", ".a[0]", "[]", ".a[][]"] {
         let refused = kubernetes("a: b", &[path]).map(|found| said(&found));
         assert!(path == ".a[][]" || refused.is_err(), "{path}: {refused:?}");
+    }
+}
+
+#[test]
+fn what_looks_like_an_image_elsewhere_is_named() {
+    let text = "\
+kind: Deployment
+metadata: {annotations: {example.com/image: 'quay.io/org/old:1', url: 'https://quay.io/org/x:1', note: 'a/b:1'}}
+spec:
+  containers:
+  - image: quay.io/org/operator:1
+    args: ['--reloader=quay.io/org/reloader:v0.70', '--listen=0.0.0.0:9090', '--default=quay.io/org/operator:1']
+    env: [{name: RELATED, value: 'registry.example.com:5000/org/app@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}]
+";
+    let found = kubernetes(text, &[]).unwrap();
+    assert_eq!(said(&found), (vec!["quay.io/org/operator:1".to_owned()], Vec::new()));
+    let alike: Vec<(&str, bool)> =
+        found.alike.iter().map(|alike| (alike.what.as_str(), alike.why.contains("`kubernetes:FILE#"))).collect();
+    assert_eq!(alike[0], ("quay.io/org/old:1", false));
+    assert_eq!(alike[1], ("quay.io/org/reloader:v0.70", false));
+    assert!(alike[2].0.starts_with("registry.example.com:5000/org/app@sha256:") && alike[2].1);
+    assert_eq!(alike.len(), 3);
+}
+
+#[test]
+fn only_a_whole_word_begins_a_heredoc() {
+    for text in [
+        "RUN echo $((1<<N))\n",
+        "RUN echo $((1 << N)) $((1 <<N))\n",
+        "RUN echo \"<<E\" 'a <<E'\n",
+        "RUN cat <<< E\n",
+        "RUN a<<E\n",
+        "RUN echo \\<<E\n",
+    ] {
+        let found = dockerfile(&format!("FROM nginx\n{text}FROM alpine\n"));
+        // `<<N))` is a word of its own, and BuildKit takes it for one, too.
+        if text.contains(" <<N))") {
+            assert!(found.is_err(), "{text}");
+        } else {
+            assert_eq!(said(&found.unwrap()).0.len(), 2, "{text}");
+        }
+    }
+    for begin in ["<<E", "3<<E", "<<-E", "<<'E'", "<<\"E\"", "x <<E && y"] {
+        let found = dockerfile(&format!("FROM nginx\nRUN {begin}\nFROM alpine\nE\n")).unwrap();
+        assert_eq!(said(&found).0, ["nginx:latest"], "{begin}");
     }
 }
 
