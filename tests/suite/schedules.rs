@@ -32,6 +32,30 @@ fn systemd_takes_the_units_as_they_are() {
     }
 }
 
+/// A program whose own path has quotes in it, which systemd starts by no means.
+#[test]
+fn systemd_starts_a_program_of_any_path() {
+    let roadstead = Roadstead::new();
+    for directory in ["it's", "the \"best\"", "a\\b"] {
+        let place = roadstead.path(directory);
+        std::fs::create_dir_all(&place).unwrap();
+        let program = place.join("roadstead");
+        if std::fs::hard_link(env!("CARGO_BIN_EXE_roadstead"), &program).is_err() {
+            std::fs::copy(env!("CARGO_BIN_EXE_roadstead"), &program).unwrap();
+        }
+        let mut schedule = command(&program, &roadstead.path(""));
+        schedule.env("XDG_CONFIG_HOME", roadstead.path("config"));
+        schedule.args(["schedule", "systemd", "--write"]);
+        let said = finish(&schedule);
+        assert_eq!(said.code, 0, "{said}");
+        let service = roadstead.path("config/systemd/user/roadstead-update.service");
+        let said = verified(&roadstead, &[&service]);
+        let about_ours = said.stderr.lines().filter(|line| line.contains("roadstead")).count();
+        assert!(said.code == 0 && about_ours == 0, "{directory}: {said}");
+        std::fs::remove_file(service).unwrap();
+    }
+}
+
 /// Else the test above would see nothing.
 #[test]
 fn systemd_refuses_units_that_are_wrong() {

@@ -8,10 +8,15 @@ use super::units::Format;
 use crate::cli::global::Global;
 use crate::config::{Origin, Setting, Settings};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::rules::Period;
 use crate::text::printable_within;
 
-/// The program inside of a container.
-const PROGRAM_IN_CONTAINER: &str = "roadstead";
+/// The program where it is searched for, as inside of a container.
+const PROGRAM: &str = "roadstead";
+const VERB: &str = "update";
+const PUBLISH: &str = "--publish";
+/// How often it runs unless it is said otherwise.
+pub(super) const DEFAULT_EVERY: &str = "6h";
 /// The data directory inside of a container.
 const DATA_IN_CONTAINER: &str = "/var/lib/roadstead";
 
@@ -28,7 +33,7 @@ impl UpdateCommand {
     pub(super) fn of(format: Format, settings: &Settings, global: &Global, publish: bool) -> Result<Self> {
         let in_container = format == Format::Kubernetes;
         let program = if in_container {
-            PathBuf::from(PROGRAM_IN_CONTAINER)
+            PathBuf::from(PROGRAM)
         } else {
             std::env::current_exe().context(|| "can't find out where this program is")?
         };
@@ -68,14 +73,25 @@ impl UpdateCommand {
         }
         words.extend(std::iter::repeat_n("--quiet".to_owned(), quiet.into()));
         words.extend(std::iter::repeat_n("--verbose".to_owned(), verbose.into()));
-        words.extend(["update", "--yes"].map(str::to_owned));
-        words.extend(publish.then(|| "--publish".to_owned()));
+        words.extend([VERB, "--yes"].map(str::to_owned));
+        words.extend(publish.then(|| PUBLISH.to_owned()));
         Ok(Self { words, data_dir, config })
     }
 
     /// The program and its arguments.
     pub(super) fn words(&self) -> &[String] {
         &self.words
+    }
+
+    /// The words that ask for the line of a crontab again.
+    pub(super) fn again(&self, every: Period) -> Vec<String> {
+        let options = self.words.iter().skip(1).take_while(|word| *word != VERB).cloned();
+        let name = std::iter::once(PROGRAM.to_owned());
+        let verb = ["schedule", "cron"].map(str::to_owned);
+        let every = every.to_string();
+        let every = Some(every).filter(|every| every != DEFAULT_EVERY).map(|every| ["--every".to_owned(), every]);
+        let publish = self.words.last().filter(|word| *word == PUBLISH).cloned();
+        name.chain(options).chain(verb).chain(every.into_iter().flatten()).chain(publish).collect()
     }
 
     /// The data directory that is named in it.

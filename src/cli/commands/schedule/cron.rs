@@ -17,8 +17,14 @@ pub(super) fn units(command: &UpdateCommand, every: Period) -> Result<Units> {
             text: format!("# Brings the Roadstead registry up to date every {every}.\n{line}"),
         }],
         commands: Vec::new(),
-        notes: vec!["Add it by `crontab -e`, or by `(crontab -l; roadstead schedule cron) | crontab -`.".to_owned()],
+        notes: vec![format!("Add it by `crontab -e`, or by `{}`.", added(command, every))],
     })
+}
+
+/// What adds the line that is printed now to a crontab.
+pub(super) fn added(command: &UpdateCommand, every: Period) -> String {
+    let again = shell_words::join(command.again(every));
+    format!("(crontab -l; {again}) | crontab -")
 }
 
 /// The words for the shell; a percent sign would be a line feed for cron.
@@ -31,6 +37,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_line_is_added_with_what_it_was_printed_with() {
+        let options = super::super::command::Options {
+            data_dir: Some("/srv/my registry".into()),
+            publish: true,
+            ..super::super::command::Options::default()
+        };
+        let command = UpdateCommand::new(std::path::Path::new("/bin/roadstead"), options).unwrap();
+        assert_eq!(
+            added(&command, "1h".parse().unwrap()),
+            "(crontab -l; roadstead --data-dir '/srv/my registry' schedule cron --every 1h --publish) | crontab -"
+        );
+        let plain = UpdateCommand::new(std::path::Path::new("/bin/roadstead"), Default::default()).unwrap();
+        assert_eq!(added(&plain, "6h".parse().unwrap()), "(crontab -l; roadstead schedule cron) | crontab -");
+    }
 
     proptest! {
         #[test]

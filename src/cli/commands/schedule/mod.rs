@@ -44,7 +44,7 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 
     /// How often: `30m`, `6h`, `1d`.
-    #[arg(long, value_name = "PERIOD", default_value = "6h", value_parser = period)]
+    #[arg(long, value_name = "PERIOD", default_value = command::DEFAULT_EVERY, value_parser = period)]
     every: Period,
 
     /// Publish after each update.
@@ -91,7 +91,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let output = &context.output;
     if write {
         let written = writing::write(&units.files).map_err(|error| match format {
-            Format::Cron => error.hint("Add the line by `(crontab -l; roadstead schedule cron) | crontab -`."),
+            Format::Cron => error.hint(format!("Add the line by `{}`.", cron::added(&command, every))),
             Format::Kubernetes => error.hint("Hand it over by `roadstead schedule kubernetes | kubectl apply -f -`."),
             Format::Systemd | Format::Launchd => error,
         })?;

@@ -22,7 +22,7 @@ pub(super) fn units(command: &UpdateCommand, every: Period, directory: Option<&P
     let service = format!(
         "[Unit]\nDescription=Bring the Roadstead registry up to date\n\n\
          [Service]\nType=oneshot\nSuccessExitStatus=3\nExecStart={}\n",
-        command_line(command.words())
+        command_line(&startable(command.words()))
     );
     let delay = (every.seconds() / DELAY_PART).min(MAX_DELAY_SECONDS);
     let timer = format!(
@@ -63,6 +63,13 @@ fn when(every: Period) -> String {
 /// `30min`, `90s` (systemd.time(7)).
 fn span(seconds: u64) -> String {
     if seconds > 0 && seconds.is_multiple_of(60) { format!("{}min", seconds / 60) } else { format!("{seconds}s") }
+}
+
+/// The words with a program that systemd starts: it takes none with a quote or a backslash in its path.
+fn startable(words: &[String]) -> Vec<String> {
+    let is_refused = words.first().is_some_and(|program| program.contains(['"', '\'', '\\']));
+    let shell = ["/bin/sh", "-c", "exec \"$0\" \"$@\""].into_iter().filter(|_| is_refused);
+    shell.map(str::to_owned).chain(words.iter().cloned()).collect()
 }
 
 /// The words as systemd reads them again: no variables, no specifiers, quoted where it is needed.
@@ -126,6 +133,18 @@ mod tests {
             let has_variables = words.iter().any(|word| word.contains('$'));
             prop_assert_eq!(line.starts_with(':'), has_variables);
             prop_assert_eq!(read(line.strip_prefix(':').unwrap_or(&line)), words);
+        }
+    }
+
+    #[test]
+    fn a_program_that_systemd_does_not_take_is_started_by_a_shell() {
+        let of = |program: &str| startable(&[program, "update"].map(str::to_owned));
+        assert_eq!(of("/opt/b b/roadstead"), ["/opt/b b/roadstead", "update"]);
+        for program in ["/opt/it's/roadstead", "/opt/\"x\"/roadstead", "/opt/a\\b/roadstead"] {
+            let words = of(program);
+            assert_eq!(words[..3], ["/bin/sh", "-c", "exec \"$0\" \"$@\""]);
+            assert_eq!(words[3..], [program, "update"]);
+            assert_eq!(read(command_line(&words).strip_prefix(':').unwrap()), words);
         }
     }
 
