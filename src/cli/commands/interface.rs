@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::cli::context::{Context, by_hand, ours};
 use crate::cli::exit::Exit;
 use crate::cli::output::Colour;
-use crate::config::{InterfaceSettings, misplaced};
+use crate::config::{InterfaceSettings, Settings, misplaced};
 use crate::engine::Engine;
 use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -108,11 +108,15 @@ fn verbs(command: &clap::Command) -> Vec<String> {
 fn program(context: &Context, engine: &Engine) -> Result<Vec<OsString>> {
     let mut words = vec![std::env::current_exe().context(|| "can't find this program's own file")?.into_os_string()];
     words.extend(["--data-dir".into(), engine.data_dir().as_os_str().to_owned()]);
-    if let Some(config) = &context.settings.config {
-        words.extend(["--config".into(), config.value.as_os_str().to_owned()]);
-    }
+    words.extend(configuration(&context.settings));
     words.extend(context.global.read_only.then(|| "--read-only".into()));
     Ok(words)
+}
+
+/// The flag for the configuration file that was read. Where there is none, naming one would be an error.
+fn configuration(settings: &Settings) -> Vec<OsString> {
+    let config = settings.config.as_ref().filter(|_| settings.config_exists);
+    config.map(|config| vec!["--config".into(), config.value.as_os_str().to_owned()]).unwrap_or_default()
 }
 
 /// The keys that the configuration says; what makes no sense in it is told with its place.
@@ -200,6 +204,17 @@ mod tests {
         open_log(&path).unwrap().set_len(MAX_LOG_BYTES + 1).unwrap();
         assert_eq!(open_log(&path).unwrap().metadata().unwrap().len(), 0);
         assert_eq!(fs::metadata(directory.path().join(OLD_LOG_FILE)).unwrap().len(), MAX_LOG_BYTES + 1);
+    }
+
+    #[test]
+    fn only_a_configuration_file_that_is_there_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        let config = Some(crate::config::Setting::new(path.clone(), crate::config::Origin::Default));
+        let without = Settings::without_file(&crate::config::Given::default());
+        let settings = |exists| Settings { config: config.clone(), config_exists: exists, ..without.clone() };
+        assert_eq!(configuration(&settings(false)), [""; 0]);
+        assert_eq!(configuration(&settings(true)), ["--config".as_ref(), path.as_os_str()]);
     }
 
     #[test]
