@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::engine::request::Source;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::rules::Source as RuleSource;
 use crate::text::{count, printable_within};
 
 /// More than this is no list of references.
@@ -38,6 +39,7 @@ pub(super) fn sources(words: &[String], input: &mut dyn Read) -> Result<Vec<Sour
 
 /// One word; whoever names a file that is there means the file.
 fn source(word: &str) -> Result<Source> {
+    check_no_source(word)?;
     let path = Path::new(word);
     let is_path =
         word.starts_with(['/', '.', '~']) || path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tar"));
@@ -50,6 +52,37 @@ fn source(word: &str) -> Result<Source> {
         .hint(format!("Write `{kind}:{}` to add what is in it.", printable_within(word, 200))));
     }
     word.parse()
+}
+
+/// A file that names images, as a rule's source: what is written as one, and files whose names say what they are. What is also the
+/// name of an image is one only where the file is there.
+fn rule_source(word: &str) -> Option<String> {
+    if let Ok(source) = word.parse::<RuleSource>() {
+        let (kind, path) = source.parts();
+        let names_file = !matches!(source, RuleSource::Command(_)) && Path::new(path).exists();
+        let is_image = word.parse::<Source>().is_ok();
+        return (names_file || !is_image).then(|| format!("{kind}:{path}"));
+    }
+    let path = Path::new(word);
+    let name = path.file_name().and_then(|name| name.to_str())?.to_ascii_lowercase();
+    let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let kind = match name.as_str() {
+        name if name.contains("compose") && ends_with(&[".yaml", ".yml"]) => "compose",
+        name if name.starts_with("dockerfile") || name.starts_with("containerfile") => "dockerfile",
+        _ if ends_with(&[".yaml", ".yml"]) => "kubernetes",
+        _ if ends_with(&[".txt", ".list"]) => "list",
+        _ => return None,
+    };
+    path.is_file().then(|| format!("{kind}:{word}"))
+}
+
+/// Refuses what names images for a rule where the name of an image is meant.
+pub(super) fn check_no_source(word: &str) -> Result<()> {
+    let Some(source) = rule_source(word) else { return Ok(()) };
+    let shown = |text: &str| printable_within(text, 200);
+    let quoted = shell_words::quote(&source);
+    Err(Error::new(Kind::Usage, format!("`{}` is not an image reference, but names images for a rule", shown(word)))
+        .hint(format!("`roadstead rule add {}` makes a rule of what it names.", shown(&quoted))))
 }
 
 fn lines(input: &mut dyn Read) -> Result<Vec<Source>> {
@@ -103,6 +136,29 @@ mod tests {
     fn read(words: &[&str], input: &str) -> Result<Vec<String>> {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
         Ok(sources(&words, &mut input.as_bytes())?.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_names_images_for_a_rule_is_told_from_an_image() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |file: &str| {
+            let path = directory.path().join(file);
+            std::fs::write(&path, "").unwrap();
+            path.display().to_string()
+        };
+        let hint = |word: &str| read(&[word], "").unwrap_err().hints().first().map(ToString::to_string);
+        for (word, source) in [
+            (at("compose.yaml"), format!("compose:{}", at("compose.yaml"))),
+            (at("pod.yml"), format!("kubernetes:{}", at("pod.yml"))),
+            (at("Dockerfile"), format!("dockerfile:{}", at("Dockerfile"))),
+            (at("images.txt"), format!("list:{}", at("images.txt"))),
+            ("compose:stack/compose.yaml".to_owned(), "compose:stack/compose.yaml".to_owned()),
+            ("command:kubeadm config images list".to_owned(), "'command:kubeadm config images list'".to_owned()),
+        ] {
+            let expected = format!("`roadstead rule add {source}` makes a rule of what it names.");
+            assert_eq!(hint(&word), Some(expected), "{word}");
+        }
+        assert_eq!(read(&["list:latest", "compose.yaml"], "").unwrap().len(), 2, "names of images");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::cli::parsed::parsed;
+use crate::cli::references::check_no_source;
 use crate::engine::rules::at_home;
 use crate::error::{Error, Kind, Result};
 use crate::image::tags::{Bound, TagPattern, TagRule};
@@ -277,8 +278,9 @@ pub(in crate::cli) fn subject(written: &[String], tags: &TagFlags) -> Result<(St
                 Kind::Usage,
                 format!("a rule can't be made of `{text}`: it is for a registry's repository"),
             )
-            .hint("Add it by itself, without a pattern beside it."));
+            .hint(format!("`roadstead add {text}` adds what it names, without a rule.")));
         }
+        check_no_source(text)?;
         let RepositoryPattern { upstream: of, written, pattern } = text.parse()?;
         if upstream.as_ref().is_some_and(|(known, _)| *known != of) {
             return Err(Error::new(Kind::Usage, "a rule is for one repository, but several are given")
