@@ -1,5 +1,6 @@
 //! `rule lock`: the images that are here, by their digests.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -11,7 +12,7 @@ use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::input;
-use crate::rules::{Lock, MAX_LOCK_BYTES};
+use crate::rules::{Lock, LockEntry, MAX_LOCK_BYTES};
 use crate::text::{count, printable_within};
 
 /// What to do with which file.
@@ -25,7 +26,7 @@ pub(super) struct LockArguments {
     #[arg(long)]
     check: bool,
 
-    /// Print the lock as an ImagesLock of imgpkg, and write nothing.
+    /// Print the lock as an ImagesLock of imgpkg (YAML; JSON with `--json`), and write nothing.
     #[arg(long, conflicts_with = "check")]
     images_lock: bool,
 }
@@ -42,6 +43,34 @@ struct LockReport {
     added: Vec<String>,
 }
 
+/// An ImagesLock as JSON, which is YAML, too.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImagesLock {
+    api_version: &'static str,
+    kind: &'static str,
+    images: Vec<LockedImage>,
+}
+
+#[derive(Debug, Serialize)]
+struct LockedImage {
+    /// `registry/repository@digest`.
+    image: String,
+    /// Where it came from, for kbld.
+    annotations: BTreeMap<&'static str, String>,
+}
+
+impl ImagesLock {
+    fn of(lock: &Lock) -> Self {
+        let images = lock.entries().iter().map(|LockEntry { upstream, tag, digest, .. }| {
+            let image = format!("{upstream}@{digest}");
+            let id = tag.as_ref().map_or_else(|| image.clone(), |tag| format!("{upstream}:{tag}"));
+            LockedImage { image, annotations: BTreeMap::from([("kbld.carvel.dev/id", id)]) }
+        });
+        Self { api_version: "imgpkg.carvel.dev/v1alpha1", kind: "ImagesLock", images: images.collect() }
+    }
+}
+
 pub(super) fn lock(arguments: &LockArguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
     let (lock, left_out) = engine.lock_of_images()?;
@@ -54,7 +83,8 @@ pub(super) fn lock(arguments: &LockArguments, context: &Context) -> Result<Exit>
     }
     let output = &context.output;
     if arguments.images_lock {
-        output.raw(lock.images_lock().as_bytes())?;
+        output.data(&lock.images_lock())?;
+        output.json(&ImagesLock::of(&lock))?;
         output.finish()?;
         return Ok(Exit::Done);
     }
