@@ -353,7 +353,7 @@ fn images_by_digest_keep_their_settings() {
         digest(2),
         digest(3)
     );
-    let imported = import(&text, None).unwrap();
+    let imported = import(&text, Some(Format::Hauler)).unwrap();
     assert_eq!(
         rules(&imported),
         [
@@ -366,10 +366,10 @@ fn images_by_digest_keep_their_settings() {
         "defaults: {{interval: 1h, ratelimit: {{min: 7}}, backup: 'old-{{{{.Ref.Tag}}}}'}}\nsync: [{{source: 'a/b@{}', type: image}}]",
         digest(1)
     );
-    let rule = &import(&text, None).unwrap().rules.rules[0];
+    let rule = &import(&text, Some(Format::Regsync)).unwrap().rules.rules[0];
     assert_eq!((rule.reserve, rule.former_tag.as_deref(), rule.every), (7, Some("old-{tag}"), "1h".parse().ok()));
     // Where others are already, it is another one.
-    let beside = import_beside(&text, None, 3).unwrap();
+    let beside = import_beside(&text, Some(Format::Regsync), 3).unwrap();
     assert_eq!(rules(&beside), ["list:imported-images-3.txt <- list:imported-images-3.txt every 1h"]);
     assert_eq!(said(&beside, "sync[0].source")[0].0, Some("a line of `imported-images-3.txt`"));
 }

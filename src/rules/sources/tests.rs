@@ -231,8 +231,8 @@ fn manifests_name_the_images_of_all_pods() {
     };
     let expected = [
         named("redis:8", 9, ".spec.image"),
-        named("valkey:9", 26, ".spec.image"),
-        named("memcached:1", 27, ".spec.nodes[].image"),
+        named("valkey:9", 27, ".spec.image"),
+        named("memcached:1", 28, ".spec.nodes[].image"),
     ];
     assert_eq!(alike, expected);
     for path in ["", ".", ".a..b", ".a[0]", "[]", ".a[][]"] {

@@ -61,8 +61,7 @@ enum RuleVerb {
     Import(importing::ImportArguments),
     /// Write down the images that are here, by their digests, for `update --locked`.
     Lock(locking::LockArguments),
-    /// Show the programs that the rules run, the addresses that they send to and the files that they read elsewhere, and allow
-    /// exactly these.
+    /// Show what the rules run, where they send events and what they read elsewhere, and allow exactly that.
     Trust(file::TrustArguments),
 }
 
