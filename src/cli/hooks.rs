@@ -48,7 +48,11 @@ pub(super) fn around(
 /// Tells the hooks of the rules that were read last that a run could not begin.
 pub(super) fn tell_failure(engine: &Arc<Engine>, error: &Error, context: &Context) {
     let Ok(Some(rules)) = engine.rules_read_last() else { return };
-    if engine.note_failed_run(&rules.rules, error).is_ok() {
+    let allowed = rules.clone().with_allowed_hooks();
+    if allowed.rules.hooks.is_empty() {
+        return;
+    }
+    if engine.note_failed_run(&allowed.rules, error).is_ok() {
         tell(engine, &rules, context);
     }
 }
@@ -61,18 +65,7 @@ fn roots(engine: &Engine) -> BTreeMap<String, String> {
 
 /// Tells what waits. What fails is a warning: it is never the reason that a run fails.
 fn tell(engine: &Arc<Engine>, rules: &RulesInForce, context: &Context) {
-    // Hours may have passed since they were looked at, and a checkout may have changed.
-    let allowed = rules.clone().with_allowed_hooks();
-    let changed = rules.rules.hooks.len().saturating_sub(allowed.rules.hooks.len()) as u64;
-    if changed > 0 {
-        let hooks = count(changed, "hook has", "hooks have");
-        context
-            .output
-            .warning(&format!("{hooks} changed during the run and were not told; `roadstead rule trust` shows them"));
-    }
-    let rules = &allowed;
-    let told = context
-        .run_quietly(STOPPING, async |job: &Job| job.or_cancelled(engine.tell_hooks(&rules.rules, rules.base())).await);
+    let told = context.run_quietly(STOPPING, async |job: &Job| job.or_cancelled(engine.tell_hooks(rules)).await);
     match told {
         Ok(delivery) => warn(&delivery, context),
         Err(error) if error.kind() == Kind::Interrupted => {}

@@ -70,14 +70,8 @@ pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result
         let reasons = part.failed.iter().filter(|reason| !images.contains(reason)).chain(&part.brake);
         faults.extend(reasons.map(|reason| format!("rule {}: {reason}", part.rule)));
     }
-    // A checkout may have changed during the run.
-    let hooks = in_force.rules.hooks.len();
-    let in_force = in_force.with_allowed_hooks();
-    if in_force.rules.hooks.len() < hooks {
-        faults.push("hooks changed during the run and were not told: `:rule trust` shows them".to_owned());
-    }
     // What a hook says is never the reason that a run fails.
-    match engine.tell_hooks(&in_force.rules, in_force.base()).await {
+    match engine.tell_hooks(&in_force).await {
         Ok(told) => {
             faults.extend(
                 told.failed.iter().map(|failed| format!("the hook {} was not told: {}", failed.hook, failed.error)),

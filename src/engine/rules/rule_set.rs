@@ -92,11 +92,11 @@ impl Engine {
         Ok(in_force)
     }
 
-    /// The rules as the catalog remembers them, with the hooks that may be told: for those who are to hear that a file is broken.
+    /// The rules as the catalog remembers them, for those who are to hear that a file is broken. Who of them is allowed to is not
+    /// said by that.
     pub fn rules_read_last(&self) -> Result<Option<RulesInForce>> {
         let Some(RuleSet { text, file, trusted }) = rule_set::load(&*self.catalog.read()?)? else { return Ok(None) };
-        let remembered = RulesInForce { trusted, ..RulesInForce::read(text, file)? };
-        Ok(Some(remembered.with_allowed_hooks()))
+        Ok(Some(RulesInForce { trusted, ..RulesInForce::read(text, file)? }))
     }
 
     /// Remembers the rules of a file as they are now. Not those that do what nobody has allowed: then nobody could be told.

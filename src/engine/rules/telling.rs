@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::plan::{Postponed, RulePlan};
+use super::rule_set::RulesInForce;
 use super::run::{RuleOutcome, Updated};
 use crate::catalog::{Writer, outbox};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::hooks::{Delivery, Outbox, Teller, Waiting};
+use crate::engine::blocking::in_place;
+use crate::error::{Error, Kind, Result};
+use crate::hooks::{Delivery, Outbox, Teller, Undelivered, Waiting};
 use crate::image::Digest;
 use crate::rules::{Event, EventKind, Hook, Rules};
 
@@ -42,12 +44,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the hooks what waits for them.
-    pub async fn tell_hooks(self: &Arc<Self>, rules: &Rules, base: PathBuf) -> Result<Delivery> {
-        if rules.hooks.is_empty() {
+    /// Tells the hooks what waits for them. What waits for one that is not allowed, or has changed since, goes on waiting.
+    pub async fn tell_hooks(self: &Arc<Self>, in_force: &RulesInForce) -> Result<Delivery> {
+        if in_force.rules.hooks.is_empty() {
             return Ok(Delivery::default());
         }
-        Ok(Teller::new(Some(base))?.deliver(&EngineOutbox(Arc::clone(self)), &rules.hooks).await)
+        let allowed = in_place(|| in_force.clone().with_allowed_hooks()).rules.hooks;
+        let teller = Teller::new(Some(in_force.base()))?;
+        let mut told = teller.deliver(&EngineOutbox(Arc::clone(self)), &allowed).await;
+        let others = in_force.rules.hooks.iter().filter(|hook| !allowed.contains(hook));
+        told.failed.extend(others.map(|hook| Undelivered {
+            hook: hook.label(),
+            event: 0,
+            error: Error::new(Kind::Usage, "it is not what was allowed (`roadstead rule trust` shows it)"),
+        }));
+        Ok(told)
     }
 
     /// Notes that a run could not be carried out at all, for the hooks of the rules that were read last.

@@ -51,7 +51,9 @@ fn futures_may_be_sent(
     send(engine.all_tags(&reference.upstream, None, job));
     send(engine.tag_list(&reference.upstream, None, job));
     send(engine.tell_start(rules, std::path::PathBuf::new()));
-    send(engine.tell_hooks(rules, std::path::PathBuf::new()));
+    if let Some(in_force) = &options.trust {
+        send(engine.tell_hooks(in_force));
+    }
     send(engine.apply_remove(remove, job));
     send(engine.apply_undo(undo, job));
     send(engine.apply_gc(gc, job));

@@ -62,6 +62,9 @@ enum RuleVerb {
     /// Write down the images that are here, by their digests, for `update --locked`.
     Lock(locking::LockArguments),
     /// Show what the rules run, where they send events and what they read elsewhere, and allow exactly that.
+    ///
+    /// What changes has to be allowed again: the words of a program, a script that they name, an address, the place of the rule
+    /// file. A script that is only named inside of the text of `sh -c` is not looked at.
     Trust(file::TrustArguments),
 }
 

@@ -12,6 +12,11 @@ fn use_allowed(test: &TestEngine, file: &std::path::Path) {
     test.engine.rules().unwrap().check_trust().unwrap();
 }
 
+/// The rules that were read last, with those who may be told that something is wrong.
+fn told(test: &TestEngine) -> RulesInForce {
+    test.engine.rules_read_last().unwrap().unwrap().with_allowed_hooks()
+}
+
 fn rule_named(name: &str) -> String {
     format!("[[rule]]\nname = '{name}'\nimage = 'registry.example.com/app'\n")
 }
@@ -73,17 +78,17 @@ async fn who_was_allowed_is_told_that_the_programs_changed() {
     // Another program: it is not allowed, and what was read last is still who is told, and what the figures are about.
     std::fs::write(&file, good.replace("first", "second")).unwrap();
     assert!(test.engine.rules().unwrap().check_trust().is_err());
-    let last = test.engine.rules_read_last().unwrap().unwrap();
+    let last = told(&test);
     assert_eq!(last.rules.hooks[0].permission().to_string(), "hook: tell first");
     assert_eq!(last.rules.rules.len(), 1);
     std::fs::write(&file, "[[rule").unwrap();
     assert!(test.engine.rules().is_err());
-    assert_eq!(test.engine.rules_read_last().unwrap().unwrap().rules.hooks.len(), 1);
+    assert_eq!(told(&test).rules.hooks.len(), 1);
     // A file that nobody ever allowed has rules, and no hook that is told.
     let other = test.directory.path().join("other.toml");
     std::fs::write(&other, &good).unwrap();
     test.engine.use_rule_file(Some(&other)).unwrap();
-    let last = test.engine.rules_read_last().unwrap().unwrap();
+    let last = told(&test);
     assert_eq!((last.rules.rules.len(), last.rules.hooks.len()), (1, 0));
 }
 
