@@ -1,7 +1,7 @@
 //! Tells hooks what waits for them, at least once each. Never a reason that a run fails: what goes wrong is noted and counted.
 //!
-//! Hooks are told side by side, each of its own events one after the other. One that fails is left alone until the next round, so
-//! that a dead address costs one timeout, and not one for each event.
+//! Hooks are told side by side, each of its own events one after the other, until nothing waits or the time is over. One that fails
+//! is left alone until the next run, so that a dead address costs one timeout, and not one for each event.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,14 +19,16 @@ use crate::rules::{Event, EventKind, Hook, HookAction};
 
 /// Hooks that are told at once.
 const MAX_PARALLEL_HOOKS: usize = 8;
-/// How long one round begins new attempts: what is left then waits for the next.
+/// How long new attempts are begun: what is left then waits for the next run.
 const ROUND_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Where events wait.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// What is to be told now, the oldest first.
+    /// What is to be told now, the oldest first; it may be only the beginning of it.
     async fn due(&self) -> Result<Vec<Waiting>>;
+    /// How much waits for these hooks, now or later.
+    async fn waiting(&self, hooks: &[String]) -> Result<u64>;
     /// Notes that this hook was told of this event.
     async fn delivered(&self, event: u64, hook: &str) -> Result<()>;
     /// Notes that this hook could not be told of this event, and why.
@@ -52,15 +54,17 @@ pub struct Teller {
     round: Duration,
 }
 
-/// What came of a round.
+/// What came of telling.
 #[derive(Debug, Default)]
 pub struct Delivery {
     /// Events that a hook was told of.
     pub delivered: u64,
     /// What a hook could not be told of.
     pub failed: Vec<Undelivered>,
-    /// What was not tried: its hook had failed, or the round was over.
+    /// What else still waits: its hook has failed, or the time was over.
     pub left: u64,
+    /// What waited for hooks that are not there any more, and is told to nobody.
+    pub dropped: u64,
     /// Why the outbox could not be read or written.
     pub outbox: Option<Error>,
 }
@@ -77,12 +81,12 @@ pub struct Undelivered {
 }
 
 impl Teller {
-    /// One that has 30 s for each event and 5 min for a round.
+    /// One that has 30 s for each event and 5 min for all of them.
     pub fn new(directory: Option<PathBuf>) -> Result<Self> {
         Ok(Self { client: post::client()?, directory, timeout: HOOK_TIMEOUT, round: ROUND_TIMEOUT })
     }
 
-    /// The same with other times for each event and for a round.
+    /// The same with other times for each event and for all of them.
     #[must_use]
     pub fn within(self, timeout: Duration, round: Duration) -> Self {
         Self { timeout, round, ..self }
@@ -90,23 +94,42 @@ impl Teller {
 
     /// Tells the hooks what waits for them. What waits for a hook that is not among them is left.
     pub async fn deliver(&self, outbox: &impl Outbox, hooks: &[Hook]) -> Delivery {
-        let waiting = match outbox.due().await {
-            Ok(waiting) => waiting,
-            Err(error) => return Delivery { outbox: Some(error), ..Delivery::default() },
-        };
         let until = Instant::now() + self.round;
         let mut identities: Vec<(String, &Hook)> = hooks.iter().map(|hook| (hook.identity(), hook)).collect();
         // Two of the same action have one row.
         identities.sort_by(|one, other| one.0.cmp(&other.0));
         identities.dedup_by(|one, other| one.0 == other.0);
-        let rounds = identities.iter().map(|(identity, hook)| {
-            let of_it = waiting.iter().filter(|waiting| waiting.hook == *identity).map(|waiting| &waiting.event);
-            self.tell_all(outbox, hook, identity, of_it.collect(), until)
-        });
-        // Collected first: a stream over borrowing futures is not known to be `Send`.
-        let rounds: Vec<_> = rounds.collect();
-        let all: Vec<Delivery> = futures::stream::iter(rounds).buffer_unordered(MAX_PARALLEL_HOOKS).collect().await;
-        all.into_iter().fold(Delivery::default(), Delivery::and)
+        let all: Vec<String> = identities.iter().map(|(identity, _)| identity.clone()).collect();
+        let mut delivery = Delivery::default();
+        loop {
+            let waiting = match outbox.due().await {
+                Ok(waiting) => waiting,
+                Err(error) => return Delivery { outbox: Some(error), ..delivery },
+            };
+            let rounds = identities.iter().map(|(identity, hook)| {
+                let of_it = waiting.iter().filter(|waiting| waiting.hook == *identity).map(|waiting| &waiting.event);
+                let round = self.tell_all(outbox, hook, identity, of_it.collect(), until);
+                async move { (identity.clone(), round.await) }
+            });
+            // Collected first: a stream over borrowing futures is not known to be `Send`.
+            let rounds: Vec<_> = rounds.collect();
+            let told: Vec<(String, Delivery)> =
+                futures::stream::iter(rounds).buffer_unordered(MAX_PARALLEL_HOOKS).collect().await;
+            let goes_on = told.iter().any(|(_, round)| round.delivered > 0);
+            for (identity, round) in told {
+                if !round.failed.is_empty() {
+                    identities.retain(|(other, _)| *other != identity);
+                }
+                delivery = delivery.and(round);
+            }
+            if !goes_on || delivery.outbox.is_some() || Instant::now() >= until {
+                break;
+            }
+        }
+        match outbox.waiting(&all).await {
+            Ok(waiting) => Delivery { left: waiting.saturating_sub(delivery.failed.len() as u64), ..delivery },
+            Err(error) => Delivery { outbox: delivery.outbox.or(Some(error)), ..delivery },
+        }
     }
 
     /// Says to every ping that a run begins. Nobody is told later: a start that is late is none.
@@ -133,12 +156,10 @@ impl Teller {
         until: Instant,
     ) -> Delivery {
         let mut delivery = Delivery::default();
-        let mut left = events.len() as u64;
         for event in events {
             if Instant::now() >= until {
                 break;
             }
-            left -= 1;
             let told = self.tell(hook, event).await;
             let noted = match &told {
                 Ok(()) => outbox.delivered(event.id, identity).await,
@@ -153,7 +174,7 @@ impl Teller {
                 break;
             }
         }
-        Delivery { left, ..delivery }
+        delivery
     }
 
     async fn in_time(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
@@ -191,12 +212,9 @@ impl Teller {
 
 impl Delivery {
     fn and(mut self, other: Self) -> Self {
+        self.delivered += other.delivered;
         self.failed.extend(other.failed);
-        Self {
-            delivered: self.delivered + other.delivered,
-            failed: self.failed,
-            left: self.left + other.left,
-            outbox: self.outbox.or(other.outbox),
-        }
+        self.outbox = self.outbox.or(other.outbox);
+        self
     }
 }

@@ -20,7 +20,8 @@ pub enum Signal {
 /// Asks for the address.
 pub(super) async fn ping(client: &Client, address: &str, signal: Signal) -> Result<()> {
     let url = with_signal(post::parse(address)?, signal);
-    post::answered(client.get(url).send().await).await
+    let answer = client.get(url.clone()).send().await;
+    post::answered(&url, answer).await
 }
 
 /// The address with the signal behind its path; a query stays.

@@ -18,6 +18,8 @@ const SIGNATURE: &str = "X-Roadstead-Signature-256";
 const MAX_ANSWER_BYTES: usize = 4 << 10;
 /// Characters of an answer that an error shows.
 const MAX_SHOWN_CHARACTERS: usize = 200;
+/// Characters of the shortest part of an address that is taken for a secret where an answer repeats it.
+const MIN_SECRET_CHARACTERS: usize = 4;
 
 /// The client of all hooks that are addresses. It follows no redirect: what is sent is meant for whom it is sent to.
 pub(super) fn client() -> Result<Client> {
@@ -28,11 +30,11 @@ pub(super) fn client() -> Result<Client> {
 /// Posts JSON. Success is an answer of 200 to 299, whatever it says.
 pub(super) async fn post(client: &Client, address: &str, secret_file: Option<&Path>, body: Vec<u8>) -> Result<()> {
     let url = parse(address)?;
-    let mut request = client.post(url).header(CONTENT_TYPE, "application/json");
+    let mut request = client.post(url.clone()).header(CONTENT_TYPE, "application/json");
     if let Some(file) = secret_file {
         request = request.header(SIGNATURE, Secret::read(file)?.signature(&body));
     }
-    answered(request.body(body).send().await).await
+    answered(&url, request.body(body).send().await).await
 }
 
 /// The address of a hook.
@@ -41,8 +43,8 @@ pub(super) fn parse(address: &str) -> Result<Url> {
     url.ok_or_else(|| Error::new(Kind::Usage, "the address does not begin with https:// or http:// and a host"))
 }
 
-/// What an answer says: nothing if it is a success.
-pub(super) async fn answered(answer: reqwest::Result<Response>) -> Result<()> {
+/// What an address answers: nothing if it is a success.
+pub(super) async fn answered(url: &Url, answer: reqwest::Result<Response>) -> Result<()> {
     let response = answer.map_err(|error| {
         // The address may be a secret.
         let error = error.without_url();
@@ -53,7 +55,10 @@ pub(super) async fn answered(answer: reqwest::Result<Response>) -> Result<()> {
     if status.is_success() {
         return Ok(());
     }
-    let error = Error::new(Kind::Network, format!("it answered {}{}", named(status), first_line(response).await));
+    // Many servers repeat what they were asked for.
+    let said = first_line(response).await.filter(|line| !gives_away(line, url));
+    let said = said.map(|line| format!(": {}", printable_within(&line, MAX_SHOWN_CHARACTERS))).unwrap_or_default();
+    let error = Error::new(Kind::Network, format!("it answered {}{said}", named(status)));
     Err(if status.is_redirection() {
         error.hint("Redirects are not followed: name the address that it leads to.")
     } else {
@@ -67,8 +72,18 @@ fn named(status: StatusCode) -> String {
     format!("{}{reason}", status.as_u16())
 }
 
-/// The first line of an answer, behind a colon; no more of it is read than what is shown.
-async fn first_line(mut response: Response) -> String {
+/// Whether a text has a part of an address that may be a secret: of its path, its query or its user. Letters and digits that stand
+/// together count, since the rest may be written in another way.
+fn gives_away(text: &str, url: &Url) -> bool {
+    let text = text.to_lowercase();
+    let hidden = [url.path(), url.query().unwrap_or_default(), url.username(), url.password().unwrap_or_default()];
+    let segments = hidden.iter().flat_map(|part| part.split(['/', '&', '=']));
+    let words = hidden.iter().flat_map(|part| part.split(|letter: char| !letter.is_alphanumeric()));
+    segments.chain(words).any(|part| part.len() >= MIN_SECRET_CHARACTERS && text.contains(&part.to_lowercase()))
+}
+
+/// The first line of an answer; no more of it is read than that takes.
+async fn first_line(mut response: Response) -> Option<String> {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_ANSWER_BYTES && !bytes.contains(&b'\n') {
         match response.chunk().await {
@@ -77,6 +92,5 @@ async fn first_line(mut response: Response) -> String {
         }
     }
     let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().next().map(str::trim).filter(|line| !line.is_empty());
-    line.map(|line| format!(": {}", printable_within(line, MAX_SHOWN_CHARACTERS))).unwrap_or_default()
+    text.lines().next().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned)
 }

@@ -13,7 +13,9 @@ use crate::rules::{Event, EventKind, Hook, HookAction};
 /// An outbox in memory, and what was noted in it.
 #[derive(Default)]
 struct Memory {
-    due: Vec<Waiting>,
+    waiting: Mutex<Vec<Waiting>>,
+    /// What is due at once of all that waits; none: all of it.
+    most: Option<usize>,
     noted: Mutex<Vec<String>>,
     is_broken: bool,
 }
@@ -25,7 +27,7 @@ impl Memory {
             let hooks: Vec<&Hook> = hooks.iter().filter(|hook| hook.wants(event)).collect();
             hooks.into_iter().map(|hook| Waiting { event: event.clone(), hook: hook.identity() }).collect::<Vec<_>>()
         };
-        Self { due: events.iter().flat_map(wanted).collect(), ..Self::default() }
+        Self { waiting: Mutex::new(events.iter().flat_map(wanted).collect()), ..Self::default() }
     }
 
     fn note(&self, note: String) -> Result<()> {
@@ -46,11 +48,18 @@ impl Memory {
 #[async_trait]
 impl Outbox for Memory {
     async fn due(&self) -> Result<Vec<Waiting>> {
-        Ok(self.due.clone())
+        let waiting = self.waiting.lock().unwrap();
+        Ok(waiting.iter().take(self.most.unwrap_or(usize::MAX)).cloned().collect())
+    }
+
+    async fn waiting(&self, hooks: &[String]) -> Result<u64> {
+        Ok(self.waiting.lock().unwrap().iter().filter(|waiting| hooks.contains(&waiting.hook)).count() as u64)
     }
 
     async fn delivered(&self, event: u64, hook: &str) -> Result<()> {
-        self.note(format!("{event} {} delivered", &hook[..4]))
+        self.note(format!("{event} {} delivered", &hook[..4]))?;
+        self.waiting.lock().unwrap().retain(|waiting| (waiting.event.id, waiting.hook.as_str()) != (event, hook));
+        Ok(())
     }
 
     async fn failed(&self, event: u64, hook: &str, why: &str) -> Result<()> {
@@ -139,7 +148,7 @@ async fn an_outbox_that_can_not_be_written_ends_the_round() {
     let events = [event(1, EventKind::New), event(2, EventKind::New)];
     let outbox = Memory { is_broken: true, ..Memory::of(&events, &hooks) };
     let delivery = deliver(&outbox, &hooks, LONG, LONG).await;
-    assert_eq!((delivery.delivered, delivery.left), (1, 1));
+    assert_eq!((delivery.delivered, delivery.left), (1, 2), "what is not noted still waits");
     assert_eq!(delivery.outbox.map(|error| error.kind()), Some(Kind::Locked));
     assert_eq!(server.lines(), ["POST /200"], "the rest is told when that can be noted");
 }
@@ -154,6 +163,21 @@ async fn a_round_ends_and_strangers_are_left() {
     let delivery = deliver(&outbox, &hooks[1..], LONG, LONG).await;
     assert_eq!((delivery.delivered, delivery.left), (1, 0));
     assert_eq!(server.lines(), ["POST /201"]);
+}
+
+#[tokio::test]
+async fn all_that_waits_is_told_however_much_it_is() {
+    let server = Server::start().await;
+    let hooks = [posting(server.url("200")), posting(server.url("500"))];
+    let events: Vec<Event> = (1..=9).map(|id| event(id, EventKind::New)).collect();
+    let outbox = Memory { most: Some(4), ..Memory::of(&events, &hooks[..1]) };
+    let delivery = deliver(&outbox, &hooks[..1], LONG, LONG).await;
+    assert_eq!((delivery.delivered, delivery.left), (9, 0), "{delivery:?}");
+    // One that fails is tried once, however often the other one is told.
+    let outbox = Memory { most: Some(4), ..Memory::of(&events, &hooks) };
+    let delivery = deliver(&outbox, &hooks, LONG, LONG).await;
+    assert_eq!((delivery.failed.len(), delivery.left), (1, 18 - delivery.delivered - 1), "{delivery:?}");
+    assert_eq!(server.lines().iter().filter(|line| line.ends_with("500")).count(), 1);
 }
 
 #[tokio::test]

@@ -86,6 +86,26 @@ async fn an_address_is_not_shown() {
     }
 }
 
+/// Many servers say which path they don't have.
+#[tokio::test]
+async fn an_answer_that_repeats_the_address_is_not_shown() {
+    let server = Server::start().await;
+    let client = client().unwrap();
+    let host = server.url("");
+    let host = host.trim_end_matches('/').strip_prefix("http://").unwrap();
+    for address in [
+        format!("http://{host}/services/T0SECRET/say"),
+        format!("http://{host}/say?token=T0SECRET"),
+        format!("http://somebody:T0SECRET@{host}/say?because=T0SECRET"),
+        format!("http://{host}/t0-secret%2Fmore/say"),
+    ] {
+        let error = post(&client, &address, None, Vec::new()).await.unwrap_err();
+        assert_eq!(error.to_string(), "it answered 404 Not Found", "{address}");
+        let error = ping(&client, &address, Signal::Success).await.unwrap_err();
+        assert_eq!(error.to_string(), "it answered 404 Not Found", "{address}");
+    }
+}
+
 #[tokio::test]
 async fn pings_are_those_of_healthchecks() {
     let server = Server::start().await;

@@ -26,7 +26,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Answers by the last part of the path: a number is the status, `hang` never answers, `flood` never ends.
+    /// Answers by the last part of the path: a number is the status, `hang` never answers, `flood` never ends, `say`
+    /// repeats what it was asked for.
     pub(super) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self { address: listener.local_addr().unwrap(), seen: Arc::default() };
@@ -55,6 +56,7 @@ async fn answer(State(server): State<Server>, method: Method, uri: Uri, headers:
     let last = path.rsplit('/').next().unwrap_or_default();
     let (status, body) = match last {
         "hang" => std::future::pending().await,
+        "say" => (StatusCode::NOT_FOUND, Body::from(format!("there is no {}", uri.to_string().to_uppercase()))),
         "drip" => (StatusCode::BAD_GATEWAY, Body::from_stream(drip())),
         "flood" => (StatusCode::INTERNAL_SERVER_ERROR, Body::from_stream(flood())),
         status => {
