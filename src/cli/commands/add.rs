@@ -28,7 +28,8 @@ Examples:
   roadstead add 'nginx:1.#.#-alpine' --newest 3
   kubeadm config images list | roadstead add -
 
-A tag with `#`, `*`, `[…]` or `{…}` is a pattern, and makes a rule that `update` carries out; see `roadstead rule --help`.";
+A tag with `#`, `*`, `[…]` or `{…}` is a pattern, and makes a rule that `update` carries out; see `roadstead rule --help`.
+The `gate` of the rules, if there is one, is asked before an image enters, also for what is added by hand.";
 
 /// What to mirror, and how much of it.
 #[derive(Debug, Args)]

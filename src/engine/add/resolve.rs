@@ -18,6 +18,7 @@ use crate::catalog::repositories::{self, Transport};
 use crate::engine::Engine;
 use crate::engine::add::placed::{MAX_CONCURRENT_REQUESTS, Placed};
 use crate::engine::blocking::in_place;
+use crate::engine::gating;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{
     AddPlan, Change, Expected, FailedRequest, PlannedBlob, PlannedImage, PlannedManifest, WantedBlob,
@@ -39,17 +40,23 @@ pub(in crate::engine) struct Resolved {
 }
 
 impl Engine {
-    /// Plans to add these images. What fails is in the plan; the rest of it goes on.
+    /// Plans to add these images. What fails is in the plan; the rest of it goes on. The gate of the rules is asked, if there is one.
     pub async fn plan_add(&self, requests: &[AddRequest], job: &Job) -> Result<AddPlan> {
         let _listening = self.notices.listen(job);
         let total = requests.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
         let asked = Asked::about(requests);
+        let gate = in_place(|| self.gate())?;
         // In a list, since a stream that holds a closure over references can't be sent.
         let each = requests.iter().enumerate().map(|(index, request)| {
-            let asked = &asked;
+            let (asked, gate) = (&asked, gate.as_ref());
             async move {
-                let outcome = job.or_cancelled(self.resolve(request, asked, job)).await;
+                let mut outcome = job.or_cancelled(self.resolve(request, asked, job)).await;
+                if let Ok((image, _)) = &outcome
+                    && let Err(error) = job.or_cancelled(gating::admit(gate, image)).await
+                {
+                    outcome = Err(error);
+                }
                 Resolved { index, request: request.source.to_string(), outcome }
             }
         });

@@ -18,12 +18,11 @@ use crate::engine::add::asked::Asked;
 use crate::engine::add::placed::MAX_CONCURRENT_REQUESTS;
 use crate::engine::add::resolve::Resolved;
 use crate::engine::blocking::in_place;
+use crate::engine::gating;
 use crate::engine::job::{Event, Job};
-use crate::engine::plan::{AddPlan, Change, PlannedImage};
+use crate::engine::plan::{AddPlan, PlannedImage};
 use crate::engine::request::{AddRequest, PublishedAs, Source};
 use crate::error::{Error, Kind, Result};
-use crate::hooks::program::Limits;
-use crate::hooks::{self, Gate, Verdict};
 use crate::image::{Digest, Reference, Selection, Tag, Target, Upstream};
 use crate::registry;
 use crate::rules::{Period, Rule, Rules};
@@ -192,12 +191,7 @@ impl Engine {
             looked.iter().filter_map(|looked| Some((looked.upstream.clone(), Arc::clone(looked.listed.as_ref()?))));
         let asked = Asked::about(&requests).with_lists(lists.collect());
         let of: BTreeMap<String, usize> = asking.iter().map(|asking| (asking.request(), asking.rule)).collect();
-        let gate = (!rules.gate.is_empty()).then(|| Gate {
-            words: rules.gate.clone(),
-            // Without a directory it runs where this process does.
-            directory: Some(base.to_owned()).filter(|base| !base.as_os_str().is_empty()),
-            limits: Limits::HOOK,
-        });
+        let gate = gating::gate_of(rules, base);
         let total = asking.len() as u64;
         let mut resolved: Vec<Resolved> = Vec::new();
         let mut quotas = self.quotas(rules, &asking, job).await?;
@@ -226,8 +220,8 @@ impl Engine {
                         image.request = one.request();
                     }
                     let refusal = match (&outcome, gate) {
-                        (Ok((image, _)), Some(gate)) if enters(image) && one.coming != Coming::Former => {
-                            ask(gate, image).await
+                        (Ok((image, _)), Some(gate)) if one.coming != Coming::Former => {
+                            gating::refusal(gate, image).await
                         }
                         _ => None,
                     };
@@ -351,26 +345,6 @@ fn target(request: &AddRequest) -> Target {
 fn manifests(image: &PlannedImage) -> u64 {
     let attached: usize = image.attached.iter().map(|attached| attached.manifests.len()).sum();
     (image.manifests.len() + attached) as u64
-}
-
-/// Whether something comes that was not here: what only gets more platforms was asked about when it came.
-fn enters(image: &PlannedImage) -> bool {
-    matches!(image.change, Change::Added | Change::Moved { .. })
-}
-
-/// Asks the gate; its words, if it keeps the image out.
-async fn ask(gate: &Gate, image: &PlannedImage) -> Option<String> {
-    let top = image.manifests.iter().find(|manifest| manifest.digest == image.digest)?;
-    let asked = hooks::Asked {
-        image: &image.request,
-        digest: image.digest,
-        media_type: &top.manifest.media_type,
-        manifest: &top.bytes,
-    };
-    match gate.ask(asked).await {
-        Verdict::Taken => None,
-        Verdict::Refused(words) => Some(words),
-    }
 }
 
 fn postpone(asking: Asking, plan: &mut RulePlan) {
