@@ -90,6 +90,8 @@ struct Words {
     hints: Vec<String>,
     /// A quota is used up: later it works by itself.
     is_quota: bool,
+    /// Nothing failed: the rest waits for the next time.
+    is_postponed: bool,
 }
 
 impl Error {
@@ -129,6 +131,18 @@ impl Error {
     /// Whether a quota is used up, so that the same works later.
     pub fn is_quota(&self) -> bool {
         self.words.is_quota
+    }
+
+    /// Says that nothing failed, and that the rest waits for the next time.
+    #[must_use]
+    pub fn postponed(mut self) -> Self {
+        self.words.is_postponed = true;
+        self
+    }
+
+    /// Whether nothing failed, and the rest waits for the next time.
+    pub fn is_postponed(&self) -> bool {
+        self.words.is_postponed
     }
 
     /// Whether the message names this.

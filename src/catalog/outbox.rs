@@ -125,14 +125,48 @@ pub fn failed(writer: &Writer<'_>, event: u64, hook: &str, error: &str, now: i64
     Ok(())
 }
 
-/// Forgets what was to be told to hooks that are not there any more.
-pub fn forget_other_hooks(writer: &Writer<'_>, hooks: &[String]) -> Result<()> {
-    let mut statement = writer.prepare_cached("SELECT DISTINCT hook FROM outbox WHERE delivered_at IS NULL")?;
-    let known: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+/// The hooks for which something waits.
+pub fn waited_for(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT hook FROM outbox WHERE delivered_at IS NULL")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many events wait for a hook, now or later.
+pub fn waiting(connection: &Connection, hook: &str) -> Result<u64> {
+    let mut statement =
+        connection.prepare_cached("SELECT count(*) FROM outbox WHERE hook = ? AND delivered_at IS NULL")?;
+    Ok(statement.query_row([hook], |row| row.get(0))?)
+}
+
+/// Whether it was ever tried to tell a hook, as far as that is still known.
+pub fn was_tried(connection: &Connection, hook: &str) -> Result<bool> {
+    let mut statement =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox WHERE hook = ? AND attempts > 0)")?;
+    Ok(statement.query_row([hook], |row| row.get(0))?)
+}
+
+/// Gives what waits for a hook to another one, which is told of it now.
+pub fn hand_over(writer: &Writer<'_>, from: &str, to: &str, now: i64) -> Result<()> {
+    writer
+        .prepare_cached(
+            "UPDATE OR IGNORE outbox SET hook = ?2, attempts = 0, last_attempt_at = NULL, last_error = NULL, next_attempt_at = ?3
+             WHERE hook = ?1 AND delivered_at IS NULL",
+        )?
+        .execute(params![from, to, now])?;
+    // What is left of it waits for the other one already.
+    forget(writer, from).map(drop)
+}
+
+/// Forgets what waits for a hook, and says how much that was.
+pub fn forget(writer: &Writer<'_>, hook: &str) -> Result<u64> {
     let mut statement = writer.prepare_cached("DELETE FROM outbox WHERE hook = ? AND delivered_at IS NULL")?;
-    for gone in known.iter().filter(|hook| !hooks.contains(hook)) {
-        statement.execute([gone])?;
-    }
+    Ok(statement.execute([hook])? as u64)
+}
+
+/// Removes an event, as if it had not been recorded.
+pub fn take_back(writer: &Writer<'_>, event: u64) -> Result<()> {
+    writer.prepare_cached("DELETE FROM events WHERE id = ?")?.execute([event])?;
     Ok(())
 }
 
@@ -308,11 +342,25 @@ mod tests {
     }
 
     #[test]
-    fn hooks_that_are_gone_are_not_waited_for() {
+    fn what_waits_for_a_hook_is_forgotten_or_handed_over() {
         let (catalog, _directory) = catalog();
-        let id = put_one(&catalog, NOW, &["a", "b"]);
-        catalog.write(|writer| forget_other_hooks(writer, &["b".to_owned()])).unwrap();
-        assert_eq!(due_at(&catalog, NOW, 10), [(id, "b".to_owned())]);
+        let first = put_one(&catalog, NOW, &["a", "b"]);
+        let second = put_one(&catalog, NOW, &["a", "b", "c"]);
+        fail(&catalog, first, "a", NOW);
+        let waits = |hook: &str| waiting(&catalog.read().unwrap(), hook).unwrap();
+        let is_tried = |hook: &str| was_tried(&catalog.read().unwrap(), hook).unwrap();
+        assert!(is_tried("a") && !is_tried("b") && waits("a") == 2);
+        assert_eq!(catalog.write(|writer| forget(writer, "b")).unwrap(), 2);
+        assert_eq!(waited_for(&catalog.read().unwrap()).unwrap(), ["a", "c"]);
+        catalog.write(|writer| hand_over(writer, "a", "c", NOW)).unwrap();
+        assert_eq!(
+            due_at(&catalog, NOW, 10),
+            [(first, "c".to_owned()), (second, "c".to_owned())],
+            "at once, each once"
+        );
+        assert_eq!((waits("a"), is_tried("c")), (0, false));
+        catalog.write(|writer| take_back(writer, first)).unwrap();
+        assert_eq!(due_at(&catalog, NOW, 10), [(second, "c".to_owned())]);
     }
 
     #[test]

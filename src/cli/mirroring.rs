@@ -210,6 +210,7 @@ impl Planned for Mirror<'_> {
             None if postponed > 0 => {
                 let images = count(postponed as u64, "image waits", "images wait");
                 Err(Error::new(Kind::Partial, format!("{images} for the next run"))
+                    .postponed()
                     .hint("Run `roadstead update` again later; the newest come first."))
             }
             None if self.fail_if_unchanged && report.is_unchanged() => Ok(Exit::Noticed),

@@ -62,13 +62,13 @@ pub enum EventKind {
     Gone,
     /// An image is too young, and waits.
     Held,
-    /// An image or a repository failed; without an image and a rule, the run did.
+    /// An image or a rule failed; without both, it is the end of a run of which something failed.
     Failed,
     /// A registry's quota is met, and the rest is postponed.
     Quota,
     /// A target got a root.
     Published,
-    /// A run came to its end without a failure of its own.
+    /// A run came to its end, and nothing of it failed.
     Finished,
 }
 
@@ -168,6 +168,11 @@ impl Hook {
         // With their lengths, so that no two lists are the same text.
         let said: Vec<String> = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
         format!("{kind}:{}", Digest::of(said.concat().as_bytes()).hex())
+    }
+
+    /// What the hook of an identity does: `run`, `post` or `ping`.
+    pub fn kind_of(identity: &str) -> &str {
+        identity.split(':').next().unwrap_or_default()
     }
 
     /// What it is called for people: its program, or the host of its address. The path of an address is often a secret.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 /// The figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// When the last run ended well, in seconds since 1970. None: none did.
+    /// When the last run ended after which no rule was failing, in seconds since 1970. None: none did.
     pub last_success: Option<i64>,
     /// Rules, by their names.
     pub rules: Vec<RuleFigures>,
@@ -74,7 +74,7 @@ impl Figures {
         plain(
             "last_success_timestamp_seconds",
             Type::Gauge,
-            "When the last run ended well.",
+            "When the last run ended with no rule failing.",
             self.last_success.map(|at| at.to_string()),
         );
         plain(

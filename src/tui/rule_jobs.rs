@@ -1,6 +1,7 @@
 //! What the interface does with rules outside of itself: the run of them, and changes to their text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -14,6 +15,9 @@ use crate::engine::rules::{RunOptions, at_home};
 use crate::error::{Error, Kind, Result};
 use crate::image::Upstream;
 use crate::rules::{self, Subject};
+
+/// How long it may take to say that a run begins once it has ended.
+const START_GRACE: Duration = Duration::from_secs(5);
 
 /// All tags of a repository.
 pub(super) async fn tag_list(engine: Arc<Engine>, upstream: Upstream, insecure: Option<bool>) -> Answer {
@@ -56,8 +60,40 @@ fn known(rules: &rules::Rules, only: &[String]) -> Result<()> {
 
 /// Runs exactly this plan.
 pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result<Outcome> {
+    let in_force = run.in_force.clone();
+    let last = engine.last_run()?;
+    // Beside the run: an address that hangs keeps nothing waiting.
+    let starting = {
+        let (engine, in_force) = (Arc::clone(engine), in_force.clone());
+        tokio::spawn(async move { engine.tell_start(&in_force.rules, in_force.base()).await })
+    };
+    let ran = carry_out(engine, run, job).await;
+    if let Err(error) = &ran
+        && error.kind() != Kind::Interrupted
+        && let Err(error) = engine.note_failed_run(&in_force.rules, error, last)
+    {
+        tracing::warn!(%error, "hooks are not told that a run failed");
+    }
+    let late = starting.abort_handle();
+    if !matches!(tokio::time::timeout(START_GRACE, starting).await, Ok(Ok(Ok(())))) {
+        late.abort();
+    }
+    // What a hook says is never the reason that a run fails.
+    let told = match engine.tell_hooks(&in_force).await {
+        Ok(told) => told
+            .failed
+            .iter()
+            .map(|failed| format!("the hook {} was not told: {}", failed.hook, failed.error))
+            .collect::<Vec<_>>(),
+        Err(error) => vec![format!("hooks were not told: {error}")],
+    };
+    let mut ruled = ran?;
+    ruled.faults.extend(told);
+    Ok(Outcome::Ruled(Box::new(ruled)))
+}
+
+async fn carry_out(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result<Ruled> {
     let RuleRun { mut plan, in_force, beside, .. } = run;
-    engine.tell_start(&in_force.rules, in_force.base()).await?;
     plan.beside = beside;
     let updated = engine.apply_rules(&in_force.rules, &mut plan, job).await?;
     let mut added = updated.added;
@@ -70,16 +106,7 @@ pub(super) async fn run(engine: &Arc<Engine>, run: RuleRun, job: &Job) -> Result
         let reasons = part.failed.iter().filter(|reason| !images.contains(reason)).chain(&part.brake);
         faults.extend(reasons.map(|reason| format!("rule {}: {reason}", part.rule)));
     }
-    // What a hook says is never the reason that a run fails.
-    match engine.tell_hooks(&in_force).await {
-        Ok(told) => {
-            faults.extend(
-                told.failed.iter().map(|failed| format!("the hook {} was not told: {}", failed.hook, failed.error)),
-            );
-        }
-        Err(error) => faults.push(format!("hooks were not told: {error}")),
-    }
-    Ok(Outcome::Ruled(Box::new(Ruled { parts: plan.rules, added, removed: updated.removed, faults })))
+    Ok(Ruled { parts: plan.rules, added, removed: updated.removed, faults })
 }
 
 /// Asks upstream what the rules select now, and how what no rule selects stands.

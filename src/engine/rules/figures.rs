@@ -1,5 +1,7 @@
 //! What runs leave behind as figures.
 
+use rusqlite::Connection;
+
 use super::plan::RulePlan;
 use super::run::{RuleOutcome, Updated};
 use crate::catalog::{Writer, rule_set};
@@ -7,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::rules::metrics::{Figures, RegistryFigures, RuleFigures, TargetFigures};
 
-/// When a run ended without a failure, in seconds since 1970.
+/// When the last run of every rule had ended without a failure, in seconds since 1970.
 const LAST_SUCCESS: &str = "last_success";
 /// Moves of tags that were followed.
 const MOVED: &str = "moved";
@@ -63,9 +65,36 @@ impl Engine {
         for (registry, left) in self.notices.all_pulls_left() {
             rule_set::set_figure(writer, &format!("{PULLS}{registry}"), left.cast_signed())?;
         }
-        if outcomes.iter().all(|(outcome, _)| outcome.failed.is_empty()) {
+        let is_good = outcomes.iter().all(|(outcome, _)| outcome.failed.is_empty());
+        if is_good && !others_failed(writer, plan)? {
             rule_set::set_figure(writer, LAST_SUCCESS, plan.now)?;
         }
         Ok(())
     }
+
+    /// The rules in force whose last run failed, by their names.
+    pub fn failing_rules(&self) -> Result<Vec<String>> {
+        failing(&*self.catalog.read()?)
+    }
+}
+
+/// Whether the last run of a rule failed that was not run now: it has a time of its own.
+fn others_failed(connection: &Connection, plan: &RulePlan) -> Result<bool> {
+    let is_run = |rule: &String| plan.rules.iter().any(|part| part.rule == *rule);
+    Ok(!failing(connection)?.iter().all(is_run))
+}
+
+fn failing(connection: &Connection) -> Result<Vec<String>> {
+    let text = rule_set::load(connection)?.map(|set| set.text).unwrap_or_default();
+    // It was read before it was remembered.
+    let rules = crate::rules::read(&text).map(|rules| rules.rules).unwrap_or_default();
+    let mut failing = Vec::new();
+    for rule in rules {
+        let run = rule_set::last_run(connection, rule.name.as_str())?;
+        let outcome: Option<RuleOutcome> = run.and_then(|run| serde_json::from_str(&run.outcome).ok());
+        if outcome.is_some_and(|outcome| !outcome.failed.is_empty()) {
+            failing.push(rule.name.to_string());
+        }
+    }
+    Ok(failing)
 }

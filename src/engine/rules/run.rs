@@ -16,7 +16,7 @@ use super::rule_set::RulesInForce;
 use super::sources;
 use super::survey::{Found, Looked, State, Survey};
 use super::wanted::Wanted;
-use crate::catalog::rule_images::{FormerImage, RuleImage};
+use crate::catalog::rule_images::FormerImage;
 use crate::catalog::{checked, repositories, rule_images, rule_set};
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
@@ -249,13 +249,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// The tags that a rule selects or brought.
-    pub fn images_of_rule(&self, rule: &str) -> Result<Vec<RuleImage>> {
-        let mut rows = rule_images::all(&*self.catalog.read()?)?;
-        rows.retain(|row| row.rule == rule);
-        Ok(rows)
     }
 
     /// What came of a rule's last run, and when that was, in seconds since 1970.

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use super::ages::Ages;
 use super::run::RuleOutcome;
 use crate::catalog::rule_images::{self, RuleImage};
+use crate::catalog::{images, repositories};
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::error::Result;
-use crate::image::Upstream;
 use crate::image::tags::{Choice, TagRule, Verdict};
+use crate::image::{Digest, Upstream};
 use crate::rules::{Period, Rule};
 
 /// The rules that are in force, and what came of them.
@@ -75,6 +76,21 @@ impl Engine {
         let rules = in_force.rules.rules.into_iter().map(shown).collect::<Result<_>>()?;
         let images = rule_images::all(&*self.catalog.read()?)?;
         Ok(ShownRules { file: in_force.file, untrusted, rules, images })
+    }
+
+    /// What a rule selects or brought, each with whether it is here.
+    pub fn images_of_rule(&self, rule: &str) -> Result<Vec<(RuleImage, bool)>> {
+        let reader = self.catalog.read()?;
+        let rows = rule_images::all(&reader)?.into_iter().filter(|row| row.rule == rule);
+        let with_place = rows.map(|row| {
+            let image = match (repositories::by_name(&reader, &row.repository)?, row.tag.parse::<Digest>()) {
+                (Some(repository), Ok(digest)) => images::by_digest(&reader, repository.id, &digest)?,
+                (Some(repository), Err(_)) => images::by_tag(&reader, repository.id, &row.tag)?,
+                (None, _) => None,
+            };
+            Ok((row, image.is_some_and(|image| image.attached_to.is_none())))
+        });
+        with_place.collect()
     }
 
     /// All tags of a repository and their ages: one list, which costs nothing of a registry's quota.

@@ -1,9 +1,11 @@
 //! What a run tells others: its events, in the outbox with what they tell of; and the hooks that are told.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use serde::Serialize;
 
 use super::plan::{Postponed, RulePlan};
@@ -16,9 +18,12 @@ use crate::error::{Error, Kind, Result};
 use crate::hooks::{Delivery, Outbox, Teller, Undelivered, Waiting};
 use crate::image::Digest;
 use crate::rules::{Event, EventKind, Hook, Rules};
+use crate::text::count;
 
-/// Events of one hook that one round tells.
+/// Events of one hook that are read at once.
 const MAX_EVENTS_OF_HOOK: u32 = 200;
+/// Rules that the end of a run names.
+const MAX_NAMED_RULES: usize = 3;
 
 /// What one run did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,6 +54,11 @@ impl Engine {
         if in_force.rules.hooks.is_empty() {
             return Ok(Delivery::default());
         }
+        let hooks = in_force.rules.hooks.clone();
+        let settled = self.blocking(move |engine| {
+            engine.catalog.write(|writer| settle(writer, &hooks, crate::engine::now()))
+        });
+        let dropped = settled.await?;
         let allowed = in_place(|| in_force.clone().with_allowed_hooks()).rules.hooks;
         let teller = Teller::new(Some(in_force.base()))?;
         let mut told = teller.deliver(&EngineOutbox(Arc::clone(self)), &allowed).await;
@@ -58,18 +68,32 @@ impl Engine {
             event: 0,
             error: Error::new(Kind::Usage, "it is not what was allowed (`roadstead rule trust` shows it)"),
         }));
-        Ok(told)
+        Ok(Delivery { dropped, ..told })
     }
 
-    /// Notes that a run could not be carried out at all, for the hooks of the rules that were read last.
-    pub fn note_failed_run(&self, rules: &Rules, why: &Error) -> Result<()> {
+    /// The number of the last run that told something.
+    pub fn last_run(&self) -> Result<Option<i64>> {
+        Ok(outbox::runs(&*self.catalog.read()?, 1)?.first().copied())
+    }
+
+    /// Notes that a run failed. `before` is the last run before it began: if it told nothing yet, it could not be carried out at
+    /// all; else it ends as a failure, though its rules went right.
+    pub fn note_failed_run(&self, rules: &Rules, why: &Error, before: Option<i64>) -> Result<()> {
         if rules.hooks.is_empty() || self.catalog.is_read_only() {
             return Ok(());
         }
         let now = crate::engine::now();
         self.catalog.write(|writer| {
-            let event = event(EventKind::Failed, now, next_run(writer, now)?);
-            put(writer, &rules.hooks, &Event { detail: Some(why.to_string()), ..event })
+            let last = outbox::runs(writer, 1)?.first().copied().filter(|last| Some(*last) > before);
+            let told = last.map_or_else(|| Ok(Vec::new()), |run| outbox::of_run(writer, run))?;
+            if told.iter().any(|told| told.kind == EventKind::Failed && told.ends_run()) {
+                return Ok(());
+            }
+            // A run has one end.
+            let ends = told.iter().filter(|told| told.ends_run());
+            ends.map(|end| outbox::take_back(writer, end.id)).collect::<Result<()>>()?;
+            let run = last.map_or_else(|| next_run(writer, now), Ok)?;
+            put(writer, &rules.hooks, &Event { detail: Some(why.to_string()), ..event(EventKind::Failed, now, run) })
         })
     }
 
@@ -91,10 +115,11 @@ impl Engine {
         runs.into_iter().map(|run| Ok(RunView { run, events: outbox::of_run(&reader, run)? })).collect()
     }
 
-    /// What hooks could not be told so far: how many events, and the last reason.
+    /// What hooks could not be told so far: how many events wait, and the last reason.
     pub fn untold(&self) -> Result<Option<(u64, String)>> {
-        let failures = outbox::failures(&*self.catalog.read()?, MAX_EVENTS_OF_HOOK)?;
-        Ok(failures.first().map(|last| (failures.len() as u64, last.error.clone())))
+        let reader = self.catalog.read()?;
+        let Some(last) = outbox::failures(&reader, 1)?.pop() else { return Ok(None) };
+        Ok(Some((waiting(&reader, &outbox::waited_for(&reader)?)?, last.error)))
     }
 }
 
@@ -106,6 +131,36 @@ pub(super) fn event(kind: EventKind, at: i64, run: i64) -> Event {
 /// The number of a run that began then. No two runs have the same, and later ones have larger ones.
 pub(super) fn next_run(writer: &Writer<'_>, began: i64) -> Result<i64> {
     Ok(outbox::runs(writer, 1)?.first().map_or(began, |last| began.max(last + 1)))
+}
+
+/// How much waits for these hooks together.
+fn waiting(connection: &Connection, hooks: &[String]) -> Result<u64> {
+    hooks.iter().map(|hook| outbox::waiting(connection, hook)).sum()
+}
+
+/// What waits for hooks that are not there any more goes to the one that replaces them, if that is plain: of one kind, one is gone,
+/// and one was never told of anything. The rest is dropped; how much, is returned.
+fn settle(writer: &Writer<'_>, hooks: &[Hook], now: i64) -> Result<u64> {
+    let known: BTreeSet<String> = hooks.iter().map(Hook::identity).collect();
+    let mut gone = outbox::waited_for(writer)?;
+    gone.retain(|hook| !known.contains(hook));
+    let mut fresh = Vec::new();
+    for hook in &known {
+        if !outbox::was_tried(writer, hook)? {
+            fresh.push(hook);
+        }
+    }
+    let mut dropped = 0;
+    for hook in &gone {
+        let kind = Hook::kind_of(hook);
+        let of_kind = |other: &&String| Hook::kind_of(other) == kind;
+        let mut instead = fresh.iter().copied().filter(of_kind);
+        match (gone.iter().filter(of_kind).count(), instead.next(), instead.next()) {
+            (1, Some(instead), None) => outbox::hand_over(writer, hook, instead, now)?,
+            _ => dropped += outbox::forget(writer, hook)?,
+        }
+    }
+    Ok(dropped)
 }
 
 pub(super) fn put(writer: &Writer<'_>, hooks: &[Hook], event: &Event) -> Result<()> {
@@ -124,7 +179,7 @@ pub(super) fn put_run(
     let now = crate::engine::now();
     let run = next_run(writer, plan.now)?;
     let recorded = |image: &str| updated.added.recorded.iter().any(|recorded| recorded == image);
-    for (part, (outcome, before)) in plan.rules.iter().zip(outcomes) {
+    for (part, (outcome, before)) in plan.rules.iter().zip(&mut *outcomes) {
         let of = |kind, image: &str| Event {
             rule: Some(part.rule.clone()),
             image: Some(image.to_owned()),
@@ -147,7 +202,7 @@ pub(super) fn put_run(
         }
         // What lasts is told when it begins.
         let mut lasting: Vec<(Event, Option<Digest>)> = Vec::new();
-        let until = |until: i64| Some(format!("until {until}"));
+        let until = |until: i64| Some(format!("until {}", moment(until)));
         lasting.extend(
             part.held
                 .iter()
@@ -179,10 +234,32 @@ pub(super) fn put_run(
         }
         events.iter().try_for_each(|event| put(writer, hooks, event))?;
     }
-    put(writer, hooks, &event(EventKind::Finished, now, run))?;
+    put(writer, hooks, &end(plan, outcomes, event(EventKind::Finished, now, run)))?;
     outbox::prune(writer, now)?;
-    let identities: Vec<String> = hooks.iter().map(Hook::identity).collect();
-    outbox::forget_other_hooks(writer, &identities)
+    if hooks.is_empty() {
+        // Nobody is left who could be told.
+        outbox::waited_for(writer)?.iter().try_for_each(|hook| outbox::forget(writer, hook).map(drop))?;
+    }
+    Ok(())
+}
+
+/// The end of a run: a failure if a rule failed, or has to be looked at before it removes anything.
+fn end(plan: &RulePlan, outcomes: &[(RuleOutcome, Option<RuleOutcome>)], finished: Event) -> Event {
+    let bad = plan.rules.iter().zip(outcomes).filter(|(_, (outcome, _))| !outcome.failed.is_empty());
+    let bad: Vec<&str> = bad.map(|(part, _)| part.rule.as_str()).collect();
+    if bad.is_empty() {
+        return finished;
+    }
+    let all = count(plan.rules.len() as u64, "rule", "rules");
+    let named = bad.iter().take(MAX_NAMED_RULES).copied().collect::<Vec<_>>().join(", ");
+    let more = bad.len().saturating_sub(MAX_NAMED_RULES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Event { kind: EventKind::Failed, detail: Some(format!("{} of {all} failed: {named}{more}", bad.len())), ..finished }
+}
+
+/// A time as RFC 3339 has it.
+fn moment(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| "the end of time".to_owned(), |time| time.to_string())
 }
 
 fn told(event: &Event, digest: Option<Digest>) -> Told {
@@ -202,6 +279,11 @@ impl Outbox for EngineOutbox {
                 Ok(due.into_iter().map(|due| Waiting { event: due.event, hook: due.hook }).collect())
             })
             .await
+    }
+
+    async fn waiting(&self, hooks: &[String]) -> Result<u64> {
+        let hooks = hooks.to_vec();
+        self.0.blocking(move |engine| waiting(&*engine.catalog.read()?, &hooks)).await
     }
 
     async fn delivered(&self, event: u64, hook: &str) -> Result<()> {

@@ -55,8 +55,10 @@ struct RuleDetails {
 /// An image of a rule.
 #[derive(Debug, Serialize)]
 struct RuleImageRow {
-    /// `name:tag`.
+    /// `name:tag` or `name@digest`.
     image: String,
+    /// Whether it is here; else the next run brings it.
+    here: bool,
     /// Whether a rule brought it; what was here before, no rule removes.
     brought: bool,
     /// Since when no rule selects it, in seconds since 1970.
@@ -132,8 +134,9 @@ pub(super) fn show(arguments: &NameArguments, context: &Context) -> Result<Exit>
     let engine = context.open_to_read()?;
     let in_force = engine.rules()?;
     let rule = in_force.rules.by_name(&arguments.name).ok_or_else(|| no_such_rule(&arguments.name))?;
-    let images = engine.images_of_rule(&arguments.name)?.into_iter().map(|image| RuleImageRow {
-        image: format!("{}:{}", image.repository, image.tag),
+    let images = engine.images_of_rule(&arguments.name)?.into_iter().map(|(image, here)| RuleImageRow {
+        image: format!("{}{}{}", image.repository, if image.tag.contains(':') { '@' } else { ':' }, image.tag),
+        here,
         brought: image.brought,
         leaving_since: image.leaving_at,
     });
@@ -148,10 +151,12 @@ pub(super) fn show(arguments: &NameArguments, context: &Context) -> Result<Exit>
     output.data("\n")?;
     let mut table = Table::new(&[("", Column::Text), ("", Column::Text)]);
     for image in &details.images {
-        let state = match (image.brought, image.leaving_since) {
-            (_, Some(since)) => format!("not selected since {}", day(since)),
-            (false, None) => "was here before".to_owned(),
-            (true, None) => String::new(),
+        let state = match (image.here, image.brought, image.leaving_since) {
+            (false, _, None) => "waits for the next run".to_owned(),
+            (false, _, Some(_)) => "not here any more".to_owned(),
+            (true, _, Some(since)) => format!("not selected since {}", day(since)),
+            (true, true, None) => format!("here, by {}", printable_within(&arguments.name, 100)),
+            (true, false, None) => "here, by hand".to_owned(),
         };
         table.row([Cell::toned(Tone::Name, &image.image), Cell::toned(Tone::Dim, state)]);
     }

@@ -4,6 +4,7 @@ mod beside;
 mod leaving;
 mod quotas;
 mod survey;
+mod telling;
 mod trust;
 mod upset;
 
