@@ -18,6 +18,8 @@ pub(super) struct Schedule {
     every: Period,
     /// When each rule is due next, in seconds since 1970; the empty name is everything that no rule selects.
     next: HashMap<String, i64>,
+    /// When each rule was tried last, however that ended: a run that could not begin is noted nowhere else.
+    tried: HashMap<String, i64>,
     jitter: HashMap<String, u64>,
     all_due: bool,
 }
@@ -25,7 +27,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// With nothing known, everything is due.
     pub(super) fn new(every: Period) -> Self {
-        Self { every, next: HashMap::new(), jitter: HashMap::new(), all_due: false }
+        Self { every, next: HashMap::new(), tried: HashMap::new(), jitter: HashMap::new(), all_due: false }
     }
 
     /// Makes everything due now.
@@ -40,13 +42,15 @@ impl Schedule {
     }
 
     fn due_at(&mut self, rules: Vec<(String, Option<Period>, Option<i64>)>, now: i64) -> Option<Vec<String>> {
-        let known = self.next.remove("");
+        let longest = self.every.seconds() + self.every.seconds() / JITTER_DIVISOR;
+        let known = self.next.remove("").filter(|at| *at <= now.saturating_add_unsigned(longest));
         let mut next = HashMap::from([(String::new(), known.unwrap_or(now))]);
         for (name, every, ran_at) in rules {
             let every = every.unwrap_or(self.every).seconds();
             let jitter = *self.jitter.entry(name.clone()).or_insert_with(|| random(every));
             // What ran in the future ran before the clock was set back.
-            let at = ran_at.filter(|at| *at <= now).map_or(now, |at| at.saturating_add_unsigned(every + jitter));
+            let last = ran_at.into_iter().chain(self.tried.get(&name).copied()).filter(|at| *at <= now).max();
+            let at = last.map_or(now, |at| at.saturating_add_unsigned(every + jitter));
             next.insert(name, at);
         }
         self.next = next;
@@ -76,10 +80,12 @@ impl Schedule {
     fn ran_at(&mut self, rules: &[String], now: i64) {
         if rules.is_empty() {
             let every = self.every.seconds();
+            self.tried = self.next.keys().map(|rule| (rule.clone(), now)).collect();
             self.next.insert(String::new(), now.saturating_add_unsigned(every + random(every)));
             self.jitter.clear();
         }
         for rule in rules {
+            self.tried.insert(rule.clone(), now);
             self.jitter.remove(rule);
         }
     }
@@ -125,6 +131,24 @@ mod tests {
         assert_eq!(schedule.due_at(vec![("a".to_owned(), None, Some(1000))], 1001), None);
         schedule.make_due();
         assert_eq!(schedule.due_at(vec![("a".to_owned(), None, Some(1000))], 1001), Some(Vec::new()));
+    }
+
+    /// Untrusted programs, a restore that is not finished, a disk that is full.
+    #[test]
+    fn a_run_that_noted_nothing_is_not_tried_again_at_once() {
+        let mut schedule = Schedule::new("6h".parse().unwrap());
+        let never = || vec![("often".to_owned(), "1h".parse().ok(), None), ("seldom".to_owned(), None, None)];
+        assert_eq!(schedule.due_at(never(), 1_000_000), Some(Vec::new()));
+        schedule.ran_at(&[], 1_000_000);
+        assert_eq!(schedule.due_at(never(), 1_000_001), None);
+        assert_eq!(schedule.due_at(never(), 1_000_000 + 3600 + 360), Some(vec!["often".to_owned()]));
+        schedule.ran_at(&["often".to_owned()], 1_000_000 + 3600 + 360);
+        assert_eq!(schedule.due_at(never(), 1_000_000 + 3600 + 361), None);
+        // A rule that came meanwhile was not tried yet.
+        let mut with_new = never();
+        with_new.push(("new".to_owned(), None, None));
+        assert_eq!(schedule.due_at(with_new, 1_000_000 + 3600 + 362), Some(vec!["new".to_owned()]));
+        assert_eq!(schedule.due_at(never(), 900_000), Some(Vec::new()), "the clock was set back");
     }
 
     #[test]

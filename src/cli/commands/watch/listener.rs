@@ -1,24 +1,35 @@
 //! What `watch` hears all the time: signals, and who asks for /metrics and /healthz.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
-use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use tokio::net::TcpListener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::AbortHandle;
 
+use super::health::Health;
 use crate::engine::Engine;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::rules::Period;
 
-/// How many periods may pass without a run that went right.
-const MAX_MISSED_PERIODS: u64 = 2;
+/// Connections at once; beyond that the one that came first is closed, so that those who only wait keep nobody out.
+const MAX_CONNECTIONS: usize = 16;
+/// How long the head of a request may take, also of a further one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of the largest head of a request.
+const MAX_HEAD_BYTES: usize = 8 << 10;
+/// How long nobody is accepted after a connection could not be, for lack of files perhaps.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a signal wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,39 +38,6 @@ pub(super) enum Signal {
     HangUp,
     /// It ends.
     Stop,
-}
-
-/// Whether runs go right.
-#[derive(Debug)]
-pub(super) struct Health {
-    every: Period,
-    /// When one went right last, in seconds since 1970; at first, when this began.
-    good_at: AtomicI64,
-    last_good: AtomicBool,
-}
-
-impl Health {
-    pub(super) fn new(every: Period) -> Self {
-        Self { every, good_at: AtomicI64::new(now()), last_good: AtomicBool::new(true) }
-    }
-
-    /// Notes how a run ended.
-    pub(super) fn ran(&self, well: bool) {
-        self.last_good.store(well, Ordering::Relaxed);
-        if well {
-            self.good_at.store(now(), Ordering::Relaxed);
-        }
-    }
-
-    /// What is wrong, if anything is.
-    fn fault(&self) -> Option<&'static str> {
-        let since = now().saturating_sub(self.good_at.load(Ordering::Relaxed));
-        let most = i64::try_from(self.every.seconds().saturating_mul(MAX_MISSED_PERIODS)).unwrap_or(i64::MAX);
-        if !self.last_good.load(Ordering::Relaxed) {
-            return Some("the last run failed");
-        }
-        (since > most).then_some("no run went right for too long")
-    }
 }
 
 /// A thread that hears.
@@ -110,10 +88,7 @@ fn hear(
         if let Some(listen) = listen {
             let listener = TcpListener::bind(listen).await.context(|| format!("can't listen on {listen}"))?;
             address = Some(listener.local_addr().context(|| format!("can't listen on {listen}"))?);
-            let router = Router::new()
-                .route("/metrics", get(move || metrics(Arc::clone(&engine))))
-                .route("/healthz", get(move || std::future::ready(healthz(&health))));
-            tokio::spawn(async move { axum::serve(listener, router).await });
+            tokio::spawn(serve(listener, Arc::new(Served { engine, health })));
         }
         let _ = ready.send(Ok(address));
         loop {
@@ -127,6 +102,61 @@ fn hear(
             }
         }
     })
+}
+
+/// What is given out.
+struct Served {
+    engine: Arc<Engine>,
+    health: Arc<Health>,
+}
+
+/// Accepts connections for as long as the process runs.
+async fn serve(listener: TcpListener, served: Arc<Served>) {
+    let mut connections: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a connection can't be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        connections.retain(|connection| !connection.is_finished());
+        while connections.len() >= MAX_CONNECTIONS {
+            connections.pop_front().iter().for_each(AbortHandle::abort);
+        }
+        connections.push_back(tokio::spawn(connection(stream, Arc::clone(&served))).abort_handle());
+    }
+}
+
+async fn connection(stream: TcpStream, served: Arc<Served>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let served = Arc::clone(&served);
+        async move { Ok::<_, Infallible>(served.answer(request.method(), request.uri().path()).await) }
+    });
+    let ended = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+impl Served {
+    async fn answer(&self, method: &Method, path: &str) -> Response {
+        match path {
+            "/metrics" | "/healthz" if !matches!(*method, Method::GET | Method::HEAD) => {
+                (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response()
+            }
+            "/metrics" => metrics(Arc::clone(&self.engine)).await,
+            "/healthz" => healthz(&self.health),
+            _ => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
 }
 
 async fn metrics(engine: Arc<Engine>) -> Response {
@@ -148,23 +178,61 @@ fn healthz(health: &Health) -> Response {
     }
 }
 
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
-    #[test]
-    fn health_is_that_of_the_last_run() {
-        let health = Health::new("1h".parse().unwrap());
-        assert_eq!(health.fault(), None);
-        health.ran(false);
-        assert_eq!(health.fault(), Some("the last run failed"));
-        health.ran(true);
-        assert_eq!(health.fault(), None);
-        health.good_at.store(now() - 3 * 3600, Ordering::Relaxed);
-        assert_eq!(health.fault(), Some("no run went right for too long"));
+    async fn served() -> (SocketAddr, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = crate::engine::Options {
+            data_dir: directory.path().join("registry"),
+            registries: crate::registry::Options::new(crate::registry::credentials::Environment::default()),
+            wait: Duration::from_secs(1),
+            profile: None,
+        };
+        let health = Arc::new(Health::new("1h".parse().unwrap()));
+        let served = Served { engine: Engine::open(options).unwrap(), health };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Arc::new(served)));
+        (address, directory)
+    }
+
+    /// Status line of what is answered.
+    async fn ask(address: SocketAddr, head: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{head}\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn only_figures_and_health_are_given_out() {
+        let (address, _directory) = served().await;
+        assert_eq!(ask(address, "GET /healthz HTTP/1.1").await, "HTTP/1.1 200 OK");
+        assert_eq!(ask(address, "HEAD /metrics HTTP/1.1").await, "HTTP/1.1 200 OK");
+        assert_eq!(ask(address, "POST /metrics HTTP/1.1").await, "HTTP/1.1 405 Method Not Allowed");
+        assert_eq!(ask(address, "GET /v2/ HTTP/1.1").await, "HTTP/1.1 404 Not Found");
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_nothing_keep_nobody_out_and_no_file_open() {
+        let (address, _directory) = served().await;
+        let mut idle = Vec::new();
+        for _ in 0..5 * MAX_CONNECTIONS {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+            idle.push(stream);
+        }
+        assert_eq!(ask(address, "GET /healthz HTTP/1.1").await, "HTTP/1.1 200 OK");
+        // Those that came first were closed for those that came later.
+        for mut stream in idle.drain(..4 * MAX_CONNECTIONS) {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
     }
 }

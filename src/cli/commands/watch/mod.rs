@@ -4,6 +4,7 @@
 //! don't ask at the same second.
 
 mod due;
+mod health;
 mod listener;
 
 use std::net::SocketAddr;
@@ -22,13 +23,16 @@ use crate::error::{Error, Kind, Result};
 use crate::rules::Period;
 use crate::text::count;
 use due::Schedule;
-use listener::{Health, Listener, Signal};
+use health::{Health, Ran};
+use listener::{Listener, Signal};
 
 const EXAMPLES: &str = "\
 Examples:
-  roadstead watch --every 6h
-  roadstead watch --publish --listen 0.0.0.0:9090    /metrics and /healthz
+  roadstead watch --yes --every 6h
+  roadstead watch --yes --publish --listen 127.0.0.1:9090    /metrics and /healthz
 
+It removes what rules no longer select and publishes without asking, so it wants `--yes`. /healthz answers 503 while the last run of
+any rule failed; images that wait for the next run are no failure. Everybody who reaches the address may read both.
 SIGHUP carries everything out now, with the rules as they are by then. SIGTERM ends it after the blobs that are being fetched.";
 
 /// How often, and what else.
@@ -55,6 +59,10 @@ fn period(text: &str) -> Result<Period, String> {
 
 /// Watches until it is told to stop.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    if !context.global.yes {
+        return Err(Error::new(Kind::Usage, "`watch` removes images and publishes without asking")
+            .hint("Add `--yes` to let it; `roadstead update --dry-run` shows what it would do."));
+    }
     let engine = context.open(None)?;
     context.wind_down_when_terminated();
     let health = Arc::new(Health::new(arguments.every));
@@ -68,9 +76,10 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     loop {
         let due = due_now(&engine, &mut schedule, context);
         if let Some(rules) = due {
+            let began = now();
             let ended = cycle(&rules, arguments, context);
             schedule.ran(&rules);
-            health.ran(ended.is_ok());
+            health.ran(outcome(&engine, &rules, &ended, began));
             match ended {
                 Ok(_) => {}
                 Err(error) if error.kind() == Kind::Interrupted => return Ok(Exit::Done),
@@ -116,9 +125,22 @@ fn cycle(rules: &[String], arguments: &Arguments, context: &Context) -> Result<E
         dry_run: DryRun::default(),
         fail_if_unchanged: false,
     };
-    if context.global.yes {
-        return update::run(&update, context);
-    }
-    Err(Error::new(Kind::Usage, "`watch` removes images and publishes without asking")
-        .hint("Add `--yes` to let it; `roadstead update --dry-run` shows what it would do."))
+    update::run(&update, context)
+}
+
+/// How a run ended, by what it noted of its rules.
+fn outcome<'a>(engine: &Engine, rules: &'a [String], ended: &Result<Exit>, began: i64) -> Ran<'a> {
+    let in_force = engine.rules().map(|in_force| in_force.rules.rules).unwrap_or_default();
+    let in_force: Vec<String> = in_force.iter().map(|rule| rule.name.to_string()).collect();
+    let failing = engine.failing_rules().unwrap_or_default();
+    let is_noted = |rule: &String| {
+        let is_run = rules.is_empty() || rules.contains(rule);
+        is_run && engine.last_rule_run(rule).is_ok_and(|run| run.is_some_and(|(at, _)| at >= began))
+    };
+    let failed = matches!(ended, Err(error) if !error.is_postponed() && error.kind() != Kind::Interrupted);
+    Ran { rules, is_broken: failed && !failing.iter().any(is_noted), in_force, failing }
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
