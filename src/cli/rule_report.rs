@@ -18,14 +18,23 @@ pub(super) fn question(report: &AddReport) -> Option<String> {
 
 /// A line for each rule.
 pub(super) fn table(rules: &[RulePart]) -> Table {
+    by_rule(rules, |pulls| count(pulls, "pull", "pulls"))
+}
+
+/// The same of a look, which fetches no manifest and knows only how many pulls it can be.
+pub(super) fn looked(rules: &[RulePart]) -> Table {
+    by_rule(rules, |pulls| format!("at most {}", count(pulls, "pull", "pulls")))
+}
+
+fn by_rule(rules: &[RulePart], pulls_of: impl Fn(u64) -> String) -> Table {
     let mut table = Table::new(&[("", Column::Text), ("", Column::Fixed), ("", Column::Fixed)]);
     for part in rules {
         let is_bad = !part.failed.is_empty() || part.brake.is_some();
         let tone = if is_bad { Tone::Bad } else { Tone::Plain };
         let takes = match (part.bytes, part.pulls) {
             (_, 0) => String::new(),
-            (0, pulls) => count(pulls, "pull", "pulls"),
-            (new, pulls) => format!("{}, {}", bytes(new), count(pulls, "pull", "pulls")),
+            (0, pulls) => pulls_of(pulls),
+            (new, pulls) => format!("{}, {}", bytes(new), pulls_of(pulls)),
         };
         table.row([
             Cell::toned(Tone::Name, printable_within(&part.rule, 100)),
@@ -76,6 +85,10 @@ pub(super) fn warnings(rules: &[RulePart]) -> Vec<String> {
             let image = printable_within(&moved.image, 300);
             warnings.push(format!("rule {rule}: {image} moved upstream to {} and stays at {}", moved.to, moved.from));
         }
+        for gated in &part.gated {
+            let (image, words) = (printable_within(&gated.image, 300), printable_within(&gated.words, 300));
+            warnings.push(format!("rule {rule}: {image} is kept out by the gate: {words}"));
+        }
         let postponed = |reason| part.postponed.iter().filter(|postponed| postponed.reason == reason).count() as u64;
         match postponed(Postponed::Quota) {
             0 => {}
@@ -118,9 +131,27 @@ pub(super) fn summary(report: &AddReport) -> Vec<String> {
         && report.failed.is_empty();
     if !report.rules.is_empty() && is_quiet {
         let rules = count(report.rules.len() as u64, "rule", "rules");
-        lines.push(format!("Nothing to do: {rules}, everything selected is here."));
+        lines.push(match missing(&report.rules).as_slice() {
+            [] => format!("Nothing to do: {rules}, everything selected is here."),
+            missing if report.dry_run => format!("Nothing would change: {}.", missing.join(", ")),
+            missing => format!("Nothing changed: {}.", missing.join(", ")),
+        });
     }
     lines
+}
+
+/// Why not everything is here that the rules select, or why nobody knows.
+fn missing(rules: &[RulePart]) -> Vec<String> {
+    let sum = |of: fn(&RulePart) -> usize| rules.iter().map(|part| of(part) as u64).sum::<u64>();
+    let images = |number, what: &str| (number, format!("{} {what}", count(number, "image", "images")));
+    let failed = sum(|part| usize::from(!part.failed.is_empty() || part.brake.is_some()));
+    let parts = [
+        (failed, format!("{failed} of {} failed", count(rules.len() as u64, "rule", "rules"))),
+        images(sum(|part| part.gated.len()), "kept out by the gate"),
+        images(sum(|part| part.held.len()), "held"),
+        images(sum(|part| part.postponed.len()), "postponed"),
+    ];
+    parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect()
 }
 
 fn leaving(leaving: &LeavingTag) -> String {
@@ -151,4 +182,50 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> Option<String> {
 pub(super) fn day(seconds: i64) -> String {
     let time = jiff::Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system()));
     time.map_or_else(|_| "the end of time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::sample;
+    use super::super::style::Paint;
+    use super::*;
+    use crate::engine::rules::plan::{GatedTag, HeldTag, PostponedTag};
+    use crate::image::Digest;
+
+    fn part(rule: &str) -> RulePart {
+        RulePart { rule: rule.to_owned(), ..RulePart::default() }
+    }
+
+    /// What is said of a run that changed nothing.
+    fn said(parts: &[RulePart]) -> String {
+        let quiet = AddReport { images: Vec::new(), failed: Vec::new(), ..sample() };
+        let lines = summary(&AddReport { rules: parts.to_vec(), ..quiet });
+        lines.last().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn everything_is_here_only_where_that_is_known() {
+        assert_eq!(said(&[part("a"), part("b")]), "Nothing to do: 2 rules, everything selected is here.");
+        let failed = RulePart { failed: vec!["no answer".to_owned()], ..part("a") };
+        assert_eq!(said(&[failed, part("b")]), "Nothing changed: 1 of 2 rules failed.");
+        let braked = RulePart { brake: Some("too much".to_owned()), ..part("a") };
+        assert_eq!(said(&[braked]), "Nothing changed: 1 of 1 rule failed.");
+        let image = || "nginx:1".to_owned();
+        let waits = RulePart {
+            gated: vec![GatedTag { image: image(), digest: Digest::of(b"1"), words: "not signed".to_owned() }],
+            held: vec![HeldTag { image: image(), until: 0 }],
+            postponed: vec![PostponedTag { image: image(), reason: Postponed::Quota }; 2],
+            ..part("a")
+        };
+        assert_eq!(warnings(std::slice::from_ref(&waits))[0], "rule a: nginx:1 is kept out by the gate: not signed");
+        assert_eq!(said(&[waits]), "Nothing changed: 1 image kept out by the gate, 1 image held, 2 images postponed.");
+    }
+
+    #[test]
+    fn a_look_knows_how_many_pulls_it_is_at_most() {
+        let parts = [RulePart { pulls: 16, ..part("a") }];
+        let shown = |table: Table| table.render(None, Paint::new(false));
+        assert_eq!(shown(table(&parts)), "a  0 selected  16 pulls\n");
+        assert_eq!(shown(looked(&parts)), "a  0 selected  at most 16 pulls\n");
+    }
 }

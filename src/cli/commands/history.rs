@@ -72,7 +72,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let output = &context.output;
     output.json(&rows)?;
     if rows.is_empty() {
-        output.message("Nothing published yet. Run `roadstead publish`.");
+        let runs = if engine.last_run()?.is_some() { " `--runs` shows what the rules did." } else { "" };
+        output.message(&format!("Nothing published yet. Run `roadstead publish`.{runs}"));
     } else {
         output.table(&publications(&rows))?;
         output.finish()?;

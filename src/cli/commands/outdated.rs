@@ -78,7 +78,7 @@ fn by_rules(arguments: &Arguments, engine: &Arc<Engine>, context: &Context) -> R
     })?;
     let output = &context.output;
     output.json(&RuledReport { rules: &plan.rules, images: &rows })?;
-    output.table(&rule_report::table(&plan.rules))?;
+    output.table(&rule_report::looked(&plan.rules))?;
     output.table(&rule_report::images(&plan.rules))?;
     output.table(&table(&rows, arguments.all))?;
     output.finish()?;

@@ -3,6 +3,7 @@
 mod broken;
 mod files;
 mod story;
+mod told;
 mod trust;
 mod unattended;
 
