@@ -31,8 +31,9 @@ Examples:
   roadstead watch --yes --every 6h
   roadstead watch --yes --publish --listen 127.0.0.1:9090    /metrics and /healthz
 
-It removes what rules no longer select and publishes without asking, so it wants `--yes`. /healthz answers 503 while the last run of
-any rule failed; images that wait for the next run are no failure. Everybody who reaches the address may read both.
+`--yes` is needed, since nobody is there to be asked before images go.
+/healthz answers 503 while the last run of any rule failed; images that wait for the next run are no failure.
+Everybody who can reach the address may read both.
 SIGHUP carries everything out now, with the rules as they are by then. SIGTERM ends it after the blobs that are being fetched.";
 
 /// How often, and what else.

@@ -27,7 +27,7 @@ fn told(test: &TestEngine, file: &str) -> Vec<String> {
 
 async fn tell(test: &TestEngine, hooks: &[Hook]) -> Delivery {
     let rules = Rules { hooks: hooks.to_vec(), ..Rules::default() };
-    test.engine.tell_hooks(&rules, std::path::PathBuf::new()).await.unwrap()
+    test.engine.tell_hooks(&rules, test.directory.path().to_owned()).await.unwrap()
 }
 
 /// Runs rules with their hooks, which are not told yet.
@@ -266,18 +266,25 @@ async fn a_source_command_that_fails_or_prints_garbage_takes_nothing_away() {
         leave: Kept::For("0s".parse().unwrap()),
         ..Rule::new("printed".parse().unwrap(), Subject::Sources(vec![source]))
     }]);
+    let run_there = async || {
+        let base = test.directory.path().to_owned();
+        let plan = plan_with(&test, &rules, RunOptions { base, ..RunOptions::default() }).await;
+        let parts = plan.rules.clone();
+        carry_out(&test, plan).await;
+        parts
+    };
     std::fs::write(&named, format!("{}/app:1.0\n", test.registry.host())).unwrap();
-    run(&test, &rules).await;
+    run_there().await;
     assert_eq!(tags(&test, "app"), ["1.0"]);
     for garbage in [&b"\xff\xfe\x00"[..], b"<html>502 Bad Gateway</html>\n", b"\0\0\0", b"", b"\n\n"] {
         std::fs::write(&named, garbage).unwrap();
-        let parts = run(&test, &rules).await;
+        let parts = run_there().await;
         assert!(parts[0].failed.len() == 1 && parts[0].removed.is_empty(), "{garbage:?}: {:?}", parts[0]);
         assert!(parts[0].failed[0].starts_with("command:cat "), "{:?}", parts[0].failed);
         assert_eq!(last_end(&test).0, EventKind::Failed);
     }
     std::fs::remove_file(&named).unwrap();
-    let parts = run(&test, &rules).await;
+    let parts = run_there().await;
     assert!(parts[0].failed[0].contains("`cat` ended with exit code 1: "), "{:?}", parts[0].failed);
     assert_eq!(tags(&test, "app"), ["1.0"]);
 }
