@@ -60,7 +60,7 @@ fn world(rules: impl Fn(&str) -> String) -> (Roadstead, DockerRegistry) {
     let (roadstead, registry) = (Roadstead::new(), DockerRegistry::plain());
     push(&registry, "app", &["1.0", "1.1"].map(str::to_owned), "app\n");
     let file = roadstead.path("mirror.toml");
-    std::fs::write(&file, rules(registry.host())).unwrap();
+    std::fs::write(&file, rules(&registry.host())).unwrap();
     roadstead.ok(&["rule", "use", &file.display().to_string()]);
     (roadstead, registry)
 }
