@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::survey::{Looked, name_of};
+use super::chosen::name_of;
+use super::survey::Looked;
 use crate::image::Upstream;
 use crate::rules::{Rule, Rules, Subject};
 

@@ -140,8 +140,8 @@ impl Engine {
         })?;
         let asking = requests(rules, &found, &mut plan);
         let asked: Vec<(String, String)> =
-            asking.iter().map(|one| (one.request.source.to_string(), one.image.clone())).collect();
-        plan.rule_of = asking.iter().map(|one| (one.request.source.to_string(), names[one.rule].clone())).collect();
+            asking.iter().map(|one| (one.request(), one.image.clone())).collect();
+        plan.rule_of = asking.iter().map(|one| (one.request(), names[one.rule].clone())).collect();
         if options.look {
             for one in &asking {
                 let part = &mut plan.rules[one.rule];

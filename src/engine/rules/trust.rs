@@ -62,7 +62,7 @@ impl RulesInForce {
     }
 
     /// Allows these beside what is allowed already.
-    pub(super) fn allow(&mut self, more: &[Allowance]) {
+    pub(in crate::engine) fn allow(&mut self, more: &[Allowance]) {
         let more = more.iter().filter(|allowance| !self.allows(allowance));
         let more: Vec<u8> = more.flat_map(|allowance| *allowance.fingerprint.as_bytes()).collect();
         self.trusted.get_or_insert_default().extend(more);

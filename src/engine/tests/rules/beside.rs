@@ -87,7 +87,7 @@ async fn what_is_taken_for_a_rule_stays_the_rules() {
     }
     assert_eq!(test.engine.images(&test.pick("app:1.0")).unwrap()[0].digest, digest);
     let rows = test.engine.images_of_rule("app").unwrap();
-    assert!(rows.len() == 2 && rows.iter().all(|row| row.brought), "{rows:?}");
+    assert!(rows.len() == 2 && rows.iter().all(|(row, _)| row.brought), "{rows:?}");
     pass(&test, 3 * DAY);
     assert_eq!(run(&test, &rules(&[refusing(1)])).await[0].removed.len(), 1);
     assert_eq!(tags(&test, "app"), ["1.1"]);

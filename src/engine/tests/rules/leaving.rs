@@ -36,7 +36,7 @@ fn told(test: &TestEngine) -> Vec<&'static str> {
 
 fn brought(test: &TestEngine, rule: &str) -> Vec<String> {
     let rows = test.engine.images_of_rule(rule).unwrap();
-    rows.into_iter().filter(|row| row.brought).map(|row| row.tag).collect()
+    rows.into_iter().filter(|(row, _)| row.brought).map(|(row, _)| row.tag).collect()
 }
 
 fn last_success(test: &TestEngine) -> Option<i64> {
@@ -72,7 +72,7 @@ async fn what_can_not_be_planned_is_a_failure_of_its_rule_and_nothing_is_removed
     assert_eq!((outcome.failed.len(), outcome.removed), (1, 0));
     assert!(told(&test).contains(&"failed"), "{:?}", told(&test));
     assert_eq!(last_success(&test), Some(1));
-    assert!(test.engine.images_of_rule("app").unwrap().iter().all(|row| row.tag != "1.3"), "it never came");
+    assert!(test.engine.images_of_rule("app").unwrap().iter().all(|(row, _)| row.tag != "1.3"), "it never came");
 }
 
 #[tokio::test]
@@ -404,7 +404,7 @@ async fn what_an_undo_brings_back_is_still_the_rules() {
     pass(&test, 2 * DAY);
     assert_eq!(run(&test, &rules).await[0].removed.len(), 1);
     run(&test, &rules).await;
-    assert!(test.engine.images_of_rule("app").unwrap().iter().all(|row| row.tag != "1.0"), "it stayed away");
+    assert!(test.engine.images_of_rule("app").unwrap().iter().all(|(row, _)| row.tag != "1.0"), "it stayed away");
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ async fn an_image_that_upstream_says_nothing_of_is_nobodys_until_it_comes() {
     test.registry.clear_intercept();
     run(&test, &both).await;
     let rows = test.engine.images_of_rule("app").unwrap();
-    assert!(rows.len() == 2 && rows.iter().all(|row| row.brought), "{rows:?}");
+    assert!(rows.len() == 2 && rows.iter().all(|(row, _)| row.brought), "{rows:?}");
     // One that is here does not leave because nothing is heard of it.
     test.registry.intercept(|request: &RequestInfo| {
         let is_asked = request.method == axum::http::Method::HEAD && request.path.ends_with("/manifests/1.0");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::outbox;
+use crate::engine::rules::RulesInForce;
 use crate::error::{Error, Kind};
 use crate::hooks::Delivery;
 use crate::rules::{Event, EventKind, Hook, HookAction};
@@ -26,8 +27,10 @@ fn told(test: &TestEngine, file: &str) -> Vec<String> {
 }
 
 async fn tell(test: &TestEngine, hooks: &[Hook]) -> Delivery {
-    let rules = Rules { hooks: hooks.to_vec(), ..Rules::default() };
-    test.engine.tell_hooks(&rules, test.directory.path().to_owned()).await.unwrap()
+    let mut in_force = RulesInForce::default();
+    in_force.rules.hooks = hooks.to_vec();
+    in_force.allow(&in_force.allowances());
+    test.engine.tell_hooks(&in_force).await.unwrap()
 }
 
 /// Runs rules with their hooks, which are not told yet.
