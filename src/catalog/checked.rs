@@ -33,3 +33,9 @@ pub fn gone(connection: &Connection, repository: i64) -> Result<u64> {
     )?;
     Ok(statement.query_row([repository], |row| row.get(0))?)
 }
+
+/// When upstream was asked last of any image, in seconds since 1970.
+pub fn last(connection: &Connection) -> Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT max(checked_at) FROM images")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}

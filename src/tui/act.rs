@@ -28,7 +28,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Tab::Images => app.images.command(command),
         Tab::Jobs => {
             app.jobs.scroll_end = super::view::jobs_end(app);
-            app.jobs.command(command)
+            command == Command::Open && watching::open_plan(app) || app.jobs.command(command)
         }
         Tab::Publish => app.publish.command(command),
         Tab::Stats => app.stats.command(command),
@@ -91,6 +91,11 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         | Command::TargetRemove
         | Command::Rollback
         | Command::Compare => publishing::act(app, command),
+        Command::FirstFile if app.is_empty() && app.compose_file.is_none() && app.regsync_file.is_some() => {
+            // What becomes of each of its settings is told on the terminal.
+            let file = app.regsync_file.unwrap_or_default();
+            vec![Effect::Verb(["rule", "import", file].map(str::to_owned).to_vec())]
+        }
         Command::FirstFile if app.is_empty() => {
             let source = format!("compose:{}", app.compose_file.unwrap_or_default());
             adding::open(app, &source)
@@ -133,7 +138,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Redraw => vec![Effect::Redraw],
         Command::Suspend => vec![Effect::Suspend],
         Command::Quit => {
-            if app.jobs.running().next().is_some() {
+            if app.jobs.begun().next().is_some() {
                 app.dialogs.push(Dialog::Leave);
                 return Vec::new();
             }
@@ -166,7 +171,7 @@ fn filter(app: &mut App) -> Vec<Effect> {
         }
         Tab::Images => app.images.filter().to_owned(),
         Tab::Log => app.log.filter.clone(),
-        Tab::Rules => app.rules.filter.clone(),
+        Tab::Rules => app.rules.filter().to_owned(),
         _ => return Vec::new(),
     };
     app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Filter, &text)));

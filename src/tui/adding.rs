@@ -6,7 +6,7 @@ use super::dialog::add::{Add, Choice, Known};
 use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
-use super::work::{Plan, Request, RuleDraft};
+use super::work::{Plan, Request};
 use super::{ruling, typed, view};
 use crate::engine::request::Source;
 use crate::error::Error;
@@ -17,6 +17,7 @@ pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
     if app.refuses("adding images") {
         return Vec::new();
     }
+    app.tag_lists.forget_sources();
     app.dialogs.push(Dialog::Add(Box::new(Add::new(text))));
     if text.is_empty() { Vec::new() } else { look_up_later(app) }
 }
@@ -28,8 +29,27 @@ fn dialog(app: &mut App) -> Option<&mut Add> {
     }
 }
 
+/// Whether this is the text of a file, in which references are only a part: a key and a colon are no reference.
+fn is_file(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    text.trim().lines().count() > 1
+        && lines.any(|line| line.ends_with(':') || line.contains(": ") || line.starts_with("FROM "))
+}
+
+/// Refuses the text of a file, with words; whether it did.
+pub(super) fn refuses_file(app: &mut App, text: &str) -> bool {
+    let refuses = is_file(text);
+    if refuses {
+        app.hint("That is the text of a file: paste references, or type compose:PATH for what the file names");
+    }
+    refuses
+}
+
 /// Text was pasted into it.
 pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
+    if refuses_file(app, text) {
+        return Vec::new();
+    }
     if let Some(add) = dialog(app) {
         add.field.insert(text);
     }
@@ -82,10 +102,7 @@ pub(super) fn key(app: &mut App, mut add: Box<Add>, key: crossterm::event::KeyEv
             }
             return Vec::new();
         }
-        Choice::Make => {
-            let Some(Ok(rule)) = add.rule.take().map(|typed| typed.rule) else { return Vec::new() };
-            return ruling::save(app, RuleDraft { old: None, rule });
-        }
+        Choice::Make => return ruling::make(app, add),
         Choice::Look if add.rule.is_some() => {
             app.dialogs.push(Dialog::Add(add));
             return ruling::look_up(app, None, true);

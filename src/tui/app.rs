@@ -1,5 +1,6 @@
 //! Everything the interface knows. `update` changes it, [`super::view`] draws it; neither does anything else.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::dialog::rule_form::RuleForm;
 use super::effect::Effect;
 use super::glyphs::Glyphs;
 use super::keymap::Keymap;
+use super::planning::Pending;
 use super::problem::Problem;
 use super::question::{Check, Question};
 use super::remembered::{Memorable, Remembered};
@@ -33,6 +35,9 @@ const TOAST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The columns that a job's name has at least where what came of it is said.
 const MIN_JOB_NAME_COLUMNS: usize = 36;
+
+/// How long times are shown in seconds.
+const SECONDS_SHOWN: Duration = Duration::from_mins(1);
 
 /// The numbers of questions and plans begin here, far from those of jobs.
 const FIRST_QUESTION: u64 = 1 << 32;
@@ -151,6 +156,8 @@ pub struct App {
     pub environment: Option<Vec<Check>>,
     /// A Compose file in the directory that the interface was started in.
     pub compose_file: Option<&'static str>,
+    /// A file of regsync there.
+    pub regsync_file: Option<&'static str>,
     /// What a plan that is being made waits for: of which number.
     pub waits: Option<(u64, String)>,
     /// What another process is changing in the catalog.
@@ -193,6 +200,12 @@ pub struct App {
     pub(super) looked: bool,
     /// Requests that were cut the last time, and that nobody has decided about.
     pub(super) cut: Vec<Request>,
+    /// Plans of jobs that have not begun, by the job.
+    pub(super) pending: BTreeMap<JobId, Pending>,
+    /// When something new was known last, since the start.
+    pub(super) news: Duration,
+    /// Keys and clicks that have come.
+    pub(super) keys: u64,
     /// A rule that is being saved, and by which job: in case that fails, the form is shown again.
     pub(super) saving_rule: Option<(JobId, Box<RuleForm>)>,
     /// How many requests are noted outside as running.
@@ -215,6 +228,9 @@ impl App {
             log: Log::default(),
             rules: Rules::default(),
             tag_lists: TagLists::default(),
+            pending: BTreeMap::new(),
+            news: Duration::ZERO,
+            keys: 0,
             saving_rule: None,
             dialogs: Vec::new(),
             toast: None,
@@ -223,6 +239,7 @@ impl App {
             standings: Standings::default(),
             environment: None,
             compose_file: None,
+            regsync_file: None,
             waits: None,
             elsewhere: None,
             looked: false,
@@ -415,9 +432,13 @@ impl App {
         std::mem::take(&mut self.unwritten)
     }
 
-    /// Whether something is to be asked by now, although nothing happened.
+    /// Whether something is to be asked or drawn by now, although nothing happened.
     pub fn is_due(&self, now: Duration) -> bool {
-        self.tab == Tab::Publish && self.publish.is_due(now)
+        let asks = self.tab == Tab::Publish && self.publish.is_due(now);
+        // What is younger than a minute, or due within one, is shown in seconds; anything else changes by the minute.
+        let in_seconds = now.saturating_sub(self.news) <= SECONDS_SHOWN
+            || self.tab == Tab::Rules && self.rules.is_due_soon(self.wall.as_second());
+        asks || in_seconds || now.saturating_sub(self.now) >= SECONDS_SHOWN
     }
 
     /// The number of a new job: people read it, so they count up by one.

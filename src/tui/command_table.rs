@@ -25,7 +25,7 @@ const fn destroying(mut entry: Entry) -> Entry {
 const IMAGES: &[Context] = &[Repositories, Tags, Details];
 const REMOVED: &[Context] = &[Repositories, Tags, Details, Decisions];
 const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
-const FILTERED: &[Context] = &[Repositories, Tags, Details, Log, Rules];
+const FILTERED: &[Context] = &[Repositories, Tags, Details, Log, Rules, Rule];
 const COPIED: &[Context] = &[Repositories, Tags, Details, Jobs, Publish, Log, Rules, Rule, Decisions];
 const SORTED: &[Context] = &[Repositories, Tags, Rules];
 const OF_RULES: &[Context] = &[Rules, Rule];
@@ -168,7 +168,7 @@ pub const TABLE: &[Entry] = &[
         "first-file",
         &["f"],
         "take a file",
-        "Mirror what a Compose file, Kubernetes manifests, a Dockerfile or a list names, while there is no image yet",
+        "Mirror what a file names (Compose, Kubernetes, Dockerfile, a list), or import regsync.yml, while there is no image yet",
         &[First],
         0,
     ),
@@ -236,7 +236,7 @@ pub const TABLE: &[Entry] = &[
         "decide",
         &["w"],
         "decide",
-        "Show what is held, refused or gone, to decide about it",
+        "Show what is held, refused, gone or too much to remove at once, to decide about it",
         OF_RULES,
         22,
     ),
@@ -283,7 +283,7 @@ pub const TABLE: &[Entry] = &[
         "ignore",
         &["i"],
         "ignore",
-        "Change the rule so that it excepts the tag, or ignores tags that move",
+        "Change the rule: except the tag, ignore tags that move, or keep what is leaving",
         &[Decisions],
         21,
     ),

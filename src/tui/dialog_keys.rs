@@ -27,8 +27,10 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         }
         Dialog::Add(add) if interrupt => adding::key(app, add, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
         _ if interrupt => {
-            if let Dialog::Prompt(prompt) = dialog {
-                close_prompt(app, &prompt);
+            match dialog {
+                Dialog::Prompt(prompt) => close_prompt(app, &prompt),
+                Dialog::Confirm(confirm) => declined(app, &confirm),
+                _ => {}
             }
             Vec::new()
         }
@@ -92,7 +94,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
         Dialog::Leave => match key.code {
             KeyCode::Char('f') => {
                 // It is the last picture until the jobs have ended.
-                let running = crate::text::count(app.jobs.running().count() as u64, "job ends", "jobs end");
+                let running = crate::text::count(app.jobs.begun().count() as u64, "job ends", "jobs end");
                 app.hint(format!("Leaving when {running}; the log has what happens until then"));
                 vec![Effect::Quit { finish: true }]
             }
@@ -134,17 +136,28 @@ fn confirmed(app: &mut App, confirm: Box<confirm::Confirm>, key: KeyEvent) -> Ve
         return Vec::new();
     }
     match confirm.key(key) {
-        Answer::Yes if confirm.described.nothing.is_some() => Vec::new(),
-        Answer::Yes => {
-            let confirm::Confirm { plan, request, .. } = *confirm;
-            app.start(plan, request)
+        Answer::Yes if confirm.described.nothing.is_none() => {
+            let confirm::Confirm { plan, request, job, .. } = *confirm;
+            app.answered();
+            app.start_as(job, plan, request)
         }
-        Answer::No => Vec::new(),
+        Answer::Yes | Answer::No => {
+            declined(app, &confirm);
+            Vec::new()
+        }
         Answer::Stay => {
             app.dialogs.push(Dialog::Confirm(confirm));
             Vec::new()
         }
     }
+}
+
+/// Nothing is to be done of what was shown.
+fn declined(app: &mut App, confirm: &confirm::Confirm) {
+    if let Some(job) = confirm.job {
+        app.decline(job);
+    }
+    app.answered();
 }
 
 fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Effect> {

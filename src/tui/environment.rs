@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::runtime::Handle;
 
-use super::question::Check;
+use super::question::{Check, FirstFiles};
 use crate::engine::Engine;
 use crate::engine::targets::{LOCAL_NODE, LocalNode, local_node};
 use crate::text::{bytes, count};
@@ -38,9 +38,13 @@ pub(super) fn look(engine: &Engine) -> Vec<Check> {
 /// The names that Compose looks for, in its order (Compose specification, "Compose file").
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 
-/// A Compose file in a directory, as a first run may begin with.
-pub(super) fn compose_file(directory: &Path) -> Option<&'static str> {
-    COMPOSE_FILES.into_iter().find(|name| directory.join(name).is_file())
+/// The names that regsync's documentation has.
+const REGSYNC_FILES: [&str; 2] = ["regsync.yml", "regsync.yaml"];
+
+/// The files in a directory that a first run may begin with.
+pub(super) fn first_files(directory: &Path) -> FirstFiles {
+    let of = |names: &[&'static str]| names.iter().copied().find(|name| directory.join(name).is_file());
+    FirstFiles { compose: of(&COMPOSE_FILES), regsync: of(&REGSYNC_FILES) }
 }
 
 fn node(found: &LocalNode) -> Check {
@@ -65,10 +69,12 @@ mod tests {
     #[test]
     fn the_compose_file_that_compose_would_take_is_found() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(compose_file(directory.path()), None);
+        assert_eq!(first_files(directory.path()), FirstFiles::default());
         for (made, found) in [("docker-compose.yml", "docker-compose.yml"), ("compose.yml", "compose.yml")] {
             std::fs::write(directory.path().join(made), "").unwrap();
-            assert_eq!(compose_file(directory.path()), Some(found));
+            std::fs::write(directory.path().join("regsync.yml"), "").unwrap();
+            assert_eq!(first_files(directory.path()).regsync, Some("regsync.yml"));
+            assert_eq!(first_files(directory.path()).compose, Some(found));
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Glyphs {
     pub private: &'static str,
     /// A rule selects the tag.
     pub ruled: &'static str,
+    /// A rule brought the tag, and does not select it any more.
+    pub leaving: &'static str,
     /// The row is marked for the next command.
     pub marked: &'static str,
     /// The row under the cursor.
@@ -54,6 +56,7 @@ pub const UNICODE: Glyphs = Glyphs {
     outdated: "!",
     private: "⊘",
     ruled: "≡",
+    leaving: "◌",
     marked: "•",
     cursor: "›",
     up: "▴",
@@ -77,6 +80,7 @@ pub const ASCII: Glyphs = Glyphs {
     outdated: "!",
     private: "@",
     ruled: "&",
+    leaving: "$",
     marked: "#",
     cursor: ">",
     up: "^",
@@ -120,6 +124,7 @@ mod tests {
                 glyphs.outdated,
                 glyphs.private,
                 glyphs.ruled,
+                glyphs.leaving,
                 glyphs.marked,
                 glyphs.cursor,
                 glyphs.up,

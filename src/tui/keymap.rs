@@ -183,10 +183,14 @@ impl Keymap {
 
     /// Where a key does something that does nothing here, in words.
     pub fn elsewhere(&self, key: Key) -> Option<String> {
-        let (entry, _) = self.keys.iter().find(|(_, keys)| keys.contains(&key))?;
-        let places: Vec<&str> = entry.contexts.iter().filter_map(|context| context.place()).collect();
-        let places = places.join(", ");
-        (!places.is_empty()).then(|| format!("`{}` ({}) does something in {places}", key.short(), entry.id))
+        let with_key = self.keys.iter().filter(|(_, keys)| keys.contains(&key));
+        let parts: Vec<String> = with_key
+            .filter_map(|(entry, _)| {
+                let places: Vec<&str> = entry.contexts.iter().filter_map(|context| context.place()).collect();
+                (!places.is_empty()).then(|| format!("{} ({})", places.join(", "), entry.id))
+            })
+            .collect();
+        (!parts.is_empty()).then(|| format!("`{}` does something in {}", key.short(), parts.join("; ")))
     }
 
     /// The key that is shown for a command.

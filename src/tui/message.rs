@@ -27,6 +27,8 @@ pub enum Msg {
     Tick(Duration, jiff::Timestamp),
     /// The catalog changed, here or in another process.
     Changed,
+    /// The file with the rules changed.
+    RulesChanged,
     /// Another process changes the catalog, or no longer does.
     Elsewhere(Option<Holder>),
     /// A question was answered; the number is the question's.

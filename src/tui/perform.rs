@@ -19,6 +19,7 @@ use super::message::Msg;
 use super::problem::Problem;
 use super::question::{Answer, Question};
 use super::remembered::Memorable;
+use super::rule_file::RuleFile;
 use super::rule_jobs;
 use super::serving::Server;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
@@ -45,13 +46,14 @@ pub(super) struct Performer {
     places: Arc<dyn Places>,
     messages: UnboundedSender<Msg>,
     jobs: HashMap<JobId, Running>,
-    plans: HashMap<u64, CancellationToken>,
+    plans: HashMap<u64, (CancellationToken, Instant)>,
     tasks: JoinSet<()>,
     /// The newest question of each kind: answers to older ones are not wanted.
     newest: HashMap<Cow<'static, str>, tokio::task::AbortHandle>,
     wanted: Wanted,
     extras: Extras,
     serving: Option<CancellationToken>,
+    rule_file: RuleFile,
 }
 
 /// The number of the newest question of each kind. An answer that is late must not come after the one that superseded it, so
@@ -108,6 +110,7 @@ impl Performer {
             wanted: Wanted::default(),
             extras,
             serving: None,
+            rule_file: RuleFile::default(),
         }
     }
 
@@ -129,6 +132,10 @@ impl Performer {
                 wanted.give(&of, ticket, rule_jobs::tag_list(engine, upstream, insecure).await, &messages);
                 return;
             }
+            if let Question::Source(source) = question {
+                wanted.give(&of, ticket, rule_jobs::source(source).await, &messages);
+                return;
+            }
             let answered = spawn_blocking(move || answer(&engine, question)).await;
             let answer = match answered {
                 Ok(Ok(answer)) => answer,
@@ -146,7 +153,7 @@ impl Performer {
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
         let places = Arc::clone(&self.places);
         let (job, mut watch) = Job::new();
-        self.plans.insert(ticket, watch.cancel.clone());
+        self.plans.insert(ticket, (watch.cancel.clone(), Instant::now()));
         let events = messages.clone();
         tokio::spawn(async move {
             while let Some(event) = watch.events.recv().await {
@@ -164,7 +171,7 @@ impl Performer {
 
     /// Gives a plan up.
     pub(super) fn forget(&mut self, ticket: u64) {
-        if let Some(cancel) = self.plans.remove(&ticket) {
+        if let Some((cancel, _)) = self.plans.remove(&ticket) {
             cancel.cancel();
         }
     }
@@ -211,6 +218,14 @@ impl Performer {
         });
     }
 
+    /// Looks whether the file with the rules is another one by now, and says so.
+    pub(super) fn watch_rules(&mut self, file: Option<PathBuf>) {
+        if let Some(file) = file {
+            let (watch, messages) = (self.rule_file.clone(), self.messages.clone());
+            self.tasks.spawn_blocking(move || watch.look(file, &messages));
+        }
+    }
+
     /// Says this to the loop.
     pub(super) fn say(&self, message: Msg) {
         let _ = self.messages.send(message);
@@ -250,19 +265,19 @@ impl Performer {
     }
 
     pub(super) fn cancel(&self, id: JobId) {
-        if let Some(running) = self.jobs.get(&id) {
-            running.cancel.cancel();
-        }
+        let planning = self.plans.get(&id).map(|(cancel, _)| cancel);
+        let running = self.jobs.get(&id).map(|running| &running.cancel);
+        planning.into_iter().chain(running).for_each(CancellationToken::cancel);
     }
 
     pub(super) fn cancel_all(&self) {
         self.jobs.values().for_each(|running| running.cancel.cancel());
-        self.plans.values().for_each(CancellationToken::cancel);
+        self.plans.values().for_each(|(cancel, _)| cancel.cancel());
     }
 
-    /// Whether no job runs.
+    /// Whether no job runs or is planned.
     pub(super) fn is_idle(&self) -> bool {
-        self.jobs.is_empty()
+        self.jobs.is_empty() && self.plans.is_empty()
     }
 
     /// What the counters say now.
@@ -273,7 +288,11 @@ impl Performer {
             moved: running.meter.moved(),
             running: running.begun.elapsed(),
         };
-        self.jobs.iter().map(of).collect()
+        let planning = self.plans.iter().map(|(id, (_, begun))| {
+            let (bytes, moved) = ((0, 0), 0);
+            Sample { id: *id, bytes, moved, running: begun.elapsed() }
+        });
+        self.jobs.iter().map(of).chain(planning).collect()
     }
 
     /// Tasks that have ended are let go.
@@ -345,10 +364,11 @@ fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             Answer::Tags(text, tags.map_err(|error| error.reason()))
         }
         Question::Environment => {
-            Answer::Environment(super::environment::look(engine), super::environment::compose_file(Path::new(".")))
+            Answer::Environment(super::environment::look(engine), super::environment::first_files(Path::new(".")))
         }
         Question::Rules => rule_jobs::shown(engine),
         Question::TagList(upstream, _) => Answer::TagList(upstream, Err(String::new())),
+        Question::Source(source) => Answer::Source(source, Arc::default()),
     })
 }
 

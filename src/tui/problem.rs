@@ -46,6 +46,18 @@ impl Problem {
         Self { message: format!("{title}: {}", self.message), ..self.clone() }
     }
 
+    /// Everything in sentences, one after the other.
+    pub fn sentences(&self) -> String {
+        let mut text = self.message.replace('\n', " ");
+        for hint in &self.hints {
+            if !text.ends_with(['.', '?', '!']) {
+                text.push('.');
+            }
+            text = format!("{text} {hint}");
+        }
+        text
+    }
+
     /// Everything in one text.
     pub fn text(&self) -> String {
         self.hints.iter().fold(self.message.clone(), |text, hint| format!("{text}\n{hint}"))

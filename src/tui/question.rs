@@ -11,9 +11,10 @@ use crate::engine::query::diff::Difference;
 use crate::engine::query::history::PublicationView;
 use crate::engine::query::standing::TargetStanding;
 use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
-use crate::engine::rules::{ShownRules, TagList};
+use crate::engine::rules::{Here, NamedImages, ShownRules, TagList};
 use crate::engine::targets::{Sight, TargetView};
 use crate::image::Upstream;
+use crate::rules::Source;
 
 /// A question to the engine, answered by [`Answer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub enum Question {
     Rules,
     /// All tags of a repository; by plain HTTP, by TLS, or as is known of its registry.
     TagList(Upstream, Option<bool>),
+    /// What a source names now.
+    Source(Source),
 }
 
 impl Question {
@@ -103,6 +106,7 @@ impl Question {
             Self::Environment => "environment",
             Self::Rules => "rules",
             Self::TagList(upstream, _) => return Cow::Owned(format!("tag list {upstream}")),
+            Self::Source(source) => return Cow::Owned(format!("source {source}")),
             Self::Targets => "targets",
             Self::Sight(target) => return Cow::Owned(format!("sight {target}")),
             Self::Difference((before, after)) => return Cow::Owned(format!("difference {before} {after}")),
@@ -137,14 +141,36 @@ pub enum Answer {
     Rows(Option<String>, Span, Vec<(String, u64)>),
     /// To [`Question::Tags`]: of which reference; or why they can't be had.
     Tags(String, Result<Vec<String>, String>),
-    /// To [`Question::Environment`]: what was looked at, and whether it is as it should be; and a Compose file that is here.
-    Environment(Vec<Check>, Option<&'static str>),
+    /// To [`Question::Environment`]: what was looked at, and whether it is as it should be; and files that are here.
+    Environment(Vec<Check>, FirstFiles),
     /// To [`Question::Rules`]: rules that can't be read are an answer, too.
-    Rules(Result<Box<ShownRules>, Problem>),
+    Rules(Result<Box<KnownRules>, Problem>),
     /// To [`Question::TagList`]: of which repository; or why they can't be had.
     TagList(Upstream, Result<Arc<TagList>, String>),
+    /// To [`Question::Source`].
+    Source(Source, Arc<NamedImages>),
     /// The question failed, for this reason.
     Failed(Problem),
+}
+
+/// The rules, and what the catalog has of their repositories.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownRules {
+    /// The rules, and what came of them.
+    pub shown: ShownRules,
+    /// What is here of the repositories that they are about.
+    pub here: Here,
+    /// When upstream was asked last of any image, in seconds since 1970.
+    pub checked_at: Option<i64>,
+}
+
+/// Files in the directory that the interface was started in, as a first run may begin with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FirstFiles {
+    /// A Compose file.
+    pub compose: Option<&'static str>,
+    /// A file of regsync.
+    pub regsync: Option<&'static str>,
 }
 
 /// Something that was looked at before a first run.

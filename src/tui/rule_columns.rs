@@ -18,6 +18,12 @@ pub enum RuleOrder {
     Held,
     /// By how many images go after a time.
     Leaving,
+    /// By how many images wait for the next run.
+    Postponed,
+    /// By how many tags moved and stay as they are.
+    Refused,
+    /// By how many images are not there upstream any more.
+    Gone,
     /// By when it ran.
     LastRun,
     /// By when it runs again.
@@ -31,14 +37,20 @@ pub struct RuleCells {
     pub name: String,
     /// Its patterns or sources.
     pub takes: String,
-    /// Images that it selected in its last run.
-    pub selected: String,
-    /// Images that came in its last run.
-    pub new: String,
+    /// Images that it selects.
+    pub selected: Styled,
+    /// Images that came in its last run, or would come.
+    pub new: Styled,
     /// Tags that are not old enough.
     pub held: Styled,
     /// Images that go after a time.
     pub leaving: Styled,
+    /// Images that wait for the next run.
+    pub postponed: Styled,
+    /// Tags that moved upstream and stay here as they are.
+    pub refused: Styled,
+    /// Images that are not there upstream any more.
+    pub gone: Styled,
     /// How long ago it ran, and whether all went well.
     pub last_run: Styled,
     /// In how long it runs again.
@@ -48,7 +60,7 @@ pub struct RuleCells {
 }
 
 /// The columns of the list of rules.
-pub const RULES: [Column<RuleCells, Option<RuleOrder>>; 9] = [
+pub const RULES: [Column<RuleCells, Option<RuleOrder>>; 12] = [
     Column {
         id: "rule",
         title: "RULE",
@@ -71,7 +83,7 @@ pub const RULES: [Column<RuleCells, Option<RuleOrder>>; 9] = [
         json: "outcome",
         width: Width { right: true, ..exactly(8) },
         order: Some(RuleOrder::Selected),
-        text: |row, theme| (row.selected.clone(), theme.text),
+        text: |row, _| row.selected.clone(),
     },
     Column {
         id: "new",
@@ -79,7 +91,7 @@ pub const RULES: [Column<RuleCells, Option<RuleOrder>>; 9] = [
         json: "outcome",
         width: Width { right: true, ..exactly(4) },
         order: Some(RuleOrder::New),
-        text: |row, theme| (row.new.clone(), theme.text),
+        text: |row, _| row.new.clone(),
     },
     Column {
         id: "held",
@@ -96,6 +108,30 @@ pub const RULES: [Column<RuleCells, Option<RuleOrder>>; 9] = [
         width: Width { right: true, ..exactly(8) },
         order: Some(RuleOrder::Leaving),
         text: |row, _| row.leaving.clone(),
+    },
+    Column {
+        id: "postponed",
+        title: "POSTPONED",
+        json: "outcome",
+        width: Width { right: true, ..exactly(9) },
+        order: Some(RuleOrder::Postponed),
+        text: |row, _| row.postponed.clone(),
+    },
+    Column {
+        id: "refused",
+        title: "REFUSED",
+        json: "outcome",
+        width: Width { right: true, ..exactly(7) },
+        order: Some(RuleOrder::Refused),
+        text: |row, _| row.refused.clone(),
+    },
+    Column {
+        id: "gone",
+        title: "GONE",
+        json: "outcome",
+        width: Width { right: true, ..exactly(4) },
+        order: Some(RuleOrder::Gone),
+        text: |row, _| row.gone.clone(),
     },
     Column {
         id: "last-run",

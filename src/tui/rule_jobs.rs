@@ -1,20 +1,22 @@
 //! What the interface does with rules outside of itself: the run of them, and changes to their text.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::problem::Problem;
-use super::question::Answer;
+use super::question::{Answer, KnownRules};
 use super::work::{Outcome, RuleChange, RuleDraft, RuleRun, Ruled};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::plan::{AddPlan, FailedRequest};
-use crate::engine::rules::{RunOptions, at_home};
+use crate::engine::rules::{NamedImages, RunOptions, at_home, named_images};
 use crate::error::{Error, Kind, Result};
 use crate::image::Upstream;
-use crate::rules::{self, Subject};
+use crate::rules::{self, Source, Subject};
 
 /// How long it may take to say that a run begins once it has ended.
 const START_GRACE: Duration = Duration::from_secs(5);
@@ -154,7 +156,39 @@ pub(super) fn save(engine: &Engine, change: RuleChange) -> Result<Outcome> {
 
 /// The rules as they are now.
 pub(super) fn shown(engine: &Engine) -> Answer {
-    Answer::Rules(engine.shown_rules().map(Box::new).map_err(Problem::from))
+    Answer::Rules(known_rules(engine).map(Box::new).map_err(Problem::from))
+}
+
+fn known_rules(engine: &Engine) -> Result<KnownRules> {
+    let shown = engine.shown_rules()?;
+    let of_rules = shown.rules.iter().filter_map(|shown| match &shown.rule.subject {
+        Subject::Repository { upstream, .. } => {
+            let name = shown.rule.published_as.clone().or_else(|| upstream.published_name().ok());
+            name.map(|name| name.to_string())
+        }
+        Subject::Sources(_) => None,
+    });
+    let names: BTreeSet<String> = of_rules.chain(shown.images.iter().map(|row| row.repository.clone())).collect();
+    let here = engine.images_here(names.iter().map(String::as_str))?;
+    Ok(KnownRules { here, checked_at: engine.last_checked()?, shown })
+}
+
+/// What a source names now, as a run would read it.
+pub(super) async fn source(source: Source) -> Answer {
+    let of = source.clone();
+    let handle = Handle::current();
+    let read = tokio::task::spawn_blocking(move || {
+        let (job, _watch) = Job::new();
+        let read = async |job: &Job| named_images(vec![at_home(of)?], Path::new("/"), job).await;
+        handle.block_on(job.run(read))
+    });
+    let failed = |why: String| NamedImages { failed: vec![why], ..NamedImages::default() };
+    let named = match read.await {
+        Ok(Ok(named)) => named,
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(_) => failed("a bug in this program".to_owned()),
+    };
+    Answer::Source(source, Arc::new(named))
 }
 
 #[cfg(test)]
@@ -217,7 +251,9 @@ mod tests {
         let ran = with_job(async |job| run(&world.engine, planned, job).await).await.unwrap();
         let Outcome::Ruled(ruled) = ran else { panic!("{ran:?}") };
         assert_eq!((ruled.added.recorded.len(), ruled.added.failed.len(), ruled.faults.len()), (2, 0, 0));
-        let Answer::Rules(Ok(shown)) = shown(&world.engine) else { panic!() };
+        let Answer::Rules(Ok(known)) = shown(&world.engine) else { panic!() };
+        assert!(known.here.values().any(|tags| tags.contains("1.3")), "{:?}", known.here);
+        let shown = known.shown;
         assert_eq!((shown.images.len(), shown.rules[0].run.as_ref().unwrap().1.new), (2, 2));
         assert!(shown.images.iter().all(|image| image.brought && image.rule == "app"));
 

@@ -294,6 +294,16 @@ fn typed_value(setting: Setting, item: &Item) -> String {
     }
 }
 
+/// Whether an option means something for a rule about a repository, or for one about what files name.
+pub fn is_option_of(flag: &str, is_of_image: bool) -> bool {
+    Setting::of_flag(flag).is_some_and(|setting| setting.is_of_image().is_none_or(|of| of == is_of_image))
+}
+
+/// Whether a word of this is a source.
+pub fn names_source(line: &str) -> bool {
+    line.split_whitespace().any(is_source)
+}
+
 fn is_source(word: &str) -> bool {
     Source::KINDS.iter().any(|kind| word.strip_prefix(kind).is_some_and(|rest| rest.starts_with(':')))
 }

@@ -1,21 +1,26 @@
 //! What the commands of the view Rules do, and what its dialogs ask of the outside world.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyEvent;
 
 use super::act;
 use super::app::{App, Tab};
 use super::command::Command;
 use super::dialog::Dialog;
+use super::dialog::add::Add;
 use super::dialog::menu::Item;
 use super::dialog::rule_form::{Choice, RuleForm};
 use super::effect::Effect;
 use super::preview::Preview;
+use super::question::Question;
 use super::state::decisions::{About, Decision};
 use super::state::rules::{Level, takes};
 use super::work::{Outcome, Plan, Request, RuleChange, RuleDraft};
 use crate::engine::request::{AddRequest, Pick, PublishedAs, Source};
-use crate::image::{Reference, Upstream};
-use crate::rules::{Moves, Rule, Subject, write_rule};
+use crate::engine::rules::NamedImages;
+use crate::image::Reference;
+use crate::rules::{Kept, Moves, Rule, Source as RuleSource, Subject, write_rule};
 
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
     match command {
@@ -55,6 +60,7 @@ fn names(app: &App) -> Vec<String> {
 }
 
 fn form(app: &mut App, rule: Option<&Rule>) -> Vec<Effect> {
+    app.tag_lists.forget_sources();
     let form = RuleForm::new(rule, names(app));
     let is_rule = form.rule.is_ok();
     app.dialogs.push(Dialog::RuleForm(Box::new(form)));
@@ -71,12 +77,7 @@ pub(super) fn key(app: &mut App, mut form: Box<RuleForm>, key: KeyEvent) -> Vec<
                 app.hint("Nothing was changed");
                 return Vec::new();
             }
-            let draft = RuleDraft { old: form.old.clone(), rule: *rule };
-            let effects = save(app, draft);
-            if !effects.is_empty() {
-                app.saving_rule = Some((app.jobs_begun, form));
-            }
-            effects
+            save_form(app, form, *rule)
         }
         Choice::Changed => {
             let rest = Effect::Rest(form.typing);
@@ -120,8 +121,8 @@ pub(super) fn preview(app: &mut App) {
     }
 }
 
-/// The repository that has to be listed for what is typed, and how it is asked.
-fn wanted(dialog: Option<&Dialog>, number: Option<u64>) -> Option<(Upstream, Option<bool>)> {
+/// The rule that is typed, and how its registry is asked.
+fn typed(dialog: Option<&Dialog>, number: Option<u64>) -> Option<(Rule, Option<bool>)> {
     let (rule, insecure) = match dialog? {
         Dialog::RuleForm(form) if number.is_none_or(|number| form.typing == number) => (form.rule.as_ref().ok()?, None),
         Dialog::Add(add) if number.is_none_or(|number| add.typing == number) => {
@@ -129,10 +130,7 @@ fn wanted(dialog: Option<&Dialog>, number: Option<u64>) -> Option<(Upstream, Opt
         }
         _ => return None,
     };
-    match &rule.subject {
-        Subject::Repository { upstream, tags } if tags.literals().is_none() => Some((upstream.clone(), insecure)),
-        _ => None,
-    }
+    Some((rule.clone(), insecure))
 }
 
 /// Typing has rested: the repository is listed, if it was not before.
@@ -142,13 +140,87 @@ pub(super) fn rested(app: &mut App, number: u64) -> Vec<Effect> {
 
 /// Asks for the list now; once more if it could not be had.
 pub(super) fn look_up(app: &mut App, number: Option<u64>, again: bool) -> Vec<Effect> {
-    let Some((upstream, insecure)) = wanted(app.dialogs.last(), number) else { return Vec::new() };
+    let Some((rule, insecure)) = typed(app.dialogs.last(), number) else { return Vec::new() };
+    let upstream = match rule.subject {
+        Subject::Repository { upstream, .. } => upstream,
+        Subject::Sources(sources) => return read_sources(app, &sources, again),
+    };
     if again && !matches!(app.tag_lists.of(&upstream), Some(super::state::tag_lists::Listed::Known(_))) {
         app.tag_lists.forget(&upstream);
     }
     let Some(question) = app.tag_lists.wants(&upstream, insecure) else { return Vec::new() };
     preview(app);
     vec![Effect::Ask(app.ticket(), question)]
+}
+
+/// Asks for what files name, to be read off the path of keys.
+fn read_sources(app: &mut App, sources: &[RuleSource], again: bool) -> Vec<Effect> {
+    if again {
+        app.tag_lists.forget_sources();
+    }
+    let questions: Vec<Question> = sources.iter().filter_map(|source| app.tag_lists.wants_source(source)).collect();
+    preview(app);
+    questions.into_iter().map(|question| Effect::Ask(app.ticket(), question)).collect()
+}
+
+/// What a source names is there: a rule that waits to be made is made, unless a source can't be read.
+pub(super) fn sources_read(app: &mut App, source: &RuleSource, named: Arc<NamedImages>) -> Vec<Effect> {
+    app.tag_lists.answer_source(source, named);
+    preview(app);
+    let is_waiting = match app.dialogs.last() {
+        Some(Dialog::Add(add)) => add.making && add.rule.as_ref().is_some_and(|typed| typed.preview.is_read()),
+        Some(Dialog::RuleForm(form)) => form.saving && form.preview.is_read(),
+        _ => false,
+    };
+    if !is_waiting {
+        return Vec::new();
+    }
+    match app.dialogs.pop() {
+        Some(Dialog::Add(add)) => make(app, add),
+        Some(Dialog::RuleForm(form)) => match form.rule.clone() {
+            Ok(rule) => save_form(app, form, rule),
+            Err(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the files that a rule names have to be read before it is made, or can't be.
+fn has_to_be_read(app: &App, rule: &Rule, preview: &Preview) -> bool {
+    let Subject::Sources(sources) = &rule.subject else { return false };
+    let mut files = sources.iter().filter(|source| !matches!(source, RuleSource::Command(_)));
+    let is_read = files.all(|source| app.tag_lists.of_source(source).is_some());
+    !is_read || preview.failed.is_some()
+}
+
+/// Makes the rule that is typed where images are added.
+pub(super) fn make(app: &mut App, mut add: Box<Add>) -> Vec<Effect> {
+    let Some(typed) = &add.rule else { return Vec::new() };
+    let Ok(rule) = typed.rule.clone() else { return Vec::new() };
+    if has_to_be_read(app, &rule, &typed.preview) {
+        // What is wrong is shown; files are read once more, since it may be right by now.
+        let again = typed.preview.failed.is_some() && !add.making;
+        add.making = !add.making || !typed.preview.is_read();
+        app.dialogs.push(Dialog::Add(add));
+        return look_up(app, None, again);
+    }
+    save(app, RuleDraft { old: None, rule })
+}
+
+fn save_form(app: &mut App, mut form: Box<RuleForm>, rule: Rule) -> Vec<Effect> {
+    let is_same = form.old.as_ref().is_some_and(|old| old.subject == rule.subject);
+    if !is_same && has_to_be_read(app, &rule, &form.preview) {
+        let again = form.preview.failed.is_some() && !form.saving;
+        form.saving = !form.saving || !form.preview.is_read();
+        app.dialogs.push(Dialog::RuleForm(form));
+        return look_up(app, None, again);
+    }
+    let draft = RuleDraft { old: form.old.clone(), rule };
+    let effects = save(app, draft);
+    if !effects.is_empty() {
+        app.saving_rule = Some((app.jobs_begun, form));
+    }
+    effects
 }
 
 /// Asks upstream what the rule selects, and lists its tags anew.
@@ -201,6 +273,7 @@ pub(super) fn ended(app: &mut App, outcome: &Outcome) -> Vec<Effect> {
         Outcome::RuleSaved { rule, is_new } => return saved(app, rule, *is_new),
         Outcome::Added(added) => app.rules.settle(&added.recorded),
         Outcome::Ruled(ruled) => {
+            app.rules.ran(&ruled.parts);
             app.tag_lists.forget_all();
             for failed in &ruled.added.failed {
                 app.images.failed(&failed.request, Some(failed.error.to_string()));
@@ -219,9 +292,16 @@ fn decision(app: &App) -> Option<(Decision, Rule)> {
 
 fn take_now(app: &mut App) -> Vec<Effect> {
     let Some((decision, rule)) = decision(app) else { return Vec::new() };
-    if matches!(decision.about, About::Gone(_)) {
-        app.hint(format!("{} is gone upstream: there is nothing to take", decision.image));
-        return Vec::new();
+    match decision.about {
+        About::Gone(_) => {
+            app.hint(format!("{} is gone upstream: there is nothing to take", decision.image));
+            return Vec::new();
+        }
+        About::Braked(_) => {
+            app.hint("They are here: ignore keeps them, remove removes them");
+            return Vec::new();
+        }
+        About::Held(_) | About::Refused { .. } => {}
     }
     let (Subject::Repository { upstream, .. }, Some(tag)) = (&rule.subject, decision.tag()) else {
         app.hint(format!("Add {} by hand: its rule takes what its sources name", decision.image));
@@ -240,13 +320,22 @@ fn ignoring(decision: &Decision, rule: &Rule) -> Option<Rule> {
         changed.moves = Moves::Ignore;
         return Some(changed);
     }
+    if matches!(decision.about, About::Braked(_)) {
+        changed.leave = Kept::Always;
+        return Some(changed);
+    }
     let Subject::Repository { tags, .. } = &mut changed.subject else { return None };
     tags.except.push(decision.tag()?.as_str().parse().ok()?);
     Some(changed)
 }
 
 fn ignore(app: &mut App) -> Vec<Effect> {
-    let Some((decision, old)) = decision(app) else { return Vec::new() };
+    let Some((decision, old)) = decision(app) else {
+        if app.rules.decision().is_some() {
+            app.hint("Its rule is not there any more: remove removes the images, and without that they stay");
+        }
+        return Vec::new();
+    };
     let Some(rule) = ignoring(&decision, &old) else {
         app.hint(format!("{} takes what its sources name: change those", decision.rule));
         return Vec::new();
@@ -259,8 +348,7 @@ pub(super) fn picks(app: &App) -> Vec<Pick> {
     let Some(decision) = app.rules.decision().filter(|_| app.rules.level == Level::Decisions) else {
         return Vec::new();
     };
-    let here = decision.image.rsplit_once(':').and_then(|(repository, tag)| app.rules.image(repository, tag));
-    here.and_then(|_| decision.image.parse().ok()).into_iter().collect()
+    decision.images().iter().filter(|image| app.rules.is_here(image)).filter_map(|image| image.parse().ok()).collect()
 }
 
 /// A rule was saved. A new one is run next: its plan is shown.
@@ -276,9 +364,7 @@ pub(super) fn saved(app: &mut App, rule: &Rule, is_new: bool) -> Vec<Effect> {
 pub(super) fn refused(app: &mut App, job: u64, message: &str) {
     let Some((_, mut form)) = app.saving_rule.take_if(|(saving, _)| *saving == job) else { return };
     if app.dialogs.is_empty() {
-        let setting = form.fields.get(form.focus).map_or(super::rule_text::Setting::Name, |field| field.setting);
-        form.rule = Err(super::rule_text::Mistake { setting, text: message.to_owned() });
-        form.tried = true;
+        form.refusal = Some(message.to_owned());
         app.dialogs.push(Dialog::RuleForm(form));
         // It is told there.
         app.problems.pop();

@@ -136,6 +136,7 @@ where
             _ = sample.tick(), if !performer.is_idle() => Msg::Samples(performer.sample()),
             _ = watch.tick() => {
                 performer.reap();
+                performer.watch_rules(app.rules.shown.file.clone());
                 let now = engine.version().ok();
                 let elsewhere = engine.busy_elsewhere();
                 if elsewhere != app.elsewhere {

@@ -11,6 +11,7 @@ use super::dialog::confirm::Confirm;
 use super::effect::Effect;
 use super::keymap::Key;
 use super::message::Msg;
+use super::planning::ANSWER_DELAY;
 use super::problem::Problem;
 use super::question::Answer;
 use super::state::images::Level;
@@ -23,15 +24,16 @@ use crate::engine::job::Event;
 use crate::engine::query::view::UpstreamState;
 use crate::error::Kind;
 
-/// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.
-const ANSWER_DELAY: Duration = Duration::from_millis(700);
-
 impl App {
     /// Applies one message and returns the effects to perform; does no I/O.
     pub fn update(&mut self, message: Msg) -> Vec<Effect> {
         // Counters and time move nothing and are many.
         let moves = !matches!(message, Msg::Tick(..) | Msg::Samples(_) | Msg::Job(..) | Msg::Logged(_));
+        if matches!(message, Msg::Changed | Msg::Answer(..) | Msg::Ended(..) | Msg::Planned(..)) {
+            self.news = self.now;
+        }
         let mut effects = self.apply(message);
+        self.offer_plan();
         self.measure();
         if moves {
             self.images.scroll_end = super::view::details_end(self);
@@ -102,6 +104,10 @@ impl App {
                 self.log.push(line);
                 Vec::new()
             }
+            Msg::RulesChanged => {
+                self.rules.refresh();
+                Vec::new()
+            }
             Msg::Troubled(problem) => {
                 self.complain(problem);
                 Vec::new()
@@ -122,6 +128,7 @@ impl App {
     }
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.keys += 1;
         self.toast = self.toast.take().filter(|toast| toast.until < Duration::MAX);
         // Too small to show what a key would do.
         let command = self.keymap.command(Key::from(key), self.contexts());
@@ -167,7 +174,9 @@ impl App {
             }
             // An image reference that is pasted into a list is one to add; it is text, never keys.
             None if !text.trim().is_empty() && room => {
-                return adding::open(self, text.trim());
+                if !adding::refuses_file(self, text) {
+                    return adding::open(self, text.trim());
+                }
             }
             _ => {}
         }
@@ -175,6 +184,7 @@ impl App {
     }
 
     fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+        self.keys += u64::from(mouse.kind != MouseEventKind::Moved);
         if self.is_too_small() {
             return Vec::new();
         }
@@ -247,7 +257,11 @@ impl App {
                 self.rules.judge(&self.tag_lists);
                 ruling::preview(self);
             }
-            Answer::Environment(found, file) => (self.environment, self.compose_file) = (Some(found), file),
+            Answer::Source(source, named) => return ruling::sources_read(self, &source, named),
+            Answer::Environment(found, files) => {
+                self.environment = Some(found);
+                (self.compose_file, self.regsync_file) = (files.compose, files.regsync);
+            }
             // What was shown may be gone since: the lists say so themselves.
             Answer::Failed(problem) if problem.kind == Kind::NotFound => {
                 self.images.details = None;
@@ -265,78 +279,22 @@ impl App {
         Vec::new()
     }
 
-    /// Asks for a plan; a dialog says so until it is there.
-    pub(super) fn plan(&mut self, request: Request) -> Vec<Effect> {
-        self.plan_because(request, None)
-    }
-
-    /// Asks for a plan that the user did not ask for just now, for this reason.
-    fn plan_because(&mut self, request: Request, because: Option<String>) -> Vec<Effect> {
-        if self.refuses(&format!("`{}`", request.title())) {
-            return Vec::new();
-        }
-        let ticket = self.ticket();
-        self.dialogs.push(Dialog::Planning { ticket, request: request.clone(), because, since: self.now });
-        vec![Effect::Plan(ticket, request)]
-    }
-
-    fn planned(&mut self, ticket: u64, planned: Result<Box<Plan>, Problem>) -> Vec<Effect> {
-        self.waits = self.waits.take().filter(|(of, _)| *of != ticket);
-        let Some(planned) = adding::planned(self, ticket, planned) else { return Vec::new() };
-        // Given up meanwhile.
-        let waiting = |dialog: &Dialog| matches!(dialog, Dialog::Planning { ticket: of, .. } if *of == ticket);
-        let Some(place) = self.dialogs.iter().position(waiting) else { return Vec::new() };
-        let Dialog::Planning { request, because, .. } = self.dialogs.remove(place) else { return Vec::new() };
-        let mut effects = Vec::new();
-        match planned {
-            Err(problem) => self.complain(problem),
-            Ok(plan) => {
-                if let Plan::Update(update) = plan.as_ref() {
-                    for failed in &update.failed {
-                        self.images.failed(&failed.request, Some(failed.error.to_string()));
-                    }
-                    update.images.iter().for_each(|image| self.images.failed(&image.shown(), None));
-                    update.gone.iter().for_each(|image| self.images.failed(image, None));
-                }
-                if let Plan::Rules(run) = plan.as_ref() {
-                    self.rules.take_parts(&run.plan.rules, self.wall.as_second(), &run.only);
-                    // Nothing comes or goes, so there is nothing to ask; that it ran is noted.
-                    if describe::is_quiet(run) {
-                        return self.start(plan, Some(request));
-                    }
-                }
-                let pulls = describe::pulls(&plan, &self.jobs.quotas);
-                let by_itself = because.is_some();
-                let mut confirm = Confirm::new(plan, Some(request)).with(pulls).because(because);
-                if by_itself {
-                    confirm.answers_from = self.now + ANSWER_DELAY;
-                }
-                if confirm.described.nothing.is_some() {
-                    // There is nothing left of what was cut.
-                    self.cut.retain(|cut| confirm.request.as_ref() != Some(cut));
-                    effects.extend(self.remember());
-                }
-                match &confirm.described.nothing {
-                    // With failures there is something to read.
-                    Some(nothing) if !nothing.is_empty() => self.hint(nothing.clone()),
-                    // What came up meanwhile stays on top.
-                    _ => self.dialogs.insert(place, Dialog::Confirm(Box::new(confirm))),
-                }
-            }
-        }
-        effects
-    }
-
     /// Runs a plan as a job.
     pub(super) fn start(&mut self, plan: Box<Plan>, request: Option<Request>) -> Vec<Effect> {
+        self.start_as(None, plan, request)
+    }
+
+    /// Runs a plan as the job that it was made for, or as a new one.
+    pub(super) fn start_as(&mut self, job: Option<JobId>, plan: Box<Plan>, request: Option<Request>) -> Vec<Effect> {
         if plan.changes() && self.refuses(&format!("`{}`", plan.title())) {
             return Vec::new();
         }
-        let id = self.job_number();
+        let id = job.unwrap_or_else(|| self.job_number());
         let title = plan.title();
         self.note(log::Level::Info, Some(id), format!("{title} started"));
         let request = request.or_else(|| plan.again());
         self.cut.retain(|cut| request.as_ref() != Some(cut));
+        self.pending.remove(&id);
         self.jobs.begin(id, title, request);
         self.images.clear_marks();
         let mut effects = vec![Effect::Start(id, plan)];
@@ -346,7 +304,7 @@ impl App {
 
     /// What runs is remembered outside: what is cut by a kill is offered again at the next start.
     pub(super) fn remember(&mut self) -> Option<Effect> {
-        let running = self.jobs.running().filter_map(|job| job.request.clone());
+        let running = self.jobs.begun().filter_map(|job| job.request.clone());
         let requests: Vec<Request> = running.chain(self.cut.iter().cloned()).collect();
         if requests.is_empty() && self.noted == 0 {
             return None;
@@ -374,6 +332,12 @@ impl App {
     /// What to do about what failed of an outcome.
     fn what_next(&self, outcome: &Outcome, again: bool) -> Vec<String> {
         let mut hints = describe::hints(outcome);
+        if let Outcome::Ruled(ruled) = outcome
+            && ruled.parts.iter().any(|part| part.brake.is_some())
+        {
+            let (rules, decide) = (super::view::key(self, Command::Rules), super::view::key(self, Command::Decide));
+            hints.push(format!("To remove them or keep them: {decide} in Rules ({rules})."));
+        }
         if matches!(outcome, Outcome::Added(_)) && again {
             let key = |command| super::view::key(self, command);
             hints.push(format!(
@@ -430,7 +394,12 @@ impl App {
                 for line in &notices {
                     self.note(log::Level::Warning, Some(id), line.clone());
                 }
-                self.jobs.note(id, notices);
+                let report = describe::report(&outcome, &self.zone);
+                // What is told image by image is not told again.
+                if !matches!(outcome, Outcome::Ruled(_)) {
+                    self.jobs.note(id, notices);
+                }
+                self.jobs.report(id, report);
                 match failed.as_slice() {
                     [] if matches!(outcome, Outcome::Removed(_)) => {
                         let undo = super::view::key(self, Command::Undo);
@@ -476,7 +445,7 @@ impl App {
         self.jobs.end(id, state);
         publishing::saved(self, id, refused.as_ref());
         if let Some(problem) = &refused {
-            ruling::refused(self, id, &problem.text().replace('\n', ". "));
+            ruling::refused(self, id, &problem.sentences());
         }
         next.extend(self.remember());
         next.extend(self.apply(Msg::Changed));

@@ -18,6 +18,12 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
     }
     let job = if app.tab == Tab::Jobs { app.jobs.current() } else { app.jobs.running().next() };
     match job {
+        Some(job) if job.state == JobState::Ready => {
+            let (id, title) = (job.id, job.title.clone());
+            app.decline(id);
+            app.hint(format!("{title}: nothing was done"));
+            Vec::new()
+        }
         Some(job) if job.is_running() => {
             let (id, title) = (job.id, job.title.clone());
             app.hint(format!("Cancelling: {title}"));
@@ -35,9 +41,16 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
     }
 }
 
+/// Shows the plan of the job under the cursor, if that waits for an answer; whether it does.
+pub(super) fn open_plan(app: &mut App) -> bool {
+    let ready = app.jobs.current().filter(|job| job.state == JobState::Ready).map(|job| job.id);
+    ready.is_some_and(|job| app.show_plan(job))
+}
+
 fn ended(job: &Job) -> &'static str {
     match job.state {
-        JobState::Running => "is still running",
+        JobState::Planning | JobState::Running => "is still running",
+        JobState::Ready => "waits for an answer",
         JobState::Done(_) => "is done",
         JobState::Failed(_) => "has failed",
         JobState::Cancelled => "was cancelled",
@@ -76,7 +89,7 @@ pub(super) fn copies(app: &App) -> Vec<Item> {
         match &job.state {
             JobState::Done(words) => items.push(item('r', "result", words.clone())),
             JobState::Failed(problem) => items.push(item('r', "reason", problem.text())),
-            JobState::Running | JobState::Cancelled => {}
+            JobState::Planning | JobState::Ready | JobState::Running | JobState::Cancelled => {}
         }
         return items;
     }

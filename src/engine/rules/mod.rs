@@ -6,6 +6,7 @@ mod chosen;
 mod doubts;
 mod figures;
 mod found;
+mod here;
 mod leaving;
 mod locking;
 pub mod plan;
@@ -22,6 +23,7 @@ mod trust;
 mod walk;
 mod wanted;
 
+pub use here::{Here, NamedImages, named_images};
 pub use locking::LOCK_RULE;
 pub use rule_set::RulesInForce;
 pub use run::{RuleOutcome, RunOptions, Updated};

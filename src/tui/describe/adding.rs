@@ -1,6 +1,6 @@
 //! What a plan to add or to update says: all of it in a line, what can't be done, then each image.
 
-use super::{Described, Role, Row, row};
+use super::{Described, Role, Row, capital, row};
 use crate::engine::plan::LeftOutReason;
 use crate::engine::plan::{AddPlan, Change, PlannedImage};
 use crate::registry::is_on_this_machine;
@@ -81,11 +81,6 @@ fn summary(plan: &AddPlan, changing: &[&PlannedImage], verb: &str) -> Option<Row
     }
     let role = if failed > 0 { Role::Warning } else { Role::Text };
     Some(row(role, format!("{}.", parts.join("; "))))
-}
-
-fn capital(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn amount(image: &PlannedImage) -> String {

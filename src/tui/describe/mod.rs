@@ -243,7 +243,51 @@ pub fn failure(title: &str, outcome: &Outcome, words: &str, failed: &[String]) -
         let reason = one.strip_prefix(&format!("{}: ", request.request)).unwrap_or(one);
         return reason.to_owned();
     }
+    if matches!(outcome, Outcome::Ruled(_)) {
+        return format!("{words}. {}", capital(&failed.join("; ")));
+    }
     format!("{words}, but {}", failed.join("; "))
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What an outcome says image by image, to be read in the job's details.
+pub fn report(outcome: &Outcome, zone: &jiff::tz::TimeZone) -> Vec<Row> {
+    match outcome {
+        Outcome::Ruled(ruled) => rules::report(&ruled.parts, &[], zone),
+        Outcome::Looked { parts, only, beside } => {
+            let mut rows = rules::report(parts, only, zone);
+            let beside = outdated(beside.iter());
+            if !beside.is_empty() {
+                rows.push(row(Role::Name, "beside the rules"));
+                rows.extend(beside);
+            }
+            rows
+        }
+        // Those that are gone are told of beside it.
+        Outcome::Checked(checked) => outdated(checked.iter().filter(|row| !matches!(row.state, UpstreamState::Gone))),
+        _ => Vec::new(),
+    }
+}
+
+/// The images of which upstream has something else, or nothing.
+fn outdated<'c>(checked: impl Iterator<Item = &'c Currency>) -> Vec<Row> {
+    let line = |currency: &Currency| {
+        let image = crate::text::printable_within(&currency.image, 300);
+        match &currency.state {
+            UpstreamState::Current => None,
+            UpstreamState::Outdated { .. } => Some(row(Role::Warning, format!("  outdated  {image}"))),
+            UpstreamState::Gone => Some(row(Role::Warning, format!("  gone      {image}: stays here"))),
+            UpstreamState::Unknown { reason, .. } => {
+                let reason = crate::text::printable_within(reason, 400);
+                Some(row(Role::Danger, format!("  failed    {image}: {reason}")))
+            }
+        }
+    };
+    checked.filter_map(line).collect()
 }
 
 fn gone(images: usize) -> String {

@@ -6,13 +6,16 @@ use super::adding::add;
 use super::{Described, Role, Row, gone, row};
 use crate::engine::plan::FailedRequest;
 use crate::engine::rules::RuleOutcome;
-use crate::engine::rules::plan::{LeavingTag, Postponed, RulePart};
+use crate::engine::rules::plan::{LeavingTag, MovedTag, Postponed, RulePart};
+use crate::image::Digest;
 use crate::rules::write_rule;
 use crate::text::{bytes, count, printable_within};
 use crate::tui::work::{RuleChange, RuleDraft, RuleRun, Ruled};
 
 /// Images of one kind that are named for a rule.
 const MAX_NAMED: usize = 40;
+/// Digits of a digest that are shown where two are compared.
+const SHORT_DIGEST_DIGITS: usize = 12;
 
 /// When something is, in the time of this place.
 pub fn day(seconds: i64, zone: &TimeZone) -> String {
@@ -72,7 +75,7 @@ fn part_rows(part: &RulePart, zone: &TimeZone) -> Vec<Row> {
     let rule = printable_within(&part.rule, 100);
     let mut rows = vec![row(if is_bad { Role::Danger } else { Role::Name }, format!("{rule}  {}", part.summary()))];
     rows.extend(part.failed.iter().map(|why| row(Role::Danger, format!("  {}", printable_within(why, 400)))));
-    rows.extend(part.brake.iter().map(|why| row(Role::Danger, format!("  {why}; `:update --force` removes them"))));
+    rows.extend(part.brake.iter().map(|why| row(Role::Danger, format!("  {why}; Rules has it as a decision"))));
     let mut list = |role, what: &str, all: Vec<(String, String)>| {
         let left = all.len().saturating_sub(MAX_NAMED);
         rows.extend(all.into_iter().take(MAX_NAMED).map(|(image, then)| {
@@ -86,12 +89,18 @@ fn part_rows(part: &RulePart, zone: &TimeZone) -> Vec<Row> {
     let alone = |images: &[String]| images.iter().map(|image| (image.clone(), String::new())).collect();
     let ends = |all: &[LeavingTag]| all.iter().map(|leaving| (leaving.image.clone(), end(leaving, zone))).collect();
     list(Role::Good, "new", alone(&part.new));
-    let moved = part.moved.iter().map(|moved| (moved.image.clone(), format!(" -> {}", moved.to)));
+    let moved = part.moved.iter();
+    let moved = moved.map(|it| (it.image.clone(), format!(": from {} to {}", short(&it.from), short(&it.to))));
     list(Role::Warning, "moved", moved.collect());
     let held = part.held.iter().map(|held| (held.image.clone(), format!(" until {}", day(held.until, zone))));
     list(Role::Dim, "held", held.collect());
-    let refused = part.refused.iter().map(|moved| (moved.image.clone(), format!(" -> {}", moved.to)));
+    let refused = part.refused.iter();
+    let stays = |it: &MovedTag| format!(": stays at {}, upstream has {}", short(&it.from), short(&it.to));
+    let refused = refused.map(|it| (it.image.clone(), stays(it)));
     list(Role::Warning, "refused", refused.collect());
+    let gated =
+        part.gated.iter().map(|gated| (gated.image.clone(), format!(": {}", printable_within(&gated.words, 200))));
+    list(Role::Warning, "kept out", gated.collect());
     list(Role::Dim, "leaving", ends(&part.leaving));
     list(Role::Warning, "gone", ends(&part.gone));
     list(Role::Danger, "remove", alone(&part.removed));
@@ -104,6 +113,11 @@ fn part_rows(part: &RulePart, zone: &TimeZone) -> Vec<Row> {
     });
     list(Role::Dim, "postponed", postponed.collect());
     rows
+}
+
+/// A digest as far as it tells two apart.
+fn short(digest: &Digest) -> String {
+    digest.hex().chars().take(SHORT_DIGEST_DIGITS).collect()
 }
 
 fn end(leaving: &LeavingTag, zone: &TimeZone) -> String {
@@ -148,21 +162,38 @@ pub(super) fn ran(ruled: &Ruled) -> (String, Vec<String>) {
     let Ruled { parts, added, removed, faults } = ruled;
     let mut failed: Vec<String> = added.failed.iter().map(FailedRequest::words).collect();
     failed.extend(faults.iter().cloned());
-    if added.recorded.is_empty() && removed.is_empty() {
+    let all = total(parts, &[]);
+    let waits = [
+        (all.postponed, "postponed"),
+        (all.held, "held"),
+        (all.gated, "kept out"),
+        (all.refused, "refused"),
+        (all.gone, "gone"),
+    ];
+    let waits = waits.into_iter().filter(|(number, _)| *number > 0);
+    let waits: String = waits.map(|(number, word)| format!(", {number} {word}")).collect();
+    let is_nothing = added.recorded.is_empty() && removed.is_empty();
+    let is_all_here = all.postponed + all.held + all.gated == 0 && all.failed.is_empty();
+    if is_nothing && failed.is_empty() && is_all_here {
         let rules = count(parts.len() as u64, "rule", "rules");
-        let words = if failed.is_empty() {
-            format!("nothing to do: {rules}, everything selected is here{}", gone(added.gone.len()))
-        } else {
-            format!("nothing came of {rules}")
-        };
+        let words = format!("nothing to do: {rules}, everything selected is here{waits}{}", gone(added.gone.len()));
         return (words, failed);
     }
-    let mut words =
-        format!("{} brought, {} fetched", count(added.recorded.len() as u64, "image", "images"), bytes(added.fetched));
+    let mut words = format!("{} brought", count(added.recorded.len() as u64, "image", "images"));
+    if !is_nothing {
+        words = format!("{words}, {} fetched", bytes(added.fetched));
+    }
     if !removed.is_empty() {
         words = format!("{words}, {} removed", removed.len());
     }
-    (format!("{words}{}", gone(added.gone.len())), failed)
+    // What is beside the rules and gone is not among theirs.
+    (format!("{words}{waits}{}", gone(added.gone.len())), failed)
+}
+
+/// What a check found, or a run did, image by image.
+pub(super) fn report(parts: &[RulePart], only: &[String], zone: &TimeZone) -> Vec<Row> {
+    let told = parts.iter().filter(|part| only.is_empty() || only.contains(&part.rule));
+    told.flat_map(|part| part_rows(part, zone)).collect()
 }
 
 /// What a run left to somebody or to the next run, a line each.
@@ -172,7 +203,8 @@ pub(super) fn left(parts: &[RulePart]) -> Vec<String> {
         let rule = printable_within(&part.rule, 100);
         for moved in &part.refused {
             let image = printable_within(&moved.image, 300);
-            lines.push(format!("rule {rule}: {image} moved upstream to {} and stays at {}", moved.to, moved.from));
+            let (from, to) = (short(&moved.from), short(&moved.to));
+            lines.push(format!("rule {rule}: {image} stays at {from}, and upstream has {to}"));
         }
         if !part.postponed.is_empty() {
             let images = count(part.postponed.len() as u64, "image waits", "images wait");
@@ -184,9 +216,15 @@ pub(super) fn left(parts: &[RulePart]) -> Vec<String> {
 
 /// What upstream was found to have.
 pub(super) fn looked(parts: &[RulePart], only: &[String]) -> String {
+    total(parts, only).summary()
+}
+
+/// All of these rules in numbers, and what failed of them.
+fn total(parts: &[RulePart], only: &[String]) -> RuleOutcome {
     let mut all = RuleOutcome::default();
     for part in parts.iter().filter(|part| only.is_empty() || only.contains(&part.rule)) {
         let one = part.outcome();
+        all.failed.extend(one.failed);
         all.selected += one.selected;
         all.new += one.new;
         all.moved += one.moved;
@@ -198,5 +236,5 @@ pub(super) fn looked(parts: &[RulePart], only: &[String]) -> String {
         all.removed += one.removed;
         all.postponed += one.postponed;
     }
-    all.summary()
+    all
 }

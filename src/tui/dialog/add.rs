@@ -11,11 +11,11 @@ use super::super::problem::Problem;
 use super::super::rule_text;
 use super::super::text_field::TextField;
 use super::super::work::{Plan, Request};
-use super::completions::{Completions, RULE_OPTIONS, repository_of};
+use super::completions::{Completions, RULE_OPTIONS, images_in, repository_of};
 use super::platforms::{Platforms, Tick};
 use crate::engine::plan::{AddPlan, PlannedImage};
 use crate::image::tags::suggest;
-use crate::rules::Rule;
+use crate::rules::{Rule, Subject};
 
 /// What is known of what is typed.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub struct Add {
     pub former: Option<Box<Plan>>,
     /// The rule that is typed instead of references, and what it would take.
     pub rule: Option<TypedRule>,
+    /// The rule is made as soon as its sources are read.
+    pub making: bool,
     /// How far the plan is scrolled.
     pub scroll: u16,
     /// The lines that a page of it has.
@@ -109,19 +111,6 @@ pub enum Choice {
     Stay,
 }
 
-/// The options and their values in a text are no images: how many are left. While a quotation mark is open, spaces count.
-fn images(text: &str) -> usize {
-    let words = shell_words::split(text);
-    let words = words.unwrap_or_else(|_| text.split_whitespace().map(str::to_owned).collect());
-    let mut is_value = false;
-    let is_image = |word: &&String| {
-        let is_image = !word.starts_with("--") && !is_value;
-        is_value = matches!(word.as_str(), "--as" | "--platform");
-        is_image
-    };
-    words.iter().filter(is_image).count()
-}
-
 impl Add {
     /// Asks what to add; this text is there already.
     pub fn new(text: &str) -> Self {
@@ -141,6 +130,7 @@ impl Add {
             asked_for: None,
             former: None,
             rule: None,
+            making: false,
             scroll: 0,
             page: 1,
         }
@@ -154,7 +144,7 @@ impl Add {
 
     /// How many images are typed.
     pub fn images(&self) -> usize {
-        images(self.field.value())
+        images_in(self.field.value())
     }
 
     /// The pattern that takes the newer versions of the only image that is typed, if its tag has a version.
@@ -220,7 +210,7 @@ impl Add {
         }
         self.platforms = Platforms::default();
         self.at = None;
-        self.scroll = 0;
+        (self.scroll, self.making) = (0, false);
         // What it would take is asked of nobody: the caller knows the lists.
         self.rule = rule_text::typed(self.field.value())
             .map(|rule| TypedRule { rule: rule.map_err(|mistake| mistake.text), preview: Preview::default() });
@@ -297,7 +287,10 @@ impl Add {
 
     fn complete(&mut self) {
         if self.rule.is_some() {
-            self.completions = Completions::of_options(self.word(), &RULE_OPTIONS);
+            let is_of_image = self.is_of_image();
+            let options: Vec<&str> =
+                RULE_OPTIONS.into_iter().filter(|option| rule_text::is_option_of(option, is_of_image)).collect();
+            self.completions = Completions::of_options(self.word(), &options);
             return;
         }
         let tags: &[String] = match self.tags() {
@@ -305,6 +298,15 @@ impl Add {
             _ => &[],
         };
         self.completions = Completions::of(self.word(), tags, &self.names);
+    }
+
+    /// Whether the rule that is typed is about a repository, not about what files name.
+    pub fn is_of_image(&self) -> bool {
+        let rule = self.rule.as_ref().and_then(|typed| typed.rule.as_ref().ok());
+        match rule {
+            Some(rule) => matches!(rule.subject, Subject::Repository { .. }),
+            None => !rule_text::names_source(self.field.value()),
+        }
     }
 
     /// Takes a plan that was made for what is typed.

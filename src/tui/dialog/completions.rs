@@ -58,6 +58,19 @@ pub fn repository_of(word: &str) -> &str {
     }
 }
 
+/// The options and their values in a text are no images: how many are left. While a quotation mark is open, spaces count.
+pub fn images_in(text: &str) -> usize {
+    let words = shell_words::split(text);
+    let words = words.unwrap_or_else(|_| text.split_whitespace().map(str::to_owned).collect());
+    let mut is_value = false;
+    let is_image = |word: &&String| {
+        let is_image = !word.starts_with("--") && !is_value;
+        is_value = matches!(word.as_str(), "--as" | "--platform");
+        is_image
+    };
+    words.iter().filter(is_image).count()
+}
+
 impl Completions {
     /// What completes a word: from the tags of its repository, and from these references.
     pub fn of(word: &str, tags: &[String], references: &[String]) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::describe::{self, Described, Role, Row};
-use super::super::work::{Plan, Request};
+use super::super::work::{JobId, Plan, Request};
 
 /// State of the dialog that shows a plan and asks whether to run it.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Confirm {
     pub plan: Box<Plan>,
     /// Request that the plan was made for; none where it can't be made again.
     pub request: Option<Request>,
+    /// The job that it was made for, and that waits for the answer.
+    pub job: Option<JobId>,
     /// The plan in words, as it is shown.
     pub described: Described,
     /// Lines that are scrolled out at the top.
@@ -37,7 +39,7 @@ impl Confirm {
     /// A dialog about a plan.
     pub fn new(plan: Box<Plan>, request: Option<Request>) -> Self {
         let described = describe::plan(&plan);
-        Self { plan, request, described, scroll: 0, answers_from: Duration::ZERO }
+        Self { plan, request, job: None, described, scroll: 0, answers_from: Duration::ZERO }
     }
 
     /// Adds lines below those of the plan.

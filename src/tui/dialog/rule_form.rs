@@ -36,6 +36,10 @@ pub struct RuleForm {
     pub typing: u64,
     /// It was tried to be saved: what is wrong is shown where it is.
     pub tried: bool,
+    /// It is saved as soon as its sources are read.
+    pub saving: bool,
+    /// Why it could not be saved, in sentences.
+    pub refusal: Option<String>,
     taken: Vec<String>,
 }
 
@@ -74,6 +78,8 @@ impl RuleForm {
             scroll: 0,
             typing: 0,
             tried: false,
+            saving: false,
+            refusal: None,
             taken,
         };
         // Where one begins: what it takes.
@@ -126,6 +132,7 @@ impl RuleForm {
     /// The text is another one: what it says is read anew.
     fn changed(&mut self) -> Choice {
         (self.typing, self.scroll) = (self.typing + 1, 0);
+        (self.saving, self.refusal) = (false, None);
         self.read();
         Choice::Changed
     }

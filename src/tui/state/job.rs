@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::super::describe::Row;
 use super::super::problem::Problem;
 use super::super::work::{JobId, Request, Sample};
 use super::log::Level;
@@ -24,6 +25,10 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// State of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
+    /// Its plan is being made: nothing was done yet.
+    Planning,
+    /// Its plan is there, and waits for an answer.
+    Ready,
     /// The job runs or waits.
     Running,
     /// It is done, with this to say.
@@ -83,6 +88,8 @@ pub struct Job {
     pub steps: BTreeMap<String, Vec<(PublishStep, StepState)>>,
     /// What it had to say, newest last.
     pub notes: Vec<String>,
+    /// What it plans, or found, line by line.
+    pub report: Vec<Row>,
     /// When the last byte came, in running time.
     moved: Duration,
     /// Bytes a second, one figure a second, newest last.
@@ -108,6 +115,7 @@ impl Job {
             waiting: None,
             steps: BTreeMap::new(),
             notes: Vec::new(),
+            report: Vec::new(),
             moved: Duration::ZERO,
             rates: VecDeque::new(),
             samples: Vec::new(),
@@ -121,9 +129,14 @@ impl Job {
         self.rate = None;
     }
 
-    /// Whether the job has not ended yet.
+    /// Whether something of it is being done just now.
     pub fn is_running(&self) -> bool {
-        self.state == JobState::Running
+        matches!(self.state, JobState::Planning | JobState::Running)
+    }
+
+    /// Whether it is over.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, JobState::Done(_) | JobState::Failed(_) | JobState::Cancelled)
     }
 
     /// Whether it ended before its end, so that it makes sense to begin it again.
@@ -257,7 +270,8 @@ impl Job {
     pub fn text(&self) -> String {
         let mut text = format!("#{} {}\n", self.id, self.title);
         let _ = match &self.state {
-            JobState::Running => {
+            JobState::Ready => writeln!(text, "the plan is ready"),
+            JobState::Planning | JobState::Running => {
                 let reason = self.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
                 writeln!(text, "{}{reason}", self.facts().join(", "))
             }
@@ -277,6 +291,9 @@ impl Job {
         }
         for note in &self.notes {
             let _ = writeln!(text, "{note}");
+        }
+        for (_, line) in &self.report {
+            let _ = writeln!(text, "{line}");
         }
         text
     }

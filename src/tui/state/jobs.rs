@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::command::Command;
+use super::super::describe::Row;
 use super::super::work::{JobId, Request, Sample};
 use super::job::{Job, JobState};
 use super::log::Level;
@@ -36,6 +37,16 @@ impl Jobs {
         self.jobs.iter().filter(|job| job.is_running())
     }
 
+    /// Those of them whose plan is being carried out.
+    pub fn begun(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| job.state == JobState::Running)
+    }
+
+    /// The one that waits longest for an answer to its plan.
+    pub fn ready(&self) -> Option<&Job> {
+        self.jobs.iter().rfind(|job| job.state == JobState::Ready)
+    }
+
     /// The one under the cursor.
     pub fn current(&self) -> Option<&Job> {
         self.jobs.get(self.cursor)
@@ -49,22 +60,58 @@ impl Jobs {
             Command::Add => self.jobs.is_empty(),
             Command::Open => !self.open && !self.jobs.is_empty(),
             Command::Copy => !self.jobs.is_empty(),
-            Command::Cancel => self.current().is_some_and(Job::is_running),
+            Command::Cancel => self.current().is_some_and(|job| !job.has_ended()),
             Command::Retry => self.current().is_some_and(|job| job.is_unfinished() && job.request.is_some()),
-            Command::Clear => self.jobs.iter().any(|job| !job.is_running()),
+            Command::Clear => self.jobs.iter().any(Job::has_ended),
             _ => true,
         }
     }
 
-    /// Adds a job that begins; the request is there if it can be made again.
+    /// Adds a job whose plan is being made.
+    pub fn plan(&mut self, id: JobId, title: String, request: Request) {
+        self.begin(id, title, Some(request));
+        if let Some(job) = self.job(id) {
+            (job.state, job.phase) = (JobState::Planning, "planning".to_owned());
+        }
+    }
+
+    /// The plan of a job is there.
+    pub fn set_ready(&mut self, id: JobId) {
+        self.end(id, JobState::Ready);
+    }
+
+    /// What a job plans, or found.
+    pub fn report(&mut self, id: JobId, report: Vec<Row>) {
+        if let Some(job) = self.job(id) {
+            job.report = report;
+        }
+    }
+
+    /// A job is none any more.
+    pub fn forget(&mut self, id: JobId) {
+        let Some(place) = self.jobs.iter().position(|job| job.id == id) else { return };
+        self.jobs.remove(place);
+        if place < self.cursor || place == self.cursor && self.open {
+            (self.cursor, self.open) = (self.cursor.saturating_sub(1), self.open && place != self.cursor);
+        }
+        self.cursor = self.cursor.min(self.jobs.len().saturating_sub(1));
+    }
+
+    /// A job begins, one that was planned or another one; the request is there if it can be made again.
     pub fn begin(&mut self, id: JobId, title: String, request: Option<Request>) {
+        if let Some(job) = self.job(id) {
+            let report = std::mem::take(&mut job.report);
+            *job = Job::new(id, title, request);
+            job.report = report;
+            return;
+        }
         self.jobs.insert(0, Job::new(id, title, request));
         // The cursor stays on what is read.
         if self.cursor > 0 || self.open {
             self.cursor += 1;
         }
         while self.jobs.len() > MAX_ENDED_JOBS {
-            let Some(place) = self.jobs.iter().rposition(|job| !job.is_running()) else { break };
+            let Some(place) = self.jobs.iter().rposition(Job::has_ended) else { break };
             self.jobs.remove(place);
         }
         self.cursor = self.cursor.min(self.jobs.len().saturating_sub(1));
@@ -119,7 +166,7 @@ impl Jobs {
                 return true;
             }
             Command::Clear => {
-                self.jobs.retain(Job::is_running);
+                self.jobs.retain(|job| !job.has_ended());
                 (self.open, self.scroll, self.cursor) = (false, 0, 0);
                 return true;
             }

@@ -10,6 +10,7 @@ pub mod listing;
 pub mod log;
 pub mod marks;
 pub mod publish;
+pub mod rule_tags;
 pub mod rules;
 pub mod standings;
 pub mod stats;

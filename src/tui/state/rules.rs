@@ -1,20 +1,20 @@
 //! Rules: the list of them, the page of one with its tags, and what waits for a decision.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use super::super::columns::{RULES, RuleOrder};
 use super::super::command::{Command, Context};
 use super::super::problem::Problem;
-use super::super::question::Question;
+use super::super::question::{KnownRules, Question};
 use super::decisions::{About, Decision};
-use super::tag_lists::{Listed, TagLists};
+use super::rule_tags::{TagRow, tag_rows};
+use super::tag_lists::TagLists;
 use crate::catalog::rule_images::RuleImage;
 use crate::engine::rules::plan::RulePart;
-use crate::engine::rules::{ShownRule, ShownRules};
+use crate::engine::rules::{Here, RuleOutcome, ShownRule, ShownRules};
 use crate::image::Upstream;
-use crate::image::tags::Verdict;
-use crate::rules::{Rule, Subject};
+use crate::rules::{Kept, Rule, Subject};
 
 /// How deep the view is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,15 +28,13 @@ pub enum Level {
     Decisions,
 }
 
-/// A tag of the open rule's repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagRow {
-    /// The tag.
-    pub tag: String,
-    /// Why it is in or out; none: no list says so.
-    pub verdict: Option<Verdict>,
-    /// What is here of it, as the catalog has it.
-    pub image: Option<RuleImage>,
+/// What upstream said of a rule.
+#[derive(Debug)]
+struct Look {
+    /// Seconds since 1970.
+    at: i64,
+    /// What a run would do; none: one has done it.
+    would: Option<RuleOutcome>,
 }
 
 /// State of the view Rules.
@@ -59,11 +57,17 @@ pub struct Rules {
     /// Rows of a page.
     pub height: usize,
     /// The tags of the rule whose page is open, in the order of their versions.
-    pub tags: Vec<TagRow>,
+    tags: Vec<TagRow>,
+    /// Only tags that contain this are shown.
+    pub tag_filter: String,
+    /// What is here of the repositories of rules.
+    here: Here,
+    /// When upstream was asked last of any image, in seconds since 1970.
+    checked_at: Option<i64>,
     /// What waits for a decision, as far as was looked.
     pub decisions: Vec<Decision>,
-    /// When upstream was asked last what a rule selects, in seconds since 1970, by the rule's name.
-    looked: BTreeMap<String, i64>,
+    /// When upstream was asked last what a rule selects, and what it said, by the rule's name.
+    looked: BTreeMap<String, Look>,
     /// The decisions are to be shown as soon as they are known.
     pub deciding: bool,
     open: Option<String>,
@@ -85,25 +89,27 @@ impl Rules {
     }
 
     /// Takes the answer to [`Question::Rules`].
-    pub fn answer(&mut self, shown: Result<ShownRules, Problem>) {
+    pub fn answer(&mut self, known: Result<KnownRules, Problem>) {
         self.known = true;
-        match shown {
-            Ok(shown) => (self.shown, self.problem) = (shown, None),
+        match known {
+            Ok(KnownRules { shown, here, checked_at }) => {
+                (self.shown, self.here, self.checked_at, self.problem) = (shown, here, checked_at, None);
+            }
             Err(problem) => self.problem = Some(problem),
         }
         // A run since, of another process, found something else.
         for shown in &self.shown.rules {
             let name = shown.rule.name.as_str();
-            let looked = self.looked.get(name).copied();
+            let looked = self.looked.get(name).map(|look| look.at);
             if shown.run.as_ref().is_some_and(|(at, _)| looked.is_some_and(|looked| looked < *at)) {
                 self.looked.remove(name);
                 self.decisions.retain(|decision| decision.rule != name);
             }
         }
-        let rules = &self.shown.rules;
-        self.decisions.retain(|decision| {
+        let (rules, here) = (&self.shown.rules, &self.here);
+        self.decisions.retain_mut(|decision| {
             let rule = rules.iter().find(|shown| shown.rule.name.as_str() == decision.rule);
-            rule.is_some_and(|shown| !decision.is_settled_by(&shown.rule))
+            decision.is_open(rule.map(|shown| &shown.rule), here)
         });
         if self.open.is_some() && self.opened().is_none() {
             self.open = None;
@@ -114,7 +120,7 @@ impl Rules {
 
     fn clamp(&mut self) {
         self.cursor = self.cursor.min(self.rows().len().saturating_sub(1));
-        self.tag_cursor = self.tag_cursor.min(self.tags.len().saturating_sub(1));
+        self.tag_cursor = self.tag_cursor.min(self.tags().len().saturating_sub(1));
         self.decision_cursor = self.decision_cursor.min(self.decisions.len().saturating_sub(1));
     }
 
@@ -153,7 +159,7 @@ impl Rules {
                 || takes(&shown.rule).to_lowercase().contains(&filter)
         };
         let mut rows: Vec<&ShownRule> = self.shown.rules.iter().filter(is_shown).collect();
-        rows.sort_by(|one, other| compare(self.order, one, other));
+        rows.sort_by(|one, other| self.compare(one, other));
         if self.descending {
             rows.reverse();
         }
@@ -211,10 +217,22 @@ impl Rules {
         place.ok().map(|place| &images[place])
     }
 
+    /// Whether this image is in the catalog: `name:tag` or `name@digest`.
+    pub fn is_here(&self, image: &str) -> bool {
+        let place = image.split_once('@').or_else(|| image.rsplit_once(':'));
+        place.is_some_and(|(repository, tag)| self.here.get(repository).is_some_and(|tags| tags.contains(tag)))
+    }
+
     /// When upstream was asked last what a rule selects.
     pub fn checked(&self, shown: &ShownRule) -> Option<i64> {
         let ran = shown.run.as_ref().map(|(at, _)| *at);
-        ran.max(self.looked.get(shown.rule.name.as_str()).copied())
+        ran.max(self.looked.get(shown.rule.name.as_str()).map(|look| look.at))
+    }
+
+    /// Whether a rule runs again within two minutes: that is shown by the second soon.
+    pub fn is_due_soon(&self, now: i64) -> bool {
+        let mut next = self.shown.rules.iter().filter_map(next_run);
+        next.any(|at| at > now && at - now <= 120)
     }
 
     /// When upstream was asked last of any rule.
@@ -222,14 +240,57 @@ impl Rules {
         self.shown.rules.iter().filter_map(|shown| self.checked(shown)).max()
     }
 
+    /// When upstream was asked last of anything that is here.
+    pub fn images_checked(&self) -> Option<i64> {
+        self.checked_at.max(self.last_checked())
+    }
+
+    /// A rule in numbers: what a check found since its last run, which is true then, or what came of that.
+    pub fn figures(&self, shown: &ShownRule) -> (RuleOutcome, bool) {
+        let would = self.looked.get(shown.rule.name.as_str()).and_then(|look| look.would.as_ref());
+        match (would, &shown.run) {
+            (Some(would), _) => (would.clone(), true),
+            (None, run) => (run.as_ref().map(|(_, outcome)| outcome.clone()).unwrap_or_default(), false),
+        }
+    }
+
+    /// Whether a rule's figures are known at all.
+    pub fn has_figures(&self, shown: &ShownRule) -> bool {
+        shown.run.is_some() || self.figures(shown).1
+    }
+
+    /// Of an image that leaves: when it goes, in seconds since 1970, if it does.
+    pub fn goes(&self, row: &RuleImage) -> Option<Option<i64>> {
+        let since = row.leaving_at?;
+        let image = format!("{}:{}", row.repository, row.tag);
+        let gone = self.decisions.iter().find_map(|decision| match decision.about {
+            About::Gone(until) if decision.image == image => Some(until),
+            _ => None,
+        });
+        let leave = self.by_name(&row.rule).map_or_else(Rule::default_leave, |shown| shown.rule.leave);
+        Some(gone.unwrap_or(match leave {
+            Kept::Always => None,
+            Kept::For(period) => Some(since.saturating_add_unsigned(period.seconds())),
+        }))
+    }
+
     /// Takes what a look or a plan said of these rules, or of all.
     pub fn take_parts(&mut self, parts: &[RulePart], at: i64, only: &[String]) {
         let is_told = |rule: &String| only.is_empty() || only.contains(rule);
-        let told = parts.iter().map(|part| &part.rule).filter(|rule| is_told(rule));
-        self.looked.extend(told.map(|rule| (rule.clone(), at)));
+        let told = parts.iter().filter(|part| is_told(&part.rule));
+        self.looked.extend(told.map(|part| (part.rule.clone(), Look { at, would: Some(part.outcome()) })));
         self.decisions.retain(|decision| !is_told(&decision.rule));
-        self.decisions.extend(parts.iter().filter(|part| is_told(&part.rule)).flat_map(Decision::of));
+        self.decisions.extend(parts.iter().filter(|part| is_told(&part.rule)).flat_map(|part| Decision::of(part, at)));
         self.clamp();
+    }
+
+    /// What was planned for these rules is done.
+    pub fn ran(&mut self, parts: &[RulePart]) {
+        for part in parts {
+            if let Some(look) = self.looked.get_mut(&part.rule) {
+                look.would = None;
+            }
+        }
     }
 
     /// Somebody decided about these images.
@@ -253,10 +314,16 @@ impl Rules {
             let of_rule = self.decisions.iter().filter(|decision| decision.rule == shown.rule.name.as_str());
             let held = of_rule.filter(|decision| matches!(decision.about, About::Held(_)));
             let held = held.filter_map(|decision| decision.image.rsplit_once(':').map(|(_, tag)| tag)).collect();
-            tag_rows(&shown.rule, &self.shown.images, lists, &held)
+            tag_rows(&shown.rule, (&self.shown.images, &self.here), lists, &held)
         });
         self.tags = tags.unwrap_or_default();
         self.clamp();
+    }
+
+    /// The tags of the open page that the filter shows.
+    pub fn tags(&self) -> Vec<&TagRow> {
+        let filter = self.tag_filter.to_lowercase();
+        self.tags.iter().filter(|row| row.tag.to_lowercase().contains(&filter)).collect()
     }
 
     /// What is known of when a tag of the open page may come.
@@ -279,7 +346,7 @@ impl Rules {
         let page = self.height.max(1);
         let all = match self.level {
             Level::List => self.rows().len(),
-            Level::Page => self.tags.len(),
+            Level::Page => self.tags().len(),
             Level::Decisions => self.decisions.len(),
         };
         let cursor = match self.level {
@@ -309,11 +376,12 @@ impl Rules {
                 if self.open.as_ref() != Some(&name) {
                     (self.open, self.tag_cursor) = (Some(name), 0);
                     self.tags.clear();
+                    self.tag_filter.clear();
                 }
                 self.level = Level::Page;
             }
+            Command::Back if !self.filter().is_empty() => self.set_filter(""),
             Command::Back if self.level != Level::List => self.level = Level::List,
-            Command::Back if !self.filter.is_empty() => self.set_filter(""),
             Command::SortNext => self.step(true),
             Command::SortFormer => self.step(false),
             Command::SortTurn => self.sort(self.order, !self.descending),
@@ -338,10 +406,46 @@ impl Rules {
         self.cursor = place.unwrap_or(0);
     }
 
+    /// What the open list is filtered by.
+    pub fn filter(&self) -> &str {
+        match self.level {
+            Level::List => &self.filter,
+            Level::Page => &self.tag_filter,
+            Level::Decisions => "",
+        }
+    }
+
     /// Shows only what contains this.
     pub fn set_filter(&mut self, filter: &str) {
-        filter.clone_into(&mut self.filter);
-        self.cursor = 0;
+        match self.level {
+            Level::List => (self.filter, self.cursor) = (filter.to_owned(), 0),
+            Level::Page => (self.tag_filter, self.tag_cursor) = (filter.to_owned(), 0),
+            Level::Decisions => {}
+        }
+    }
+
+    fn compare(&self, one: &ShownRule, other: &ShownRule) -> Ordering {
+        let ((a, _), (b, _)) = (self.figures(one), self.figures(other));
+        match self.order {
+            RuleOrder::Written => Ordering::Equal,
+            RuleOrder::Name => one.rule.name.cmp(&other.rule.name),
+            // The larger ones are what is looked for.
+            RuleOrder::Selected => b.selected.cmp(&a.selected),
+            RuleOrder::New => b.new.cmp(&a.new),
+            RuleOrder::Held => b.held.cmp(&a.held),
+            RuleOrder::Leaving => b.leaving.cmp(&a.leaving),
+            RuleOrder::Postponed => b.postponed.cmp(&a.postponed),
+            RuleOrder::Refused => b.refused.cmp(&a.refused),
+            RuleOrder::Gone => b.gone.cmp(&a.gone),
+            RuleOrder::LastRun => {
+                let at = |shown: &ShownRule| shown.run.as_ref().map(|(at, _)| *at);
+                at(other).cmp(&at(one))
+            }
+            RuleOrder::NextRun => {
+                let at = |shown: &ShownRule| next_run(shown).unwrap_or(i64::MAX);
+                at(one).cmp(&at(other))
+            }
+        }
     }
 }
 
@@ -357,61 +461,4 @@ pub fn takes(rule: &Rule) -> String {
 pub fn next_run(shown: &ShownRule) -> Option<i64> {
     let every = shown.rule.every?.seconds();
     Some(shown.run.as_ref().map_or(0, |(at, _)| at.saturating_add_unsigned(every)))
-}
-
-fn compare(order: RuleOrder, one: &ShownRule, other: &ShownRule) -> Ordering {
-    let figures = |shown: &ShownRule| shown.run.as_ref().map(|(_, outcome)| outcome.clone()).unwrap_or_default();
-    let (a, b) = (figures(one), figures(other));
-    match order {
-        RuleOrder::Written => Ordering::Equal,
-        RuleOrder::Name => one.rule.name.cmp(&other.rule.name),
-        // The larger ones are what is looked for.
-        RuleOrder::Selected => b.selected.cmp(&a.selected),
-        RuleOrder::New => b.new.cmp(&a.new),
-        RuleOrder::Held => b.held.cmp(&a.held),
-        RuleOrder::Leaving => b.leaving.cmp(&a.leaving),
-        RuleOrder::LastRun => {
-            let at = |shown: &ShownRule| shown.run.as_ref().map(|(at, _)| *at);
-            at(other).cmp(&at(one))
-        }
-        RuleOrder::NextRun => {
-            let at = |shown: &ShownRule| next_run(shown).unwrap_or(i64::MAX);
-            at(one).cmp(&at(other))
-        }
-    }
-}
-
-/// The tags of a rule in the order of their versions, then what is here and no pattern matches.
-fn tag_rows(rule: &Rule, images: &[RuleImage], lists: &TagLists, held: &BTreeSet<&str>) -> Vec<TagRow> {
-    let of_rule: Vec<&RuleImage> = images.iter().filter(|row| row.rule == rule.name.as_str()).collect();
-    let mut rows: Vec<TagRow> = Vec::new();
-    if let Subject::Repository { upstream, tags } = &rule.subject {
-        let judged = match (tags.literals(), lists.of(upstream)) {
-            (Some(literals), _) => literals.into_iter().map(|tag| (tag, Verdict::Selected)).collect(),
-            (None, Some(Listed::Known(list))) => {
-                list.judge(tags, rule.age, held).into_iter().map(|(tag, verdict)| (tag.to_owned(), verdict)).collect()
-            }
-            (None, _) => Vec::new(),
-        };
-        let name = rule.published_as.clone().or_else(|| upstream.published_name().ok());
-        let name = name.map(|name| name.to_string()).unwrap_or_default();
-        let by_tag: HashMap<(&str, &str), &RuleImage> =
-            of_rule.iter().map(|row| ((row.repository.as_str(), row.tag.as_str()), *row)).collect();
-        let row = |(tag, verdict): (String, Verdict)| {
-            let image = by_tag.get(&(name.as_str(), tag.as_str())).map(|row| (*row).clone());
-            TagRow { image, tag, verdict: Some(verdict) }
-        };
-        rows.extend(judged.into_iter().map(row));
-    }
-    let known: BTreeSet<&str> = rows.iter().map(|row| row.tag.as_str()).collect();
-    let is_of_sources = matches!(rule.subject, Subject::Sources(_));
-    let others = of_rule.into_iter().filter(|row| is_of_sources || !known.contains(row.tag.as_str()));
-    let others = others.map(|image| TagRow {
-        tag: if is_of_sources { format!("{}:{}", image.repository, image.tag) } else { image.tag.clone() },
-        verdict: None,
-        image: Some(image.clone()),
-    });
-    let others: Vec<TagRow> = others.collect();
-    rows.extend(others);
-    rows
 }

@@ -1,11 +1,12 @@
-//! The tags of repositories, each listed once in the background: choosing among them is done in memory.
+//! The tags of repositories and what sources name, each asked once in the background: choosing among them is done in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::question::Question;
-use crate::engine::rules::TagList;
+use crate::engine::rules::{NamedImages, TagList};
 use crate::image::Upstream;
+use crate::rules::Source;
 
 /// Lists that are kept; each may have a hundred thousand tags.
 const MAX_LISTS: usize = 32;
@@ -27,6 +28,8 @@ pub struct TagLists {
     lists: BTreeMap<String, Listed>,
     /// Those that may be others by now; they are shown until the answer is here.
     stale: BTreeSet<String>,
+    /// What sources name; none: it is asked for.
+    sources: BTreeMap<String, Option<Arc<NamedImages>>>,
 }
 
 impl TagLists {
@@ -47,6 +50,31 @@ impl TagLists {
         }
         self.lists.insert(key, Listed::Asked);
         Some(Question::TagList(upstream.clone(), insecure))
+    }
+
+    /// What a source names, as far as it was read.
+    pub fn of_source(&self, source: &Source) -> Option<&Arc<NamedImages>> {
+        self.sources.get(&source.to_string()).and_then(Option::as_ref)
+    }
+
+    /// The question for what a source names, unless it was asked before. A program is not run for it.
+    pub fn wants_source(&mut self, source: &Source) -> Option<Question> {
+        let key = source.to_string();
+        if matches!(source, Source::Command(_)) || self.sources.contains_key(&key) {
+            return None;
+        }
+        self.sources.insert(key, None);
+        Some(Question::Source(source.clone()))
+    }
+
+    /// Takes what a source names.
+    pub fn answer_source(&mut self, source: &Source, named: Arc<NamedImages>) {
+        self.sources.insert(source.to_string(), Some(named));
+    }
+
+    /// Files may say something else by now.
+    pub fn forget_sources(&mut self) {
+        self.sources.clear();
     }
 
     /// They may be others by now, or can be had: they are asked for again.

@@ -10,6 +10,8 @@ mod pointing;
 mod publication;
 mod random;
 mod rules;
+mod rules_typed;
+mod rules_waiting;
 mod story;
 mod targets;
 mod typing;

@@ -10,7 +10,7 @@ use super::super::effect::Effect;
 use super::super::glyphs::{Glyphs, UNICODE};
 use super::super::message::Msg;
 use super::super::problem::Problem;
-use super::super::question::{Answer, Question};
+use super::super::question::{Answer, KnownRules, Question};
 use super::super::rule_text;
 use super::super::state::rules::Level;
 use super::super::work::{Outcome, Plan, Request, RuleChange, RuleRun};
@@ -18,19 +18,19 @@ use super::world::{self, Content, picture, press, settle, settled};
 use crate::catalog::rule_images::RuleImage;
 use crate::engine::plan::{AddPlan, Added, PlannedImage, RemovePlan, RemovedImage};
 use crate::engine::rules::plan::{HeldTag, LeavingTag, MovedTag, RulePart, RulePlan};
-use crate::engine::rules::{RuleOutcome, RulesInForce, ShownRule, ShownRules, TagList};
+use crate::engine::rules::{Here, NamedImages, RuleOutcome, RulesInForce, ShownRule, ShownRules, TagList};
 use crate::error::Kind;
 use crate::image::Digest;
-use crate::rules::{Moves, Rule, Subject};
+use crate::rules::{Moves, Rule, Source, Subject};
 
 /// 2026-11-20T12:00:00Z, as the clock of the pictures says.
-const NOW: i64 = 1_795_176_000;
+pub(super) const NOW: i64 = 1_795_176_000;
 
 pub(super) fn rule(line: &str) -> Rule {
     rule_text::typed(line).unwrap().unwrap()
 }
 
-fn image(tag: &str, rule: &str, brought: bool, leaving_at: Option<i64>) -> RuleImage {
+pub(super) fn image(tag: &str, rule: &str, brought: bool, leaving_at: Option<i64>) -> RuleImage {
     RuleImage {
         repository: "library/nginx".to_owned(),
         tag: tag.to_owned(),
@@ -82,6 +82,26 @@ pub(super) fn shown(content: Content) -> ShownRules {
     }
 }
 
+/// The same, with all of it in the catalog.
+pub(super) fn known(shown: ShownRules) -> KnownRules {
+    let mut here = Here::new();
+    for row in &shown.images {
+        here.entry(row.repository.clone()).or_default().insert(row.tag.clone());
+    }
+    KnownRules { shown, here, checked_at: None }
+}
+
+/// What files name.
+pub(super) fn named(source: &Source) -> Arc<NamedImages> {
+    let Source::Compose(file) = source else { return Arc::default() };
+    if !file.ends_with("compose.yaml") {
+        let failed = vec![format!("compose:{file}: there is no file `{file}`")];
+        return Arc::new(NamedImages { failed, ..NamedImages::default() });
+    }
+    let images = ["docker.io/library/nginx:1.29.3", "docker.io/library/postgres:18"].map(str::to_owned).to_vec();
+    Arc::new(NamedImages { images, skipped: vec!["app: it is built".to_owned()], failed: Vec::new() })
+}
+
 /// What a registry lists.
 pub(super) fn list(content: Content) -> Result<Arc<TagList>, String> {
     if content == Content::Hostile {
@@ -119,7 +139,7 @@ pub(super) fn parts() -> Vec<RulePart> {
 }
 
 /// The view Rules, with these keys pressed.
-fn view(size: (u16, u16), glyphs: &Glyphs, keys: &str) -> App {
+pub(super) fn view(size: (u16, u16), glyphs: &Glyphs, keys: &str) -> App {
     let mut app = settled(size, glyphs, Content::Ruled);
     app.jobs.quotas.insert("docker.io".to_owned(), (17, 100));
     press(&mut app, Content::Ruled, "6");
@@ -130,7 +150,7 @@ fn view(size: (u16, u16), glyphs: &Glyphs, keys: &str) -> App {
 }
 
 /// The same, after upstream was asked.
-fn looked(size: (u16, u16), glyphs: &Glyphs, keys: &str) -> App {
+pub(super) fn looked(size: (u16, u16), glyphs: &Glyphs, keys: &str) -> App {
     let mut app = view(size, glyphs, "U");
     let job = app.jobs_begun;
     let outcome = Outcome::Looked { parts: parts(), only: Vec::new(), beside: Vec::new() };
@@ -147,12 +167,12 @@ fn at_every_size(name: &str, of: impl Fn((u16, u16), &Glyphs) -> App) {
     }
 }
 
-fn key(app: &mut App, code: KeyCode) -> Vec<Effect> {
+pub(super) fn key(app: &mut App, code: KeyCode) -> Vec<Effect> {
     app.update(Msg::Key(code.into()))
 }
 
 /// Types a text, and answers nothing.
-fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
+pub(super) fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
     text.chars().flat_map(|letter| key(app, KeyCode::Char(letter))).collect()
 }
 
@@ -223,7 +243,7 @@ fn a_pattern_is_previewed_where_images_are_added() {
 fn plans_and_the_tags_of_images_say_which_rule() {
     at_every_size("rules-plan", |size, glyphs| {
         let mut app = view(size, glyphs, "R");
-        let ticket = app.next;
+        let ticket = app.jobs_begun;
         app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Rules(Box::new(run()))))));
         app
     });
@@ -318,13 +338,13 @@ fn all_rules_are_run_where_there_are_any() {
 #[test]
 fn a_run_that_removes_asks_and_one_that_does_nothing_is_only_noted() {
     let mut app = view((80, 24), &UNICODE, "R");
-    let ticket = app.next;
+    let ticket = app.jobs_begun;
     app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Rules(Box::new(run()))))));
     assert!(key(&mut app, KeyCode::Enter).is_empty(), "Enter keeps everything");
     assert!(app.dialogs.is_empty());
 
     let mut app = view((80, 24), &UNICODE, "R");
-    let ticket = app.next;
+    let ticket = app.jobs_begun;
     let mut plan = RulePlan::default();
     plan.rules = parts();
     let quiet = RuleRun {
@@ -348,7 +368,7 @@ fn a_run_that_removes_asks_and_one_that_does_nothing_is_only_noted() {
     // A run of another process since then found something else.
     let mut shown = shown(Content::Ruled);
     shown.rules[1].run = Some((NOW + 60, RuleOutcome { refused: 2, ..RuleOutcome::default() }));
-    app.update(Msg::Answer(1, Box::new(Answer::Rules(Ok(Box::new(shown))))));
+    app.update(Msg::Answer(1, Box::new(Answer::Rules(Ok(Box::new(known(shown)))))));
     assert_eq!((app.rules.decisions.len(), app.rules.waiting()), (0, 4));
 }
 
@@ -439,7 +459,7 @@ fn a_first_run_takes_the_file_that_is_here() {
     assert!(picture(&app).contains("takes compose.yaml, which is here"), "{}", picture(&app));
     press(&mut app, Content::Empty, "f");
     assert!(picture(&app).contains("> compose:compose.yaml"), "{}", picture(&app));
-    let effects = key(&mut app, KeyCode::Enter);
+    let effects = press(&mut app, Content::Empty, "enter");
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{effects:?}");
     app.compose_file = None;
     press(&mut app, Content::Empty, "f");

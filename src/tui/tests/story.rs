@@ -263,7 +263,7 @@ fn a_dialog_that_comes_up_by_itself_takes_no_key_that_was_under_way() {
 fn a_key_of_another_view_says_so() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
     press(&mut app, Content::Small, "b");
-    assert!(picture(&app).contains("`b` (rollback) does something in Publish"), "{}", picture(&app));
+    assert!(picture(&app).contains("`b` does something in Publish (rollback)"), "{}", picture(&app));
 }
 
 #[test]

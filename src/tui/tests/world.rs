@@ -12,7 +12,7 @@ use super::super::glyphs::{self, Glyphs};
 use super::super::keymap::{Key, Keymap};
 use super::super::list::Span;
 use super::super::message::Msg;
-use super::super::question::{Answer, Check, Question};
+use super::super::question::{Answer, Check, FirstFiles, Question};
 use super::super::state::listing::Named;
 use super::super::theme::Theme;
 use super::super::view;
@@ -402,7 +402,8 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
                 other => other,
             }
         }
-        Question::Rules => Answer::Rules(Ok(Box::new(super::rules::shown(content)))),
+        Question::Rules => Answer::Rules(Ok(Box::new(super::rules::known(super::rules::shown(content))))),
+        Question::Source(source) => Answer::Source(source.clone(), super::rules::named(&source)),
         Question::TagList(upstream, _) => Answer::TagList(upstream, super::rules::list(content)),
         Question::Environment => Answer::Environment(
             vec![
@@ -413,7 +414,7 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
                 Check { good: None, text: "no IPFS node at 127.0.0.1:5001; only publishing needs one".to_owned() },
                 Check { good: None, text: "no target to publish to yet".to_owned() },
             ],
-            Some("compose.yaml"),
+            FirstFiles { compose: Some("compose.yaml"), regsync: None },
         ),
     }
 }

@@ -297,7 +297,11 @@ fn rows(app: &App, add: &Add) -> Vec<Row> {
             ],
             Err(why) => vec![(Role::Danger, why.clone())],
             Ok(_) => {
-                let words = "--newest N, --per N, --except PATTERN, --age 3d ...: `--` and tab show all options.";
+                let words = if add.is_of_image() {
+                    "--newest N, --per N, --except PATTERN, --age 3d ...: `--` and tab show all options."
+                } else {
+                    "--platform LIST, --age 3d, --leave 30d, --every 6h ...: `--` and tab show all options."
+                };
                 let options = (!add.field.value().contains("--")).then(|| (Role::Dim, words.to_owned()));
                 options.into_iter().chain(typed.preview.rows().cloned()).collect()
             }

@@ -104,8 +104,11 @@ fn lines(app: &App, details: &ImageDetails, columns: usize) -> Vec<Line<'static>
     out.field("CID", &details.row.cid);
     out.field("type", &details.media_type);
     if let Some(rule) = details.row.tag.as_ref().and_then(|tag| app.rules.image(&details.row.name, tag)) {
-        let words = match (rule.brought, rule.leaving_at) {
-            (_, Some(_)) => format!("{} brought it and does not select it any more", rule.rule),
+        let words = match (rule.brought, app.rules.goes(rule)) {
+            (_, Some(at)) => {
+                let goes = super::rule_page::goes(app, at);
+                format!("{} brought it and does not select it any more: it {goes}", rule.rule)
+            }
             (true, None) => format!("{} brought it", rule.rule),
             (false, None) => format!("{} selects it; it was here before", rule.rule),
         };

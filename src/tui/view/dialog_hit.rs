@@ -53,7 +53,7 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
             let at = row.checked_sub(shape.fields.y).filter(|line| *line < shape.fields.height).map(usize::from);
             let at = at.filter(|_| (shape.fields.left()..shape.fields.right()).contains(&column));
             let field = at.and_then(|line| filled.shown().nth(shape.top + line)).map(|(field, _)| field);
-            (shape.place, owned(&rule_form::KEYS), field)
+            (shape.place, owned(rule_form::keys(usize::from(inside(shape.place).width))), field)
         }
         dialog => {
             let text = dialogs::as_text(app, dialog)?;

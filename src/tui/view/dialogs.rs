@@ -94,7 +94,7 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
             (title.as_str(), vec![key("esc", "close")])
         }
         Dialog::Leave => {
-            let running = app.jobs.running().count() as u64;
+            let running = app.jobs.begun().count() as u64;
             let jobs = crate::text::count(running, "job is", "jobs are");
             let words = "Cancelled jobs resume where they stopped: what is verified is kept.";
             shown.rows = vec![(Role::Text, format!("{jobs} running.")), (Role::Dim, words.to_owned())];

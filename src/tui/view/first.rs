@@ -38,11 +38,20 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Span::styled(cut(words, columns.saturating_sub(1), glyphs), theme.text),
         ]));
     };
+    let rules = app.rules.shown.rules.len() as u64;
+    if rules > 0 {
+        key(
+            Command::UpdateAll,
+            &format!("runs {}", crate::text::count(rules, "rule that is here", "rules that are here")),
+        );
+    }
     key(Command::Add, "mirrors nginx:alpine, or a pattern like nginx:1.#.#; pasting does too");
-    let file = app.compose_file.map_or_else(
-        || "takes a file that names images: Compose, Kubernetes, Dockerfile, list".to_owned(),
-        |file| format!("takes {file}, which is here, or another file that names images"),
-    );
+    let file = match (app.compose_file, app.regsync_file) {
+        (Some(file), Some(other)) => format!("takes {file}, which is here; `:rule import {other}` makes rules of that"),
+        (Some(file), None) => format!("takes {file}, which is here, or another file that names images"),
+        (None, Some(file)) => format!("makes rules of {file}, which is here"),
+        (None, None) => "takes a file that names images: Compose, Kubernetes, Dockerfile, list".to_owned(),
+    };
     key(Command::FirstFile, &file);
     key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
     key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and optionally a name");

@@ -220,6 +220,11 @@ fn strip_words(app: &App) -> Words {
         let sign = if waits { glyphs.waiting } else { glyphs.arriving };
         return words(sign, theme.accent, vec![format!("{text}{more}")]);
     }
+    if let Some(job) = app.jobs.ready() {
+        let after = format!(": the plan is ready, {}", app.where_plans_are(job.id));
+        let title = cut_middle(&job.title, columns.saturating_sub(width(&after)), glyphs);
+        return words(glyphs.outdated, theme.warning, vec![cut(&format!("{title}{after}"), columns, glyphs)]);
+    }
     if let Some(holder) = &app.elsewhere {
         let since = super::jobs::elsewhere_since(app, holder);
         let words_after = format!("  process {}{since}", holder.process);

@@ -231,10 +231,23 @@ fn title<'t>(look: &Look, name: &str, total: u64, filter: &str, active: bool) ->
     Line::from(spans)
 }
 
+/// When upstream was asked last, as the head of a list says it.
+fn checked(app: &App) -> String {
+    let dot = app.look.glyphs.dot;
+    match app.rules.images_checked() {
+        Some(at) => format!("{dot} last checked {} ", super::rules::ago(app, at)),
+        None => format!("{dot} never checked "),
+    }
+}
+
 fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
     let (look, list) = (&app.look, &app.images.repositories);
     let keys = if beside { Keys::Here } else { Keys::Alone };
-    let block = keys.pane(look, title(look, "Repositories", list.window.total(), &list.filter, true));
+    let mut title = title(look, "Repositories", list.window.total(), &list.filter, true);
+    if !app.is_empty() {
+        title.push_span(Span::styled(checked(app), look.theme.dim));
+    }
+    let block = keys.pane(look, title);
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if app.is_empty() {
@@ -327,8 +340,11 @@ pub(super) fn standing(look: &Look, standing: Option<PublishedState>) -> (String
 fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
     let (look, list) = (&app.look, &app.images.tags);
     let name = app.images.repository.clone().unwrap_or_default();
-    let name = cut_middle(&name, usize::from(area.width).saturating_sub(12), &look.glyphs);
-    let block = keys.pane(look, title(look, &name, list.window.total(), &list.filter, keys.are_here()));
+    let checked = if keys == Keys::Alone { checked(app) } else { String::new() };
+    let name = cut_middle(&name, usize::from(area.width).saturating_sub(12 + width(&checked)), &look.glyphs);
+    let mut title = title(look, &name, list.window.total(), &list.filter, keys.are_here());
+    title.push_span(Span::styled(checked, look.theme.dim));
+    let block = keys.pane(look, title);
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if app.images.repository.is_none() {
@@ -369,8 +385,11 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
 fn with_rule(app: &App, row: &ImageRow, name: String, columns: usize) -> String {
     let rule = row.tag.as_ref().and_then(|tag| app.rules.image(&row.name, tag));
     let Some(rule) = rule else { return name };
-    let whole = format!("{name} (rule {})", printable(&rule.rule));
-    let short = format!("{name} {}", app.look.glyphs.ruled);
+    let goes = app.rules.goes(rule);
+    let leaves = if goes.is_some() { ", leaving" } else { "" };
+    let whole = format!("{name} (rule {}{leaves})", printable(&rule.rule));
+    let sign = if goes.is_some() { app.look.glyphs.leaving } else { app.look.glyphs.ruled };
+    let short = format!("{name} {sign}");
     [whole, short].into_iter().find(|text| width(text) <= columns).unwrap_or(name)
 }
 

@@ -60,9 +60,11 @@ fn beyond(lines: usize, area: Rect) -> u16 {
 pub(super) fn standing(job: &Job, look: &Look) -> (String, Style) {
     let (theme, glyphs) = (&look.theme, &look.glyphs);
     match &job.state {
-        JobState::Running if job.waiting.is_some() || job.stalled().is_some() => {
+        JobState::Ready => (format!("{} ready", glyphs.outdated), theme.warning),
+        JobState::Planning | JobState::Running if job.waiting.is_some() || job.stalled().is_some() => {
             (format!("{} waiting", glyphs.waiting), theme.warning)
         }
+        JobState::Planning => (format!("{} planning", glyphs.arriving), theme.accent),
         JobState::Running => (format!("{} running", glyphs.arriving), theme.accent),
         JobState::Done(_) => (format!("{} done", glyphs.done), theme.good),
         JobState::Failed(_) => (format!("{} failed", glyphs.failed), theme.danger),
@@ -189,7 +191,11 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
         say(&job.title, look.theme.name);
     }
     match &job.state {
-        JobState::Running => {
+        JobState::Ready => {
+            let open = super::key(app, Command::Open);
+            say(&format!("The plan is ready: {open} shows it and asks whether to run it."), look.theme.warning);
+        }
+        JobState::Planning | JobState::Running => {
             if let Some(wait) = &job.waiting {
                 say(&wait.words(), look.theme.warning);
             } else {
@@ -245,6 +251,14 @@ fn lines(app: &App, job: &Job, columns: usize) -> Vec<Line<'static>> {
         !said.contains(note.as_str()) && !said.contains(reason)
     };
     job.notes.iter().filter(new).for_each(|note| say(note, look.theme.dim));
+    for (role, text) in &job.report {
+        let indent = text.len() - text.trim_start().len();
+        for (number, row) in wrap(text.trim_start(), columns.saturating_sub(indent + 2)).into_iter().enumerate() {
+            let indent = if number == 0 { indent } else { indent + 2 };
+            lines.push(Line::styled(format!("{:indent$}{row}", ""), super::dialogs::style(look, *role)));
+        }
+    }
+    let mut say = |text: &str, style| lines.extend(wrap(text, columns).into_iter().map(|row| Line::styled(row, style)));
     for (registry, (left, of)) in &app.jobs.quotas {
         say(&format!("{registry}: {left} of {of} pulls left"), look.theme.dim);
     }

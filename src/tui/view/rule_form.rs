@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
 use super::super::app::{App, Look};
-use super::super::cells::{cut, left, wrap};
+use super::super::cells::{cut, left, width, wrap};
 use super::super::dialog::rule_form::{Field, RuleForm};
 use super::super::rule_text::Setting;
 use super::dialogs::{field, keys_line, style};
@@ -22,8 +22,16 @@ const NARROW_FIELD_ROWS: usize = 7;
 const HINT_ROWS: u16 = 3;
 
 /// The keys of the form.
-pub(super) const KEYS: [(&str, &str); 4] =
-    [("enter", "save"), ("tab", "next field"), ("page-down", "scroll"), ("esc", "close")];
+const KEYS: [(&str, &str); 4] = [("enter", "save"), ("esc", "close"), ("tab", "next field"), ("page-down", "scroll")];
+/// Columns for how many fields are below those that are shown.
+const MORE_COLUMNS: usize = 12;
+
+/// The keys of the form that fit into so many columns.
+pub(super) fn keys(columns: usize) -> &'static [(&'static str, &'static str)] {
+    let taken = |keys: &[(&str, &str)]| keys.iter().map(|(key, what)| width(key) + width(what) + 4).sum::<usize>();
+    let most = (1..=KEYS.len()).rev().find(|number| taken(&KEYS[..*number]) + MORE_COLUMNS <= columns);
+    &KEYS[..most.unwrap_or(1)]
+}
 
 /// Where everything is.
 pub(super) struct Shape {
@@ -88,15 +96,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &RuleFo
     preview(look, frame, shape.preview, filled);
     hint(look, frame, shape.hint, filled);
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: inside.height.min(1), ..inside };
-    frame.render_widget(Paragraph::new(keys_line(look, &KEYS)), foot);
     let all = filled.shown().count();
     let left = all.saturating_sub(shape.top + usize::from(shape.fields.height));
-    if left > 0 && shape.fields.width > 12 {
-        let words = format!("{left} more {}", look.glyphs.down);
-        let columns = u16::try_from(super::super::cells::width(&words)).unwrap_or(0).min(foot.width);
-        let at = Rect { x: foot.right().saturating_sub(columns + 1), width: columns, ..foot };
-        frame.render_widget(Paragraph::new(Span::styled(words, look.theme.dim)), at);
-    }
+    let words = if left > 0 { format!("{left} more {}", look.glyphs.down) } else { String::new() };
+    let columns = u16::try_from(width(&words)).unwrap_or(0).min(foot.width);
+    frame.render_widget(Paragraph::new(keys_line(look, keys(usize::from(foot.width)))), foot);
+    let at = Rect { x: foot.right().saturating_sub(columns + 1), width: columns, ..foot };
+    frame.render_widget(Paragraph::new(Span::styled(words, look.theme.dim)), at);
     fields(look, frame, &shape, filled);
 }
 
@@ -129,6 +135,7 @@ fn fields(look: &Look, frame: &mut Frame<'_>, shape: &Shape, filled: &RuleForm) 
 fn hint(look: &Look, frame: &mut Frame<'_>, area: Rect, filled: &RuleForm) {
     let here = filled.fields.get(filled.focus).map_or(Setting::Name, |field| field.setting);
     let (text, style) = match filled.mistake() {
+        _ if filled.refusal.is_some() => (filled.refusal.clone().unwrap_or_default(), look.theme.danger),
         Some(mistake) => (format!("{}: {}", mistake.setting.key(), mistake.text), look.theme.danger),
         None => (here.hint().to_owned(), look.theme.dim),
     };

@@ -11,7 +11,8 @@ use super::super::cells::{cut, cut_middle, width, wrap};
 use super::super::columns::{self, RULE_TAGS, RuleTagCells};
 use super::super::command::Command;
 use super::super::describe::{Role, Row, day};
-use super::super::state::rules::{TagRow, next_run};
+use super::super::state::rule_tags::TagRow;
+use super::super::state::rules::next_run;
 use super::super::state::tag_lists::Listed;
 use super::dialogs::style;
 use super::frame::pane;
@@ -151,12 +152,17 @@ fn cells(app: &App, row: &TagRow) -> RuleTagCells {
         (None, _) if row.image.as_ref().is_some_and(|image| image.leaving_at.is_none()) => (String::new(), theme.dim),
         (None, _) => (format!("{} no pattern matches it any more", glyphs.dot), theme.dim),
     };
+    let own = app.rules.current().map(|shown| shown.rule.name.to_string());
     let here = match &row.image {
-        None => (String::new(), theme.dim),
-        Some(image) => match (image.brought, image.leaving_at) {
-            (_, Some(since)) => {
-                (format!("leaving since {}", super::super::cells::age(app.wall.as_second() - since)), theme.warning)
-            }
+        image if !row.is_here => {
+            let is_wanted = row.verdict == Some(Verdict::Selected) || row.verdict.is_none() && image.is_some();
+            let words = if is_wanted { "waits for the next run" } else { "" };
+            (words.to_owned(), theme.warning)
+        }
+        None => ("here, by hand".to_owned(), theme.dim),
+        Some(image) if Some(&image.rule) != own.as_ref() => (format!("here, by {}", printable(&image.rule)), theme.dim),
+        Some(image) => match (image.brought, app.rules.goes(image)) {
+            (_, Some(at)) => (format!("leaving, {}", goes(app, at)), theme.warning),
             (true, None) => ("brought".to_owned(), theme.text),
             (false, None) => ("was here before".to_owned(), theme.dim),
         },
@@ -164,8 +170,17 @@ fn cells(app: &App, row: &TagRow) -> RuleTagCells {
     RuleTagCells { tag: row.tag.clone(), why, here }
 }
 
+/// When something that leaves goes, in a few words.
+pub(super) fn goes(app: &App, at: Option<i64>) -> String {
+    match at.map(|at| at - app.wall.as_second()) {
+        None => "stays".to_owned(),
+        Some(..=0) => "goes next".to_owned(),
+        Some(seconds) => format!("goes in {}", super::super::cells::age(seconds)),
+    }
+}
+
 fn tags(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let (look, all) = (&app.look, &app.rules.tags);
+    let (look, all) = (&app.look, app.rules.tags());
     let rows = usize::from(area.height.saturating_sub(3)).max(1);
     let taken = all.iter().filter(|row| row.verdict == Some(Verdict::Selected)).count();
     let of_sources = |shown: &ShownRule| matches!(shown.rule.subject, Subject::Sources(_));
@@ -176,7 +191,11 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if all.is_empty() {
-        let (words, style) = nothing(app);
+        let filter = app.rules.filter();
+        let (words, style) = match filter {
+            "" => nothing(app),
+            filter => (format!("  No tag contains `{}`.", cut(filter, 40, &look.glyphs)), look.theme.title),
+        };
         let lines = wrap(&words, usize::from(inside.width).saturating_sub(2)).into_iter();
         let lines: Vec<Line<'_>> = lines.map(|row| Line::styled(row, style)).collect();
         frame.render_widget(Paragraph::new(lines), inside);

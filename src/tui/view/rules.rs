@@ -16,7 +16,7 @@ use super::super::state::rules::{Level, next_run, takes};
 use super::frame::pane;
 use super::publish::key;
 use super::{more, rule_page, table};
-use crate::engine::rules::ShownRule;
+use crate::engine::rules::{RuleOutcome, ShownRule};
 use crate::rules::Subject;
 use crate::text::count;
 
@@ -24,6 +24,10 @@ use crate::text::count;
 const MIN_FACTS_COLUMNS: u16 = 50;
 /// Columns of the list beside which they are.
 const MIN_LIST_COLUMNS: u16 = 92;
+/// Columns of the list from which what rules take is shown beside what waits.
+const MIN_TAKES_COLUMNS: u16 = 100;
+/// What is behind a figure that a check found.
+const CHECKED: &str = "?";
 /// Columns of the longest name of a rule in the list.
 const MAX_RULE_COLUMNS: u16 = 34;
 
@@ -79,8 +83,9 @@ pub(super) fn listed(
     let dot = app.look.glyphs.dot;
     let words = if words.is_empty() { String::new() } else { format!("{dot} {words} ") };
     title.push(Span::styled(format!("{words}{dot} {checked} "), theme.dim));
-    if !app.rules.filter.is_empty() && app.rules.level == Level::List {
-        title.push(Span::styled(format!("/{} ", cut(&app.rules.filter, 30, &app.look.glyphs)), theme.warning));
+    let filter = app.rules.filter();
+    if !filter.is_empty() {
+        title.push(Span::styled(format!("/{} ", cut(filter, 30, &app.look.glyphs)), theme.warning));
     }
     (more::more(app, pane(&app.look, Line::from(title)), top, all - top - shown), top)
 }
@@ -93,19 +98,36 @@ fn notices(app: &App, columns: usize) -> Vec<Line<'static>> {
         lines.extend(wrap(&text, columns).into_iter().map(|row| Line::styled(format!("  {row}"), style)));
     };
     if let Some(problem) = &rules.problem {
-        say(problem.text().replace('\n', " "), theme.danger);
+        say(problem.sentences(), theme.danger);
+        say("What is shown is what they said before.".to_owned(), theme.danger);
     }
     if !rules.shown.untrusted.is_empty() {
         let programs = count(rules.shown.untrusted.len() as u64, "program", "programs");
-        say(format!("They run {programs} that were not allowed: `:rule trust` shows them."), theme.warning);
+        let were = if rules.shown.untrusted.len() == 1 { "was" } else { "were" };
+        say(format!("The rules run {programs} that {were} not allowed: `:rule trust` shows them."), theme.warning);
     }
-    if rules.waiting() > 0 {
-        let waits = if rules.waiting() == 1 {
-            "1 waits for a decision"
-        } else {
-            &format!("{} wait for a decision", rules.waiting())
-        };
-        say(format!("{waits}: {} shows what.", key(app, Command::Decide)), theme.warning);
+    let decide = key(app, Command::Decide);
+    let (known, unseen) = (rules.decisions.len(), rules.unseen());
+    let wait = |number: u64| if number == 1 { "waits" } else { "wait" };
+    match (known as u64, unseen) {
+        (0, 0) => {}
+        (known, 0) => say(format!("{known} {} for a decision: {decide} shows what.", wait(known)), theme.warning),
+        // What somebody did since is not known before upstream is asked.
+        (0, unseen) => {
+            let words =
+                format!("{unseen} waited for a decision when the rules ran last: {decide} asks and shows what.");
+            say(words, theme.warning);
+        }
+        (known, unseen) => {
+            let words = format!(
+                "{known} {} for a decision, and {unseen} did when other rules ran last: {decide} asks and shows what.",
+                wait(known)
+            );
+            say(words, theme.warning);
+        }
+    }
+    if rules.shown.rules.iter().any(|shown| rules.figures(shown).1) {
+        say(format!("{CHECKED} what a check found: nothing of it was done."), theme.dim);
     }
     lines
 }
@@ -123,9 +145,11 @@ fn quota(app: &App, shown: &ShownRule) -> (String, Style) {
 
 fn cells(app: &App, shown: &ShownRule, name: String) -> RuleCells {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
-    let outcome = shown.run.as_ref().map(|(_, outcome)| outcome);
-    let number = |of: fn(&crate::engine::rules::RuleOutcome) -> u64| {
-        outcome.map(of).filter(|number| *number > 0).map(|number| number.to_string()).unwrap_or_default()
+    let (outcome, is_check) = app.rules.figures(shown);
+    let sign = if is_check { CHECKED } else { "" };
+    let number = |number: u64, style: Style| {
+        let text = if number > 0 { format!("{number}{sign}") } else { String::new() };
+        (text, if is_check { theme.accent } else { style })
     };
     let last_run = match &shown.run {
         None => ("never".to_owned(), theme.dim),
@@ -137,10 +161,17 @@ fn cells(app: &App, shown: &ShownRule, name: String) -> RuleCells {
     RuleCells {
         name,
         takes: takes(&shown.rule),
-        selected: outcome.map(|outcome| outcome.selected.to_string()).unwrap_or_default(),
-        new: number(|outcome| outcome.new),
-        held: (number(|outcome| outcome.held), theme.warning),
-        leaving: (number(|outcome| outcome.leaving), theme.warning),
+        selected: match app.rules.has_figures(shown) {
+            true if outcome.selected == 0 => (format!("0{sign}"), theme.text),
+            true => number(outcome.selected, theme.text),
+            false => (String::new(), theme.text),
+        },
+        new: number(outcome.new, theme.text),
+        held: number(outcome.held, theme.warning),
+        leaving: number(outcome.leaving, theme.warning),
+        postponed: number(outcome.postponed, theme.warning),
+        refused: number(outcome.refused, theme.warning),
+        gone: number(outcome.gone, theme.warning),
         last_run,
         next_run: next_run(shown).map(|at| until(app, at)).unwrap_or_default(),
         quota: quota(app, shown),
@@ -158,7 +189,8 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let below = u16::try_from(notices.len()).unwrap_or(0).min(area.height / 3);
     let rows = usize::from(area.height.saturating_sub(3 + below)).max(1);
     let all = rules.rows();
-    let (block, top) = listed(app, "Rules", all.len(), rows, rules.place(), ("", rules.last_checked()));
+    let title = if rules.problem.is_some() { "Rules, which can't be read now:" } else { "Rules" };
+    let (block, top) = listed(app, title, all.len(), rows, rules.place(), ("", rules.last_checked()));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     if !rules.known {
@@ -171,10 +203,16 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     let shown = || all.iter().enumerate().skip(top).take(rows);
+    let has = |of: fn(&RuleOutcome) -> u64| all.iter().any(|shown| of(&rules.figures(shown).0) > 0);
+    let waits = [has(|of| of.postponed), has(|of| of.refused), has(|of| of.gone)];
     let longest = shown().filter_map(|(_, shown)| u16::try_from(width(shown.rule.name.as_str())).ok()).max();
     let of_takes = shown().filter_map(|(_, shown)| u16::try_from(width(&takes(&shown.rule))).ok()).max();
     let need = |id: &str| match id {
-        "rule" => Some(longest.unwrap_or(0).clamp(6, MAX_RULE_COLUMNS.min(inside.width / 5).max(17))),
+        "rule" => {
+            // Where everything waits there is less room.
+            let least = if waits.iter().all(|has| *has) { 12 } else { 17 };
+            Some(longest.unwrap_or(0).clamp(6, MAX_RULE_COLUMNS.min(inside.width / 5).max(least)))
+        }
         "takes" => of_takes,
         _ => None,
     };
@@ -182,6 +220,11 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let has_next = all.iter().any(|shown| next_run(shown).is_some());
     let has_quota = all.iter().any(|shown| !quota(app, shown).0.is_empty());
     let is_empty = |place: usize| match RULES.get(place).map(|column| column.id) {
+        // Where it is narrow, what waits is more than what the rule's page says first.
+        Some("takes") => inside.width < MIN_TAKES_COLUMNS && waits.iter().any(|has| *has),
+        Some("postponed") => !waits[0],
+        Some("refused") => !waits[1],
+        Some("gone") => !waits[2],
         Some("next-run") => !has_next,
         Some("quota") => !has_quota,
         _ => false,
@@ -202,7 +245,10 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let mut cells = cells(app, shown, shown.rule.name.to_string());
         // A pattern is told apart by its beginning.
         cells.takes = cut(&cells.takes, room, &look.glyphs);
-        let texts = columns::texts(&RULES, &cells, &look.theme);
+        let mut texts = columns::texts(&RULES, &cells, &look.theme);
+        if rules.problem.is_some() {
+            texts.iter_mut().for_each(|(_, style)| *style = look.theme.dim);
+        }
         lines.push(table::row(&fitting, look, &texts, place == rules.place(), false, inside.width));
     }
     frame.render_widget(Paragraph::new(lines), inside);
@@ -250,6 +296,10 @@ fn decision_cells(app: &App, decision: &Decision) -> DecisionCells {
         About::Refused { from, to } => {
             let short = |digest: &crate::image::Digest| digest.hex().chars().take(8).collect::<String>();
             (("refused", theme.warning), format!("stays at {}, not {}", short(from), short(to)))
+        }
+        About::Braked(images) => {
+            let stay = if images.len() == 1 { "it stays" } else { "they stay" };
+            (("leaving", theme.danger), format!("{stay}: more than half of what the rule brought would go at once"))
         }
         About::Gone(None) => (("gone", theme.danger), "stays".to_owned()),
         About::Gone(Some(at)) => (("gone", theme.danger), format!("goes on {}", day(*at, &app.zone))),

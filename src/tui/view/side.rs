@@ -44,7 +44,7 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
         Span::raw(cut_middle(&job.title, columns.saturating_sub(super::super::cells::width(&word) + 1), &look.glyphs)),
     ]));
     match &job.state {
-        JobState::Running => {
+        JobState::Planning | JobState::Running => {
             let words = match (&job.waiting, job.percent()) {
                 (Some(wait), _) => wait.words(),
                 (None, Some(percent)) => {
@@ -67,6 +67,7 @@ fn one(job: &Job, look: &Look, columns: usize, lines: &mut Vec<Line<'static>>) {
                 wrap(&problem.message, columns).into_iter().take(3).map(|row| Line::styled(row, look.theme.dim)),
             );
         }
+        JobState::Ready => lines.push(Line::styled("the plan is ready", look.theme.dim)),
         JobState::Cancelled => {}
     }
     lines.push(Line::raw(""));
