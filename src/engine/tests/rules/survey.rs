@@ -14,8 +14,8 @@ fn aged(test: &TestEngine, age: &str) -> Rules {
     rules(&[Rule { age: Some(age.parse().unwrap()), ..rule(test, "app", &["#.#"], 1) }])
 }
 
-fn status(code: u16) -> Option<axum::response::Response> {
-    Some(axum::response::Response::builder().status(code).body("".into()).unwrap())
+fn status(code: u16) -> axum::response::Response {
+    axum::response::Response::builder().status(code).body("".into()).unwrap()
 }
 
 /// What a rule could not do, wherever it is said.
@@ -153,7 +153,7 @@ async fn what_was_found_old_enough_is_what_is_taken() {
         move |request: &RequestInfo| {
             let is_tag = request.path.ends_with("/manifests/1.1") && request.method == axum::http::Method::HEAD;
             if gone && request.path.ends_with(&checked.to_string()) {
-                return status(404);
+                return Some(status(404));
             }
             let answer = axum::response::Response::builder().header("docker-content-digest", checked.to_string());
             (is_tag && request.count == 1).then(|| answer.body("".into()).unwrap())
@@ -181,7 +181,7 @@ async fn an_image_that_upstream_says_nothing_of_is_nobodys_until_it_comes() {
     let both = rules(&[rule(&test, "app", &["1.0", "2.0"], 0)]);
     test.registry.intercept(|request: &RequestInfo| {
         let is_asked = request.method == axum::http::Method::HEAD && request.path.ends_with("/manifests/1.0");
-        is_asked.then(|| status(403).unwrap())
+        is_asked.then(|| status(403))
     });
     let parts = run(&test, &both).await;
     assert_eq!((parts[0].selected.len(), parts[0].failed.len()), (1, 1));
@@ -194,7 +194,7 @@ async fn an_image_that_upstream_says_nothing_of_is_nobodys_until_it_comes() {
     // One that is here does not leave because nothing is heard of it.
     test.registry.intercept(|request: &RequestInfo| {
         let is_asked = request.method == axum::http::Method::HEAD && request.path.ends_with("/manifests/1.0");
-        is_asked.then(|| status(403).unwrap())
+        is_asked.then(|| status(403))
     });
     let parts = run(&test, &both).await;
     assert_eq!((parts[0].leaving.len(), parts[0].gone.len(), parts[0].failed.len()), (0, 0, 1));
@@ -213,7 +213,7 @@ async fn only_a_tag_that_vanished_is_left_out_silently() {
     for (repository, part) in [("single", "/blobs/"), ("app", "/manifests/sha256:")] {
         test.registry.intercept(move |request: &RequestInfo| {
             let is_part = request.path.contains(part) && request.method == axum::http::Method::GET;
-            if is_part { status(404) } else { None }
+            is_part.then(|| status(404))
         });
         let missing = plan(&test, &rules(&[rule(&test, repository, &["#.#"], 0)])).await;
         assert_eq!(faults(&missing).len(), 1, "{repository}: {:?}", faults(&missing));
@@ -282,11 +282,7 @@ async fn a_clock_that_was_ahead_once_does_not_hold_for_ever() {
 async fn a_list_that_fails_is_said_in_one_sentence() {
     let test = TestEngine::new().await;
     test.put("app", "1.0", &index("1.0"));
-    test.registry.intercept(
-        |request: &RequestInfo| {
-            if request.path.ends_with("/tags/list") { status(403) } else { None }
-        },
-    );
+    test.registry.intercept(|request: &RequestInfo| request.path.ends_with("/tags/list").then(|| status(403)));
     let failed = plan(&test, &rules(&[rule(&test, "app", &["#.#"], 0)])).await.rules.remove(0).failed;
     assert!(failed[0].starts_with(&format!("the tags of {}/app can't be listed: ", test.registry.host())));
     assert_eq!(failed[0].matches("tags of").count(), 1, "{failed:?}");
