@@ -74,7 +74,13 @@ impl<'n> Item<'n> {
         let texts = self.texts(report);
         match &self.node.value {
             Value::Null => Some(texts),
-            Value::List(items) => (texts.len() == items.len()).then_some(texts),
+            Value::List(items) if texts.len() == items.len() => Some(texts),
+            Value::List(_) => {
+                for text in texts {
+                    report.left(&text.path, "it is left out with the rest of its list");
+                }
+                None
+            }
             Value::Scalar(_) | Value::Map(_) => (!texts.is_empty()).then_some(texts),
         }
     }

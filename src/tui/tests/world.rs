@@ -90,7 +90,7 @@ pub(super) fn settle(app: &mut App, content: Content, effects: Vec<Effect>) -> V
 /// Presses keys, each as the configuration writes it, and answers what follows.
 pub(super) fn press(app: &mut App, content: Content, keys: &str) -> Vec<Effect> {
     let mut others = Vec::new();
-    for key in keys.split(' ') {
+    for key in keys.split_whitespace() {
         let effects = app.update(Msg::Key(event(key)));
         others.extend(settle(app, content, effects));
     }

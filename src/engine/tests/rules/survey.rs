@@ -20,8 +20,10 @@ fn status(code: u16) -> axum::response::Response {
 
 /// What a rule could not do, wherever it is said.
 fn faults(plan: &RulePlan) -> Vec<String> {
-    let failed = plan.add.failed.iter().map(crate::engine::plan::FailedRequest::words);
-    failed.chain(plan.rules.iter().flat_map(|part| part.failed.clone())).collect()
+    let failed: Vec<String> = plan.rules.iter().flat_map(|part| part.failed.clone()).collect();
+    let mut requests = plan.add.failed.iter().map(crate::engine::plan::FailedRequest::words);
+    assert!(requests.all(|words| failed.contains(&words)), "{failed:?}: a rule says what failed of it");
+    failed
 }
 
 fn digest_here(test: &TestEngine, image: &str) -> Digest {

@@ -81,7 +81,7 @@ async fn a_run_of_which_a_rule_failed_or_brakes_ends_as_a_failure() {
     assert_eq!(last_end(&test), (EventKind::Finished, String::new()));
     let at_once = Rule { leave: Kept::For("0s".parse().unwrap()), ..rule(&test, "app", &["#.#"], 1) };
     run(&test, &rules(&[at_once])).await;
-    assert_eq!(last_end(&test), (EventKind::Failed, "1 of 1 rule failed: app".to_owned()), "its brake is on");
+    assert_eq!(last_end(&test), (EventKind::Failed, "1 of 2 rules failed: app".to_owned()), "its brake is on");
     // What waits is no failure.
     test.put("later", "1.0", &index("1.0"));
     test.put("later", "1.1", &index("1.1"));
