@@ -235,7 +235,9 @@ impl Mirror<'_> {
 fn without_failures<'f>(rules: &[RulePart], failed: impl Iterator<Item = &'f FailedRequest>) -> Vec<RulePart> {
     let told: BTreeSet<String> = failed.map(FailedRequest::words).collect();
     let mut rules = rules.to_vec();
-    rules.iter_mut().for_each(|part| part.failed.retain(|reason| !told.contains(reason)));
+    for part in &mut rules {
+        part.failed.retain(|reason| !told.contains(reason));
+    }
     rules
 }
 

@@ -193,6 +193,7 @@ pub struct FailedRequest {
 
 impl FailedRequest {
     /// The same once more, without what caused it.
+    #[must_use]
     pub fn again(&self) -> Self {
         Self { request: self.request.clone(), error: self.error.again() }
     }

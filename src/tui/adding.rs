@@ -37,12 +37,17 @@ fn is_file(text: &str) -> bool {
 }
 
 /// Refuses the text of a file, with words; whether it did.
-pub(super) fn refuses_file(app: &mut App, text: &str) -> bool {
+fn refuses_file(app: &mut App, text: &str) -> bool {
     let refuses = is_file(text);
     if refuses {
         app.hint("That is the text of a file: paste references, or type compose:PATH for what the file names");
     }
     refuses
+}
+
+/// Text was pasted where images are listed: it is what to add.
+pub(super) fn pasted_into_list(app: &mut App, text: &str) -> Vec<Effect> {
+    if refuses_file(app, text) { Vec::new() } else { open(app, text.trim()) }
 }
 
 /// Text was pasted into it.

@@ -82,9 +82,12 @@ impl Preview {
         };
         let is_there = |tag: &String| list.tags.contains(tag);
         let takes = literals.iter().filter(|tag| is_there(tag)).count();
-        let row = |tag: &String| match is_there(tag) {
-            true => (Role::Name, format!("take   {tag}")),
-            false => (Role::Warning, format!("miss   {tag}  upstream has no such tag")),
+        let row = |tag: &String| {
+            if is_there(tag) {
+                (Role::Name, format!("take   {tag}"))
+            } else {
+                (Role::Warning, format!("miss   {tag}  upstream has no such tag"))
+            }
         };
         let words = format!("Would take {} of {repository}.", tags(takes));
         Self { tags: literals.iter().map(row).collect(), takes: Some(takes), ..Self::saying(Role::Text, words) }

@@ -173,11 +173,7 @@ impl App {
                 return ruling::pasted(self);
             }
             // An image reference that is pasted into a list is one to add; it is text, never keys.
-            None if !text.trim().is_empty() && room => {
-                if !adding::refuses_file(self, text) {
-                    return adding::open(self, text.trim());
-                }
-            }
+            None if !text.trim().is_empty() && room => return adding::pasted_into_list(self, text),
             _ => {}
         }
         Vec::new()

@@ -54,7 +54,7 @@ impl Leaving<'_> {
         }
         let places: HashMap<&str, usize> =
             self.rules.rules.iter().enumerate().map(|(place, rule)| (rule.name.as_str(), place)).collect();
-        let rows = self.here(engine, &selected, plan)?;
+        let rows = Self::here(engine, &selected, plan)?;
         let still_wanted = self.still_wanted(&rows);
         let mut brought: BTreeMap<String, u64> = BTreeMap::new();
         let mut going: BTreeMap<String, Vec<Ripe>> = BTreeMap::new();
@@ -125,7 +125,7 @@ impl Leaving<'_> {
     }
 
     /// The rows whose images are here. Those of others are forgotten, unless a rule selects them.
-    fn here(&self, engine: &Engine, selected: &HashMap<Place, &Found>, plan: &mut RulePlan) -> Result<Vec<Here>> {
+    fn here(engine: &Engine, selected: &HashMap<Place, &Found>, plan: &mut RulePlan) -> Result<Vec<Here>> {
         let reader = engine.catalog.read()?;
         let mut all = Vec::new();
         for row in rule_images::all(&reader)? {

@@ -130,10 +130,9 @@ impl<'a> Quotas<'a> {
         let waiting = self.waiting.get(registry).copied().unwrap_or_default();
         match taken {
             None if room < estimate => Admission::Postponed,
-            None => Admission::Now,
             // What they take is known when they are answered.
             Some(taken) if room < (taken + waiting).saturating_mul(SHORT_FACTOR) => Admission::Later,
-            Some(_) => Admission::Now,
+            _ => Admission::Now,
         }
     }
 

@@ -215,7 +215,7 @@ impl Engine {
                 let (asked, gate) = (&asked, &gate);
                 async move {
                     let resolving = registry::without_waiting_for_quotas(self.resolve(&one.request, asked, job));
-                    let mut outcome = job.or_cancelled(resolving).await;
+                    let mut outcome = Box::pin(job.or_cancelled(resolving)).await;
                     if let Ok((image, _)) = &mut outcome {
                         image.request = one.request();
                     }
@@ -293,7 +293,9 @@ impl Engine {
             }
             Ok::<_, Error>(())
         })?;
-        asking.iter().for_each(|one| quotas.expect(one.pull(rules)));
+        for one in asking {
+            quotas.expect(one.pull(rules));
+        }
         let reserve = rules.rules.iter().map(|rule| rule.reserve).max().unwrap_or_default();
         for registry in quotas.unsure(reserve) {
             let is_of = |one: &&Asking| one.coming != Coming::Former && one.reference.upstream.registry == registry;

@@ -139,8 +139,7 @@ impl Engine {
             Ok::<_, Error>(())
         })?;
         let asking = requests(rules, &found, &mut plan);
-        let asked: Vec<(String, String)> =
-            asking.iter().map(|one| (one.request(), one.image.clone())).collect();
+        let asked: Vec<(String, String)> = asking.iter().map(|one| (one.request(), one.image.clone())).collect();
         plan.rule_of = asking.iter().map(|one| (one.request(), names[one.rule].clone())).collect();
         if options.look {
             for one in &asking {

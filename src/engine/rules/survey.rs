@@ -18,7 +18,7 @@ use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Selection, Tag, Target, Upstream};
 use crate::registry::{self, Registry};
-use crate::rules::{Moves, Rule, Rules};
+use crate::rules::{Moves, Period, Rule, Rules};
 
 /// HEADs of one repository at the same time.
 const MAX_CONCURRENT_HEADS: usize = 8;
@@ -232,7 +232,7 @@ impl<'a> Survey<'a> {
                 return Ok(waiting);
             }
             for choice in &all {
-                let age = self.rule(choice.rule).age.map_or(0, |age| age.seconds());
+                let age = self.rule(choice.rule).age.map_or(0, Period::seconds);
                 if let Some(tag) = choice.asks()
                     && aside.insert(tag.to_string())
                     && waiting.tags.len() < MAX_HEADS_OF_YOUNG_TAGS

@@ -55,9 +55,8 @@ impl Engine {
             return Ok(Delivery::default());
         }
         let hooks = in_force.rules.hooks.clone();
-        let settled = self.blocking(move |engine| {
-            engine.catalog.write(|writer| settle(writer, &hooks, crate::engine::now()))
-        });
+        let settled =
+            self.blocking(move |engine| engine.catalog.write(|writer| settle(writer, &hooks, crate::engine::now())));
         let dropped = settled.await?;
         let allowed = in_place(|| in_force.clone().with_allowed_hooks()).rules.hooks;
         let teller = Teller::new(Some(in_force.base()))?;
@@ -90,8 +89,8 @@ impl Engine {
                 return Ok(());
             }
             // A run has one end.
-            let ends = told.iter().filter(|told| told.ends_run());
-            ends.map(|end| outbox::take_back(writer, end.id)).collect::<Result<()>>()?;
+            let mut ends = told.iter().filter(|told| told.ends_run());
+            ends.try_for_each(|end| outbox::take_back(writer, end.id))?;
             let run = last.map_or_else(|| next_run(writer, now), Ok)?;
             put(writer, &rules.hooks, &Event { detail: Some(why.to_string()), ..event(EventKind::Failed, now, run) })
         })

@@ -48,7 +48,7 @@ impl RulesInForce {
 
     /// What of it nobody has seen and allowed yet, for people.
     pub fn untrusted(&self) -> Vec<String> {
-        self.not_allowed().iter().map(|permission| permission.to_string()).collect()
+        self.not_allowed().iter().map(ToString::to_string).collect()
     }
 
     fn not_allowed(&self) -> Vec<Permission> {
@@ -69,6 +69,7 @@ impl RulesInForce {
     }
 
     /// The same rules with no hook but those that were allowed and have not changed since.
+    #[must_use]
     pub fn with_allowed_hooks(mut self) -> Self {
         let base = self.base();
         let hooks = std::mem::take(&mut self.rules.hooks).into_iter();
@@ -141,7 +142,9 @@ fn fingerprint(permission: &Permission, base: &Path) -> Digest {
     parts.push(base.as_os_str().as_encoded_bytes());
     let said = permission.parts();
     parts.push(&(said.len() as u64).to_be_bytes());
-    said.iter().for_each(|part| parts.push(part.as_bytes()));
+    for part in said {
+        parts.push(part.as_bytes());
+    }
     for script in permission.program().map(|words| scripts(words, base)).unwrap_or_default() {
         parts.push(&state(&script));
     }

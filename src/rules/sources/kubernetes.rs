@@ -52,7 +52,7 @@ fn alike(node: &Node, path: &mut String, finder: &mut Finder) {
         path.truncate(before);
     }
     let Some(text) = node.text().map(str::trim) else { return };
-    let is_image = path.ends_with(".image") && text.parse::<Reference>().is_ok();
+    let is_image = path.rsplit_once('.').is_some_and(|(_, key)| key == "image") && text.parse::<Reference>().is_ok();
     // An argument has it behind the name of its flag.
     match text.rsplit_once('=') {
         _ if is_image || looks_like_image(text) => finder.alike(text, || {

@@ -170,8 +170,12 @@ pub(super) fn ran(ruled: &Ruled) -> (String, Vec<String>) {
         (all.refused, "refused"),
         (all.gone, "gone"),
     ];
-    let waits = waits.into_iter().filter(|(number, _)| *number > 0);
-    let waits: String = waits.map(|(number, word)| format!(", {number} {word}")).collect();
+    let waits: Vec<String> = waits
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!(", {number} {word}"))
+        .collect();
+    let waits = waits.concat();
     let is_nothing = added.recorded.is_empty() && removed.is_empty();
     let is_all_here = all.postponed + all.held + all.gated == 0 && all.failed.is_empty();
     if is_nothing && failed.is_empty() && is_all_here {

@@ -247,7 +247,9 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
         cells.takes = cut(&cells.takes, room, &look.glyphs);
         let mut texts = columns::texts(&RULES, &cells, &look.theme);
         if rules.problem.is_some() {
-            texts.iter_mut().for_each(|(_, style)| *style = look.theme.dim);
+            for (_, style) in &mut texts {
+                *style = look.theme.dim;
+            }
         }
         lines.push(table::row(&fitting, look, &texts, place == rules.place(), false, inside.width));
     }

@@ -104,7 +104,9 @@ pub(super) fn carry_out(arguments: &ImportArguments, context: &Context) -> Resul
         });
         if let Err(error) = wrote.and_then(|()| engine.change_rules(&before, text, false)) {
             // Of what was not imported nothing stays.
-            written.iter().for_each(|file| drop(std::fs::remove_file(file)));
+            for file in &written {
+                drop(std::fs::remove_file(file));
+            }
             return Err(error);
         }
     }

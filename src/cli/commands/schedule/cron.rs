@@ -50,7 +50,9 @@ mod tests {
             added(&command, "1h".parse().unwrap()),
             "(crontab -l; roadstead --data-dir '/srv/my registry' schedule cron --every 1h --publish) | crontab -"
         );
-        let plain = UpdateCommand::new(std::path::Path::new("/bin/roadstead"), Default::default()).unwrap();
+        let plain =
+            UpdateCommand::new(std::path::Path::new("/bin/roadstead"), super::super::command::Options::default())
+                .unwrap();
         assert_eq!(added(&plain, "6h".parse().unwrap()), "(crontab -l; roadstead schedule cron) | crontab -");
     }
 
