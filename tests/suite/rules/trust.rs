@@ -25,7 +25,9 @@ fn rules_that_are_added_at_once_are_all_there() {
         let adds: Vec<_> = adds.collect();
         std::thread::scope(|scope| {
             let threads: Vec<_> = adds.iter().map(|add| scope.spawn(|| finish(add))).collect();
-            threads.into_iter().for_each(|thread| drop(thread.join().unwrap().success()));
+            for thread in threads {
+                thread.join().unwrap().success();
+            }
         });
         let rules = roadstead.json(&["rule", "export"]);
         assert_eq!(rules["rules"].as_array().unwrap().len(), 12, "{rules:#}");
