@@ -57,7 +57,7 @@ impl Engine {
         let in_force = self.rules()?;
         let gate = gate_of(&in_force.rules, &in_force.base());
         if gate.is_some() {
-            in_force.check_trust()?;
+            in_force.check_trust_of_gate()?;
         }
         Ok(gate)
     }

@@ -15,7 +15,7 @@ use super::rule_set::RulesInForce;
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::input;
-use crate::rules::Permission;
+use crate::rules::{Permission, Purpose};
 use crate::text::printable_within;
 
 /// What a fingerprint begins with: another way to take one needs another word here.
@@ -84,12 +84,22 @@ impl RulesInForce {
 
     /// Refuses rules that do what nobody has allowed: a checkout must not run code, nor send anything away, by being read.
     pub fn check_trust(&self) -> Result<()> {
-        let untrusted = self.not_allowed();
+        self.refuse(&self.not_allowed())
+    }
+
+    /// The same of their gate alone, which is asked where no rule is carried out.
+    pub(in crate::engine) fn check_trust_of_gate(&self) -> Result<()> {
+        let mut untrusted = self.not_allowed();
+        untrusted.retain(|permission| matches!(permission, Permission::Run { purpose: Purpose::Gate, .. }));
+        self.refuse(&untrusted)
+    }
+
+    fn refuse(&self, untrusted: &[Permission]) -> Result<()> {
         if untrusted.is_empty() {
             return Ok(());
         }
         let what = self.file.as_ref().map_or_else(|| "the rules".to_owned(), |file| shown(file));
-        let does = deeds(&untrusted);
+        let does = deeds(untrusted);
         let lines = untrusted
             .iter()
             .map(|permission| format!("\n  {}", printable_within(&permission.to_string(), MAX_SHOWN_CHARACTERS)));

@@ -83,6 +83,7 @@ fn a_ping_hears_that_a_run_begins_and_how_it_ends_and_delays_nothing() {
     let pinged = Pinged::start();
     let hook = format!("[[hook]]\nping = '{}'\n", pinged.url);
     let (roadstead, registry) = world(|host| format!("{hook}[[rule]]\nimage = '{host}/app'\ntags = ['#.#']\n"));
+    roadstead.ok(&["rule", "trust", "--yes"]);
     let mut running =
         roadstead.command(&["update", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // The images come though nobody has answered yet.
