@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`], [`rules`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`], [`rules`], [`ipns`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
 //! [`error`], [`text`], [`http`], [`holder`] and [`input`] are known to all of them.
 
@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod http;
 pub mod image;
 pub mod input;
+pub mod ipns;
 pub mod naming;
 pub mod node;
 pub mod registry;

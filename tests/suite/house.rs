@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rooms without I/O; each may know those before it.
-const PURE: [&str; 4] = ["image", "unixfs", "site", "rules"];
+const PURE: [&str; 5] = ["image", "unixfs", "site", "rules", "ipns"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
 const PORTS: [&str; 6] = ["registry", "store", "catalog", "node", "naming", "hooks"];
 /// Known to all; they know no room.
@@ -26,7 +26,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
     let mut known: BTreeSet<&str> = match room {
         // Says what went wrong and how text is shown, in the words of no room.
         "error" | "holder" | "http" | "input" | "text" => return Some(BTreeSet::from(EVERYWHERE)),
-        "image" | "unixfs" | "site" | "rules" => pure.take_while(|other| *other != room).collect(),
+        "image" | "unixfs" | "site" | "rules" | "ipns" => pure.take_while(|other| *other != room).collect(),
         // The settings of a registry are the registry's own type.
         CONFIGURATION => pure.chain(["registry"]).collect(),
         "registry" | "store" | "catalog" | "node" | "naming" | "hooks" => pure.collect(),
