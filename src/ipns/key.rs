@@ -29,7 +29,7 @@ const ECDSA: u64 = 3;
 
 const SEED_BYTES: usize = 32;
 const PUBLIC_BYTES: usize = 32;
-/// How every file begins that holds keys as text.
+/// How every section of PEM begins; text may precede it.
 const PEM_START: &[u8] = b"-----BEGIN ";
 
 /// A key that signs records: Ed25519, which every implementation has to know.
@@ -53,13 +53,13 @@ impl PrivateKey {
         Ok(Self { pair, public })
     }
 
-    /// Reads what a file holds: PEM where it begins as one, else protobuf.
+    /// Reads what a file holds: PEM where a section of it begins, else protobuf.
     pub fn from_file(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_KEY_FILE_BYTES {
             return Err(unreadable("it is larger than 64 KiB"));
         }
-        let text = bytes.trim_ascii_start();
-        if text.starts_with(PEM_START) { Self::from_pem(text) } else { Self::from_protobuf(bytes) }
+        let is_pem = bytes.windows(PEM_START.len()).any(|window| window == PEM_START);
+        if is_pem { Self::from_pem(bytes) } else { Self::from_protobuf(bytes) }
     }
 
     /// Reads a protobuf `PrivateKey`, the default of `ipfs key export`. Its data is the seed and the public key of RFC 8032,

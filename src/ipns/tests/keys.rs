@@ -48,7 +48,7 @@ fn keys_of_other_programs() {
     let version_1 = pem(&format!("302e020100300506032b657004220420{seed}"));
     let version_2 = pem(&format!("3051020101300506032b657004220420{seed}812100{public}"));
     for pem in [version_1, version_2] {
-        let key = PrivateKey::from_pem(pem.as_bytes()).unwrap();
+        let key = PrivateKey::from_file(pem.as_bytes()).unwrap();
         assert_eq!(key.to_protobuf().unwrap(), hex(&format!("08011240{seed}{public}")));
     }
 
