@@ -10,6 +10,7 @@ mod data;
 pub mod directory;
 pub mod file;
 pub mod hash;
+mod links;
 mod profile;
 pub mod tree;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use cid::Cid;
 use crate::error::{Error, Kind, Result};
 
 pub use data::NodeKind;
+pub use links::{BlockLink, links_from};
 pub use profile::Profile;
 
 /// The most bytes a block may have: what every IPFS node accepts, and what Bitswap and gateways refuse to exceed (2 MiB).
