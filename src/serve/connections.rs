@@ -30,6 +30,7 @@ use super::access_log::Record;
 use super::body::Body;
 use super::credentials::Credentials;
 use super::entity::Document;
+use super::gateway::{self, Gateway};
 use super::hosts::Hosts;
 use super::peer::Peer;
 use super::router::{Handler, mark};
@@ -78,6 +79,8 @@ impl Default for Limits {
 /// What every connection needs.
 pub(super) struct Server {
     pub(super) handler: Handler,
+    /// What gives blocks out, if anything does.
+    pub(super) gateway: Option<Gateway>,
     /// The names that are answered.
     pub(super) hosts: Hosts,
     pub(super) credentials: Option<Credentials>,
@@ -211,7 +214,7 @@ impl Server {
         let service = service_fn(|request| {
             // In a box, which is there only while a request is answered.
             Box::pin(async move {
-                let mut response = self.answer(&request, client, state).await;
+                let mut response = self.answer(request, client, state).await;
                 if state.slots().is_wanted() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -239,12 +242,29 @@ impl Server {
 
     async fn answer(
         &self,
-        request: &Request<Incoming>,
+        request: Request<Incoming>,
         client: SocketAddr,
         state: &Arc<ConnectionState>,
     ) -> Response<Answer> {
         let answering = state.begin();
-        let record = Record::begin(request, client);
+        let record = Record::begin(&request, client);
+        let response = match self.gateway.as_ref().filter(|_| gateway::covers(request.uri().path())) {
+            // In a box: most answers are none of blocks.
+            Some(gateway) => match Hosts::Any.check(&request) {
+                Ok(()) => Box::pin(gateway.answer(request, state.peer())).await,
+                Err(refusal) => refusal.into_response(),
+            },
+            None => self.answer_registry(&request, state).await,
+        };
+        if response.extensions().get::<Document>().is_some() {
+            answering.has_document();
+        }
+        let record = record.map(|record| record.with_status(response.status()));
+        response.map(|body| Answer { body, record, taken: None, _answering: answering })
+    }
+
+    /// What is not for everybody, and the page.
+    async fn answer_registry(&self, request: &Request<Incoming>, state: &Arc<ConnectionState>) -> Response<Body> {
         let is_api = matches!(request.uri().path().as_bytes(), [b'/', b'v', b'2'] | [b'/', b'v', b'2', b'/', ..]);
         let allowed = match (self.hosts.check(request), &self.credentials) {
             (Ok(()), Some(credentials)) => credentials.check(request.headers().get(AUTHORIZATION), state.peer()).await,
@@ -257,11 +277,7 @@ impl Server {
         if is_api {
             mark(response.headers_mut());
         }
-        if response.extensions().get::<Document>().is_some() {
-            answering.has_document();
-        }
-        let record = record.map(|record| record.with_status(response.status()));
-        response.map(|body| Answer { body, record, taken: None, _answering: answering })
+        response
     }
 }
 
@@ -378,6 +394,7 @@ mod tests {
                 reader: Arc::default(),
                 own_names: Vec::new(),
             },
+            gateway: None,
             hosts: Hosts::Any,
             credentials: None,
             tls: None,

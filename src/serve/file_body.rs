@@ -35,6 +35,13 @@ impl Default for Reader {
     }
 }
 
+impl Reader {
+    /// The buffers, for what else is sent in pieces.
+    pub(super) fn buffers(&self) -> Arc<Buffers> {
+        Arc::clone(&self.buffers)
+    }
+}
+
 /// Where a body's bytes are.
 pub(super) enum Origin {
     /// All of them are in this file.

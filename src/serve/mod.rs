@@ -1,7 +1,7 @@
 //! Gives the catalog out over HTTP: pull, discovery and referrers of the OCI distribution spec 1.1, and the page.
 //!
 //! Read-only. Everything it says comes through [`ContentSource`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
-//! basic authentication on request.
+//! basic authentication on request. On the same port, `gateway/` gives published blocks out to IPFS programs.
 //!
 //! Memory is bounded whatever the number and speed of clients: a document (manifest, list, page, small blob) is in memory once
 //! for all its readers, 20 MiB of them at most, 8 of which are the cache; large blobs pass through buffers of 6 MiB in all and
@@ -23,6 +23,7 @@ mod file_body;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gateway;
 mod hosts;
 mod lists;
 mod lookup;
@@ -48,11 +49,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use catalog_source::CatalogSource;
 pub use content_source::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
+pub use gateway::{NamedRecord, Provider, PublishedBlocks};
 pub use hosts::is_host;
 
 use crate::error::{Error, Kind, Result};
 use connections::{Limits, Server};
 use credentials::Credentials;
+use file_body::Reader;
+use gateway::Gateway;
 use hosts::Hosts;
 use lookup::Lookup;
 use router::Handler;
@@ -105,20 +109,23 @@ pub struct Listening {
 
 /// Serves until `shutdown` is cancelled, then lets running answers end for up to ten seconds.
 ///
+/// With `blocks`, these are given out to IPFS programs too, to all that ask: see `gateway/`.
 /// Calls `started` once connections are accepted. Fails before that if the address is taken or a file can't be used.
 /// Raises the process's soft limit of open files as far as connections may need it.
 pub async fn run(
     source: Arc<dyn ContentSource>,
+    blocks: Option<Arc<dyn PublishedBlocks>>,
     options: Options,
     shutdown: CancellationToken,
     started: impl FnOnce(&Listening),
 ) -> Result<()> {
     let limits = Limits { connections: options.connections.max(1), ..Limits::default() };
-    run_within(source, options, limits, shutdown, started).await
+    run_within(source, blocks, options, limits, shutdown, started).await
 }
 
 async fn run_within(
     source: Arc<dyn ContentSource>,
+    blocks: Option<Arc<dyn PublishedBlocks>>,
     options: Options,
     limits: Limits,
     shutdown: CancellationToken,
@@ -136,14 +143,16 @@ async fn run_within(
         Hosts::Any
     };
     let crowded = Arc::<Notify>::default();
+    let reader = Arc::<Reader>::default();
+    let gateway = blocks.map(|blocks| Gateway::new(blocks, reader.buffers()));
     let handler = Handler {
         lookup: Lookup::new(source, limits.room, Arc::clone(&crowded)),
-        reader: Arc::default(),
+        reader,
         own_names: options.own_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let reload = options.reload;
-    let server = Server { handler, hosts, credentials, tls, crowded, reload, limits };
+    let server = Server { handler, gateway, hosts, credentials, tls, crowded, reload, limits };
     started(&Listening { address, url: format!("{scheme}://{address}") });
     connections::serve(Arc::new(server), listener, shutdown).await;
     Ok(())

@@ -214,7 +214,7 @@ async fn pull_back(engine: &Arc<Engine>, digest: Digest, job: &Job) -> Result<(u
     let (started, listening) = tokio::sync::oneshot::channel();
     let options = serve::Options { listen: ([127, 0, 0, 1], 0).into(), ..serve::Options::default() };
     let source = Arc::new(CatalogSource::new(Arc::clone(engine), false));
-    let server = tokio::spawn(serve::run(source, options, stop.clone(), move |listening: &serve::Listening| {
+    let server = tokio::spawn(serve::run(source, None, options, stop.clone(), move |listening: &serve::Listening| {
         // Nobody waits for it any more only if the demo was cancelled.
         let _ = started.send(listening.url.clone());
     }));

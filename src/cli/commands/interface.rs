@@ -183,7 +183,7 @@ impl Server for Loopback {
             ..serve::Options::default()
         };
         let source = Arc::new(CatalogSource::new(Arc::clone(&self.engine), true));
-        runtime.block_on(serve::run(source, options, stop, |listening| started(listening.url.clone())))
+        runtime.block_on(serve::run(source, None, options, stop, |listening| started(listening.url.clone())))
     }
 }
 

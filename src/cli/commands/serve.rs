@@ -118,7 +118,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 }
             });
             let mut told = Ok(());
-            let ended = serve::run(source, options, stop, |listening| {
+            let ended = serve::run(source, None, options, stop, |listening| {
                 told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
                 output.announce(&format!("serving on {}", listening.url));
                 if let Some(example) = &example {

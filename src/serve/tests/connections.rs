@@ -216,7 +216,7 @@ async fn a_taken_address_is_said_with_what_to_do() {
     let server = Server::start().await;
     let options = Options { listen: server.listening.address, ..Options::default() };
     let shelf = Arc::new(MemorySource::default());
-    let error = crate::serve::run(shelf, options, CancellationToken::new(), |_| ()).await.unwrap_err();
+    let error = crate::serve::run(shelf, None, options, CancellationToken::new(), |_| ()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     assert!(error.to_string().contains(&server.listening.address.to_string()), "{error}");
     assert!(error.hints()[0].contains("--listen"));

@@ -2,8 +2,10 @@
 
 mod connections;
 mod content;
+mod delegated_routing;
 mod distribution;
 mod documents;
+mod gateway;
 pub(super) mod memory;
 mod pending;
 mod protection;
@@ -19,7 +21,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::PublishedBlocks;
 use super::connections::Limits;
+use super::gateway::tests::memory_blocks::MemoryBlocks;
 use super::{Listening, Options, run_within};
 use crate::error::Result;
 use memory::MemorySource;
@@ -45,12 +49,21 @@ impl Server {
     }
 
     async fn with(options: Options, limits: Limits) -> Self {
+        Self::giving(None, options, limits).await
+    }
+
+    /// One that gives blocks out too.
+    async fn with_blocks(blocks: &Arc<MemoryBlocks>) -> Self {
+        Self::giving(Some(Arc::clone(blocks) as _), Options::default(), Limits::default()).await
+    }
+
+    async fn giving(blocks: Option<Arc<dyn PublishedBlocks>>, options: Options, limits: Limits) -> Self {
         let shelf = Arc::new(MemorySource::default());
         let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..options };
         let stop = CancellationToken::new();
         let (tell, told) = oneshot::channel();
         let started = |listening: &Listening| tell.send(listening.clone()).unwrap();
-        let serving = run_within(Arc::clone(&shelf) as _, options, limits, stop.clone(), started);
+        let serving = run_within(Arc::clone(&shelf) as _, blocks, options, limits, stop.clone(), started);
         let task = tokio::spawn(serving);
         let listening = told.await.unwrap();
         Self { shelf, listening, stop, task, client: plain_client() }

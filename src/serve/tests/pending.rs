@@ -172,7 +172,7 @@ impl Served {
         let (tell, told) = oneshot::channel();
         let shelf = Arc::new(CatalogSource::new(Arc::clone(&engine), true));
         let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..Options::default() };
-        let serving = run_within(shelf, options, Limits::default(), stop.clone(), |listening: &Listening| {
+        let serving = run_within(shelf, None, options, Limits::default(), stop.clone(), |listening: &Listening| {
             tell.send(listening.url.clone()).unwrap();
         });
         tokio::spawn(serving);

@@ -174,7 +174,7 @@ async fn without_a_password_nothing_is_given_out() {
     std::fs::write(&users, "anna:$apr1$x$y").unwrap();
     let options = Options { htpasswd: Some(users), listen: "127.0.0.1:0".parse().unwrap(), ..Options::default() };
     let shelf = Arc::new(MemorySource::default());
-    let error = crate::serve::run(shelf, options, CancellationToken::new(), |_| ()).await.unwrap_err();
+    let error = crate::serve::run(shelf, None, options, CancellationToken::new(), |_| ()).await.unwrap_err();
     assert!(error.to_string().contains("users: line 1"), "{error}");
 }
 
