@@ -32,9 +32,11 @@ use super::credentials::Credentials;
 use super::entity::Document;
 use super::gateway::{self, Gateway};
 use super::hosts::Hosts;
+use super::http2::{self, Patience};
 use super::peer::Peer;
 use super::router::{Handler, mark};
 use super::slots::{ConnectionState, InFlight, Rules, Slot, Slots};
+use super::streams::Streams;
 use super::tls::{self, Certificates};
 use super::write_timeout::WriteTimeout;
 
@@ -81,6 +83,8 @@ pub(super) struct Server {
     pub(super) handler: Handler,
     /// What gives blocks out, if anything does.
     pub(super) gateway: Option<Gateway>,
+    /// Requests that share connections, which they do beside a gateway only.
+    pub(super) streams: Arc<Streams>,
     /// The names that are answered.
     pub(super) hosts: Hosts,
     pub(super) credentials: Option<Credentials>,
@@ -172,7 +176,7 @@ impl Server {
     }
 
     async fn begin_connection(
-        &self,
+        self: &Arc<Self>,
         stream: TcpStream,
         client: SocketAddr,
         state: &Arc<ConnectionState>,
@@ -182,13 +186,18 @@ impl Server {
         let _ = stream.set_nodelay(true);
         // In boxes of their own, so that a connection takes the room of what it is, and not of all that it could be.
         match &self.tls {
+            None if self.gateway.is_some() => match http2::begins(&stream, self.limits.head).await {
+                Some(true) => Box::pin(self.serve_streams(stream, client, state, stop)).await,
+                Some(false) => Box::pin(self.serve(stream, client, state, stop)).await,
+                None => tracing::debug!(%client, "no request in time"),
+            },
             None => Box::pin(self.serve(stream, client, state, stop)).await,
             Some(tls) => Box::pin(self.serve_tls(tls, stream, client, state, stop)).await,
         }
     }
 
     async fn serve_tls(
-        &self,
+        self: &Arc<Self>,
         tls: &Certificates,
         stream: TcpStream,
         client: SocketAddr,
@@ -199,7 +208,11 @@ impl Server {
         match timeout(self.limits.head, Box::pin(acceptor.accept(stream))).await {
             Ok(Ok(mut stream)) => {
                 tls::bound(stream.get_mut().1);
-                Box::pin(self.serve(stream, client, state, stop)).await;
+                if stream.get_ref().1.alpn_protocol() == Some(http2::PROTOCOL) {
+                    Box::pin(self.serve_streams(stream, client, state, stop)).await;
+                } else {
+                    Box::pin(self.serve(stream, client, state, stop)).await;
+                }
             }
             Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS handshake"),
             Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
@@ -236,6 +249,27 @@ impl Server {
             }
         };
         if let Err(error) = ended {
+            tracing::debug!(%client, %error, "a connection ended early");
+        }
+    }
+
+    /// A connection whose requests share it.
+    async fn serve_streams<S>(
+        self: &Arc<Self>,
+        stream: S,
+        client: SocketAddr,
+        state: &Arc<ConnectionState>,
+        stop: &CancellationToken,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = WriteTimeout::new(stream, self.limits.write, Arc::clone(state));
+        let patience = Patience { idle: self.limits.head, stalled: self.limits.write };
+        let answer = |request| {
+            let (server, state) = (Arc::clone(self), Arc::clone(state));
+            async move { server.answer(request, client, &state).await }
+        };
+        if let Err(error) = http2::serve(stream, state, &self.streams, patience, stop, answer).await {
             tracing::debug!(%client, %error, "a connection ended early");
         }
     }
@@ -395,6 +429,7 @@ mod tests {
                 own_names: Vec::new(),
             },
             gateway: None,
+            streams: Streams::new(1),
             hosts: Hosts::Any,
             credentials: None,
             tls: None,

@@ -1,7 +1,8 @@
 //! Gives the catalog out over HTTP: pull, discovery and referrers of the OCI distribution spec 1.1, and the page.
 //!
 //! Read-only. Everything it says comes through [`ContentSource`]; what a puller may not have is not on it. HTTP/1.1, with TLS and
-//! basic authentication on request. On the same port, `gateway/` gives published blocks out to IPFS programs.
+//! basic authentication on request. On the same port, `gateway/` gives published blocks out to IPFS programs;
+//! beside it HTTP/2 is spoken too.
 //!
 //! Memory is bounded whatever the number and speed of clients: a document (manifest, list, page, small blob) is in memory once
 //! for all its readers, 20 MiB of them at most, 8 of which are the cache; large blobs pass through buffers of 6 MiB in all and
@@ -25,6 +26,7 @@ mod file_body;
 pub mod fuzzing;
 mod gateway;
 mod hosts;
+mod http2;
 mod lists;
 mod lookup;
 mod peer;
@@ -32,6 +34,7 @@ mod range;
 mod refusal;
 mod router;
 mod slots;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -60,10 +63,14 @@ use gateway::Gateway;
 use hosts::Hosts;
 use lookup::Lookup;
 use router::Handler;
+use streams::Streams;
 use tls::Certificates;
 
 /// Connections that the kernel may hold until they are accepted.
 const LISTEN_BACKLOG: u32 = 1024;
+
+/// What TLS calls HTTP/1.1 (RFC 7301).
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// Settings of a server of the registry.
 #[derive(Debug, Clone)]
@@ -131,7 +138,10 @@ async fn run_within(
     shutdown: CancellationToken,
     started: impl FnOnce(&Listening),
 ) -> Result<()> {
-    let tls = options.tls.as_ref().map(|(certificate, key)| Certificates::load(certificate, key)).transpose()?;
+    // Clients of the registry gain nothing by HTTP/2, and need no limits of its own then.
+    let protocols: &[&[u8]] = if blocks.is_some() { &[http2::PROTOCOL, HTTP_1] } else { &[HTTP_1] };
+    let tls =
+        options.tls.as_ref().map(|(certificate, key)| Certificates::load(certificate, key, protocols)).transpose()?;
     let credentials = options.htpasswd.as_deref().map(Credentials::load).transpose()?;
     let listener = bind(options.listen).map_err(|error| explain(options.listen, error))?;
     let address = listener.local_addr().map_err(|error| explain(options.listen, error))?;
@@ -152,7 +162,8 @@ async fn run_within(
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let reload = options.reload;
-    let server = Server { handler, gateway, hosts, credentials, tls, crowded, reload, limits };
+    let streams = Streams::new(limits.connections);
+    let server = Server { handler, gateway, streams, hosts, credentials, tls, crowded, reload, limits };
     started(&Listening { address, url: format!("{scheme}://{address}") });
     connections::serve(Arc::new(server), listener, shutdown).await;
     Ok(())

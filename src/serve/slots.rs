@@ -3,7 +3,7 @@
 //! Knows addresses and times. Must not know sockets or requests.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,8 @@ pub(super) struct ConnectionState {
     slots: Arc<Slots>,
     /// Microseconds since the slots' start, times two: since when it waits for a request, or, plus one, is being answered.
     since: AtomicU64,
+    /// Requests that are being answered.
+    in_flight: AtomicUsize,
     /// Something of an answer is still to be sent.
     is_sending: AtomicBool,
     /// The answer is a document in memory.
@@ -62,7 +64,7 @@ pub(super) struct Slot {
     state: Arc<ConnectionState>,
 }
 
-/// An answer under way; the connection waits for its next request when this is dropped.
+/// An answer under way; the connection waits for its next request when all of these are dropped.
 #[derive(Debug)]
 pub(super) struct InFlight(Arc<ConnectionState>);
 
@@ -135,6 +137,7 @@ impl Slots {
                 peer,
                 slots: Arc::clone(self),
                 since: AtomicU64::new(self.now() << 1),
+                in_flight: AtomicUsize::new(0),
                 is_sending: AtomicBool::new(false),
                 has_document: AtomicBool::new(false),
                 is_closing: AtomicBool::new(false),
@@ -257,8 +260,10 @@ impl ConnectionState {
     }
 
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.has_document.store(false, Ordering::Relaxed);
-        self.since.store(self.slots.now() << 1 | 1, Ordering::Relaxed);
+        if self.in_flight.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.has_document.store(false, Ordering::Relaxed);
+            self.since.store(self.slots.now() << 1 | 1, Ordering::Relaxed);
+        }
         InFlight(Arc::clone(self))
     }
 
@@ -300,8 +305,14 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.since.store(self.0.slots.now() << 1, Ordering::SeqCst);
-        self.0.slots.look_again();
+        if self.0.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.since.store(self.0.slots.now() << 1, Ordering::SeqCst);
+            // Another one began at the same time.
+            if self.0.in_flight.load(Ordering::SeqCst) > 0 {
+                self.0.since.store(self.0.slots.now() << 1 | 1, Ordering::SeqCst);
+            }
+            self.0.slots.look_again();
+        }
     }
 }
 

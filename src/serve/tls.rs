@@ -19,12 +19,13 @@ const MAX_UNSENT: usize = 16 * 1024;
 pub(super) struct Certificates(Watched<ServerConfig>);
 
 impl Certificates {
-    /// Reads both; refuses what can't be used.
-    pub(super) fn load(certificate: &Path, key: &Path) -> Result<Self> {
+    /// Reads both; refuses what can't be used. Clients may choose from these protocols (ALPN), the first that they know.
+    pub(super) fn load(certificate: &Path, key: &Path, protocols: &'static [&'static [u8]]) -> Result<Self> {
         let files = vec![certificate.to_owned(), key.to_owned()];
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         // Half of a renewal, or a mistake in one, must not end what still works.
-        Watched::load("the certificate", files, Fallback::Former, move || config(&certificate, &key)).map(Self)
+        Watched::load("the certificate", files, Fallback::Former, move || config(&certificate, &key, protocols))
+            .map(Self)
     }
 
     /// Encrypts with the newest that can be used.
@@ -44,7 +45,7 @@ pub(super) fn bound(connection: &mut ServerConnection) {
 }
 
 /// Reads a certificate chain, the server's own first, and its key.
-fn config(certificate: &Path, key: &Path) -> Result<ServerConfig> {
+fn config(certificate: &Path, key: &Path, protocols: &[&[u8]]) -> Result<ServerConfig> {
     let refuse = |path: &Path, why: &str| Error::new(Kind::Usage, format!("{}: {why}", path.display()));
     let unreadable = |path: &Path, error: pem::Error| match error {
         pem::Error::NoItemsFound => refuse(path, "there is no such section in it"),
@@ -68,7 +69,6 @@ fn config(certificate: &Path, key: &Path) -> Result<ServerConfig> {
         .with_no_client_auth()
         .with_single_cert(chain, secret)
         .map_err(|error| refuse(certificate, &format!("does not match the key {}", key.display())).caused_by(error))?;
-    // HTTP/2 would put many answers on one connection, out of reach of the limits per connection.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
 }

@@ -6,6 +6,7 @@ mod delegated_routing;
 mod distribution;
 mod documents;
 mod gateway;
+mod http2;
 pub(super) mod memory;
 mod pending;
 mod protection;

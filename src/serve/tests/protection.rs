@@ -73,7 +73,7 @@ async fn unusable_certificates_name_their_file() {
         (&certificate, &certificate, "one.pem"),
         (&certificate, &other_key, "two.key"),
     ] {
-        let error = crate::serve::tls::Certificates::load(certificate, key).err().unwrap();
+        let error = crate::serve::tls::Certificates::load(certificate, key, &[]).err().unwrap();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.to_string().contains(named), "{error}");
     }
