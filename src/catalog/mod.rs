@@ -18,6 +18,7 @@ pub mod natural;
 pub mod nodes;
 pub mod omissions;
 pub mod outbox;
+pub mod own_node;
 pub mod pages;
 pub mod publications;
 pub mod repositories;

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::Writer;
 use crate::error::{Error, Kind, Result};
 
+/// What stands for the program's own node where others have a URL.
+pub const OWN_NODE: &str = "self";
+
 /// Where a secret is kept. The secret itself is read when it is used and never enters the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +29,24 @@ pub enum Secret {
 pub enum NodeSettings {
     /// Kubo (go-ipfs), reached by its RPC API.
     Kubo(KuboSettings),
+    /// This program: `serve --ipfs` gives out what is published to it.
+    Own(OwnSettings),
+}
+
+/// How the program's own node is told from others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnSettings {
+    /// Always [`SelfWord`]: there is one in a data directory, and it has no address.
+    #[serde(rename = "self")]
+    pub word: SelfWord,
+}
+
+/// The word that stands where other nodes have an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SelfWord {
+    /// `serve`.
+    #[serde(rename = "serve")]
+    Serve,
 }
 
 /// How to reach a Kubo node by its RPC API (docs.ipfs.tech/reference/kubo/rpc).
@@ -40,6 +61,11 @@ pub struct KuboSettings {
 }
 
 impl NodeSettings {
+    /// The program's own node.
+    pub fn own() -> Self {
+        Self::Own(OwnSettings { word: SelfWord::Serve })
+    }
+
     /// A Kubo node that wants no credentials.
     pub fn kubo(url: impl Into<String>) -> Self {
         Self::Kubo(KuboSettings { url: url.into(), authorisation: None })
@@ -49,6 +75,7 @@ impl NodeSettings {
     pub fn url(&self) -> &str {
         match self {
             Self::Kubo(kubo) => &kubo.url,
+            Self::Own(_) => OWN_NODE,
         }
     }
 
@@ -56,6 +83,7 @@ impl NodeSettings {
     pub fn authorisation(&self) -> Option<&Secret> {
         match self {
             Self::Kubo(kubo) => kubo.authorisation.as_ref(),
+            Self::Own(_) => None,
         }
     }
 
@@ -63,6 +91,7 @@ impl NodeSettings {
     pub fn set_authorisation(&mut self, authorisation: Option<Secret>) {
         match self {
             Self::Kubo(kubo) => kubo.authorisation = authorisation,
+            Self::Own(_) => {}
         }
     }
 
@@ -70,6 +99,8 @@ impl NodeSettings {
     pub fn is_same_node(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Kubo(one), Self::Kubo(other)) => one.url == other.url,
+            (Self::Own(_), Self::Own(_)) => true,
+            _ => false,
         }
     }
 }

@@ -161,7 +161,7 @@ impl Context {
     }
 
     /// The way to the nodes and zones that targets name.
-    pub(super) fn peers(&self) -> Peers {
+    pub(super) fn peers(&self, engine: &Arc<Engine>) -> Peers {
         let output = self.output.clone();
         let prompt = move |name: &str, wanted: &TxtSet| {
             if output.is_json() {
@@ -170,7 +170,7 @@ impl Context {
                 output.announce(&by_hand(name, wanted));
             }
         };
-        Peers::new(Variables::of_process(), Adapters::new(prompt))
+        Peers::new(Variables::of_process(), Adapters::new(Arc::clone(engine), prompt))
     }
 
     /// Runs a job with progress; ^C and SIGTERM cancel it.

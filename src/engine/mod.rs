@@ -14,6 +14,7 @@ mod gating;
 pub mod job;
 mod keep;
 mod notices;
+pub mod own_node;
 pub mod plan;
 pub mod publish;
 pub mod query;

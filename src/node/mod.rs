@@ -100,6 +100,11 @@ pub trait Node: fmt::Debug + Send + Sync {
 
     /// How it publishes IPNS names. None: it publishes none.
     fn names(&self) -> Option<&dyn Names>;
+
+    /// What is still to be done so that others get what it holds, in sentences.
+    async fn advice(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// How a node takes blocks, pinning none of them.
@@ -150,6 +155,11 @@ pub trait Pins: Send + Sync {
 
     /// Unpins a root. It not being pinned is fine.
     async fn unpin(&self, cid: &Cid) -> Result<()>;
+
+    /// Whether pinning reads everything below the root.
+    fn walks(&self) -> bool {
+        true
+    }
 }
 
 /// Pins that move in time proportional to what differs.

@@ -62,7 +62,8 @@ pub(in crate::cli) fn carry_out(
     context: &Context,
 ) -> Result<Exit> {
     let engine = context.open_for(dry_run)?;
-    let publish = Publish { verb, engine, request, dry_run, gateways, places: context.peers() };
+    let places = context.peers(&engine);
+    let publish = Publish { verb, engine, request, dry_run, gateways, places };
     planned::carry_out(&publish, dry_run, context)
 }
 

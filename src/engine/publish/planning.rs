@@ -184,10 +184,12 @@ fn without(survey: &Survey) -> Vec<String> {
     if node.blocks().is_none() {
         notes.push("The node can't be read from, so its blocks can't be verified.".to_owned());
     }
-    if node.pins().is_none() {
-        notes.push("The node keeps every block that it gets: older roots stay there.".to_owned());
-    } else if survey.former.is_some() && survey.needs_pin() && node.pin_updates().is_none() {
-        notes.push("The node can't pin by difference, so it walks the whole root.".to_owned());
+    match node.pins() {
+        None => notes.push("The node keeps every block that it gets: older roots stay there.".to_owned()),
+        Some(pins) if pins.walks() && survey.former.is_some() && survey.needs_pin() && node.pin_updates().is_none() => {
+            notes.push("The node can't pin by difference, so it walks the whole root.".to_owned());
+        }
+        Some(_) => {}
     }
     notes
 }

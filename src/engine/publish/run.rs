@@ -159,6 +159,7 @@ impl<'r> Run<'r> {
             self.write(move |writer| publications::finish(writer, publication, State::Published, None, now())).await?;
         }
         self.outcome.root = Some(root.cid);
+        self.outcome.notes.extend(survey.node.advice().await);
         self.tidy(&survey).await?;
         self.ask_gateways().await
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Connect, kinds};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, ZoneSettings};
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::naming::manual::{Manual, Prompt};
 use crate::naming::provider::Provider;
@@ -15,6 +16,7 @@ use crate::node::Node;
 /// Real nodes and real zones.
 #[derive(Clone)]
 pub struct Adapters {
+    engine: Arc<Engine>,
     prompt: Prompt,
 }
 
@@ -25,15 +27,16 @@ impl fmt::Debug for Adapters {
 }
 
 impl Adapters {
-    /// Where a person changes the record, `prompt` tells them its name and what it has to say.
-    pub fn new(prompt: impl Fn(&str, &TxtSet) + Send + Sync + 'static) -> Self {
-        Self { prompt: Arc::new(prompt) }
+    /// `engine` is what the program's own node gives out. Where a person changes the record, `prompt` tells them its name and what it
+    /// has to say.
+    pub fn new(engine: Arc<Engine>, prompt: impl Fn(&str, &TxtSet) + Send + Sync + 'static) -> Self {
+        Self { engine, prompt: Arc::new(prompt) }
     }
 }
 
 impl Connect for Adapters {
     fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
-        kinds::connect(node, authorisation)
+        kinds::connect(node, authorisation, &self.engine)
     }
 
     fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>> {

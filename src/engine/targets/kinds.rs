@@ -7,7 +7,9 @@ use std::sync::Arc;
 use url::Url;
 
 use super::change::web_url;
-use crate::catalog::targets::{KuboSettings, NodeSettings};
+use crate::catalog::targets::{KuboSettings, NodeSettings, OWN_NODE};
+use crate::engine::Engine;
+use crate::engine::own_node::OwnNode;
 use crate::error::{Error, Kind, Result};
 use crate::node::Node;
 use crate::node::kubo::{Kubo, KuboOptions, Probed, probe};
@@ -18,8 +20,8 @@ use crate::text::printable_within;
 pub struct NodeKind {
     /// The flag of the command line that takes its address, without dashes.
     pub flag: &'static str,
-    /// What the flag is given: `URL`.
-    pub value: &'static str,
+    /// What the flag is given: `URL`. None: the kind has no address, and the flag stands alone.
+    pub value: Option<&'static str>,
     /// What the flag says in `--help`.
     pub help: &'static str,
     /// What a form says of the field.
@@ -32,24 +34,38 @@ pub struct NodeKind {
     connect: Connector,
 }
 
-type Connector = fn(&NodeSettings, Option<&str>) -> Option<Result<Arc<dyn Node>>>;
+type Connector = fn(&NodeSettings, Option<&str>, &Arc<Engine>) -> Option<Result<Arc<dyn Node>>>;
 
 /// All of them; the first is the one that is proposed.
-pub const KINDS: &[NodeKind] = &[NodeKind {
-    flag: "kubo",
-    value: "URL",
-    help: "RPC URL of the Kubo node",
-    hint: "RPC URL of the Kubo node; empty: http://127.0.0.1:5001, a node on this machine",
-    usual: "http://127.0.0.1:5001",
-    settings: |address| Ok(NodeSettings::kubo(rpc_url(address)?)),
-    connect: |settings, authorisation| {
-        let NodeSettings::Kubo(KuboSettings { url, .. }) = settings;
-        Some(kubo(url, authorisation))
+pub const KINDS: &[NodeKind] = &[
+    NodeKind {
+        flag: "self",
+        value: None,
+        help: "Give the registry out with this program: `roadstead serve --ipfs`",
+        hint: "empty or `self`: `roadstead serve --ipfs` gives the registry out; or the RPC URL of a Kubo node",
+        usual: OWN_NODE,
+        settings: |_| Ok(NodeSettings::own()),
+        connect: |settings, _, engine| match settings {
+            NodeSettings::Own(_) => Some(Ok(Arc::new(OwnNode::new(Arc::clone(engine))))),
+            NodeSettings::Kubo(_) => None,
+        },
     },
-}];
+    NodeKind {
+        flag: "kubo",
+        value: Some("URL"),
+        help: "RPC URL of the Kubo node",
+        hint: "RPC URL of the Kubo node",
+        usual: "http://127.0.0.1:5001",
+        settings: |address| Ok(NodeSettings::kubo(rpc_url(address)?)),
+        connect: |settings, authorisation, _| match settings {
+            NodeSettings::Kubo(KuboSettings { url, .. }) => Some(kubo(url, authorisation)),
+            NodeSettings::Own(_) => None,
+        },
+    },
+];
 
 /// How a target is added, for those who have none.
-pub const ADD_TARGET_HINT: &str = "`roadstead target add NAME --kubo URL` adds one.";
+pub const ADD_TARGET_HINT: &str = "`roadstead target add NAME --self` adds one.";
 
 /// Where a node is.
 #[derive(Debug, Clone)]
@@ -61,9 +77,11 @@ pub struct NodeAddress {
 }
 
 impl NodeAddress {
-    /// An address of the kind that is proposed.
-    pub fn of_first_kind(address: impl Into<String>) -> Self {
-        Self { kind: &KINDS[0], address: address.into() }
+    /// What a person means who is asked for one address, whatever its kind: the word of a kind without one, or an address.
+    pub fn typed(text: &str) -> Self {
+        let kind = KINDS.iter().find(|kind| kind.value.is_none() && text.trim().eq_ignore_ascii_case(kind.usual));
+        let kind = kind.or_else(|| KINDS.iter().find(|kind| kind.value.is_some())).unwrap_or(&KINDS[0]);
+        Self { kind, address: text.to_owned() }
     }
 
     /// Settings with this address, which wants no credentials.
@@ -73,14 +91,22 @@ impl NodeAddress {
 }
 
 /// The adapter for a node with these settings.
-pub(super) fn connect(settings: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
-    let connected = KINDS.iter().find_map(|kind| (kind.connect)(settings, authorisation));
+pub(super) fn connect(
+    settings: &NodeSettings,
+    authorisation: Option<&str>,
+    engine: &Arc<Engine>,
+) -> Result<Arc<dyn Node>> {
+    let connected = KINDS.iter().find_map(|kind| (kind.connect)(settings, authorisation, engine));
     connected.unwrap_or_else(|| Err(Error::new(Kind::Unexpected, "this kind of node is not supported")))
 }
 
 /// What is said if a target is to be added without a node: `--kubo URL`.
 pub(super) fn flags() -> String {
-    KINDS.iter().map(|kind| format!("`--{} {}`", kind.flag, kind.value)).collect::<Vec<_>>().join(" or ")
+    let flags = KINDS.iter().map(|kind| match kind.value {
+        Some(value) => format!("`--{} {value}`", kind.flag),
+        None => format!("`--{}`", kind.flag),
+    });
+    flags.collect::<Vec<_>>().join(" or ")
 }
 
 fn rpc_url(text: &str) -> Result<String> {

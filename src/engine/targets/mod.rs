@@ -48,7 +48,6 @@ pub struct RemoveTargetPlan {
     /// Name of the target.
     pub name: String,
     /// Its node, where pins stay as they are.
-    #[serde(rename = "kubo")]
     pub node: String,
     /// The roots that it pins, as far as is known.
     pub pinned: Vec<String>,

@@ -304,7 +304,7 @@ impl Form {
             (gateways.is_empty(), Clear::Gateways),
         ];
         Ok(TargetChange {
-            node: Some(NodeAddress::of_first_kind(text(Setting::Node).unwrap_or(KINDS[0].usual))),
+            node: Some(NodeAddress::typed(text(Setting::Node).unwrap_or(KINDS[0].usual))),
             authorisation,
             insecure_auth: false,
             keep: number(Setting::Keep, MAX_KEPT_ROOTS, "published roots")?,

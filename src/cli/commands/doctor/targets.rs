@@ -18,23 +18,26 @@ const SUBJECT: &str = "target";
 /// The targets of the catalog.
 pub(super) struct Targets {
     /// None where there is no catalog, or none that can be opened: its own check says so.
-    engine: Option<Arc<Engine>>,
-    peers: Peers,
+    opened: Option<(Arc<Engine>, Peers)>,
     offline: bool,
 }
 
 impl Targets {
     pub(super) fn new(context: &Context, offline: bool) -> Self {
-        Self { engine: context.open_to_read().ok(), peers: context.peers(), offline }
+        let opened = context.open_to_read().ok().map(|engine| {
+            let peers = context.peers(&engine);
+            (engine, peers)
+        });
+        Self { opened, offline }
     }
 
-    async fn look_at(&self, engine: &Arc<Engine>, name: &str) -> Result<Vec<Finding>> {
+    async fn look_at(&self, engine: &Arc<Engine>, peers: &Peers, name: &str) -> Result<Vec<Finding>> {
         if self.offline {
-            return Ok(kept(name, engine.target_secrets(name, self.peers.variables())?));
+            return Ok(kept(name, engine.target_secrets(name, peers.variables())?));
         }
         let (job, _watch) = Job::new();
-        let variables = self.peers.variables();
-        let trial = engine.test_target(name, &self.peers, &Internet, variables, &job).await?;
+        let variables = peers.variables();
+        let trial = engine.test_target(name, peers, &Internet, variables, &job).await?;
         Ok(described(&trial))
     }
 }
@@ -68,7 +71,7 @@ fn described(trial: &Trial) -> Vec<Finding> {
 #[async_trait]
 impl Check for Targets {
     async fn look(&self) -> Vec<Finding> {
-        let Some(engine) = &self.engine else { return Vec::new() };
+        let Some((engine, peers)) = &self.opened else { return Vec::new() };
         let names = match engine.target_names() {
             Ok(names) => names,
             Err(error) => return vec![Finding::of_error(SUBJECT, State::Fail, &error)],
@@ -77,7 +80,7 @@ impl Check for Targets {
             return vec![Finding::ok(SUBJECT, format!("none yet; {}", ADD_TARGET_HINT.trim_end_matches('.')))];
         }
         let looks = names.iter().map(async |name| {
-            let found = self.look_at(engine, name).await;
+            let found = self.look_at(engine, peers, name).await;
             found.unwrap_or_else(|error| vec![Finding::of_error(SUBJECT, State::Fail, &error)])
         });
         join_all(looks).await.into_iter().flatten().collect()

@@ -1,5 +1,6 @@
 //! `target`: places that hold the registry and names that point to it.
 
+mod key;
 mod settings;
 mod trial;
 
@@ -18,13 +19,14 @@ use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, TargetView, make_key};
+use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, TargetView, Variables, make_key};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable};
 use settings::{Cleared, NodeArguments, SettingsArguments};
 
 const EXAMPLES: &str = "\
 Examples:
+  roadstead target add home --self --ipns
   roadstead target add home --kubo http://127.0.0.1:5001
   roadstead target add home --kubo https://node.example.com --auth-file ~/.config/roadstead/node \\
       --dnslink registry.example.com --dns rfc2136 --dns-server ns1.example.com:53 \\
@@ -63,6 +65,8 @@ enum TargetVerb {
     /// Remove a target; its history stays.
     #[command(visible_alias = "rm")]
     Remove(RemoveArguments),
+    /// Export or import the keys with which this program moves IPNS names.
+    Key(key::Arguments),
 }
 
 /// A target that comes.
@@ -125,6 +129,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         TargetVerb::Test(arguments) => trial::test(&arguments.name, context),
         TargetVerb::Verify(arguments) => trial::verify(&arguments.name, context),
         TargetVerb::Remove(arguments) => remove(arguments, context),
+        TargetVerb::Key(arguments) => key::run(arguments, context),
     }
 }
 
@@ -132,7 +137,7 @@ fn add(arguments: &AddArguments, context: &Context) -> Result<Exit> {
     let change = arguments.settings.change(arguments.node.address.as_ref(), &[])?;
     let engine = context.open(None)?;
     let key = if arguments.settings.make_key {
-        Some(with_key(&engine.draft_of_new(&arguments.name, &change)?, context)?)
+        Some(with_key(&engine, &engine.draft_of_new(&arguments.name, &change)?, context)?)
     } else {
         None
     };
@@ -153,7 +158,7 @@ fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
     let change = arguments.settings.change(arguments.node.address.as_ref(), &arguments.clear)?;
     let engine = context.open_existing()?;
     let key = if arguments.settings.make_key {
-        Some(with_key(&engine.draft_of_changed(&arguments.name, &change)?, context)?)
+        Some(with_key(&engine, &engine.draft_of_changed(&arguments.name, &change)?, context)?)
     } else {
         None
     };
@@ -166,8 +171,8 @@ fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
 }
 
 /// Makes the key of the target's IPNS name. If that fails, nothing is saved.
-fn with_key(target: &Target, context: &Context) -> Result<TargetKey> {
-    let places = context.peers();
+fn with_key(engine: &Arc<Engine>, target: &Target, context: &Context) -> Result<TargetKey> {
+    let places = context.peers(engine);
     context.run_quietly("Stopping; nothing was saved.", async |job: &Job| make_key(target, &places, job).await)
 }
 
@@ -182,7 +187,7 @@ fn say_key(key: Option<&TargetKey>, context: &Context) {
 
 /// Says what is doubtful about the target's secrets: it is saved all the same.
 fn warn(engine: &Engine, name: &str, context: &Context) -> Result<()> {
-    for doubt in engine.target_doubts(name, context.peers().variables())? {
+    for doubt in engine.target_doubts(name, &Variables::of_process())? {
         context.output.warning(&format!("{doubt}."));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgGroup, ArgMatches, Args, Command, FromArgMatches, ValueEnum, ValueHint};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, ValueEnum, ValueHint};
 
 use crate::catalog::targets::Secret;
 use crate::cli::parsed::parsed;
@@ -28,8 +28,8 @@ pub(super) struct SettingsArguments {
     #[arg(long, value_name = "NUMBER")]
     keep: Option<u32>,
 
-    /// Key of the node whose IPNS name points to the newest root.
-    #[arg(long, value_name = "KEY")]
+    /// Key of the node whose IPNS name points to the newest root [without KEY: `self`, the node's own].
+    #[arg(long, value_name = "KEY", num_args = 0..=1, default_missing_value = "self")]
     ipns: Option<String>,
 
     /// Create that key on the node if it does not exist. This connects to the node.
@@ -82,7 +82,11 @@ pub(super) struct NodeArguments<const REQUIRED: bool> {
 impl<const REQUIRED: bool> FromArgMatches for NodeArguments<REQUIRED> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let address = KINDS.iter().find_map(|kind| {
-            matches.get_one::<String>(kind.flag).map(|address| NodeAddress { kind, address: address.clone() })
+            let address = match kind.value {
+                Some(_) => matches.get_one::<String>(kind.flag).cloned()?,
+                None => matches.get_flag(kind.flag).then(|| kind.usual.to_owned())?,
+            };
+            Some(NodeAddress { kind, address })
         });
         Ok(Self { address })
     }
@@ -97,7 +101,11 @@ impl<const REQUIRED: bool> Args for NodeArguments<REQUIRED> {
     fn augment_args(command: Command) -> Command {
         let alone = KINDS.len() == 1;
         let command = KINDS.iter().fold(command, |command, kind| {
-            let flag = Arg::new(kind.flag).long(kind.flag).value_name(kind.value).value_hint(ValueHint::Url);
+            let flag = Arg::new(kind.flag).long(kind.flag);
+            let flag = match kind.value {
+                Some(value) => flag.value_name(value).value_hint(ValueHint::Url),
+                None => flag.action(ArgAction::SetTrue),
+            };
             command.arg(flag.help(kind.help).required(REQUIRED && alone))
         });
         let group = ArgGroup::new("node").args(KINDS.iter().map(|kind| kind.flag));

@@ -13,7 +13,7 @@ pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
     // It puts something there, and takes it away again.
     context.may_change()?;
     let engine = context.open_to_read()?;
-    let peers = context.peers();
+    let peers = context.peers(&engine);
     let trial =
         context.run(async |job: &Job| engine.test_target(name, &peers, &Internet, peers.variables(), job).await)?;
     let output = &context.output;
@@ -56,7 +56,7 @@ fn failure(trial: &Trial) -> Option<Error> {
 /// Reads all of the newest root from the node.
 pub(super) fn verify(name: &str, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
-    let peers = context.peers();
+    let peers = context.peers(&engine);
     let walked = context.run(async |job: &Job| engine.verify_target(name, &peers, job).await)?;
     let output = &context.output;
     output.json(&walked)?;

@@ -18,7 +18,7 @@ use fakes::{FakeConnect, Seeing};
 const CANARY: &str = "canary-7d1f";
 
 fn base() -> TargetChange {
-    TargetChange { node: Some(NodeAddress::of_first_kind("http://127.0.0.1:5001")), ..TargetChange::default() }
+    TargetChange { node: Some(NodeAddress::typed(&"http://127.0.0.1:5001")), ..TargetChange::default() }
 }
 
 fn signed() -> TargetChange {
@@ -48,7 +48,7 @@ fn settings_are_brought_into_one_form() {
         ("https://node.example.com/ipfs/api/v0/", "https://node.example.com/ipfs"),
         ("http://[::1]:5001/", "http://[::1]:5001"),
     ] {
-        let change = TargetChange { node: Some(NodeAddress::of_first_kind(url)), ..base() };
+        let change = TargetChange { node: Some(NodeAddress::typed(&url)), ..base() };
         assert_eq!(change.added().unwrap().node.url(), kept);
     }
     for (server, kept) in [("::1", "[::1]:53"), ("[::1]:5353", "[::1]:5353"), ("127.0.0.1:53", "127.0.0.1:53")] {
@@ -63,18 +63,12 @@ fn what_makes_no_sense_is_refused_in_words_without_secrets() {
     let with_password = format!("https://user:{CANARY}@node.example.com");
     for (change, words) in [
         (TargetChange::default(), "needs `--kubo URL`"),
-        (TargetChange { node: Some(NodeAddress::of_first_kind(with_password)), ..base() }, "contains credentials"),
+        (TargetChange { node: Some(NodeAddress::typed(&with_password)), ..base() }, "contains credentials"),
         (
-            TargetChange {
-                node: Some(NodeAddress::of_first_kind(format!("https://node.test/?token={CANARY}"))),
-                ..base()
-            },
+            TargetChange { node: Some(NodeAddress::typed(&format!("https://node.test/?token={CANARY}"))), ..base() },
             "has a query",
         ),
-        (
-            TargetChange { node: Some(NodeAddress::of_first_kind(format!("ftp://{CANARY}"))), ..base() },
-            "does not begin with",
-        ),
+        (TargetChange { node: Some(NodeAddress::typed(&format!("ftp://{CANARY}"))), ..base() }, "does not begin with"),
         (TargetChange { keep: Some(0), ..base() }, "`--keep` must be from 1"),
         (TargetChange { ipns: Some("a/b".into()), ..base() }, "invalid key name"),
         (TargetChange { ttl: Some(60), ..base() }, "`--ttl` needs `--dnslink DOMAIN`"),

@@ -1,0 +1,24 @@
+//! The program as an IPFS node of its own: what is published to it is given out by `serve`, straight from the blob store.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `keys`, `names` | the keys of this data directory, and the IPNS records that are signed with them |
+//! | `node` | how publishing uses it: nothing is handed over, a pin is a row |
+//! | `index` | which blocks the pinned roots consist of, and where their bytes are |
+//! | `published` | the blocks that may be given out now, as pins come and go |
+//! | `serving` | which processes give them out, and how far they can be reached |
+
+mod index;
+mod keys;
+mod names;
+mod node;
+mod published;
+mod serving;
+#[cfg(test)]
+mod tests;
+
+pub use keys::{OWN_KEY, OwnKey};
+pub use names::OwnName;
+pub use node::OwnNode;
+pub use published::PublishedBlocks;
+pub use serving::{SERVE_HINT, Serving, ServingNote};

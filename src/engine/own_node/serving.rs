@@ -1,0 +1,141 @@
+//! Which processes give out what is published, as they say themselves: for whoever publishes, looks or asks.
+//!
+//! `serving/PID.json` belongs to one process, which holds a lock on it as long as it serves. A file whose lock is free has outlived its
+//! owner and is removed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::targets::{self, NodeSettings};
+use crate::engine::Engine;
+use crate::error::{Context as _, Result};
+use crate::store::private;
+
+/// How what is published here is given out.
+pub const SERVE_HINT: &str = "`roadstead serve --ipfs` gives it out.";
+/// Folder of these files, below the data directory.
+const FOLDER: &str = "serving";
+/// Bytes that are read of a file.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+/// Files that are looked at.
+const MAX_FILES: usize = 50;
+
+/// A process that gives out what is published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serving {
+    /// ID of the process.
+    pub process: u32,
+    /// Since when, in seconds since 1970.
+    pub since: i64,
+    /// Peer ID under which it can be found.
+    pub peer_id: String,
+    /// Where it listens, as multiaddrs.
+    #[serde(default)]
+    pub listening: Vec<String>,
+    /// Where others were told to find it, as multiaddrs.
+    #[serde(default)]
+    pub announced: Vec<String>,
+    /// How far it can be reached, in sentences.
+    #[serde(default)]
+    pub reach: Vec<String>,
+}
+
+/// What this process says of itself, as long as this lives.
+#[derive(Debug)]
+pub struct ServingNote {
+    path: PathBuf,
+    file: File,
+}
+
+impl ServingNote {
+    /// Says it for the first time.
+    pub fn begin(data_dir: &Path, serving: &Serving) -> Result<Self> {
+        let directory = data_dir.join(FOLDER);
+        private::make_directories(&directory).context(|| format!("can't make {}", directory.display()))?;
+        let path = directory.join(format!("{}.json", std::process::id()));
+        let words = || format!("can't write {}", path.display());
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(private::FILE_MODE).open(&path);
+        let file = file.context(words)?;
+        file.lock().context(words)?;
+        let mut note = Self { path, file };
+        note.say(serving)?;
+        Ok(note)
+    }
+
+    /// Says something else.
+    pub fn say(&mut self, serving: &Serving) -> Result<()> {
+        let text = serde_json::to_vec(serving).unwrap_or_default();
+        let written = (|| {
+            self.file.rewind()?;
+            self.file.set_len(0)?;
+            self.file.write_all(&text)
+        })();
+        written.context(|| format!("can't write {}", self.path.display()))
+    }
+}
+
+impl Drop for ServingNote {
+    fn drop(&mut self) {
+        // A file that stays is removed by the next one that looks.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+impl Engine {
+    /// Whether a target is this program's own node.
+    pub fn publishes_here(&self) -> Result<bool> {
+        let targets = targets::all(&*self.catalog.read()?)?;
+        Ok(targets.iter().any(|target| matches!(target.settings.node, NodeSettings::Own(_))))
+    }
+
+    /// The processes that give out what is published here.
+    pub fn serving(&self) -> Vec<Serving> {
+        all(&self.data_dir)
+    }
+}
+
+/// The processes that serve from this data directory now.
+fn all(data_dir: &Path) -> Vec<Serving> {
+    let Ok(entries) = fs::read_dir(data_dir.join(FOLDER)) else { return Vec::new() };
+    let mut found: Vec<Serving> = entries.flatten().take(MAX_FILES).filter_map(|entry| read(&entry.path())).collect();
+    found.sort_by_key(|serving| (serving.since, serving.process));
+    found
+}
+
+fn read(path: &Path) -> Option<Serving> {
+    let file = crate::input::open_regular(path).ok()?;
+    if file.try_lock_shared().is_ok() {
+        drop(fs::remove_file(path));
+        return None;
+    }
+    let mut text = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_outlived_its_process_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(all(directory.path()), []);
+        let mut serving = Serving { process: 7, since: 1, peer_id: "k".into(), ..Serving::default() };
+        let mut note = ServingNote::begin(directory.path(), &serving).unwrap();
+        assert_eq!(all(directory.path()), [serving.clone()]);
+        serving.reach.push("reachable".into());
+        note.say(&serving).unwrap();
+        let left = directory.path().join("serving/1.json");
+        fs::write(&left, r#"{"process":1,"since":0,"peer_id":""}"#).unwrap();
+        assert_eq!(all(directory.path()), [serving]);
+        assert!(!left.exists(), "nobody has a lock on it");
+        drop(note);
+        assert_eq!(all(directory.path()), []);
+    }
+}
