@@ -25,11 +25,13 @@ mod file_body;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod giving_out;
 mod hosts;
 mod http2;
 mod lists;
 mod lookup;
 mod peer;
+mod published_source;
 mod range;
 mod refusal;
 mod router;
@@ -53,7 +55,9 @@ use tokio_util::sync::CancellationToken;
 pub use catalog_source::CatalogSource;
 pub use content_source::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
 pub use gateway::{NamedRecord, Provider, PublishedBlocks};
+pub use giving_out::GivingOut;
 pub use hosts::is_host;
+pub use published_source::PublishedSource;
 
 use crate::error::{Error, Kind, Result};
 use connections::{Limits, Server};

@@ -112,8 +112,13 @@ impl Roadstead {
 
     /// Starts `roadstead serve` on a free port.
     pub(crate) fn serve(&self) -> Serving {
-        let mut daemon =
-            Daemon::start("roadstead-serve", &self.command(&["serve", "--listen", "127.0.0.1:0"]), self.home.path());
+        self.serve_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn serve_with(&self, more: &[&str]) -> Serving {
+        let words = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
+        let mut daemon = Daemon::start("roadstead-serve", &self.command(&words), self.home.path());
         let log = self.home.join("roadstead-serve.log");
         let url = daemon.wait_for("the line with its address", || {
             let printed = std::fs::read_to_string(&log).ok()?;

@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
-use crate::serve::{self, CatalogSource};
+use crate::serve::{self, CatalogSource, GivingOut, PublishedBlocks};
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
 use crate::tui::serving::{self, Server};
@@ -93,7 +93,8 @@ pub(in crate::cli) fn on(
     };
     // The screen is the interface's: what a person has to do at a zone is said in its log.
     let prompt = |name: &str, wanted: &TxtSet| tracing::warn!("{}", by_hand(name, wanted));
-    tui::open(engine, Arc::new(Peers::new(Variables::of_process(), Adapters::new(prompt))), options)?;
+    let adapters = Adapters::new(Arc::clone(&engine), prompt);
+    tui::open(engine, Arc::new(Peers::new(Variables::of_process(), adapters)), options)?;
     Ok(Exit::Done)
 }
 
@@ -183,7 +184,27 @@ impl Server for Loopback {
             ..serve::Options::default()
         };
         let source = Arc::new(CatalogSource::new(Arc::clone(&self.engine), true));
-        runtime.block_on(serve::run(source, None, options, stop, |listening| started(listening.url.clone())))
+        // Whoever publishes to this program wants it to be given out as well.
+        let giving_out =
+            if self.engine.publishes_here()? { Some(GivingOut::open(Arc::clone(&self.engine), &[])?) } else { None };
+        let blocks = giving_out.as_ref().map(|giving_out| giving_out.source() as Arc<dyn PublishedBlocks>);
+        let served = serve::run(source, blocks, options, stop, |listening| {
+            if let Some(giving_out) = &giving_out
+                && let Err(error) = giving_out.listens(listening)
+            {
+                tracing::warn!(%error, "can't tell where it is given out");
+            }
+            started(listening.url.clone());
+        });
+        runtime.block_on(async {
+            match &giving_out {
+                Some(giving_out) => tokio::select! {
+                    ended = served => ended,
+                    () = giving_out.keep() => Ok(()),
+                },
+                None => served.await,
+            }
+        })
     }
 }
 

@@ -14,8 +14,9 @@ use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::query::view::RepositoryRow;
 use crate::engine::request::Pick;
+use crate::engine::targets::ADD_TARGET_HINT;
 use crate::error::Result;
-use crate::serve::{self, CatalogSource, Options};
+use crate::serve::{self, CatalogSource, GivingOut, Options, PublishedBlocks};
 use crate::text::{count, printable};
 
 const EXAMPLES: &str = "\
@@ -23,7 +24,8 @@ Examples:
   roadstead serve
   podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
   roadstead serve --listen 0.0.0.0:5050 --htpasswd users
-  roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem";
+  roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem
+  roadstead serve --ipfs --listen 0.0.0.0:5050 --announce https://registry.example.com";
 
 /// Where and how to serve.
 #[derive(Debug, Args)]
@@ -53,6 +55,15 @@ pub(in crate::cli) struct Arguments {
     /// Serve private repositories to everyone, even beyond this machine.
     #[arg(long)]
     pub(in crate::cli) include_private: bool,
+
+    /// Also give out to IPFS what is published to this program (`target add NAME --self`), and nothing else.
+    #[arg(long)]
+    pub(in crate::cli) ipfs: bool,
+
+    /// Address under which IPFS nodes reach this server, if it is not the one that it listens on: a reverse proxy's URL, or a
+    /// multiaddr (repeatable).
+    #[arg(long, value_name = "URL", requires = "ipfs", value_hint = ValueHint::Url)]
+    pub(in crate::cli) announce: Vec<String>,
 }
 
 impl Arguments {
@@ -97,6 +108,8 @@ fn host(text: &str) -> Result<String, String> {
 /// Serves until it is stopped by ^C or SIGTERM. SIGHUP has the certificate and the users read again.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_give()?;
+    let giving_out =
+        if arguments.ipfs { Some(GivingOut::open(Arc::clone(&engine), &arguments.announce)?) } else { None };
     let name = engine.settings()?.name;
     let unnamed = name.is_none();
     let options = arguments.options(name);
@@ -118,7 +131,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 }
             });
             let mut told = Ok(());
-            let ended = serve::run(source, None, options, stop, |listening| {
+            let blocks = giving_out.as_ref().map(|giving_out| giving_out.source() as Arc<dyn PublishedBlocks>);
+            let served = serve::run(source, blocks, options, stop, |listening| {
                 told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
                 output.announce(&format!("serving on {}", listening.url));
                 if let Some(example) = &example {
@@ -142,13 +156,37 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                         count(hidden as u64, "private repository is", "private repositories are")
                     ));
                 }
-            })
-            .await;
+                if let Some(giving_out) = &giving_out {
+                    match giving_out.listens(listening) {
+                        Ok(addresses) => output.message(&given_out(giving_out, &addresses)),
+                        Err(error) => told = Err(error),
+                    }
+                }
+            });
+            let ended = match &giving_out {
+                // It goes on for as long as the server does.
+                Some(giving_out) => tokio::select! {
+                    ended = served => ended,
+                    () = giving_out.keep() => Ok(()),
+                },
+                None => served.await,
+            };
             hearing.abort();
             told.and(ended)
         },
     );
     served.map(|()| Exit::Done)
+}
+
+/// What is given out to IPFS, and as whom.
+fn given_out(giving_out: &GivingOut, addresses: &[String]) -> String {
+    let who = format!("peer {} at {}", giving_out.peer_id(), addresses.join(", "));
+    match giving_out.roots() {
+        0 => format!(
+            "Nothing is published to this program yet: {ADD_TARGET_HINT} Then `roadstead publish` has it given out ({who})."
+        ),
+        roots => format!("Giving out {} to IPFS as {who}.", count(roots as u64, "published root", "published roots")),
+    }
 }
 
 /// An image that can be pulled, by its shortest name.

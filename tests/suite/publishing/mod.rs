@@ -5,6 +5,7 @@
 mod broken;
 mod faults;
 mod nodes;
+mod own_node;
 mod returning;
 mod secrets;
 mod story;

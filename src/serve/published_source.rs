@@ -1,0 +1,79 @@
+//! What is published to this program's own node, as a source of blocks, names and addresses.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use cid::Cid;
+use jiff::Timestamp;
+
+use super::gateway::{NamedRecord, Provider, PublishedBlocks};
+use crate::engine::{Engine, own_node};
+use crate::error::Result;
+use crate::ipns::Name;
+
+/// Published blocks to serve from.
+#[derive(Debug)]
+pub struct PublishedSource {
+    engine: Arc<Engine>,
+    blocks: own_node::PublishedBlocks,
+    providers: RwLock<Vec<Provider>>,
+}
+
+impl PublishedSource {
+    /// Reads which blocks are published.
+    pub fn open(engine: Arc<Engine>) -> Result<Self> {
+        let blocks = own_node::PublishedBlocks::open(Arc::clone(&engine))?;
+        Ok(Self { engine, blocks, providers: RwLock::default() })
+    }
+
+    /// Where the blocks can be had, from now on.
+    pub fn set_providers(&self, providers: Vec<Provider>) {
+        *self.providers.write().unwrap_or_else(PoisonError::into_inner) = providers;
+    }
+
+    /// Looks whether something else is published by now; see [`own_node::PublishedBlocks::refresh`].
+    pub fn refresh(&self) -> Result<bool> {
+        self.blocks.refresh()
+    }
+
+    /// The roots whose blocks are given out.
+    pub fn roots(&self) -> Vec<Cid> {
+        self.blocks.roots()
+    }
+}
+
+fn name_of(multihash: &[u8]) -> Result<Name> {
+    Name::from_routing_key(&[b"/ipns/", multihash].concat())
+}
+
+impl PublishedBlocks for PublishedSource {
+    fn size(&self, cid: &Cid) -> Result<Option<u64>> {
+        self.blocks.size(cid)
+    }
+
+    fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
+        self.blocks.block(cid)
+    }
+
+    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+        self.blocks.read(cid, offset, buffer)
+    }
+
+    fn ipns_record(&self, name: &[u8]) -> Result<Option<NamedRecord>> {
+        let Some(own) = self.engine.own_name(&name_of(name)?)? else { return Ok(None) };
+        let now = Timestamp::now();
+        if own.record.is_expired(now) {
+            return Ok(None);
+        }
+        let valid_for = own.record.validity.duration_since(now).try_into().unwrap_or_default();
+        Ok(Some(NamedRecord { bytes: own.bytes, ttl: own.record.ttl, valid_for }))
+    }
+
+    fn put_ipns_record(&self, name: &[u8], record: &[u8]) -> Result<()> {
+        self.engine.take_own_record(&name_of(name)?, record)
+    }
+
+    fn providers(&self) -> Vec<Provider> {
+        self.providers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
