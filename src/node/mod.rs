@@ -17,6 +17,7 @@ use cid::Cid;
 use futures::stream::BoxStream;
 
 use crate::error::Result;
+use crate::text::{count, printable_within};
 
 /// A CAR on its way to a node, in pieces of any size.
 pub type CarStream = BoxStream<'static, io::Result<Bytes>>;
@@ -34,6 +35,21 @@ pub struct Status {
     pub repository_size: u64,
     /// Bytes that its repository may take, as it is configured.
     pub storage_max: Option<u64>,
+    /// Of this program's own node: where it is served, as multiaddrs; empty while it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_at: Option<Vec<String>>,
+}
+
+impl Status {
+    /// Whether others can get at it, in a few words: `8 peers`, `offline`, `served at /ip4/192.0.2.1/tcp/443/tls/http`.
+    pub fn reach(&self) -> String {
+        match (&self.served_at, self.peers) {
+            (Some(places), _) if places.is_empty() => "not served now".to_owned(),
+            (Some(places), _) => format!("served at {}", printable_within(&places.join(", "), 300)),
+            (None, Some(peers)) => count(peers, "peer", "peers"),
+            (None, None) => "offline".to_owned(),
+        }
+    }
 }
 
 /// A root that a node keeps with everything below it.

@@ -19,6 +19,6 @@ mod tests;
 
 pub use keys::{OWN_KEY, OwnKey};
 pub use names::OwnName;
-pub use node::OwnNode;
+pub use node::{OwnNode, own_agent};
 pub use published::PublishedBlocks;
 pub use serving::{SERVE_HINT, Serving, ServingNote};

@@ -19,6 +19,11 @@ use crate::node::{Intake, Key, Names, Node, Pin, PinUpdates, Pins, PutBlock, Rea
 use crate::unixfs::directory::NodeStore as _;
 use crate::unixfs::verify_block;
 
+/// What the program calls itself to other nodes.
+pub fn own_agent() -> String {
+    format!("roadstead/{}", env!("CARGO_PKG_VERSION"))
+}
+
 /// The program's own node, as the catalog of this data directory has it.
 #[derive(Debug, Clone)]
 pub struct OwnNode {
@@ -69,8 +74,10 @@ impl Node for OwnNode {
         let engine = &self.engine;
         let repository_size =
             engine.blocking(|engine| Ok(statistics::registry(&*engine.catalog.read()?)?.0.stored)).await?;
+        let serving = engine.blocking(|engine| Ok(engine.serving())).await?;
+        let served_at = serving.into_iter().flat_map(|serving| serving.told()).collect();
         Ok(Status {
-            agent: format!("roadstead/{}", env!("CARGO_PKG_VERSION")),
+            agent: own_agent(),
             peer_id: engine
                 .blocking(|engine| Ok(engine.own_key(OWN_KEY)?.map(|key| key.name().peer_id())))
                 .await?
@@ -78,6 +85,7 @@ impl Node for OwnNode {
             peers: None,
             repository_size,
             storage_max: None,
+            served_at: Some(served_at),
         })
     }
 

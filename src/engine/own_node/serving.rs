@@ -44,6 +44,13 @@ pub struct Serving {
     pub reach: Vec<String>,
 }
 
+impl Serving {
+    /// Where others find it: what was announced, else where it listens.
+    pub fn told(self) -> Vec<String> {
+        if self.announced.is_empty() { self.listening } else { self.announced }
+    }
+}
+
 /// What this process says of itself, as long as this lives.
 #[derive(Debug)]
 pub struct ServingNote {

@@ -38,7 +38,7 @@ use self::view::{find, record_name, view};
 use super::job::Job;
 use super::{Engine, now};
 use crate::catalog::publications::{self, State};
-use crate::catalog::targets::{self, Target, TargetSettings};
+use crate::catalog::targets::{self, NodeSettings, Target, TargetSettings};
 use crate::catalog::{Writer, state};
 use crate::error::{Error, Kind, Result};
 
@@ -73,7 +73,11 @@ impl Engine {
     /// The target of this name; an error of kind `NotFound` names the nearest one.
     pub fn target(&self, name: &str) -> Result<TargetView> {
         let reader = self.catalog.read()?;
-        view(&reader, find(&reader, name)?)
+        let mut view = view(&reader, find(&reader, name)?)?;
+        if matches!(view.settings.node, NodeSettings::Own(_)) {
+            view.serving = Some(self.serving());
+        }
+        Ok(view)
     }
 
     /// What a target would be if it were added like this. Nothing is saved and nobody is asked.

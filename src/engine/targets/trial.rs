@@ -13,11 +13,12 @@ use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target};
 use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
+use crate::engine::own_node::own_agent;
 use crate::engine::publish::{Places, moved_name};
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
 use crate::node::{Node, Status};
-use crate::text::{bytes, count, printable_within};
+use crate::text::{bytes, printable_within};
 
 /// The oldest Kubo that publishing is tested with: its `dag/import` and `pin/update` say what is asked of them.
 const MIN_TESTED_KUBO: (u64, u64) = (0, 40);
@@ -307,9 +308,11 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
     };
     match node.status().await {
         Ok(status) => {
-            let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
-            let place = printable_within(&node.place(), 200);
-            checks.good("reachable", format!("{place}, peer {}, {peers}", printable_within(&status.peer_id, 80)));
+            let (place, peer, reach) = (node.place(), printable_within(&status.peer_id, 80), status.reach());
+            checks.good("reachable", format!("{}, peer {peer}, {reach}", printable_within(&place, 200)));
+            for advice in node.advice().await {
+                checks.say("served", Outcome::Doubtful, reach.clone(), Some(advice));
+            }
             version(&mut checks, &status.agent);
             rights(&mut checks, &*node, target.settings.ipns.is_some()).await;
             room(&mut checks, &status, needs);
@@ -344,6 +347,7 @@ fn version(checks: &mut Checks, agent: &str) {
                 MIN_TESTED_KUBO.0, MIN_TESTED_KUBO.1
             )),
         ),
+        None if agent == own_agent() => (Outcome::Good, None),
         None => (Outcome::Doubtful, Some("The node does not identify as Kubo; its answers are checked.".to_owned())),
     };
     checks.say("version", outcome, shown, hint);

@@ -7,6 +7,7 @@ use super::kinds::ADD_TARGET_HINT;
 use crate::catalog::publications;
 use crate::catalog::state;
 use crate::catalog::targets::{self, Target, TargetSettings};
+use crate::engine::own_node::Serving;
 use crate::error::{Error, Kind, Result};
 use crate::text::{nearest, printable_within};
 
@@ -30,6 +31,9 @@ pub struct TargetView {
     pub running: Option<String>,
     /// How many roots it pins, as far as is known.
     pub pinned: u64,
+    /// Of this program's own node: the processes that give it out now. None for other nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Vec<Serving>>,
 }
 
 /// Seconds since 1970 as RFC 3339.
@@ -66,6 +70,7 @@ pub(in crate::engine) fn view(connection: &Connection, target: Target) -> Result
         root: newest.map(|newest| newest.root.cid.to_string()),
         running: publications::running(connection, target.id)?.map(|running| running.root.cid.to_string()),
         pinned: publications::pinned_roots(connection, target.id)?.len() as u64,
+        serving: None,
         name: target.name,
         settings: target.settings,
     })

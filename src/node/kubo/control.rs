@@ -171,6 +171,7 @@ impl Control {
             peers,
             repository_size: room.repo_size,
             storage_max: room.storage_max,
+            served_at: None,
         })
     }
 

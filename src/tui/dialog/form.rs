@@ -415,6 +415,7 @@ mod tests {
             behind: true,
             running: None,
             pinned: 0,
+            serving: None,
         };
         let mut form = Form::new(Some(&view), vec!["home".into()]);
         while form.fields[form.focus].setting != Setting::Ipns {

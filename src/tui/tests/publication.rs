@@ -63,6 +63,7 @@ pub(super) fn target(name: &str, kubo: &str, domain: Option<&str>, published: Op
         behind: published != Some(now),
         running: None,
         pinned: published.map_or(0, u64::from),
+        serving: None,
     }
 }
 
@@ -99,6 +100,7 @@ pub(super) fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
             peers: Some(318),
             repository_size: 12 << 30,
             storage_max: Some(100 << 30),
+            served_at: None,
         }),
         pinned: target.root.as_ref().map(|_| true),
         record: target.settings.dnslink.as_ref().map(|_| {

@@ -180,7 +180,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
             rows.extend(error.hints().iter().map(|hint| under(Role::Dim, here(app, hint))));
         }
         Ok(status) => {
-            let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
+            let peers = status.reach();
             let agent = status.agent.trim_end_matches('/');
             rows.push(fact(Role::Text, "node", format!("{agent} {dot} {peers} {dot} {}", target.settings.node.url())));
             let room = match status.storage_max {

@@ -19,6 +19,7 @@ use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
+use crate::engine::own_node::SERVE_HINT;
 use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, TargetView, Variables, make_key};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable};
@@ -340,6 +341,19 @@ fn facts(target: &TargetView) -> Table {
     if let Some(secret) = target.settings.node.authorisation() {
         fact("auth", &place(secret));
     }
+    match target.serving.as_deref() {
+        None => {}
+        Some([]) => fact("served", &format!("not now: {SERVE_HINT}")),
+        Some(all) => {
+            for serving in all {
+                let (process, peer) = (serving.process, serving.peer_id.clone());
+                fact("served", &format!("by process {process} as {peer} at {}", serving.clone().told().join(", ")));
+                for sentence in &serving.reach {
+                    fact("", sentence);
+                }
+            }
+        }
+    }
     fact("keeps", &count(target.settings.keep.into(), "published root pinned", "published roots pinned"));
     if let Some(key) = &target.settings.ipns {
         fact("IPNS key", key);
@@ -402,6 +416,7 @@ mod tests {
             behind: true,
             running: None,
             pinned: 3,
+            serving: None,
         }
     }
 
@@ -419,6 +434,7 @@ mod tests {
             root: None,
             published: None,
             pinned: 0,
+            serving: None,
             ..sample()
         };
         let plan = RemoveTargetPlan {

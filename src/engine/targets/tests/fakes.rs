@@ -53,6 +53,7 @@ impl Node for Holding {
             peers: Some(8),
             repository_size: 1000,
             storage_max: *self.storage_max.lock().unwrap(),
+            served_at: None,
         })
     }
 
