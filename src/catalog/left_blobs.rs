@@ -30,3 +30,19 @@ pub fn any(connection: &Connection) -> Result<bool> {
     let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM left_blobs)")?;
     Ok(statement.query_row([], |row| row.get(0))?)
 }
+
+/// The blobs that are not here and that images need; with `tagged`, images that have a tag.
+pub fn wanted(connection: &Connection, tagged: bool) -> Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT blob FROM left_blobs l WHERE EXISTS (SELECT 1 FROM image_contents c JOIN images i ON i.id = c.image
+         WHERE c.blob = l.blob AND (i.tag IS NOT NULL OR NOT ?)) ORDER BY blob",
+    )?;
+    let rows = statement.query_map([tagged], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Says that what was left at one place is at another one.
+pub fn move_all(writer: &Writer<'_>, from: &str, to: &str) -> Result<()> {
+    writer.prepare_cached("UPDATE left_blobs SET place = ?2 WHERE place = ?1")?.execute(params![from, to])?;
+    Ok(())
+}

@@ -10,6 +10,7 @@ pub mod checked;
 mod copy;
 mod database;
 pub mod details;
+pub mod follow;
 pub mod follows;
 pub mod images;
 pub mod left_blobs;

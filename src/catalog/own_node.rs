@@ -69,3 +69,9 @@ pub fn set_record(writer: &Writer<'_>, name: &[u8], record: &[u8], now: i64) -> 
 fn name_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<NameRecord> {
     Ok(NameRecord { name: row.get(0)?, record: row.get(1)?, signed_at: row.get(2)? })
 }
+
+/// Keeps no record of a name any more.
+pub fn forget_record(writer: &Writer<'_>, name: &[u8]) -> Result<()> {
+    writer.prepare_cached("DELETE FROM own_names WHERE name = ?")?.execute([name])?;
+    Ok(())
+}

@@ -10,6 +10,7 @@ pub mod change;
 mod data_directory;
 mod export;
 mod find;
+pub mod follow;
 mod gating;
 pub mod job;
 mod keep;

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
+
 use super::Engine;
 use super::job::{Event, Job};
 use super::restore::unfinished::check_finished;
-use crate::catalog::PlanLock;
+use crate::catalog::{PlanLock, follow};
 use crate::engine::blocking::in_place;
 use crate::error::{Error, Kind, Result};
 use crate::holder::{HeldBy, Holder};
 use crate::store::{Lease, Reclaim};
+use crate::text::printable_within;
 
 /// How often it is looked whether a lease is to be had.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -44,8 +47,16 @@ impl Turns {
 }
 
 impl Engine {
-    /// Waits for the right to change the catalog. Nobody gets it while a restore is not finished.
+    /// Waits for the right to change what is in the catalog. Nobody gets it while a restore is not finished, nor while the
+    /// catalog is a copy of another.
     pub(super) async fn lock(&self, doing: &str, job: &Job) -> Result<PlanLock> {
+        let lock = self.lock_whole(doing, job).await?;
+        in_place(|| check_own(&*self.catalog.read()?))?;
+        Ok(lock)
+    }
+
+    /// The same for what changes no image: also where the catalog is a copy of another.
+    pub(super) async fn lock_whole(&self, doing: &str, job: &Job) -> Result<PlanLock> {
         let lock = self.lock_unfinished(doing, job).await?;
         in_place(|| check_finished(&*self.catalog.read()?))?;
         Ok(lock)
@@ -68,7 +79,11 @@ impl Engine {
     pub(super) async fn turn(&self, turns: &Turns, job: &Job) -> Result<Option<PlanLock>> {
         let Some(doing) = &turns.doing else { return Ok(None) };
         let lock = self.lock_after(SILENT_WAIT, doing, job).await?;
-        in_place(|| check_finished(&*self.catalog.read()?))?;
+        in_place(|| {
+            let reader = self.catalog.read()?;
+            check_finished(&reader)?;
+            check_own(&reader)
+        })?;
         match turns.plan.load(Ordering::Relaxed) {
             0 => turns.plan.store(self.plan.load(Ordering::Relaxed), Ordering::Relaxed),
             plan => self.plan.store(plan, Ordering::Relaxed),
@@ -115,6 +130,19 @@ impl Engine {
                 Ok(())
             })
             .await?;
+        }
+    }
+}
+
+/// Fails where the catalog is a copy of another: what is added here would be gone with the next root.
+pub(super) fn check_own(connection: &Connection) -> Result<()> {
+    match follow::name(connection)? {
+        None => Ok(()),
+        Some(name) => {
+            let words = format!("this catalog follows {}, so nothing else changes it", printable_within(&name, 120));
+            Err(Error::new(Kind::Usage, words)
+                .hint("Use another data directory with `--data-dir`; `roadstead import` merges a published registry into that.")
+                .hint("`roadstead follow stop` makes this one a catalog of its own."))
         }
     }
 }

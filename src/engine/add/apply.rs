@@ -21,7 +21,7 @@ use crate::unixfs::file;
 use crate::unixfs::hash::FileDigests;
 
 /// Blobs that are fetched at the same time, over all registries; each registry has its own limit below that.
-const MAX_CONCURRENT_BLOBS: usize = 6;
+pub(in crate::engine) const MAX_CONCURRENT_BLOBS: usize = 6;
 
 /// Most images that are recorded in one change of the catalog. What a kill can undo is bounded by it, though not lost: the
 /// blobs stay, verified.
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// Records blobs that are in the store, so that the next plan knows them.
-    async fn keep(self: &Arc<Self>, ready: Ready) -> Result<()> {
+    pub(in crate::engine) async fn keep(self: &Arc<Self>, ready: Ready) -> Result<()> {
         if ready.is_empty() {
             return Ok(());
         }

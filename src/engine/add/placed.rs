@@ -34,6 +34,8 @@ pub(in crate::engine) struct Placed {
     pub(in crate::engine) transport: Transport,
     /// What is attached, where records say so. None: the registry is asked.
     pub(in crate::engine) recorded: Option<RecordedAttachments>,
+    /// It becomes exactly what is asked for, whatever is here under this name.
+    pub(in crate::engine) exact: bool,
     /// What the plan has asked already.
     pub(in crate::engine) asked: Asked,
 }

@@ -222,6 +222,7 @@ impl Engine {
                     follows,
                     transport,
                     recorded: None,
+                    exact: false,
                     asked: Asked::default(),
                 })
             }
@@ -252,6 +253,7 @@ impl Engine {
                     follows: Follows::Own,
                     transport: Transport::chosen(request.insecure == Some(true)),
                     recorded: None,
+                    exact: false,
                     asked: Asked::default(),
                 })
             }
@@ -272,7 +274,7 @@ impl Engine {
     /// Asks what a request whose place is worked out consists of.
     pub(in crate::engine) async fn resolve_placed(&self, placed: Placed, job: &Job) -> Result<Found> {
         let request = &placed.request;
-        let (existing, expected) = in_place(|| self.look_up(&placed))?;
+        let (existing, expected) = if placed.exact { (None, None) } else { in_place(|| self.look_up(&placed))? };
         // What came along was chosen by nobody.
         let asked_for = existing.as_ref().filter(|image| image.attached_to.is_none());
         let selection = match (&request.selection, asked_for) {
@@ -292,7 +294,9 @@ impl Engine {
         closure.require(request.selection.as_ref().unwrap_or(&selection), explicit)?;
         let new = existing.as_ref().is_none_or(|image| image.digest != digest);
         let mut attached = self.resolve_attached(&placed, closure.subjects(), new, job).await?;
-        in_place(|| self.leave_out_asked_for(&placed, &mut attached))?;
+        if !placed.exact {
+            in_place(|| self.leave_out_asked_for(&placed, &mut attached))?;
+        }
         let private = {
             let target = Target::Digest(digest);
             let ask = placed.registry.is_private(&placed.repository, &target);

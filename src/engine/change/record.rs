@@ -85,7 +85,7 @@ impl Engine {
         Ok(())
     }
 
-    fn record_one(
+    pub(in crate::engine) fn record_one(
         &self,
         writer: &Writer<'_>,
         settings: &Settings,
@@ -138,6 +138,17 @@ impl Engine {
         summary: &str,
         change: impl FnOnce(&Writer<'_>, &Settings, &mut Touched) -> Result<()>,
     ) -> Result<cid::Cid> {
+        self.change_to(verb, summary, change, |_, _| Ok(()))
+    }
+
+    /// The same, which stays only if `accept` takes the root that comes of it.
+    pub(in crate::engine) fn change_to(
+        &self,
+        verb: &str,
+        summary: &str,
+        change: impl FnOnce(&Writer<'_>, &Settings, &mut Touched) -> Result<()>,
+        accept: impl FnOnce(&Writer<'_>, &cid::Cid) -> Result<()>,
+    ) -> Result<cid::Cid> {
         let _timed = tracing::debug_span!("change").entered();
         self.catalog.write(|writer| {
             let settings =
@@ -147,6 +158,7 @@ impl Engine {
             // The change itself may have altered what the tree depends on.
             let settings = settings::load(writer)?.unwrap_or(settings);
             let root = super::tree::update(writer, &settings, &touched)?;
+            accept(writer, &root.cid)?;
             state::advance(writer, &root, verb, summary, crate::engine::now())?;
             let steps: Vec<String> = touched
                 .take_steps()
@@ -378,7 +390,11 @@ pub(in crate::engine) fn blob_id(writer: &Writer<'_>, digest: &Digest) -> Result
         .ok_or_else(|| Error::new(Kind::Unexpected, format!("{digest} was recorded and is not there")))
 }
 
-fn record_manifest(writer: &Writer<'_>, settings: &Settings, planned: &PlannedManifest) -> Result<i64> {
+pub(in crate::engine) fn record_manifest(
+    writer: &Writer<'_>,
+    settings: &Settings,
+    planned: &PlannedManifest,
+) -> Result<i64> {
     let (link, leaves) = file::of_bytes(settings.profile, &planned.bytes);
     let blob = blobs::record(
         writer,

@@ -66,7 +66,7 @@ impl Engine {
     /// Reclaims exactly this, once nobody uses blobs that no row keeps; refused if the catalog changed since.
     pub async fn apply_gc(self: &Arc<Self>, plan: &GcPlan, job: &Job) -> Result<()> {
         let reclaim = self.reclaim("gc", job).await?;
-        let _lock = self.lock("gc", job).await?;
+        let _lock = self.lock_whole("gc", job).await?;
         job.check()?;
         let remove = |writer: &Writer<'_>| {
             if state::generation(writer)? != plan.generation {

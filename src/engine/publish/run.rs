@@ -196,7 +196,7 @@ impl<'r> Run<'r> {
             // An older root is whole, whatever the catalog becomes.
             self.engine.lock_unfinished(&doing, self.job).await?
         } else {
-            self.engine.lock(&doing, self.job).await?
+            self.engine.lock_whole(&doing, self.job).await?
         };
         let (target, root) = (self.planned.target.clone(), self.root());
         let (former, continues) = (survey.served, survey.continues);

@@ -14,7 +14,7 @@ use crate::engine::add::resolve::Resolved;
 use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::plan::{AddPlan, Added, Change};
-use crate::engine::turn::Turns;
+use crate::engine::turn::{Turns, check_own};
 use crate::error::{Error, Kind, Result};
 
 /// Images that are resolved, fetched and recorded together. Their manifests are in memory meanwhile.
@@ -54,6 +54,7 @@ impl Engine {
         let (_lock, turns) = match plan.purpose {
             Purpose::Restore => {
                 let lock = self.lock_unfinished(&doing, job).await?;
+                in_place(|| check_own(&*self.catalog.read()?))?;
                 in_place(|| self.begin_restore(plan))?;
                 (Some(lock), Turns::none())
             }
@@ -71,7 +72,7 @@ impl Engine {
             let mut adding = self.resolve_batch(plan, batch, job).await?;
             returned.added.failed.append(&mut adding.failed);
             if let Some(place) = lazy {
-                let left = self.leave_blobs(plan, &mut adding, place, job).await?;
+                let left = self.leave_blobs(&plan.records.tree, &mut adding, |_| false, place, job).await?;
                 returned.left.blobs += left.blobs;
                 returned.left.bytes += left.bytes;
             }
@@ -92,6 +93,7 @@ impl Engine {
     /// Whether something can be restored here: nothing is here but an unfinished restore.
     pub fn check_restorable(&self) -> Result<()> {
         let reader = self.catalog.read()?;
+        check_own(&reader)?;
         if restoring::load(&reader)?.is_some() {
             return Ok(());
         }

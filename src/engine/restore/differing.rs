@@ -1,6 +1,7 @@
 //! Where two trees differ, for the words of an error.
 
 use cid::Cid;
+use rusqlite::Connection;
 
 use super::tree::Tree;
 use crate::catalog::nodes::Nodes;
@@ -15,7 +16,30 @@ use std::collections::BTreeMap;
 const MAX_COMPARED_ENTRIES: usize = 20_000;
 
 /// Up to so many paths in which a tree differs from the catalog's. Reads only directories that differ.
-pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) -> Result<Vec<String>> {
+pub(in crate::engine) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) -> Result<Vec<String>> {
+    paths_beside(|cid| ours_of(&*engine.catalog.read()?, cid), tree, here, most).await
+}
+
+/// The entries of a directory by name.
+type Entries = BTreeMap<String, Cid>;
+
+/// The same beside what a transaction has made, which only its own connection sees.
+pub(in crate::engine) async fn paths_inside(
+    connection: &Connection,
+    tree: &Tree,
+    here: Cid,
+    most: usize,
+) -> Result<Vec<String>> {
+    paths_beside(|cid| ours_of(connection, cid), tree, here, most).await
+}
+
+/// `ours` lists a directory here; nothing for what is no directory.
+async fn paths_beside(
+    ours: impl Fn(&Cid) -> Result<Option<Entries>>,
+    tree: &Tree,
+    here: Cid,
+    most: usize,
+) -> Result<Vec<String>> {
     let Tree::Blocks(theirs) = tree else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut todo = vec![(String::new(), here, theirs.root)];
@@ -23,7 +47,7 @@ pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) 
         if found.len() >= most {
             break;
         }
-        let ours = ours_of(engine, &ours_cid)?;
+        let ours = ours(&ours_cid)?;
         let link = Link { cid: theirs_cid, tsize: 0 };
         let entries = theirs
             .read(path.clone(), move |store| {
@@ -64,14 +88,13 @@ pub(super) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) 
 }
 
 /// The entries of a directory of the catalog.
-fn ours_of(engine: &Engine, cid: &Cid) -> Result<Option<BTreeMap<String, Cid>>> {
-    let reader = engine.catalog.read()?;
+fn ours_of(connection: &Connection, cid: &Cid) -> Result<Option<Entries>> {
     let link = Link { cid: *cid, tsize: 0 };
-    if !crate::engine::blocks::is_directory(&reader, &link)? {
+    if !crate::engine::blocks::is_directory(connection, &link)? {
         return Ok(None);
     }
     let mut all = BTreeMap::new();
-    directory::list(&mut Nodes::of(&reader), &link, &mut |name, link| {
+    directory::list(&mut Nodes::of(connection), &link, &mut |name, link| {
         if all.len() < MAX_COMPARED_ENTRIES {
             all.insert(name.to_owned(), link.cid);
         }

@@ -45,7 +45,7 @@ fn refuse(what: &str, why: &str) -> Error {
 }
 
 /// Checks what the catalog's own record says beyond its versions.
-pub(super) fn check_catalog(record: &CatalogRecord) -> Result<()> {
+pub(in crate::engine) fn check_catalog(record: &CatalogRecord) -> Result<()> {
     match &record.name {
         Some(name) if name.is_empty() || crate::engine::change::settle::check_host(name).is_err() => {
             Err(refuse("the catalog", &format!("`{}` is not a host name", printable_within(name, 200))))

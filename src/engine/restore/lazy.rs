@@ -11,7 +11,6 @@ use tokio::time::{sleep, timeout};
 use super::apply::Left;
 use super::body::{FileStream, leaves};
 use super::place::Place;
-use super::plan::ReturnPlan;
 use super::tree::Tree;
 use crate::catalog::blobs::{self, Blob, NewBlob};
 use crate::catalog::images::Role;
@@ -19,11 +18,11 @@ use crate::catalog::left_blobs;
 use crate::engine::Engine;
 use crate::engine::blocking::{blocking, in_place};
 use crate::engine::job::Job;
-use crate::engine::plan::{AddPlan, PlannedBlob};
+use crate::engine::plan::{AddPlan, PlannedBlob, PlannedImage};
 use crate::engine::query::pending::{Arrivals, Progress};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
-use crate::node::source::BlockSource;
+use crate::node::source::{BlockSource, HttpBlocks, Several};
 use crate::registry::Pace;
 use crate::site::paths;
 use crate::store::Writer;
@@ -40,26 +39,26 @@ const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 const PACE_GRACE: Duration = Duration::from_mins(1);
 
 impl Engine {
-    /// Takes the blobs out of a plan that can wait, and records what they are and who has them.
-    pub(super) async fn leave_blobs(
+    /// Takes the blobs out of a plan that can wait, and records what they are and who has them. Configurations are small, and
+    /// what an image is in the gateway view is made of them: they don't wait, nor does what `wanted` says of an image.
+    pub(in crate::engine) async fn leave_blobs(
         &self,
-        plan: &ReturnPlan,
+        tree: &Tree,
         adding: &mut AddPlan,
+        wanted: impl Fn(&PlannedImage) -> bool,
         place: &str,
         job: &Job,
     ) -> Result<Left> {
-        let Tree::Blocks(tree) = &plan.records.tree else {
+        let Tree::Blocks(tree) = tree else {
             return Err(Error::new(Kind::Usage, "a directory holds files, not blocks")
                 .hint("Leave out `--lazy`: files of a directory are imported as fast as they can be read."));
         };
-        // Configurations are small, and what an image is in the gateway view is made of them.
-        let now: HashSet<Digest> = adding
-            .images
-            .iter()
-            .flat_map(|image| image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs)))
-            .filter(|blob| blob.role == Role::Config)
-            .map(|blob| blob.digest)
-            .collect();
+        let mut now: HashSet<Digest> = HashSet::new();
+        for image in &adding.images {
+            let all = image.blobs.iter().chain(image.attached.iter().flat_map(|attached| &attached.blobs));
+            let is_wanted = wanted(image);
+            now.extend(all.filter(|blob| is_wanted || blob.role == Role::Config).map(|blob| blob.digest));
+        }
         let (fetch, wait): (Vec<PlannedBlob>, Vec<PlannedBlob>) =
             std::mem::take(&mut adding.fetch).into_iter().partition(|blob| now.contains(&blob.digest) || blob.anew);
         adding.fetch = fetch;
@@ -69,7 +68,7 @@ impl Engine {
                 let path = format!("{}/{}/{}/{}", paths::NATIVE, blob.repository, paths::BLOBS, blob.digest);
                 let read = async {
                     let link = tree.lookup(&path).await?.ok_or_else(|| {
-                        Error::new(Kind::NotFound, format!("it is not in the tree at {}", plan.place))
+                        Error::new(Kind::NotFound, format!("it is not in the tree at {}", tree.source.place()))
                     })?;
                     leaves(tree.source.as_ref(), self.profile, &link.cid, blob.size).await
                 };
@@ -119,6 +118,11 @@ impl Sources {
             Arc::clone(known.entry(place.to_owned()).or_default())
         };
         let opening = async {
+            // No URL has a space: those of a follower are written with one between them.
+            let urls: Vec<&str> = place.split(' ').collect();
+            if urls.len() > 1 && urls.iter().all(|url| url.starts_with("http://") || url.starts_with("https://")) {
+                return gateways(&urls);
+            }
             let opened = Place::of_written(place)?.blocks().await?;
             let (source, _) =
                 opened.ok_or_else(|| Error::new(Kind::NotFound, "it is a directory now, and has no blocks"))?;
@@ -126,6 +130,16 @@ impl Sources {
         };
         cell.get_or_try_init(|| opening).await.map(Arc::clone)
     }
+}
+
+/// Trustless gateways as one place.
+pub(in crate::engine) fn gateways(urls: &[impl AsRef<str>]) -> Result<Arc<dyn BlockSource>> {
+    let gateway = |url: &str| HttpBlocks::gateway(url, None);
+    if let [one] = urls {
+        return Ok(Arc::new(gateway(one.as_ref())?));
+    }
+    let places = urls.iter().map(|url| Ok(Arc::new(gateway(url.as_ref())?.asked_once()) as Arc<dyn BlockSource>));
+    Ok(Arc::new(Several::new(places.collect::<Result<_>>()?)))
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -18,17 +18,17 @@
 mod apply;
 mod beside;
 mod body;
-mod differing;
+pub(in crate::engine) mod differing;
 mod directory;
-mod fields;
+pub(in crate::engine) mod fields;
 pub(in crate::engine) mod lazy;
 mod name;
 mod partial;
 mod place;
 mod plan;
-mod records;
+pub(in crate::engine) mod records;
 mod registry;
-mod tree;
+pub(in crate::engine) mod tree;
 pub(in crate::engine) mod unfinished;
 
 pub use apply::{Left, Returned};

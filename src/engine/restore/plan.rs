@@ -8,6 +8,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::records::Records;
 use super::registry::TreeRegistry;
+use super::tree::Tree;
 use crate::catalog::follows::Follows;
 use crate::catalog::images::Image;
 use crate::catalog::repositories::Transport;
@@ -131,8 +132,30 @@ impl ReturningRepository {
         }
     }
 
+    /// One that is published elsewhere, as its record says it, with these images.
+    pub(in crate::engine) fn published(record: &RepositoryRecord, tree: Tree) -> Self {
+        let images = record.tags.iter().map(|tag| ReturningImage {
+            tag: tag.tag.clone(),
+            digest: tag.digest,
+            change: Change::Added,
+            record: tag.clone(),
+        });
+        Self {
+            name: record.name.clone(),
+            alias: record.alias.clone(),
+            upstream: record.upstream.clone(),
+            private: record.private,
+            published: true,
+            images: images.collect(),
+            plain_http_there: false,
+            claims: None,
+            transport: Transport::of_tree(record.insecure),
+            registry: Arc::new(TreeRegistry::new(tree, record, record.private, false)),
+        }
+    }
+
     /// What is asked for to get one image.
-    pub(super) fn placed(&self, image: &ReturningImage) -> Placed {
+    pub(in crate::engine) fn placed(&self, image: &ReturningImage) -> Placed {
         let record = &image.record;
         let follows = match record.upstream_tag.as_deref() {
             None => Follows::Own,
@@ -169,6 +192,7 @@ impl ReturningRepository {
             follows,
             transport: self.transport,
             recorded: Some(recorded),
+            exact: false,
             asked: crate::engine::add::asked::Asked::default(),
         }
     }

@@ -19,7 +19,7 @@ use crate::unixfs::Profile;
 /// Records that are read at the same time.
 const MAX_CONCURRENT_RECORDS: usize = 8;
 /// Most bytes of records in all: far above what a catalog that fits one machine has.
-const MAX_RECORDS_BYTES: u64 = 512 << 20;
+pub(in crate::engine) const MAX_RECORDS_BYTES: u64 = 512 << 20;
 /// Most parts of one list.
 const MAX_LIST_PARTS: usize = 100_000;
 
@@ -106,7 +106,7 @@ impl Records {
     }
 }
 
-pub(super) fn too_much() -> Error {
+pub(in crate::engine) fn too_much() -> Error {
     Error::new(
         Kind::Verification,
         format!("its records are larger than {} together", crate::text::bytes(MAX_RECORDS_BYTES)),
@@ -168,7 +168,7 @@ impl Reader<'_> {
 }
 
 /// Each tag has one record, and every field is one that this program writes.
-pub(super) fn check(record: &RepositoryRecord) -> Result<()> {
+pub(in crate::engine) fn check(record: &RepositoryRecord) -> Result<()> {
     let mut seen = BTreeSet::new();
     match record.tags.iter().find(|tag| !seen.insert(tag.name())) {
         None => super::fields::check(record),

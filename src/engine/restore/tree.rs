@@ -22,16 +22,16 @@ const MAX_KEPT_NODE_BYTES: usize = 12 << 20;
 const MAX_DIRECTORY_ENTRIES: usize = 5_000_000;
 
 #[derive(Debug, Clone)]
-pub(super) enum Tree {
+pub(in crate::engine) enum Tree {
     Blocks(BlockTree),
     Directory(Directory),
 }
 
 /// A tree by its root and its blocks.
 #[derive(Debug, Clone)]
-pub(super) struct BlockTree {
-    pub(super) source: Arc<dyn BlockSource>,
-    pub(super) root: Cid,
+pub(in crate::engine) struct BlockTree {
+    pub(in crate::engine) source: Arc<dyn BlockSource>,
+    pub(in crate::engine) root: Cid,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Kept {
 
 impl Tree {
     /// Where it is, for people.
-    pub(super) fn place(&self) -> String {
+    pub(in crate::engine) fn place(&self) -> String {
         match self {
             Self::Blocks(tree) => tree.source.place(),
             Self::Directory(directory) => directory.place(),
@@ -58,7 +58,7 @@ impl Tree {
     }
 
     /// A small file, whole; nothing if it is not there.
-    pub(super) async fn small(&self, path: &str, cap: u64) -> Result<Option<Bytes>> {
+    pub(in crate::engine) async fn small(&self, path: &str, cap: u64) -> Result<Option<Bytes>> {
         match self {
             Self::Blocks(tree) => {
                 let Some(link) = tree.lookup(path).await? else { return Ok(None) };
@@ -78,7 +78,7 @@ impl Tree {
     }
 
     /// A file of exactly `size` bytes as a stream from offset `from` on; nothing if it is not there.
-    pub(super) async fn open(&self, path: &str, size: u64, from: u64) -> Result<Option<BlobBody>> {
+    pub(in crate::engine) async fn open(&self, path: &str, size: u64, from: u64) -> Result<Option<BlobBody>> {
         let other_size = |found: u64| {
             Error::new(Kind::Verification, format!("{path} at {} has {found} bytes instead of {size}", self.place()))
         };
@@ -105,7 +105,11 @@ impl Tree {
 
     /// The names in a directory, each with about the bytes that it has; none if it is not there, or if it is one that was listed
     /// before under another path.
-    pub(super) async fn list_once(&self, path: &str, listed: &Mutex<HashSet<Cid>>) -> Result<Vec<(String, u64)>> {
+    pub(in crate::engine) async fn list_once(
+        &self,
+        path: &str,
+        listed: &Mutex<HashSet<Cid>>,
+    ) -> Result<Vec<(String, u64)>> {
         match self {
             Self::Blocks(tree) => {
                 let Some(link) = tree.lookup(path).await? else { return Ok(Vec::new()) };
@@ -134,18 +138,18 @@ impl Tree {
 }
 
 impl BlockTree {
-    pub(super) fn new(source: Arc<dyn BlockSource>, root: Cid) -> Self {
+    pub(in crate::engine) fn new(source: Arc<dyn BlockSource>, root: Cid) -> Self {
         Self { source, root, kept: Arc::default() }
     }
 
     /// What is at this path.
-    pub(super) async fn lookup(&self, path: &str) -> Result<Option<Link>> {
+    pub(in crate::engine) async fn lookup(&self, path: &str) -> Result<Option<Link>> {
         let (root, wanted) = (Link { cid: self.root, tsize: 0 }, path.to_owned());
         self.read(path.to_owned(), move |store| tree::lookup(store, &root, &wanted)).await
     }
 
     /// Reads directories where that may block.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(in crate::engine) async fn read<T: Send + 'static>(
         &self,
         what: String,
         read: impl FnOnce(&mut dyn NodeStore) -> Result<T> + Send + 'static,

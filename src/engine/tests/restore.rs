@@ -59,7 +59,7 @@ impl TestEngine {
         self.check();
     }
 
-    pub(super) async fn export(&self, name: &str) -> PathBuf {
+    pub(in crate::engine) async fn export(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(name);
         if Path::new(name).extension().is_some() {
             self.engine.export_car(&path, false, None, &Job::new().0).await.unwrap();

@@ -3,12 +3,16 @@
 //! A task reads and verifies ahead, a few blocks at most. What comes may be cut, be in another order, or be no CAR at all: who
 //! reads compares each block with the one that is wanted, and asks for blocks one by one where they differ.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
 use reqwest::Response;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::several::stalled;
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::{car, verify_block};
 
@@ -35,6 +39,23 @@ impl FileBlocks {
             let mut body = Body { response, buffer: BytesMut::new(), begun: false };
             while let Some(block) = body.block().await.transpose() {
                 let last = block.is_err();
+                if sender.send(block).await.is_err() || last {
+                    return;
+                }
+            }
+        });
+        Self { blocks, _reading: AbortOnDropHandle::new(reading) }
+    }
+
+    /// The same, which fails when nothing comes for so long; what fails is told, too.
+    pub(super) fn watched(self, stall: Duration, failed: impl Fn(&Error) + Send + 'static) -> Self {
+        let (sender, blocks) = mpsc::channel(1);
+        let mut inner = self;
+        let reading = tokio::spawn(async move {
+            loop {
+                let next = timeout(stall, inner.next()).await.unwrap_or_else(|_| Err(stalled(stall)));
+                let Some(block) = next.transpose() else { return };
+                let last = block.as_ref().err().map(&failed).is_some();
                 if sender.send(block).await.is_err() || last {
                     return;
                 }

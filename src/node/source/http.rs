@@ -45,6 +45,8 @@ pub struct HttpBlocks {
     authorization: Option<HeaderValue>,
     /// It does not give the blocks of a whole file in one answer, or is not worth asking for them.
     only_blocks: AtomicBool,
+    /// How often it is asked for a block in all.
+    tries: u32,
 }
 
 impl std::fmt::Debug for HttpBlocks {
@@ -95,7 +97,14 @@ impl HttpBlocks {
         let authorization = secret.map(Authorisation::parse).transpose()?.map(|secret| secret.header);
         // On this machine nothing is gained by fewer questions, and blocks are read by several at a time: 1.3 to 2 times as fast.
         let only_blocks = dialect == Dialect::Kubo || is_loopback(&base);
-        Ok(Self { client, base, dialect, authorization, only_blocks: AtomicBool::new(only_blocks) })
+        Ok(Self { client, base, dialect, authorization, only_blocks: AtomicBool::new(only_blocks), tries: MAX_TRIES })
+    }
+
+    /// The same, which is asked once for each block: for whoever can ask somebody else.
+    #[must_use]
+    pub fn asked_once(mut self) -> Self {
+        self.tries = 1;
+        self
     }
 
     /// What it says that a path such as `/ipns/k51…` means, by its own resolvers.
@@ -286,7 +295,7 @@ impl BlockSource for HttpBlocks {
         loop {
             match self.ask(cid, failures).await {
                 Ok(block) => return Ok(block),
-                Err((error, Some(pause))) if failures + 1 < MAX_TRIES => {
+                Err((error, Some(pause))) if failures + 1 < self.tries => {
                     tracing::info!("{error}; trying again in {pause:?}");
                     failures += 1;
                     tokio::time::sleep(pause).await;

@@ -6,6 +6,8 @@
 mod car_file;
 mod file_blocks;
 mod http;
+mod name_records;
+mod several;
 
 use std::fmt;
 
@@ -18,6 +20,8 @@ use crate::error::Result;
 pub use car_file::CarFile;
 pub use file_blocks::FileBlocks;
 pub use http::HttpBlocks;
+pub use name_records::{HttpRecords, NameAnswer, NameRecords};
+pub use several::Several;
 
 /// Something that gives out blocks by CID.
 #[async_trait]

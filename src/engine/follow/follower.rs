@@ -1,0 +1,302 @@
+//! A follower: looks at the name, takes what it says, and keeps how that went.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cid::Cid;
+use jiff::Timestamp;
+
+use super::poll::{Domains, Polled, Poller, Signed};
+use super::setting::{Followed, Mode, Setting};
+use super::swap::{PIN_NAME, hold};
+use super::take::{Taken, Wanted};
+use crate::catalog::follow::{self, Row};
+use crate::catalog::{left_blobs, own_node, repositories, restoring};
+use crate::engine::blocking::in_place;
+use crate::engine::job::{Event, Job};
+use crate::engine::query::view::Verified;
+use crate::engine::{Engine, now};
+use crate::error::{Error, Kind, Result};
+use crate::ipns::Name;
+use crate::node::source::{BlockSource, NameRecords};
+use crate::text::printable_within;
+
+/// How often a root is tried again that was not what its records say.
+const REFUSED_RETRY: Duration = Duration::from_mins(10);
+
+/// Whom a catalog follows, and how far it is.
+#[derive(Debug, Clone)]
+pub struct Following {
+    /// Whom, and how.
+    pub setting: Setting,
+    /// The key that signs the name; none where nothing is signed.
+    pub key: Option<Name>,
+    /// Sequence number of the newest record that was seen.
+    pub sequence: Option<u64>,
+    /// When that record expires.
+    pub expires: Option<Timestamp>,
+    /// The root that the newest record names.
+    pub newest: Option<Cid>,
+    /// The root that is held.
+    pub root: Option<Cid>,
+    /// When it came, in seconds since 1970.
+    pub taken_at: Option<i64>,
+    /// When the name was looked at last, in seconds since 1970.
+    pub checked_at: Option<i64>,
+    /// Why the last look changed nothing although it should have.
+    pub failure: Option<String>,
+}
+
+/// What one look at the name gave.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// The root that is held now.
+    pub root: Option<Cid>,
+    /// What came, if another root did.
+    pub taken: Option<Taken>,
+    /// What is wrong with some source, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Follows one name.
+#[derive(Debug)]
+pub struct Follower {
+    engine: Arc<Engine>,
+    setting: Setting,
+    poller: Poller,
+    blocks: Arc<dyn BlockSource>,
+    /// A root that was not what its records say, and when that was seen: it is not read again with each look.
+    refused: Mutex<Option<(Cid, std::time::Instant)>>,
+}
+
+impl Engine {
+    /// Whom this catalog follows; nothing if it is a catalog of its own.
+    pub fn following(&self) -> Result<Option<Following>> {
+        let row = follow::load(&*self.catalog.read()?)?;
+        row.map(|row| {
+            let signed = signed_of(&row)?;
+            let record = signed.as_ref().map(|signed| &signed.record);
+            Ok(Following {
+                setting: Setting::of_row(&row)?,
+                key: signed.as_ref().map(|signed| signed.key),
+                sequence: record.map(|record| record.sequence),
+                expires: record.map(|record| record.validity),
+                newest: record.and_then(|record| record.root().ok()),
+                root: row.root,
+                taken_at: row.taken_at,
+                checked_at: row.checked_at,
+                failure: row.failure,
+            })
+        })
+        .transpose()
+    }
+
+    /// Makes the catalog follow this from now on. It has to be empty, or to follow the same name already: then only how it is
+    /// followed changes.
+    pub async fn follow(&self, setting: &Setting, job: &Job) -> Result<()> {
+        setting.check()?;
+        let _lock = self.lock_unfinished(&format!("follow {}", setting.name), job).await?;
+        in_place(|| {
+            self.catalog.write(|writer| {
+                let name = setting.name.to_string();
+                match follow::load(writer)? {
+                    Some(known) if known.name == name => {
+                        let before = Setting::of_row(&known)?;
+                        left_blobs::move_all(writer, &before.place(), &setting.place())?;
+                    }
+                    Some(known) => {
+                        let words =
+                            format!("this catalog follows {} already", printable_within(&known.name, 120));
+                        return Err(Error::new(Kind::Usage, words)
+                            .hint("Follow the other one in another data directory with `--data-dir`."));
+                    }
+                    None if restoring::load(writer)?.is_some() || !repositories::list(writer, None, Some(1))?.is_empty() => {
+                        return Err(Error::new(Kind::Usage, "the catalog is not empty, but a follower needs an empty one")
+                            .hint("Follow in another data directory with `--data-dir`; `roadstead import` merges a published registry into this one."));
+                    }
+                    None => {}
+                }
+                let seconds = setting.every.as_secs();
+                follow::set(writer, &name, &setting.sources.join(" "), setting.mode.word(), seconds)
+            })
+        })
+    }
+
+    /// Makes the catalog one of its own, with what it holds now. Whom it followed.
+    pub async fn stop_following(&self, job: &Job) -> Result<Option<Following>> {
+        let Some(following) = in_place(|| self.following())? else { return Ok(None) };
+        let _lock = self.lock_unfinished("follow stop", job).await?;
+        in_place(|| {
+            self.catalog.write(|writer| {
+                for (root, name) in own_node::pins(writer)? {
+                    if name == PIN_NAME {
+                        own_node::unpin(writer, &root)?;
+                    }
+                }
+                if let Some(key) = &following.key {
+                    own_node::forget_record(writer, &key.multihash().to_bytes())?;
+                }
+                follow::clear(writer)
+            })
+        })?;
+        Ok(Some(following))
+    }
+
+    /// Reads everything that is held, and compares what the catalog makes of it with the root that was followed.
+    pub async fn check_following(self: &Arc<Self>, job: &Job) -> Result<(Following, Verified)> {
+        let following = in_place(|| self.following())?.ok_or_else(follows_nothing)?;
+        let mut verified = self.verify(false, job).await?;
+        verified.root_matches &= following.root.is_none() || following.root == in_place(|| self.root())?;
+        Ok((following, verified))
+    }
+}
+
+/// The error of a question that only followers can answer.
+fn follows_nothing() -> Error {
+    Error::new(Kind::NotFound, "this catalog follows nothing")
+        .hint("`roadstead follow NAME --from URL` makes an empty data directory a copy of a published registry.")
+}
+
+fn signed_of(row: &Row) -> Result<Option<Signed>> {
+    row.record
+        .as_ref()
+        .map(|(key, record)| {
+            let key = Name::from_routing_key(&[b"/ipns/", key.as_slice()].concat())?;
+            Signed::read(key, record.clone().into())
+        })
+        .transpose()
+}
+
+impl Follower {
+    /// Follows as the catalog says.
+    pub fn open(engine: Arc<Engine>, domains: Arc<dyn Domains>) -> Result<Self> {
+        let setting = in_place(|| engine.following())?.ok_or_else(follows_nothing)?.setting;
+        let (blocks, records) = (setting.blocks()?, setting.records()?);
+        Ok(Self::with(engine, setting, domains, blocks, records))
+    }
+
+    pub(super) fn with(
+        engine: Arc<Engine>,
+        setting: Setting,
+        domains: Arc<dyn Domains>,
+        blocks: Arc<dyn BlockSource>,
+        records: Vec<Arc<dyn NameRecords>>,
+    ) -> Self {
+        Self { engine, setting, poller: Poller::new(domains, records), blocks, refused: Mutex::default() }
+    }
+
+    /// Which root a name means, before there is a catalog for it: what a catalog has to be made for.
+    pub async fn first_root(setting: &Setting, domains: Arc<dyn Domains>) -> Result<Cid> {
+        setting.check()?;
+        Poller::new(domains, setting.records()?).poll(&setting.name, None, Timestamp::now()).await.root
+    }
+
+    /// Whom it follows, and how.
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// Looks at the name once, and takes the root that it means if that is another one.
+    pub async fn look(&self, job: &Job) -> Result<Look> {
+        let mut look = Look::default();
+        let outcome = self.look_at(&mut look, Timestamp::now(), job).await;
+        self.keep(outcome, look).await
+    }
+
+    /// Writes down how a look went.
+    pub(super) async fn keep(&self, outcome: Result<()>, look: Look) -> Result<Look> {
+        let interrupted = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted);
+        if !interrupted {
+            let words = outcome.as_ref().err().map(ToString::to_string);
+            let noted = self.engine.blocking(move |engine| {
+                engine.catalog.write(|writer| follow::set_checked(writer, now(), words.as_deref()))
+            });
+            noted.await?;
+        }
+        outcome.map(|()| look)
+    }
+
+    pub(super) async fn look_at(&self, look: &mut Look, time: Timestamp, job: &Job) -> Result<()> {
+        let row = in_place(|| follow::load(&*self.engine.catalog.read()?))?.ok_or_else(follows_nothing)?;
+        let known = signed_of(&row)?;
+        look.root = row.root;
+        let polled = job.or_cancelled(async { Ok(self.poller.poll(&self.setting.name, known.as_ref(), time).await) });
+        let Polled { root, signed, notes } = polled.await?;
+        look.notes = notes;
+        self.keep_record(known.as_ref(), signed.as_ref(), row.root).await?;
+        let root = root?;
+        if row.root != Some(root) {
+            self.check_refused(&root)?;
+            job.tell(Event::Note(format!("{} means {root} now.", self.setting.name)));
+            let wanted =
+                Wanted { root, signed: signed.as_ref(), mode: self.setting.mode, place: &self.setting.place() };
+            let taken = self.engine.take(&wanted, Arc::clone(&self.blocks), job).await;
+            if let Err(error) = &taken
+                && error.kind() == Kind::Verification
+            {
+                *self.refused() = Some((root, std::time::Instant::now()));
+            }
+            look.taken = Some(taken?);
+            look.root = Some(root);
+        }
+        self.engine.bring_left(self.setting.mode, job).await
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, Option<(Cid, std::time::Instant)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_refused(&self, root: &Cid) -> Result<()> {
+        match *self.refused() {
+            Some((refused, at)) if refused == *root && at.elapsed() < REFUSED_RETRY => Err(Error::new(
+                Kind::Verification,
+                format!("{root} was refused before, since it is not what its records say; the former root stays"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the newest record: so that an older one is refused, and, if it names the root that is held, to give it out.
+    async fn keep_record(&self, known: Option<&Signed>, signed: Option<&Signed>, held: Option<Cid>) -> Result<()> {
+        if known.map(|known| &known.bytes) == signed.map(|signed| &signed.bytes) {
+            return Ok(());
+        }
+        let signed = signed.cloned();
+        let keeping = self.engine.blocking(move |engine| {
+            engine.catalog.write(|writer| {
+                let record = signed.as_ref().map(|signed| (signed.key.multihash().to_bytes(), &signed.bytes));
+                follow::set_record(writer, record.as_ref().map(|(key, bytes)| (key.as_slice(), bytes.as_ref())))?;
+                match (&signed, held) {
+                    (Some(signed), Some(held)) if signed.record.root().is_ok_and(|root| root == held) => {
+                        hold(writer, &held, Some(signed))
+                    }
+                    _ => Ok(()),
+                }
+            })
+        });
+        keeping.await
+    }
+}
+
+impl Mode {
+    /// What is fetched, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Lazy => "each blob when it is first pulled",
+            Self::Tags => "blobs of tags at once, others when they are first pulled",
+            Self::All => "all blobs at once",
+        }
+    }
+}
+
+impl Following {
+    /// Whether a key signs what the name means.
+    pub fn is_signed(&self) -> bool {
+        self.key.is_some() || matches!(self.setting.name, Followed::Key(_))
+    }
+
+    /// Whether what is held is what the newest record names.
+    pub fn is_current(&self) -> bool {
+        self.root.is_some() && self.failure.is_none() && (self.newest.is_none() || self.newest == self.root)
+    }
+}

@@ -1,0 +1,177 @@
+//! The signed record of an IPNS name, asked for over HTTP: at a router (specs.ipfs.tech/routing/http-routing-v1, "IPNS API") or at
+//! a trustless gateway (specs.ipfs.tech/http-gateways/trustless-gateway, "IPNS Record Responses").
+//!
+//! Who answers is believed nothing: a record is bytes here, to be verified by whoever wants to know what it says. A question
+//! that was answered before is asked with the answer's `ETag`, so that no news is one small answer.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use reqwest::{Client, Response, StatusCode, Url};
+
+use crate::error::{Error, Kind, Result};
+use crate::ipns::{MAX_RECORD_BYTES, Name};
+use crate::text::{printable, printable_within};
+
+/// The media type of a record.
+const RECORD_TYPE: &str = "application/vnd.ipfs.ipns-record";
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take: a gateway may search the network for it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most redirects that are followed.
+const MAX_REDIRECTS: usize = 3;
+/// The longest `ETag` that is sent back.
+const MAX_ETAG_BYTES: usize = 256;
+
+/// What somebody says of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameAnswer {
+    /// What they say is its record.
+    Record(Bytes),
+    /// The same as the last time.
+    Unchanged,
+    /// They know none.
+    Unknown,
+}
+
+/// Somebody who may have the records of names.
+#[async_trait]
+pub trait NameRecords: fmt::Debug + Send + Sync {
+    /// Where it is, for people.
+    fn place(&self) -> String;
+
+    /// The newest record that they have.
+    async fn record(&self, name: &Name) -> Result<NameAnswer>;
+}
+
+/// A router or a gateway, whichever the address is.
+pub struct HttpRecords {
+    client: Client,
+    base: String,
+    known: Mutex<Known>,
+}
+
+/// How it was asked last, and what it said then.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// The path that gave a record.
+    path: Option<String>,
+    etag: Option<HeaderValue>,
+}
+
+impl fmt::Debug for HttpRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRecords").field("base", &self.place()).finish_non_exhaustive()
+    }
+}
+
+impl HttpRecords {
+    /// A router, a gateway or both at this address, such as `https://registry.example.com`.
+    pub fn new(address: &str) -> Result<Self> {
+        let wrong = || {
+            let shown = printable_within(address.rsplit('@').next().unwrap_or_default(), 200);
+            Error::new(Kind::Usage, format!("`{shown}` is not the URL of a gateway"))
+        };
+        let url: Url = address.parse().map_err(|_| wrong())?;
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong());
+        }
+        let client = crate::http::client()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .redirect(crate::http::safe_redirects(MAX_REDIRECTS))
+            .build()
+            .map_err(|error| Error::new(Kind::Unexpected, "can't create an HTTP client").caused_by(error))?;
+        let base = url.as_str().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned();
+        Ok(Self { client, base, known: Mutex::default() })
+    }
+
+    fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    async fn ask(&self, path: &str, etag: Option<&HeaderValue>) -> Result<NameAnswer> {
+        let mut request = self.client.get(format!("{}{path}", self.base)).header(ACCEPT, RECORD_TYPE);
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let failed = |error: reqwest::Error| {
+            Error::new(Kind::Network, format!("{} could not be asked for the name", self.place()))
+                .caused_by(error.without_url())
+        };
+        let mut response = request.send().await.map_err(failed)?;
+        match response.status() {
+            StatusCode::NOT_MODIFIED if etag.is_some() => Ok(NameAnswer::Unchanged),
+            StatusCode::OK if is_record(&response) => {
+                let etag = response.headers().get(ETAG).filter(|etag| etag.len() <= MAX_ETAG_BYTES).cloned();
+                let Some(record) = read(&mut response).await.map_err(failed)? else {
+                    let words = format!("{} sent more than 10 KiB for a record", self.place());
+                    return Err(Error::new(Kind::Verification, words));
+                };
+                self.remember(Known { path: Some(path.to_owned()), etag });
+                Ok(NameAnswer::Record(record))
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                let words = format!("{} answered {} for the name", self.place(), status.as_u16());
+                Err(Error::new(Kind::Network, words))
+            }
+            // Routers that know no record say so with another type, and 404 says the same.
+            _ => Ok(NameAnswer::Unknown),
+        }
+    }
+}
+
+fn is_record(response: &Response) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.split(';').next().unwrap_or_default().trim() == RECORD_TYPE)
+}
+
+/// The body, or nothing if it is longer than a record can be.
+async fn read(response: &mut Response) -> reqwest::Result<Option<Bytes>> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > MAX_RECORD_BYTES {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
+}
+
+#[async_trait]
+impl NameRecords for HttpRecords {
+    fn place(&self) -> String {
+        printable(&self.base)
+    }
+
+    async fn record(&self, name: &Name) -> Result<NameAnswer> {
+        let paths = [format!("/routing/v1/ipns/{name}"), format!("/ipns/{name}?format=ipns-record")];
+        let known = self.known();
+        // What gave one before is asked first, and alone while it does.
+        let before = known.path.filter(|path| paths.contains(path));
+        if let Some(path) = &before {
+            match self.ask(path, known.etag.as_ref()).await? {
+                NameAnswer::Unknown => self.remember(Known::default()),
+                answer => return Ok(answer),
+            }
+        }
+        let mut failure = None;
+        for path in paths.iter().filter(|path| Some(*path) != before.as_ref()) {
+            match self.ask(path, None).await {
+                Ok(NameAnswer::Unknown) => {}
+                Ok(answer) => return Ok(answer),
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(NameAnswer::Unknown), Err)
+    }
+}
