@@ -6,9 +6,9 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Command, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    add, allow, client, completions, config, demo, diff, doctor, export, gc, help, history, import, list, man, metrics,
-    outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, targets as target, undo, update,
-    verify, watch,
+    add, allow, client, completions, config, demo, diff, doctor, export, follow, gc, help, history, import, list, man,
+    metrics, outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, targets as target, undo,
+    update, verify, watch,
 };
 use super::global::Global;
 use super::groups;
@@ -83,6 +83,8 @@ pub(super) enum Verb {
     Restore(restore::Arguments),
     /// Merge a published registry into this one.
     Import(import::Arguments),
+    /// Keep a verified copy of a published registry.
+    Follow(follow::Arguments),
     /// Serve the registry over HTTP.
     Serve(serve::Arguments),
     /// Hand the registry to its targets, and move the names that point to it.

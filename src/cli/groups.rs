@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Mirror", &["add", "update", "rule", "outdated", "remove", "undo", "redo", "gc", "allow"]),
     ("Look", &["list", "show", "stats", "root", "diff", "history"]),
     ("Serve and export", &["serve", "export", "client"]),
-    ("Publish and restore", &["target", "publish", "rollback", "restore", "import"]),
+    ("Publish and restore", &["target", "publish", "rollback", "restore", "import", "follow"]),
     ("Check", &["verify", "doctor", "demo"]),
     ("Set up", &["config", "schedule", "watch", "metrics", "completions", "man"]),
 ];

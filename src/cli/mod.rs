@@ -38,9 +38,9 @@ use clap::FromArgMatches as _;
 use crate::error::{Error, Kind, Result};
 use arguments::{Arguments, Verb};
 use commands::{
-    add, allow, client, completions, config, demo, diff, doctor, export, gc, history, import, interface, list, man,
-    metrics, outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, stats, targets, undo,
-    update, verify, watch,
+    add, allow, client, completions, config, demo, diff, doctor, export, follow, gc, history, import, interface, list,
+    man, metrics, outdated, publish, remove, restore, rollback, root, rules, schedule, serve, show, stats, targets,
+    undo, update, verify, watch,
 };
 use context::Context;
 use exit::Exit;
@@ -116,6 +116,7 @@ fn run(arguments: Arguments, matches: &clap::ArgMatches, output: &Output) -> Res
         Verb::Export(arguments) => export::run(&arguments, &context),
         Verb::Restore(arguments) => restore::run(&arguments, &context),
         Verb::Import(arguments) => import::run(&arguments, &context),
+        Verb::Follow(arguments) => follow::run(&arguments, &context),
         Verb::Serve(arguments) => serve::run(&arguments, &context),
         Verb::Publish(arguments) => publish::run(&arguments, &context),
         Verb::Rollback(arguments) => rollback::run(&arguments, &context),

@@ -13,6 +13,7 @@ mod dependencies;
 mod doctor;
 mod documents;
 mod faults;
+mod following;
 mod fuzzing;
 mod golden;
 mod house;

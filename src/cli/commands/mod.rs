@@ -10,6 +10,7 @@ mod demo_catalog;
 pub(super) mod diff;
 pub(super) mod doctor;
 pub(super) mod export;
+pub(super) mod follow;
 pub(super) mod gc;
 pub(super) mod help;
 pub(super) mod history;

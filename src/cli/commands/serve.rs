@@ -1,5 +1,6 @@
 //! `serve`: the registry over HTTP.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,14 +9,17 @@ use clap::{Args, ValueHint};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::commands::follow::{self, HowArguments, keep_following};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::parsed::parsed;
 use crate::engine::Engine;
+use crate::engine::follow::Followed;
 use crate::engine::job::Job;
 use crate::engine::query::view::RepositoryRow;
 use crate::engine::request::Pick;
 use crate::engine::targets::ADD_TARGET_HINT;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::serve::{self, CatalogSource, GivingOut, Options, PublishedBlocks};
 use crate::text::{count, printable};
 
@@ -25,7 +29,8 @@ Examples:
   podman pull --tls-verify=false 127.0.0.1:5050/nginx:alpine
   roadstead serve --listen 0.0.0.0:5050 --htpasswd users
   roadstead serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem
-  roadstead serve --ipfs --listen 0.0.0.0:5050 --announce https://registry.example.com";
+  roadstead serve --ipfs --listen 0.0.0.0:5050 --announce https://registry.example.com
+  roadstead serve --ipfs --follow k51… --from https://registry.example.com";
 
 /// Where and how to serve.
 #[derive(Debug, Args)]
@@ -64,6 +69,13 @@ pub(in crate::cli) struct Arguments {
     /// multiaddr (repeatable).
     #[arg(long, value_name = "URL", requires = "ipfs", value_hint = ValueHint::Url)]
     pub(in crate::cli) announce: Vec<String>,
+
+    /// Follow this IPNS name or domain at the same time, as `follow` does.
+    #[arg(long, value_name = "NAME", value_parser = parsed::<Followed>)]
+    pub(in crate::cli) follow: Option<Followed>,
+
+    #[command(flatten)]
+    pub(in crate::cli) how: HowArguments,
 }
 
 impl Arguments {
@@ -107,7 +119,7 @@ fn host(text: &str) -> Result<String, String> {
 
 /// Serves until it is stopped by ^C or SIGTERM. SIGHUP has the certificate and the users read again.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
-    let engine = context.open_to_give()?;
+    let engine = open(arguments, context)?;
     let giving_out =
         if arguments.ipfs { Some(GivingOut::open(Arc::clone(&engine), &arguments.announce)?) } else { None };
     let name = engine.settings()?.name;
@@ -119,7 +131,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let everywhere = arguments.listen.ip().is_unspecified();
     let example = example(&engine, &repositories, private)?;
     let output = &context.output;
-    let source = Arc::new(CatalogSource::new(engine, private));
+    let source = Arc::new(CatalogSource::new(Arc::clone(&engine), private));
     let served = context.run_quietly(
         "Stopping after the responses under way. Press ^C again to stop at once.",
         async |job: &Job| {
@@ -163,19 +175,45 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                     }
                 }
             });
-            let ended = match &giving_out {
-                // It goes on for as long as the server does.
-                Some(giving_out) => tokio::select! {
-                    ended = served => ended,
-                    () = giving_out.keep() => Ok(()),
-                },
-                None => served.await,
+            // Both go on for as long as the server does, which ends by itself when it is told to.
+            let keeping = async {
+                match &giving_out {
+                    Some(giving_out) => giving_out.keep().await,
+                    None => pending().await,
+                }
+            };
+            let following = async {
+                match &arguments.follow {
+                    Some(_) => match keep_following(engine, output, job).await {
+                        Ok(()) => pending().await,
+                        Err(error) => error,
+                    },
+                    None => pending().await,
+                }
+            };
+            let ended = tokio::select! {
+                ended = served => ended,
+                error = following => Err(error),
+                () = keeping => Ok(()),
             };
             hearing.abort();
             told.and(ended)
         },
     );
     served.map(|()| Exit::Done)
+}
+
+/// Opens the catalog, and makes it follow what is said.
+fn open(arguments: &Arguments, context: &Context) -> Result<Arc<Engine>> {
+    let HowArguments { from, mode, every } = &arguments.how;
+    match &arguments.follow {
+        Some(name) => follow::prepare(Some(name), &arguments.how, context),
+        None if from.is_empty() && mode.is_none() && every.is_none() => context.open_to_give(),
+        None => {
+            Err(Error::new(Kind::Usage, "`--from`, `--mode` and `--every` say how to follow, but nothing is followed")
+                .hint("Add `--follow NAME`, or leave them out."))
+        }
+    }
 }
 
 /// What is given out to IPFS, and as whom.

@@ -22,14 +22,19 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = if arguments.repair { context.open_existing()? } else { context.open_to_read()? };
     let verified = context.run(async |job: &Job| engine.verify(arguments.repair, job).await)?;
+    report(&verified, arguments.repair, context)
+}
+
+/// Says what was found; what is damaged and was not repaired is an error.
+pub(in crate::cli) fn report(verified: &Verified, repair: bool, context: &Context) -> Result<Exit> {
     let output = &context.output;
-    output.json(&verified)?;
-    output.table(&table(&verified))?;
+    output.json(verified)?;
+    output.table(&table(verified))?;
     output.finish()?;
-    if let Some(error) = failure(&verified, arguments.repair) {
+    if let Some(error) = failure(verified, repair) {
         return Err(error);
     }
-    output.message(&summary(&verified));
+    output.message(&summary(verified));
     Ok(Exit::Done)
 }
 

@@ -24,6 +24,7 @@ use crate::engine::plan::{
     AddPlan, Change, Expected, FailedRequest, PlannedBlob, PlannedImage, PlannedManifest, WantedBlob,
 };
 use crate::engine::request::{AddRequest, Source};
+use crate::engine::turn::check_own;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Digest, Reference, RepositoryName, Selection, Tag, Target};
 use crate::registry::{Layout, Registry};
@@ -43,6 +44,8 @@ impl Engine {
     /// Plans to add these images. What fails is in the plan; the rest of it goes on. The gate of the rules is asked, if there is one.
     pub async fn plan_add(&self, requests: &[AddRequest], job: &Job) -> Result<AddPlan> {
         let _listening = self.notices.listen(job);
+        // Before anybody is asked for what could not be added.
+        in_place(|| check_own(&*self.catalog.read()?))?;
         let total = requests.len() as u64;
         job.tell(Event::Resolving { done: 0, total });
         let asked = Asked::about(requests);

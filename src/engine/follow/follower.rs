@@ -127,13 +127,15 @@ impl Engine {
         let Some(following) = in_place(|| self.following())? else { return Ok(None) };
         let _lock = self.lock_unfinished("follow stop", job).await?;
         in_place(|| {
+            let own: Vec<Name> = self.own_keys()?.iter().map(|own| own.key.name()).collect();
             self.catalog.write(|writer| {
                 for (root, name) in own_node::pins(writer)? {
                     if name == PIN_NAME {
                         own_node::unpin(writer, &root)?;
                     }
                 }
-                if let Some(key) = &following.key {
+                // What this program signs itself, it gives out further on.
+                if let Some(key) = following.key.as_ref().filter(|key| !own.contains(*key)) {
                     own_node::forget_record(writer, &key.multihash().to_bytes())?;
                 }
                 follow::clear(writer)
@@ -194,6 +196,12 @@ impl Follower {
     /// Whom it follows, and how.
     pub fn setting(&self) -> &Setting {
         &self.setting
+    }
+
+    /// Whether the catalog follows another name by now, or none.
+    pub fn is_over(&self) -> Result<bool> {
+        let now = in_place(|| self.engine.following())?;
+        Ok(now.is_none_or(|now| now.setting.name != self.setting.name))
     }
 
     /// Looks at the name once, and takes the root that it means if that is another one.

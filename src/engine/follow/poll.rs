@@ -169,11 +169,15 @@ impl Poller {
         }
         let answers = join_all(asked.iter().map(|source| source.ask(&key))).await;
         let (mut newest, mut notes, mut failure) = (known.cloned(), Vec::new(), None);
+        let mut answered = false;
         for (source, answer) in asked.iter().zip(answers) {
             let place = source.records.place();
             let bytes = match answer {
-                Ok(NameAnswer::Record(bytes)) => bytes,
-                Ok(NameAnswer::Unchanged | NameAnswer::Unknown) => continue,
+                Ok(answer) => {
+                    answered = true;
+                    let NameAnswer::Record(bytes) = answer else { continue };
+                    bytes
+                }
                 Err(error) => {
                     notes.push(format!("{error}."));
                     failure = Some(error);
@@ -193,6 +197,10 @@ impl Poller {
             }
         }
         let root = match &newest {
+            // What is known may be old by now.
+            Some(_) if !answered => Err(failure
+                .unwrap_or_else(|| Error::new(Kind::Network, "there is no source to ask"))
+                .adding("what is here stays")),
             Some(newest) => root_of(newest, now),
             None => Err(failure.unwrap_or_else(|| {
                 Error::new(Kind::NotFound, format!("no source has a record of {key}"))

@@ -29,6 +29,8 @@ pub struct Taken {
     pub fetched_bytes: u64,
     /// Blobs that come when they are first pulled.
     pub left_blobs: u64,
+    /// The whole catalog was made anew, since what was here was other than its records say.
+    pub anew: bool,
 }
 
 /// What is to be taken.
@@ -59,7 +61,7 @@ impl Engine {
             Ok(taken) => return Ok(taken),
             // What is here may be other than its records say: then nothing of it is taken for granted.
             Err(_) => match self.attempt(wanted, None, &new, job).await? {
-                Ok(taken) => return Ok(taken),
+                Ok(taken) => return Ok(Taken { anew: true, ..taken }),
                 Err(differs) => differs,
             },
         };
@@ -99,7 +101,7 @@ impl Engine {
         });
         Ok(match swapping.await? {
             Swapped::Done { removed } => {
-                Ok(Taken { images, removed, fetched_bytes: fetched.bytes, left_blobs: fetched.left })
+                Ok(Taken { images, removed, fetched_bytes: fetched.bytes, left_blobs: fetched.left, anew: false })
             }
             Swapped::Differs(found, paths) => Err((found, paths)),
         })

@@ -15,7 +15,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 
 /// A directory that holds a published tree.
 #[derive(Debug, Clone)]
-pub(super) struct Directory {
+pub(in crate::engine) struct Directory {
     path: PathBuf,
     top: Arc<OwnedFd>,
 }

@@ -175,3 +175,84 @@ impl NameRecords for HttpRecords {
         failure.map_or(Ok(NameAnswer::Unknown), Err)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::extract::{Request, State};
+    use axum::http::StatusCode as Status;
+    use axum::http::header::LOCATION;
+    use axum::response::{IntoResponse as _, Response as Answer};
+
+    use super::*;
+    use crate::ipns::PrivateKey;
+
+    type Answers = Box<dyn Fn(&str, Option<&str>) -> Answer + Send + Sync>;
+
+    struct Server {
+        answers: Answers,
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Server {
+        fn asked(&self) -> Vec<String> {
+            std::mem::take(&mut *self.asked.lock().unwrap())
+        }
+    }
+
+    async fn answer(State(server): State<Arc<Server>>, request: Request) -> Answer {
+        let path = request.uri().to_string();
+        server.asked.lock().unwrap().push(path.split('/').nth(1).unwrap().to_owned());
+        assert_eq!(request.headers()[ACCEPT], RECORD_TYPE);
+        let etag = request.headers().get(IF_NONE_MATCH).map(|etag| etag.to_str().unwrap());
+        (server.answers)(&path, etag)
+    }
+
+    async fn serve(answers: Answers) -> (HttpRecords, Arc<Server>) {
+        let server = Arc::new(Server { answers, asked: Mutex::default() });
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&server));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        (HttpRecords::new(&format!("http://{address}/")).unwrap(), server)
+    }
+
+    fn record(bytes: &'static [u8]) -> Answer {
+        ([(CONTENT_TYPE, RECORD_TYPE), (ETAG, "\"one\"")], bytes).into_response()
+    }
+
+    #[tokio::test]
+    async fn no_news_is_one_request_by_the_path_that_answered_before() {
+        let name = PrivateKey::generate().unwrap().name();
+        let (records, server) = serve(Box::new(|path, etag| match etag {
+            Some("\"one\"") => Status::NOT_MODIFIED.into_response(),
+            // IPIP-513: a router that knows none.
+            _ if path.starts_with("/routing") => "no record".into_response(),
+            _ if path.ends_with("?format=ipns-record") => record(b"a record"),
+            _ => Status::NOT_FOUND.into_response(),
+        }))
+        .await;
+        assert_eq!(records.record(&name).await.unwrap(), NameAnswer::Record(Bytes::from_static(b"a record")));
+        assert_eq!(server.asked(), ["routing", "ipns"]);
+        assert_eq!(records.record(&name).await.unwrap(), NameAnswer::Unchanged);
+        assert_eq!(server.asked(), ["ipns"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_unknown_or_elsewhere_is_no_record() {
+        static LARGE: [u8; MAX_RECORD_BYTES + 1] = [0; MAX_RECORD_BYTES + 1];
+        let name = PrivateKey::generate().unwrap().name();
+        let (records, _) = serve(Box::new(|_, _| record(&LARGE))).await;
+        assert_eq!(records.record(&name).await.unwrap_err().kind(), Kind::Verification);
+        let (records, server) = serve(Box::new(|_, _| Status::NOT_FOUND.into_response())).await;
+        assert_eq!(records.record(&name).await.unwrap(), NameAnswer::Unknown);
+        assert_eq!(server.asked(), ["routing", "ipns"]);
+        let away = |_: &str, _: Option<&str>| (Status::FOUND, [(LOCATION, "file:///etc/passwd")]).into_response();
+        let (records, _) = serve(Box::new(away)).await;
+        assert!(!matches!(records.record(&name).await, Ok(NameAnswer::Record(_))));
+        let (records, _) = serve(Box::new(|_, _| Status::SERVICE_UNAVAILABLE.into_response())).await;
+        assert_eq!(records.record(&name).await.unwrap_err().kind(), Kind::Network);
+    }
+}

@@ -2,6 +2,7 @@
 //! next one.
 
 mod failures;
+mod names;
 mod story;
 
 use std::collections::HashMap;
@@ -31,6 +32,8 @@ use crate::unixfs::car;
 pub(super) struct Blocks {
     pub(super) blocks: Mutex<HashMap<Cid, Bytes>>,
     pub(super) asked: AtomicU64,
+    /// What was asked for.
+    pub(super) wanted: Mutex<Vec<Cid>>,
     /// From this question on there is no answer.
     pub(super) fails_from: AtomicU64,
 }
@@ -49,6 +52,7 @@ impl BlockSource for Blocks {
 
     async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.wanted.lock().unwrap().push(*cid);
         let fails_from = self.fails_from.load(Ordering::SeqCst);
         if fails_from > 0 && asked >= fails_from {
             return Err(Error::new(Kind::Network, "the publisher is gone"));
@@ -171,17 +175,18 @@ impl Copy {
         Job::new().0.run(async |job: &Job| follower.look(job).await).await
     }
 
-    pub(super) fn root(&self) -> Cid {
-        self.engine.root().unwrap().unwrap()
+    /// The root of the catalog, the one that is said to be held, and those that are given out: as of one moment.
+    pub(super) fn snapshot(&self) -> (Cid, Option<Cid>, Vec<Cid>) {
+        let reader = self.engine.catalog.read().unwrap();
+        let pins = own_node::pins(&reader).unwrap().into_iter().map(|(root, _)| root).collect();
+        let held = crate::catalog::follow::load(&reader).unwrap().unwrap().root;
+        (crate::catalog::state::root(&reader).unwrap().unwrap().cid, held, pins)
     }
 
     /// What is held is one whole root, which is given out.
     pub(super) fn check(&self, root: &Cid) {
-        assert_eq!(self.root(), *root);
+        assert_eq!(self.snapshot(), (*root, Some(*root), vec![*root]));
         assert_eq!(self.engine.rebuild_root().unwrap(), Some(*root));
-        let pins = own_node::pins(&self.engine.catalog.read().unwrap()).unwrap();
-        assert_eq!(pins.iter().map(|(root, _)| *root).collect::<Vec<_>>(), [*root]);
-        assert_eq!(self.engine.following().unwrap().unwrap().root, Some(*root));
     }
 
     /// Every blob is here and right.

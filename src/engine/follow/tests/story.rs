@@ -37,7 +37,7 @@ async fn a_follower_becomes_what_is_published_and_stays_it() {
     test.remove("lib/below:1").await;
     let second = publisher.publish().await;
     let taken = copy.look().await.unwrap().taken.unwrap();
-    assert_eq!((taken.images, taken.removed), (3, 1));
+    assert_eq!((taken.images, taken.removed, taken.anew), (3, 1, false));
     copy.check(&second);
     copy.verify().await;
 
@@ -144,4 +144,120 @@ async fn nobody_else_changes_a_copy_until_it_stops_to_follow() {
     assert!(copy.engine.following().unwrap().is_none());
     assert!(own_node::pins(&copy.engine.catalog.read().unwrap()).unwrap().is_empty());
     copy.engine.apply_remove(&plan, &job).await.unwrap();
+}
+
+/// One change of the publisher's.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// A tag gets this content.
+    Put(u8, u8, u8),
+    Remove(u8, u8),
+    /// One platform alone, or all.
+    Select(u8, u8, bool),
+    /// Something is attached to what the tag means.
+    Attach(u8, u8, u8),
+    /// What the tag means is added by its digest.
+    Pin(u8, u8),
+    Name(u8),
+    Platform(bool),
+    /// What was published before is published again.
+    Back,
+}
+
+fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    use proptest::prelude::*;
+    let step = prop_oneof![
+        4 => (0..3_u8, 0..3_u8, 0..4_u8).prop_map(|(of, tag, content)| Step::Put(of, tag, content)),
+        2 => (0..3_u8, 0..3_u8).prop_map(|(of, tag)| Step::Remove(of, tag)),
+        1 => (0..3_u8, 0..3_u8, any::<bool>()).prop_map(|(of, tag, all)| Step::Select(of, tag, all)),
+        2 => (0..3_u8, 0..3_u8, 0..3_u8).prop_map(|(of, tag, content)| Step::Attach(of, tag, content)),
+        1 => (0..3_u8, 0..3_u8).prop_map(|(of, tag)| Step::Pin(of, tag)),
+        1 => (0..3_u8).prop_map(Step::Name),
+        1 => any::<bool>().prop_map(Step::Platform),
+        1 => Just(Step::Back),
+    ];
+    proptest::collection::vec(step, 1..9)
+}
+
+impl Step {
+    /// Makes the change; what can't be made changes nothing.
+    async fn make(self, test: &TestEngine) {
+        let all = |of: u8| ["app", "app/below", "other"][usize::from(of)];
+        let reference = |of: u8, tag: u8| format!("{}:{tag}", all(of));
+        let job = Job::new().0;
+        let add = async |request: crate::engine::request::AddRequest| {
+            let plan = test.engine.plan_add(&[request], &job).await.unwrap();
+            test.engine.apply_add(plan, "add", &job).await.unwrap();
+        };
+        let here = |of: u8, tag: u8| {
+            let images = test.engine.images(&test.pick(&reference(of, tag))).unwrap_or_default();
+            images.into_iter().next().map(|image| image.digest)
+        };
+        match self {
+            Self::Put(of, tag, content) => {
+                test.put(all(of), &tag.to_string(), &index(&format!("content {content}")));
+                add(test.request(&reference(of, tag))).await;
+            }
+            Self::Remove(of, tag) => {
+                if let Ok(plan) = test.engine.plan_remove(&[test.pick(&reference(of, tag))]) {
+                    test.engine.apply_remove(&plan, &job).await.unwrap();
+                }
+            }
+            Self::Select(of, tag, everything) => {
+                let mut request = test.request(&reference(of, tag));
+                if !everything {
+                    request.selection = Some("linux/arm64".parse().unwrap());
+                }
+                add(request).await;
+            }
+            Self::Attach(of, tag, content) => {
+                let Some(digest) = here(of, tag) else { return };
+                let signature = image("linux/amd64", &format!("signature {content}"));
+                test.put(all(of), &format!("sha256-{}.sig", digest.hex()), &signature);
+                add(test.request(&reference(of, tag))).await;
+            }
+            Self::Pin(of, tag) => {
+                if let Some(digest) = here(of, tag) {
+                    add(test.request(&format!("{}@{digest}", all(of)))).await;
+                }
+            }
+            Self::Name(name) => {
+                let name = ["", "a.example.org", "b.example.org"][usize::from(name)];
+                test.engine.configure(Some(name), None, &job).await.unwrap();
+            }
+            Self::Platform(arm) => {
+                let platform = platform(if arm { "linux/arm64" } else { "linux/amd64" });
+                test.engine.configure(None, Some(&platform), &job).await.unwrap();
+            }
+            Self::Back => {}
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 12, max_shrink_iters: 40, ..Default::default() })]
+    #[test]
+    fn whatever_a_publisher_does_arrives_by_its_difference_alone(rounds in proptest::collection::vec(steps(), 1..4)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut publisher = Publisher::new().await;
+            let copy = publisher.follower(Mode::All).await;
+            let mut roots: Vec<Cid> = Vec::new();
+            for steps in rounds {
+                for step in &steps {
+                    step.make(&publisher.test).await;
+                }
+                let mut root = publisher.publish().await;
+                if let (Some(Step::Back), Some(former)) = (steps.last(), roots.first()) {
+                    root = *former;
+                    publisher.sign(&root, 48);
+                }
+                let look = copy.look().await.unwrap();
+                assert!(look.taken.is_none_or(|taken| !taken.anew), "{steps:?}");
+                copy.check(&root);
+                copy.verify().await;
+                roots.push(root);
+            }
+        });
+    }
 }

@@ -1,0 +1,109 @@
+//! Followers on real parts: a registry, a publisher that serves, followers of it and of one another, podman.
+//!
+//! Knows the command line and what the world sees. Must not know the program's inside.
+
+use crate::cli::{Roadstead, Serving};
+use crate::images::Layout;
+use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::podman::Podman;
+use crate::peers::wait_for;
+
+/// A registry that is published to the program itself, and served.
+struct Publisher {
+    registry: DockerRegistry,
+    roadstead: Roadstead,
+    name: String,
+}
+
+impl Publisher {
+    fn new() -> Self {
+        let (registry, roadstead) = (DockerRegistry::plain(), Roadstead::new());
+        registry.push(&Layout::saying("the first\n"), "1", "greeting");
+        roadstead.ok(&["add", &format!("{}/greeting:1", registry.host())]);
+        roadstead.ok(&["target", "add", "home", "--self", "--ipns"]);
+        roadstead.ok(&["publish", "--yes"]);
+        let keys = roadstead.json(&["target", "key", "list"]);
+        let name = String::from(keys[0]["id"].as_str().expect("a key"));
+        Self { registry, roadstead, name }
+    }
+
+    /// The tag means something else from now on, and that is published.
+    fn move_tag(&self, words: &str) -> String {
+        self.registry.push(&Layout::saying(words), "1", "greeting");
+        self.roadstead.ok(&["update"]);
+        self.roadstead.ok(&["publish", "--yes"]);
+        self.roadstead.root()
+    }
+
+    fn follow(&self, follower: &Roadstead, from: &[&Serving], mode: &str) -> Serving {
+        let mut words = vec!["--ipfs", "--follow", &self.name, "--mode", mode, "--every", "1s"];
+        for serving in from {
+            words.extend(["--from", &serving.url]);
+        }
+        follower.serve_with(&words)
+    }
+}
+
+/// Waits until a follower holds this root.
+fn holds(follower: &Roadstead, root: &str) {
+    let status = || follower.json(&["follow", "status"]);
+    let log = || format!("{:#}", status());
+    wait_for("the follower holds the root", log, || (status()["root"] == root).then_some(()));
+    assert_eq!(follower.root(), root);
+}
+
+fn pulled(serving: &Serving, publisher: &Publisher) -> String {
+    let podman = Podman::new();
+    let image = format!("{}/{}/greeting:1", serving.host(), publisher.registry.published());
+    podman.pull(&image);
+    podman.run_in(&image, &["cat", "/etc/greeting"])
+}
+
+#[test]
+fn a_registry_goes_on_without_its_publisher() {
+    let publisher = Publisher::new();
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    let first = Roadstead::new();
+    let first_serving = publisher.follow(&first, &[&serving], "all");
+    holds(&first, &publisher.roadstead.root());
+    assert_eq!(pulled(&first_serving, &publisher), "the first\n");
+
+    let second_root = publisher.move_tag("the second\n");
+    holds(&first, &second_root);
+    assert_eq!(pulled(&first_serving, &publisher), "the second\n");
+    first.ok(&["follow", "check"]);
+
+    // The publisher is gone for good, and another follower begins with what the first one holds.
+    drop(serving);
+    let second = Roadstead::new();
+    let second_serving = publisher.follow(&second, &[&first_serving], "lazy");
+    holds(&second, &second_root);
+    assert_eq!(pulled(&second_serving, &publisher), "the second\n");
+    assert_eq!(pulled(&first_serving, &publisher), "the second\n");
+}
+
+#[test]
+fn a_follower_says_what_it_does_and_what_others_may_do() {
+    let publisher = Publisher::new();
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    let follower = Roadstead::new();
+    let follow = ["follow", &publisher.name, "--from", &serving.url, "--once"];
+    let look = follower.json(&follow);
+    assert_eq!((&look["root"], &look["taken"]["images"]), (&publisher.roadstead.root().into(), &1.into()), "{look}");
+    assert!(follower.json(&["follow", "--once"])["taken"].is_null(), "nothing has moved");
+    let status = follower.json(&["follow", "status"]);
+    assert_eq!((&status["current"], &status["signed"]), (&true.into(), &true.into()), "{status}");
+
+    let refused = follower.run(&["add", &format!("{}/greeting:1", publisher.registry.host())]);
+    assert!(refused.code == 2 && refused.stderr.contains("`roadstead follow stop`"), "{}", refused.stderr);
+    follower.ok(&["gc", "--yes"]);
+
+    // Nobody answers: what is here stays, and that is said.
+    drop(serving);
+    assert_eq!(follower.run(&["follow", "--once"]).code, 6);
+    let status = follower.json(&["follow", "status"]);
+    assert!(status["failure"].to_string().contains("what is here stays"), "{status}");
+    follower.ok(&["follow", "stop"]);
+    assert_eq!(follower.run(&["follow", "status"]).code, 4);
+    follower.ok(&["remove", "--yes", &format!("{}/greeting:1", publisher.registry.published())]);
+}
