@@ -11,7 +11,7 @@ use super::setting::{Followed, Mode, Setting};
 use super::swap::{PIN_NAME, hold};
 use super::take::{Taken, Wanted};
 use crate::catalog::follow::{self, Row};
-use crate::catalog::{left_blobs, own_node, repositories, restoring};
+use crate::catalog::{Writer, left_blobs, own_node, repositories, restoring};
 use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::query::view::Verified;
@@ -127,21 +127,27 @@ impl Engine {
         let Some(following) = in_place(|| self.following())? else { return Ok(None) };
         let _lock = self.lock_unfinished("follow stop", job).await?;
         in_place(|| {
-            let own: Vec<Name> = self.own_keys()?.iter().map(|own| own.key.name()).collect();
             self.catalog.write(|writer| {
                 for (root, name) in own_node::pins(writer)? {
                     if name == PIN_NAME {
                         own_node::unpin(writer, &root)?;
                     }
                 }
-                // What this program signs itself, it gives out further on.
-                if let Some(key) = following.key.as_ref().filter(|key| !own.contains(*key)) {
-                    own_node::forget_record(writer, &key.multihash().to_bytes())?;
+                if let Some(key) = &following.key {
+                    self.forget_followed(writer, key)?;
                 }
                 follow::clear(writer)
             })
         })?;
         Ok(Some(following))
+    }
+
+    /// Gives out no record of a key that was followed; what this program signs itself, it gives out further on.
+    fn forget_followed(&self, writer: &Writer<'_>, key: &Name) -> Result<()> {
+        if self.own_keys()?.iter().any(|own| own.key.name() == *key) {
+            return Ok(());
+        }
+        own_node::forget_record(writer, &key.multihash().to_bytes())
     }
 
     /// Reads everything that is held, and compares what the catalog makes of it with the root that was followed.
@@ -231,7 +237,8 @@ impl Follower {
         let polled = job.or_cancelled(async { Ok(self.poller.poll(&self.setting.name, known.as_ref(), time).await) });
         let Polled { root, signed, notes } = polled.await?;
         look.notes = notes;
-        self.keep_record(known.as_ref(), signed.as_ref(), row.root).await?;
+        let kept = self.keep_record(known.as_ref(), signed.as_ref(), row.root).await;
+        kept.inspect_err(|_| self.poller.forget())?;
         let root = root?;
         if row.root != Some(root) {
             self.check_refused(&root)?;
@@ -270,9 +277,13 @@ impl Follower {
             return Ok(());
         }
         let signed = signed.cloned();
+        let former = known.map(|known| known.key).filter(|former| signed.as_ref().is_none_or(|now| now.key != *former));
         let keeping = self.engine.blocking(move |engine| {
             engine.catalog.write(|writer| {
                 let record = signed.as_ref().map(|signed| (signed.key.multihash().to_bytes(), &signed.bytes));
+                if let Some(former) = former {
+                    engine.forget_followed(writer, &former)?;
+                }
                 follow::set_record(writer, record.as_ref().map(|(key, bytes)| (key.as_slice(), bytes.as_ref())))?;
                 match (&signed, held) {
                     (Some(signed), Some(held)) if signed.record.root().is_ok_and(|root| root == held) => {

@@ -134,6 +134,11 @@ impl Poller {
         }
     }
 
+    /// What was found was not kept: it has to be found again.
+    pub(super) fn forget(&self) {
+        self.sources.iter().for_each(|source| source.records.forget());
+    }
+
     /// What a domain says, by DNSLink.
     async fn lead(&self, domain: &str) -> Result<Led> {
         let mut name = domain.to_owned();
@@ -191,6 +196,8 @@ impl Poller {
                     }
                 }
                 Err(error) => {
+                    // It may be believed later: the clock here may be wrong.
+                    source.records.forget();
                     notes.push(format!("{place} gave out what is not believed: {error}."));
                     failure = Some(error.context(place));
                 }

@@ -7,6 +7,7 @@ use cid::Cid;
 use jiff::{SignedDuration, Timestamp};
 
 use super::keys::OWN_KEY;
+use crate::catalog::follow;
 use crate::catalog::own_node::{self, NameRecord};
 use crate::engine::{Engine, now};
 use crate::error::{Error, Kind, Result};
@@ -84,6 +85,14 @@ impl Engine {
         let Some(known) = self.own_name(name)? else {
             return Err(Error::new(Kind::Auth, format!("{name} is not a name of this registry")));
         };
+        // What is given out of a name that is followed is what is held of it.
+        let followed = follow::load(&*self.catalog.read()?)?.and_then(|row| row.record);
+        if followed.is_some_and(|(key, _)| key == name.multihash().to_bytes()) {
+            return Err(Error::new(
+                Kind::Auth,
+                format!("{name} is followed here: give its record to who publishes it"),
+            ));
+        }
         let record = Record::verify_at(bytes, name, Timestamp::now())?;
         record.root()?;
         if known.bytes == bytes {

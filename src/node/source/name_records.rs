@@ -47,6 +47,9 @@ pub trait NameRecords: fmt::Debug + Send + Sync {
 
     /// The newest record that they have.
     async fn record(&self, name: &Name) -> Result<NameAnswer>;
+
+    /// What they gave last was not taken: the next answer has to be a whole one.
+    fn forget(&self) {}
 }
 
 /// A router or a gateway, whichever the address is.
@@ -174,6 +177,10 @@ impl NameRecords for HttpRecords {
         }
         failure.map_or(Ok(NameAnswer::Unknown), Err)
     }
+
+    fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).etag = None;
+    }
 }
 
 #[cfg(test)]
@@ -238,6 +245,8 @@ mod tests {
         assert_eq!(server.asked(), ["routing", "ipns"]);
         assert_eq!(records.record(&name).await.unwrap(), NameAnswer::Unchanged);
         assert_eq!(server.asked(), ["ipns"]);
+        records.forget();
+        assert!(matches!(records.record(&name).await.unwrap(), NameAnswer::Record(_)));
     }
 
     #[tokio::test]

@@ -132,6 +132,10 @@ async fn nobody_else_changes_a_copy_until_it_stops_to_follow() {
     let gc = copy.engine.plan_gc().unwrap();
     copy.engine.apply_gc(&gc, &job).await.unwrap();
     copy.check(&root);
+    // Its record is given out with what is held, and not taken from others.
+    let (name, newer) = (publisher.key.name(), publisher.signed(&root, 9, 48));
+    assert_eq!(copy.engine.own_name(&name).unwrap().unwrap().record.sequence, 1);
+    assert_eq!(copy.engine.take_own_record(&name, &newer).unwrap_err().kind(), Kind::Auth);
     // Whom it follows can't become another.
     let mut other = publisher.setting(Mode::All);
     other.name = Followed::Key(PrivateKey::generate().unwrap().name());
@@ -143,6 +147,7 @@ async fn nobody_else_changes_a_copy_until_it_stops_to_follow() {
     assert!(copy.engine.stop_following(&job).await.unwrap().is_some());
     assert!(copy.engine.following().unwrap().is_none());
     assert!(own_node::pins(&copy.engine.catalog.read().unwrap()).unwrap().is_empty());
+    assert!(copy.engine.own_name(&name).unwrap().is_none());
     copy.engine.apply_remove(&plan, &job).await.unwrap();
 }
 
