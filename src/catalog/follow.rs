@@ -79,10 +79,19 @@ pub fn set_record(writer: &Writer<'_>, record: Option<(&[u8], &[u8])>) -> Result
     Ok(())
 }
 
-/// Says that this root is held.
+/// Says that this root is held. One that was held already has come when it came.
 pub fn set_root(writer: &Writer<'_>, root: &Cid, now: i64) -> Result<()> {
-    writer.prepare_cached("UPDATE follow SET root = ?, taken_at = ?")?.execute(params![root.to_bytes(), now])?;
+    writer
+        .prepare_cached("UPDATE follow SET former = root, root = ?1, taken_at = ?2 WHERE root IS NOT ?1")?
+        .execute(params![root.to_bytes(), now])?;
     Ok(())
+}
+
+/// The root that was held before, if that was so after this time.
+pub fn former(connection: &Connection, after: i64) -> Result<Option<Cid>> {
+    let mut statement =
+        connection.prepare_cached("SELECT former FROM follow WHERE former IS NOT NULL AND taken_at > ?")?;
+    Ok(statement.query_row([after], |row| cid_column(row, 0)).optional()?)
 }
 
 /// Says when the name was looked at, and what was wrong then.

@@ -8,6 +8,7 @@ CREATE TABLE follow (
     key        BLOB,                          -- multihash of the key whose record was seen last; none without a signature
     record     BLOB,                          -- the newest verified record of that key
     root       BLOB,                          -- CID of the root that is held; none until the first one is whole
+    former     BLOB,                          -- CID of the root before that, for pulls that had begun with it
     taken_at   INTEGER,                       -- when that came, in seconds since 1970
     checked_at INTEGER,                       -- when the name was looked at last, likewise
     failure    TEXT                           -- why the last look changed nothing although it should have, in words

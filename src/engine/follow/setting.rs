@@ -169,7 +169,7 @@ mod tests {
             name: Followed::Domain("example.com".into()),
             sources: sources.iter().map(|source| (*source).to_owned()).collect(),
             mode: Mode::Tags,
-            every: Duration::from_secs(60),
+            every: Duration::from_mins(1),
         };
         assert!(setting(&[]).check().unwrap_err().hints()[0].contains("--from"));
         for wrong in ["example.com", "ftp://x", "http://user:secret@x", "http://a b"] {

@@ -6,13 +6,18 @@ use bytes::Bytes;
 use rusqlite::Connection;
 
 use super::pending::{PendingBlob, Stored};
+use crate::catalog::blobs::{Blob as Row, ManifestRow};
 use crate::catalog::repositories::Repository;
-use crate::catalog::{blobs, images, nodes, omissions, repositories, state};
-use crate::engine::Engine;
+use crate::catalog::{blobs, follow, images, nodes, omissions, repositories, state};
 use crate::engine::find::shown;
+use crate::engine::{Engine, now};
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, RepositoryName, Target, media};
-use crate::unixfs::tree;
+use crate::site::paths;
+use crate::unixfs::{Link, tree};
+
+/// How long a pull may take that begins with a root which is then replaced.
+const MAX_PULL_SECONDS: i64 = 60 * 60;
 
 /// A manifest to give out.
 #[derive(Debug, Clone)]
@@ -41,6 +46,27 @@ fn find(connection: &Connection, name: &RepositoryName, private: bool) -> Result
     Ok(found.filter(|repository| private || repository.is_published()))
 }
 
+fn manifest_of(connection: &Connection, row: ManifestRow) -> Result<Manifest> {
+    Ok(Manifest { bytes: blobs::bytes(connection, row.blob)?, media_type: row.media_type, digest: row.digest })
+}
+
+/// Whether the root that was followed until now has this below a repository: who has begun to pull from that goes on.
+fn former_has(connection: &Connection, name: &RepositoryName, part: &str, blob: &Row) -> Result<bool> {
+    let Some(root) = follow::former(connection, now() - MAX_PULL_SECONDS)? else { return Ok(false) };
+    let path = format!("{}/{name}/{part}/{}", paths::NATIVE, blob.digest);
+    // Its directories may have been reclaimed.
+    let found = tree::lookup(&mut nodes::Nodes::of(connection), &Link { cid: root, tsize: 0 }, &path);
+    Ok(found.is_ok_and(|found| found.is_some_and(|link| link.cid == blob.link.cid)))
+}
+
+fn former_manifest(connection: &Connection, name: &RepositoryName, digest: &Digest) -> Result<Option<Manifest>> {
+    let Some(blob) = blobs::by_digest(connection, digest)? else { return Ok(None) };
+    if !former_has(connection, name, paths::MANIFESTS, &blob)? {
+        return Ok(None);
+    }
+    blobs::manifest(connection, blob.id)?.map(|row| manifest_of(connection, row)).transpose()
+}
+
 impl Engine {
     /// A number that grows with every change, whoever makes it.
     pub fn generation(&self) -> Result<u64> {
@@ -50,16 +76,22 @@ impl Engine {
     /// The manifest of this name or alias. `private`: private repositories that may not be published are given out too.
     pub fn served_manifest(&self, name: &RepositoryName, target: &Target, private: bool) -> Result<Option<Manifest>> {
         let reader = self.catalog.read()?;
-        let Some(repository) = find(&reader, name, private)? else { return Ok(None) };
+        let repository = match (find(&reader, name, private)?, target) {
+            (Some(repository), _) => repository,
+            (None, Target::Digest(digest)) => return former_manifest(&reader, name, digest),
+            (None, Target::Tag(_)) => return Ok(None),
+        };
         let row = match target {
-            Target::Digest(digest) => images::held_manifest(&reader, repository.id, digest)?,
+            Target::Digest(digest) => match images::held_manifest(&reader, repository.id, digest)? {
+                None => return former_manifest(&reader, name, digest),
+                held => held,
+            },
             Target::Tag(tag) => match images::by_tag(&reader, repository.id, tag.as_str())? {
                 Some(image) => blobs::manifest(&reader, image.manifest)?,
                 None => return Self::fallback(&reader, &repository, tag.as_str()),
             },
         };
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Manifest { bytes: blobs::bytes(&reader, row.blob)?, media_type: row.media_type, digest: row.digest }))
+        row.map(|row| manifest_of(&reader, row)).transpose()
     }
 
     /// The list of referrers under its fallback tag.
@@ -91,9 +123,12 @@ impl Engine {
     /// The blob of this repository. Neither fetches nor reads it.
     pub fn served_blob(&self, name: &RepositoryName, digest: &Digest, private: bool) -> Result<Option<Blob>> {
         let reader = self.catalog.read()?;
-        let Some(repository) = find(&reader, name, private)? else { return Ok(None) };
         let Some(blob) = blobs::by_digest(&reader, digest)? else { return Ok(None) };
-        if !images::holds_blob(&reader, repository.id, blob.id)? {
+        let held = match find(&reader, name, private)? {
+            Some(repository) => images::holds_blob(&reader, repository.id, blob.id)?,
+            None => false,
+        };
+        if !held && !former_has(&reader, name, paths::BLOBS, &blob)? {
             return Ok(None);
         }
         if blob.inline {

@@ -23,7 +23,7 @@ use crate::unixfs::Profile;
 pub(in crate::cli) use running::keep_following;
 
 /// How often a name is looked at unless something else is said.
-const DEFAULT_PERIOD: Duration = Duration::from_secs(60);
+const DEFAULT_PERIOD: Duration = Duration::from_mins(1);
 /// Said where a first look needs somebody to ask.
 const NAME_HINT: &str = "Name what to follow: `roadstead follow NAME --from URL`.";
 

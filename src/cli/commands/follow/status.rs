@@ -76,13 +76,14 @@ fn table(following: &Following, report: &StatusReport) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
     let mut fact = |name: &str, value: &str| table.row([Cell::toned(Tone::Dim, name), printable(value).into()]);
     fact("follows", &report.name);
-    match (&report.key, report.signed) {
+    let signed_by = match (&report.key, report.signed) {
         (Some(key), _) if *key != report.name => {
-            fact("signed by", &format!("{key}; that it is the key of {} is said by DNS alone", report.name))
+            format!("{key}; that it is the key of {} is said by DNS alone", report.name)
         }
-        (_, true) => fact("signed by", "the key of this name"),
-        (_, false) => fact("signed by", "nobody: what the domain says is unsigned"),
-    }
+        (_, true) => "the key of this name".to_owned(),
+        (_, false) => "nobody: what the domain says is unsigned".to_owned(),
+    };
+    fact("signed by", &signed_by);
     report.sources.iter().for_each(|source| fact("from", source));
     fact("fetches", following.setting.mode.words());
     fact("looks", &format!("every {} s", report.every_seconds));
@@ -119,7 +120,7 @@ mod tests {
                 name: "k51qzi5uqu5dgutdk6i1ynyzgkqngpha5xpgia3a5qqp4jsh0u4csozksxel2r".parse().unwrap(),
                 sources: vec!["https://a.example.com".into(), "https://b.example.com".into()],
                 mode: Mode::Tags,
-                every: Duration::from_secs(60),
+                every: Duration::from_mins(1),
             },
             key: "k51qzi5uqu5dgutdk6i1ynyzgkqngpha5xpgia3a5qqp4jsh0u4csozksxel2r".parse().ok(),
             sequence: Some(7),

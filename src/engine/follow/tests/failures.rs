@@ -131,7 +131,7 @@ async fn records_that_are_old_forged_or_expired_change_nothing() {
     // Nor one of another key, nor what is none.
     let other = PrivateKey::generate().unwrap();
     let validity = Timestamp::now() + SignedDuration::from_hours(48);
-    let forged = Record::of_root(&first, 99, validity, Duration::from_secs(60)).sign(&other).unwrap();
+    let forged = Record::of_root(&first, 99, validity, Duration::from_mins(1)).sign(&other).unwrap();
     for wrong in [Bytes::from(forged), Bytes::from_static(b"no record"), publisher.signed(&first, 99, -1)] {
         set(Some(wrong));
         assert_eq!(copy.look().await.unwrap().notes.len(), 1);

@@ -119,7 +119,7 @@ impl Publisher {
 
     pub(super) fn signed(&self, root: &Cid, sequence: u64, hours: i64) -> Bytes {
         let validity = Timestamp::now() + SignedDuration::from_hours(hours);
-        Record::of_root(root, sequence, validity, Duration::from_secs(60)).sign(&self.key).unwrap().into()
+        Record::of_root(root, sequence, validity, Duration::from_mins(1)).sign(&self.key).unwrap().into()
     }
 
     pub(super) fn setting(&self, mode: Mode) -> Setting {
@@ -127,7 +127,7 @@ impl Publisher {
             name: Followed::Key(self.key.name()),
             sources: vec!["http://127.0.0.1:9".to_owned()],
             mode,
-            every: Duration::from_secs(60),
+            every: Duration::from_mins(1),
         }
     }
 

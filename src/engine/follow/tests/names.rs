@@ -39,7 +39,7 @@ fn root(content: &str) -> Cid {
 
 fn record(key: &PrivateKey, root: &Cid, sequence: u64) -> Bytes {
     let validity = Timestamp::now() + SignedDuration::from_hours(1);
-    Record::of_root(root, sequence, validity, Duration::from_secs(60)).sign(key).unwrap().into()
+    Record::of_root(root, sequence, validity, Duration::from_mins(1)).sign(key).unwrap().into()
 }
 
 fn has(bytes: &Bytes) -> Arc<dyn NameRecords> {
@@ -102,7 +102,7 @@ async fn the_newest_record_counts_wherever_it_is() {
     assert_eq!((polled.root.unwrap(), polled.notes.len()), (root("newest"), 3));
     // With the same sequence, the one that expires later replaces it: it was signed again.
     let again = Timestamp::now() + SignedDuration::from_hours(9);
-    let again = Record::of_root(&root("newest"), 3, again, Duration::from_secs(60)).sign(&key).unwrap();
+    let again = Record::of_root(&root("newest"), 3, again, Duration::from_mins(1)).sign(&key).unwrap();
     let poller = Poller::new(Arc::new(Resolver), vec![has(&Bytes::from(again.clone()))]);
     let polled = poller.poll(&name, Some(&known), now).await;
     assert_eq!(polled.signed.unwrap().bytes, again);

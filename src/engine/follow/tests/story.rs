@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::tests::{image, index, platform};
+use crate::image::Target;
 use crate::registry::memory::ImageBuilder;
 
 #[tokio::test]
@@ -88,6 +89,40 @@ async fn what_one_moved_tag_asks_for_does_not_grow_with_the_registry() {
     copy.check(&root);
     let moved = publisher.blocks.asked();
     assert!(moved <= 40 && everything > 200, "{moved} of {everything}");
+}
+
+#[tokio::test]
+async fn pulls_that_are_under_way_go_on() {
+    let mut publisher = Publisher::new().await;
+    let (former, newer) = (image("linux/amd64", "former"), image("linux/amd64", "newer"));
+    publisher.test.put("app", "1", &former);
+    publisher.test.put("gone", "1", &former);
+    publisher.test.add(&["app:1", "gone:1"]).await;
+    publisher.publish().await;
+    let copy = publisher.follower(Mode::All).await;
+    copy.look().await.unwrap();
+    publisher.test.put("app", "1", &newer);
+    publisher.test.add(&["app:1"]).await;
+    publisher.test.remove("gone:1").await;
+    publisher.publish().await;
+    copy.look().await.unwrap();
+    let names = ["app", "gone"].map(|name| publisher.test.published(name).parse().unwrap());
+    let layers = |engine: &Engine, name| {
+        let manifest = engine.served_manifest(name, &Target::Digest(former.digest()), false).unwrap()?;
+        let parsed = crate::image::Manifest::parse(&manifest.bytes, Some(&manifest.media_type)).unwrap();
+        let digests = parsed.references().into_iter().map(|descriptor| descriptor.digest);
+        Some(digests.filter(|digest| engine.served_blob(name, digest, false).unwrap().is_some()).count())
+    };
+    for name in &names {
+        assert_eq!(layers(&copy.engine, name), Some(3), "{name}");
+    }
+    assert_eq!(layers(&publisher.test.engine, &names[0]), None, "only followers keep them");
+    // A tag means the new image at once.
+    let tag = copy.engine.served_manifest(&names[0], &Target::Tag("1".parse().unwrap()), false);
+    assert_eq!(tag.unwrap().unwrap().digest, newer.digest());
+    // No pull takes that long.
+    copy.engine.catalog.write(|writer| Ok(writer.execute("UPDATE follow SET taken_at = 0", [])?)).unwrap();
+    assert_eq!(layers(&copy.engine, &names[0]), None);
 }
 
 #[tokio::test]
