@@ -127,12 +127,14 @@ impl Engine {
 
 /// Says that this root is held and given out, and by which record.
 pub(super) fn hold(writer: &Writer<'_>, root: &Cid, signed: Option<&Signed>) -> Result<()> {
-    for (pinned, name) in own_node::pins(writer)? {
-        if name == PIN_NAME && pinned != *root {
-            own_node::unpin(writer, &pinned)?;
-        }
+    let pins = own_node::pins(writer)?;
+    for (pinned, _) in pins.iter().filter(|(pinned, name)| name == PIN_NAME && pinned != root) {
+        own_node::unpin(writer, pinned)?;
     }
-    own_node::pin(writer, root, PIN_NAME, now())?;
+    // One that was published here as well is its target's.
+    if !pins.iter().any(|(pinned, _)| pinned == root) {
+        own_node::pin(writer, root, PIN_NAME, now())?;
+    }
     if let Some(signed) = signed {
         own_node::set_record(writer, &signed.key.multihash().to_bytes(), &signed.bytes, now())?;
     }

@@ -17,7 +17,7 @@ const MAX_COMPARED_ENTRIES: usize = 20_000;
 
 /// Up to so many paths in which a tree differs from the catalog's. Reads only directories that differ.
 pub(in crate::engine) async fn paths(engine: &Engine, tree: &Tree, here: Cid, most: usize) -> Result<Vec<String>> {
-    paths_beside(|cid| ours_of(&*engine.catalog.read()?, cid), tree, here, most).await
+    paths_beside(|cid| ours_now(engine, cid), tree, here, most).await
 }
 
 /// The entries of a directory by name.
@@ -85,6 +85,10 @@ async fn paths_beside(
     }
     found.truncate(most);
     Ok(found)
+}
+
+fn ours_now(engine: &Engine, cid: &Cid) -> Result<Option<Entries>> {
+    ours_of(&*engine.catalog.read()?, cid)
 }
 
 /// The entries of a directory of the catalog.

@@ -2,9 +2,15 @@
 //!
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
+
 use crate::cli::{Roadstead, Serving};
+use crate::crash::running::Running;
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::mounts::Mounts;
 use crate::peers::podman::Podman;
 use crate::peers::wait_for;
 
@@ -106,4 +112,63 @@ fn a_follower_says_what_it_does_and_what_others_may_do() {
     follower.ok(&["follow", "stop"]);
     assert_eq!(follower.run(&["follow", "status"]).code, 4);
     follower.ok(&["remove", "--yes", &format!("{}/greeting:1", publisher.registry.published())]);
+}
+
+#[test]
+fn a_full_disk_keeps_the_former_root() {
+    let publisher = Publisher::new();
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    let follower = Roadstead::new();
+    let disk = follower.path("disk");
+    std::fs::create_dir(&disk).expect("a directory");
+    let mounts = Mounts::disk(&disk, 6144);
+    let data = disk.join("registry");
+    let run = |words: &[&str]| mounts.run(&follower.command_on(&data, words));
+    run(&["follow", &publisher.name, "--from", &serving.url, "--once"]).success();
+    let first = publisher.roadstead.root();
+
+    publisher.registry.push(&Layout::random(&[8 << 20], 1), "1", "large");
+    publisher.roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    let said = run(&["follow", "--once"]).failure(1);
+    assert!(said.contains("hint: Free some space there"), "{said}");
+    assert_eq!(run(&["root"]).success().trim(), first);
+    run(&["follow", "check"]).success();
+
+    mounts.shell("mount -o remount,size=64m \"$0\"", &disk);
+    run(&["follow", "--once"]).success();
+    assert_eq!(run(&["root"]).success().trim(), publisher.roadstead.root());
+    run(&["follow", "check"]).success();
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_root() {
+    let publisher = Publisher::new();
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    let follower = Roadstead::new();
+    follower.ok(&["follow", &publisher.name, "--from", &serving.url, "--once"]);
+    let first = follower.root();
+    publisher.registry.push(&Layout::random(&[3 << 20, 5 << 20], 2), "1", "large");
+    publisher.roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
+    let second = publisher.move_tag("the second\n");
+
+    // Later and later, until it comes to its end before.
+    for moment in 0_u32.. {
+        let words = ["follow", "--once"];
+        let running = Running::start(&follower.command(&words), &follower.path(""), &format!("follow-{moment}"));
+        std::thread::sleep(Duration::from_millis(15) * moment);
+        running.signal(Signal::KILL);
+        let done = running.end().code == 0;
+        let root = follower.root();
+        assert!(root == first || root == second, "{root}");
+        assert_eq!(follower.json(&["follow", "status"])["root"], root);
+        if done {
+            break;
+        }
+        if moment % 8 == 0 {
+            follower.ok(&["follow", "check"]);
+        }
+    }
+    assert_eq!(follower.root(), second);
+    follower.ok(&["follow", "check"]);
 }
