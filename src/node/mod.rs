@@ -117,6 +117,11 @@ pub trait Node: fmt::Debug + Send + Sync {
     /// How it publishes IPNS names. None: it publishes none.
     fn names(&self) -> Option<&dyn Names>;
 
+    /// Whether it gives out the blobs of the catalog itself: then it has what is here, and nothing is handed over.
+    fn shares_blobs(&self) -> bool {
+        false
+    }
+
     /// What is still to be done so that others get what it holds, in sentences.
     async fn advice(&self) -> Vec<String> {
         Vec::new()

@@ -113,6 +113,10 @@ impl Node for OwnNode {
         Some(self)
     }
 
+    fn shares_blobs(&self) -> bool {
+        true
+    }
+
     async fn advice(&self) -> Vec<String> {
         let serving = self.engine.blocking(|engine| Ok(engine.serving())).await.unwrap_or_default();
         if serving.is_empty() { vec![format!("Nothing serves it now: {SERVE_HINT}")] } else { Vec::new() }

@@ -128,8 +128,12 @@ impl Difference {
         asking: Asking,
         job: &Job,
     ) -> Result<Self> {
-        self.ask_for_nodes(node, asking, job).await?;
-        self.ask_for_files(engine, node, asking, job).await?;
+        if node.shares_blobs() {
+            self = engine.blocking(|engine| self.take_for_granted(engine)).await?;
+        } else {
+            self.ask_for_nodes(node, asking, job).await?;
+            self.ask_for_files(engine, node, asking, job).await?;
+        }
         engine
             .blocking(move |engine| {
                 let (mut blocks, mut bytes) = (0, 0);
@@ -142,6 +146,19 @@ impl Difference {
                 Ok(self)
             })
             .await
+    }
+
+    /// Lacks nothing but blobs that are not here.
+    fn take_for_granted(mut self, engine: &Engine) -> Result<Self> {
+        let reader = engine.catalog.read()?;
+        self.nodes.iter_mut().for_each(|node| node.missing = false);
+        for file in &mut self.files {
+            if engine.is_here(&reader, &blobs::by_id(&reader, file.blob)?)? {
+                file.missing = Missing::Nothing;
+            }
+        }
+        drop(reader);
+        Ok(self)
     }
 
     async fn ask_for_nodes(&mut self, node: &dyn Node, asking: Asking, job: &Job) -> Result<()> {
