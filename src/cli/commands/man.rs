@@ -206,7 +206,7 @@ mod tests {
             names.contains(&"roadstead.1".to_owned()) && names.contains(&"roadstead-config-show.1".to_owned()),
             "{names:?}"
         );
-        let inner = 4 + 7 + 12;
+        let inner = 4 + 3 + 11 + 12;
         let shown = crate::cli::arguments::command().get_subcommands().filter(|verb| !verb.is_hide_set()).count();
         assert_eq!(names.len(), inner + shown + 1, "{names:?}");
         assert!(err.text().starts_with(&format!("Wrote {} pages to ", names.len())), "{}", err.text());
