@@ -60,6 +60,8 @@ impl PublishedBlocks for PublishedSource {
     }
 
     fn ipns_record(&self, name: &[u8]) -> Result<Option<NamedRecord>> {
+        // Whoever is told of a root asks for it next.
+        self.blocks.refresh()?;
         let Some(own) = self.engine.own_name(&name_of(name)?)? else { return Ok(None) };
         let now = Timestamp::now();
         if own.record.is_expired(now) {
