@@ -42,11 +42,11 @@ async fn a_root_that_is_not_whole_changes_nothing() {
         let copy = publisher.follower(Mode::All).await;
         copy.look().await.unwrap();
         publisher.sign(&second, 48);
-        let block = publisher.blocks.blocks.lock().unwrap().remove(&missing).unwrap();
+        let block = publisher.blocks.by_cid.lock().unwrap().remove(&missing).unwrap();
         let error = copy.look().await.unwrap_err();
         assert_eq!(failure(&copy), error.to_string());
         copy.check(&first);
-        publisher.blocks.blocks.lock().unwrap().insert(missing, block);
+        publisher.blocks.by_cid.lock().unwrap().insert(missing, block);
         copy.look().await.unwrap();
         copy.check(&second);
         assert_eq!(failure(&copy), "");
@@ -76,7 +76,7 @@ struct Forged<'b>(&'b Blocks);
 
 impl NodeStore for Forged<'_> {
     fn get(&mut self, cid: &Cid) -> Result<Option<Node>> {
-        let block = self.0.blocks.lock().unwrap().get(cid).cloned();
+        let block = self.0.by_cid.lock().unwrap().get(cid).cloned();
         Ok(block.map(|bytes| Node {
             cid: *cid,
             tsize: bytes.len() as u64,
@@ -86,7 +86,7 @@ impl NodeStore for Forged<'_> {
     }
 
     fn put(&mut self, node: &Node) -> Result<()> {
-        self.0.blocks.lock().unwrap().insert(node.cid, node.bytes.clone().into());
+        self.0.by_cid.lock().unwrap().insert(node.cid, node.bytes.clone().into());
         Ok(())
     }
 }
@@ -96,7 +96,7 @@ async fn a_tree_that_lies_changes_nothing_and_the_error_says_where() {
     let (mut publisher, first, copy) = published().await;
     let honest = moved(&mut publisher).await;
     let lie = file::of_bytes(Profile::V1_2025, b"another page").0;
-    publisher.blocks.blocks.lock().unwrap().insert(lie.cid, b"another page".as_slice().into());
+    publisher.blocks.by_cid.lock().unwrap().insert(lie.cid, b"another page".as_slice().into());
     let edits = [("index.html".to_owned(), Some(lie))].into();
     let root = Link { cid: honest, tsize: 0 };
     let lying = tree::edit(Profile::V1_2025, &mut Forged(&publisher.blocks), Some(&root), &edits).unwrap();

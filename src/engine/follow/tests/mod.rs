@@ -30,7 +30,7 @@ use crate::unixfs::car;
 /// A place that has blocks, and can do wrong.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    pub(super) blocks: Mutex<HashMap<Cid, Bytes>>,
+    pub(super) by_cid: Mutex<HashMap<Cid, Bytes>>,
     pub(super) asked: AtomicU64,
     /// What was asked for.
     pub(super) wanted: Mutex<Vec<Cid>>,
@@ -57,7 +57,7 @@ impl BlockSource for Blocks {
         if fails_from > 0 && asked >= fails_from {
             return Err(Error::new(Kind::Network, "the publisher is gone"));
         }
-        Ok(self.blocks.lock().unwrap().get(cid).cloned())
+        Ok(self.by_cid.lock().unwrap().get(cid).cloned())
     }
 }
 
@@ -104,7 +104,7 @@ impl Publisher {
         let path = self.test.export(&format!("{}.car", self.exports)).await;
         let mut reader = car::Reader::new(std::fs::File::open(&path).unwrap()).unwrap();
         while let Some(block) = reader.block().unwrap() {
-            self.blocks.blocks.lock().unwrap().insert(block.cid, block.bytes.into());
+            self.blocks.by_cid.lock().unwrap().insert(block.cid, block.bytes.into());
         }
         let root = self.test.engine.root().unwrap().unwrap();
         self.sign(&root, 48);
@@ -142,7 +142,7 @@ impl Publisher {
 
 /// A data directory that follows.
 pub(super) struct Copy {
-    pub(super) directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     pub(super) engine: Arc<Engine>,
     pub(super) follower: Option<Follower>,
 }
@@ -156,7 +156,7 @@ impl Copy {
             profile: None,
         };
         let engine = Engine::open(options).unwrap();
-        Self { directory, engine, follower: None }
+        Self { _directory: directory, engine, follower: None }
     }
 
     pub(super) fn following(
