@@ -243,14 +243,14 @@ fn each_view_has_a_picture() {
         };
         let engine = Engine::open(options).unwrap();
         let change = TargetChange {
-            node: Some(NodeAddress::of_first_kind(&*kubo.api_url)),
+            node: Some(NodeAddress::typed(&kubo.api_url)),
             ipns: Some("self".to_owned()),
             ..TargetChange::default()
         };
         engine.add_target("home", &change).unwrap();
         let away =
-            TargetChange { node: Some(NodeAddress::of_first_kind("http://127.0.0.1:9")), ..TargetChange::default() };
-        let peers = Peers::new(Variables::new(|_| None), Adapters::new(|_, _| ()));
+            TargetChange { node: Some(NodeAddress::typed("http://127.0.0.1:9")), ..TargetChange::default() };
+        let peers = Peers::new(Variables::new(|_| None), Adapters::new(std::sync::Arc::clone(&engine), |_, _| ()));
         for (from, to) in [(0, 3), (3, 6), (6, 9)] {
             mirror(&engine, &registry, from, to).await;
             publish(&engine, &peers).await;

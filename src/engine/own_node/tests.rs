@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cid::Cid;
 
 use super::PublishedBlocks;
+use super::index::Index;
 use crate::catalog::blobs;
 use crate::engine::Engine;
 use crate::engine::job::Job;
@@ -110,4 +111,17 @@ async fn what_is_published_is_given_out_and_nothing_else() {
     assert_eq!(blocks.roots(), [second], "one root is kept");
     everything_below(&blocks, &second);
     assert_eq!(blocks.block(&first).unwrap(), None, "the former root is no longer published");
+}
+
+#[tokio::test]
+async fn leaves_of_large_files_cost_sixteen_bytes_each() {
+    let test = TestEngine::new().await;
+    add_target(&test.engine, 1);
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let root = publish(&test.engine).await;
+    let reader = test.engine.catalog.read().unwrap();
+    let index = Index::of(&reader, test.engine.profile, &[root]).unwrap();
+    let listed = everything_below(&PublishedBlocks::open(Arc::clone(&test.engine)).unwrap(), &root).len();
+    assert!(index.bytes() <= listed * 2 * 16, "{} bytes for {listed} blocks", index.bytes());
 }
