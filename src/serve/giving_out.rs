@@ -144,10 +144,8 @@ fn multiaddr(address: &str) -> Result<String> {
         )
     };
     if address.starts_with('/') {
-        return match is_http(address) {
-            true => Ok(address.to_owned()),
-            false => Err(refused("it is not a multiaddr of an HTTP server")),
-        };
+        let refused = || refused("it is not a multiaddr of an HTTP server");
+        return if is_http(address) { Ok(address.to_owned()) } else { Err(refused()) };
     }
     let url = Url::parse(address).map_err(|_| refused("it is not a URL"))?;
     let tls = match url.scheme() {

@@ -248,8 +248,7 @@ fn each_view_has_a_picture() {
             ..TargetChange::default()
         };
         engine.add_target("home", &change).unwrap();
-        let away =
-            TargetChange { node: Some(NodeAddress::typed("http://127.0.0.1:9")), ..TargetChange::default() };
+        let away = TargetChange { node: Some(NodeAddress::typed("http://127.0.0.1:9")), ..TargetChange::default() };
         let peers = Peers::new(Variables::new(|_| None), Adapters::new(std::sync::Arc::clone(&engine), |_, _| ()));
         for (from, to) in [(0, 3), (3, 6), (6, 9)] {
             mirror(&engine, &registry, from, to).await;

@@ -1,6 +1,6 @@
 //! The keys of this data directory, with which IPNS names are moved: a file each, which nobody else may read.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,7 @@ fn keep(file: &Path, key: &PrivateKey) -> std::io::Result<()> {
     written.write_all(&bytes)?;
     written.as_file().sync_all()?;
     written.persist_noclobber(file).map_err(|error| error.error)?;
-    File::open(directory)?.sync_all()
+    input::open(directory)?.sync_all()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const RECORD_VALIDITY: SignedDuration = SignedDuration::from_hours(48);
 /// A record is signed again when it is valid for less than this.
 const MIN_RECORD_VALIDITY: SignedDuration = SignedDuration::from_hours(24);
 /// How long others may keep a record without asking again.
-const RECORD_TTL: Duration = Duration::from_secs(60);
+const RECORD_TTL: Duration = Duration::from_mins(1);
 
 /// A name of this data directory, and the newest record that is known of it.
 #[derive(Debug, Clone)]

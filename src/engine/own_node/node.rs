@@ -75,7 +75,7 @@ impl Node for OwnNode {
         let repository_size =
             engine.blocking(|engine| Ok(statistics::registry(&*engine.catalog.read()?)?.0.stored)).await?;
         let serving = engine.blocking(|engine| Ok(engine.serving())).await?;
-        let served_at = serving.into_iter().flat_map(|serving| serving.told()).collect();
+        let served_at = serving.into_iter().flat_map(super::serving::Serving::told).collect();
         Ok(Status {
             agent: own_agent(),
             peer_id: engine

@@ -113,6 +113,10 @@ async fn what_is_published_is_given_out_and_nothing_else() {
     assert_eq!(blocks.block(&first).unwrap(), None, "the former root is no longer published");
 }
 
+fn index_of(engine: &Engine, root: Cid) -> Index {
+    Index::of(&engine.catalog.read().unwrap(), engine.profile, &[root]).unwrap()
+}
+
 #[tokio::test]
 async fn leaves_of_large_files_cost_sixteen_bytes_each() {
     let test = TestEngine::new().await;
@@ -120,8 +124,7 @@ async fn leaves_of_large_files_cost_sixteen_bytes_each() {
     test.put("app", "1", &index("one"));
     test.add(&["app:1"]).await;
     let root = publish(&test.engine).await;
-    let reader = test.engine.catalog.read().unwrap();
-    let index = Index::of(&reader, test.engine.profile, &[root]).unwrap();
+    let index = index_of(&test.engine, root);
     let listed = everything_below(&PublishedBlocks::open(Arc::clone(&test.engine)).unwrap(), &root).len();
     assert!(index.bytes() <= listed * 2 * 16, "{} bytes for {listed} blocks", index.bytes());
 }

@@ -16,20 +16,19 @@ use super::super::work::{Outcome, Plan, Request};
 use super::world::{self, Content, picture, press, settled};
 use crate::catalog::publications::State;
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target, TargetSettings, ZoneSettings};
-use crate::engine::job::PublishStep;
-use crate::engine::job::{Event, StepState};
+use crate::engine::job::{Event, PublishStep, StepState};
 use crate::engine::publish::plan::{
     FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, PublishRequest, TargetOutcome,
 };
-use crate::engine::query::diff::{Amount, Difference, RepositoryDifference, TagDifference};
-use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
+use crate::engine::query::diff::{
+    Amount, ChangeKind, Difference, RepositoryChange, RepositoryDifference, TagChange, TagDifference,
+};
 use crate::engine::query::history::PublicationView;
 use crate::engine::targets::{Leads, SeenRecord, Sight, TargetView};
 use crate::error::{Error, Kind};
 use crate::naming::{Atomicity, TxtSet};
 use crate::node::Status;
 
-/// A root: what the number says.
 pub(super) fn root(number: u8) -> Cid {
     Cid::new_v1(0x70, Multihash::wrap(0x12, &[number.wrapping_mul(37); 32]).unwrap())
 }
@@ -493,8 +492,7 @@ fn nothing_to_publish_to_is_no_success() {
 #[test]
 fn a_node_that_is_slow_says_that_it_is_asked() {
     let mut app = view((80, 24), &UNICODE, 5, Vec::new(), history(5));
-    let home = home(Some(5), 5);
-    app.update(Msg::Answer(0, Box::new(Answer::Targets(vec![home], history(5)))));
+    app.update(Msg::Answer(0, Box::new(Answer::Targets(vec![home(Some(5), 5)], history(5)))));
     insta::assert_snapshot!("publish-asking-80x24", picture(&app));
     let problem = Problem { message: "there is no target `home`".into(), hints: Vec::new(), kind: Kind::NotFound };
     app.update(Msg::Answer(0, Box::new(Answer::Sight("home".into(), Err(problem)))));

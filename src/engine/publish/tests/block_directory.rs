@@ -34,7 +34,14 @@ impl Node for BlockDirectory {
 
     async fn status(&self) -> Result<Status> {
         fs::metadata(&self.0).context(|| format!("can't read {}", self.place()))?;
-        Ok(Status { agent: String::new(), peer_id: String::new(), peers: None, repository_size: 0, storage_max: None, served_at: None })
+        Ok(Status {
+            agent: String::new(),
+            peer_id: String::new(),
+            peers: None,
+            repository_size: 0,
+            storage_max: None,
+            served_at: None,
+        })
     }
 
     async fn try_rights(&self, _: bool) -> Vec<Tried> {

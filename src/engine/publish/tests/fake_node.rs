@@ -190,7 +190,14 @@ impl Node for FakeNode {
 
     async fn status(&self) -> Result<Status> {
         self.call("status").await?;
-        Ok(Status { agent: "fake".into(), peer_id: "x".into(), peers: None, repository_size: 0, storage_max: None, served_at: None })
+        Ok(Status {
+            agent: "fake".into(),
+            peer_id: "x".into(),
+            peers: None,
+            repository_size: 0,
+            storage_max: None,
+            served_at: None,
+        })
     }
 
     async fn try_rights(&self, _: bool) -> Vec<Tried> {

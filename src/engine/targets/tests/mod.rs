@@ -18,7 +18,7 @@ use fakes::{FakeConnect, Seeing};
 const CANARY: &str = "canary-7d1f";
 
 fn base() -> TargetChange {
-    TargetChange { node: Some(NodeAddress::typed(&"http://127.0.0.1:5001")), ..TargetChange::default() }
+    TargetChange { node: Some(NodeAddress::typed("http://127.0.0.1:5001")), ..TargetChange::default() }
 }
 
 fn signed() -> TargetChange {
@@ -48,7 +48,7 @@ fn settings_are_brought_into_one_form() {
         ("https://node.example.com/ipfs/api/v0/", "https://node.example.com/ipfs"),
         ("http://[::1]:5001/", "http://[::1]:5001"),
     ] {
-        let change = TargetChange { node: Some(NodeAddress::typed(&url)), ..base() };
+        let change = TargetChange { node: Some(NodeAddress::typed(url)), ..base() };
         assert_eq!(change.added().unwrap().node.url(), kept);
     }
     for (server, kept) in [("::1", "[::1]:53"), ("[::1]:5353", "[::1]:5353"), ("127.0.0.1:53", "127.0.0.1:53")] {
