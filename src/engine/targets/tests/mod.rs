@@ -62,7 +62,7 @@ fn settings_are_brought_into_one_form() {
 fn what_makes_no_sense_is_refused_in_words_without_secrets() {
     let with_password = format!("https://user:{CANARY}@node.example.com");
     for (change, words) in [
-        (TargetChange::default(), "needs `--kubo URL`"),
+        (TargetChange::default(), "needs `--self` or `--kubo URL`"),
         (TargetChange { node: Some(NodeAddress::typed(&with_password)), ..base() }, "contains credentials"),
         (
             TargetChange { node: Some(NodeAddress::typed(&format!("https://node.test/?token={CANARY}"))), ..base() },
