@@ -25,6 +25,19 @@ pub(super) struct FileBlock<'b> {
     pub(super) is_leaf: bool,
 }
 
+/// Short for a digest in a set: half of it.
+pub(super) fn half(digest: &[u8]) -> u128 {
+    let mut half = [0; 16];
+    let length = digest.len().min(16);
+    half[..length].copy_from_slice(&digest[..length]);
+    u128::from_be_bytes(half)
+}
+
+/// Short for a CID in a set: half of its digest.
+pub(super) fn short(cid: &Cid) -> u128 {
+    half(cid.hash().digest())
+}
+
 impl Engine {
     /// Visits the blocks of a file that are wanted, root first in depth-first order. `wanted` is asked of each as often as it
     /// is linked, with its number in that order; only what it wants is read.

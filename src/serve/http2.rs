@@ -37,6 +37,9 @@ const MAX_STREAMS: u32 = 16;
 const MAX_HEADER_LIST_BYTES: u32 = 4 * 1024;
 /// Streams that a client broke off before they were looked at; one more, and the connection ends (CVE-2023-44487).
 const MAX_RESET_STREAMS: usize = 16;
+/// Streams of one connection that are refused, by all its life: those that a client begins beyond [`MAX_STREAMS`] before it has
+/// heard of that limit. Clients begin up to a hundred (RFC 9113, section 6.5.2, and what Go's and hyper's do).
+const MAX_REFUSED_STREAMS: usize = 256;
 /// Bytes of the bodies of requests that are taken before they are read: records of names alone have any.
 const RECEIVE_WINDOW_BYTES: u32 = 64 * 1024;
 /// Bytes of one answer that are handed over at a time.
@@ -95,7 +98,7 @@ where
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
-        .max_local_error_reset_streams(MAX_RESET_STREAMS)
+        .max_local_error_reset_streams(MAX_REFUSED_STREAMS)
         .initial_stream_window_size(RECEIVE_WINDOW_BYTES)
         .initial_connection_window_size(RECEIVE_WINDOW_BYTES)
         .max_send_buf_size(MAX_PIECE_BYTES)

@@ -185,8 +185,13 @@ impl Server for Loopback {
         };
         let source = Arc::new(CatalogSource::new(Arc::clone(&self.engine), true));
         // Whoever publishes to this program wants it to be given out as well.
-        let giving_out =
-            if self.engine.publishes_here()? { Some(GivingOut::open(Arc::clone(&self.engine), &[])?) } else { None };
+        let giving_out = if self.engine.publishes_here()? {
+            let opened = GivingOut::open(Arc::clone(&self.engine), &[]);
+            // The registry is served all the same.
+            opened.inspect_err(|error| tracing::warn!(%error, "can't give out what is published")).ok()
+        } else {
+            None
+        };
         let blocks = giving_out.as_ref().map(|giving_out| giving_out.source() as Arc<dyn PublishedBlocks>);
         let served = serve::run(source, blocks, options, stop, |listening| {
             if let Some(giving_out) = &giving_out

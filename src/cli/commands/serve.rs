@@ -18,7 +18,6 @@ use crate::engine::follow::Followed;
 use crate::engine::job::Job;
 use crate::engine::query::view::RepositoryRow;
 use crate::engine::request::Pick;
-use crate::engine::targets::ADD_TARGET_HINT;
 use crate::error::{Error, Kind, Result};
 use crate::serve::{self, CatalogSource, GivingOut, Options, PublishedBlocks};
 use crate::text::{count, printable};
@@ -218,12 +217,10 @@ fn open(arguments: &Arguments, context: &Context) -> Result<Arc<Engine>> {
 
 /// What is given out to IPFS, and as whom.
 fn given_out(giving_out: &GivingOut, addresses: &[String]) -> String {
-    let who = format!("peer {} at {}", giving_out.peer_id(), addresses.join(", "));
+    let who = format!("as peer {} at {}", giving_out.peer_id(), addresses.join(", "));
     match giving_out.roots() {
-        0 => format!(
-            "Nothing is published to this program yet: {ADD_TARGET_HINT} Then `roadstead publish` has it given out ({who})."
-        ),
-        roots => format!("Giving out {} to IPFS as {who}.", count(roots as u64, "published root", "published roots")),
+        0 => format!("Nothing to give out to IPFS yet; what is published or followed here will be, {who}."),
+        roots => format!("Giving out {} to IPFS {who}.", count(roots as u64, "published root", "published roots")),
     }
 }
 

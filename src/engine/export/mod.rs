@@ -15,9 +15,8 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use self::car_file::CarFile;
-use self::since::short;
 use super::Engine;
-use super::blocks::{blob_of, is_directory};
+use super::blocks::{blob_of, is_directory, short};
 use super::job::{Event, Job};
 use super::restore::unfinished::check_finished;
 use crate::catalog::blobs::{self, Blob};

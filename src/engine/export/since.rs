@@ -6,7 +6,7 @@ use cid::Cid;
 use rusqlite::Connection;
 
 use crate::catalog::{blobs, nodes, publications, state};
-use crate::engine::blocks::is_directory;
+use crate::engine::blocks::{is_directory, short};
 use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::directory::{self, NodeStore as _};
@@ -17,15 +17,6 @@ use crate::unixfs::{Link, Profile};
 const MAX_NAMED_ROOTS: usize = 5;
 /// Changes that are looked at for them.
 const MAX_EXAMINED_CHANGES: u64 = 50;
-
-/// Short for a CID in a set: half of its digest.
-pub(in crate::engine) fn short(cid: &Cid) -> u128 {
-    let mut half = [0; 16];
-    let digest = cid.hash().digest();
-    let length = digest.len().min(16);
-    half[..length].copy_from_slice(&digest[..length]);
-    u128::from_be_bytes(half)
-}
 
 /// Every block of a root: 16 bytes in memory for each.
 pub(in crate::engine) fn blocks_of(

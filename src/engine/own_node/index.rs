@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::nodes::Nodes;
-use crate::engine::blocks::blob_of;
+use crate::engine::blocks::{blob_of, half};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::file::{self, Part};
@@ -29,13 +29,8 @@ pub(super) fn digest(cid: &Cid) -> Option<&[u8; 32]> {
     if cid.hash().code() == SHA2_256 { cid.hash().digest().try_into().ok() } else { None }
 }
 
-/// Short for a digest: half of it.
-fn half(digest: &[u8; 32]) -> u128 {
-    digest.first_chunk().map_or(0, |half| u128::from_be_bytes(*half))
-}
-
 fn prefix(digest: &[u8; 32]) -> u64 {
-    digest.first_chunk().map_or(0, |prefix| u64::from_be_bytes(*prefix))
+    (half(digest) >> 64) as u64
 }
 
 /// A block of a file that is not its root.
@@ -76,7 +71,13 @@ impl Index {
     pub(super) fn of(connection: &Connection, profile: Profile, roots: &[Cid]) -> Result<Self> {
         let mut walk = Walk { connection, profile, seen: HashSet::new(), index: Self::default() };
         for root in roots {
-            walk.root(root)?;
+            match walk.root(root) {
+                // One that is not whole any more keeps nobody from the others.
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Verification) => {
+                    tracing::warn!(%root, %error, "not all of a published root is here");
+                }
+                walked => walked?,
+            }
         }
         let mut index = walk.index;
         index.listed = walk.seen.into_iter().collect();

@@ -90,8 +90,8 @@ impl Engine {
         match keep(&file, key) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(Error::new(Kind::Usage, format!("a key `{name}` already exists"))
-                    .hint("Its IPNS name could never be moved again. Export it first, then remove its file:")
-                    .hint(format!("`rm {}`", file.display())))
+                    .hint("Without it, its IPNS name could never be moved again.")
+                    .hint(format!("Keep a copy with `roadstead target key export`, then remove {}.", file.display())))
             }
             kept => kept.context(|| format!("can't keep the key `{name}`")),
         }

@@ -6,6 +6,7 @@
 //! | `node` | how publishing uses it: nothing is handed over, a pin is a row |
 //! | `index` | which blocks the pinned roots consist of, and where their bytes are |
 //! | `published` | the blocks that may be given out now, as pins come and go |
+//! | `withdraw` | what is given out no longer as targets go |
 //! | `serving` | which processes give them out, and how far they can be reached |
 
 mod index;
@@ -16,9 +17,11 @@ mod published;
 mod serving;
 #[cfg(test)]
 mod tests;
+mod withdraw;
 
 pub use keys::{OWN_KEY, OwnKey};
 pub use names::OwnName;
 pub use node::{OwnNode, own_agent};
 pub use published::PublishedBlocks;
 pub use serving::{SERVE_HINT, Serving, ServingNote};
+pub(in crate::engine) use withdraw::{only_of, withdraw_unwanted};

@@ -61,11 +61,16 @@ impl Engine {
         self.sign(key, Record::of_root(root, sequence, Timestamp::now() + RECORD_VALIDITY, RECORD_TTL))
     }
 
-    /// Signs again what expires soon, if its key is here; it says the same as before. What was signed.
+    /// Signs again what expires soon, if its key is here and what it points to is given out; it says the same as before. What was
+    /// signed.
     pub fn sign_own_names_again(&self) -> Result<Vec<OwnName>> {
         let mut signed = Vec::new();
         let keys = self.own_keys()?;
+        let given: Vec<Cid> = own_node::pins(&*self.catalog.read()?)?.into_iter().map(|(root, _)| root).collect();
         for own in self.own_names()? {
+            if !own.record.root().is_ok_and(|root| given.contains(&root)) {
+                continue;
+            }
             let left = own.record.validity.duration_since(Timestamp::now());
             let Some(key) = keys.iter().find(|key| key.key.name() == own.name).filter(|_| left < MIN_RECORD_VALIDITY)
             else {

@@ -13,6 +13,7 @@ use crate::engine::job::Job;
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::targets::{Adapters, KINDS, NodeAddress, Peers, TargetChange, Variables};
 use crate::engine::tests::{TestEngine, index};
+use crate::registry::memory::ImageBuilder;
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::file::{FileNode, Part};
 use crate::unixfs::{Link, RAW, file};
@@ -118,13 +119,46 @@ fn index_of(engine: &Engine, root: Cid) -> Index {
 }
 
 #[tokio::test]
-async fn leaves_of_large_files_cost_sixteen_bytes_each() {
+async fn a_leaf_of_a_large_file_costs_sixteen_bytes() {
     let test = TestEngine::new().await;
     add_target(&test.engine, 1);
-    test.put("app", "1", &index("one"));
+    let layer: Vec<u8> = (0..5_000_000_u32).flat_map(u32::to_le_bytes).take(9 << 20).collect();
+    let large = ImageBuilder::new("linux/amd64".parse().unwrap()).opaque_layer(layer).build();
+    test.put("app", "1", &large);
     test.add(&["app:1"]).await;
     let root = publish(&test.engine).await;
     let index = index_of(&test.engine, root);
-    let listed = everything_below(&PublishedBlocks::open(Arc::clone(&test.engine)).unwrap(), &root).len();
-    assert!(index.bytes() <= listed * 2 * 16, "{} bytes for {listed} blocks", index.bytes());
+    let blocks = everything_below(&PublishedBlocks::open(Arc::clone(&test.engine)).unwrap(), &root);
+    assert!(blocks.iter().filter(|cid| cid.codec() == RAW).count() > 9, "a leaf a mebibyte");
+    assert!(index.bytes() <= blocks.len() * 16 + 64, "{} bytes for {} blocks", index.bytes(), blocks.len());
+}
+
+#[tokio::test]
+async fn what_no_target_wants_any_more_is_withdrawn() {
+    let test = TestEngine::new().await;
+    let engine = &test.engine;
+    add_target(engine, 3);
+    let blocks = PublishedBlocks::open(Arc::clone(engine)).unwrap();
+    let mut roots = Vec::new();
+    for (tag, what) in [("1", "one"), ("2", "two"), ("3", "three")] {
+        test.put("app", tag, &index(what));
+        test.add(&[&format!("app:{tag}")]).await;
+        roots.push(publish(engine).await);
+    }
+    let given = || {
+        blocks.refresh().unwrap();
+        blocks.roots().len()
+    };
+    assert_eq!(given(), 3);
+    let (job, _watch) = Job::new();
+    let forget = engine.plan_forget(&roots[..1]).unwrap();
+    assert!(forget.roots[0].pinned_by.is_empty(), "it does not stay here");
+    engine.apply_forget(&forget, &job).await.unwrap();
+    assert_eq!((given(), blocks.block(&roots[0]).unwrap()), (2, None));
+    engine.set_target("home", &TargetChange { keep: Some(1), ..TargetChange::default() }).unwrap();
+    assert_eq!((given(), blocks.roots()), (1, vec![roots[2]]));
+    let plan = engine.plan_remove_target("home").unwrap();
+    assert_eq!((plan.withdrawn.clone(), plan.pinned.len()), (vec![roots[2].to_string()], 0));
+    engine.remove_target(&plan, &job).await.unwrap();
+    assert_eq!((given(), blocks.block(&roots[2]).unwrap()), (0, None));
 }

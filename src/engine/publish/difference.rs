@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::nodes::Nodes;
 use crate::engine::Engine;
-use crate::engine::blocks::{FileBlock, blob_of, damaged};
+use crate::engine::blocks::{FileBlock, blob_of, damaged, short};
 use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::node::Node;
@@ -90,15 +90,6 @@ pub(super) struct Difference {
     pub(super) blocks: u64,
     /// Bytes of these blocks.
     pub(super) bytes: u64,
-}
-
-/// Short for a CID in a set: half of its digest.
-fn key(cid: &Cid) -> u128 {
-    let mut half = [0; 16];
-    let digest = cid.hash().digest();
-    let length = digest.len().min(16);
-    half[..length].copy_from_slice(&digest[..length]);
-    u128::from_be_bytes(half)
 }
 
 impl Difference {
@@ -246,7 +237,7 @@ impl Difference {
                     Part::Node(node) => (node.cid, node.bytes.len() as u64),
                     Part::Leaf { cid, length, .. } => (*cid, file::leaf_block_length(engine.profile, *length)),
                 };
-                if new.missing.has(number) && sent.insert(key(&cid)) {
+                if new.missing.has(number) && sent.insert(short(&cid)) {
                     visit(&cid, length)?;
                 }
             }
@@ -267,7 +258,7 @@ impl Difference {
             let reader = engine.catalog.read()?;
             let blob = blobs::by_id(&reader, new.blob)?;
             let mut above: Vec<(Cid, Vec<u8>)> = Vec::new();
-            let mut wanted = |number: usize, cid: &Cid| new.missing.has(number) && sent.insert(key(cid));
+            let mut wanted = |number: usize, cid: &Cid| new.missing.has(number) && sent.insert(short(cid));
             engine.file_blocks(&reader, &blob, &mut wanted, &mut |FileBlock { cid, bytes, is_leaf }| {
                 if is_leaf {
                     visit(&cid, bytes)
@@ -378,16 +369,16 @@ impl Walk<'_> {
         pairs: &mut Vec<(Link, Link)>,
         alone: &mut Vec<Link>,
     ) -> Result<()> {
-        if before.cid == now.cid || self.seen.contains(&key(&now.cid)) {
+        if before.cid == now.cid || self.seen.contains(&short(&now.cid)) {
             return Ok(());
         }
         let (Some(old), Some(new)) = (self.block(before)?, self.block(now)?) else {
             alone.push(*now);
             return Ok(());
         };
-        self.held.insert(key(&before.cid));
-        self.held.extend(old.links.iter().map(|(_, link)| key(&link.cid)));
-        self.seen.insert(key(&now.cid));
+        self.held.insert(short(&before.cid));
+        self.held.extend(old.links.iter().map(|(_, link)| short(&link.cid)));
+        self.seen.insert(short(&now.cid));
         self.found.nodes.push(NewNode { cid: now.cid, missing: true });
         // Both are sorted alike.
         let mut old = old.links.iter().peekable();
@@ -403,7 +394,7 @@ impl Walk<'_> {
 
     /// Looks at something that is new where it is.
     fn add(&mut self, link: &Link, alone: &mut Vec<Link>) -> Result<()> {
-        let key = key(&link.cid);
+        let key = short(&link.cid);
         if self.held.contains(&key) || !self.seen.insert(key) {
             return Ok(());
         }

@@ -7,10 +7,12 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::catalog::publications::{self, Publication, State};
+use crate::catalog::targets::NodeSettings;
 use crate::catalog::{Writer, blobs, nodes, state, targets};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::keep::needed::Needed;
+use crate::engine::own_node;
 use crate::engine::targets::view::{find, time};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::Link;
@@ -122,6 +124,10 @@ impl Engine {
     pub fn plan_forget(&self, roots: &[Cid]) -> Result<ForgetPlan> {
         let reader = self.catalog.read()?;
         let kept = publications::kept_roots(&reader)?;
+        // What is forgotten here, this program gives out no longer; other nodes keep their pins.
+        let own =
+            targets::all(&reader)?.into_iter().filter(|target| matches!(target.settings.node, NodeSettings::Own(_)));
+        let own: Vec<i64> = own.map(|target| target.id).collect();
         let mut plan = ForgetPlan { roots: Vec::new(), frees: 0 };
         for (index, root) in roots.iter().enumerate() {
             if roots[..index].contains(root) {
@@ -136,7 +142,7 @@ impl Engine {
             let mut names: Vec<String> = all.iter().map(|row| row.target_name.clone()).collect();
             let mut pinned: Vec<String> = all
                 .iter()
-                .filter(|row| row.pinned && row.target.is_some())
+                .filter(|row| row.pinned && row.target.is_some_and(|target| !own.contains(&target)))
                 .map(|row| row.target_name.clone())
                 .collect();
             for list in [&mut names, &mut pinned] {
@@ -167,7 +173,8 @@ impl Engine {
             roots.iter().try_for_each(|cid| {
                 check_not_in_use(writer, cid)?;
                 publications::set_kept(writer, cid, false)
-            })
+            })?;
+            own_node::withdraw_unwanted(writer)
         };
         self.blocking(move |engine| engine.catalog.write(forget)).await
     }

@@ -13,7 +13,7 @@ use cid::Cid;
 use crate::catalog::blobs::{self, Blob};
 use crate::catalog::{nodes, repositories};
 use crate::engine::Engine;
-use crate::engine::export::since::short;
+use crate::engine::blocks::short;
 use crate::error::{Kind, Result};
 use crate::image::RepositoryName;
 use crate::node::source::BlockSource;

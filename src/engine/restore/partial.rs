@@ -12,7 +12,7 @@ use super::records::{check, too_much};
 use super::tree::BlockTree;
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
-use crate::engine::export::since::short;
+use crate::engine::blocks::short;
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::RepositoryName;

@@ -145,6 +145,9 @@ impl TargetChange {
         if let Some(secret) = &self.authorisation {
             let place = if matches!(secret, Secret::File(_)) { Setting::AuthFile } else { Setting::AuthVariable };
             settings.node.set_authorisation(Some(check_secret(secret.clone()).at(place)?));
+            if settings.node.authorisation().is_none() {
+                return Err(wrong("this program's own node takes no credentials")).at(place);
+            }
         }
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);

@@ -36,7 +36,7 @@ use serde::Serialize;
 
 use self::view::{find, record_name, view};
 use super::job::Job;
-use super::{Engine, now};
+use super::{Engine, now, own_node};
 use crate::catalog::publications::{self, State};
 use crate::catalog::targets::{self, NodeSettings, Target, TargetSettings};
 use crate::catalog::{Writer, state};
@@ -49,8 +49,11 @@ pub struct RemoveTargetPlan {
     pub name: String,
     /// Its node, where pins stay as they are.
     pub node: String,
-    /// The roots that it pins, as far as is known.
+    /// The roots that it goes on pinning, as far as is known.
     pub pinned: Vec<String>,
+    /// The roots that this program gives out, and then no longer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
     /// The record that stays as it is.
     pub record: Option<String>,
     /// Roots that this catalog keeps for this target only, and no longer.
@@ -123,6 +126,7 @@ impl Engine {
             let settings = change.changed(target.settings)?;
             no_other_moves_it(writer, name, &settings)?;
             targets::save(writer, name, &settings, now())?;
+            own_node::withdraw_unwanted(writer)?;
             view(writer, find(writer, name)?)
         })
     }
@@ -139,16 +143,22 @@ impl Engine {
             .iter()
             .map(|link| link.cid)
             .filter(|cid| Some(*cid) != now && !others.iter().any(|other| other.cid == *cid));
+        let (pinned, withdrawn) = match target.settings.node {
+            NodeSettings::Own(_) => (Vec::new(), own_node::only_of(&reader, target.id)?),
+            NodeSettings::Kubo(_) => (pinned, Vec::new()),
+        };
         Ok(RemoveTargetPlan {
             name: target.name.clone(),
             pinned: pinned.iter().map(ToString::to_string).collect(),
+            withdrawn: withdrawn.iter().map(ToString::to_string).collect(),
             record: target.settings.dnslink.as_ref().map(|dnslink| record_name(&dnslink.domain)),
             released: released.map(|cid| cid.to_string()).collect(),
             node: target.settings.node.url().to_owned(),
         })
     }
 
-    /// Removes a target. Its history stays, and so do its node's pins and its record.
+    /// Removes a target. Its history stays, and so do the pins of a node and its record; this program gives out no longer what
+    /// was published to it.
     pub async fn remove_target(self: &Arc<Self>, plan: &RemoveTargetPlan, job: &Job) -> Result<()> {
         let _lock = self.lock_unfinished(&format!("target remove {}", plan.name), job).await?;
         job.check()?;
@@ -159,7 +169,8 @@ impl Engine {
             if let Some(running) = publications::running(writer, target.id)? {
                 publications::finish(writer, running.id, State::Superseded, Some("its target was removed"), now())?;
             }
-            targets::remove(writer, &name).map(drop)
+            targets::remove(writer, &name)?;
+            own_node::withdraw_unwanted(writer)
         };
         self.blocking(move |engine| engine.catalog.write(remove)).await
     }

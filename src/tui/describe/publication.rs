@@ -201,6 +201,9 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
     for root in &plan.pinned {
         rows.push(row(Role::Text, format!("{root} stays pinned at {}.", plan.node)));
     }
+    for root in &plan.withdrawn {
+        rows.push(row(Role::Warning, format!("{root} is no longer given out by this program.")));
+    }
     for root in &plan.released {
         rows.push(row(Role::Warning, format!("{root} is no longer kept here: `gc` may delete it.")));
     }

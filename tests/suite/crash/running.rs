@@ -56,6 +56,15 @@ impl Running {
         });
     }
 
+    /// Waits until a condition is true, or the program has ended before. Whether it became true.
+    #[track_caller]
+    pub(crate) fn wait_until_or_end(&mut self, mut condition: impl FnMut() -> bool) -> bool {
+        let child = &mut self.child;
+        wait_for("that, or its end", String::new, || {
+            if condition() { Some(true) } else { child.try_wait().expect("a child").map(|_| false) }
+        })
+    }
+
     /// Waits until it has said this on standard error.
     #[track_caller]
     pub(crate) fn wait_until_said(&mut self, words: &str) {

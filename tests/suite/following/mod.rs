@@ -2,7 +2,7 @@
 //!
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
-use std::time::Duration;
+use std::path::Path;
 
 use rustix::process::Signal;
 
@@ -152,12 +152,16 @@ fn a_kill_at_any_moment_leaves_a_whole_root() {
     publisher.roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
     let second = publisher.move_tag("the second\n");
 
-    // Later and later, until it comes to its end before.
-    for moment in 0_u32.. {
-        let words = ["follow", "--once"];
-        let running = Running::start(&follower.command(&words), &follower.path(""), &format!("follow-{moment}"));
-        std::thread::sleep(Duration::from_millis(15) * moment);
-        running.signal(Signal::KILL);
+    // When more and more of it has come, until it comes to its end before.
+    let data = follower.path("registry");
+    let before = size_below(&data);
+    for moment in 0_u64.. {
+        let (command, log) = (follower.command(&["follow", "--once"]), format!("follow-{moment}"));
+        let mut running = Running::start(&command, &follower.path(""), &log);
+        let enough = before + moment * (512 << 10);
+        if running.wait_until_or_end(|| size_below(&data) >= enough) {
+            running.signal(Signal::KILL);
+        }
         let done = running.end().code == 0;
         let root = follower.root();
         assert!(root == first || root == second, "{root}");
@@ -165,10 +169,21 @@ fn a_kill_at_any_moment_leaves_a_whole_root() {
         if done {
             break;
         }
-        if moment % 8 == 0 {
+        if moment % 4 == 0 {
             follower.ok(&["follow", "check"]);
         }
     }
     assert_eq!(follower.root(), second);
     follower.ok(&["follow", "check"]);
+}
+
+/// Bytes of all files below a directory; what goes meanwhile does not count.
+fn size_below(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    let of = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => size_below(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(of).sum()
 }

@@ -30,12 +30,12 @@ const NAME_HINT: &str = "Name what to follow: `roadstead follow NAME --from URL`
 const EXAMPLES: &str = "\
 Examples:
   roadstead follow k51… --from https://registry.example.com
-  roadstead follow registry.example.com --from https://a.example.com --from https://b.example.com --mode lazy
+  roadstead follow registry.example.com --from https://a.example.com --mode lazy
   roadstead follow --once                      look once, for a timer
   roadstead follow status
 
-A follower takes a new root only when all of it is there and verified; until then it keeps the former one. `roadstead serve
---ipfs` gives out what it holds, so that others can follow from here.";
+A new root is taken only when all of it is here and verified; until then the former one stays.
+`roadstead serve --ipfs` gives out what is held, so that others can follow from here.";
 
 /// Whom to follow, or what to know of it.
 #[derive(Debug, Args)]

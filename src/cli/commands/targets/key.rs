@@ -117,7 +117,12 @@ fn export(arguments: &ExportArguments, context: &Context) -> Result<Exit> {
 fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {
     let words = || format!("can't write {}", file.display());
     let mut options = std::fs::OpenOptions::new();
-    let mut opened = options.write(true).create_new(true).mode(0o600).open(file).context(words)?;
+    let opened = options.write(true).create_new(true).mode(0o600).open(file);
+    let mut opened = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::new(Kind::Usage, format!("{} already exists", file.display()))
+            .hint("It may be another key: name a new file."),
+        _ => Error::from(error).context(words()),
+    })?;
     let written = opened.write_all(bytes).and_then(|()| opened.sync_all());
     if written.is_err() {
         drop(std::fs::remove_file(file));

@@ -269,6 +269,9 @@ fn remains(plan: &RemoveTargetPlan) -> Table {
         let note = format!("stays pinned at {}", plan.node);
         table.row(["pin".into(), root.into(), Cell::toned(Tone::Dim, note)]);
     }
+    for root in &plan.withdrawn {
+        table.row(["root".into(), root.into(), Cell::toned(Tone::Warning, "no longer given out by this program")]);
+    }
     for root in &plan.released {
         table.row(["root".into(), root.into(), Cell::toned(Tone::Warning, "no longer kept here: `gc` may remove it")]);
     }
@@ -442,6 +445,7 @@ mod tests {
             node: "https://node.example.com".into(),
             pinned: vec![ROOT.into()],
             record: Some("_dnslink.registry.example.com".into()),
+            withdrawn: Vec::new(),
             released: vec![ROOT.into()],
         };
         let paint = Paint::new(false);
