@@ -128,7 +128,7 @@ fn what_is_beside_the_lists_is_not_shown_over_them() {
 #[test]
 fn what_cant_be_saved_is_shown_again_where_it_was_written() {
     let mut app = view((80, 24), &UNICODE, 1, Vec::new(), Vec::new());
-    press(&mut app, Content::Small, "n h o m e tab tab / n o p e enter");
+    press(&mut app, Content::Small, "n h o m e tab h t t p s : / / h tab / n o p e enter");
     assert!(app.dialogs.is_empty(), "it is being saved");
     let message = "can't read the secret in /nope: No such file or directory".to_owned();
     let hints = vec!["The user who runs this must be able to read it.".to_owned()];
