@@ -231,7 +231,7 @@ impl Form {
         let place = place.or_else(|| self.fields.iter().position(named));
         self.focus = place.unwrap_or(self.focus);
         if let Some(field) = self.fields.get(self.focus) {
-            self.mistake = Some(Mistake { setting: field.setting, text: problem.text().replace('\n', ". ") });
+            self.mistake = Some(Mistake { setting: field.setting, text: problem.sentences() });
         }
     }
 
@@ -332,10 +332,7 @@ impl Form {
             };
             return Mistake { setting, text: format!("Required for {because}: {}", hint(setting)) };
         }
-        let mut text = wrong.error.to_string();
-        for hint in wrong.error.hints() {
-            text = format!("{text}. {hint}");
-        }
+        let mut text = Problem::from(&wrong.error).sentences();
         let mut flags = Setting::ALL;
         // `--dns-server` before `--dns`, which it begins with.
         flags.sort_by_key(|setting| std::cmp::Reverse(setting.flag().len()));
