@@ -31,6 +31,12 @@ pub fn any(connection: &Connection) -> Result<bool> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
+/// How many there are.
+pub fn count(connection: &Connection) -> Result<u64> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM left_blobs")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
 /// The blobs that are not here and that images need; with `tagged`, images that have a tag.
 pub fn wanted(connection: &Connection, tagged: bool) -> Result<Vec<i64>> {
     let mut statement = connection.prepare_cached(

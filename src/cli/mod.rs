@@ -9,6 +9,7 @@ mod completers;
 mod configuration_files;
 mod context;
 mod exit;
+mod followers;
 mod global;
 mod groups;
 mod hooks;

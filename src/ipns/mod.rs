@@ -8,6 +8,7 @@ mod data;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod holding;
 mod key;
 mod name;
 mod protobuf;
@@ -16,6 +17,7 @@ mod record;
 mod tests;
 mod validity;
 
+pub use holding::Holding;
 pub use key::{MAX_KEY_FILE_BYTES, PrivateKey, PublicKey};
 pub use name::Name;
 pub use record::{MAX_RECORD_BYTES, Record};

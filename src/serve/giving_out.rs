@@ -2,7 +2,7 @@
 //! names valid, and tells other processes of this machine that it serves.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -20,6 +20,8 @@ use crate::text::printable_within;
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is looked whether a record has to be signed again.
 const SIGN_INTERVAL: Duration = Duration::from_mins(10);
+/// How often it is written down who holds a copy.
+const SAY_INTERVAL: Duration = Duration::from_secs(2);
 /// The protocol of providers that answer as a trustless gateway (delegated routing, "Known transfer protocols").
 const HTTP_PROTOCOL: &str = "transport-ipfs-gateway-http";
 
@@ -31,7 +33,7 @@ pub struct GivingOut {
     /// Multiaddrs that others are told, in place of the one that is listened on.
     announced: Vec<String>,
     peer_id: String,
-    note: Mutex<Option<ServingNote>>,
+    note: Mutex<Option<(ServingNote, Serving)>>,
 }
 
 impl GivingOut {
@@ -78,21 +80,36 @@ impl GivingOut {
             peer_id: self.peer_id.clone(),
             listening: here,
             announced: self.announced.clone(),
-            reach: Vec::new(),
+            ..Serving::default()
         };
         // A data directory that can't be written to is served all the same.
         match ServingNote::begin(self.engine.data_dir(), &serving) {
-            Ok(note) => *self.note.lock().unwrap_or_else(PoisonError::into_inner) = Some(note),
+            Ok(note) => *self.note() = Some((note, serving)),
             Err(error) => tracing::warn!(%error, "other processes can't see that this one serves"),
         }
         Ok(told)
+    }
+
+    fn note(&self) -> MutexGuard<'_, Option<(ServingNote, Serving)>> {
+        self.note.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the other processes of this machine know who holds a copy.
+    fn say_followers(&self) -> Result<()> {
+        if let Some((note, serving)) = &mut *self.note()
+            && let Some(followers) = self.source.changed_followers()
+        {
+            serving.set_followers(followers);
+            note.say(serving)?;
+        }
+        Ok(())
     }
 
     /// Follows what is published and keeps the records of names valid, until it is dropped.
     pub async fn keep(&self) {
         let mut ticks = interval(REFRESH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut signed: Option<Instant> = None;
+        let (mut signed, mut said): (Option<Instant>, Instant) = (None, Instant::now());
         loop {
             ticks.tick().await;
             let sign = signed.is_none_or(|signed| signed.elapsed() >= SIGN_INTERVAL);
@@ -100,6 +117,12 @@ impl GivingOut {
                 signed = Some(Instant::now());
             }
             let (engine, source) = (Arc::clone(&self.engine), Arc::clone(&self.source));
+            if said.elapsed() >= SAY_INTERVAL {
+                said = Instant::now();
+                if let Err(error) = self.say_followers() {
+                    tracing::warn!(%error, "other processes can't see who follows");
+                }
+            }
             let looked = spawn_blocking(move || {
                 if sign && !engine.is_read_only() {
                     for own in engine.sign_own_names_again()? {

@@ -21,6 +21,7 @@ mod endpoint;
 mod entity;
 mod fair_queue;
 mod file_body;
+mod followers;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,15 +1,17 @@
 //! What is published to this program's own node, as a source of blocks, names and addresses.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use cid::Cid;
 use jiff::Timestamp;
 
+use super::followers::Followers;
 use super::gateway::{NamedRecord, Provider, PublishedBlocks};
+use crate::engine::own_node::SeenFollower;
 use crate::engine::{Engine, own_node};
 use crate::error::Result;
-use crate::ipns::Name;
+use crate::ipns::{Holding, Name};
 
 /// Published blocks to serve from.
 #[derive(Debug)]
@@ -17,13 +19,14 @@ pub struct PublishedSource {
     engine: Arc<Engine>,
     blocks: own_node::PublishedBlocks,
     providers: RwLock<Vec<Provider>>,
+    followers: Mutex<Followers>,
 }
 
 impl PublishedSource {
     /// Reads which blocks are published.
     pub fn open(engine: Arc<Engine>) -> Result<Self> {
         let blocks = own_node::PublishedBlocks::open(Arc::clone(&engine))?;
-        Ok(Self { engine, blocks, providers: RwLock::default() })
+        Ok(Self { engine, blocks, providers: RwLock::default(), followers: Mutex::default() })
     }
 
     /// Where the blocks can be had, from now on.
@@ -34,6 +37,15 @@ impl PublishedSource {
     /// Looks whether something else is published by now; see [`own_node::PublishedBlocks::refresh`].
     pub fn refresh(&self) -> Result<bool> {
         self.blocks.refresh()
+    }
+
+    /// Who holds a copy, if that has changed since this was asked last.
+    pub fn changed_followers(&self) -> Option<Vec<SeenFollower>> {
+        self.followers().take_changed(Timestamp::now().as_second())
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Followers> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The roots whose blocks are given out.
@@ -73,6 +85,10 @@ impl PublishedBlocks for PublishedSource {
 
     fn put_ipns_record(&self, name: &[u8], record: &[u8]) -> Result<()> {
         self.engine.take_own_record(&name_of(name)?, record)
+    }
+
+    fn note_follower(&self, _: &[u8], holding: Holding, address: &str) {
+        self.followers().note(&holding, address, Timestamp::now().as_second());
     }
 
     fn providers(&self) -> Vec<Provider> {

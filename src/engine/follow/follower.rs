@@ -14,10 +14,11 @@ use crate::catalog::follow::{self, Row};
 use crate::catalog::{Writer, left_blobs, own_node, repositories, restoring};
 use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
+use crate::engine::own_node::OWN_KEY;
 use crate::engine::query::view::Verified;
 use crate::engine::{Engine, now};
 use crate::error::{Error, Kind, Result};
-use crate::ipns::Name;
+use crate::ipns::{Holding, Name};
 use crate::node::source::{BlockSource, NameRecords};
 use crate::text::printable_within;
 
@@ -234,6 +235,7 @@ impl Follower {
         let row = in_place(|| follow::load(&*self.engine.catalog.read()?))?.ok_or_else(follows_nothing)?;
         let known = signed_of(&row)?;
         look.root = row.root;
+        self.tell(row.root).await?;
         let polled = job.or_cancelled(async { Ok(self.poller.poll(&self.setting.name, known.as_ref(), time).await) });
         let Polled { root, signed, notes } = polled.await?;
         look.notes = notes;
@@ -255,6 +257,20 @@ impl Follower {
             look.root = Some(root);
         }
         self.engine.bring_left(self.setting.mode, job).await
+    }
+
+    /// Has the sources know what is held here; one without a key of its own says nothing.
+    async fn tell(&self, root: Option<Cid>) -> Result<()> {
+        let Some(root) = root else { return Ok(()) };
+        let reading = self.engine.blocking(move |engine| {
+            let Some(key) = engine.own_key(OWN_KEY)? else { return Ok(None) };
+            let left = left_blobs::count(&*engine.catalog.read()?)?;
+            Ok(Some(Holding { peer: key.name(), root, left }))
+        });
+        if let Some(holding) = reading.await? {
+            self.poller.tell(&holding);
+        }
+        Ok(())
     }
 
     fn refused(&self) -> std::sync::MutexGuard<'_, Option<(Cid, std::time::Instant)>> {

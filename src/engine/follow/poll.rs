@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::setting::Followed;
 use crate::error::{Error, Kind, Result};
-use crate::ipns::{Name, Record};
+use crate::ipns::{Holding, Name, Record};
 use crate::naming::dnslink::Link;
 use crate::naming::{TxtSet, world};
 use crate::node::source::{NameAnswer, NameRecords};
@@ -137,6 +137,11 @@ impl Poller {
     /// What was found was not kept: it has to be found again.
     pub(super) fn forget(&self) {
         self.sources.iter().for_each(|source| source.records.forget());
+    }
+
+    /// Has those who are asked know what is held here.
+    pub(super) fn tell(&self, holding: &Holding) {
+        self.sources.iter().for_each(|source| source.records.tell(holding));
     }
 
     /// What a domain says, by DNSLink.

@@ -23,5 +23,5 @@ pub use keys::{OWN_KEY, OwnKey};
 pub use names::OwnName;
 pub use node::{OwnNode, own_agent};
 pub use published::PublishedBlocks;
-pub use serving::{SERVE_HINT, Serving, ServingNote};
+pub use serving::{SERVE_HINT, SeenFollower, Serving, ServingNote};
 pub(in crate::engine) use withdraw::{only_of, withdraw_unwanted};

@@ -21,8 +21,12 @@ pub const SERVE_HINT: &str = "`roadstead serve --ipfs` gives it out.";
 const FOLDER: &str = "serving";
 /// Bytes that are read of a file.
 const MAX_FILE_BYTES: u64 = 64 << 10;
+/// How often a file is read that is being written.
+const MAX_READS: usize = 3;
 /// Files that are looked at.
 const MAX_FILES: usize = 50;
+/// Followers that are written down one by one; of more there is only the number.
+const MAX_FOLLOWERS: usize = 100;
 
 /// A process that gives out what is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +46,37 @@ pub struct Serving {
     /// How far it can be reached, in sentences.
     #[serde(default)]
     pub reach: Vec<String>,
+    /// Who said of late that they hold a copy, the newest first.
+    #[serde(default)]
+    pub followers: Vec<SeenFollower>,
+    /// How many more did than there are in this list.
+    #[serde(default)]
+    pub more_followers: u64,
+}
+
+/// A follower, as it says itself when it asks for the name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenFollower {
+    /// Peer ID of its own node.
+    pub peer_id: String,
+    /// Whence it asks.
+    pub address: String,
+    /// The root that it holds.
+    pub root: String,
+    /// Blobs that it fetches when they are first pulled.
+    pub left: u64,
+    /// When it asked last, in seconds since 1970.
+    pub seen: i64,
 }
 
 impl Serving {
+    /// Takes down who holds a copy.
+    pub fn set_followers(&mut self, mut all: Vec<SeenFollower>) {
+        self.more_followers = all.len().saturating_sub(MAX_FOLLOWERS) as u64;
+        all.truncate(MAX_FOLLOWERS);
+        self.followers = all;
+    }
+
     /// Where others find it: what was announced, else where it listens.
     pub fn told(self) -> Vec<String> {
         if self.announced.is_empty() { self.listening } else { self.announced }
@@ -78,9 +110,10 @@ impl ServingNote {
     pub fn say(&mut self, serving: &Serving) -> Result<()> {
         let text = serde_json::to_vec(serving).unwrap_or_default();
         let written = (|| {
+            // Others read it meanwhile: the end is cut off last, and they take the first document that is there.
             self.file.rewind()?;
-            self.file.set_len(0)?;
-            self.file.write_all(&text)
+            self.file.write_all(&text)?;
+            self.file.set_len(text.len() as u64)
         })();
         written.context(|| format!("can't write {}", self.path.display()))
     }
@@ -120,9 +153,12 @@ fn read(path: &Path) -> Option<Serving> {
         drop(fs::remove_file(path));
         return None;
     }
-    let mut text = Vec::new();
-    file.take(MAX_FILE_BYTES).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    (0..MAX_READS).find_map(|_| {
+        let mut text = Vec::new();
+        (&file).rewind().ok()?;
+        (&file).take(MAX_FILE_BYTES).read_to_end(&mut text).ok()?;
+        serde_json::Deserializer::from_slice(&text).into_iter().next()?.ok()
+    })
 }
 
 #[cfg(test)]

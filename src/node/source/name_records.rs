@@ -14,7 +14,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::error::{Error, Kind, Result};
-use crate::ipns::{MAX_RECORD_BYTES, Name};
+use crate::ipns::{Holding, MAX_RECORD_BYTES, Name};
 use crate::text::{printable, printable_within};
 
 /// The media type of a record.
@@ -50,6 +50,9 @@ pub trait NameRecords: fmt::Debug + Send + Sync {
 
     /// What they gave last was not taken: the next answer has to be a whole one.
     fn forget(&self) {}
+
+    /// Tells them from now on, where they want to know it, what whoever asks holds.
+    fn tell(&self, _: &Holding) {}
 }
 
 /// A router or a gateway, whichever the address is.
@@ -57,6 +60,7 @@ pub struct HttpRecords {
     client: Client,
     base: String,
     known: Mutex<Known>,
+    holding: Mutex<Option<HeaderValue>>,
 }
 
 /// How it was asked last, and what it said then.
@@ -91,7 +95,7 @@ impl HttpRecords {
             .build()
             .map_err(|error| Error::new(Kind::Unexpected, "can't create an HTTP client").caused_by(error))?;
         let base = url.as_str().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned();
-        Ok(Self { client, base, known: Mutex::default() })
+        Ok(Self { client, base, known: Mutex::default(), holding: Mutex::default() })
     }
 
     fn known(&self) -> Known {
@@ -106,6 +110,10 @@ impl HttpRecords {
         let mut request = self.client.get(format!("{}{path}", self.base)).header(ACCEPT, RECORD_TYPE);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
+        }
+        let holding = self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(holding) = holding {
+            request = request.header(Holding::FIELD, holding);
         }
         let failed = |error: reqwest::Error| {
             Error::new(Kind::Network, format!("{} could not be asked for the name", self.place()))
@@ -180,6 +188,11 @@ impl NameRecords for HttpRecords {
 
     fn forget(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).etag = None;
+    }
+
+    fn tell(&self, holding: &Holding) {
+        let said = HeaderValue::try_from(holding.to_string()).ok();
+        *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = said;
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use cid::Cid;
 
 use crate::error::Result;
+use crate::ipns::Holding;
 
 /// Blocks of what is published here, and what is said about where they are.
 ///
@@ -43,6 +44,9 @@ pub trait PublishedBlocks: Send + Sync + 'static {
     /// Refuses another's name with the kind `Auth`, what is no record, or an older one, with `Usage`, and a wrong signature with
     /// `Verification`. These words are shown to whoever sent it.
     fn put_ipns_record(&self, name: &[u8], record: &[u8]) -> Result<()>;
+
+    /// Somebody who asked for the record of this name says what they hold. Must be cheap.
+    fn note_follower(&self, _name: &[u8], _holding: Holding, _address: &str) {}
 
     /// Under which peer IDs and addresses the blocks can be had. Asked for each request about providers; must be cheap.
     fn providers(&self) -> Vec<Provider>;

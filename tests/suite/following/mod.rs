@@ -78,6 +78,17 @@ fn a_registry_goes_on_without_its_publisher() {
     holds(&first, &second_root);
     assert_eq!(pulled(&first_serving, &publisher), "the second\n");
     first.ok(&["follow", "check"]);
+    let shown = || publisher.roadstead.json(&["target", "show", "home"]);
+    wait_for(
+        "the publisher sees that it holds the root",
+        || format!("{:#}", shown()),
+        || {
+            let seen = &shown()["serving"][0]["followers"][0];
+            (seen["root"] == *second_root && seen["left"] == 0).then_some(())
+        },
+    );
+    let words = publisher.roadstead.ok(&["target", "show", "home"]);
+    assert!(words.contains("1 follower heard of in the last day; 1 holds the newest root"), "{words}");
 
     // The publisher is gone for good, and another follower begins with what the first one holds.
     drop(serving);

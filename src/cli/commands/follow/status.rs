@@ -5,10 +5,12 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::followers;
 use crate::cli::report::shown;
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::follow::Following;
+use crate::engine::own_node::Serving;
 use crate::error::{Error, Kind, Result};
 use crate::text::printable;
 
@@ -36,10 +38,12 @@ struct StatusReport {
     checked: Option<String>,
     /// Why the last look changed nothing although it should have.
     failure: Option<String>,
+    /// The processes that give out what is held.
+    serving: Vec<Serving>,
 }
 
 impl StatusReport {
-    fn of(following: &Following) -> Self {
+    fn of(following: &Following, serving: Vec<Serving>) -> Self {
         let time = |at: Option<i64>| Some(Timestamp::from_second(at?).ok()?.to_string());
         let setting = &following.setting;
         Self {
@@ -57,16 +61,18 @@ impl StatusReport {
             taken: time(following.taken_at),
             checked: time(following.checked_at),
             failure: following.failure.clone(),
+            serving,
         }
     }
 }
 
 pub(super) fn run(context: &Context) -> Result<Exit> {
-    let following = context.open_to_read()?.following()?.ok_or_else(|| {
+    let engine = context.open_to_read()?;
+    let following = engine.following()?.ok_or_else(|| {
         Error::new(Kind::NotFound, "this catalog follows nothing")
             .hint("`roadstead follow NAME --from URL` makes an empty data directory a copy of a published registry.")
     })?;
-    let report = StatusReport::of(&following);
+    let report = StatusReport::of(&following, engine.serving());
     context.output.json(&report)?;
     context.output.table(&table(&following, &report))?;
     Ok(Exit::Done)
@@ -102,6 +108,15 @@ fn table(following: &Following, report: &StatusReport) -> Table {
         None if report.current => fact("state", "current"),
         None => fact("state", "behind: the newest root is not here yet"),
     }
+    for serving in &report.serving {
+        fact("given out at", &serving.clone().told().join(", "));
+    }
+    let newest = report.newest_root.as_ref().or(report.root.as_ref());
+    let now = Timestamp::now().as_second();
+    let mut name = "followers";
+    for sentence in followers::sentences(&report.serving, newest.map(String::as_str), now) {
+        fact(std::mem::take(&mut name), &sentence);
+    }
     table
 }
 
@@ -134,7 +149,7 @@ mod tests {
     }
 
     fn render(following: &Following) -> String {
-        table(following, &StatusReport::of(following)).render(Some(120), Paint::new(false))
+        table(following, &StatusReport::of(following, Vec::new())).render(Some(120), Paint::new(false))
     }
 
     #[test]
@@ -153,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_shape_in_json() {
-        let report = StatusReport::of(&sample());
+        let report = StatusReport::of(&sample(), Vec::new());
         insta::assert_snapshot!("status_json", serde_json::to_string_pretty(&report).unwrap());
     }
 }

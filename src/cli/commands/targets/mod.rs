@@ -13,6 +13,7 @@ use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
 use crate::cli::completers::target_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::followers;
 use crate::cli::planned::{self, Done, DryRun, Note, Planned};
 use crate::cli::report::{PlanReport, TargetReport};
 use crate::cli::style::Tone;
@@ -354,6 +355,11 @@ fn facts(target: &TargetView) -> Table {
                 for sentence in &serving.reach {
                     fact("", sentence);
                 }
+            }
+            let now = jiff::Timestamp::now().as_second();
+            let mut name = "followers";
+            for sentence in followers::sentences(all, target.root.as_deref(), now) {
+                fact(std::mem::take(&mut name), &sentence);
             }
         }
     }
