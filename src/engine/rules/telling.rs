@@ -196,7 +196,8 @@ pub(super) fn put_run(
         }
         let quota = part.postponed.iter().filter(|postponed| postponed.reason == Postponed::Quota).count();
         if quota > 0 {
-            let detail = format!("{quota} images wait for the next run");
+            let images = count(quota as u64, "image waits", "images wait");
+            let detail = format!("{images} for the next run");
             events.push(Event { image: None, detail: Some(detail), ..of(EventKind::Quota, "") });
         }
         // What lasts is told when it begins.
