@@ -65,6 +65,19 @@ impl Layout {
         made
     }
 
+    /// Under each of these tags an index of its own for two platforms: this machine's, which greets with these words and the
+    /// tag, and another, which is the same in all.
+    pub(crate) fn versions(tags: &[&str], words: &str) -> Self {
+        let mut made = Self::new();
+        let other = made.image(&Made { architecture: "s390x", variant: None });
+        for tag in tags {
+            let own = made.greeting_image(&Made::host(), &format!("{words} {tag}\n"));
+            let index = made.index(&[own, other.clone()]);
+            made.tag(tag, &index);
+        }
+        made
+    }
+
     /// What a careful publisher leaves in a repository: [`Self::multi_platform`] with a provenance attestation in its
     /// index under the tag `1`, a cosign signature under its tag, an SBOM that refers to it (with the fallback tag of
     /// registries without a referrers API), and a Helm chart under the tag `chart-0.1.0`.

@@ -2,6 +2,7 @@
 
 mod broken;
 mod files;
+mod quota;
 mod story;
 mod told;
 mod trust;
@@ -25,8 +26,13 @@ pub(crate) fn push(registry: &DockerRegistry, repository: &str, tags: &[String],
 /// The tags that are mirrored of a repository, sorted by their letters.
 #[track_caller]
 pub(crate) fn mirrored(roadstead: &Roadstead, registry: &DockerRegistry, repository: &str) -> Vec<String> {
-    let name = format!("{}/{repository}", registry.published());
-    let finished = roadstead.run(&["--json", "list", &name]);
+    mirrored_of(roadstead, &registry.published(), repository)
+}
+
+/// The same of a registry by the name under which its repositories are published.
+#[track_caller]
+fn mirrored_of(roadstead: &Roadstead, published: &str, repository: &str) -> Vec<String> {
+    let finished = roadstead.run(&["--json", "list", &format!("{published}/{repository}")]);
     if finished.code == 4 {
         return Vec::new();
     }
