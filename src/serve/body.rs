@@ -2,6 +2,7 @@
 //!
 //! Must not know where either comes from.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +17,8 @@ pub(super) enum Body {
     /// One piece; nothing if it is empty.
     Bytes(Bytes),
     Pieces(Pieces),
+    /// Pieces that are in memory.
+    InMemory(VecDeque<Bytes>),
 }
 
 impl Body {
@@ -43,6 +46,7 @@ impl http_body::Body for Body {
             Self::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Pieces(pieces) => pieces.as_mut().poll_frame(context),
+            Self::InMemory(pieces) => Poll::Ready(pieces.pop_front().map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
@@ -50,6 +54,7 @@ impl http_body::Body for Body {
         match self {
             Self::Bytes(bytes) => bytes.is_empty(),
             Self::Pieces(pieces) => pieces.is_end_stream(),
+            Self::InMemory(pieces) => pieces.is_empty(),
         }
     }
 
@@ -57,6 +62,7 @@ impl http_body::Body for Body {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Pieces(pieces) => pieces.size_hint(),
+            Self::InMemory(pieces) => SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum()),
         }
     }
 }

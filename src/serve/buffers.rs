@@ -71,16 +71,26 @@ impl Buffers {
 }
 
 impl Buffer {
-    /// The first `wanted` bytes of it, or all.
+    /// The next `wanted` bytes of it behind those that are filled, or all.
     pub(super) fn space(&mut self, wanted: u64) -> &mut [u8] {
-        let length = usize::try_from(wanted).unwrap_or(usize::MAX).min(self.bytes.len());
-        &mut self.bytes[..length]
+        let space = &mut self.bytes[self.filled..];
+        let length = usize::try_from(wanted).unwrap_or(usize::MAX).min(space.len());
+        &mut space[..length]
     }
 
-    /// Says how many bytes are meant from now on.
-    pub(super) fn filled(mut self, count: usize) -> Self {
-        self.filled = count.min(self.bytes.len());
-        self
+    /// Says that so many more bytes are meant.
+    pub(super) fn fill(&mut self, count: usize) {
+        self.filled = self.filled.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// Whether nothing is meant yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// Whether no space is left.
+    pub(super) fn is_full(&self) -> bool {
+        self.filled == self.bytes.len()
     }
 }
 
@@ -122,6 +132,12 @@ mod tests {
         let buffers = Arc::new(Buffers::default());
         let mut buffer = buffers.take();
         buffer.space(3).copy_from_slice(b"abc");
-        assert_eq!(buffer.filled(2).as_ref(), b"ab");
+        buffer.fill(2);
+        assert_eq!(buffer.as_ref(), b"ab");
+        buffer.space(1)[0] = b'x';
+        buffer.fill(1);
+        assert_eq!(buffer.as_ref(), b"abx");
+        buffer.fill(usize::MAX);
+        assert!(buffer.is_full() && buffer.space(1).is_empty());
     }
 }

@@ -40,9 +40,10 @@ use super::streams::Streams;
 use super::tls::{self, Certificates};
 use super::write_timeout::WriteTimeout;
 
-/// Bytes of the largest head of a request, and what is gathered before a write. Not more than the smallest piece of a file has:
-/// one goes out before the next is read.
-const BUFFER_BYTES: usize = 8 * 1024;
+/// Bytes of the largest head of a request: one with [`MAX_RANGES`](super::range::MAX_RANGES) ranges of a layer of a few gigabytes. A
+/// head without takes a third of that, and no more memory. As much is gathered before a write; of pieces that are smaller, one
+/// goes out before the next is read.
+const BUFFER_BYTES: usize = 24 * 1024;
 /// Most header fields of a request.
 const MAX_HEADER_FIELDS: usize = 64;
 

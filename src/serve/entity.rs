@@ -14,9 +14,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use bytes::Bytes;
 
 use super::body::Body;
+use super::byteranges::{Byteranges, Section};
 use super::documents::{Documents, Room};
 use super::file_body::{FileBody, Origin, Reader};
-use super::range::{Wanted, wanted};
+use super::range::{Part, Wanted, wanted};
 use super::refusal::Refusal;
 use crate::engine::{Arrival, PendingBlob};
 use crate::error::{Error, Kind, Result};
@@ -107,7 +108,7 @@ impl Entity {
         let Content::Pending(pending, size) = &self.content else { return Ok(self) };
         let wants_none = method == Method::HEAD
             || self.is_known(request)
-            || matches!(self.wanted(method, request), Wanted::Unsatisfiable);
+            || matches!(self.wanted(method, request), Wanted::Unsatisfiable | Wanted::Excessive(_));
         if wants_none {
             return Ok(self);
         }
@@ -189,47 +190,60 @@ impl Entity {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let size = self.size();
-        let part = match self.wanted(method, request) {
-            Wanted::Whole => None,
-            Wanted::Part { start, length } => Some((start, length)),
+        let (asked, content_type) = match self.wanted(method, request) {
+            Wanted::Whole => (Asked::Part(Part { start: 0, length: size }), self.content_type.clone()),
+            Wanted::Part(part) => {
+                let last = part.start + part.length - 1;
+                headers.insert(CONTENT_RANGE, text_header(&format!("bytes {}-{last}/{size}", part.start)));
+                (Asked::Part(part), self.content_type.clone())
+            }
+            Wanted::Parts(parts) => {
+                let of_each = self.content_type.to_str().unwrap_or("application/octet-stream");
+                let parts = Byteranges::new(parts, of_each, size, rand::random());
+                let media_type = text_header(&parts.media_type());
+                (Asked::Parts(parts), media_type)
+            }
             Wanted::Unsatisfiable => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-                headers.insert(CONTENT_RANGE, content_range(&format!("bytes */{size}")));
+                headers.insert(CONTENT_RANGE, text_header(&format!("bytes */{size}")));
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
                 return response;
             }
+            Wanted::Excessive(excess) => return Refusal::ranges_refused(excess).into_response(),
         };
-        headers.insert(CONTENT_TYPE, self.content_type.clone());
-        let (start, length) = part.unwrap_or((0, size));
-        headers.insert(CONTENT_LENGTH, length.into());
-        if part.is_some() {
-            let last = start + length - 1;
-            headers.insert(CONTENT_RANGE, content_range(&format!("bytes {start}-{last}/{size}")));
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_LENGTH, asked.length().into());
+        if matches!(asked, Asked::Parts(_)) || headers.contains_key(CONTENT_RANGE) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if method != Method::HEAD {
             if self.weight() > MAX_KERNEL_BUFFERED_BYTES {
                 response.extensions_mut().insert(Document);
             }
-            *response.body_mut() = match &self.content {
-                // The range was cut to the size, which fits in memory.
-                Content::Bytes(bytes) => Body::Bytes(bytes.slice(start as usize..(start + length) as usize)),
-                Content::File(file, _) => {
-                    let origin = Origin::Whole(Arc::clone(file));
-                    Body::pieces(FileBody::new(origin, start, length, Arc::clone(reader)))
-                }
-                Content::Arriving(arrival, _) => match arrival.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    Some(arrival) => {
-                        let origin = Origin::Arriving(arrival);
-                        Body::pieces(FileBody::new(origin, start, length, Arc::clone(reader)))
-                    }
-                    None => return unready(),
-                },
-                Content::Pending(..) => return unready(),
-            };
+            match self.body(asked, reader) {
+                Some(body) => *response.body_mut() = body,
+                None => return Refusal::unavailable("the blob is not ready").into_response(),
+            }
         }
         response
+    }
+
+    /// Nothing of what was not begun before it is given out.
+    fn body(&self, asked: Asked, reader: &Arc<Reader>) -> Option<Body> {
+        let origin = match &self.content {
+            Content::Bytes(bytes) => return Some(asked.of(bytes)),
+            Content::File(file, _) => Origin::Whole(Arc::clone(file)),
+            Content::Arriving(arrival, _) => {
+                Origin::Arriving(arrival.lock().unwrap_or_else(PoisonError::into_inner).take()?)
+            }
+            Content::Pending(..) => return None,
+        };
+        let reader = Arc::clone(reader);
+        Some(Body::pieces(match asked {
+            Asked::Part(part) => FileBody::new(origin, part, reader),
+            Asked::Parts(parts) => FileBody::of_parts(origin, parts, reader),
+        }))
     }
 
     fn is_known(&self, request: &HeaderMap) -> bool {
@@ -254,13 +268,41 @@ impl Entity {
     }
 }
 
-/// For what was not begun before it is given out.
-fn unready() -> Response<Body> {
-    Refusal::unavailable("the blob is not ready").into_response()
+/// How much of a content is sent.
+enum Asked {
+    Part(Part),
+    Parts(Byteranges),
 }
 
-fn content_range(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("bytes */*"))
+impl Asked {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Part(part) => part.length,
+            Self::Parts(parts) => parts.length(),
+        }
+    }
+
+    /// The body, of a content in memory.
+    fn of(self, bytes: &Bytes) -> Body {
+        // Parts were cut to the size, which fits in memory.
+        let slice = |part: Part| bytes.slice(part.start as usize..(part.start + part.length) as usize);
+        match self {
+            Self::Part(part) => Body::Bytes(slice(part)),
+            Self::Parts(parts) => Body::InMemory(
+                parts
+                    .map(|section| match section {
+                        Section::Text(text) => text,
+                        Section::Part(part) => slice(part),
+                    })
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Of digits, letters and marks, which all are allowed.
+fn text_header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// The content type of a file of the page, by its extension.

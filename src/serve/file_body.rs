@@ -1,4 +1,5 @@
-//! A response body that comes from a file, in constant memory; the file may still be on its way.
+//! A response body that comes from a file, in constant memory; the file may still be on its way. One part of it, or several
+//! with text between them.
 //!
 //! What the page cache holds is copied right here, without a change of thread (`preadv2` with `RWF_NOWAIT`); what it does
 //! not hold is read by a thread that may wait for the disk. Must not know what the file is.
@@ -16,6 +17,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Semaphore;
 
 use super::buffers::{Buffer, Buffers};
+use super::byteranges::{Byteranges, Section};
+use super::range::Part;
 use crate::engine::Arrival;
 use crate::error;
 
@@ -52,31 +55,89 @@ pub(super) enum Origin {
 
 /// What waiting for more of a file brings: from where, and up to which byte.
 type Reached = (Arrival, error::Result<(Arc<File>, u64)>);
+/// What waiting for the disk brings: the buffer, and how many bytes were read into its space.
+type Waited = io::Result<(Buffer, usize)>;
 
-/// A part of a file.
+/// Parts of a file.
 pub(super) struct FileBody {
     /// With how many of its first bytes can be read; nothing before any can.
     file: Option<(Arc<File>, u64)>,
     /// Where more comes from; nothing while it is being waited for.
     arrival: Option<Arrival>,
     arriving: Option<BoxFuture<'static, Reached>>,
+    /// What comes before the part.
+    text: Bytes,
     position: u64,
+    /// Bytes of the part that were not sent yet.
     remaining: u64,
+    /// What comes after the part.
+    rest: Option<Box<Byteranges>>,
+    /// Bytes of all that was not sent yet.
+    left: u64,
     /// Whether this file system can say at once that it would have to wait.
     can_tell: bool,
     reader: Arc<Reader>,
-    pending: Option<BoxFuture<'static, io::Result<Buffer>>>,
+    pending: Option<BoxFuture<'static, Waited>>,
 }
 
 impl FileBody {
-    /// The `length` bytes from `start`, which must be there.
-    pub(super) fn new(origin: Origin, start: u64, length: u64, reader: Arc<Reader>) -> Self {
+    /// One part, which must be there.
+    pub(super) fn new(origin: Origin, part: Part, reader: Arc<Reader>) -> Self {
+        Self { position: part.start, remaining: part.length, left: part.length, ..Self::of(origin, reader) }
+    }
+
+    /// Several parts, which must be there.
+    pub(super) fn of_parts(origin: Origin, parts: Byteranges, reader: Arc<Reader>) -> Self {
+        Self { left: parts.length(), rest: Some(Box::new(parts)), ..Self::of(origin, reader) }
+    }
+
+    fn of(origin: Origin, reader: Arc<Reader>) -> Self {
         let (file, arrival) = match origin {
             Origin::Whole(file) => (Some((file, u64::MAX)), None),
             Origin::Arriving(arrival) => (None, Some(arrival)),
         };
-        let (position, remaining) = (start, length);
-        Self { file, arrival, arriving: None, position, remaining, can_tell: true, reader, pending: None }
+        Self {
+            file,
+            arrival,
+            arriving: None,
+            text: Bytes::new(),
+            position: 0,
+            remaining: 0,
+            rest: None,
+            left: 0,
+            can_tell: true,
+            reader,
+            pending: None,
+        }
+    }
+
+    /// Goes on to the next section when all of the last one is written, and copies what it can without looking at the file.
+    fn write_text(&mut self, buffer: &mut Buffer) {
+        while !buffer.is_full() && self.remaining == 0 {
+            if self.text.is_empty() {
+                match self.rest.as_mut().and_then(|rest| rest.next()) {
+                    Some(Section::Text(text)) => self.text = text,
+                    Some(Section::Part(part)) => (self.position, self.remaining) = (part.start, part.length),
+                    None => return,
+                }
+            } else {
+                let space = buffer.space(self.text.len() as u64);
+                let text = self.text.split_to(space.len());
+                space.copy_from_slice(&text);
+                self.wrote(buffer, text.len());
+            }
+        }
+    }
+
+    fn wrote(&mut self, buffer: &mut Buffer, count: usize) {
+        buffer.fill(count);
+        self.left = self.left.saturating_sub(count as u64);
+    }
+
+    fn read(&mut self, buffer: &mut Buffer, count: usize) {
+        self.wrote(buffer, count);
+        self.position += count as u64;
+        self.remaining = self.remaining.saturating_sub(count as u64);
     }
 
     /// The file and how many bytes can be read from it now: at least one, or an error.
@@ -102,28 +163,28 @@ impl FileBody {
         }
     }
 
-    /// The next piece, if it is in memory.
-    fn read_now(&mut self, file: &File, wanted: u64, mut buffer: Buffer) -> Result<io::Result<Buffer>, Buffer> {
+    /// Reads on, if that is in memory: how many bytes there were; nothing if somebody has to wait for the disk.
+    fn read_now(&mut self, file: &File, wanted: u64, buffer: &mut Buffer) -> Option<io::Result<usize>> {
         while self.can_tell {
             return match at_once(file, buffer.space(wanted), self.position) {
-                Ok(0) => Ok(Err(cut_short())),
-                Ok(count) => Ok(Ok(buffer.filled(count))),
+                Ok(0) => Some(Err(cut_short())),
+                Ok(count) => Some(Ok(count)),
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => continue,
-                    ErrorKind::WouldBlock => Err(buffer),
+                    ErrorKind::WouldBlock => None,
                     ErrorKind::Unsupported | ErrorKind::InvalidInput => {
                         self.can_tell = false;
-                        Err(buffer)
+                        None
                     }
-                    _ => Ok(Err(error)),
+                    _ => Some(Err(error)),
                 },
             };
         }
-        Err(buffer)
+        None
     }
 
-    /// The next piece, by a thread that may wait.
-    fn read_later(&self, file: Arc<File>, wanted: u64, mut buffer: Buffer) -> BoxFuture<'static, io::Result<Buffer>> {
+    /// Reads on, by a thread that may wait.
+    fn read_later(&self, file: Arc<File>, wanted: u64, mut buffer: Buffer) -> BoxFuture<'static, Waited> {
         let position = self.position;
         let waiting = Arc::clone(&self.reader.waiting);
         Box::pin(async move {
@@ -133,10 +194,46 @@ impl FileBody {
                 let space = buffer.space(wanted);
                 let count = space.len();
                 file.read_exact_at(space, position)?;
-                Ok(buffer.filled(count))
+                Ok((buffer, count))
             };
             tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
         })
+    }
+
+    /// Fills a buffer with what is next: at least one byte.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Buffer>> {
+        if let Some(pending) = self.pending.as_mut() {
+            let read = ready!(pending.as_mut().poll(context));
+            self.pending = None;
+            let (mut buffer, count) = read?;
+            self.read(&mut buffer, count);
+            return Poll::Ready(Ok(buffer));
+        }
+        let mut buffer = self.reader.buffers.take();
+        loop {
+            self.write_text(&mut buffer);
+            if buffer.is_full() || self.left == 0 {
+                return Poll::Ready(Ok(buffer));
+            }
+            let (file, wanted) = match self.poll_file(context) {
+                Poll::Pending if !buffer.is_empty() => return Poll::Ready(Ok(buffer)),
+                polled => ready!(polled)?,
+            };
+            match self.read_now(&file, wanted, &mut buffer).transpose()? {
+                Some(count) => {
+                    self.read(&mut buffer, count);
+                    // What is not in memory yet is waited for without letting this wait.
+                    if self.remaining > 0 {
+                        return Poll::Ready(Ok(buffer));
+                    }
+                }
+                None if buffer.is_empty() => {
+                    self.pending = Some(self.read_later(file, wanted, buffer));
+                    return self.poll_piece(context);
+                }
+                None => return Poll::Ready(Ok(buffer)),
+            }
+        }
     }
 }
 
@@ -164,46 +261,23 @@ impl Body for FileBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        if self.remaining == 0 {
+        if self.left == 0 {
             return Poll::Ready(None);
         }
-        if self.pending.is_none() {
-            let (file, wanted) = match ready!(self.poll_file(context)) {
-                Ok(file) => file,
-                Err(error) => return Poll::Ready(Some(self.advance(Err(error)))),
-            };
-            let buffer = self.reader.buffers.take();
-            match self.read_now(&file, wanted, buffer) {
-                Ok(read) => return Poll::Ready(Some(self.advance(read))),
-                Err(buffer) => self.pending = Some(self.read_later(file, wanted, buffer)),
-            }
-        }
-        let Some(pending) = self.pending.as_mut() else { return Poll::Ready(None) };
-        let read = ready!(pending.as_mut().poll(context));
-        self.pending = None;
-        Poll::Ready(Some(self.advance(read)))
+        let piece = ready!(self.poll_piece(context)).inspect_err(|error| {
+            // The status line is out: all that is left is to cut the connection, so that the client notices.
+            tracing::error!(%error, "a blob can't be read to its end");
+            self.left = 0;
+        });
+        Poll::Ready(Some(piece.map(|buffer| Frame::data(Bytes::from_owner(buffer)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.remaining == 0
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining)
-    }
-}
-
-impl FileBody {
-    fn advance(&mut self, read: io::Result<Buffer>) -> io::Result<Frame<Bytes>> {
-        let buffer = read.inspect_err(|error| {
-            // The status line is out: all that is left is to cut the connection, so that the client notices.
-            tracing::error!(%error, "a blob can't be read to its end");
-            self.remaining = 0;
-        })?;
-        let count = buffer.as_ref().len() as u64;
-        self.position += count;
-        self.remaining = self.remaining.saturating_sub(count);
-        Ok(Frame::data(Bytes::from_owner(buffer)))
+        SizeHint::with_exact(self.left)
     }
 }
 
@@ -221,6 +295,10 @@ mod tests {
         Origin::Whole(Arc::new(file))
     }
 
+    fn body(origin: Origin, start: u64, length: u64) -> FileBody {
+        FileBody::new(origin, Part { start, length }, Arc::default())
+    }
+
     fn pieces(body: FileBody) -> impl futures::Stream<Item = io::Result<Bytes>> {
         let mut body = Box::pin(body);
         futures::stream::poll_fn(move |context| body.as_mut().poll_frame(context))
@@ -231,7 +309,7 @@ mod tests {
     async fn both_ways_of_reading_bring_the_same_bytes() {
         let content: Vec<u8> = (0..700_001_u32).map(|i| (i % 251) as u8).collect();
         for can_tell in [true, false] {
-            let mut body = FileBody::new(file(&content), 3, 700_000 - 5, Arc::default());
+            let mut body = body(file(&content), 3, 700_000 - 5);
             body.can_tell = can_tell;
             let read = pieces(body).try_fold(Vec::new(), |mut all, piece| async move {
                 all.extend_from_slice(&piece);
@@ -244,9 +322,33 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_got_shorter_is_an_error() {
         for can_tell in [true, false] {
-            let mut body = FileBody::new(file(b"abc"), 0, 5, Arc::default());
+            let mut body = body(file(b"abc"), 0, 5);
             body.can_tell = can_tell;
             assert!(pieces(body).try_collect::<Vec<_>>().await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn parts_follow_one_another_in_full_buffers() {
+        let content: Vec<u8> = (0..1_500_000_u32).map(|i| (i % 251) as u8).collect();
+        // Many small ones, and one that is larger than any buffer, backwards.
+        let mut parts: Vec<Part> = (0..500).map(|i| Part { start: 3 * i, length: 1 + i % 2 }).collect();
+        parts.push(Part { start: 2000, length: 1_400_000 });
+        parts.reverse();
+        let sections = |parts: &[Part]| Byteranges::new(parts.to_vec(), "text/plain", 1_500_000, 1);
+        let expected: Vec<u8> = sections(&parts)
+            .flat_map(|section| match section {
+                Section::Text(text) => text.to_vec(),
+                Section::Part(part) => content[part.start as usize..(part.start + part.length) as usize].to_vec(),
+            })
+            .collect();
+        for can_tell in [true, false] {
+            let mut body = FileBody::of_parts(file(&content), sections(&parts), Arc::default());
+            body.can_tell = can_tell;
+            assert_eq!(body.size_hint().exact(), Some(expected.len() as u64));
+            let read: Vec<Bytes> = pieces(body).try_collect().await.unwrap();
+            assert!(read.concat() == expected);
+            assert!(!can_tell || read.len() <= 6, "{} pieces", read.len());
         }
     }
 }

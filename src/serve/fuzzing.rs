@@ -4,7 +4,7 @@ use axum::http::HeaderValue;
 
 use super::credentials;
 use super::endpoint::{self, Query};
-use super::range::{self, Wanted};
+use super::range::{self, Part, Wanted};
 
 /// The repository that a path below `/v2/` is about, if it is about one.
 pub fn repository(path: &str) -> Option<String> {
@@ -21,12 +21,14 @@ pub fn query(query: &str) -> bool {
     Query::parse(Some(query)).is_ok()
 }
 
-/// Start and length of the part that a `Range` asks for.
-pub fn range(header: &str, size: u64) -> Option<(u64, u64)> {
-    match range::wanted(header, size) {
-        Wanted::Part { start, length } => Some((start, length)),
-        Wanted::Whole | Wanted::Unsatisfiable => None,
-    }
+/// Start and length of each part that a `Range` asks for.
+pub fn ranges(header: &str, size: u64) -> Vec<(u64, u64)> {
+    let parts = match range::wanted(header, size) {
+        Wanted::Part(part) => vec![part],
+        Wanted::Parts(parts) => parts,
+        Wanted::Whole | Wanted::Unsatisfiable | Wanted::Excessive(_) => Vec::new(),
+    };
+    parts.into_iter().map(|Part { start, length }| (start, length)).collect()
 }
 
 /// The user that an `Authorization` names, and whether a password file can be read.

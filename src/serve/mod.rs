@@ -11,6 +11,7 @@
 mod access_log;
 mod body;
 mod buffers;
+mod byteranges;
 mod cache;
 mod catalog_source;
 mod connections;

@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Map, json};
 
 use super::body::Body;
+use super::range::{Excess, MAX_RANGES};
 use crate::error::{Error, Kind};
 
 /// A request that gets an error as its answer.
@@ -81,6 +82,15 @@ impl Refusal {
     /// The code is that of the reference implementation (distribution/distribution); the spec has none.
     pub(super) fn number_invalid() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "`n` must be a number, 0 or more")
+    }
+
+    /// Not 416: some of it is there. Podman and stargz-snapshotter ask for fewer and larger ranges after a 400.
+    pub(super) fn ranges_refused(excess: Excess) -> Self {
+        let message = match excess {
+            Excess::Number => format!("`Range` has more than {MAX_RANGES} ranges"),
+            Excess::Overlap => "ranges of `Range` overlap".to_owned(),
+        };
+        Self::new(StatusCode::BAD_REQUEST, "RANGE_INVALID", message)
     }
 
     pub(super) fn no_such_endpoint() -> Self {

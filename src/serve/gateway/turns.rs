@@ -85,7 +85,10 @@ impl Turns {
 pub(super) fn fill<W: Writing>(source: &dyn PublishedBlocks, buffers: &Arc<Buffers>, mut writing: W) -> Written<W> {
     let mut buffer = buffers.take();
     let wanted = writing.remaining().unwrap_or(u64::MAX);
-    let filled = writing.fill(source, buffer.space(wanted)).map(|count| buffer.filled(count));
+    let filled = writing.fill(source, buffer.space(wanted)).map(|count| {
+        buffer.fill(count);
+        buffer
+    });
     (writing, filled)
 }
 

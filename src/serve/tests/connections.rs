@@ -74,11 +74,11 @@ async fn a_client_that_takes_nothing_is_dropped() {
 #[tokio::test]
 async fn oversized_heads_are_refused() {
     let server = Server::start().await;
-    let long = format!("GET /v2/ HTTP/1.1\r\nhost: localhost\r\na: {}\r\n\r\n", "a".repeat(20_000));
+    let long = format!("GET /v2/ HTTP/1.1\r\nhost: localhost\r\na: {}\r\n\r\n", "a".repeat(30_000));
     assert!(server.raw(&long).await.starts_with("HTTP/1.1 431"));
     let many = format!("GET /v2/ HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "a: b\r\n".repeat(200));
     assert!(server.raw(&many).await.starts_with("HTTP/1.1 431"));
-    let path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(20_000));
+    let path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(30_000));
     assert!(server.raw(&path).await.starts_with("HTTP/1.1 4"));
     assert!(server.raw("nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
 }
