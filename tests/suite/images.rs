@@ -166,6 +166,22 @@ impl Layout {
         made
     }
 
+    /// An image under the tag `1` with one layer: `busybox` in `/bin`, and these files.
+    pub(crate) fn of_files(files: &[(String, Vec<u8>)]) -> Self {
+        let archive = with_busybox(files, |entries| tar(entries));
+        Self::of_layer(&gzipped(&archive), &digest(&archive), &json!({}))
+    }
+
+    /// An image under the tag `1` with this layer, whose content has the digest `diff_id` once it is unpacked.
+    pub(crate) fn of_layer(content: &[u8], diff_id: &str, annotations: &Value) -> Self {
+        let mut made = Self::new();
+        let mut layer = made.blob(media::LAYER, content);
+        layer["annotations"] = annotations.clone();
+        let image = made.image_of(&Made::host(), &[layer], &[String::from(diff_id)], &json!([]));
+        made.tag("1", &image);
+        made
+    }
+
     /// Its directory.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
@@ -327,14 +343,22 @@ fn written(hash: &[u8]) -> String {
     })
 }
 
+/// Makes something of the entries of a layer with `busybox` in `/bin` and these files.
+pub(crate) fn with_busybox<T>(files: &[(String, Vec<u8>)], make: impl FnOnce(&[(&str, Entry<'_>)]) -> T) -> T {
+    let busybox = std::fs::read(program("busybox")).expect("busybox");
+    let mut entries = vec![("bin", Entry::Directory), ("bin/busybox", Entry::File(&busybox, 0o755))];
+    entries.extend(files.iter().map(|(name, content)| (name.as_str(), Entry::File(content, 0o644))));
+    make(&entries)
+}
+
 /// What is at a path of an archive.
-enum Entry<'a> {
+pub(crate) enum Entry<'a> {
     Directory,
     File(&'a [u8], u32),
     Link(&'a str),
 }
 
-fn header(size: u64, mode: u32, kind: tar::EntryType, name: &str) -> tar::Header {
+pub(crate) fn header(size: u64, mode: u32, kind: tar::EntryType, name: &str) -> tar::Header {
     let mut header = tar::Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -367,7 +391,7 @@ fn tar(entries: &[(&str, Entry<'_>)]) -> Vec<u8> {
     archive.into_inner().expect("a tar file")
 }
 
-fn gzipped(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzipped(content: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(content).expect("a vector grows");
     gzip.finish().expect("a gzip file")
@@ -401,6 +425,13 @@ impl<W: Write> Write for Hashing<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
     }
+}
+
+/// So many bytes that don't compress, the same for the same seed.
+pub(crate) fn random_bytes(count: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    Random::new(seed).read_exact(&mut bytes).expect("endless bytes");
+    bytes
 }
 
 /// Endless bytes that don't compress, the same for the same seed.

@@ -18,6 +18,7 @@ mod fuzzing;
 mod golden;
 mod house;
 mod images;
+mod lazy_pulls;
 mod nodes;
 mod peers;
 mod publishing;

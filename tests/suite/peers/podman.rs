@@ -101,6 +101,25 @@ impl Podman {
         String::from(self.0.pull(reference).success().trim())
     }
 
+    /// One that takes of a layer only the files that it has not, where a layer says where each of its files is. Only overlay
+    /// can do that: nothing where overlay mounts are refused.
+    pub(crate) fn taking_parts() -> Option<Self> {
+        let made = Self::new();
+        let (home, driver) = (&made.0.home, made.0.driver);
+        let text =
+            "[storage]\ndriver = \"overlay\"\n[storage.options]\npull_options = {enable_partial_images = \"true\"}\n";
+        home.write("config/containers/storage.conf", text);
+        (driver == "overlay").then_some(made)
+    }
+
+    /// Pulls an image over plain HTTP; gives its debug log.
+    #[track_caller]
+    pub(crate) fn pull_and_tell(&self, reference: &str) -> String {
+        let pulled = self.run(&["--log-level=debug", "pull", "--tls-verify=false", reference]);
+        assert_eq!(pulled.code, 0, "{pulled}");
+        pulled.stderr
+    }
+
     /// Tries to pull an image over plain HTTP.
     pub(crate) fn try_pull(&self, reference: &str) -> Finished {
         self.0.pull(reference)

@@ -3,7 +3,7 @@
 mod credentials;
 mod kills;
 mod lazy;
-mod proxy;
+pub(crate) mod proxy;
 mod unfinished;
 
 use crate::cli::Roadstead;

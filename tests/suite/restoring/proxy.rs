@@ -19,31 +19,33 @@ struct Between {
     /// The `Authorization` that it wants to see, and takes away.
     wanted: Option<String>,
     asked: Mutex<Vec<String>>,
+    ranges: Mutex<Vec<String>>,
     bytes: AtomicU64,
     hook: Mutex<Option<Hook>>,
 }
 
 /// A running proxy.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     _runtime: tokio::runtime::Runtime,
     between: Arc<Between>,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Proxy {
     /// One before this URL.
-    pub(super) fn before(upstream: &str) -> Self {
+    pub(crate) fn before(upstream: &str) -> Self {
         Self::guarding(upstream, None)
     }
 
     /// One that lets through only who shows this.
-    pub(super) fn guarding(upstream: &str, wanted: Option<&str>) -> Self {
+    pub(crate) fn guarding(upstream: &str, wanted: Option<&str>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let between = Arc::new(Between {
             upstream: upstream.to_owned(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             wanted: wanted.map(str::to_owned),
             asked: Mutex::default(),
+            ranges: Mutex::default(),
             bytes: AtomicU64::new(0),
             hook: Mutex::default(),
         });
@@ -55,25 +57,31 @@ impl Proxy {
     }
 
     /// Forgets what went through; `then` happens before the byte after so many is passed on.
-    pub(super) fn after(&self, bytes: u64, then: impl FnOnce() + Send + 'static) {
+    pub(crate) fn after(&self, bytes: u64, then: impl FnOnce() + Send + 'static) {
         self.forget();
         *self.between.hook.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes, Box::new(then)));
     }
 
     /// Forgets what went through, and what was to happen.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         *self.between.hook.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.between.asked.lock().unwrap().clear();
+        self.between.ranges.lock().unwrap().clear();
         self.between.bytes.store(0, Ordering::SeqCst);
     }
 
     /// Bytes of all answers.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.between.bytes.load(Ordering::SeqCst)
     }
 
+    /// The `Range` of each request that had one.
+    pub(crate) fn ranges(&self) -> Vec<String> {
+        self.between.ranges.lock().unwrap().clone()
+    }
+
     /// What was asked for.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.between.asked.lock().unwrap().clone()
     }
 }
@@ -81,6 +89,9 @@ impl Proxy {
 async fn pass(State(between): State<Arc<Between>>, request: Request) -> Response {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
     between.asked.lock().unwrap().push(target.clone());
+    if let Some(range) = request.headers().get("range").and_then(|value| value.to_str().ok()) {
+        between.ranges.lock().unwrap().push(range.to_owned());
+    }
     let shown = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     if between.wanted.is_some() && between.wanted.as_deref() != shown {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -105,7 +116,7 @@ async fn pass(State(between): State<Arc<Between>>, request: Request) -> Response
     });
     let mut response = Response::new(Body::from_stream(body));
     *response.status_mut() = status;
-    for name in ["content-type", "x-ipfs-roots", "retry-after"] {
+    for name in ["content-type", "content-range", "docker-content-digest", "x-ipfs-roots", "retry-after"] {
         if let Some(value) = headers.get(name) {
             response.headers_mut().insert(name, value.clone());
         }
