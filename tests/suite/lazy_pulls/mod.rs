@@ -167,7 +167,7 @@ fn podman_takes_of_a_layer_what_it_has_not() {
     let (_follower, following) = publisher.follower(&serving);
     for server in [&serving, &following] {
         for format in ["chunked", "estargz"] {
-            let Some(podman) = Podman::taking_parts() else { return };
+            let podman = Podman::taking_parts();
             let proxy = Proxy::before(&server.url);
             for version in [1, 2] {
                 proxy.forget();
@@ -177,11 +177,12 @@ fn podman_takes_of_a_layer_what_it_has_not() {
                 let host = proxy.url.trim_start_matches("http://");
                 let image = format!("{host}/{}/{repository}:1", publisher.registry.published());
                 let log = podman.pull_and_tell(&image);
-                assert!(log.contains(&format!("Retrieved partial blob {digest}")), "{log}");
-                let most = proxy.ranges().iter().map(|range| range.split(',').count()).max();
-                assert!(most > Some(10), "{:?}", proxy.ranges());
-                if version == 2 {
-                    assert!(proxy.bytes() < size * 2 / 3, "{} of {size} bytes", proxy.bytes());
+                if podman.can_take_parts() {
+                    assert!(log.contains(&format!("Retrieved partial blob {digest}")), "{log}");
+                    let most = proxy.ranges().iter().map(|range| range.split(',').count()).max();
+                    assert!(most > Some(10), "{:?}", proxy.ranges());
+                    let bytes = proxy.bytes();
+                    assert!(version == 1 || bytes < size * 2 / 3, "{bytes} of {size} bytes");
                 }
                 for (name, content) in files(version).iter().step_by(7) {
                     let sum = podman.run_in(&image, &["sha256sum", &format!("/{name}")]);

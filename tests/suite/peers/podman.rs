@@ -101,15 +101,24 @@ impl Podman {
         String::from(self.0.pull(reference).success().trim())
     }
 
-    /// One that takes of a layer only the files that it has not, where a layer says where each of its files is. Only overlay
-    /// can do that: nothing where overlay mounts are refused.
-    pub(crate) fn taking_parts() -> Option<Self> {
+    /// One that takes of a layer only the files that it has not, where the layer says where each of its files is.
+    pub(crate) fn taking_parts() -> Self {
         let made = Self::new();
         let (home, driver) = (&made.0.home, made.0.driver);
-        let text =
-            "[storage]\ndriver = \"overlay\"\n[storage.options]\npull_options = {enable_partial_images = \"true\"}\n";
+        let (root, run) = (home.join("storage"), home.join("mounted"));
+        let text = format!(
+            "[storage]\ndriver = \"{driver}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n\
+             [storage.options]\npull_options = {{enable_partial_images = \"true\"}}\n",
+            root.display(),
+            run.display(),
+        );
         home.write("config/containers/storage.conf", text);
-        (driver == "overlay").then_some(made)
+        made
+    }
+
+    /// Whether it can do that: with overlay alone, whose mounts are refused inside of many containers.
+    pub(crate) fn can_take_parts(&self) -> bool {
+        self.0.driver == "overlay"
     }
 
     /// Pulls an image over plain HTTP; gives its debug log.
