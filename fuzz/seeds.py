@@ -214,7 +214,25 @@ def router():
 def ranges():
     # The first eight bytes are the size.
     headers = ["bytes=0-", "bytes=5-9", "bytes=-5", "bytes=9-5", "bytes=0-0,5-9", "Bytes = 3 - ", "bytes=99999999999999999999-"]
-    write("ranges", **{f"range{number}": struct.pack("<Q", 10) + header.encode() for number, header in enumerate(headers)})
+    headers += ["bytes=0-0,2-3,5-", "bytes=-1,0-2, 4-4 ,", "bytes=0-,0-,0-", "bytes=0-0,99-"]
+    write("ranges", **{f"range{number}": struct.pack("<Q", 20) + header.encode() for number, header in enumerate(headers)})
+
+
+def gateway():
+    root = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+    lines = {
+        "block": (root, "format=raw", 'W/"x", "y"', "10"),
+        "car": (f"{root}/oci/v2/a%20b/blobs", "format=car&dag-scope=entity&entity-bytes=0:1023&filename=%C3%A4.car", "*/*", "99"),
+        "accept": (root, "", "application/vnd.ipld.car; version=1; order=dfs; dups=y; q=0.5, application/vnd.ipld.raw", ""),
+        "bytes": ("-5:*", "0:-1", "-9223372036854775808:9223372036854775807", "5"),
+        "keys": (
+            "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA",
+            "k51qzi5uqu5dhdmyb9bd18pypu2wp5lpv2xnskfmrqa4lb5knqryrotb05e7or",
+            "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N",
+            "",
+        ),
+    }
+    write("gateway", **{name: "\n".join(each) for name, each in lines.items()})
 
 
 def configuration():
@@ -309,7 +327,7 @@ def paging():
     write("paging", few=b"\x01\x02ab\x01\x01cd\x00", many=bytes(range(256)) * 4)
 
 
-for write_all in (references, manifests, headers, unixfs, car, dns, tsig, router, ranges, configuration, credentials, archive, records, paging):
+for write_all in (references, manifests, headers, unixfs, car, dns, tsig, router, ranges, gateway, configuration, credentials, archive, records, paging):
     write_all()
 
 write(

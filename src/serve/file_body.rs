@@ -115,7 +115,7 @@ impl FileBody {
     fn write_text(&mut self, buffer: &mut Buffer) {
         while !buffer.is_full() && self.remaining == 0 {
             if self.text.is_empty() {
-                match self.rest.as_mut().and_then(|rest| rest.next()) {
+                match self.rest.as_mut().and_then(Iterator::next) {
                     Some(Section::Text(text)) => self.text = text,
                     Some(Section::Part(part)) => (self.position, self.remaining) = (part.start, part.length),
                     None => return,

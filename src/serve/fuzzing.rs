@@ -2,8 +2,10 @@
 
 use axum::http::HeaderValue;
 
+use super::byteranges::{Byteranges, Section};
 use super::credentials;
 use super::endpoint::{self, Query};
+pub use super::gateway::fuzzing as gateway;
 use super::range::{self, Part, Wanted};
 
 /// The repository that a path below `/v2/` is about, if it is about one.
@@ -29,6 +31,18 @@ pub fn ranges(header: &str, size: u64) -> Vec<(u64, u64)> {
         Wanted::Whole | Wanted::Unsatisfiable | Wanted::Excessive(_) => Vec::new(),
     };
     parts.into_iter().map(|Part { start, length }| (start, length)).collect()
+}
+
+/// The bytes that the body of several parts says it has, and those that it has; nothing for fewer parts.
+pub fn multipart(header: &str, size: u64) -> Option<(u64, u64)> {
+    let Wanted::Parts(parts) = range::wanted(header, size) else { return None };
+    let body = Byteranges::new(parts, "application/octet-stream", size, u128::from(size));
+    let said = body.length();
+    let lengths = body.map(|section| match section {
+        Section::Text(text) => text.len() as u64,
+        Section::Part(part) => part.length,
+    });
+    Some((said, lengths.sum()))
 }
 
 /// The user that an `Authorization` names, and whether a password file can be read.

@@ -21,6 +21,8 @@ mod car_writer;
 mod content;
 mod dag_cbor;
 mod entity_bytes;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod headers;
 mod names;
 mod published_blocks;
