@@ -168,7 +168,7 @@ impl Layout {
 
     /// An image under the tag `1` with one layer: `busybox` in `/bin`, and these files.
     pub(crate) fn of_files(files: &[(String, Vec<u8>)]) -> Self {
-        let archive = with_busybox(files, |entries| tar(entries));
+        let archive = with_busybox(files, tar);
         Self::of_layer(&gzipped(&archive), &digest(&archive), &json!({}))
     }
 

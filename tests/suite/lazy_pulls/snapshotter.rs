@@ -39,7 +39,8 @@ impl Blob {
     /// `ReadAt`.
     pub(super) fn read(&mut self, range: Range<u64>) -> Vec<u8> {
         let first = range.start / CHUNK_BYTES * CHUNK_BYTES;
-        self.prepare(&[first..range.end]);
+        let all = first..range.end;
+        self.prepare(std::slice::from_ref(&all));
         let mut bytes = Vec::new();
         for (start, chunk) in self.chunks.range(first..range.end) {
             let from = range.start.saturating_sub(*start) as usize;
@@ -66,7 +67,8 @@ impl Blob {
         }
         let (Some(first), Some(last)) = (regions.first(), regions.last()) else { return };
         if self.is_single {
-            regions = vec![first.start..last.end];
+            let all = first.start..last.end;
+            regions = vec![all];
         }
         let set: Vec<String> = regions.iter().map(|region| format!("{}-{}", region.start, region.end - 1)).collect();
         let answer = get(&self.url, &[("Range", &format!("bytes={}", set.join(","))), ("Accept-Encoding", "identity")]);
