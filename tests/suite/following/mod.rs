@@ -2,6 +2,8 @@
 //!
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
+mod failures;
+
 use std::path::Path;
 
 use rustix::process::Signal;

@@ -164,7 +164,7 @@ impl DockerRegistry {
 }
 
 /// Makes an authority and a certificate for the loopback names, as files.
-fn write_certificates(directory: &Directory) -> (PathBuf, PathBuf) {
+pub(crate) fn write_certificates(directory: &Directory) -> (PathBuf, PathBuf) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
     let authority_key = KeyPair::generate().expect("a key");
     let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
