@@ -22,7 +22,7 @@ mod content;
 mod dag_cbor;
 mod entity_bytes;
 #[cfg(feature = "fuzzing")]
-pub(super) mod fuzzing;
+pub mod fuzzing;
 mod headers;
 mod names;
 mod published_blocks;
