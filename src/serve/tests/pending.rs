@@ -215,6 +215,35 @@ async fn read(response: &mut Response, count: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn parts_of_a_layer_come_as_soon_as_they_are_here() {
+    let served = Served::lazy().await;
+    let layer = layer(0);
+    served.gateway.hold(leaves(0).last().copied());
+    let places = [(LEAF - 10, LEAF + 9), (0, 4), (LAYER - 7, LAYER - 1)];
+    let set = places.map(|(first, last)| format!("{first}-{last}")).join(",");
+    let mut response = served.ask(Method::GET, &path_of(0), Some(&format!("bytes={set}"))).await;
+    assert_eq!(response.status(), 206);
+    let length: usize = header(&response, "content-length").parse().unwrap();
+    let part = |(first, last): (usize, usize)| {
+        [format!("Content-Range: bytes {first}-{last}/{LAYER}\r\n\r\n").as_bytes(), &layer[first..=last]].concat()
+    };
+    let has = |body: &[u8], place| {
+        let part = part(place);
+        body.windows(part.len()).any(|window| window == part)
+    };
+    // The last leaf is not here, and both other parts are.
+    let mut body = Vec::new();
+    while !has(&body, places[1]) {
+        body.extend(read(&mut response, 1).await);
+    }
+    assert!(has(&body, places[0]) && !has(&body, places[2]));
+    served.gateway.hold([]);
+    body.extend(read(&mut response, length - body.len()).await);
+    assert_eq!(body.len(), length);
+    assert!(has(&body, places[2]));
+}
+
+#[tokio::test]
 async fn eight_stuck_layers_keep_nobody_else_waiting() {
     let served = Served::lazy().await;
     let stuck: Vec<Cid> = (0..8).map(|number| leaves(number)[0]).collect();
