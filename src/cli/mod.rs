@@ -23,6 +23,7 @@ mod planned;
 mod progress;
 mod publish_plan;
 mod publish_report;
+mod quoting;
 mod references;
 mod report;
 mod returning;

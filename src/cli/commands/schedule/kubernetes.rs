@@ -6,6 +6,7 @@ use std::path::Path;
 use super::command::UpdateCommand;
 use super::timing::{self, Regular};
 use super::units::{UnitFile, Units};
+use crate::cli::quoting::yaml_string;
 use crate::error::Result;
 use crate::rules::Period;
 
@@ -16,11 +17,12 @@ pub(super) fn units(command: &UpdateCommand, every: Period) -> Result<Units> {
     let mut words = String::new();
     for word in command.words() {
         // `$(NAME)` would be a variable. Writing to a String can't fail.
-        let _ = writeln!(words, "                - {}", quoted(&word.replace('$', "$$")));
+        let _ = writeln!(words, "                - {}", yaml_string(&word.replace('$', "$$")));
     }
     let (mut mounts, mut volumes) = (String::new(), String::new());
     if let Some(directory) = command.data_dir() {
-        let _ = writeln!(mounts, "                - name: data\n                  mountPath: {}", quoted(directory));
+        let _ =
+            writeln!(mounts, "                - name: data\n                  mountPath: {}", yaml_string(directory));
         volumes.push_str(
             "            - name: data\n              persistentVolumeClaim:\n                claimName: roadstead\n",
         );
@@ -30,12 +32,12 @@ pub(super) fn units(command: &UpdateCommand, every: Period) -> Result<Units> {
         let _ = writeln!(
             mounts,
             "                - name: config\n                  mountPath: {}\n                  subPath: {}\n                  readOnly: true",
-            quoted(file),
-            quoted(name)
+            yaml_string(file),
+            yaml_string(name)
         );
         volumes.push_str("            - name: config\n              configMap:\n                name: roadstead\n");
     }
-    let schedule = quoted(&regular.cron(command.words()));
+    let schedule = yaml_string(&regular.cron(command.words()));
     let text = format!(
         "# Brings the Roadstead registry up to date every {every}.\n\
 apiVersion: batch/v1
@@ -69,10 +71,4 @@ spec:
         notes.push("The ConfigMap `roadstead` holds the configuration file under its name.".to_owned());
     }
     Ok(Units { files: vec![UnitFile { file: None, text }], commands: Vec::new(), notes })
-}
-
-/// A scalar in quotation marks: a string of JSON is one of YAML 1.2, too. For YAML 1.1 these are line breaks, or no text at all.
-fn quoted(text: &str) -> String {
-    let text = serde_json::Value::from(text).to_string();
-    text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029").replace('\u{feff}', "\\ufeff")
 }

@@ -1,11 +1,11 @@
 //! A service and a timer of systemd (systemd.service(5), systemd.timer(5)).
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use super::command::UpdateCommand;
 use super::timing::{self, Regular};
 use super::units::{UnitFile, Units};
+use crate::cli::quoting::systemd_command_line;
 use crate::error::Result;
 use crate::rules::Period;
 
@@ -22,7 +22,7 @@ pub(super) fn units(command: &UpdateCommand, every: Period, directory: Option<&P
     let service = format!(
         "[Unit]\nDescription=Bring the Roadstead registry up to date\n\n\
          [Service]\nType=oneshot\nSuccessExitStatus=3\nExecStart={}\n",
-        command_line(&startable(command.words()))
+        systemd_command_line(&startable(command.words()))
     );
     let delay = (every.seconds() / DELAY_PART).min(MAX_DELAY_SECONDS);
     let timer = format!(
@@ -72,69 +72,9 @@ fn startable(words: &[String]) -> Vec<String> {
     shell.map(str::to_owned).chain(words.iter().cloned()).collect()
 }
 
-/// The words as systemd reads them again: no variables, no specifiers, quoted where it is needed.
-fn command_line(words: &[String]) -> String {
-    let mut line = String::new();
-    // With this prefix no `$` means a variable; `$$` would be right for arguments, and wrong for the program.
-    if words.iter().any(|word| word.contains('$')) {
-        line.push(':');
-    }
-    for (index, word) in words.iter().enumerate() {
-        if index > 0 {
-            line.push(' ');
-        }
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.:,+@=".contains(&byte);
-        if !word.is_empty() && word.bytes().all(plain) {
-            line.push_str(word);
-            continue;
-        }
-        let quoted = word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
-        // Writing to a String can't fail.
-        let _ = write!(line, "\"{quoted}\"");
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    /// Reads a line as systemd.service(5), "Command lines", says, for what is written here.
-    fn read(line: &str) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut word: Option<String> = None;
-        let mut is_quoted = false;
-        let mut rest = line.chars();
-        while let Some(character) = rest.next() {
-            match character {
-                '"' => {
-                    is_quoted = !is_quoted;
-                    word.get_or_insert_default();
-                }
-                ' ' if !is_quoted => words.extend(word.take()),
-                '\\' => word.get_or_insert_default().push(rest.next().unwrap()),
-                '%' => {
-                    assert_eq!(rest.next(), Some('%'), "a specifier in {line}");
-                    word.get_or_insert_default().push('%');
-                }
-                other => word.get_or_insert_default().push(other),
-            }
-        }
-        words.extend(word);
-        words
-    }
-
-    proptest! {
-        #[test]
-        fn words_are_read_as_they_are(words in prop::collection::vec("[a-z \"'\\\\%$;#é{}]{0,8}", 1..4)) {
-            let line = command_line(&words);
-            let has_variables = words.iter().any(|word| word.contains('$'));
-            prop_assert_eq!(line.starts_with(':'), has_variables);
-            prop_assert_eq!(read(line.strip_prefix(':').unwrap_or(&line)), words);
-        }
-    }
 
     #[test]
     fn a_program_that_systemd_does_not_take_is_started_by_a_shell() {
@@ -144,7 +84,8 @@ mod tests {
             let words = of(program);
             assert_eq!(words[..3], ["/bin/sh", "-c", "exec \"$0\" \"$@\""]);
             assert_eq!(words[3..], [program, "update"]);
-            assert_eq!(read(command_line(&words).strip_prefix(':').unwrap()), words);
+            let line = systemd_command_line(&words);
+            assert_eq!(shell_words::split(line.strip_prefix(':').unwrap()).unwrap(), words);
         }
     }
 
