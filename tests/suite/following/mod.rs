@@ -2,6 +2,7 @@
 //!
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
+mod cluster;
 mod failures;
 
 use std::path::Path;
@@ -28,11 +29,16 @@ impl Publisher {
         let (registry, roadstead) = (DockerRegistry::plain(), Roadstead::new());
         registry.push(&Layout::saying("the first\n"), "1", "greeting");
         roadstead.ok(&["add", &format!("{}/greeting:1", registry.host())]);
+        let name = Self::published(&roadstead);
+        Self { registry, roadstead, name }
+    }
+
+    /// Publishes what is there to the program itself; gives the name.
+    fn published(roadstead: &Roadstead) -> String {
         roadstead.ok(&["target", "add", "home", "--self", "--ipns"]);
         roadstead.ok(&["publish", "--yes"]);
         let keys = roadstead.json(&["target", "key", "list"]);
-        let name = String::from(keys[0]["id"].as_str().expect("a key"));
-        Self { registry, roadstead, name }
+        String::from(keys[0]["id"].as_str().expect("a key"))
     }
 
     /// The tag means something else from now on, and that is published.

@@ -1,5 +1,6 @@
 //! containerd 2 and its `ctr`: what Docker and most of Kubernetes pull with.
 
+use super::network::Machine;
 use super::{Daemon, Directory, Finished, command, finish, program, with_own_mounts};
 use std::path::{Path, PathBuf};
 
@@ -7,11 +8,21 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Containerd {
     _daemon: Daemon,
     directory: Directory,
+    machine: Option<Machine>,
 }
 
 impl Containerd {
     /// Starts an empty one.
     pub(crate) fn start() -> Self {
+        Self::begin(None)
+    }
+
+    /// Starts an empty one on a machine of a network.
+    pub(crate) fn start_on(machine: &Machine) -> Self {
+        Self::begin(Some(machine.clone()))
+    }
+
+    fn begin(machine: Option<Machine>) -> Self {
         let directory = Directory::new();
         let config = format!(
             "version = 3\nroot = '{root}'\nstate = '{state}'\nimports = []\n\
@@ -27,15 +38,23 @@ impl Containerd {
         containerd.arg("--config").arg(file);
         // Whatever it mounts ends with it.
         let containerd = with_own_mounts(&containerd, None);
+        let containerd = match &machine {
+            Some(machine) => machine.inside(&containerd),
+            None => containerd,
+        };
         let mut daemon = Daemon::start("containerd", &containerd, directory.path());
         let probe = ctr(&directory, &["version"]);
         daemon.wait_for("an answer", || (finish(&probe).code == 0).then_some(()));
-        Self { _daemon: daemon, directory }
+        Self { _daemon: daemon, directory, machine }
     }
 
     /// Runs `ctr` with these arguments.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
-        finish(&ctr(&self.directory, arguments))
+        let ctr = ctr(&self.directory, arguments);
+        match &self.machine {
+            Some(machine) => finish(&machine.inside(&ctr)),
+            None => finish(&ctr),
+        }
     }
 
     /// Pulls an image from the host in its name, over plain HTTP.
@@ -61,6 +80,13 @@ impl Containerd {
         let text = format!("[host.\"{mirror}\"]\ncapabilities = [\"pull\", \"resolve\"]\n");
         self.directory.write("hosts/_default/hosts.toml", text);
         self.directory.join("hosts")
+    }
+
+    /// The bytes that it keeps under this digest.
+    #[track_caller]
+    pub(crate) fn blob(&self, digest: &str) -> Vec<u8> {
+        let name = digest.replace(':', "/");
+        std::fs::read(self.directory.join("root/io.containerd.content.v1.content/blobs").join(name)).expect("a blob")
     }
 
     /// The digest that an image of this name has here.

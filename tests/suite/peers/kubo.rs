@@ -1,6 +1,7 @@
 //! Kubo: the IPFS node and gateway, and the second opinion on every CID.
 
 use super::mounts::Mounts;
+use super::network::Machine;
 use super::{Daemon, Directory, Finished, command, finish, free_port, program, wrapped};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,35 +30,66 @@ pub(crate) struct Repository {
     directory: Directory,
     /// A disk of its own.
     disk: Option<Mounts>,
+    /// Where it runs, if not here.
+    machine: Option<Machine>,
 }
 
 impl Repository {
     /// Makes an empty one.
     pub(crate) fn new(profile: Profile) -> Self {
-        Self::made(profile, Directory::new(), None)
+        Self::made(profile, Directory::new(), None, None)
+    }
+
+    /// Makes an empty one on a machine of a network.
+    pub(crate) fn on_machine(profile: Profile, machine: &Machine) -> Self {
+        Self::made(profile, Directory::new(), None, Some(machine.clone()))
     }
 
     /// Makes an empty one on a disk with room for so many KiB.
     pub(crate) fn on_disk(profile: Profile, kibibytes: u32) -> Self {
         let directory = Directory::new();
         let disk = Mounts::disk(&directory.make("repository"), kibibytes);
-        Self::made(profile, directory, Some(disk))
+        Self::made(profile, directory, Some(disk), None)
     }
 
-    fn made(profile: Profile, directory: Directory, disk: Option<Mounts>) -> Self {
-        let made = Self { directory, disk };
+    fn made(profile: Profile, directory: Directory, disk: Option<Mounts>, machine: Option<Machine>) -> Self {
+        let made = Self { directory, disk, machine };
         made.run(&["init", "--profile", &format!("test,{}", profile.name())]).success();
         made.run(&["config", "Routing.Type", "none"]).success();
         made
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut ipfs = command(program("ipfs"), self.directory.path());
-        ipfs.env("IPFS_PATH", self.directory.join("repository")).env("IPFS_TELEMETRY", "off").args(arguments);
-        match &self.disk {
-            Some(disk) => disk.inside(&ipfs),
-            None => ipfs,
+        let mut ipfs = self.with_its_environment(program("ipfs"));
+        ipfs.args(arguments);
+        match (&self.disk, &self.machine) {
+            (Some(disk), _) => disk.inside(&ipfs),
+            (None, Some(machine)) => machine.inside(&ipfs),
+            (None, None) => ipfs,
         }
+    }
+
+    fn with_its_environment(&self, program: PathBuf) -> Command {
+        let mut command = command(program, self.directory.path());
+        command.env("IPFS_PATH", self.directory.join("repository")).env("IPFS_TELEMETRY", "off");
+        command
+    }
+
+    /// Has a shell run these lines, in which `ipfs` is the program for this repository.
+    #[track_caller]
+    pub(crate) fn shell(&self, lines: &str) {
+        let ipfs = program("ipfs");
+        let directory = ipfs.parent().and_then(Path::to_str).expect("a directory in UTF-8");
+        let mut shell = self.with_its_environment(program("sh"));
+        shell.env("PATH", format!("{directory}:/usr/bin:/bin")).args(["-ec", lines]);
+        finish(&shell).success();
+    }
+
+    /// Starts a node on it of which no more is needed than that it answers `ipfs`.
+    pub(crate) fn daemon(&self) -> Daemon {
+        let mut daemon = Daemon::start("kubo", &self.command(&["daemon"]), self.directory.path());
+        daemon.wait_for("an answer", || (self.run(&["swarm", "addrs", "local"]).code == 0).then_some(()));
+        daemon
     }
 
     /// Gives its disk room for so many KiB.

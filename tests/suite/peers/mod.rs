@@ -11,6 +11,7 @@ pub(crate) mod docker_registry;
 pub(crate) mod knot;
 pub(crate) mod kubo;
 pub(crate) mod mounts;
+pub(crate) mod network;
 pub(crate) mod nginx;
 pub(crate) mod passage;
 pub(crate) mod podman;
@@ -63,7 +64,8 @@ fn from(name: &str) -> String {
         "nginx" => "nginx-light",
         "htpasswd" => "apache2-utils",
         "busybox" => "busybox-static",
-        "unshare" | "setpriv" => "util-linux",
+        "unshare" | "setpriv" | "nsenter" => "util-linux",
+        "ip" => "iproute2",
         "timeout" => "coreutils",
         "knotd" => "knot",
         "named" => "bind9",

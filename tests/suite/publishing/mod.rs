@@ -2,6 +2,7 @@
 //!
 //! Knows the command line and what the world sees. Must not know the program's inside.
 
+mod beside;
 mod broken;
 mod faults;
 mod nodes;

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use super::gateway;
-use super::recipe::{Client, ClientSetup, Recipe};
-use super::source::HostKind;
+use super::recipe::{Client, ClientSetup, Recipe, heading};
+use super::source::{HostKind, Source};
 
-const CERTS_DIRECTORY: &str = "/etc/containerd/certs.d";
+/// Where containerd looks for these files.
+pub(super) const CERTS_DIRECTORY: &str = "/etc/containerd/certs.d";
+const DEFAULT_FILE: &str = "_default/hosts.toml";
 const CAPABILITIES: &str = "capabilities = [\"pull\", \"resolve\"]\n";
 
 /// What it has to be told.
@@ -21,17 +23,31 @@ pub(super) fn recipe(setup: &ClientSetup) -> Recipe {
         over_host(setup, &mut recipe);
     }
     if recipe.usable && setup.client == Client::Containerd {
-        recipe.note(format!(
-            "Kubernetes reads {CERTS_DIRECTORY} if containerd's config.toml says so: `config_path = \"{CERTS_DIRECTORY}\"` below \
-             [plugins.\"io.containerd.cri.v1.images\".registry] (version 3 of that file, containerd 2) or \
-             [plugins.\"io.containerd.grpc.v1.cri\".registry] (version 2); then restart containerd once."
-        ));
+        recipe.note(config_path_note());
         recipe.note(
             "In containerd 2, `ctr` needs every platform's configuration unless you pass `--skip-metadata`; \
             Kubernetes and nerdctl don't.",
         );
     }
     recipe
+}
+
+/// What Kubernetes needs before it reads these files.
+pub(super) fn config_path_note() -> String {
+    format!(
+        "Kubernetes reads {CERTS_DIRECTORY} if containerd's config.toml says so: `config_path = \"{CERTS_DIRECTORY}\"` below \
+         [plugins.\"io.containerd.cri.v1.images\".registry] (version 3 of that file, containerd 2) or \
+         [plugins.\"io.containerd.grpc.v1.cri\".registry] (version 2); then restart containerd once."
+    )
+}
+
+/// The file for every registry that has none of its own, with its path: the same that `client containerd` writes.
+pub(super) fn default_hosts(source: &Source) -> (&'static str, String) {
+    (DEFAULT_FILE, default_text(&heading(Client::Containerd, source), source))
+}
+
+fn default_text(heading: &str, source: &Source) -> String {
+    format!("{heading}\n[host.\"{source}\"]\n{CAPABILITIES}")
 }
 
 fn pull(setup: &ClientSetup, image: &str) -> Vec<String> {
@@ -48,7 +64,7 @@ fn over_host(setup: &ClientSetup, recipe: &mut Recipe) {
     let mirrors = &setup.mirrors;
     if setup.kind == HostKind::Serve && !mirrors.is_empty() {
         // It is told the registry that an image is from.
-        recipe.file("_default/hosts.toml", format!("{}\n[host.\"{source}\"]\n{CAPABILITIES}", setup.heading()));
+        recipe.file(DEFAULT_FILE, default_text(&setup.heading(), source));
         recipe.note(
             "One file covers every upstream, including those mirrored later: images that aren't mirrored \
             come from upstream.",

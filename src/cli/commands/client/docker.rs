@@ -26,7 +26,7 @@ pub(super) fn recipe(setup: &ClientSetup) -> Result<Recipe> {
         recipe.note(format!("No settings are needed to pull from {}.", source.host));
     } else {
         let text = format!("{:#}\n", Value::Object(settings));
-        recipe.files.push(File { path: "daemon.json".to_owned(), text, kept: Kept::Settings });
+        recipe.files.push(File { path: "daemon.json".to_owned(), text, kept: Kept::Settings, is_aside: false });
         recipe.reload.push("systemctl reload docker".to_owned());
     }
     recipe.pull.push(format!("docker pull {}", setup.image()));

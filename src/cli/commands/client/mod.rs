@@ -9,9 +9,13 @@ mod containers;
 mod docker;
 mod gateway;
 mod k3s;
+mod kubernetes;
+mod kubo;
 mod mirrors;
+mod nodes;
 mod recipe;
 mod source;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -28,6 +32,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::{Reference, media};
 use crate::registry::Registries;
 use mirrors::Mirrors;
+use nodes::NodeArguments;
 use recipe::{Client, ClientSetup, Recipe};
 use source::{HostKind, Source};
 use writing::Written;
@@ -37,7 +42,9 @@ Examples:
   roadstead client podman                                   pull from `roadstead serve` on this machine
   roadstead client containerd --from https://registry.example.com --write /etc/containerd/certs.d
   roadstead client podman --from https://CID.ipfs.dweb.link pull from an IPFS gateway
-  roadstead client containerd --from https://ipfs.io/ipfs/CID --types-from https://registry.example.com";
+  roadstead client containerd --from https://ipfs.io/ipfs/CID --types-from https://registry.example.com
+  roadstead client kubo --from http://127.0.0.1:5050 | sh   let a Kubo take blocks from `roadstead serve --ipfs`
+  roadstead client kubernetes --follow k51… --from https://registry.example.com | kubectl apply -f -";
 
 /// Which client, and where it pulls from.
 #[derive(Debug, Args)]
@@ -47,9 +54,9 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_enum, value_name = "NAME")]
     client: Client,
 
-    /// Where it pulls from: a host, or the root's address at a gateway [default: the name set by `config set name`, else http://127.0.0.1:5050].
+    /// Where it pulls from: a host, or the root's address at a gateway; for kubernetes, where nodes follow from, repeatable [default: the name set by `config set name`, else http://127.0.0.1:5050].
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    from: Option<String>,
+    from: Vec<String>,
 
     /// The kind of host, if its address doesn't tell: `serve` (roadstead), `static` (any that sets media types), `gateway`.
     #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true)]
@@ -70,6 +77,9 @@ pub(in crate::cli) struct Arguments {
     /// Don't act as a mirror of other registries.
     #[arg(long)]
     no_mirrors: bool,
+
+    #[command(flatten)]
+    nodes: NodeArguments,
 
     /// Write the files into this directory; if one exists with different contents, write nothing.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -138,10 +148,24 @@ fn known(context: &Context) -> Result<Known> {
 }
 
 fn setup(arguments: &Arguments, known: Known, context: &Context) -> Result<ClientSetup> {
-    let source = match (&arguments.from, &known.name) {
-        (Some(from), _) => Source::parse(from)?,
-        (None, Some(name)) => Source::parse(name)?,
-        (None, None) => Source::of_serve(),
+    let client = arguments.client;
+    let nodes = match (client, &arguments.nodes.follow) {
+        (Client::Kubernetes, _) => Some(arguments.nodes.setup(&arguments.from)?),
+        (_, None) => None,
+        (_, Some(_)) => {
+            let words = format!("`--follow` is for `client kubernetes`, and {} follows nothing", client.name());
+            return Err(Error::new(Kind::Usage, words));
+        }
+    };
+    let source = match (&nodes, arguments.from.as_slice(), &known.name) {
+        (Some(nodes), ..) => nodes.client_source()?,
+        (None, [from], _) => Source::parse(from)?,
+        (None, [], Some(name)) => Source::parse(name)?,
+        (None, [], None) => Source::of_serve(),
+        (None, ..) => {
+            let words = format!("{} pulls from one host: give `--from` once", client.name());
+            return Err(Error::new(Kind::Usage, words));
+        }
     };
     let types_from = arguments.types_from.as_deref().map(Source::parse).transpose()?;
     if types_from.as_ref().is_some_and(|host| host.kind == Some(HostKind::Gateway)) {
@@ -155,7 +179,9 @@ fn setup(arguments: &Arguments, known: Known, context: &Context) -> Result<Clien
         known.mirrors.unwrap_or_else(Mirrors::usual)
     };
     let probed = if arguments.probe { Some(probe(&source, known.example.as_deref(), context)?) } else { None };
-    let told = arguments.kind.or(probed).or(source.kind);
+    // Nothing else answers what these ask.
+    let only = matches!(client, Client::Kubo | Client::Kubernetes).then_some(HostKind::Serve);
+    let told = arguments.kind.or(probed).or(source.kind).or(only);
     let mirrors = mirrors.without(&source.host);
     Ok(ClientSetup {
         client: arguments.client,
@@ -164,6 +190,7 @@ fn setup(arguments: &Arguments, known: Known, context: &Context) -> Result<Clien
         source,
         types_from,
         mirrors,
+        nodes,
         example: known.example,
     })
 }
@@ -192,25 +219,15 @@ fn probe(source: &Source, example: Option<&str>, context: &Context) -> Result<Ho
 /// The files on standard output, each under where it goes; what to know on standard error.
 fn print(recipe: &Recipe, context: &Context) -> Result<()> {
     let output = &context.output;
-    for (index, file) in recipe.files.iter().enumerate() {
-        let gap = if index > 0 { "\n" } else { "" };
-        // JSON has no comments.
-        let comment = if file.kept == recipe::Kept::Settings {
-            String::new()
-        } else {
-            format!("# {}/{}\n", recipe.place, file.path)
-        };
-        output.data(&format!("{gap}{comment}{}", file.text))?;
-    }
+    output.data(&recipe.printed())?;
     output.finish()?;
-    if let Some(file) = recipe.files.first() {
+    if let (Some(file), Some(place)) = (recipe.files.first(), recipe.place.filter(|place| !place.is_empty())) {
         let user = recipe.user_place.map(|place| format!(", for one user {place}")).unwrap_or_default();
         let name = recipe.client.name();
         let what = if recipe.files.len() == 1 { file.path.as_str() } else { "These files" };
         let goes = if recipe.files.len() == 1 { "goes" } else { "go" };
         output.message(&format!(
-            "\n{what} {goes} to {}{user}; `roadstead client {name} … --write DIR` writes there.",
-            recipe.place
+            "\n{what} {goes} to {place}{user}; `roadstead client {name} … --write DIR` writes there."
         ));
     }
     explain(recipe, context);

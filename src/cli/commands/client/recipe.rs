@@ -2,9 +2,12 @@
 //!
 //! Pure values; each client's own file makes them.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::mirrors::Mirrors;
+use super::nodes::NodeSetup;
 use super::source::{HostKind, Source};
 
 /// The clients.
@@ -27,6 +30,11 @@ pub(super) enum Client {
     Nerdctl,
     /// skopeo.
     Skopeo,
+    /// A Kubo that takes blocks from here.
+    #[value(alias = "ipfs")]
+    Kubo,
+    /// Kubernetes on containerd: each node follows and serves itself.
+    Kubernetes,
 }
 
 impl Client {
@@ -40,6 +48,8 @@ impl Client {
             Self::K3s => "k3s",
             Self::Nerdctl => "nerdctl",
             Self::Skopeo => "skopeo",
+            Self::Kubo => "kubo",
+            Self::Kubernetes => "kubernetes",
         }
     }
 }
@@ -57,6 +67,8 @@ pub(super) struct ClientSetup {
     pub(super) types_from: Option<Source>,
     /// What else it stands in for.
     pub(super) mirrors: Mirrors,
+    /// What runs on each node of a cluster.
+    pub(super) nodes: Option<NodeSetup>,
     /// An image that is there, by its shortest name.
     pub(super) example: Option<String>,
 }
@@ -74,8 +86,13 @@ impl ClientSetup {
 
     /// The first line of a file in which `#` begins a comment.
     pub(super) fn heading(&self) -> String {
-        format!("# Written by `roadstead client {}`: pull from {}.\n", self.client.name(), self.source)
+        heading(self.client, &self.source)
     }
+}
+
+/// The first line of a file for this client.
+pub(super) fn heading(client: Client, source: &Source) -> String {
+    format!("# Written by `roadstead client {}`: pull from {source}.\n", client.name())
 }
 
 /// A file of the client's configuration.
@@ -87,6 +104,9 @@ pub(super) struct File {
     /// How it is put together with one that is there.
     #[serde(skip)]
     pub(super) kept: Kept,
+    /// Whether it is printed as a comment, beside a file that other programs read from standard output.
+    #[serde(skip)]
+    pub(super) is_aside: bool,
 }
 
 /// What becomes of a file that is there already and has different contents.
@@ -107,8 +127,9 @@ pub(super) struct Recipe {
     pub(super) kind: HostKind,
     /// Whether it can pull from there with this.
     pub(super) usable: bool,
-    /// Where it looks for its configuration.
-    pub(super) place: &'static str,
+    /// Where it looks for its configuration, if its files go anywhere; empty if their paths say it all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<&'static str>,
     /// Where it looks for one user's, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_place: Option<&'static str>,
@@ -128,7 +149,7 @@ impl Recipe {
             from: setup.source.to_string(),
             kind: setup.kind,
             usable: true,
-            place,
+            place: Some(place),
             user_place: None,
             files: Vec::new(),
             reload: Vec::new(),
@@ -137,9 +158,47 @@ impl Recipe {
         }
     }
 
+    /// One whose files are run or handed over, and go nowhere.
+    pub(super) fn without_place(setup: &ClientSetup) -> Self {
+        Self { place: None, ..Self::new(setup, "") }
+    }
+
     /// Adds a file that replaces what has its name.
     pub(super) fn file(&mut self, path: impl Into<String>, text: String) {
-        self.files.push(File { path: path.into(), text, kept: Kept::Nothing });
+        self.file_aside(path, text, false);
+    }
+
+    /// Adds a file that may be printed as a comment.
+    pub(super) fn file_aside(&mut self, path: impl Into<String>, text: String, is_aside: bool) {
+        self.files.push(File { path: path.into(), text, kept: Kept::Nothing, is_aside });
+    }
+
+    /// The files one after the other, each below its path; those that are aside as comments.
+    pub(super) fn printed(&self) -> String {
+        let mut text = String::new();
+        for (index, file) in self.files.iter().enumerate() {
+            text.push_str(if index > 0 { "\n" } else { "" });
+            let place = match self.place {
+                // JSON has no comments.
+                _ if file.kept == Kept::Settings => None,
+                None if file.is_aside => Some(""),
+                place => place,
+            };
+            if let Some(place) = place {
+                // Writing to a String can't fail.
+                let _ = writeln!(text, "# {place}/{}", file.path);
+            }
+            if file.is_aside {
+                for line in file.text.lines() {
+                    text.push_str(if line.is_empty() { "#" } else { "# " });
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            } else {
+                text.push_str(&file.text);
+            }
+        }
+        text
     }
 
     pub(super) fn note(&mut self, text: impl Into<String>) {

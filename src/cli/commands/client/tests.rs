@@ -22,6 +22,7 @@ fn setup(client: Client, from: &str, kind: HostKind) -> ClientSetup {
             ("127.0.0.1_5000/debian", "127.0.0.1:5000/debian"),
             ("web", "docker.io/library/caddy"),
         ]),
+        nodes: None,
         example: Some("nginx:alpine".to_owned()),
     }
 }
@@ -33,7 +34,7 @@ fn shown(made: Result<Recipe, Error>) -> String {
     };
     let mut text = String::new();
     for file in &recipe.files {
-        let _ = write!(text, "{}/{}\n{}\n", recipe.place, file.path, file.text);
+        let _ = write!(text, "{}/{}\n{}\n", recipe.place.unwrap_or_default(), file.path, file.text);
     }
     if !recipe.usable {
         text.push_str("not usable\n");

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str, text: &str, kept: Kept) -> File {
-        File { path: path.to_owned(), text: text.to_owned(), kept }
+        File { path: path.to_owned(), text: text.to_owned(), kept, is_aside: false }
     }
 
     fn outcomes(written: &[Written]) -> Vec<Outcome> {

@@ -90,7 +90,7 @@ pub(in crate::cli) struct HowArguments {
     pub(in crate::cli) every: Option<Period>,
 }
 
-fn period(text: &str) -> Result<Period, String> {
+pub(in crate::cli) fn period(text: &str) -> Result<Period, String> {
     let period: Period = text.parse().map_err(str::to_owned)?;
     if period.seconds() == 0 { Err("a second is the shortest".to_owned()) } else { Ok(period) }
 }
