@@ -88,7 +88,9 @@ impl Repository {
     /// Starts a node on it of which no more is needed than that it answers `ipfs`.
     pub(crate) fn daemon(&self) -> Daemon {
         let mut daemon = Daemon::start("kubo", &self.command(&["daemon"]), self.directory.path());
-        daemon.wait_for("an answer", || (self.run(&["swarm", "addrs", "local"]).code == 0).then_some(()));
+        // Whoever asks before would have the repository's lock.
+        let log = self.directory.join("kubo.log");
+        daemon.wait_for("ready", || std::fs::read_to_string(&log).ok()?.contains("Daemon is ready").then_some(()));
         daemon
     }
 

@@ -334,6 +334,16 @@ mod tests {
         assert!(pod["initContainers"][0]["command"].to_string().contains("http://[::1]:6060"));
     }
 
+    #[test]
+    fn what_is_said_is_no_variable_and_no_yaml() {
+        let odd = "https://example.com/$(HOME)\"#:%20{}";
+        let nodes = nodes(&["--follow", NAME], &[odd, "http://127.0.0.1:8080"]).unwrap();
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&manifest(&nodes)).unwrap();
+        let command = &documents[2]["spec"]["template"]["spec"]["containers"][0]["command"];
+        assert_eq!(command[10], odd.replace('$', "$$"), "{command}");
+        assert!(nodes.sources.iter().any(|source| is_loopback(source)), "a note says so");
+    }
+
     /// What the init container runs makes the file that is printed.
     #[test]
     fn containerd_has_one_file_for_all() {
