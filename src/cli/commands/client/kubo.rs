@@ -41,11 +41,12 @@ pub(super) fn recipe(setup: &ClientSetup) -> Result<Recipe> {
         "Kubo keeps what it reads until its garbage collection: with `ipfs daemon --enable-gc` that begins at 90% of \
          Datastore.StorageMax. Pin nothing, and it needs no second copy: `ipfs config Datastore.StorageMax 1GB`.",
     );
-    recipe.note(
-        "`ipfs pin add ROOT` stores a full copy. To pin without one, let Kubo read each blob from here: `ipfs config --json \
-         Experimental.UrlstoreEnabled true`, restart it, then for each blob `ipfs add --nocopy --cid-version=1 \
-         --chunker=size-1048576 URL`, and pin the root afterwards. This works for catalogs with the profile unixfs-v1-2025.",
-    );
+    recipe.note(format!(
+        "`ipfs pin add ROOT` stores a full copy. To pin without one, let Kubo read each blob from here for as long as it is here: \
+         `ipfs config --json Experimental.UrlstoreEnabled true`, restart it, then for each blob `ipfs add --nocopy --cid-version=1 \
+         --chunker=size-1048576 {source}/v2/NAME/blobs/DIGEST`, and pin the root afterwards. This works with the profile \
+         unixfs-v1-2025."
+    ));
     recipe.note(format!(
         "If Kubo shall ask nobody else, set Routing.Type to `delegated`, Routing.DelegatedRouters to `[\"{source}\"]` and \
          Provide.Enabled to `false`. If it has routers of its own, keep them in Routing.DelegatedRouters."
