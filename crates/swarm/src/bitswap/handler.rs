@@ -139,7 +139,7 @@ impl Handler {
         let mut message = message::begin(0);
         message::put_wantlist(&asks, &mut message);
         let start = message::finish(&mut message);
-        Some(Outgoing::new(message, start, 0, None))
+        Some(Outgoing::new(message, start))
     }
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Progress {
@@ -233,7 +233,9 @@ impl ConnectionHandler for Handler {
                 self.outbound.opened(stream, Instant::now());
             }
             ConnectionEvent::DialUpgradeError(_) => {
-                self.outbound.refused();
+                if let Progress::Failed { unanswered } = self.outbound.refused() {
+                    self.serving.not_answered(&unanswered);
+                }
                 if self.outbound.is_hopeless() {
                     self.events.push_back(Report::Unsupported);
                 }
@@ -257,12 +259,16 @@ impl ConnectionHandler for Handler {
                     let protocol = SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ());
                     return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
                 }
-                Progress::Written { block_bytes } => {
+                Progress::Written { block_bytes, answered } => {
+                    self.serving.answered(&answered);
                     self.peer.add_served(block_bytes);
                     self.last = now;
                     progress = true;
                 }
-                Progress::Failed => progress = true,
+                Progress::Failed { unanswered } => {
+                    self.serving.not_answered(&unanswered);
+                    progress = true;
+                }
                 Progress::Stalled => {
                     self.serving.clear();
                     self.asks.clear();

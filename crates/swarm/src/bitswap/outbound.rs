@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use cid::Cid;
 use futures::AsyncWrite;
 
 use super::peer::Memory;
@@ -32,13 +33,21 @@ pub(crate) struct Outgoing {
     began: Option<Instant>,
     /// Time that the upload limit took.
     throttled: Duration,
+    /// The wants that it answers.
+    answered: Vec<Cid>,
     /// Given back with the message.
     _memory: Option<Memory>,
 }
 
 impl Outgoing {
-    pub(crate) fn new(message: Vec<u8>, start: usize, block_bytes: u64, memory: Option<Memory>) -> Self {
-        Self { message, at: start, block_bytes, began: None, throttled: Duration::ZERO, _memory: memory }
+    /// A message without blocks, from `start` on.
+    pub(crate) fn new(message: Vec<u8>, start: usize) -> Self {
+        let (began, throttled) = (None, Duration::ZERO);
+        Self { message, at: start, block_bytes: 0, began, throttled, answered: Vec::new(), _memory: None }
+    }
+
+    pub(crate) fn with_answers(self, block_bytes: u64, answered: Vec<Cid>, memory: Option<Memory>) -> Self {
+        Self { block_bytes, answered, _memory: memory, ..self }
     }
 }
 
@@ -58,9 +67,12 @@ pub(crate) enum Progress {
     /// A message has left, with so many bytes of blocks.
     Written {
         block_bytes: u64,
+        answered: Vec<Cid>,
     },
-    /// The stream broke; what was on its way is lost.
-    Failed,
+    /// The stream broke, and these wants are not answered.
+    Failed {
+        unanswered: Vec<Cid>,
+    },
     /// The peer takes nothing.
     Stalled,
 }
@@ -107,17 +119,17 @@ impl<S: AsyncWrite + Unpin> Outbound<S> {
     }
 
     /// The stream that was asked for can't be had.
-    pub(crate) fn refused(&mut self) {
-        self.fail();
+    pub(crate) fn refused(&mut self) -> Progress {
+        self.fail()
     }
 
     fn fail(&mut self) -> Progress {
+        let unanswered = self.writing.take().map(|outgoing| outgoing.answered).unwrap_or_default();
         self.state = State::Closed;
-        self.writing = None;
         self.flush = false;
         self.throttled_until = None;
         self.failures += 1;
-        Progress::Failed
+        Progress::Failed { unanswered }
     }
 
     /// When [`Self::poll`] has to be called at the latest.
@@ -152,8 +164,9 @@ impl<S: AsyncWrite + Unpin> Outbound<S> {
                         match write(stream, outgoing, cx, now, rate, last, throttled_until) {
                             Written::All => {
                                 let block_bytes = outgoing.block_bytes;
+                                let answered = std::mem::take(&mut outgoing.answered);
                                 (self.writing, self.flush, self.failures) = (None, true, 0);
-                                return Progress::Written { block_bytes };
+                                return Progress::Written { block_bytes, answered };
                             }
                             Written::Failed => return self.fail(),
                             Written::Some if is_stalled(outgoing, *last, now) && throttled_until.is_none() => {
@@ -294,6 +307,10 @@ mod tests {
         }
     }
 
+    fn written(block_bytes: u64) -> Progress {
+        Progress::Written { block_bytes, answered: Vec::new() }
+    }
+
     struct Case {
         outbound: Outbound<Sink>,
         rate: UploadRate,
@@ -311,7 +328,7 @@ mod tests {
         }
 
         fn send(&mut self, length: usize) {
-            self.outbound.send(Outgoing::new(vec![7; length], 0, length as u64, None));
+            self.outbound.send(Outgoing::new(vec![7; length], 0).with_answers(length as u64, Vec::new(), None));
         }
 
         fn poll(&mut self) -> Progress {
@@ -327,9 +344,9 @@ mod tests {
     #[test]
     fn messages_leave_and_an_idle_stream_is_closed() {
         let mut case = Case::new(usize::MAX, 0);
-        assert_eq!(case.poll(), Progress::Written { block_bytes: 1000 });
+        assert_eq!(case.poll(), written(1000));
         case.send(500);
-        assert_eq!(case.poll(), Progress::Written { block_bytes: 500 });
+        assert_eq!(case.poll(), written(500));
         assert_eq!(case.poll(), Progress::Pending);
         case.wait();
         assert_eq!(case.poll(), Progress::Pending);
@@ -384,7 +401,7 @@ mod tests {
             assert!(!case.outbound.is_hopeless());
             case.outbound.opened(Sink { broken: true, ..sink(1) }, case.now);
             case.send(10);
-            assert_eq!(case.poll(), Progress::Failed);
+            assert_eq!(case.poll(), Progress::Failed { unanswered: Vec::new() });
         }
         assert!(case.outbound.is_hopeless());
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use cid::Cid;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -48,7 +49,7 @@ impl Serving {
         });
     }
 
-    pub(crate) fn cancel(&mut self, cid: &cid::Cid) {
+    pub(crate) fn cancel(&mut self, cid: &Cid) {
         self.change(|list, _, _| list.cancel(cid));
     }
 
@@ -88,17 +89,27 @@ impl Serving {
             let Poll::Ready(outcome) = reading.poll_unpin(cx) else { return };
             self.reading = None;
             let Some((answer, memory)) = outcome else { return };
-            self.change(|list, _, _| {
-                answer.answered.iter().for_each(|cid| list.answered(cid));
-                answer.left.iter().for_each(|cid| list.put_back(cid));
-            });
-            if !answer.message.is_empty() {
-                self.ready = Some(Outgoing::new(answer.message, answer.start, answer.block_bytes, Some(memory)));
+            self.not_answered(&answer.left);
+            if answer.message.is_empty() {
+                self.answered(&answer.answered);
+            } else {
+                let outgoing = Outgoing::new(answer.message, answer.start);
+                self.ready = Some(outgoing.with_answers(answer.block_bytes, answer.answered, Some(memory)));
             }
         }
     }
 
-    /// The next answer, once.
+    /// The answers to these have left.
+    pub(crate) fn answered(&mut self, cids: &[Cid]) {
+        self.change(|list, _, _| cids.iter().for_each(|cid| list.answered(cid)));
+    }
+
+    /// The answers to these have not left.
+    pub(crate) fn not_answered(&mut self, cids: &[Cid]) {
+        self.change(|list, _, _| cids.iter().for_each(|cid| list.put_back(cid)));
+    }
+
+    /// The next answer, once. Its wants count until it has left, so that they are handed over with the others.
     pub(crate) fn take_ready(&mut self) -> Option<Outgoing> {
         self.ready.take()
     }

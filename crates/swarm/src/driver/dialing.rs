@@ -27,6 +27,8 @@ struct Entry {
     attempt: Option<ConnectionId>,
     next: Instant,
     delay: Duration,
+    /// Whether an attempt has ended.
+    tried: bool,
 }
 
 /// Addresses that somebody wants to be connected to.
@@ -46,7 +48,7 @@ impl Dialing {
     pub(crate) fn add(&mut self, address: Multiaddr, now: Instant) {
         if !self.entries.iter().any(|entry| entry.address == address) {
             let peer = peer_of(&address);
-            self.entries.push(Entry { address, peer, attempt: None, next: now, delay: FIRST_DELAY });
+            self.entries.push(Entry { address, peer, attempt: None, next: now, delay: FIRST_DELAY, tried: false });
         }
     }
 
@@ -54,9 +56,16 @@ impl Dialing {
         self.entries.iter().filter_map(|entry| entry.peer)
     }
 
-    /// Whether a connection is being set up, or one that failed is still worth another attempt soon.
+    /// Whether a connection is being set up, or an address has never been tried.
     pub(crate) fn is_hopeful(&self) -> bool {
-        self.entries.iter().any(|entry| entry.attempt.is_some() || entry.delay == FIRST_DELAY)
+        self.entries.iter().any(|entry| entry.attempt.is_some() || !entry.tried)
+    }
+
+    /// This peer is connected already.
+    pub(crate) fn is_connected(&mut self, peer: &PeerId) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.peer.as_ref() == Some(peer)) {
+            entry.tried = true;
+        }
     }
 
     /// What to dial now, by a number for [`Self::started`].
@@ -78,7 +87,7 @@ impl Dialing {
     pub(crate) fn connected(&mut self, attempt: ConnectionId, peer: PeerId, now: Instant) -> bool {
         let Some(index) = self.attempts.remove(&attempt) else { return false };
         let Some(entry) = self.entries.get_mut(index) else { return false };
-        entry.attempt = None;
+        (entry.attempt, entry.tried) = (None, true);
         entry.peer = Some(peer);
         entry.delay = FIRST_DELAY;
         // A connection that is closed at once is not made again at once.
@@ -95,7 +104,7 @@ impl Dialing {
 
     pub(crate) fn postpone(&mut self, index: usize, now: Instant) {
         if let Some(entry) = self.entries.get_mut(index) {
-            entry.attempt = None;
+            (entry.attempt, entry.tried) = (None, true);
             entry.next = now + entry.delay;
             entry.delay = (entry.delay * 2).min(MAX_DELAY);
         }
@@ -130,6 +139,6 @@ mod tests {
         now += MAX_DELAY;
         assert!(dialing.due(now, |other| *other == peer).is_empty());
         assert_eq!(dialing.due(now, |_| false).len(), 1);
-        assert!(dialing.is_hopeful());
+        assert!(!dialing.is_hopeful());
     }
 }

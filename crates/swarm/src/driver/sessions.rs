@@ -295,6 +295,7 @@ impl Running {
     fn dial(&mut self, swarm: &mut Swarm<Network>, now: Instant) {
         let connected: Vec<PeerId> = self.dialing.peers().filter(|peer| swarm.is_connected(peer)).collect();
         for peer in connected {
+            self.dialing.is_connected(&peer);
             self.join(swarm, peer, now);
         }
         for (index, address) in self.dialing.due(now, |peer| swarm.is_connected(peer)) {

@@ -22,6 +22,9 @@ const MIN_DUPLICATE_AGE: Duration = Duration::from_millis(500);
 /// Why there is no block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
+    /// Nobody is there to be asked.
+    #[error("no peer is reachable")]
+    NoPeer,
     /// Every peer that could be asked says that it lacks the block.
     #[error("no peer has the block")]
     NotFound,
@@ -240,7 +243,7 @@ impl Scheduler {
             if now >= want.since + self.timeout {
                 Some(Missing::TimedOut)
             } else if !self.searching && want.asked.is_empty() && asking.iter().all(|id| want.lacking.contains(id)) {
-                Some(Missing::NotFound)
+                Some(if asking.is_empty() { Missing::NoPeer } else { Missing::NotFound })
             } else {
                 None
             }

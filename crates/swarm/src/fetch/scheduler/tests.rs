@@ -127,7 +127,7 @@ fn a_peer_that_sends_what_it_was_not_asked_for_is_not_asked_any_more() {
     assert_eq!(asked(&case.advance(0), good), [cid(0), cid(1)]);
     case.scheduler.peer_gone(&good);
     let actions = case.advance(0);
-    assert_eq!(actions, [Action::Fail(cid(0), Missing::NotFound), Action::Fail(cid(1), Missing::NotFound)]);
+    assert_eq!(actions, [Action::Fail(cid(0), Missing::NoPeer), Action::Fail(cid(1), Missing::NoPeer)]);
 }
 
 #[test]
