@@ -6,7 +6,7 @@
 //! [libp2p](https://docs.rs/libp2p).
 //!
 //! ```text
-//! node, fetch::session   what the owner holds
+//! node, session          what the owner holds
 //!        │ commands            ▲ events, answers
 //!        ▼                     │
 //! driver                 one task: owns the swarm
@@ -15,6 +15,7 @@
 //!   └─ fetch             who is asked for which block (pure)
 //! ```
 
+mod addresses;
 mod bitswap;
 mod blocks;
 mod dht;
@@ -24,17 +25,19 @@ mod fetch;
 mod limits;
 mod node;
 mod options;
+mod session;
 mod status;
 
 pub use blocks::{Blocks, NoBlocks};
 pub use cid::{self, Cid, multihash};
 pub use dht::{ProvideKey, Providing};
 pub use error::{Error, Result};
-pub use fetch::{FetchOptions, Missing, PeerReport, Session};
+pub use fetch::{Missing, PeerReport};
 pub use libp2p::{Multiaddr, PeerId};
 pub use limits::Limits;
 pub use node::{Events, Swarm};
 pub use options::{Dht, Options, RecordRule};
+pub use session::{FetchOptions, Session};
 pub use status::{AddressSource, Event, ExternalAddress, Reachability, Status};
 
 /// Members of the public DHT to begin with, those of Kubo.

@@ -31,12 +31,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same, but never so small that nothing could be served: one message has to fit in.
-    pub(crate) fn at_least_usable(mut self) -> Self {
+    /// The same, but never so small that nothing could be served: one message of so many bytes has to fit in.
+    pub(crate) fn at_least_usable(mut self, message_bytes: usize) -> Self {
         self.connections = self.connections.max(2);
         self.connections_per_peer = self.connections_per_peer.max(1);
         self.wants_per_peer = self.wants_per_peer.max(1);
-        self.bytes_per_peer = self.bytes_per_peer.max(crate::bitswap::MAX_ANSWER_BYTES);
+        self.bytes_per_peer = self.bytes_per_peer.max(message_bytes);
         self.bytes = self.bytes.max(self.bytes_per_peer);
         self
     }

@@ -12,8 +12,8 @@ use crate::blocks::Blocks;
 use crate::dht::ProvideKey;
 use crate::driver::{Command, Driver};
 use crate::error::{Error, Result};
-use crate::fetch::{FetchOptions, Session};
 use crate::options::Options;
+use crate::session::{FetchOptions, Session};
 use crate::status::{Event, Status};
 
 /// Events that wait for the owner.

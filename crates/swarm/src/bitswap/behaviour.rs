@@ -11,7 +11,6 @@ use cid::Cid;
 use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
@@ -21,6 +20,7 @@ use libp2p::swarm::{
 use super::handler::{Command, Handler, Report};
 use super::message::Ask;
 use super::peer::{Peer, Shared};
+use crate::addresses::is_relayed;
 use crate::blocks::Blocks;
 use crate::limits::Limits;
 
@@ -70,10 +70,6 @@ struct Connection {
     is_relayed: bool,
     /// Held for its figures.
     state: Arc<Peer>,
-}
-
-pub(crate) fn is_relayed(address: &Multiaddr) -> bool {
-    address.iter().any(|part| matches!(part, Protocol::P2pCircuit))
 }
 
 impl Behaviour {

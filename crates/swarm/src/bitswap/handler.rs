@@ -27,7 +27,7 @@ use super::serving::Serving;
 
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/bitswap/1.2.0");
 /// How long a connection without bitswap is kept open for it.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Entries of one wantlist of ours.
 const ASKS_PER_MESSAGE: usize = 256;
 
@@ -110,7 +110,7 @@ impl Handler {
         for received in std::mem::take(&mut self.received) {
             let report = match received {
                 Received::Wants { wants, full } => {
-                    self.serving.add(wants, full);
+                    self.serving.add(&wants, full);
                     continue;
                 }
                 Received::Cancel(cid) => {
@@ -215,7 +215,7 @@ impl ConnectionHandler for Handler {
                 self.outbound.try_again();
                 self.asks.extend(asks);
             }
-            Command::Adopt(wants) => self.serving.add(wants, false),
+            Command::Adopt(wants) => self.serving.add(&wants, false),
         }
     }
 

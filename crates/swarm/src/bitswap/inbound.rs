@@ -21,13 +21,13 @@ const MAX_WANTS_PER_MESSAGE: usize = 1024;
 /// How long a message may stop in its middle.
 const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a whole message may take.
-const MESSAGE_TIMEOUT: Duration = Duration::from_secs(120);
+const MESSAGE_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long nothing at all may come on a stream.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 /// What is read at once.
-const CHUNK_BYTES: usize = 32 << 10;
+const CHUNK_BYTES: usize = 16 << 10;
 /// Chunks of one stream before the others have their turn.
-const CHUNKS_PER_TURN: usize = 8;
+const CHUNKS_PER_TURN: usize = 16;
 
 /// What came in.
 #[derive(Debug)]

@@ -15,5 +15,5 @@ mod upload_rate;
 mod wantlist;
 
 pub(crate) use answer::MAX_ANSWER_BYTES;
-pub(crate) use behaviour::{Behaviour, Event, is_relayed};
+pub(crate) use behaviour::{Behaviour, Event};
 pub(crate) use message::{Ask, Want, WantType};

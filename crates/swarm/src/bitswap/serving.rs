@@ -39,13 +39,15 @@ impl Serving {
         self.wants.is_empty() && self.reading.is_none() && self.ready.is_none()
     }
 
-    pub(crate) fn add(&mut self, wants: Vec<Want>, full: bool) {
+    pub(crate) fn add(&mut self, wants: &[Want], full: bool) {
         self.change(|list, others, limit| {
             if full {
                 list.clear();
             }
             list.set_limit(limit.saturating_sub(others));
-            wants.into_iter().for_each(|want| list.add(want));
+            for want in wants {
+                list.add(want);
+            }
         });
     }
 

@@ -64,7 +64,7 @@ impl Wantlist {
         !self.order.is_empty()
     }
 
-    pub(crate) fn add(&mut self, want: Want) {
+    pub(crate) fn add(&mut self, want: &Want) {
         if !is_answerable(&want.cid) {
             return;
         }
@@ -176,7 +176,7 @@ mod tests {
     fn larger_priorities_and_then_older_ones_come_first() {
         let mut list = Wantlist::new(10);
         for (number, priority) in [(1, 5), (2, 7), (3, 5), (4, -1), (5, 7)] {
-            list.add(block(number, priority));
+            list.add(&block(number, priority));
         }
         assert_eq!(numbers(&list.take(3)), [2, 5, 1]);
         assert_eq!(numbers(&list.take(9)), [3, 4]);
@@ -186,13 +186,13 @@ mod tests {
     #[test]
     fn a_full_list_drops_what_comes_last() {
         let mut list = Wantlist::new(2);
-        list.add(block(1, 5));
-        list.add(block(2, 3));
-        list.add(block(3, 2));
-        list.add(block(4, 9));
+        list.add(&block(1, 5));
+        list.add(&block(2, 3));
+        list.add(&block(3, 2));
+        list.add(&block(4, 9));
         assert_eq!(numbers(&list.take(9)), [4, 1]);
         // Those that are being answered are not replaced.
-        list.add(block(5, 100));
+        list.add(&block(5, 100));
         assert_eq!(list.len(), 2);
         assert!(!list.has_waiting());
     }
@@ -201,9 +201,9 @@ mod tests {
     fn asking_for_the_block_is_stronger_than_asking_whether_it_is_here() {
         let mut list = Wantlist::new(2);
         let have = Want { kind: WantType::Have, send_dont_have: false, ..block(1, 1) };
-        list.add(have.clone());
-        list.add(block(1, 1));
-        list.add(have);
+        list.add(&have);
+        list.add(&block(1, 1));
+        list.add(&have);
         assert_eq!(list.take(1), [block(1, 1)]);
     }
 
@@ -211,7 +211,7 @@ mod tests {
     fn a_cancelled_want_does_not_come_back() {
         let mut list = Wantlist::new(4);
         for number in 1..=3 {
-            list.add(block(number, 1));
+            list.add(&block(number, 1));
         }
         list.cancel(&cid(2));
         let taken = list.take(9);
@@ -221,7 +221,7 @@ mod tests {
         list.put_back(&cid(3));
         assert_eq!(numbers(&list.take(9)), [3]);
         list.cancel(&cid(3));
-        list.add(block(3, 1));
+        list.add(&block(3, 1));
         list.answered(&cid(3));
         assert_eq!(numbers(&list.take(9)), [3]);
     }
@@ -230,7 +230,7 @@ mod tests {
     fn what_says_itself_is_not_wanted() {
         let mut list = Wantlist::new(4);
         let own = Cid::new_v1(0x55, Multihash::wrap(0, b"x").expect("short"));
-        list.add(Want { cid: own, ..block(1, 1) });
+        list.add(&Want { cid: own, ..block(1, 1) });
         assert!(list.is_empty());
     }
 
@@ -241,7 +241,7 @@ mod tests {
             let mut list = Wantlist::new(7);
             for (step, number, priority) in steps {
                 match step {
-                    0 | 1 => list.add(block(number, priority)),
+                    0 | 1 => list.add(&block(number, priority)),
                     2 => list.cancel(&cid(number)),
                     3 => { list.take(usize::from(number) % 4); }
                     4 => list.answered(&cid(number)),

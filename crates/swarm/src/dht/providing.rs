@@ -11,9 +11,9 @@ use cid::multihash::Multihash;
 /// Keys that are provided at the same time. More would only make the lookups wait for each other.
 pub(crate) const MAX_AT_ONCE: usize = 8;
 /// Kubo's interval (`Provide.DHT.Interval`); records end after 48 hours.
-pub(crate) const PROVIDE_INTERVAL: Duration = Duration::from_secs(22 * 3600);
+pub(crate) const PROVIDE_INTERVAL: Duration = Duration::from_hours(22);
 /// How long a key waits that nobody took.
-const RETRY_INTERVAL: Duration = Duration::from_secs(300);
+const RETRY_INTERVAL: Duration = Duration::from_mins(5);
 
 /// A block that is to be found in the DHT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +236,7 @@ mod tests {
             queue.take(now);
         }
         assert_eq!(queue.next_due(), Some(now + RETRY_INTERVAL));
-        assert!(queue.take(now + RETRY_INTERVAL - Duration::from_secs(1)).is_empty());
+        assert!(queue.take(now + RETRY_INTERVAL / 2).is_empty());
         assert_eq!(numbers(&queue.take(now + RETRY_INTERVAL)), [1]);
         queue.finished(cid(1).hash(), true, now + RETRY_INTERVAL);
         assert_eq!(queue.take(now + PROVIDE_INTERVAL).len(), MAX_AT_ONCE);

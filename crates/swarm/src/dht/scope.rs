@@ -9,7 +9,6 @@ use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
 use libp2p::kad;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::{ExternalAddrConfirmed, ExternalAddrExpired};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol, THandler, THandlerInEvent,
@@ -17,6 +16,7 @@ use libp2p::swarm::{
 };
 
 use super::store::DhtStore;
+use crate::addresses::{is_public, is_relayed};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,28 +36,9 @@ impl Scope {
     /// Whether members of this DHT may be reached at this address.
     pub(crate) fn admits(self, address: &Multiaddr) -> bool {
         match self {
-            Self::Lan => !is_public(address) && !crate::bitswap::is_relayed(address),
+            Self::Lan => !is_public(address) && !is_relayed(address),
             Self::Wan => is_public(address),
         }
-    }
-}
-
-/// Whether an address is one that anybody can reach: not one of this machine or of a private network.
-pub(crate) fn is_public(address: &Multiaddr) -> bool {
-    match address.iter().next() {
-        Some(Protocol::Ip4(ip)) => {
-            let [first, second, ..] = ip.octets();
-            let shared = first == 100 && (64..128).contains(&second);
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared)
-        }
-        Some(Protocol::Ip6(ip)) => {
-            let unreachable = ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local();
-            !(unreachable || ip.is_unique_local())
-        }
-        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) | Protocol::Dnsaddr(name)) => {
-            !(name == "localhost" || name.ends_with(".localhost") || name.ends_with(".local"))
-        }
-        _ => false,
     }
 }
 
@@ -120,7 +101,7 @@ impl NetworkBehaviour for Scoped {
     fn on_swarm_event(&mut self, event: FromSwarm) {
         if self.scope == Scope::Lan {
             match event {
-                FromSwarm::NewListenAddr(new) if !crate::bitswap::is_relayed(new.addr) => {
+                FromSwarm::NewListenAddr(new) if !is_relayed(new.addr) => {
                     let addr = new.addr;
                     self.kad.on_swarm_event(FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr }));
                 }

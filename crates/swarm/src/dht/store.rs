@@ -211,7 +211,7 @@ mod tests {
         let past = Instant::now();
         store.put(record(0, Some(past))).expect("place");
         for number in 1..MAX_RECORDS {
-            store.put(record(number, Some(past + Duration::from_secs(3600)))).expect("place");
+            store.put(record(number, Some(past + Duration::from_hours(1)))).expect("place");
         }
         store.put(record(MAX_RECORDS, None)).expect("one has expired");
         assert!(store.get(&key(0)).is_none());

@@ -3,21 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
+use crate::addresses::peer_of;
+
 /// How long to wait after the first attempt that fails; twice as long after each further one, up to the other.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const MAX_DELAY: Duration = Duration::from_secs(60);
-
-/// The peer that an address ends in.
-pub(crate) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
-    match address.iter().last() {
-        Some(Protocol::P2p(peer)) => Some(peer),
-        _ => None,
-    }
-}
+const MAX_DELAY: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 struct Entry {
@@ -121,7 +114,7 @@ mod tests {
         let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().expect("an address");
         let mut dialing = Dialing::new([address.clone(), address], start);
         let (mut now, mut attempts) = (start, 0);
-        while now < start + Duration::from_secs(600) {
+        while now < start + Duration::from_mins(10) {
             if let Some((index, _)) = dialing.due(now, |_| false).first() {
                 let attempt = ConnectionId::new_unchecked(attempts);
                 dialing.started(*index, attempt);

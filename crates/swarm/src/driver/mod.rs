@@ -25,7 +25,8 @@ use self::queries::{Outcome, Queries};
 use self::reachability::Reach;
 use self::relays::{HOP_PROTOCOL, Relays};
 use self::sessions::{Answer, Sessions};
-use crate::bitswap::{self, is_relayed};
+use crate::addresses::is_relayed;
+use crate::bitswap;
 use crate::blocks::Blocks;
 use crate::dht::{ProvideKey, Scope};
 use crate::error::{Error, Result};
@@ -285,12 +286,7 @@ impl Driver {
                 self.tell(Event::ListenFailed { address: None, reason: error.to_string() });
             }
             SwarmEvent::ExternalAddrConfirmed { address } => self.confirmed(&address, AddressSource::Autonat),
-            SwarmEvent::ExternalAddrExpired { address } => {
-                if self.reach.expired(&address) {
-                    self.set_dht_mode();
-                    self.tell(Event::ExternalLost(address));
-                }
-            }
+            SwarmEvent::ExternalAddrExpired { address } => self.expired(address),
             _ => {}
         }
     }
@@ -388,6 +384,13 @@ impl Driver {
         }
         self.tell(Event::External(external));
         self.advance_queries();
+    }
+
+    fn expired(&mut self, address: Multiaddr) {
+        if self.reach.expired(&address) {
+            self.set_dht_mode();
+            self.tell(Event::ExternalLost(address));
+        }
     }
 
     /// Who can be reached answers the questions of others.

@@ -25,7 +25,7 @@ const MAX_NEGOTIATING_STREAMS: usize = 32;
 /// How long a connection that no protocol needs stays open.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one lookup in the DHT may take.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
+const QUERY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long an incoming or outgoing connection may take to be set up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// What all nodes that speak with Kubo call their protocols.
@@ -92,7 +92,7 @@ pub(crate) fn build(options: &Options, blocks: Arc<dyn Blocks>) -> Result<libp2p
     let transport = |error: &dyn std::fmt::Display| Error::Transport(error.to_string());
     let mut seed = options.seed;
     let key = Keypair::ed25519_from_bytes(&mut seed).map_err(|error| transport(&error))?;
-    let limits = options.limits.at_least_usable();
+    let limits = options.limits.at_least_usable(bitswap::MAX_ANSWER_BYTES);
     let behaviour = |key: &Keypair, relay| {
         let own_id = key.public().to_peer_id();
         let identity = identify::Config::new(PROTOCOL_VERSION.into(), key.public())

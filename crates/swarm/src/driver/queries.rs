@@ -111,7 +111,9 @@ impl Queries {
             let mut keys = keys.to_vec();
             if scope == Scope::Lan && has_wan {
                 // What is remembered is when the public DHT took them.
-                keys.iter_mut().for_each(|key| key.provided = None);
+                for key in &mut keys {
+                    key.provided = None;
+                }
             }
             for gone in self.queue(scope).set(keys, now, SystemTime::now()) {
                 kad.stop_providing(&block_key(&gone));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
-use crate::bitswap::is_relayed;
+use crate::addresses::is_relayed;
 use crate::status::{AddressSource, ExternalAddress, Reachability};
 
 /// Peers that have to fail before this node counts as unreachable: one may be at fault itself.

@@ -1,11 +1,9 @@
-//! Fetching blocks from several peers at once: decisions in [`scheduler`], one peer in [`peer`], and what the caller holds in
-//! [`session`].
+//! Fetching blocks from several peers at once, as decisions: [`scheduler`] for a session, [`peer`] for one of its peers. Pure.
 
 mod peer;
 mod scheduler;
-mod session;
 
+pub use peer::PeerReport;
 pub(crate) use peer::PeerState;
 pub use scheduler::Missing;
 pub(crate) use scheduler::{Action, Scheduler};
-pub use session::{FetchOptions, PeerReport, Session};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use cid::Cid;
+use libp2p::PeerId;
 
 /// Blocks that a peer may owe: at first, and at most. It grows with each block and is halved by a stall.
 const FIRST_WINDOW: usize = 16;
@@ -12,7 +13,7 @@ const MAX_WINDOW: usize = 64;
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer is put back for its first stall; twice as long for each further one, up to the other.
 const FIRST_PUT_BACK: Duration = Duration::from_secs(5);
-const MAX_PUT_BACK: Duration = Duration::from_secs(300);
+const MAX_PUT_BACK: Duration = Duration::from_mins(5);
 /// Blocks that a peer was not asked for before it is not asked for anything.
 const MAX_LIES: u32 = 3;
 /// Blocks that were cancelled and may still come.
@@ -20,6 +21,21 @@ const MAX_CANCELLED: usize = 1024;
 /// What is expected of a peer of which nothing is known.
 const FIRST_BYTES_PER_SECOND: f64 = 4e6;
 const FIRST_BLOCK_BYTES: f64 = 256e3;
+
+/// What a session knows of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerReport {
+    /// Who it is.
+    pub peer: PeerId,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Whether others are asked before it: it stalled, or sent what it was not asked for.
+    pub put_back: bool,
+    /// Bytes of blocks that it delivered.
+    pub bytes: u64,
+    /// Blocks that it owes.
+    pub outstanding: usize,
+}
 
 /// One peer of one session.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! A Kubo on loopback that knows nobody: no bootstrap, no mDNS, no telemetry, its DHT that of the local network.
 
+#![expect(clippy::panic, reason = "a program that is missing fails the test with the words that install it")]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn cid(number: u16) -> Cid {
     let mut digest = [0; 32];

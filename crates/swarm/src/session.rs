@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
-use libp2p::{Multiaddr, PeerId};
+use libp2p::Multiaddr;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::driver::Command;
 use crate::error::{Error, Result};
+use crate::fetch::PeerReport;
 
 /// SHA-256 as a multihash function; blocks that say themselves have the other.
 const SHA2_256: u64 = 0x12;
@@ -30,23 +31,8 @@ pub struct FetchOptions {
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { peers: Vec::new(), providers_of: None, timeout: Duration::from_secs(60), max_blocks: 32 }
+        Self { peers: Vec::new(), providers_of: None, timeout: Duration::from_mins(1), max_blocks: 32 }
     }
-}
-
-/// What a session knows of a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerReport {
-    /// Who it is.
-    pub peer: PeerId,
-    /// Whether it is connected.
-    pub connected: bool,
-    /// Whether others are asked before it: it stalled, or sent what it was not asked for.
-    pub put_back: bool,
-    /// Bytes of blocks that it delivered.
-    pub bytes: u64,
-    /// Blocks that it owes.
-    pub outstanding: usize,
 }
 
 /// A fetch from several peers. It ends, and its peers are let go, when it is dropped.
