@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`], [`rules`], [`ipns`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`], [`rules`], [`ipns`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`swarm`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
 //! [`error`], [`text`], [`http`], [`holder`] and [`input`] are known to all of them.
 
@@ -27,6 +27,7 @@ pub mod rules;
 pub mod serve;
 pub mod site;
 pub mod store;
+pub mod swarm;
 pub mod text;
 pub mod tui;
 pub mod unixfs;

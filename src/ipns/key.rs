@@ -92,6 +92,13 @@ impl PrivateKey {
         Self::new(pair)
     }
 
+    /// The seed of RFC 8032. Secret.
+    pub fn seed(&self) -> Result<[u8; SEED_BYTES]> {
+        let seed: Curve25519SeedBin<'static> =
+            self.pair.seed().and_then(|seed| seed.as_be_bytes()).map_err(|_| unwritable())?;
+        seed.as_ref().try_into().map_err(|_| unwritable())
+    }
+
     /// The protobuf that `ipfs key import` takes: 68 bytes. Secret.
     pub fn to_protobuf(&self) -> Result<Vec<u8>> {
         let seed: Curve25519SeedBin<'static> =

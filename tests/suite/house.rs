@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Rooms without I/O; each may know those before it.
 const PURE: [&str; 5] = ["image", "unixfs", "site", "rules", "ipns"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
-const PORTS: [&str; 6] = ["registry", "store", "catalog", "node", "naming", "hooks"];
+const PORTS: [&str; 7] = ["registry", "store", "catalog", "node", "swarm", "naming", "hooks"];
 /// Known to all; they know no room.
 const EVERYWHERE: [&str; 5] = ["error", "holder", "http", "input", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
@@ -29,6 +29,8 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
         "image" | "unixfs" | "site" | "rules" | "ipns" => pure.take_while(|other| *other != room).collect(),
         // The settings of a registry are the registry's own type.
         CONFIGURATION => pure.chain(["registry"]).collect(),
+        // A source among others, and the records that are kept there.
+        "swarm" => pure.chain(["node"]).collect(),
         "registry" | "store" | "catalog" | "node" | "naming" | "hooks" => pure.collect(),
         "engine" => pure.chain(PORTS).chain([CONFIGURATION]).collect(),
         "serve" | "tui" => pure.chain(PORTS).chain([CONFIGURATION, "engine"]).collect(),

@@ -1,0 +1,123 @@
+//! How a node in the swarm can be reached, in words, and what helps. Pure.
+
+use crate::swarm::{AddressSource, Providing, Reachability, Status};
+use crate::text::{count, printable_within};
+
+/// Addresses that are named.
+const MAX_NAMED: usize = 3;
+
+/// Sentences about a node; `unput` records of names have not been taken by the DHT.
+pub(super) fn sentences(status: &Status, unput: usize) -> Vec<String> {
+    let mut sentences = vec![reachable(status)];
+    sentences.push(format!(
+        "{} connected, {} known",
+        count(status.peers, "peer", "peers"),
+        count(status.dht_peers + status.lan_dht_peers, "member of the DHT", "members of the DHT")
+    ));
+    sentences.extend(provided(status));
+    match unput {
+        0 => {}
+        unput => sentences.push(format!(
+            "the DHT has not taken {} yet; it is tried again",
+            count(unput as u64, "record of a name", "records of names")
+        )),
+    }
+    let given: u64 = status.served.iter().map(|(_, bytes)| bytes).sum();
+    if given > 0 {
+        let peers = count(status.served.len() as u64, "peer", "peers");
+        let most = status.served.first().map(|(peer, bytes)| {
+            format!("; most of it, {}, to {}", crate::text::bytes(*bytes), printable_within(peer, 60))
+        });
+        sentences.push(format!("gave {} to {peers}{}", crate::text::bytes(given), most.unwrap_or_default()));
+    }
+    sentences
+}
+
+fn reachable(status: &Status) -> String {
+    let by = |source: AddressSource| -> Vec<&str> {
+        let found = status.external.iter().filter(|external| external.source == source);
+        found.map(|external| external.address.as_str()).take(MAX_NAMED).collect()
+    };
+    for (source, how) in [
+        (AddressSource::Tried, "others got through"),
+        (AddressSource::Forwarded, "the router forwards the port"),
+        (AddressSource::Announced, "as announced; nobody has tried it yet"),
+    ] {
+        let addresses = by(source);
+        if !addresses.is_empty() {
+            return format!("reachable at {}: {how}", printable_within(&addresses.join(", "), 300));
+        }
+    }
+    match status.reachability {
+        Reachability::Private => {
+            let helped = match status.relays {
+                0 => "no relay passes connections on",
+                _ => "a relay passes connections on for hole punching, which works with many peers and not with all",
+            };
+            format!(
+                "behind NAT: others did not get through, and {helped}. Forward the port in the router (TCP and UDP), switch UPnP on, \
+                 use IPv6, or let a follower on a public machine give it out"
+            )
+        }
+        Reachability::Public => "reachable: others got through".to_owned(),
+        Reachability::Unknown if status.listening.is_empty() => "listens nowhere in the swarm".to_owned(),
+        Reachability::Unknown => "whether others get through is not known yet: nobody has tried".to_owned(),
+    }
+}
+
+fn provided(status: &Status) -> Option<String> {
+    // Members of the local network's DHT are asked as well, but only one of the two has any where there is one network.
+    let Providing { total, provided, failed } =
+        if status.providing.provided > 0 || status.dht_peers > 0 { status.providing } else { status.lan_providing };
+    if total == 0 {
+        return None;
+    }
+    let failed = match failed {
+        0 => String::new(),
+        failed => format!("; {failed} are tried again, since nobody took them"),
+    };
+    Some(format!("provided {provided} of {} in the DHT{failed}", count(total, "block", "blocks")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::ExternalAddress;
+
+    fn external(address: &str, source: AddressSource) -> ExternalAddress {
+        ExternalAddress { address: address.to_owned(), source }
+    }
+
+    #[test]
+    fn what_is_known_best_is_said() {
+        let mut status = Status { listening: vec!["/ip4/10.0.0.2/tcp/4001".into()], ..Status::default() };
+        let first = |status: &Status| sentences(status, 0).remove(0);
+        assert_eq!(first(&status), "whether others get through is not known yet: nobody has tried");
+        status.reachability = Reachability::Private;
+        assert!(first(&status).starts_with("behind NAT: others did not get through, and no relay"));
+        status.external.push(external("/ip4/192.0.2.1/tcp/4001", AddressSource::Forwarded));
+        assert_eq!(first(&status), "reachable at /ip4/192.0.2.1/tcp/4001: the router forwards the port");
+        status.external.push(external("/ip6/2001:db8::1/tcp/4001", AddressSource::Tried));
+        assert_eq!(first(&status), "reachable at /ip6/2001:db8::1/tcp/4001: others got through");
+    }
+
+    #[test]
+    fn progress_and_failures_are_told() {
+        let status = Status {
+            peers: 2,
+            lan_dht_peers: 1,
+            lan_providing: Providing { total: 3, provided: 2, failed: 1 },
+            served: vec![("12D3Koo".into(), 3 << 20), ("Qm".into(), 1 << 20)],
+            ..Status::default()
+        };
+        assert_eq!(
+            sentences(&status, 1)[1..],
+            [
+                "2 peers connected, 1 member of the DHT known",
+                "provided 2 of 3 blocks in the DHT; 1 are tried again, since nobody took them",
+                "the DHT has not taken 1 record of a name yet; it is tried again",
+                "gave 4.0 MiB to 2 peers; most of it, 3.0 MiB, to 12D3Koo",
+            ]
+        );
+    }
+}

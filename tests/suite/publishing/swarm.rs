@@ -1,0 +1,142 @@
+//! Publishing to the swarm: a Kubo that knows one member of the DHT, and neither a URL nor an address of this program, finds the name and
+//! takes all of it by bitswap; so does a follower, which gives it out again.
+
+use crate::cli::{Roadstead, Serving};
+use crate::images::Layout;
+use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::kubo::{Kubo, Profile, Repository};
+use crate::peers::podman::Podman;
+use crate::peers::wait_for;
+
+/// A node on loopback that knows nobody; one of the DHT's servers.
+fn node() -> Kubo {
+    let repository = Repository::new(Profile::V1);
+    repository.run(&["config", "Routing.Type", "dhtserver"]).success();
+    repository.run(&["config", "--json", "Routing.LoopbackAddressesOnLanDHT", "true"]).success();
+    Kubo::from_repository(repository, &[])
+}
+
+/// Where it listens for peers.
+fn address(kubo: &Kubo) -> String {
+    let id: serde_json::Value = serde_json::from_str(&kubo.repository().run(&["id"]).success()).expect("JSON");
+    let mut addresses = id["Addresses"].as_array().expect("addresses").iter().filter_map(serde_json::Value::as_str);
+    addresses.find(|address| address.contains("/tcp/")).expect("it listens").to_owned()
+}
+
+const LISTEN: [&str; 2] = ["--swarm", "/ip4/127.0.0.1/tcp/0"];
+
+/// What the process that serves says of itself; the first one there is.
+fn said(roadstead: &Roadstead, command: &[&str]) -> serde_json::Value {
+    roadstead.json(command)["serving"][0].clone()
+}
+
+/// Waits until it says that everything is provided, and gives its address in the swarm.
+fn provided(roadstead: &Roadstead, command: &[&str]) -> String {
+    let log = || format!("{:#}", said(roadstead, command));
+    wait_for("all blocks are provided", log, || {
+        let said = said(roadstead, command);
+        let reach = said["reach"].to_string();
+        let (_, counted) = reach.split_once("provided ")?;
+        let (done, counted) = counted.split_once(" of ")?;
+        let (all, _) = counted.split_once(' ')?;
+        let peer = said["listening"].as_array()?.iter().filter_map(|address| address.as_str());
+        let peer = peer.filter(|address| !address.ends_with("/http")).map(str::to_owned).next()?;
+        (done == all && !reach.contains("has not taken")).then_some(peer)
+    })
+}
+
+struct Publisher {
+    registry: DockerRegistry,
+    roadstead: Roadstead,
+}
+
+impl Publisher {
+    fn new() -> Self {
+        let publisher = Self { registry: DockerRegistry::plain(), roadstead: Roadstead::new() };
+        publisher.registry.push(&Layout::saying("by bitswap\n"), "1", "greeting");
+        publisher.roadstead.ok(&["add", &format!("{}/greeting:1", publisher.registry.host())]);
+        publisher.roadstead.ok(&["target", "add", "home", "--self", "--ipns"]);
+        publisher.roadstead.ok(&["publish", "--yes"]);
+        publisher
+    }
+
+    fn name(&self) -> String {
+        let keys = self.roadstead.json(&["target", "key", "list"]);
+        String::from(keys[0]["id"].as_str().expect("a key"))
+    }
+
+    fn pulled(&self, serving: &Serving) -> String {
+        let podman = Podman::new();
+        let image = format!("{}/{}/greeting:1", serving.host(), self.registry.published());
+        podman.pull(&image);
+        podman.run_in(&image, &["cat", "/etc/greeting"])
+    }
+}
+
+#[test]
+fn a_kubo_finds_the_name_in_the_dht_and_takes_all_by_bitswap() {
+    let (member, publisher) = (node(), Publisher::new());
+    let known = address(&member);
+    let serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &known], &LISTEN[..]].concat());
+    let shown = ["target", "show", "home"];
+    provided(&publisher.roadstead, &shown);
+    let (root, name) = (publisher.roadstead.root(), publisher.name());
+
+    let stranger = node();
+    stranger.repository().run(&["swarm", "connect", &known]).success();
+    let path = format!("/ipns/{name}");
+    let resolved = || stranger.repository().run(&["name", "resolve", "--nocache", &path]);
+    let log = || format!("{}", resolved());
+    wait_for("the name is found", log, || (resolved().stdout.trim() == format!("/ipfs/{root}")).then_some(()));
+    stranger.repository().run(&["--timeout=60s", "pin", "add", "--progress=false", &path]).success();
+    assert!(super::is_whole(&stranger, &root));
+    let gave = || said(&publisher.roadstead, &shown)["reach"].to_string();
+    wait_for("it says whom it gave how much", gave, || gave().contains(" to 1 peer; most of it").then_some(()));
+
+    // What was provided is remembered: a server that is killed and started again has nothing left to provide.
+    drop(serving);
+    let serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &known], &LISTEN[..]].concat());
+    provided(&publisher.roadstead, &shown);
+    drop(serving);
+}
+
+#[test]
+fn a_follower_takes_from_the_swarm_and_gives_it_out_again() {
+    let (member, publisher) = (node(), Publisher::new());
+    let known = address(&member);
+    let serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &known], &LISTEN[..]].concat());
+    let at = provided(&publisher.roadstead, &["target", "show", "home"]);
+    let name = publisher.name();
+
+    // By an address: one look, without a server.
+    let once = Roadstead::new();
+    once.ok(&["follow", &name, "--from", &at, "--once"]);
+    assert_eq!(once.root(), publisher.roadstead.root());
+    once.ok(&["follow", "check"]);
+
+    // By the DHT alone, and served; lazily, so that blobs come by bitswap when they are pulled.
+    let first = Roadstead::new();
+    let words = ["--ipfs", "--swarm-peer", &known, "--follow", &name, "--every", "1s"];
+    let first_serving = first.serve_with(&[&words[..], &LISTEN[..]].concat());
+    let status = || first.json(&["follow", "status"]);
+    wait_for(
+        "the follower holds the root",
+        || format!("{:#}", status()),
+        || (status()["root"] == *publisher.roadstead.root()).then_some(()),
+    );
+    let from_first = provided(&first, &["follow", "status"]);
+    drop(serving);
+    assert_eq!(publisher.pulled(&first_serving), "by bitswap\n");
+
+    // The publisher is gone, and another one begins with what the first one holds.
+    let second = Roadstead::new();
+    let words = ["--ipfs", "--swarm-peer", &known, "--follow", &name, "--from", &from_first, "--mode", "lazy"];
+    let second_serving = second.serve_with(&[&words[..], &LISTEN[..]].concat());
+    let status = || second.json(&["follow", "status"]);
+    wait_for(
+        "the second one holds the root",
+        || format!("{:#}", status()),
+        || (status()["root"] == *publisher.roadstead.root()).then_some(()),
+    );
+    assert_eq!(publisher.pulled(&second_serving), "by bitswap\n");
+}
