@@ -21,6 +21,7 @@ pub mod omissions;
 pub mod outbox;
 pub mod own_node;
 pub mod pages;
+pub mod provided;
 pub mod publications;
 pub mod repositories;
 pub mod restoring;

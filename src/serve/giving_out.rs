@@ -5,15 +5,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::SetOnce;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::{Host, Url};
 
 use super::gateway::Provider;
+use super::swarming::{SwarmOptions, Swarming};
 use super::{Listening, PublishedSource};
 use crate::engine::Engine;
 use crate::engine::own_node::{Serving, ServingNote};
 use crate::error::{Error, Kind, Result};
+use crate::swarm::{self, AddressSource, Status};
 use crate::text::printable_within;
 
 /// How often it is looked whether something else is published.
@@ -24,6 +27,7 @@ const SIGN_INTERVAL: Duration = Duration::from_mins(10);
 const SAY_INTERVAL: Duration = Duration::from_secs(2);
 /// The protocol of providers that answer as a trustless gateway (delegated routing, "Known transfer protocols").
 const HTTP_PROTOCOL: &str = "transport-ipfs-gateway-http";
+const BITSWAP_PROTOCOL: &str = "transport-bitswap";
 
 /// A server that gives published blocks out.
 #[derive(Debug)]
@@ -34,15 +38,28 @@ pub struct GivingOut {
     announced: Vec<String>,
     peer_id: String,
     note: Mutex<Option<(ServingNote, Serving)>>,
+    /// How it is a node in the swarm, if it is.
+    how: Option<SwarmOptions>,
+    /// There as soon as the server listens.
+    swarming: SetOnce<Swarming>,
 }
 
 impl GivingOut {
-    /// Reads what is published. Others are told `announced`: multiaddrs, or URLs of a reverse proxy.
-    pub fn open(engine: Arc<Engine>, announced: &[String]) -> Result<Self> {
-        let announced = announced.iter().map(|address| multiaddr(address)).collect::<Result<_>>()?;
+    /// Reads what is published. Others are told `announced`: multiaddrs, or URLs of a reverse proxy. Blocks go by HTTP alone unless it
+    /// is said how this program is a node in the swarm.
+    pub fn open(engine: Arc<Engine>, announced: &[String], mut how: Option<SwarmOptions>) -> Result<Self> {
+        let (peers, servers): (Vec<&String>, Vec<&String>) =
+            announced.iter().partition(|address| address.starts_with('/') && !is_http(address) && how.is_some());
+        let announced = servers.into_iter().map(|address| multiaddr(address)).collect::<Result<_>>()?;
+        if let Some(how) = &mut how {
+            for address in how.listen.iter_mut().chain(&mut how.peers) {
+                *address = swarm::address(address)?;
+            }
+            how.announced = peers.into_iter().map(|address| swarm::address(address)).collect::<Result<_>>()?;
+        }
         let peer_id = engine.node_key()?.name().peer_id();
         let source = Arc::new(PublishedSource::open(Arc::clone(&engine))?);
-        Ok(Self { engine, source, announced, peer_id, note: Mutex::default() })
+        Ok(Self { engine, source, announced, peer_id, note: Mutex::default(), how, swarming: SetOnce::new() })
     }
 
     /// What is given out, for the server.
@@ -69,11 +86,11 @@ impl GivingOut {
         });
         let here: Vec<String> = here.collect();
         let told = if self.announced.is_empty() { here.clone() } else { self.announced.clone() };
-        self.source.set_providers(vec![Provider {
-            id: self.peer_id.clone(),
-            addresses: told.clone(),
-            protocols: vec![HTTP_PROTOCOL.to_owned()],
-        }]);
+        self.tell_providers(&told, &[]);
+        if let Some(how) = &self.how {
+            let swarming = Swarming::start(Arc::clone(&self.engine), Arc::clone(&self.source), how)?;
+            drop(self.swarming.set(swarming));
+        }
         let serving = Serving {
             process: std::process::id(),
             since: jiff::Timestamp::now().as_second(),
@@ -88,6 +105,43 @@ impl GivingOut {
             Err(error) => tracing::warn!(%error, "other processes can't see that this one serves"),
         }
         Ok(told)
+    }
+
+    fn tell_providers(&self, servers: &[String], peers: &[String]) {
+        let provider = |addresses: &[String], protocol: &str| Provider {
+            id: self.peer_id.clone(),
+            addresses: addresses.to_vec(),
+            protocols: vec![protocol.to_owned()],
+        };
+        let mut all = vec![provider(servers, HTTP_PROTOCOL)];
+        if !peers.is_empty() {
+            all.push(provider(peers, BITSWAP_PROTOCOL));
+        }
+        self.source.set_providers(all);
+    }
+
+    /// Says where the node in the swarm is, and how it can be reached.
+    fn say_swarm(&self, status: &Status, reach: Vec<String>) {
+        let with_id = |address: &String| format!("{address}/p2p/{}", self.peer_id);
+        let listening: Vec<String> = status.listening.iter().map(with_id).collect();
+        let external = status.external.iter().filter(|external| external.source != AddressSource::Relay);
+        let external: Vec<String> = external.map(|external| with_id(&external.address)).collect();
+        let Some((note, serving)) = &mut *self.note() else { return };
+        let is_server = |address: &String| is_http(address);
+        let servers: Vec<String> = serving.listening.iter().filter(|address| is_server(address)).cloned().collect();
+        let mut now = serving.clone();
+        now.listening = servers.iter().chain(&listening).cloned().collect();
+        now.announced = self.announced.iter().chain(&external).cloned().collect();
+        now.reach = reach;
+        if now == *serving {
+            return;
+        }
+        let told = if self.announced.is_empty() { &servers } else { &self.announced };
+        self.tell_providers(told, if external.is_empty() { &listening } else { &external });
+        *serving = now;
+        if let Err(error) = note.say(serving) {
+            tracing::warn!(%error, "other processes can't see how it is reached");
+        }
     }
 
     fn note(&self) -> MutexGuard<'_, Option<(ServingNote, Serving)>> {
@@ -105,8 +159,25 @@ impl GivingOut {
         Ok(())
     }
 
+    /// Closes all connections in the swarm.
+    pub async fn end(&self) {
+        if let Some(swarming) = self.swarming.get() {
+            swarming.end().await;
+        }
+    }
+
     /// Follows what is published and keeps the records of names valid, until it is dropped.
     pub async fn keep(&self) {
+        let swarming = async {
+            if self.how.is_some() {
+                self.swarming.wait().await.keep(|status, reach| self.say_swarm(status, reach)).await;
+            }
+        };
+        // A node that has ended leaves the rest as it is.
+        tokio::join!(swarming, self.keep_published());
+    }
+
+    async fn keep_published(&self) {
         let mut ticks = interval(REFRESH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut signed, mut said): (Option<Instant>, Instant) = (None, Instant::now());

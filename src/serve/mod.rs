@@ -35,10 +35,12 @@ mod lookup;
 mod peer;
 mod published_source;
 mod range;
+mod reach;
 mod refusal;
 mod router;
 mod slots;
 mod streams;
+mod swarming;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -60,6 +62,7 @@ pub use gateway::{NamedRecord, Provider, PublishedBlocks};
 pub use giving_out::GivingOut;
 pub use hosts::is_host;
 pub use published_source::PublishedSource;
+pub use swarming::SwarmOptions;
 
 use crate::error::{Error, Kind, Result};
 use connections::{Limits, Server};

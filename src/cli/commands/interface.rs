@@ -21,7 +21,8 @@ use crate::engine::Engine;
 use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
-use crate::serve::{self, CatalogSource, GivingOut, PublishedBlocks};
+use crate::serve::{self, CatalogSource, GivingOut, PublishedBlocks, SwarmOptions};
+use crate::swarm;
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
 use crate::tui::serving::{self, Server};
@@ -186,7 +187,8 @@ impl Server for Loopback {
         let source = Arc::new(CatalogSource::new(Arc::clone(&self.engine), true));
         // Whoever publishes to this program wants it to be given out as well.
         let giving_out = if self.engine.publishes_here()? {
-            let opened = GivingOut::open(Arc::clone(&self.engine), &[]);
+            let opened =
+                GivingOut::open(Arc::clone(&self.engine), &[], swarm::is_built_in().then(SwarmOptions::default));
             // The registry is served all the same.
             opened.inspect_err(|error| tracing::warn!(%error, "can't give out what is published")).ok()
         } else {

@@ -19,7 +19,8 @@ use crate::engine::job::Job;
 use crate::engine::query::view::RepositoryRow;
 use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
-use crate::serve::{self, CatalogSource, GivingOut, Options, PublishedBlocks};
+use crate::serve::{self, CatalogSource, GivingOut, Options, PublishedBlocks, SwarmOptions};
+use crate::swarm;
 use crate::text::{count, printable};
 
 const EXAMPLES: &str = "\
@@ -69,6 +70,19 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "URL", requires = "ipfs", value_hint = ValueHint::Url)]
     pub(in crate::cli) announce: Vec<String>,
 
+    /// Multiaddr on which peers of the IPFS swarm reach this program (repeatable) [default: every address on port 4001, or on the
+    /// next one that is free].
+    #[arg(long, value_name = "MULTIADDR", requires = "ipfs")]
+    pub(in crate::cli) swarm: Vec<String>,
+
+    /// MiB that all peers of the swarm together may take in a second [default: no limit].
+    #[arg(long, value_name = "MIB", requires = "ipfs", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) swarm_upload: Option<u64>,
+
+    /// Give out by HTTP alone, and be no peer of the swarm.
+    #[arg(long, requires = "ipfs", conflicts_with_all = ["swarm", "swarm_upload"])]
+    pub(in crate::cli) no_swarm: bool,
+
     /// Follow this IPNS name or domain at the same time, as `follow` does.
     #[arg(long, value_name = "NAME", value_parser = parsed::<Followed>)]
     pub(in crate::cli) follow: Option<Followed>,
@@ -81,6 +95,23 @@ impl Arguments {
     /// Private repositories are given out on loopback, to those who log in, or if that is asked for.
     fn serves_private(&self) -> bool {
         self.listen.ip().is_loopback() || self.htpasswd.is_some() || self.include_private
+    }
+
+    /// How this program is a peer of the swarm; not at all if it was built without it.
+    fn swarm(&self) -> Result<Option<SwarmOptions>> {
+        if self.no_swarm {
+            return Ok(None);
+        }
+        if !swarm::is_built_in() {
+            if self.swarm.is_empty() && self.how.swarm_peer.is_empty() {
+                return Ok(None);
+            }
+            return Err(Error::new(Kind::Usage, "this program was built without the swarm")
+                .hint("Leave out `--swarm` and `--swarm-peer`: blocks go by HTTP."));
+        }
+        let (listen, peers) = (self.swarm.clone(), self.how.swarm_peer.clone());
+        let upload_bytes_per_second = self.swarm_upload.unwrap_or_default().saturating_mul(1 << 20);
+        Ok(Some(SwarmOptions { listen, peers, upload_bytes_per_second, ..SwarmOptions::default() }))
     }
 
     fn options(&self, name: Option<String>) -> Options {
@@ -119,8 +150,11 @@ fn host(text: &str) -> Result<String, String> {
 /// Serves until it is stopped by ^C or SIGTERM. SIGHUP has the certificate and the users read again.
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = open(arguments, context)?;
-    let giving_out =
-        if arguments.ipfs { Some(GivingOut::open(Arc::clone(&engine), &arguments.announce)?) } else { None };
+    let giving_out = if arguments.ipfs {
+        Some(GivingOut::open(Arc::clone(&engine), &arguments.announce, arguments.swarm()?)?)
+    } else {
+        None
+    };
     let name = engine.settings()?.name;
     let unnamed = name.is_none();
     let options = arguments.options(name);
@@ -196,6 +230,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 () = keeping => Ok(()),
             };
             hearing.abort();
+            if let Some(giving_out) = &giving_out {
+                giving_out.end().await;
+            }
             told.and(ended)
         },
     );
@@ -204,7 +241,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
 
 /// Opens the catalog, and makes it follow what is said.
 fn open(arguments: &Arguments, context: &Context) -> Result<Arc<Engine>> {
-    let HowArguments { from, mode, every } = &arguments.how;
+    let HowArguments { from, mode, every, .. } = &arguments.how;
     match &arguments.follow {
         Some(name) => follow::prepare(Some(name), &arguments.how, context),
         None if from.is_empty() && mode.is_none() && every.is_none() => context.open_to_give(),

@@ -13,6 +13,7 @@ mod index;
 mod keys;
 mod names;
 mod node;
+mod provide;
 mod published;
 mod serving;
 #[cfg(test)]
