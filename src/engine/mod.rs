@@ -22,6 +22,7 @@ pub mod query;
 pub mod request;
 pub mod restore;
 pub mod rules;
+mod swarm_member;
 pub mod targets;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ mod turn;
 
 pub use export::{ExportOptions, Exported};
 pub use query::pending::{Arrival, PendingBlob};
+pub use swarm_member::SwarmMember;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +77,7 @@ pub struct Engine {
     plan: AtomicI64,
     /// Blobs that are being brought or verified to be given out.
     arrivals: Arc<query::pending::Arrivals>,
+    swarm: Arc<SwarmMember>,
 }
 
 impl Engine {
@@ -97,7 +100,8 @@ impl Engine {
     fn assemble(mut options: Options, store: Store, catalog: Catalog) -> Result<Self> {
         let profile = Self::set_up(&options, &catalog)?;
         let catalog = Arc::new(catalog);
-        let arrivals = Arc::new(query::pending::Arrivals::new(Arc::clone(&catalog), store.clone(), profile));
+        let swarm = Arc::new(SwarmMember::default());
+        let arrivals = Arc::new(query::pending::Arrivals::new(Arc::clone(&catalog), store.clone(), profile, &swarm));
         let notices = Arc::new(notices::Notices::default());
         options.registries.observer = Arc::clone(&notices) as Arc<dyn registry::Observer>;
         Ok(Self {
@@ -112,7 +116,13 @@ impl Engine {
             profile,
             plan: AtomicI64::new(0),
             arrivals,
+            swarm,
         })
+    }
+
+    /// What this program takes from the swarm with.
+    pub fn swarm(&self) -> &SwarmMember {
+        &self.swarm
     }
 
     /// Sets a new catalog up, and checks that an old one is what is asked for.

@@ -16,7 +16,7 @@ use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::own_node::OWN_KEY;
 use crate::engine::query::view::Verified;
-use crate::engine::{Engine, now};
+use crate::engine::{Engine, SwarmMember, now};
 use crate::error::{Error, Kind, Result};
 use crate::ipns::{Holding, Name};
 use crate::node::source::{BlockSource, NameRecords};
@@ -180,7 +180,7 @@ impl Follower {
     /// Follows as the catalog says.
     pub fn open(engine: Arc<Engine>, domains: Arc<dyn Domains>) -> Result<Self> {
         let setting = in_place(|| engine.following())?.ok_or_else(follows_nothing)?.setting;
-        let (blocks, records) = (setting.blocks()?, setting.records()?);
+        let (blocks, records) = (setting.blocks(&engine.swarm)?, setting.records(&engine.swarm)?);
         Ok(Self::with(engine, setting, domains, blocks, records))
     }
 
@@ -195,9 +195,9 @@ impl Follower {
     }
 
     /// Which root a name means, before there is a catalog for it: what a catalog has to be made for.
-    pub async fn first_root(setting: &Setting, domains: Arc<dyn Domains>) -> Result<Cid> {
+    pub async fn first_root(setting: &Setting, domains: Arc<dyn Domains>, swarm: &Arc<SwarmMember>) -> Result<Cid> {
         setting.check()?;
-        Poller::new(domains, setting.records()?).poll(&setting.name, None, Timestamp::now()).await.root
+        Poller::new(domains, setting.records(swarm)?).poll(&setting.name, None, Timestamp::now()).await.root
     }
 
     /// Whom it follows, and how.
@@ -235,6 +235,7 @@ impl Follower {
         let row = in_place(|| follow::load(&*self.engine.catalog.read()?))?.ok_or_else(follows_nothing)?;
         let known = signed_of(&row)?;
         look.root = row.root;
+        self.engine.swarm.seek(row.root);
         self.tell(row.root).await?;
         let polled = job.or_cancelled(async { Ok(self.poller.poll(&self.setting.name, known.as_ref(), time).await) });
         let Polled { root, signed, notes } = polled.await?;
@@ -245,6 +246,7 @@ impl Follower {
         if row.root != Some(root) {
             self.check_refused(&root)?;
             job.tell(Event::Note(format!("{} means {root} now.", self.setting.name)));
+            self.engine.swarm.seek(Some(root));
             let wanted =
                 Wanted { root, signed: signed.as_ref(), mode: self.setting.mode, place: &self.setting.place() };
             let taken = self.engine.take(&wanted, Arc::clone(&self.blocks), job).await;

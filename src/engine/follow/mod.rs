@@ -8,6 +8,7 @@
 //! | file | knows |
 //! |---|---|
 //! | `setting` | whom to follow, from where, and which blobs are fetched at once |
+//! | `sources` | whom that means: gateways, peers, the swarm |
 //! | `poll` | which root the name means now, and who says so |
 //! | `known_first` | that blocks which are here are asked of nobody |
 //! | `difference` | which records differ between two roots |
@@ -22,6 +23,7 @@ mod gather;
 mod known_first;
 mod poll;
 mod setting;
+mod sources;
 mod swap;
 mod take;
 #[cfg(test)]
@@ -30,4 +32,5 @@ mod tests;
 pub use follower::{Follower, Following, Look};
 pub use poll::{Domains, Resolver};
 pub use setting::{Followed, Mode, Setting};
+pub(in crate::engine) use sources::Sources;
 pub use take::Taken;

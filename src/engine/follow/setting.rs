@@ -5,11 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sources::Sources;
 use crate::catalog::follow::Row;
-use crate::engine::restore::lazy::gateways;
+use crate::engine::swarm_member::SwarmMember;
 use crate::error::{Error, Kind, Result};
 use crate::ipns::Name;
-use crate::node::source::{BlockSource, HttpRecords, NameRecords};
+use crate::node::source::{BlockSource, NameRecords};
+use crate::swarm;
 use crate::text::printable_within;
 
 /// Most sources of one follower.
@@ -95,7 +97,7 @@ impl FromStr for Mode {
 pub struct Setting {
     /// Who is followed.
     pub name: Followed,
-    /// URLs of trustless gateways, the first one asked first.
+    /// URLs of trustless gateways and multiaddrs of peers, the first one asked first; none for the swarm.
     pub sources: Vec<String>,
     /// Which blobs are fetched at once.
     pub mode: Mode,
@@ -104,22 +106,17 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Checks that the sources are URLs, and that there are some.
+    /// Checks that the sources are URLs or multiaddrs, and that this program can ask them.
     pub fn check(&self) -> Result<()> {
-        if self.sources.is_empty() {
-            return Err(Error::new(Kind::Usage, format!("there is no source to follow {} from", self.name))
-                .hint("Name one or more with `--from URL`: the publisher's `serve --ipfs`, another follower, or a trustless gateway."));
-        }
         if self.sources.len() > MAX_SOURCES {
             return Err(Error::new(Kind::Usage, format!("there are more than {MAX_SOURCES} sources")));
         }
-        self.sources.iter().try_for_each(|source| {
-            if source.contains(char::is_whitespace) {
-                let shown = printable_within(source, 200);
-                return Err(Error::new(Kind::Usage, format!("`{shown}` is not the URL of a gateway")));
-            }
-            HttpRecords::new(source).map(drop)
-        })
+        let sources = Sources::parse(&self.sources)?;
+        if sources.need_the_swarm() && !swarm::is_built_in() {
+            return Err(Error::new(Kind::Usage, format!("there is no source to follow {} from", self.name))
+                .hint("This program was built without the swarm. Name one or more sources with `--from URL`: the publisher's `serve --ipfs`, another follower, or a trustless gateway."));
+        }
+        Ok(())
     }
 
     /// As the catalog has it.
@@ -134,17 +131,22 @@ impl Setting {
 
     /// All sources together, as they are written where a blob is left there.
     pub(super) fn place(&self) -> String {
-        self.sources.join(" ")
+        Sources::place(&self.sources)
     }
 
     /// Who is asked for blocks.
-    pub(super) fn blocks(&self) -> Result<Arc<dyn BlockSource>> {
-        gateways(&self.sources)
+    pub(super) fn blocks(&self, swarm: &Arc<SwarmMember>) -> Result<Arc<dyn BlockSource>> {
+        Sources::parse(&self.sources)?.blocks(swarm)
     }
 
     /// Who is asked for records.
-    pub(super) fn records(&self) -> Result<Vec<Arc<dyn NameRecords>>> {
-        self.sources.iter().map(|source| Ok(Arc::new(HttpRecords::new(source)?) as Arc<dyn NameRecords>)).collect()
+    pub(super) fn records(&self, swarm: &Arc<SwarmMember>) -> Result<Vec<Arc<dyn NameRecords>>> {
+        Sources::parse(&self.sources)?.records(swarm)
+    }
+
+    /// The sources for people.
+    pub fn shown_sources(&self) -> String {
+        if self.sources.is_empty() { "the swarm".to_owned() } else { self.sources.join(", ") }
     }
 }
 
@@ -164,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_needs_sources_that_are_urls() {
+    fn sources_are_urls_or_multiaddrs() {
         let setting = |sources: &[&str]| Setting {
             name: Followed::Domain("example.com".into()),
             sources: sources.iter().map(|source| (*source).to_owned()).collect(),
             mode: Mode::Tags,
             every: Duration::from_mins(1),
         };
-        assert!(setting(&[]).check().unwrap_err().hints()[0].contains("--from"));
+        assert_eq!(setting(&[]).check().is_ok(), swarm::is_built_in());
         for wrong in ["example.com", "ftp://x", "http://user:secret@x", "http://a b"] {
             let error = setting(&[wrong]).check().unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");

@@ -104,10 +104,7 @@ fn is_multiaddr(word: &str) -> bool {
 fn url_of(address: &str) -> Option<String> {
     let parts: Vec<&str> = address.split('/').skip(1).collect();
     let [kind, host, "tcp", port, rest @ ..] = parts.as_slice() else { return None };
-    let rest = match rest {
-        [rest @ .., "p2p", _] => rest,
-        rest => rest,
-    };
+    let rest = if let [rest @ .., "p2p", _] = rest { rest } else { rest };
     let scheme = match rest {
         ["http"] => "http",
         ["https"] | ["tls", "http"] | ["tls", "sni", _, "http"] => "https",

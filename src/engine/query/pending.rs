@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::engine::blocking::blocking;
 use crate::engine::keep::stamps;
 use crate::engine::restore::lazy::Sources;
+use crate::engine::swarm_member::SwarmMember;
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::store::{Stamp, Store};
@@ -200,12 +201,17 @@ fn gone() -> Error {
 }
 
 impl Arrivals {
-    pub(in crate::engine) fn new(catalog: Arc<Catalog>, store: Store, profile: Profile) -> Self {
+    pub(in crate::engine) fn new(
+        catalog: Arc<Catalog>,
+        store: Store,
+        profile: Profile,
+        swarm: &Arc<SwarmMember>,
+    ) -> Self {
         Self {
             catalog,
             store,
             profile,
-            sources: Sources::default(),
+            sources: Sources::new(Arc::clone(swarm)),
             running: Mutex::default(),
             fetches: Semaphore::new(MAX_CONCURRENT_FETCHES),
             checks: Arc::new(Semaphore::new(MAX_CONCURRENT_CHECKS)),

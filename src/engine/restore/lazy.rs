@@ -17,9 +17,11 @@ use crate::catalog::images::Role;
 use crate::catalog::left_blobs;
 use crate::engine::Engine;
 use crate::engine::blocking::{blocking, in_place};
+use crate::engine::follow;
 use crate::engine::job::Job;
 use crate::engine::plan::{AddPlan, PlannedBlob, PlannedImage};
 use crate::engine::query::pending::{Arrivals, Progress};
+use crate::engine::swarm_member::SwarmMember;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
 use crate::node::source::{BlockSource, HttpBlocks, Several};
@@ -105,23 +107,28 @@ impl Engine {
 }
 
 /// Places that have blobs which were left there, each opened once. No lock is held while one is opened.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Sources(Mutex<HashMap<String, Opened>>);
+#[derive(Debug)]
+pub(in crate::engine) struct Sources {
+    opened: Mutex<HashMap<String, Opened>>,
+    swarm: Arc<SwarmMember>,
+}
 
 /// A place that is opened by whoever comes first.
 type Opened = Arc<OnceCell<Arc<dyn BlockSource>>>;
 
 impl Sources {
+    pub(in crate::engine) fn new(swarm: Arc<SwarmMember>) -> Self {
+        Self { opened: Mutex::default(), swarm }
+    }
+
     async fn open(&self, place: &str) -> Result<Arc<dyn BlockSource>> {
         let cell = {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(place.to_owned()).or_default())
         };
         let opening = async {
-            // No URL has a space: those of a follower are written with one between them.
-            let urls: Vec<&str> = place.split(' ').collect();
-            if urls.len() > 1 && urls.iter().all(|url| url.starts_with("http://") || url.starts_with("https://")) {
-                return gateways(&urls);
+            if let Some(sources) = follow::Sources::of_place(place) {
+                return sources.blocks(&self.swarm);
             }
             let opened = Place::of_written(place)?.blocks().await?;
             let (source, _) =

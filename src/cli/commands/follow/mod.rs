@@ -13,9 +13,9 @@ use crate::cli::commands::verify;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::parsed::parsed;
-use crate::engine::Engine;
 use crate::engine::follow::{Followed, Follower, Mode, Resolver, Setting};
 use crate::engine::job::Job;
+use crate::engine::{Engine, SwarmMember};
 use crate::error::{Error, Kind, Result};
 use crate::rules::Period;
 use crate::unixfs::Profile;
@@ -77,9 +77,14 @@ struct SettingArguments {
 /// From where to follow, and how.
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct HowArguments {
-    /// Where blocks and records are: the publisher's `serve --ipfs`, another follower, or a trustless gateway (repeatable).
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    /// Where blocks and records are: the URL of the publisher's `serve --ipfs`, of another follower or of a trustless gateway, or the
+    /// multiaddr of a peer (repeatable) [default: the IPFS swarm].
+    #[arg(long, value_name = "URL|MULTIADDR", value_hint = ValueHint::Url)]
     pub(in crate::cli) from: Vec<String>,
+
+    /// Peer of the swarm to begin with, in place of the public DHT: for networks of their own (repeatable).
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(in crate::cli) swarm_peer: Vec<String>,
 
     /// Which blobs to fetch before they are pulled: `all`, those of `tags` and not of images pinned by digest, or none (`lazy`).
     #[arg(long, value_name = "MODE", value_parser = parsed::<Mode>)]
@@ -130,11 +135,15 @@ pub(in crate::cli) fn prepare(name: Option<&Followed>, how: &HowArguments, conte
     let profile = if is_there {
         None
     } else {
-        let first = async |job: &Job| job.or_cancelled(Follower::first_root(&setting, Arc::new(Resolver))).await;
+        let swarm = Arc::new(SwarmMember::default());
+        swarm.begin_with(&how.swarm_peer)?;
+        let first =
+            async |job: &Job| job.or_cancelled(Follower::first_root(&setting, Arc::new(Resolver), &swarm)).await;
         let root = context.run(first)?;
         Some(if root.version() == cid::Version::V0 { Profile::V0_2015 } else { Profile::V1_2025 })
     };
     let engine = context.open(profile)?;
+    engine.swarm().begin_with(&how.swarm_peer)?;
     if before.as_ref() != Some(&setting) {
         context.run(async |job: &Job| engine.follow(&setting, job).await)?;
     }

@@ -83,7 +83,7 @@ pub(super) fn run(engine: &Arc<Engine>, context: &Context) -> Result<Exit> {
 pub(in crate::cli) async fn keep_following(engine: Arc<Engine>, output: &Output, job: &Job) -> Result<()> {
     let follower = Follower::open(engine, Arc::new(Resolver))?;
     let setting = follower.setting();
-    output.message(&format!("Following {} from {}.", setting.name, setting.sources.join(", ")));
+    output.message(&format!("Following {} from {}.", setting.name, setting.shown_sources()));
     let mut told: BTreeSet<String> = BTreeSet::new();
     loop {
         let mut now = BTreeSet::new();
