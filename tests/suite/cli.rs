@@ -117,7 +117,10 @@ impl Roadstead {
 
     /// The same with more arguments.
     pub(crate) fn serve_with(&self, more: &[&str]) -> Serving {
-        let words = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
+        // Nothing of a test goes to the world: no peers but those that are named.
+        let is_named = more.iter().any(|word| word.starts_with("--swarm"));
+        let alone: &[&str] = if more.contains(&"--ipfs") && !is_named { &["--no-swarm"] } else { &[] };
+        let words = [&["serve", "--listen", "127.0.0.1:0"], more, alone].concat();
         let mut daemon = Daemon::start("roadstead-serve", &self.command(&words), self.home.path());
         let log = self.home.join("roadstead-serve.log");
         let url = daemon.wait_for("the line with its address", || {

@@ -10,6 +10,7 @@ mod own_node;
 mod returning;
 mod secrets;
 mod story;
+mod swarm;
 pub(crate) mod world;
 
 use crate::peers::kubo::Kubo;
