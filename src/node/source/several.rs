@@ -51,12 +51,15 @@ struct Standing {
     put_back_until: Option<Instant>,
     /// How long it takes to answer.
     seconds: f64,
+    /// It lacked the last block that it was asked for and somebody else had.
+    lacks: bool,
 }
 
 impl Standing {
     fn answered(&mut self, after: Duration) {
         self.failures = 0;
         self.put_back_until = None;
+        self.lacks = false;
         self.seconds += (after.as_secs_f64() - self.seconds) * NEWEST_WEIGHT;
     }
 
@@ -106,12 +109,13 @@ impl Several {
 
     /// The places, the best one first.
     fn in_order(&self) -> Vec<&Place> {
-        let mut order: Vec<(bool, f64, &Place)> = self
+        let mut order: Vec<((bool, bool), f64, &Place)> = self
             .places
             .iter()
             .map(|place| {
                 let standing = place.standing.lock().unwrap_or_else(PoisonError::into_inner);
-                (standing.is_put_back(), standing.seconds, place)
+                // One that has nothing yet, as a follower that has just begun, answers fastest of all.
+                ((standing.is_put_back(), standing.lacks), standing.seconds, place)
             })
             .collect();
         // The sort is stable: where nothing is known the first one is the one that was named first.
@@ -125,7 +129,7 @@ impl Several {
         let mut next = order.into_iter();
         let mut asked = FuturesUnordered::new();
         let mut waited_for: Vec<(&Place, Instant)> = Vec::new();
-        let mut failure = None;
+        let (mut failure, mut lacking): (_, Vec<&Place>) = (None, Vec::new());
         loop {
             if asked.is_empty() {
                 let Some(place) = next.next() else { break };
@@ -151,9 +155,12 @@ impl Several {
                             slow.note(|standing| standing.overtaken(since.elapsed()));
                         }
                     }
+                    for place in lacking {
+                        place.note(|standing| standing.lacks = true);
+                    }
                     return Ok(Some(block));
                 }
-                Ok(None) => {}
+                Ok(None) => lacking.push(place),
                 Err(error) => {
                     tracing::info!("{error}; others are asked");
                     place.note(|standing| standing.failed(error.kind()));
@@ -296,6 +303,9 @@ mod tests {
         let unknown = file::of_bytes(Profile::V1_2025, b"unknown").0.cid;
         assert_eq!(several.block(&unknown).await.unwrap(), None);
         assert_eq!((fakes[0].asked(), fakes[1].asked()), (2, 2));
+        // Who has one block is likelier to have the next one than who lacked it.
+        assert!(several.block(&cids[1]).await.unwrap().is_some());
+        assert_eq!((fakes[0].asked(), fakes[1].asked()), (2, 3));
     }
 
     #[tokio::test(start_paused = true)]

@@ -123,7 +123,8 @@ fn nodes_follow_serve_themselves_and_outlive_their_publisher() {
     let machine = network.machine();
     let from = format!("http://{}:{PORT}", machine.address);
     let data = cluster.publisher.path("registry");
-    let publisher = serve(&machine, &cluster.publisher, &data, &["serve", "--ipfs", "--listen", "0.0.0.0:5050"]);
+    let publisher =
+        serve(&machine, &cluster.publisher, &data, &["serve", "--ipfs", "--no-swarm", "--listen", "0.0.0.0:5050"]);
     let root = cluster.publisher.root();
 
     let mut nodes: Vec<Node> = Vec::new();

@@ -113,7 +113,7 @@ fn a_renewed_certificate_is_given_out_after_a_signal() {
     let publisher = Publisher::new();
     let (old, new) = (Directory::new(), Directory::new());
     let [(certificate, key), (renewed, renewed_key)] = [&old, &new].map(docker_registry::write_certificates);
-    let words = ["serve", "--listen", "127.0.0.1:0", "--ipfs", "--tls-cert"];
+    let words = ["serve", "--listen", "127.0.0.1:0", "--ipfs", "--no-swarm", "--tls-cert"];
     let words = [&words[..], &[certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()]].concat();
     let mut server = Daemon::start("renewed", &publisher.roadstead.command(&words), old.path());
     let log = old.join("renewed.log");

@@ -13,7 +13,7 @@ const LAYER_BYTES: u64 = 8 << 20;
 const MAX_LEFT_BYTES: u64 = 1 << 20;
 
 fn serve(machine: &Machine, roadstead: &Roadstead) -> Daemon {
-    let command = machine.inside(&roadstead.command(&["serve", "--ipfs"]));
+    let command = machine.inside(&roadstead.command(&["serve", "--ipfs", "--no-swarm"]));
     let mut daemon = Daemon::start("roadstead-serve", &command, &roadstead.path(""));
     let log = roadstead.path("roadstead-serve.log");
     daemon.wait_for("the line with its address", || {

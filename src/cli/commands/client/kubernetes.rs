@@ -296,6 +296,7 @@ mod tests {
             "/var/lib/roadstead",
             "serve",
             "--ipfs",
+            "--no-swarm",
             "--listen",
             "0.0.0.0:5050",
             "--follow",
@@ -365,7 +366,12 @@ mod tests {
     fn what_nodes_can_not_do_is_refused() {
         let refused = |words: &[&str], from: &[&str]| -> Error { nodes(words, from).unwrap_err() };
         assert!(refused(&[], &FROM).hints()[0].contains("--follow k51"));
-        assert!(refused(&["--follow", NAME], &[]).hints()[0].contains("--from URL"));
+        // Without a source it is the swarm that nodes follow from.
+        let alone = |from: &[&str]| {
+            let words = nodes(&["--follow", NAME], from).unwrap().words("/data");
+            words.iter().any(|word| word == "--no-swarm")
+        };
+        assert_eq!((alone(&[]), alone(&FROM)), (false, true));
         let listen = |address| refused(&["--follow", NAME, "--listen", address], &FROM).to_string();
         assert_eq!(listen("10.0.0.5:5050"), "10.0.0.5 is the address of one node, and all nodes listen alike");
         assert_eq!(listen("0.0.0.0:443"), "followers can't listen on port 443");

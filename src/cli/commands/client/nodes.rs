@@ -115,6 +115,12 @@ impl NodeSetup {
         !self.listen.ip().is_loopback()
     }
 
+    /// Whether some source, or having none, means the IPFS swarm.
+    fn needs_the_swarm(&self) -> bool {
+        let is_url = |source: &String| source.starts_with("http://") || source.starts_with("https://");
+        self.sources.is_empty() || !self.sources.iter().all(is_url)
+    }
+
     /// The name that is followed.
     pub(super) fn name(&self) -> String {
         self.name.to_string()
@@ -123,7 +129,12 @@ impl NodeSetup {
     /// The program's arguments on a node.
     pub(super) fn words(&self, data_directory: &str) -> Vec<String> {
         let mut words = vec!["--data-dir".to_owned(), data_directory.to_owned()];
-        words.extend(["serve", "--ipfs", "--listen"].map(str::to_owned));
+        words.extend(["serve", "--ipfs"].map(str::to_owned));
+        if !self.needs_the_swarm() {
+            // Nodes find one another by the sources, over HTTP: nothing of theirs goes out of the cluster.
+            words.push("--no-swarm".to_owned());
+        }
+        words.push("--listen".to_owned());
         words.extend([self.listen.to_string(), "--follow".to_owned(), self.name()]);
         let mode = self.mode.map(|mode| mode.word().to_owned());
         let every = self.every.map(|every| every.to_string());
