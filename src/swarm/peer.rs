@@ -274,7 +274,8 @@ mod tests {
         assert_eq!(events.next().await, Some(Event::Reach));
         let listening = server.status().await.unwrap().listening;
         let at = format!("{}/p2p/{}", listening[0], options.key.name().peer_id());
-        let (client, _events) = Node::start(&closed(vec![at.clone()]), Arc::new(NothingGiven)).unwrap();
+        let options_of_client = Options { listen: vec!["/ip4/127.0.0.1/tcp/0".into()], ..closed(vec![at.clone()]) };
+        let (client, _events) = Node::start(&options_of_client, Arc::new(NothingGiven)).unwrap();
         let blocks = SwarmBlocks::new(client.clone(), &FetchOptions { peers: vec![at], ..FetchOptions::default() });
         let blocks = blocks.unwrap();
         assert_eq!(blocks.block(&cid).await.unwrap().as_deref(), Some(block));
@@ -285,9 +286,12 @@ mod tests {
         // The client is a member of the local DHT that the server knows by now, or will.
         let signed = record(&options.key, 1, 2);
         let name = options.key.name();
-        while server.put_record(&name, &signed).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        let putting = async {
+            while server.put_record(&name, &signed).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), putting).await.expect("the client becomes a member");
         let records = SwarmRecords::new(client);
         assert_eq!(records.record(&name).await.unwrap(), NameAnswer::Record(signed.into()));
         assert_eq!(records.record(&name).await.unwrap(), NameAnswer::Unchanged);

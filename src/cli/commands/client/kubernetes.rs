@@ -341,7 +341,7 @@ mod tests {
         let nodes = nodes(&["--follow", NAME], &[odd, "http://127.0.0.1:8080"]).unwrap();
         let documents: Vec<Value> = serde_saphyr::from_multiple(&manifest(&nodes)).unwrap();
         let command = &documents[2]["spec"]["template"]["spec"]["containers"][0]["command"];
-        assert_eq!(command[10], odd.replace('$', "$$"), "{command}");
+        assert_eq!(command[11], odd.replace('$', "$$"), "{command}");
         assert!(nodes.sources.iter().any(|source| is_loopback(source)), "a note says so");
     }
 
