@@ -284,20 +284,20 @@ mod tests {
         let at = directory.path();
         let path = |file: &str| at.join(file).display().to_string();
         for (number, words) in [
-            "'sh', 'S'".to_owned(),
-            "'./S'".to_owned(),
-            format!("'sh', '{}'", path("S")),
-            format!("'{}'", path("S")),
-            format!("'bash', '-e', '{}'", path("sub/../S")),
-            format!("'prog', '--file={}'", path("S")),
-            "'sh', '-c', '. \"$0\"', 'S'".to_owned(),
+            "'sh', '@@'".to_owned(),
+            "'./@@'".to_owned(),
+            format!("'sh', '{}'", path("@@")),
+            format!("'{}'", path("@@")),
+            format!("'bash', '-e', '{}'", path("sub/../@@")),
+            format!("'prog', '--file={}'", path("@@")),
+            "'sh', '-c', '. \"$0\"', '@@'".to_owned(),
         ]
         .into_iter()
         .enumerate()
         {
             let name = format!("{number}.sh");
             std::fs::create_dir_all(at.join("sub")).unwrap();
-            let text = format!("gate = [{}]", words.replace('S', &name));
+            let text = format!("gate = [{}]", words.replace("@@", &name));
             let script = written(at, &name, "exit 0");
             let rules = allowed(at, &text);
             std::fs::write(&script, "exit 1").unwrap();
