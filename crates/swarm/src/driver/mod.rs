@@ -370,9 +370,8 @@ impl Driver {
     }
 
     fn confirmed(&mut self, address: &Multiaddr, source: AddressSource) {
-        let had_one = self.reach.has_external();
         let Some(external) = self.reach.confirmed(address, source) else { return };
-        if !had_one {
+        if self.reach.has_moved(address) {
             // What was provided before names addresses that are gone.
             self.queries.renew();
         }

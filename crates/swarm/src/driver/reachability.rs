@@ -15,6 +15,8 @@ const MIN_FAILURES: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
     external: BTreeMap<Multiaddr, AddressSource>,
+    /// The last address, after which there was none.
+    lost: Option<Multiaddr>,
     failures: u32,
     reachability: Reachability,
 }
@@ -46,7 +48,18 @@ impl Reach {
 
     /// `true` if the address was one.
     pub(crate) fn expired(&mut self, address: &Multiaddr) -> bool {
-        self.external.remove(&bare(address)).is_some()
+        let address = bare(address);
+        let was_one = self.external.remove(&address).is_some();
+        if was_one && self.external.is_empty() {
+            self.lost = Some(address);
+        }
+        was_one
+    }
+
+    /// Whether this address is the first one again, and another one than before. What was remembered of an earlier run is no reason
+    /// to say everything anew: who finds an old address in a record looks for the peer by its ID.
+    pub(crate) fn has_moved(&self, address: &Multiaddr) -> bool {
+        self.external.len() == 1 && self.lost.as_ref().is_some_and(|lost| *lost != bare(address))
     }
 
     pub(crate) fn external(&self) -> Vec<ExternalAddress> {
@@ -106,6 +119,22 @@ mod tests {
         assert!(reach.is_direct());
         assert_eq!(reach.external(), [ExternalAddress { address: plain, source: AddressSource::Upnp }]);
         assert!(reach.expired(&long) && !reach.has_external());
+    }
+
+    #[test]
+    fn only_another_address_than_the_lost_one_is_a_move() {
+        let (one, two) = (address("/ip4/1.1.1.1/tcp/1"), address("/ip4/2.2.2.2/tcp/1"));
+        let mut reach = Reach::default();
+        let confirm = |reach: &mut Reach, address: &Multiaddr| {
+            assert!(reach.confirmed(address, AddressSource::Autonat).is_some());
+            reach.has_moved(address)
+        };
+        assert!(!confirm(&mut reach, &one), "a start is no move");
+        assert!(reach.expired(&one));
+        assert!(!confirm(&mut reach, &one));
+        assert!(!confirm(&mut reach, &two), "the other one is still there");
+        assert!(reach.expired(&two) && reach.expired(&one));
+        assert!(confirm(&mut reach, &two));
     }
 
     #[test]
