@@ -11,11 +11,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::{Host, Url};
 
 use super::gateway::Provider;
+use super::reach::Reach;
+use super::record_puts::{Place, RecordPuts};
 use super::swarming::{SwarmOptions, Swarming};
 use super::{Listening, PublishedSource};
 use crate::engine::Engine;
 use crate::engine::own_node::{Serving, ServingNote};
 use crate::error::{Error, Kind, Result};
+use crate::node::source::HttpRecords;
 use crate::swarm::{self, AddressSource, Status};
 use crate::text::printable_within;
 
@@ -40,14 +43,22 @@ pub struct GivingOut {
     note: Mutex<Option<(ServingNote, Serving)>>,
     /// How it is a node in the swarm, if it is.
     how: Option<SwarmOptions>,
-    /// There as soon as the server listens.
+    /// Routers that are given the records of names.
+    routers: Vec<Arc<HttpRecords>>,
+    /// There as soon as this has begun.
     swarming: SetOnce<Swarming>,
+    puts: SetOnce<RecordPuts>,
 }
 
 impl GivingOut {
     /// Reads what is published. Others are told `announced`: multiaddrs, or URLs of a reverse proxy. Blocks go by HTTP alone unless it
-    /// is said how this program is a node in the swarm.
-    pub fn open(engine: Arc<Engine>, announced: &[String], mut how: Option<SwarmOptions>) -> Result<Self> {
+    /// is said how this program is a node in the swarm. Records of names are put to `routers`, by their URLs.
+    pub fn open(
+        engine: Arc<Engine>,
+        announced: &[String],
+        routers: &[String],
+        mut how: Option<SwarmOptions>,
+    ) -> Result<Self> {
         let (peers, servers): (Vec<&String>, Vec<&String>) =
             announced.iter().partition(|address| address.starts_with('/') && !is_http(address) && how.is_some());
         let announced = servers.into_iter().map(|address| multiaddr(address)).collect::<Result<_>>()?;
@@ -57,9 +68,37 @@ impl GivingOut {
             }
             how.announced = peers.into_iter().map(|address| swarm::address(address)).collect::<Result<_>>()?;
         }
+        let routers = routers.iter().map(|url| HttpRecords::new(url).map(Arc::new)).collect::<Result<_>>()?;
         let peer_id = engine.node_key()?.name().peer_id();
         let source = Arc::new(PublishedSource::open(Arc::clone(&engine))?);
-        Ok(Self { engine, source, announced, peer_id, note: Mutex::default(), how, swarming: SetOnce::new() })
+        Ok(Self {
+            engine,
+            source,
+            announced,
+            peer_id,
+            note: Mutex::default(),
+            how,
+            routers,
+            swarming: SetOnce::new(),
+            puts: SetOnce::new(),
+        })
+    }
+
+    /// Starts the node in the swarm. Has to be called inside of a runtime, before the server listens.
+    pub fn begin(&self) -> Result<()> {
+        let mut places: Vec<Place> = self.routers.iter().cloned().map(Place::Router).collect();
+        if let Some(how) = &self.how {
+            let swarming = Swarming::start(Arc::clone(&self.engine), Arc::clone(&self.source), how)?;
+            places.insert(0, Place::Dht(swarming.node()));
+            drop(self.swarming.set(swarming));
+        }
+        drop(self.puts.set(RecordPuts::new(Arc::clone(&self.engine), places)));
+        Ok(())
+    }
+
+    /// What has to be said of its place in the swarm, if something is not as usual.
+    pub fn remark(&self) -> Option<String> {
+        self.swarming.get().and_then(Swarming::other_port)
     }
 
     /// What is given out, for the server.
@@ -87,10 +126,6 @@ impl GivingOut {
         let here: Vec<String> = here.collect();
         let told = if self.announced.is_empty() { here.clone() } else { self.announced.clone() };
         self.tell_providers(&told, &[]);
-        if let Some(how) = &self.how {
-            let swarming = Swarming::start(Arc::clone(&self.engine), Arc::clone(&self.source), how)?;
-            drop(self.swarming.set(swarming));
-        }
         let serving = Serving {
             process: std::process::id(),
             since: jiff::Timestamp::now().as_second(),
@@ -121,7 +156,7 @@ impl GivingOut {
     }
 
     /// Says where the node in the swarm is, and how it can be reached.
-    fn say_swarm(&self, status: &Status, reach: Vec<String>) {
+    fn say_swarm(&self, status: &Status, reach: Reach) {
         let with_id = |address: &String| format!("{address}/p2p/{}", self.peer_id);
         let listening: Vec<String> = status.listening.iter().map(with_id).collect();
         let external = status.external.iter().filter(|external| external.source != AddressSource::Relay);
@@ -132,7 +167,9 @@ impl GivingOut {
         let mut now = serving.clone();
         now.listening = servers.iter().chain(&listening).cloned().collect();
         now.announced = self.announced.iter().chain(&external).cloned().collect();
-        now.reach = reach;
+        now.reach = reach.sentences;
+        now.reach.extend(self.untaken());
+        now.advice = reach.advice;
         if now == *serving {
             return;
         }
@@ -148,15 +185,25 @@ impl GivingOut {
         self.note.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the other processes of this machine know who holds a copy.
-    fn say_followers(&self) -> Result<()> {
-        if let Some((note, serving)) = &mut *self.note()
-            && let Some(followers) = self.source.changed_followers()
-        {
+    /// Which records have not been taken where, in words.
+    fn untaken(&self) -> Vec<String> {
+        self.puts.get().map(RecordPuts::sentences).unwrap_or_default()
+    }
+
+    /// Has the other processes of this machine know who holds a copy, and, where no node in the swarm does, who took no record.
+    fn say_others(&self) -> Result<()> {
+        let Some((note, serving)) = &mut *self.note() else { return Ok(()) };
+        let mut is_new = false;
+        if let Some(followers) = self.source.changed_followers() {
             serving.set_followers(followers);
-            note.say(serving)?;
+            is_new = true;
         }
-        Ok(())
+        let untaken = self.untaken();
+        if self.swarming.get().is_none() && serving.reach != untaken {
+            serving.reach = untaken;
+            is_new = true;
+        }
+        if is_new { note.say(serving) } else { Ok(()) }
     }
 
     /// Closes all connections in the swarm.
@@ -173,8 +220,9 @@ impl GivingOut {
                 self.swarming.wait().await.keep(|status, reach| self.say_swarm(status, reach)).await;
             }
         };
+        let putting = async { self.puts.wait().await.keep().await };
         // A node that has ended leaves the rest as it is.
-        tokio::join!(swarming, self.keep_published());
+        tokio::join!(swarming, putting, self.keep_published());
     }
 
     async fn keep_published(&self) {
@@ -190,7 +238,7 @@ impl GivingOut {
             let (engine, source) = (Arc::clone(&self.engine), Arc::clone(&self.source));
             if said.elapsed() >= SAY_INTERVAL {
                 said = Instant::now();
-                if let Err(error) = self.say_followers() {
+                if let Err(error) = self.say_others() {
                     tracing::warn!(%error, "other processes can't see who follows");
                 }
             }

@@ -36,6 +36,7 @@ mod peer;
 mod published_source;
 mod range;
 mod reach;
+mod record_puts;
 mod refusal;
 mod router;
 mod slots;

@@ -1,36 +1,58 @@
 //! How a node in the swarm can be reached, in words, and what helps. Pure.
 
-use crate::swarm::{AddressSource, Providing, Reachability, Status};
+use crate::swarm::{AddressSource, DEFAULT_PORT, Providing, Reachability, Status};
 use crate::text::{count, printable_within};
 
 /// Addresses that are named.
 const MAX_NAMED: usize = 3;
 
-/// Sentences about a node; `unput` records of names have not been taken by the DHT.
-pub(super) fn sentences(status: &Status, unput: usize) -> Vec<String> {
-    let mut sentences = vec![reachable(status)];
-    sentences.push(format!(
-        "{} connected, {} known",
-        count(status.peers, "peer", "peers"),
-        count(status.dht_peers + status.lan_dht_peers, "member of the DHT", "members of the DHT")
-    ));
-    sentences.extend(provided(status));
-    match unput {
-        0 => {}
-        unput => sentences.push(format!(
-            "the DHT has not taken {} yet; it is tried again",
-            count(unput as u64, "record of a name", "records of names")
-        )),
+/// How a node can be reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// How it is, in fragments.
+    pub(super) sentences: Vec<String>,
+    /// What helps where others can't reach it, in whole sentences.
+    pub(super) advice: Vec<String>,
+}
+
+impl Reach {
+    /// What is known of a node.
+    pub(super) fn of(status: &Status) -> Self {
+        let mut sentences = vec![reachable(status)];
+        sentences.push(format!(
+            "{} connected, {} known",
+            count(status.peers, "peer", "peers"),
+            count(status.dht_peers + status.lan_dht_peers, "member of the DHT", "members of the DHT")
+        ));
+        sentences.extend(provided(status));
+        let given: u64 = status.served.iter().map(|(_, bytes)| bytes).sum();
+        if given > 0 {
+            let peers = count(status.served.len() as u64, "peer", "peers");
+            let most = status.served.first().map(|(peer, bytes)| {
+                format!("; most of it, {}, to {}", crate::text::bytes(*bytes), printable_within(peer, 60))
+            });
+            sentences.push(format!("gave {} to {peers}{}", crate::text::bytes(given), most.unwrap_or_default()));
+        }
+        Self { sentences, advice: advice(status).map(str::to_owned).into_iter().collect() }
     }
-    let given: u64 = status.served.iter().map(|(_, bytes)| bytes).sum();
-    if given > 0 {
-        let peers = count(status.served.len() as u64, "peer", "peers");
-        let most = status.served.first().map(|(peer, bytes)| {
-            format!("; most of it, {}, to {}", crate::text::bytes(*bytes), printable_within(peer, 60))
-        });
-        sentences.push(format!("gave {} to {peers}{}", crate::text::bytes(given), most.unwrap_or_default()));
-    }
-    sentences
+}
+
+/// Says that the usual port was taken when this node began; 0 stands for one that the system chose.
+pub(super) fn other_port(port: u16) -> String {
+    let on = if port == 0 { "a port that is free".to_owned() } else { format!("port {port}") };
+    format!("listens on {on}, since another program has port {DEFAULT_PORT}")
+}
+
+/// Whether others reach this node without a relay.
+fn is_direct(status: &Status) -> bool {
+    status.external.iter().any(|external| external.source != AddressSource::Relay)
+}
+
+fn advice(status: &Status) -> Option<&'static str> {
+    (status.reachability == Reachability::Private && !is_direct(status)).then_some(
+        "Peers do not get through to this machine: forward the port in the router (TCP and UDP), switch UPnP on, use IPv6, or let a \
+         follower on a public machine give out what it holds.",
+    )
 }
 
 fn reachable(status: &Status) -> String {
@@ -54,10 +76,7 @@ fn reachable(status: &Status) -> String {
                 0 => "no relay passes connections on",
                 _ => "a relay passes connections on for hole punching, which works with many peers and not with all",
             };
-            format!(
-                "behind NAT: others did not get through, and {helped}. Forward the port in the router (TCP and UDP), switch UPnP on, \
-                 use IPv6, or let a follower on a public machine give it out"
-            )
+            format!("behind NAT: others did not get through, and {helped}")
         }
         Reachability::Public => "reachable: others got through".to_owned(),
         Reachability::Unknown if status.listening.is_empty() => "listens nowhere in the swarm".to_owned(),
@@ -91,14 +110,17 @@ mod tests {
     #[test]
     fn what_is_known_best_is_said() {
         let mut status = Status { listening: vec!["/ip4/10.0.0.2/tcp/4001".into()], ..Status::default() };
-        let first = |status: &Status| sentences(status, 0).remove(0);
+        let first = |status: &Status| Reach::of(status).sentences.remove(0);
         assert_eq!(first(&status), "whether others get through is not known yet: nobody has tried");
         status.reachability = Reachability::Private;
         assert!(first(&status).starts_with("behind NAT: others did not get through, and no relay"));
+        assert!(Reach::of(&status).advice[0].contains("forward the port"));
         status.external.push(external("/ip4/192.0.2.1/tcp/4001", AddressSource::Forwarded));
         assert_eq!(first(&status), "reachable at /ip4/192.0.2.1/tcp/4001: the router forwards the port");
         status.external.push(external("/ip6/2001:db8::1/tcp/4001", AddressSource::Tried));
         assert_eq!(first(&status), "reachable at /ip6/2001:db8::1/tcp/4001: others got through");
+        assert!(Reach::of(&status).advice.is_empty());
+        assert_eq!(other_port(4002), "listens on port 4002, since another program has port 4001");
     }
 
     #[test]
@@ -111,11 +133,10 @@ mod tests {
             ..Status::default()
         };
         assert_eq!(
-            sentences(&status, 1)[1..],
+            Reach::of(&status).sentences[1..],
             [
                 "2 peers connected, 1 member of the DHT known",
                 "provided 2 of 3 blocks in the DHT; 1 are tried again, since nobody took them",
-                "the DHT has not taken 1 record of a name yet; it is tried again",
                 "gave 4.0 MiB to 2 peers; most of it, 3.0 MiB, to 12D3Koo",
             ]
         );

@@ -16,6 +16,18 @@ pub fn default_addresses() -> (Vec<String>, u16) {
     (addresses.flat_map(|ip| [format!("{ip}/tcp/{port}"), format!("{ip}/udp/{port}/quic-v1")]).collect(), port)
 }
 
+/// The first of these multiaddrs whose port another program has. One without an address or a port of this machine is none.
+pub fn taken(addresses: &[String]) -> Option<&String> {
+    addresses.iter().find(|address| {
+        let parts: Vec<&str> = address.split('/').skip(1).collect();
+        let ["ip4" | "ip6", ip, kind @ ("tcp" | "udp"), port, ..] = parts.as_slice() else { return false };
+        let (Ok(ip), Ok(port)) = (ip.parse::<IpAddr>(), port.parse::<u16>()) else { return false };
+        let failed =
+            if *kind == "tcp" { TcpListener::bind((ip, port)).err() } else { UdpSocket::bind((ip, port)).err() };
+        failed.is_some_and(|error| error.kind() == ErrorKind::AddrInUse)
+    })
+}
+
 /// Whether nobody listens on it. libp2p could not say: it shares a port with others that do so, too.
 fn is_free(port: u16) -> bool {
     let is_taken = |error: &std::io::Error| error.kind() == ErrorKind::AddrInUse;
@@ -36,7 +48,17 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(!is_free(socket.local_addr().unwrap().port()));
+        let (tcp, udp) = (port, socket.local_addr().unwrap().port());
+        assert!(!is_free(udp));
+        let addresses = [
+            "/dns/localhost/tcp/1".to_owned(),
+            "/ip4/127.0.0.1/tcp/0".to_owned(),
+            format!("/ip4/127.0.0.1/udp/{udp}/quic-v1"),
+            format!("/ip4/0.0.0.0/tcp/{tcp}"),
+        ];
+        assert_eq!(taken(&addresses[..2]), None);
+        assert_eq!(taken(&addresses), Some(&addresses[2]));
+        assert_eq!(taken(&addresses[3..]), Some(&addresses[3]));
     }
 
     #[test]

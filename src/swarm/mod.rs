@@ -17,7 +17,7 @@ mod status;
 
 #[cfg(not(feature = "swarm"))]
 pub use absent::{Events, Fetch, Node, address, is_built_in};
-pub use addresses::{DEFAULT_PORT, default_addresses};
+pub use addresses::{DEFAULT_PORT, default_addresses, taken};
 pub use given::{GivenBlocks, NothingGiven};
 pub use options::{Bootstrap, FetchOptions, Options, ProvideKey};
 #[cfg(feature = "swarm")]

@@ -188,7 +188,7 @@ impl Server for Loopback {
         // Whoever publishes to this program wants it to be given out as well.
         let giving_out = if self.engine.publishes_here()? {
             let opened =
-                GivingOut::open(Arc::clone(&self.engine), &[], swarm::is_built_in().then(SwarmOptions::default));
+                GivingOut::open(Arc::clone(&self.engine), &[], &[], swarm::is_built_in().then(SwarmOptions::default));
             // The registry is served all the same.
             opened.inspect_err(|error| tracing::warn!(%error, "can't give out what is published")).ok()
         } else {
@@ -205,10 +205,15 @@ impl Server for Loopback {
         });
         runtime.block_on(async {
             match &giving_out {
-                Some(giving_out) => tokio::select! {
-                    ended = served => ended,
-                    () = giving_out.keep() => Ok(()),
-                },
+                Some(giving_out) => {
+                    if let Err(error) = giving_out.begin() {
+                        tracing::warn!(%error, "can't give out to the swarm what is published");
+                    }
+                    tokio::select! {
+                        ended = served => ended,
+                        () = giving_out.keep() => Ok(()),
+                    }
+                }
                 None => served.await,
             }
         })

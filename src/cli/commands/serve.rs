@@ -79,6 +79,10 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "MIB", requires = "ipfs", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) swarm_upload: Option<u64>,
 
+    /// Router that takes the signed records of names as well, by `PUT /routing/v1/ipns/NAME` (repeatable).
+    #[arg(long, value_name = "URL", requires = "ipfs", value_hint = ValueHint::Url)]
+    pub(in crate::cli) router: Vec<String>,
+
     /// Give out by HTTP alone, and be no peer of the swarm.
     #[arg(long, requires = "ipfs", conflicts_with_all = ["swarm", "swarm_upload"])]
     pub(in crate::cli) no_swarm: bool,
@@ -151,7 +155,7 @@ fn host(text: &str) -> Result<String, String> {
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = open(arguments, context)?;
     let giving_out = if arguments.ipfs {
-        Some(GivingOut::open(Arc::clone(&engine), &arguments.announce, arguments.swarm()?)?)
+        Some(GivingOut::open(Arc::clone(&engine), &arguments.announce, &arguments.router, arguments.swarm()?)?)
     } else {
         None
     };
@@ -168,6 +172,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     let served = context.run_quietly(
         "Stopping after the responses under way. Press ^C again to stop at once.",
         async |job: &Job| {
+            if let Some(giving_out) = &giving_out {
+                giving_out.begin()?;
+            }
             let stop = job.cancellation().clone();
             let (mut hangups, reload) = (signal(SignalKind::hangup())?, Arc::clone(&options.reload));
             let hearing = tokio::spawn(async move {
@@ -203,7 +210,12 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 }
                 if let Some(giving_out) = &giving_out {
                     match giving_out.listens(listening) {
-                        Ok(addresses) => output.message(&given_out(giving_out, &addresses)),
+                        Ok(addresses) => {
+                            output.message(&given_out(giving_out, &addresses));
+                            if let Some(remark) = giving_out.remark() {
+                                output.message(&format!("The node in the swarm {remark}."));
+                            }
+                        }
                         Err(error) => told = Err(error),
                     }
                 }

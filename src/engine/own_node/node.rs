@@ -119,7 +119,10 @@ impl Node for OwnNode {
 
     async fn advice(&self) -> Vec<String> {
         let serving = self.engine.blocking(|engine| Ok(engine.serving())).await.unwrap_or_default();
-        if serving.is_empty() { vec![format!("Nothing serves it now: {SERVE_HINT}")] } else { Vec::new() }
+        if serving.is_empty() {
+            return vec![format!("Nothing serves it now: {SERVE_HINT}")];
+        }
+        serving.into_iter().flat_map(|serving| serving.advice).collect()
     }
 }
 

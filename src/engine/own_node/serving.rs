@@ -46,6 +46,9 @@ pub struct Serving {
     /// How far it can be reached, in sentences.
     #[serde(default)]
     pub reach: Vec<String>,
+    /// What helps where others can't reach it, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<String>,
     /// Who said of late that they hold a copy, the newest first.
     #[serde(default)]
     pub followers: Vec<SeenFollower>,

@@ -98,6 +98,23 @@ impl HttpRecords {
         Ok(Self { client, base, known: Mutex::default(), holding: Mutex::default() })
     }
 
+    /// The address, for people.
+    pub fn base(&self) -> String {
+        printable(&self.base)
+    }
+
+    /// Gives a record to the router. Fails with `Network` where it does not take it.
+    pub async fn put(&self, name: &Name, record: Bytes) -> Result<()> {
+        let request = self.client.put(format!("{}/routing/v1/ipns/{name}", self.base));
+        let answer = request.header(CONTENT_TYPE, RECORD_TYPE).body(record).send().await;
+        let answer = answer
+            .map_err(|error| Error::new(Kind::Network, "it could not be asked").caused_by(error.without_url()))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(Error::new(Kind::Network, format!("it answered {}", status.as_u16()))),
+        }
+    }
+
     fn known(&self) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -161,7 +178,7 @@ async fn read(response: &mut Response) -> reqwest::Result<Option<Bytes>> {
 #[async_trait]
 impl NameRecords for HttpRecords {
     fn place(&self) -> String {
-        printable(&self.base)
+        self.base()
     }
 
     async fn record(&self, name: &Name) -> Result<NameAnswer> {
@@ -225,7 +242,8 @@ mod tests {
     async fn answer(State(server): State<Arc<Server>>, request: Request) -> Answer {
         let path = request.uri().to_string();
         server.asked.lock().unwrap().push(path.split('/').nth(1).unwrap().to_owned());
-        assert_eq!(request.headers()[ACCEPT], RECORD_TYPE);
+        let kind = if request.method() == "PUT" { CONTENT_TYPE } else { ACCEPT };
+        assert_eq!(request.headers()[kind], RECORD_TYPE);
         let etag = request.headers().get(IF_NONE_MATCH).map(|etag| etag.to_str().unwrap());
         (server.answers)(&path, etag)
     }
@@ -260,6 +278,22 @@ mod tests {
         assert_eq!(server.asked(), ["ipns"]);
         records.forget();
         assert!(matches!(records.record(&name).await.unwrap(), NameAnswer::Record(_)));
+    }
+
+    #[tokio::test]
+    async fn a_router_takes_a_record_or_says_that_it_does_not() {
+        let name = PrivateKey::generate().unwrap().name();
+        let expected = format!("/routing/v1/ipns/{name}");
+        let (router, server) = serve(Box::new(move |path, _| {
+            assert_eq!(path, expected);
+            Status::OK.into_response()
+        }))
+        .await;
+        router.put(&name, Bytes::from_static(b"a record")).await.unwrap();
+        assert_eq!(server.asked(), ["routing"]);
+        let (router, _) = serve(Box::new(|_, _| Status::FORBIDDEN.into_response())).await;
+        let refused = router.put(&name, Bytes::from_static(b"a record")).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.to_string().as_str()), (Kind::Network, "it answered 403"));
     }
 
     #[tokio::test]

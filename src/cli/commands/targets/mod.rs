@@ -352,7 +352,7 @@ fn facts(target: &TargetView) -> Table {
             for serving in all {
                 let (process, peer) = (serving.process, serving.peer_id.clone());
                 fact("served", &format!("by process {process} as {peer} at {}", serving.clone().told().join(", ")));
-                for sentence in &serving.reach {
+                for sentence in serving.reach.iter().chain(&serving.advice) {
                     fact("", sentence);
                 }
             }
