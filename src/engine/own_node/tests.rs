@@ -162,3 +162,53 @@ async fn what_no_target_wants_any_more_is_withdrawn() {
     engine.remove_target(&plan, &job).await.unwrap();
     assert_eq!((given(), blocks.block(&roots[2]).unwrap()), (0, None));
 }
+
+#[tokio::test]
+async fn what_is_provided_leads_to_everything_and_is_remembered() {
+    let test = TestEngine::new().await;
+    add_target(&test.engine, 2);
+    let layer: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).take(3 << 20).collect();
+    let large = ImageBuilder::new("linux/amd64".parse().unwrap()).opaque_layer(layer).build();
+    test.put("app", "1", &large);
+    test.add(&["app:1"]).await;
+    let first = publish(&test.engine).await;
+    let keys = || -> Vec<Cid> { test.engine.blocks_to_provide().unwrap().iter().map(|key| key.cid).collect() };
+    let of_first = keys();
+    assert_eq!(of_first[0], first, "the root comes first");
+    let blocks = PublishedBlocks::open(Arc::clone(&test.engine)).unwrap();
+    let is_directory = |cid: &Cid| {
+        let block = blocks.block(cid).unwrap().unwrap();
+        cid.codec() != RAW && DirectoryBlock::parse(&block).is_ok()
+    };
+    let directories = of_first.iter().take_while(|cid| is_directory(cid)).count();
+    assert!(directories > 3 && !of_first[directories..].iter().any(is_directory), "then directories, then files");
+    let everything = everything_below(&blocks, &first);
+    assert!(of_first.iter().all(|cid| everything.contains(cid)));
+    assert_eq!(everything.len() - of_first.len(), 3, "only the leaves of the large layer are left out");
+
+    // The newest root first, and what it shares with the former one only once.
+    test.put("other", "1", &index("two"));
+    test.add(&["other:1"]).await;
+    own_pins_a_second_ago(&test.engine);
+    let second = publish(&test.engine).await;
+    let both = keys();
+    assert_eq!((both[0], both.iter().collect::<HashSet<_>>().len()), (second, both.len()));
+    let place = |cid: &Cid| both.iter().position(|other| other == cid).unwrap();
+    assert!(place(&first) > place(&second) && of_first.iter().all(|cid| both.contains(cid)));
+
+    let now = std::time::SystemTime::now();
+    test.engine.keep_provided(&[(*first.hash(), now), (*second.hash(), now)]).unwrap();
+    let provided = test.engine.blocks_to_provide().unwrap();
+    let known: Vec<Cid> = provided.iter().filter(|key| key.provided.is_some()).map(|key| key.cid).collect();
+    assert_eq!(known, [second, first]);
+    let at = provided[0].provided.unwrap();
+    assert!(now.duration_since(at).unwrap().as_secs() <= 1);
+}
+
+/// Two roots are seldom published within one second.
+fn own_pins_a_second_ago(engine: &Engine) {
+    let earlier = |writer: &crate::catalog::Writer<'_>| {
+        Ok(writer.execute("UPDATE own_pins SET pinned_at = pinned_at - 1", []).map(drop)?)
+    };
+    engine.catalog.write(earlier).unwrap();
+}

@@ -1,6 +1,15 @@
 //! Publishing to the swarm: a Kubo that knows one member of the DHT, and neither a URL nor an address of this program, finds the name and
 //! takes all of it by bitswap; so does a follower, which gives it out again.
 
+use std::sync::Arc;
+
+use cid::Cid;
+use cid::multihash::Multihash;
+use roadstead::ipns::PrivateKey;
+use roadstead::node::source::BlockSource as _;
+use roadstead::swarm::{Bootstrap, FetchOptions, Node, NothingGiven, Options, SwarmBlocks};
+
+use super::world::DOMAIN;
 use crate::cli::{Roadstead, Serving};
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
@@ -10,10 +19,15 @@ use crate::peers::wait_for;
 
 /// A node on loopback that knows nobody; one of the DHT's servers.
 fn node() -> Kubo {
+    node_with(&[])
+}
+
+/// The same, to which host names stand for roots.
+fn node_with(names: &[(&str, &str)]) -> Kubo {
     let repository = Repository::new(Profile::V1);
     repository.run(&["config", "Routing.Type", "dhtserver"]).success();
     repository.run(&["config", "--json", "Routing.LoopbackAddressesOnLanDHT", "true"]).success();
-    Kubo::from_repository(repository, &[])
+    Kubo::from_repository(repository, names)
 }
 
 /// Where it listens for peers.
@@ -82,7 +96,7 @@ fn a_kubo_finds_the_name_in_the_dht_and_takes_all_by_bitswap() {
     provided(&publisher.roadstead, &shown);
     let (root, name) = (publisher.roadstead.root(), publisher.name());
 
-    let stranger = node();
+    let stranger = node_with(&[(DOMAIN, &root)]);
     stranger.repository().run(&["swarm", "connect", &known]).success();
     let path = format!("/ipns/{name}");
     let resolved = || stranger.repository().run(&["name", "resolve", "--nocache", &path]);
@@ -93,8 +107,14 @@ fn a_kubo_finds_the_name_in_the_dht_and_takes_all_by_bitswap() {
     let gave = || said(&publisher.roadstead, &shown)["reach"].to_string();
     wait_for("it says whom it gave how much", gave, || gave().contains(" to 1 peer; most of it").then_some(()));
 
-    // What was provided is remembered: a server that is killed and started again has nothing left to provide.
+    // The publisher is killed, and the other node's gateway serves the registry.
     drop(serving);
+    let podman = Podman::knowing(&[DOMAIN]);
+    let image = format!("{DOMAIN}:{}/{}/greeting:1", stranger.gateway_port(), publisher.registry.published());
+    podman.pull(&image);
+    assert_eq!(podman.run_in(&image, &["cat", "/etc/greeting"]), "by bitswap\n");
+
+    // It is found again as soon as it serves again.
     let serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &known], &LISTEN[..]].concat());
     provided(&publisher.roadstead, &shown);
     drop(serving);
@@ -139,4 +159,61 @@ fn a_follower_takes_from_the_swarm_and_gives_it_out_again() {
         || (status()["root"] == *publisher.roadstead.root()).then_some(()),
     );
     assert_eq!(publisher.pulled(&second_serving), "by bitswap\n");
+}
+
+/// The CID of the blob with this digest, which is small enough for one block.
+fn leaf(digest: &str) -> Cid {
+    let hex = digest.strip_prefix("sha256:").expect("a digest");
+    let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex")).collect();
+    Cid::new_v1(0x55, Multihash::wrap(0x12, &bytes).expect("32 bytes"))
+}
+
+/// Whether a peer gives these blocks out, asked by bitswap for each of them.
+fn gives(peer: &str, cids: &[Cid]) -> Vec<bool> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut options = Options::new(PrivateKey::generate().expect("a key"));
+        options.bootstrap = Bootstrap::Peers(Vec::new());
+        let (node, _events) = Node::start(&options, Arc::new(NothingGiven)).expect("a node");
+        let from = FetchOptions { peers: vec![peer.to_owned()], ..FetchOptions::default() };
+        let blocks = SwarmBlocks::new(node, &from).expect("a fetch");
+        let mut given = Vec::new();
+        for cid in cids {
+            given.push(blocks.block(cid).await.expect("an answer").is_some());
+        }
+        given
+    })
+}
+
+#[test]
+fn what_is_private_or_not_published_is_not_given_to_peers() {
+    let (member, publisher) = (node(), Publisher::new());
+    let closed = DockerRegistry::with_basic_auth();
+    let [public, private, later] = ["by bitswap\n", "for us alone\n", "not yet\n"].map(Layout::saying);
+    closed.push(&private, "1", "secret");
+    publisher.roadstead.log_in(&closed.host(), DockerRegistry::USER, DockerRegistry::PASSWORD);
+    publisher.roadstead.ok(&["add", &format!("{}/secret:1", closed.host()), "--insecure"]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    let published = publisher.roadstead.root();
+    publisher.registry.push(&later, "1", "later");
+    publisher.roadstead.ok(&["add", &format!("{}/later:1", publisher.registry.host())]);
+    let unpublished = publisher.roadstead.root();
+    assert_ne!(published, unpublished);
+
+    let known = address(&member);
+    let _serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &known], &LISTEN[..]].concat());
+    let peer = provided(&publisher.roadstead, &["target", "show", "home"]);
+    let blocks = |layout: &Layout, root: &str| -> Vec<Cid> {
+        let small = layout.blobs().into_iter().filter(|digest| layout.read(digest).len() <= 1 << 20);
+        small.map(|digest| leaf(&digest)).chain([root.parse().expect("a CID")]).collect()
+    };
+    // All of them are here and served to clients of this machine.
+    let of_public = blocks(&public, &published);
+    assert_eq!(gives(&peer, &of_public), vec![true; of_public.len()]);
+    for (layout, root) in [(&private, &unpublished), (&later, &unpublished)] {
+        let mut hidden = blocks(layout, root);
+        hidden.retain(|cid| !of_public.contains(cid));
+        assert!(hidden.len() > 1, "a configuration and a root at least");
+        assert_eq!(gives(&peer, &hidden), vec![false; hidden.len()]);
+    }
 }
