@@ -20,6 +20,8 @@ use crate::swarm::{
 
 /// How often it is looked whether something else is to be provided, or said.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often all that is to be provided is listed again although the same roots are given out: more of them may be here.
+const LIST_INTERVAL: Duration = Duration::from_mins(15);
 /// How often what was provided is written down.
 const KEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a node may take to say how it is.
@@ -117,7 +119,7 @@ impl Swarming {
         let mut ticks = interval(LOOK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut provided, mut kept) = (Vec::new(), Instant::now());
-        let mut roots = None;
+        let mut listed: Option<(Vec<Cid>, Instant)> = None;
         loop {
             tokio::select! {
                 event = events.next() => match event {
@@ -131,9 +133,10 @@ impl Swarming {
                 },
                 _ = ticks.tick() => {
                     let now = self.source.roots();
-                    if roots.as_ref() != Some(&now) {
+                    let is_listed = |(roots, at): &(Vec<Cid>, Instant)| *roots == now && at.elapsed() < LIST_INTERVAL;
+                    if !listed.as_ref().is_some_and(is_listed) {
                         match self.provide().await {
-                            Ok(()) => roots = Some(now),
+                            Ok(()) => listed = Some((now, Instant::now())),
                             Err(error) => tracing::warn!(%error, "can't provide what is published"),
                         }
                     }

@@ -1,5 +1,5 @@
 //! Which blocks are to be found in the DHT: of each root that is given out, the newest first, the root itself, its directories, and the
-//! roots of its files. Leaves are got from whoever has those (Kubo calls this strategy `pinned+entities`).
+//! roots of its files, if they are here. Leaves are got from whoever has those (Kubo calls this strategy `pinned+entities`).
 
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use cid::multihash::Multihash;
 
 use super::index::digest;
 use crate::catalog::nodes::Nodes;
-use crate::catalog::{own_node, provided};
+use crate::catalog::{blobs, own_node, provided};
 use crate::engine::Engine;
 use crate::engine::blocks::half;
 use crate::error::{Kind, Result};
@@ -46,7 +46,13 @@ impl Engine {
                     Err(error) => return Err(error),
                 }
             }
-            keys.append(&mut files);
+            for file in files {
+                // A follower may have left a blob for later.
+                let Some(blob) = blobs::by_cid(&reader, &file)? else { continue };
+                if blob.inline || self.store.contains(&blob.digest, blob.size)? {
+                    keys.push(file);
+                }
+            }
         }
         let key = |cid: Cid| {
             let at = provided::at(&reader, &cid.hash().to_bytes())?;

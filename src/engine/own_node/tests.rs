@@ -178,7 +178,7 @@ async fn what_is_provided_leads_to_everything_and_is_remembered() {
     let blocks = PublishedBlocks::open(Arc::clone(&test.engine)).unwrap();
     let is_directory = |cid: &Cid| {
         let block = blocks.block(cid).unwrap().unwrap();
-        cid.codec() != RAW && DirectoryBlock::parse(&block).is_ok()
+        cid.codec() != RAW && FileNode::parse(&block).is_err()
     };
     let directories = of_first.iter().take_while(|cid| is_directory(cid)).count();
     assert!(directories > 3 && !of_first[directories..].iter().any(is_directory), "then directories, then files");
