@@ -15,7 +15,7 @@ use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::kubo::{Kubo, Profile, Repository};
 use crate::peers::podman::Podman;
-use crate::peers::wait_for;
+use crate::peers::{free_port, wait_for};
 
 /// A node on loopback that knows nobody; one of the DHT's servers.
 fn node() -> Kubo {
@@ -216,4 +216,33 @@ fn what_is_private_or_not_published_is_not_given_to_peers() {
         assert!(hidden.len() > 1, "a configuration and a root at least");
         assert_eq!(gives(&peer, &hidden), vec![false; hidden.len()]);
     }
+}
+
+#[test]
+fn a_router_is_given_the_record_and_passes_it_on() {
+    let (router, member, publisher) = (node(), node(), Publisher::new());
+    member.repository().run(&["swarm", "connect", &address(&router)]).success();
+    let _serving = publisher.roadstead.serve_with(&["--ipfs", "--router", &router.gateway_url]);
+    let path = format!("/ipns/{}", publisher.name());
+    let resolved = || member.repository().run(&["name", "resolve", "--nocache", &path]);
+    let log = || format!("{}; {}", resolved(), said(&publisher.roadstead, &["target", "show", "home"]));
+    let expected = format!("/ipfs/{}", publisher.roadstead.root());
+    wait_for("the name is found in the DHT", log, || (resolved().stdout.trim() == expected).then_some(()));
+}
+
+#[test]
+fn a_router_that_takes_nothing_and_a_port_that_is_taken_are_named() {
+    let publisher = Publisher::new();
+    let (taken, nobody) = (std::net::TcpListener::bind("127.0.0.1:0").expect("a port"), free_port());
+    let listen = format!("/ip4/{}", taken.local_addr().expect("an address").to_string().replace(':', "/tcp/"));
+    let words =
+        ["serve", "--listen", "127.0.0.1:0", "--ipfs", "--swarm", &listen, "--swarm-peer", "/ip4/127.0.0.1/tcp/1"];
+    let refused = publisher.roadstead.run(&words).failure(1);
+    assert!(refused.contains(&format!("can't listen on {listen}: another program does")), "{refused}");
+
+    let router = format!("http://127.0.0.1:{nobody}");
+    let _serving = publisher.roadstead.serve_with(&["--ipfs", "--router", &router]);
+    let told = || said(&publisher.roadstead, &["target", "show", "home"])["reach"].to_string();
+    let expected = format!("{router} has not taken 1 record of a name yet");
+    wait_for("it says who took nothing", told, || told().contains(&expected).then_some(()));
 }
