@@ -104,7 +104,7 @@ impl Swarming {
 
     /// Says that it listens on another port than the usual one, if it does.
     pub(super) fn other_port(&self) -> Option<String> {
-        self.other_port.map(|port| reach::other_port(port))
+        self.other_port.map(reach::other_port)
     }
 
     fn reach(&self, status: &Status) -> Reach {

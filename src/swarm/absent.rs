@@ -1,5 +1,7 @@
 //! What stands in for the node where this program was built without the cargo feature `swarm`: it says so.
 
+#![expect(clippy::unused_async, reason = "the functions are those of the node that there is with the feature")]
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -93,5 +95,23 @@ impl Fetch {
     /// The peers, and what each delivered.
     pub async fn peers(&self) -> Result<Vec<PeerReport>> {
         match self.0 {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipns::PrivateKey;
+    use crate::swarm::NothingGiven;
+
+    #[test]
+    fn it_says_that_it_is_not_there() {
+        let options = Options::new(PrivateKey::generate().unwrap());
+        let error = Node::start(&options, Arc::new(NothingGiven)).map(drop).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (Kind::Usage, "this program was built without the swarm")
+        );
+        assert!(!is_built_in() && address("/ip4/192.0.2.1/tcp/4001").is_ok() && address("host").is_err());
     }
 }
