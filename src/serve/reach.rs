@@ -1,6 +1,6 @@
 //! How a node in the swarm can be reached, in words, and what helps. Pure.
 
-use crate::swarm::{AddressSource, DEFAULT_PORT, Providing, Reachability, Status};
+use crate::swarm::{AddressSource, DEFAULT_PORT, ExternalAddress, Providing, Reachability, Status};
 use crate::text::{count, printable_within};
 
 /// Addresses that are named.
@@ -43,13 +43,11 @@ pub(super) fn other_port(port: u16) -> String {
     format!("listens on {on}, since another program has port {DEFAULT_PORT}")
 }
 
-/// Whether others reach this node without a relay.
-fn is_direct(status: &Status) -> bool {
-    status.external.iter().any(|external| external.source != AddressSource::Relay)
-}
-
 fn advice(status: &Status) -> Option<&'static str> {
-    (status.reachability == Reachability::Private && !is_direct(status)).then_some(
+    // What the owner announces is no proof.
+    let is_direct =
+        |external: &ExternalAddress| matches!(external.source, AddressSource::Tried | AddressSource::Forwarded);
+    (status.reachability == Reachability::Private && !status.external.iter().any(is_direct)).then_some(
         "Peers do not get through to this machine: forward the port in the router (TCP and UDP), switch UPnP on, use IPv6, or let a \
          follower on a public machine give out what it holds.",
     )
@@ -60,14 +58,19 @@ fn reachable(status: &Status) -> String {
         let found = status.external.iter().filter(|external| external.source == source);
         found.map(|external| external.address.as_str()).take(MAX_NAMED).collect()
     };
-    for (source, how) in [
-        (AddressSource::Tried, "others got through"),
-        (AddressSource::Forwarded, "the router forwards the port"),
-        (AddressSource::Announced, "as announced; nobody has tried it yet"),
+    let announced = match status.reachability {
+        Reachability::Private => ("announced as", "others did not get through"),
+        Reachability::Public => ("reachable at", "as announced; others got through"),
+        Reachability::Unknown => ("reachable at", "as announced; nobody has tried it yet"),
+    };
+    for (source, (what, how)) in [
+        (AddressSource::Tried, ("reachable at", "others got through")),
+        (AddressSource::Forwarded, ("reachable at", "the router forwards the port")),
+        (AddressSource::Announced, announced),
     ] {
         let addresses = by(source);
         if !addresses.is_empty() {
-            return format!("reachable at {}: {how}", printable_within(&addresses.join(", "), 300));
+            return format!("{what} {}: {how}", printable_within(&addresses.join(", "), 300));
         }
     }
     match status.reachability {
@@ -101,7 +104,6 @@ fn provided(status: &Status) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swarm::ExternalAddress;
 
     fn external(address: &str, source: AddressSource) -> ExternalAddress {
         ExternalAddress { address: address.to_owned(), source }
@@ -115,6 +117,9 @@ mod tests {
         status.reachability = Reachability::Private;
         assert!(first(&status).starts_with("behind NAT: others did not get through, and no relay"));
         assert!(Reach::of(&status).advice[0].contains("forward the port"));
+        status.external.push(external("/ip4/192.0.2.2/tcp/4001", AddressSource::Announced));
+        assert_eq!(first(&status), "announced as /ip4/192.0.2.2/tcp/4001: others did not get through");
+        assert!(!Reach::of(&status).advice.is_empty());
         status.external.push(external("/ip4/192.0.2.1/tcp/4001", AddressSource::Forwarded));
         assert_eq!(first(&status), "reachable at /ip4/192.0.2.1/tcp/4001: the router forwards the port");
         status.external.push(external("/ip6/2001:db8::1/tcp/4001", AddressSource::Tried));

@@ -61,7 +61,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(in crate::cli) include_private: bool,
 
-    /// Also give out to IPFS what is published to this program (`target add NAME --self`), and nothing else.
+    /// Also give out to IPFS what is published to this program (`target add NAME --self`), and nothing else: to those who reach
+    /// `--listen`, and to every peer of the IPFS swarm, even if the registry itself is served on loopback.
     #[arg(long)]
     pub(in crate::cli) ipfs: bool,
 
