@@ -96,6 +96,7 @@ fn provided(status: &Status) -> Option<String> {
     }
     let failed = match failed {
         0 => String::new(),
+        1 => "; 1 is tried again, since nobody took it".to_owned(),
         failed => format!("; {failed} are tried again, since nobody took them"),
     };
     Some(format!("provided {provided} of {} in the DHT{failed}", count(total, "block", "blocks")))
@@ -141,7 +142,7 @@ mod tests {
             Reach::of(&status).sentences[1..],
             [
                 "2 peers connected, 1 member of the DHT known",
-                "provided 2 of 3 blocks in the DHT; 1 are tried again, since nobody took them",
+                "provided 2 of 3 blocks in the DHT; 1 is tried again, since nobody took it",
                 "gave 4.0 MiB to 2 peers; most of it, 3.0 MiB, to 12D3Koo",
             ]
         );

@@ -254,9 +254,14 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
 
 /// Opens the catalog, and makes it follow what is said.
 fn open(arguments: &Arguments, context: &Context) -> Result<Arc<Engine>> {
-    let HowArguments { from, mode, every, .. } = &arguments.how;
+    let HowArguments { from, mode, every, swarm_peer } = &arguments.how;
     match &arguments.follow {
         Some(name) => follow::prepare(Some(name), &arguments.how, context),
+        None if !swarm_peer.is_empty() && !arguments.ipfs => Err(Error::new(
+            Kind::Usage,
+            "`--swarm-peer` says how to begin in the swarm, but nothing is given out there or followed",
+        )
+        .hint("Add `--ipfs` or `--follow NAME`, or leave it out.")),
         None if from.is_empty() && mode.is_none() && every.is_none() => context.open_to_give(),
         None => {
             Err(Error::new(Kind::Usage, "`--from`, `--mode` and `--every` say how to follow, but nothing is followed")

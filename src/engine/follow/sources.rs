@@ -3,7 +3,6 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use crate::engine::restore::lazy::gateways;
 use crate::engine::swarm_member::{MemberBlocks, MemberRecords, SwarmMember};
 use crate::error::{Error, Kind, Result};
 use crate::node::source::{BlockSource, HttpBlocks, HttpRecords, NameRecords, Several};
@@ -65,18 +64,20 @@ impl Sources {
 
     /// Who is asked for blocks.
     pub(in crate::engine) fn blocks(&self, member: &Arc<SwarmMember>) -> Result<Arc<dyn BlockSource>> {
-        if !self.need_the_swarm() {
-            return gateways(&self.gateways);
+        let mut places: Vec<Arc<dyn BlockSource>> = Vec::new();
+        for url in &self.gateways {
+            let gateway = HttpBlocks::gateway(url, None)?;
+            // Where there are others, they are asked instead of the same one again.
+            let is_alone = self.gateways.len() == 1 && !self.need_the_swarm();
+            places.push(Arc::new(if is_alone { gateway } else { gateway.asked_once() }));
         }
-        let peers: Arc<dyn BlockSource> = Arc::new(MemberBlocks::new(Arc::clone(member), self.peers.clone()));
-        if self.gateways.is_empty() {
-            return Ok(peers);
+        if self.need_the_swarm() {
+            places.push(Arc::new(MemberBlocks::new(Arc::clone(member), self.peers.clone())));
         }
-        let urls = self.gateways.iter();
-        let places = urls.map(|url| Ok(Arc::new(HttpBlocks::gateway(url, None)?.asked_once()) as Arc<dyn BlockSource>));
-        let mut places: Vec<_> = places.collect::<Result<_>>()?;
-        places.push(peers);
-        Ok(Arc::new(Several::new(places)))
+        Ok(match places.as_slice() {
+            [one] => Arc::clone(one),
+            _ => Arc::new(Several::new(places)),
+        })
     }
 
     /// Who is asked for records.

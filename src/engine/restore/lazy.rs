@@ -24,7 +24,7 @@ use crate::engine::query::pending::{Arrivals, Progress};
 use crate::engine::swarm_member::SwarmMember;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::Digest;
-use crate::node::source::{BlockSource, HttpBlocks, Several};
+use crate::node::source::BlockSource;
 use crate::registry::Pace;
 use crate::site::paths;
 use crate::store::Writer;
@@ -137,16 +137,6 @@ impl Sources {
         };
         cell.get_or_try_init(|| opening).await.map(Arc::clone)
     }
-}
-
-/// Trustless gateways as one place.
-pub(in crate::engine) fn gateways(urls: &[impl AsRef<str>]) -> Result<Arc<dyn BlockSource>> {
-    let gateway = |url: &str| HttpBlocks::gateway(url, None);
-    if let [one] = urls {
-        return Ok(Arc::new(gateway(one.as_ref())?));
-    }
-    let places = urls.iter().map(|url| Ok(Arc::new(gateway(url.as_ref())?.asked_once()) as Arc<dyn BlockSource>));
-    Ok(Arc::new(Several::new(places.collect::<Result<_>>()?)))
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -135,11 +135,7 @@ fn the_requests_of_stargz_snapshotter() {
 
     // A plain gateway, which takes blocks from here; it has no answer to several ranges.
     let repository = Repository::new(Profile::V1);
-    let routers = format!("[\"{}\"]", serving.url);
-    repository.run(&["config", "Routing.Type", "delegated"]).success();
-    repository.run(&["config", "--json", "Routing.DelegatedRouters", &routers]).success();
-    repository.run(&["config", "--json", "HTTPRetrieval", r#"{"Enabled":true}"#]).success();
-    repository.run(&["config", "--json", "Provide.Enabled", "false"]).success();
+    repository.take_over_http_from(&serving.url);
     let kubo = Kubo::from_repository(repository, &[]);
     let (root, published) = (publisher.roadstead.root(), publisher.registry.published());
     let path = format!("/ipfs/{root}/oci/v2/{published}/estargz/blobs/{}", digest(&layer.content));

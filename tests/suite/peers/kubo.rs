@@ -107,6 +107,14 @@ impl Repository {
         self.run(&["config", "Addresses.API", &address]).success();
     }
 
+    /// Has it ask this server alone who has a block, and take blocks over HTTP; it is connected to nobody.
+    pub(crate) fn take_over_http_from(&self, url: &str) {
+        self.run(&["config", "Routing.Type", "delegated"]).success();
+        self.run(&["config", "--json", "Routing.DelegatedRouters", &format!("[\"{url}\"]")]).success();
+        self.run(&["config", "--json", "HTTPRetrieval", r#"{"Enabled":true}"#]).success();
+        self.run(&["config", "--json", "Provide.Enabled", "false"]).success();
+    }
+
     /// The path of a file in it, as it is seen from here.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         let path = self.directory.join("repository").join(name);

@@ -11,11 +11,7 @@ use crate::peers::{wait_for, web};
 /// A node that is connected to nobody: it asks this server who has a block, and takes blocks over HTTP.
 fn node_behind(serving: &Serving, root: &str) -> Kubo {
     let repository = Repository::new(Profile::V1);
-    let routers = format!("[\"{}\"]", serving.url);
-    repository.run(&["config", "Routing.Type", "delegated"]).success();
-    repository.run(&["config", "--json", "Routing.DelegatedRouters", &routers]).success();
-    repository.run(&["config", "--json", "HTTPRetrieval", r#"{"Enabled":true}"#]).success();
-    repository.run(&["config", "--json", "Provide.Enabled", "false"]).success();
+    repository.take_over_http_from(&serving.url);
     Kubo::from_repository(repository, &[(DOMAIN, root)])
 }
 
