@@ -92,7 +92,7 @@ impl Variant {
     fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
         match self {
             Self::Program(program) => program.read(tag, parts),
-            Self::Regex(regex) if tag.len() <= MAX_TAG_BYTES => {
+            Self::Regex(regex) if tag.len() <= MAX_TAG_BYTES && regex.is_match(tag) => {
                 let Some(captures) = regex.captures(tag) else { return false };
                 // Each group has its place in the key, so that all keys have one shape.
                 parts.extend(captures.iter().skip(1).map(|group| match group {

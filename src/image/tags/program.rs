@@ -55,7 +55,7 @@ impl Begin {
         match self {
             Self::Anything => true,
             Self::Digit => tag.as_bytes().first().is_some_and(u8::is_ascii_digit),
-            Self::Text(text) => tag.starts_with(text.as_str()),
+            Self::Text(text) => begins_with(tag.as_bytes(), text.as_bytes()),
         }
     }
 }
@@ -130,7 +130,7 @@ impl Program {
     /// Whether a tag matches as a whole; its key is in `parts` then, which are empty before.
     pub(super) fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
         self.begin.fits(tag)
-            && tag.ends_with(&self.end)
+            && ends_with(tag.as_bytes(), self.end.as_bytes())
             && tag.len() <= MAX_TAG_BYTES
             && has(tag.as_bytes(), self.within.as_bytes())
             && tag.is_ascii()
@@ -148,10 +148,10 @@ impl Program {
         while let Some(current) = self.steps.get(step) {
             let rest = &tag[at..];
             match current {
-                Step::Text(text) if rest.starts_with(text.as_str()) => at += text.len(),
+                Step::Text(text) if begins_with(rest.as_bytes(), text.as_bytes()) => at += text.len(),
                 Step::Text(_) => return false,
                 Step::Digits(digits) => {
-                    if !rest.starts_with(digits.as_str()) {
+                    if !begins_with(rest.as_bytes(), digits.as_bytes()) {
                         return false;
                     }
                     parts.push(Part::Number(Number::new(&rest[..digits.len()])));
@@ -221,6 +221,16 @@ impl Program {
         }
         found
     }
+}
+
+/// Whether bytes begin with others. Both are few, and most differ at once: to call `memcmp` takes longer.
+fn begins_with(bytes: &[u8], start: &[u8]) -> bool {
+    bytes.len() >= start.len() && bytes.iter().zip(start).all(|(one, other)| one == other)
+}
+
+/// Whether bytes end with others, as [`begins_with`].
+fn ends_with(bytes: &[u8], end: &[u8]) -> bool {
+    bytes.len() >= end.len() && bytes.iter().rev().zip(end.iter().rev()).all(|(one, other)| one == other)
 }
 
 /// Whether bytes have others in them. Tags are short: preparing a faster search takes longer.
