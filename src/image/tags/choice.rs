@@ -126,14 +126,14 @@ impl TagRule {
         let mut verdicts: Vec<Option<(Verdict, u32)>> = vec![None; listed.len()];
         let mut order: Vec<u32> = Vec::new();
         for (number, pattern) in self.tags.iter().enumerate() {
-            for variant in 0..pattern.variants() {
-                let counts = pattern.counts(variant);
+            for variant in pattern.variants() {
+                let counts = variant.has_number();
                 // All keys of a variant have the same length, so they lie in one list.
                 let (mut parts, mut length) = (Vec::new(), 0);
                 let mut places: Vec<u32> = Vec::new();
                 for (place, tag) in listed.iter().enumerate() {
                     let begin = parts.len();
-                    if !pattern.read(variant, tag, &mut parts) {
+                    if !variant.read(tag, &mut parts) {
                         continue;
                     }
                     if let Some(verdict) = self.refusal(tag, Key(&parts[begin..]), counts, &is_young) {

@@ -19,8 +19,9 @@ pub struct TagPattern {
     variants: Vec<Variant>,
 }
 
+/// One way through the choices of a pattern.
 #[derive(Clone)]
-enum Variant {
+pub(super) enum Variant {
     Program(Program),
     /// What other programs' files have. Groups that hold digits are the key.
     Regex(Regex),
@@ -40,37 +41,19 @@ impl TagPattern {
     /// Whether a tag matches as a whole.
     pub fn matches(&self, tag: &str) -> bool {
         let mut parts = Vec::new();
-        self.variants.iter().any(|variant| {
-            parts.clear();
-            variant.read(tag, &mut parts)
-        })
+        self.variants.iter().any(|variant| variant.read(tag, &mut parts))
     }
 
-    /// How many variants there are, each of which counts for itself.
-    pub(super) fn variants(&self) -> usize {
-        self.variants.len()
-    }
-
-    /// Whether a tag matches one variant; the parts of its key are behind those that were there before.
-    pub(super) fn read<'t>(&self, variant: usize, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
-        let before = parts.len();
-        let matches = self.variants[variant].read(tag, parts);
-        if !matches {
-            parts.truncate(before);
-        }
-        matches
+    /// The variants, each of which counts for itself.
+    pub(super) fn variants(&self) -> &[Variant] {
+        &self.variants
     }
 
     /// The key of a tag by one variant.
     #[cfg(test)]
     pub(super) fn key<'t>(&self, variant: usize, tag: &'t str) -> Option<Vec<Part<'t>>> {
         let mut parts = Vec::new();
-        self.read(variant, tag, &mut parts).then_some(parts)
-    }
-
-    /// Whether one variant tells versions apart.
-    pub(super) fn counts(&self, variant: usize) -> bool {
-        self.variants[variant].has_number()
+        self.variants[variant].read(tag, &mut parts).then_some(parts)
     }
 }
 
@@ -82,14 +65,16 @@ impl Variant {
         }
     }
 
-    fn has_number(&self) -> bool {
+    /// Whether it tells versions apart.
+    pub(super) fn has_number(&self) -> bool {
         match self {
             Self::Program(program) => program.has_number(),
             Self::Regex(regex) => regex.captures_len() > 1,
         }
     }
 
-    fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
+    /// Whether a tag matches as a whole; the parts of its key are behind those that were there before.
+    pub(super) fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
         match self {
             Self::Program(program) => program.read(tag, parts),
             Self::Regex(regex) if tag.len() <= MAX_TAG_BYTES && regex.is_match(tag) => {

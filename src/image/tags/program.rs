@@ -127,14 +127,26 @@ impl Program {
         texts.collect()
     }
 
-    /// Whether a tag matches as a whole; its key is in `parts` then, which are empty before.
+    /// Whether a tag matches as a whole; the parts of its key are behind those that were there before.
     pub(super) fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
+        if !self.may_match(tag) {
+            return false;
+        }
+        let known = parts.len();
+        let matches = self.run(0, 0, tag, parts, &mut Failed::default());
+        if !matches {
+            parts.truncate(known);
+        }
+        matches
+    }
+
+    /// What most tags that don't match are told by.
+    fn may_match(&self, tag: &str) -> bool {
         self.begin.fits(tag)
             && ends_with(tag.as_bytes(), self.end.as_bytes())
             && tag.len() <= MAX_TAG_BYTES
             && has(tag.as_bytes(), self.within.as_bytes())
             && tag.is_ascii()
-            && self.run(0, 0, tag, parts, &mut Failed::default())
     }
 
     fn run<'t>(

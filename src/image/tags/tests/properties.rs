@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn keys_of_a_variant_are_in_a_total_order(text in any_pattern(), tags in prop::collection::vec("([ab]|[0-2]{1,2}|[.-]|rc){0,6}", 3)) {
         let Ok(pattern) = text.parse::<TagPattern>() else { return Ok(()) };
-        for variant in 0..pattern.variants() {
+        for variant in 0..pattern.variants().len() {
             let keys: Vec<_> = tags.iter().filter_map(|tag| pattern.key(variant, tag)).collect();
             for one in &keys {
                 for other in &keys {
@@ -96,6 +96,27 @@ proptest! {
         let suggested = suggest(&tag);
         let pattern = suggested.parse::<TagPattern>();
         prop_assert!(pattern.is_ok_and(|pattern| pattern.matches(&tag)), "{} {}", tag, suggested);
+    }
+
+    /// The definition: of each variant, the highest of the versions that differ, and all tags that say one of them.
+    #[test]
+    fn the_newest_versions_are_taken(text in any_pattern(), tags in prop::collection::btree_set("([ab]|[0-2]{1,2}|[.-]|rc){1,5}", 0..24), newest in 1_u32..4) {
+        let Ok(known) = text.parse::<TagPattern>() else { return Ok(()) };
+        let mut expected = BTreeSet::new();
+        for variant in 0..known.variants().len() {
+            let matching = || tags.iter().filter_map(|tag| Some((known.key(variant, tag)?, tag)));
+            let mut versions: Vec<_> = matching().map(|(key, _)| key).collect();
+            versions.sort();
+            versions.dedup();
+            if known.variants()[variant].has_number() {
+                versions.drain(..versions.len().saturating_sub(newest as usize));
+            }
+            expected.extend(matching().filter(|(key, _)| versions.contains(key)).map(|(_, tag)| tag.as_str()));
+        }
+        let rule = TagRule { tags: vec![known], newest: std::num::NonZeroU32::new(newest), ..TagRule::default() };
+        let listed: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let choice = rule.choose(&listed, |_| false);
+        prop_assert_eq!(choice.selected().collect::<BTreeSet<_>>(), expected);
     }
 
     #[test]
