@@ -25,7 +25,7 @@ pub enum Part<'t> {
 /// A run of digits as a number of any length: zeros in front don't count.
 #[derive(Debug, Clone, Copy)]
 pub struct Number<'t> {
-    /// The number, if it has few digits: most comparisons need not look at the text.
+    /// The number, or [`u64::MAX`] if it has too many digits: most comparisons need not look at the text.
     value: u64,
     digits: &'t str,
 }
@@ -38,17 +38,21 @@ impl<'t> Number<'t> {
     pub(super) fn new(digits: &'t str) -> Self {
         let zeros = digits.bytes().take_while(|byte| *byte == b'0').count();
         let digits = &digits[zeros..];
-        let short = digits.bytes().take(MAX_VALUE_DIGITS);
-        Self { value: short.fold(0, |value, digit| value * 10 + u64::from(digit - b'0')), digits }
+        if digits.len() > MAX_VALUE_DIGITS {
+            return Self { value: u64::MAX, digits };
+        }
+        Self { value: digits.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')), digits }
     }
 }
 
 impl Ord for Number<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        if self.digits.len() <= MAX_VALUE_DIGITS && other.digits.len() <= MAX_VALUE_DIGITS {
-            return self.value.cmp(&other.value);
+        match self.value.cmp(&other.value) {
+            Ordering::Equal if self.value == u64::MAX => {
+                self.digits.len().cmp(&other.digits.len()).then_with(|| self.digits.cmp(other.digits))
+            }
+            order => order,
         }
-        self.digits.len().cmp(&other.digits.len()).then_with(|| self.digits.cmp(other.digits))
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = (Part<'_>, usize)> {
 
 /// Tags write stages in capitals, too: `4.0.0-RC1`, `1.0-SNAPSHOT`.
 fn begins_with(text: &str, word: &str) -> bool {
-    text.as_bytes().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+    text.len() >= word.len() && text.bytes().zip(word.bytes()).all(|(one, other)| one.eq_ignore_ascii_case(&other))
 }
 
 /// What may stand before and after the word.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::image::tags::parse::{Item, check_numbers, tree, variants};
-use crate::image::tags::{stage, suggest};
+use crate::image::tags::{Number, Part, stage, suggest};
 
 /// Where what the items match can end: a second way to say what matches, which follows every way at once.
 fn ends(items: &[Item], tag: &str, from: &BTreeSet<usize>) -> BTreeSet<usize> {
@@ -81,6 +81,26 @@ proptest! {
                 }
             }
         }
+    }
+
+    /// Numbers that fit a word and such that don't, up to both sides of where that changes.
+    #[test]
+    fn numbers_are_compared_by_their_value(one in "0{0,2}[0-9]{1,3}|0{0,2}[89]{18,21}", other in "0{0,2}[0-9]{1,3}|0{0,2}[89]{18,21}") {
+        let value = |digits: &str| digits.parse::<u128>().unwrap();
+        prop_assert_eq!(Number::new(&one).cmp(&Number::new(&other)), value(&one).cmp(&value(&other)));
+    }
+
+    #[test]
+    fn prereleases_are_read_in_any_case(at in 0..stage::WORDS.len(), capitals in any::<u16>(), more in "[.-]?[0-9]{0,2}") {
+        let (word, stage) = stage::WORDS[at];
+        let word: String = word
+            .char_indices()
+            .map(|(place, letter)| if capitals >> place & 1 == 1 { letter.to_ascii_uppercase() } else { letter })
+            .collect();
+        let tag = format!("1-{word}{more}");
+        prop_assume!(!tag.ends_with('-'));
+        let key = pattern("#{pre}").key(0, &tag);
+        prop_assert!(matches!(key.as_deref(), Some([_, Part::Prerelease(read, _)]) if *read == stage), "{} {:?}", tag, key);
     }
 
     #[test]
