@@ -77,10 +77,15 @@ impl Variant {
     pub(super) fn read<'t>(&self, tag: &'t str, parts: &mut Vec<Part<'t>>) -> bool {
         match self {
             Self::Program(program) => program.read(tag, parts),
-            Self::Regex(regex) if tag.len() <= MAX_TAG_BYTES && regex.is_match(tag) => {
-                let Some(captures) = regex.captures(tag) else { return false };
+            Self::Regex(regex) => {
+                // Whether it matches is found sooner than where its groups are.
+                if tag.len() > MAX_TAG_BYTES || !regex.is_match(tag) {
+                    return false;
+                }
+                let captures = if regex.captures_len() > 1 { regex.captures(tag) } else { None };
                 // Each group has its place in the key, so that all keys have one shape.
-                parts.extend(captures.iter().skip(1).map(|group| match group {
+                let groups = captures.iter().flat_map(|captures| captures.iter().skip(1));
+                parts.extend(groups.map(|group| match group {
                     Some(group) if group.as_str().bytes().all(|byte| byte.is_ascii_digit()) && !group.is_empty() => {
                         Part::Number(Number::new(group.as_str()))
                     }
@@ -88,7 +93,6 @@ impl Variant {
                 }));
                 true
             }
-            Self::Regex(_) => false,
         }
     }
 }
