@@ -45,11 +45,24 @@ impl Status {
     pub fn reach(&self) -> String {
         match (&self.served_at, self.peers) {
             (Some(places), _) if places.is_empty() => "not served now".to_owned(),
-            (Some(places), _) => format!("served at {}", printable_within(&places.join(", "), 300)),
+            (Some(places), _) => format!("served at {}", places_in_words(places)),
             (None, Some(peers)) => count(peers, "peer", "peers"),
             (None, None) => "offline".to_owned(),
         }
     }
+}
+
+/// Addresses in a few words: those of HTTP servers, and how many there are in the swarm, where a machine has a dozen.
+fn places_in_words(places: &[String]) -> String {
+    let (peers, mut words): (Vec<&str>, Vec<&str>) =
+        places.iter().map(String::as_str).partition(|place| place.contains("/p2p/"));
+    let several = count(peers.len() as u64, "address in the swarm", "addresses in the swarm");
+    match peers.as_slice() {
+        [] => {}
+        [one] => words.push(one),
+        _ => words.push(&several),
+    }
+    printable_within(&words.join(", "), 300)
 }
 
 /// A root that a node keeps with everything below it.
@@ -204,4 +217,19 @@ pub trait Names: Send + Sync {
 
     /// What an IPNS name points to, as this node sees it.
     async fn resolve_name(&self, name: &str) -> Result<Option<String>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dozen_addresses_are_a_few_words() {
+        let words =
+            |places: &[&str]| places_in_words(&places.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>());
+        let (server, peer) = ("/ip4/192.0.2.1/tcp/80/http", "/ip4/192.0.2.1/tcp/4001/p2p/12D3Koo");
+        assert_eq!(words(&[server, peer, peer]), format!("{server}, 2 addresses in the swarm"));
+        assert_eq!(words(&[peer]), peer);
+        assert_eq!(words(&[server]), server);
+    }
 }

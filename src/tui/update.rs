@@ -118,10 +118,12 @@ impl App {
             }
             Msg::Serving(url) => {
                 serving::began(self, url);
+                self.publish.look_again();
                 Vec::new()
             }
             Msg::Served(ended) => {
                 serving::ended(self, ended);
+                self.publish.look_again();
                 Vec::new()
             }
         }

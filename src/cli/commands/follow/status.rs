@@ -109,7 +109,9 @@ fn table(following: &Following, report: &StatusReport) -> Table {
         None => fact("state", "behind: the newest root is not here yet"),
     }
     for serving in &report.serving {
-        fact("given out at", &serving.clone().told().join(", "));
+        for address in serving.clone().told() {
+            fact("given out at", &address);
+        }
     }
     let newest = report.newest_root.as_ref().or(report.root.as_ref());
     let now = Timestamp::now().as_second();

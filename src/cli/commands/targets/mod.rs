@@ -350,8 +350,10 @@ fn facts(target: &TargetView) -> Table {
         Some([]) => fact("served", &format!("not now: {SERVE_HINT}")),
         Some(all) => {
             for serving in all {
-                let (process, peer) = (serving.process, serving.peer_id.clone());
-                fact("served", &format!("by process {process} as {peer} at {}", serving.clone().told().join(", ")));
+                fact("served", &format!("by process {} as {}", serving.process, serving.peer_id));
+                for address in serving.clone().told() {
+                    fact("at", &address);
+                }
                 for sentence in serving.reach.iter().chain(&serving.advice) {
                     fact("", sentence);
                 }
