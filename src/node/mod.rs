@@ -41,6 +41,20 @@ pub struct Status {
 }
 
 impl Status {
+    /// Whether it is given out: always, but by this program's own node, which a server gives out.
+    pub fn is_served(&self) -> bool {
+        self.served_at.as_ref().is_none_or(|places| !places.is_empty())
+    }
+
+    /// The same as [`Status::reach`] for a column: `8 peers`, `offline`, `served`, `not served`.
+    pub fn reach_in_a_word(&self) -> String {
+        match (&self.served_at, self.peers) {
+            (Some(places), _) if places.is_empty() => "not served".to_owned(),
+            (Some(_), _) => "served".to_owned(),
+            _ => self.reach(),
+        }
+    }
+
     /// Whether others can get at it, in a few words: `8 peers`, `offline`, `served at /ip4/192.0.2.1/tcp/443/tls/http`.
     pub fn reach(&self) -> String {
         match (&self.served_at, self.peers) {

@@ -19,7 +19,6 @@ use crate::engine::job::PublishStep;
 use crate::engine::job::StepState;
 use crate::engine::query::history::PublicationView;
 use crate::engine::targets::{Leads, TargetView};
-use crate::text::count;
 
 /// Rows of the history that stay in sight, whatever there is to say of a target.
 const MIN_HISTORY_ROWS: u16 = 5;
@@ -150,8 +149,9 @@ fn node_of(app: &App, target: &TargetView) -> (String, Style) {
         None => (format!("{} asking", glyphs.waiting), theme.dim),
         Some((_, Ok(sight))) => match &sight.node {
             Ok(status) => {
-                let peers = status.peers.map_or_else(|| "offline".to_owned(), |peers| count(peers, "peer", "peers"));
-                (format!("{} {peers}", glyphs.done), theme.good)
+                let (sign, colour) =
+                    if status.is_served() { (glyphs.done, theme.good) } else { (glyphs.waiting, theme.warning) };
+                (format!("{sign} {}", status.reach_in_a_word()), colour)
             }
             Err(_) => (format!("{} lost", glyphs.failed), theme.danger),
         },
