@@ -4,8 +4,8 @@
 //! chunk is kept, with the frame of a full one around it, and hashed when it is full or the file ends. Frame and file
 //! have as many blocks, only not the same ones: the kernel takes them side by side.
 
-use super::kernel::Kernel;
-use super::state::{BLOCK_BYTES, State};
+use roadstead_sha256::{BLOCK_BYTES, Kernel, State};
+
 use super::{FileDigests, leaf_list};
 use crate::image::Digest;
 use crate::unixfs::Profile;

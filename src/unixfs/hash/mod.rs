@@ -1,25 +1,18 @@
 //! Both digests of a file in one pass: of its whole and of each of its leaves.
 //!
-//! Knows SHA-256 (FIPS 180-4) down to its blocks, and how the two profiles make leaves of bytes. Must not know what
-//! is built above the leaves, nor where bytes come from. Memory is constant but for 32 bytes a leaf.
-//!
-//! One stream of SHA-256 instructions waits for its own latency, so two streams at once cost what one does. That is
-//! why the whole and the leaf are advanced together, block by block, by one kernel (`kernel`).
+//! Knows how the two profiles make leaves of bytes. Must not know what is built above the leaves, nor where bytes come
+//! from. Memory is constant but for 32 bytes a leaf. The whole and the leaf are advanced together by `roadstead_sha256`.
 
 mod framed;
-#[cfg(target_arch = "x86_64")]
-mod interleaved;
-mod kernel;
 mod raw;
-mod state;
 
 pub use framed::framed_leaf_digest;
 
 use super::Profile;
 use crate::image::Digest;
 use framed::FramedHasher;
-use kernel::Kernel;
 use raw::RawHasher;
+use roadstead_sha256::Kernel;
 
 /// What one pass over a file's bytes tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Profile `unixfs-v1-2025`: a leaf is 1 MiB of the file itself, so the leaf's blocks are the file's blocks.
 
-use super::kernel::Kernel;
-use super::state::{BLOCK_BYTES, State};
+use roadstead_sha256::{BLOCK_BYTES, Kernel, State};
+
 use super::{FileDigests, leaf_list};
 use crate::image::Digest;
 use crate::unixfs::Profile;

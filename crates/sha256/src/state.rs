@@ -3,23 +3,23 @@
 use sha2::block_api::compress256;
 
 /// Bytes in one SHA-256 block.
-pub(super) const BLOCK_BYTES: usize = 64;
+pub const BLOCK_BYTES: usize = 64;
 
 /// The eight working words; how many bytes they have eaten is the owner's to remember.
 #[derive(Debug, Clone)]
-pub(super) struct State(pub(super) [u32; 8]);
+pub struct State(pub(crate) [u32; 8]);
 
 impl State {
     /// The state before the first block (FIPS 180-4, 5.3.3).
-    pub(super) const INITIAL: Self =
+    pub const INITIAL: Self =
         Self([0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19]);
 
-    pub(super) fn compress(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
+    pub(crate) fn compress(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
         compress256(&mut self.0, blocks);
     }
 
     /// The digest, when `rest` are the last bytes of a message of `length` bytes that this state has not eaten yet.
-    pub(super) fn finish(mut self, rest: &[u8], length: u64) -> [u8; 32] {
+    pub fn finish(mut self, rest: &[u8], length: u64) -> [u8; 32] {
         let (blocks, tail) = rest.as_chunks();
         self.compress(blocks);
         // The padding: one bit, zeros, and the length in bits as the last eight bytes of a block.

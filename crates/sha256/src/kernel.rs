@@ -7,35 +7,35 @@ const PART_BLOCKS: usize = (16 << 10) / BLOCK_BYTES;
 
 /// A way to advance two states; chosen once per file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
+pub enum Kernel {
     /// Both states in one stream of SHA instructions.
     #[cfg(target_arch = "x86_64")]
-    Interleaved(super::interleaved::Available),
+    Interleaved(crate::interleaved::Available),
     /// One state after the other, with what `sha2` finds best on this machine.
     Portable,
 }
 
 impl Kernel {
     /// The fastest one here.
-    pub(super) fn detect() -> Self {
+    pub fn detect() -> Self {
         // Each instruction is a function call in a build without optimisation, which `sha2` always has.
         if cfg!(debug_assertions) { Self::Portable } else { Self::interleaved().unwrap_or(Self::Portable) }
     }
 
     /// The interleaved one, if this processor has it.
-    pub(super) fn interleaved() -> Option<Self> {
+    pub fn interleaved() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        return super::interleaved::Available::detect().map(Self::Interleaved);
+        return crate::interleaved::Available::detect().map(Self::Interleaved);
         #[cfg(not(target_arch = "x86_64"))]
         None
     }
 
     /// Advances both states over the same blocks.
-    pub(super) fn compress_shared(self, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
+    pub fn compress_shared(self, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Interleaved(available) => {
-                super::interleaved::compress_shared(available, first, second, blocks);
+                crate::interleaved::compress_shared(available, first, second, blocks);
             }
             Self::Portable => {
                 for part in blocks.chunks(PART_BLOCKS) {
@@ -47,7 +47,7 @@ impl Kernel {
     }
 
     /// Advances each state over its own blocks; there must be as many for one as for the other.
-    pub(super) fn compress_each(
+    pub fn compress_each(
         self,
         (first, first_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
         (second, second_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
@@ -56,7 +56,7 @@ impl Kernel {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Interleaved(available) => {
-                super::interleaved::compress_each(available, (first, first_blocks), (second, second_blocks));
+                crate::interleaved::compress_each(available, (first, first_blocks), (second, second_blocks));
             }
             Self::Portable => {
                 for (first_part, second_part) in first_blocks.chunks(PART_BLOCKS).zip(second_blocks.chunks(PART_BLOCKS))

@@ -16,24 +16,24 @@ use super::state::{BLOCK_BYTES, State};
 
 /// The proof that this processor has the instructions: only [`Available::detect`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Available(());
+pub struct Available(());
 
 impl Available {
     /// Asks the processor; cheap, the standard library remembers the answer.
-    pub(super) fn detect() -> Option<Self> {
+    pub fn detect() -> Option<Self> {
         (is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1"))
             .then_some(Self(()))
     }
 }
 
 /// Advances both states over the same blocks.
-pub(super) fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
+pub fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
     // SAFETY: an `Available` exists only where the features were detected.
     unsafe { shared(first, second, blocks) }
 }
 
 /// Advances each state over its own blocks, as many as both have.
-pub(super) fn compress_each(
+pub fn compress_each(
     _: Available,
     (first, first_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
     (second, second_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
