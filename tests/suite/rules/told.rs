@@ -171,8 +171,9 @@ fn a_watch_is_well_while_images_only_wait_and_not_while_a_rule_fails() {
         world(|host| format!("[[rule]]\nname = 'app'\nimage = '{host}/app'\ntags = ['#.#']\nmax_new = 1\n"));
     let (mut daemon, health) = watch(&roadstead);
     let log = roadstead.path("roadstead-watch.log");
-    daemon
-        .wait_for("its run", || std::fs::read_to_string(&log).ok().filter(|log| log.contains("error: 1 image waits")));
+    daemon.wait_for("its run", || {
+        std::fs::read_to_string(&log).ok().filter(|log| log.contains("1 image waits for the next run.\n"))
+    });
     daemon.wait_for("its image", || (mirrored(&roadstead, &registry, "app") == ["1.1"]).then_some(()));
     assert_eq!(health().map(|answer| answer.status), Some(200), "{}", daemon.log());
     let file = roadstead.path("mirror.toml");
