@@ -36,7 +36,7 @@ const EXIT_CODES: [(Kind, &str); 11] = [
     (Kind::Network, "The network or a registry failed."),
     (Kind::Node, "An IPFS node failed."),
     (Kind::Verification, "Bytes don't match their digest or CID."),
-    (Kind::Partial, "Part succeeded, part failed."),
+    (Kind::Partial, "Part succeeded, part failed; or images wait for the next run of the rules."),
     (Kind::Locked, "Another process is changing the catalog."),
     (Kind::Interrupted, "Stopped by ^C or SIGTERM, or you answered no."),
 ];

@@ -22,8 +22,13 @@ use crate::input;
 use crate::rules::{Lock, MAX_LOCK_BYTES};
 use crate::text::printable_within;
 
+const NOTES: &str = "\
+`roadstead outdated` shows what has moved and uses no quota. `--dry-run` also asks for the
+manifests of what is new: registries count them as pulls, and the next run asks for them again.";
+
 /// What to update.
 #[derive(Debug, Args)]
+#[command(after_help = NOTES)]
 pub(in crate::cli) struct Arguments {
     /// Repositories or images as `list` names them [default: all rules, and everything that no rule selects].
     #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names(), conflicts_with_all = ["rule", "force"])]
@@ -48,6 +53,10 @@ pub(in crate::cli) struct Arguments {
 
     #[command(flatten)]
     pub(in crate::cli) dry_run: DryRun,
+
+    /// Exit with 0 if nothing failed and images only wait for the next run.
+    #[arg(long)]
+    pub(in crate::cli) allow_postponed: bool,
 
     /// Exit with 3 if everything is up to date.
     #[arg(long)]
@@ -91,10 +100,17 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         lock,
         rules: rules.clone(),
     };
-    hooks::around(&engine, &rules, arguments.dry_run, context, || {
+    let ended = hooks::around(&engine, &rules, arguments.dry_run, context, || {
         let ended = mirror(Arc::clone(&engine), Wanted::Ruled(Box::new(ruled)), arguments, context);
         published_after(ended, arguments, context)
-    })
+    });
+    match ended {
+        Err(error) if arguments.allow_postponed && error.is_postponed() => {
+            context.output.message(&format!("{error}."));
+            Ok(Exit::Done)
+        }
+        ended => ended,
+    }
 }
 
 fn mirror(engine: Arc<Engine>, wanted: Wanted<'_>, arguments: &Arguments, context: &Context) -> Result<Exit> {

@@ -130,30 +130,27 @@ impl TagRule {
                 let counts = variant.has_number();
                 // All keys of a variant have the same length, so they lie in one list.
                 let (mut parts, mut length) = (Vec::new(), 0);
-                let mut places: Vec<u32> = Vec::new();
+                let mut matched: Vec<(u32, Option<Verdict>)> = Vec::new();
                 for (place, tag) in listed.iter().enumerate() {
                     let begin = parts.len();
-                    if !variant.read(tag, &mut parts) {
-                        continue;
-                    }
-                    if let Some(verdict) = self.refusal(tag, Key(&parts[begin..]), counts, &is_young) {
-                        parts.truncate(begin);
-                        note(&mut verdicts, &mut order, place as u32, verdict, number);
-                    } else {
+                    if variant.read(tag, &mut parts) {
                         length = parts.len() - begin;
-                        places.push(place as u32);
+                        let refusal = self.refusal(tag, Key(&parts[begin..]), counts, &is_young);
+                        matched.push((place as u32, refusal));
                     }
                 }
+                let mut newest_first: Vec<u32> = (0..matched.len() as u32).collect();
                 if counts {
                     let key = |at: u32| Key(&parts[at as usize * length..][..length]);
-                    let mut newest_first: Vec<u32> = (0..places.len() as u32).collect();
                     newest_first.sort_by(|one, other| key(*other).cmp(&key(*one)));
-                    let keys = newest_first.into_iter().map(|at| (key(at), places[at as usize]));
-                    self.count(keys, |place, verdict| note(&mut verdicts, &mut order, place, verdict, number));
-                } else {
-                    for place in places {
-                        note(&mut verdicts, &mut order, place, Verdict::Selected, number);
-                    }
+                    let is_counted = |at: &u32| matched[*at as usize].1.is_none();
+                    let counted: Vec<u32> = newest_first.iter().copied().filter(is_counted).collect();
+                    let keys = counted.into_iter().map(|at| (key(at), at));
+                    self.count(keys, |at, verdict| matched[at as usize].1 = Some(verdict));
+                }
+                for at in newest_first {
+                    let (place, verdict) = matched[at as usize];
+                    note(&mut verdicts, &mut order, place, verdict.unwrap_or(Verdict::Selected), number);
                 }
             }
         }

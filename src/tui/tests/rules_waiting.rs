@@ -289,6 +289,12 @@ fn images_say_when_upstream_was_asked_and_what_leaves() {
     press(&mut app, Content::Small, "j enter");
     let shown = picture(&app);
     assert!(shown.contains("1.27 (rule nginx, leaving)") || shown.contains("1.27 ◌"), "{shown}");
+    assert_eq!(shown.matches("last checked 2 h ago").count(), 1, "{shown}");
     app.update(Msg::Resize(80, 24));
     assert!(picture(&app).contains("last checked 2 h ago"), "{}", picture(&app));
+    press(&mut app, Content::Small, "enter");
+    for size in [(80, 24), (60, 15), (120, 40), (200, 60)] {
+        app.update(Msg::Resize(size.0, size.1));
+        assert!(picture(&app).contains("last checked 2 h ago"), "{}", picture(&app));
+    }
 }

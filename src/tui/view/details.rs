@@ -22,9 +22,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
         frame.render_widget(block, area);
         return;
     };
-    let name = cut_middle(&named(&details.row), usize::from(area.width).saturating_sub(4), &look.glyphs);
+    let checked = super::images::checked(app);
+    let room = usize::from(area.width).saturating_sub(4 + width(&checked));
+    let name = cut_middle(&named(&details.row), room, &look.glyphs);
     let style = if keys.are_here() { look.theme.title } else { look.theme.dim };
-    let block = keys.pane(look, Line::styled(format!(" {name} "), style));
+    let title = vec![Span::styled(format!(" {name} "), style), Span::styled(checked, look.theme.dim)];
+    let block = keys.pane(look, Line::from(title));
     let inside = block.inner(area);
     frame.render_widget(block, area);
     let lines = lines(app, details, usize::from(inside.width).saturating_sub(2));

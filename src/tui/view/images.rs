@@ -231,8 +231,8 @@ fn title<'t>(look: &Look, name: &str, total: u64, filter: &str, active: bool) ->
     Line::from(spans)
 }
 
-/// When upstream was asked last, as the head of a list says it.
-fn checked(app: &App) -> String {
+/// When upstream was asked last, as a head says it.
+pub(super) fn checked(app: &App) -> String {
     let dot = app.look.glyphs.dot;
     match app.rules.images_checked() {
         Some(at) => format!("{dot} last checked {} ", super::rules::ago(app, at)),

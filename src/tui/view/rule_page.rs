@@ -90,9 +90,12 @@ fn rows(app: &App, shown: &ShownRule) -> Vec<(&'static str, Row)> {
             rows.extend(outcome.failed.iter().map(|why| ("failed", (Role::Danger, printable(why)))));
         }
     }
-    if let Some(at) = next_run(shown) {
-        rows.push(("next run", (Role::Text, format!("{}, by `roadstead watch`", until(app, at)))));
-    }
+    let next = match next_run(shown) {
+        Some(at) => (Role::Text, format!("{}, by `roadstead watch`", until(app, at))),
+        // Whether there is a timer is not known here.
+        None => (Role::Dim, "when a timer or you run it; `:schedule` prints a timer".to_owned()),
+    };
+    rows.push(("next run", next));
     let checked = app.rules.checked(shown);
     let words = checked.map_or_else(|| "never".to_owned(), |at| ago(app, at));
     rows.push(("checked", (Role::Text, words)));

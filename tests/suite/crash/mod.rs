@@ -15,6 +15,7 @@ mod moment;
 mod pipes;
 mod places;
 mod read_only;
+mod rule_runs;
 pub(crate) mod running;
 mod serving;
 mod signals;

@@ -13,6 +13,7 @@ use crate::cli::Roadstead;
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::web::{Answer, try_get};
 use crate::peers::{Daemon, wait_for};
+use crate::publishing::world::World;
 
 /// A service that watches scheduled jobs. It answers `/start` when it is let go.
 struct Pinged {
@@ -107,6 +108,41 @@ fn a_ping_hears_that_a_run_begins_and_how_it_ends_and_delays_nothing() {
 }
 
 #[test]
+fn figures_are_written_for_who_collects_them() {
+    let (roadstead, registry) =
+        world(|host| format!("[[rule]]\nname = 'app'\nimage = '{host}/app'\ntags = ['#.#']\nnewest = 1\n"));
+    roadstead.ok(&["update", "--yes"]);
+    let file = roadstead.path("roadstead.prom");
+    std::fs::write(&file, "what was there before\n").unwrap();
+    roadstead.ok(&["metrics", "--write", &file.display().to_string()]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("roadstead_rule_selected{rule=\"app\"} 1\n"), "{text}");
+    assert!(text.contains("\nroadstead_last_success_timestamp_seconds "), "{text}");
+    assert!(!text.contains("before"), "{text}");
+    assert_eq!(mirrored(&roadstead, &registry, "app"), ["1.1"]);
+}
+
+#[test]
+fn a_watch_publishes_what_came() {
+    let world = World::new();
+    push(&world.registry, "app", &["1.0".to_owned()], "app\n");
+    world.roadstead.ok(&["rule", "add", &format!("{}/app:#.#", world.registry.host())]);
+    let watch = world.roadstead.command(&["watch", "--yes", "--publish"]);
+    let mut daemon = Daemon::start("roadstead-watch", &watch, &world.roadstead.path(""));
+    let is_published = |tag: &str| {
+        let is_here = mirrored(&world.roadstead, &world.registry, "app").iter().any(|here| here == tag);
+        (is_here && world.record() == [format!("dnslink=/ipfs/{}", world.roadstead.root())]).then_some(())
+    };
+    daemon.wait_for("the first root", || is_published("1.0"));
+    push(&world.registry, "app", &["1.1".to_owned()], "new\n");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("the next one", || is_published("1.1"));
+    daemon.signal(Signal::TERM);
+    let status = wait_for("its end", String::new, || daemon.ended());
+    assert!(status.success(), "{status}");
+}
+
+#[test]
 fn a_watch_without_leave_to_remove_does_not_begin() {
     let (roadstead, _registry) = world(|host| format!("[[rule]]\nimage = '{host}/app'\ntags = ['#.#']\n"));
     let said = roadstead.run(&["watch", "--listen", "127.0.0.1:0"]);
@@ -135,8 +171,9 @@ fn a_watch_is_well_while_images_only_wait_and_not_while_a_rule_fails() {
         world(|host| format!("[[rule]]\nname = 'app'\nimage = '{host}/app'\ntags = ['#.#']\nmax_new = 1\n"));
     let (mut daemon, health) = watch(&roadstead);
     let log = roadstead.path("roadstead-watch.log");
-    daemon
-        .wait_for("its run", || std::fs::read_to_string(&log).ok().filter(|log| log.contains("error: 1 image waits")));
+    daemon.wait_for("its run", || {
+        std::fs::read_to_string(&log).ok().filter(|log| log.contains("1 image waits for the next run.\n"))
+    });
     daemon.wait_for("its image", || (mirrored(&roadstead, &registry, "app") == ["1.1"]).then_some(()));
     assert_eq!(health().map(|answer| answer.status), Some(200), "{}", daemon.log());
     let file = roadstead.path("mirror.toml");

@@ -73,7 +73,8 @@ impl UpdateCommand {
         }
         words.extend(std::iter::repeat_n("--quiet".to_owned(), quiet.into()));
         words.extend(std::iter::repeat_n("--verbose".to_owned(), verbose.into()));
-        words.extend([VERB, "--yes"].map(str::to_owned));
+        // What waits for the next run is no failure of a unit.
+        words.extend([VERB, "--yes", "--allow-postponed"].map(str::to_owned));
         words.extend(publish.then(|| PUBLISH.to_owned()));
         Ok(Self { words, data_dir, config })
     }

@@ -124,6 +124,7 @@ fn cycle(rules: &[String], arguments: &Arguments, context: &Context) -> Result<E
         locked: None,
         publish: arguments.publish,
         dry_run: DryRun::default(),
+        allow_postponed: true,
         fail_if_unchanged: false,
     };
     update::run(&update, context)
@@ -138,7 +139,7 @@ fn outcome<'a>(engine: &Engine, rules: &'a [String], ended: &Result<Exit>, began
         let is_run = rules.is_empty() || rules.contains(rule);
         is_run && engine.last_rule_run(rule).is_ok_and(|run| run.is_some_and(|(at, _)| at >= began))
     };
-    let failed = matches!(ended, Err(error) if !error.is_postponed() && error.kind() != Kind::Interrupted);
+    let failed = matches!(ended, Err(error) if error.kind() != Kind::Interrupted);
     Ran { rules, is_broken: failed && !failing.iter().any(is_noted), in_force, failing }
 }
 

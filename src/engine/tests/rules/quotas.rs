@@ -117,6 +117,27 @@ async fn a_list_or_a_head_that_is_refused_for_now_postpones_what_it_was_about() 
 }
 
 #[tokio::test]
+async fn what_was_listed_before_a_registry_refused_more_comes() {
+    let test = TestEngine::new().await;
+    let repositories: Vec<String> = (0..12).map(|number| format!("app{number}")).collect();
+    for repository in &repositories {
+        test.put(repository, "1.0", &index(repository));
+    }
+    let all: Vec<Rule> = repositories.iter().map(|repository| rule(&test, repository, &["#.#"], 0)).collect();
+    test.registry
+        .intercept(|request: &RequestInfo| request.path.ends_with("/app4/tags/list").then(|| refused(Some("86400"))));
+    let parts = run(&test, &rules(&all)).await;
+    let listed = test.registry.log().iter().filter(|request| request.path.ends_with("/tags/list")).count() - 1;
+    assert!((1..12).contains(&listed), "{listed}");
+    let came = parts.iter().filter(|part| part.new.len() == 1 && part.postponed.is_empty()).count();
+    let waits = parts.iter().filter(|part| part.new.is_empty() && part.postponed.len() == 1).count();
+    assert_eq!((came, waits), (listed, 12 - listed), "{parts:?}");
+    assert!(parts.iter().all(|part| part.failed.is_empty()));
+    test.registry.clear_intercept();
+    assert!(!plan(&test, &rules(&all)).await.is_postponed());
+}
+
+#[tokio::test]
 async fn a_repository_is_listed_once_in_a_run_that_brings_something() {
     let test = TestEngine::new().await;
     for tag in ["1.0", "1.1", "1.2"] {

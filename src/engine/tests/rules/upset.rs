@@ -38,6 +38,45 @@ async fn the_order_and_the_pages_of_a_list_do_not_matter() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_cut_between_its_pages_removes_nothing() {
+    let test = TestEngine::with(MemoryRegistry::builder().page_size(1).start().await.unwrap(), None);
+    for tag in ["1.0", "1.1", "1.2"] {
+        test.put("app", tag, &index(tag));
+    }
+    let at_once = Rule { leave: Kept::For("0s".parse().unwrap()), ..rule(&test, "app", &["#.#"], 0) };
+    let rules = rules(&[at_once]);
+    run(&test, &rules).await;
+    for (status, body) in [(404, ""), (403, ""), (200, "{\"name\":\"app\",\"tags\":[\"1.")] {
+        test.registry.intercept(move |request: &RequestInfo| {
+            let is_later = request.path.ends_with("/tags/list") && request.query.contains("last=");
+            is_later.then(|| axum::response::Response::builder().status(status).body(body.into()).unwrap())
+        });
+        let parts = run(&test, &rules).await;
+        assert_eq!((parts[0].failed.len(), parts[0].leaving.len()), (1, 0), "{status}: {:?}", parts[0]);
+        assert_eq!(tags(&test, "app"), ["1.0", "1.1", "1.2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_100_megabytes_is_not_read_and_takes_nothing_away() {
+    let test = TestEngine::new().await;
+    test.put("app", "1.0", &index("1.0"));
+    let file = test.directory.path().join("compose.yaml");
+    std::fs::write(&file, format!("services: {{web: {{image: '{}/app:1.0'}}}}\n", test.registry.host())).unwrap();
+    let source = Subject::Sources(vec!["compose:compose.yaml".parse().unwrap()]);
+    let leave = Kept::For("0s".parse().unwrap());
+    let rules = rules(&[Rule { leave, ..Rule::new("stack".parse().unwrap(), source) }]);
+    let options = || RunOptions { base: test.directory.path().to_owned(), ..RunOptions::default() };
+    carry_out(&test, plan_with(&test, &rules, options()).await).await;
+    assert_eq!(tags(&test, "app"), ["1.0"]);
+    std::fs::File::options().write(true).open(&file).unwrap().set_len(100 << 20).unwrap();
+    let large = plan_with(&test, &rules, options()).await;
+    assert!(large.is_empty() && large.rules[0].failed[0].contains("larger than 8.0 MiB"), "{:?}", large.rules[0]);
+    carry_out(&test, large).await;
+    assert_eq!(tags(&test, "app"), ["1.0"]);
+}
+
+#[tokio::test]
 async fn a_429_in_the_middle_postpones_the_rest() {
     let test = TestEngine::new().await;
     for tag in ["1.0", "1.1", "1.2"] {

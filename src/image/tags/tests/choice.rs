@@ -57,6 +57,8 @@ fn what_is_young_is_left_out_before_counting() {
     let rule = TagRule { newest: count(2), ..rule(&["1.#"]) };
     let choice = rule.choose(&["1.1", "1.2", "1.3", "1.4"], |tag| tag == "1.4");
     assert_eq!(verdicts(&choice), ["1.4 TooYoung 0", "1.3 Selected 0", "1.2 Selected 0", "1.1 Older 0"]);
+    let choice = rule.choose(&["1.1", "1.3", "1.4", "1.2"], |tag| tag == "1.3" || tag == "1.4");
+    assert_eq!(verdicts(&choice), ["1.4 TooYoung 0", "1.3 TooYoung 0", "1.2 Selected 0", "1.1 Selected 0"]);
 }
 
 #[test]
@@ -72,7 +74,8 @@ fn what_is_excepted_or_out_of_range_is_not_counted() {
     let choice = rule.choose(&tags, |_| false);
     assert_eq!(
         verdicts(&choice),
-        ["1.28.9 BelowRange 0", "1.29.4 Excepted 0", "1.30.0 AboveRange 0", "1.29.3 Selected 0", "1.29.0 Older 0"]
+        ["1.30.0 AboveRange 0", "1.29.4 Excepted 0", "1.29.3 Selected 0", "1.29.0 Older 0", "1.28.9 BelowRange 0"],
+        "the newest first, whatever is said of it"
     );
     assert_eq!(choice.unmatched, 1);
 }
