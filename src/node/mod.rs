@@ -38,6 +38,29 @@ pub struct Status {
     /// Of this program's own node: where it is served, as multiaddrs; empty while it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served_at: Option<Vec<String>>,
+    /// Of this program's own node: who else has the newest root, where that was looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Providers>,
+}
+
+/// How many others provide a root in the DHT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Providers {
+    /// How many were found.
+    pub others: u64,
+    /// Whether there may be more: it was not looked for further ones.
+    pub more: bool,
+}
+
+impl std::fmt::Display for Providers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.others, self.more) {
+            (0, _) => f.write_str("nobody else provides the root in the DHT"),
+            (1, false) => f.write_str("1 other provides the root in the DHT"),
+            (others, false) => write!(f, "{others} others provide the root in the DHT"),
+            (others, true) => write!(f, "at least {others} others provide the root in the DHT"),
+        }
+    }
 }
 
 impl Status {
@@ -59,7 +82,10 @@ impl Status {
     pub fn reach(&self) -> String {
         match (&self.served_at, self.peers) {
             (Some(places), _) if places.is_empty() => "not served now".to_owned(),
-            (Some(places), _) => format!("served at {}", places_in_words(places)),
+            (Some(places), _) => {
+                let providers = self.providers.map(|providers| format!("; {providers}")).unwrap_or_default();
+                format!("served at {}{providers}", places_in_words(places))
+            }
             (None, Some(peers)) => count(peers, "peer", "peers"),
             (None, None) => "offline".to_owned(),
         }

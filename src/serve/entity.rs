@@ -106,13 +106,16 @@ impl Entity {
     /// first bytes are there or it is known that they don't come. Everything else is itself.
     pub(super) async fn begun(self: Arc<Self>, method: &Method, request: &HeaderMap) -> Result<Arc<Self>, Refusal> {
         let Content::Pending(pending, size) = &self.content else { return Ok(self) };
-        let wants_none = method == Method::HEAD
-            || self.is_known(request)
-            || matches!(self.wanted(method, request), Wanted::Unsatisfiable | Wanted::Excessive(_));
-        if wants_none {
+        if method == Method::HEAD || self.is_known(request) {
             return Ok(self);
         }
-        let mut arrival = pending.begin()?;
+        let parts = match self.wanted(method, request) {
+            Wanted::Whole => Vec::new(),
+            Wanted::Part(part) => vec![part.bytes()],
+            Wanted::Parts(parts) => parts.into_iter().map(Part::bytes).collect(),
+            Wanted::Unsatisfiable | Wanted::Excessive(_) => return Ok(self),
+        };
+        let mut arrival = pending.begin_parts(&parts).await?;
         arrival.begun().await?;
         Ok(Arc::new(Self {
             content: Content::Arriving(Mutex::new(Some(arrival)), *size),

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,15 +54,15 @@ pub(super) enum Origin {
     Arriving(Arrival),
 }
 
-/// What waiting for more of a file brings: from where, and up to which byte.
-type Reached = (Arrival, error::Result<(Arc<File>, u64)>);
+/// What waiting for more of a file brings: from where, and which bytes.
+type Reached = (Arrival, error::Result<(Arc<File>, Range<u64>)>);
 /// What waiting for the disk brings: the buffer, and how many bytes were read into its space.
 type Waited = io::Result<(Buffer, usize)>;
 
 /// Parts of a file.
 pub(super) struct FileBody {
-    /// With how many of its first bytes can be read; nothing before any can.
-    file: Option<(Arc<File>, u64)>,
+    /// With which of its bytes can be read; nothing before any can.
+    file: Option<(Arc<File>, Range<u64>)>,
     /// Where more comes from; nothing while it is being waited for.
     arrival: Option<Arrival>,
     arriving: Option<BoxFuture<'static, Reached>>,
@@ -93,7 +94,7 @@ impl FileBody {
 
     fn of(origin: Origin, reader: Arc<Reader>) -> Self {
         let (file, arrival) = match origin {
-            Origin::Whole(file) => (Some((file, u64::MAX)), None),
+            Origin::Whole(file) => (Some((file, 0..u64::MAX)), None),
             Origin::Arriving(arrival) => (None, Some(arrival)),
         };
         Self {
@@ -143,15 +144,15 @@ impl FileBody {
     /// The file and how many bytes can be read from it now: at least one, or an error.
     fn poll_file(&mut self, context: &mut Context<'_>) -> Poll<io::Result<(Arc<File>, u64)>> {
         loop {
-            if let Some((file, end)) = &self.file
-                && self.position < *end
+            if let Some((file, readable)) = &self.file
+                && readable.contains(&self.position)
             {
-                return Poll::Ready(Ok((Arc::clone(file), self.remaining.min(*end - self.position))));
+                return Poll::Ready(Ok((Arc::clone(file), self.remaining.min(readable.end - self.position))));
             }
             if let Some(mut arrival) = self.arrival.take() {
-                let position = self.position;
+                let (position, wanted) = (self.position, self.remaining);
                 self.arriving = Some(Box::pin(async move {
-                    let reached = arrival.reaches(position).await;
+                    let reached = arrival.reaches(position, wanted).await;
                     (arrival, reached)
                 }));
             }

@@ -170,6 +170,7 @@ impl GivingOut {
         now.reach = reach.sentences;
         now.reach.extend(self.untaken());
         now.advice = reach.advice;
+        now.providers = reach.providers;
         if now == *serving {
             return;
         }

@@ -16,6 +16,12 @@ pub(super) struct Part {
     pub(super) length: u64,
 }
 
+impl Part {
+    pub(super) fn bytes(self) -> std::ops::Range<u64> {
+        self.start..self.start + self.length
+    }
+}
+
 /// What a `Range` header comes to for content of a known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {

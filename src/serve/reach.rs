@@ -1,10 +1,15 @@
 //! How a node in the swarm can be reached, in words, and what helps. Pure.
 
+use crate::node::Providers;
 use crate::swarm::{AddressSource, DEFAULT_PORT, ExternalAddress, Providing, Reachability, Status};
 use crate::text::{count, printable_within};
 
 /// Addresses that are named.
 const MAX_NAMED: usize = 3;
+
+/// What helps where no peer answers.
+const ALONE_ADVICE: &str = "Nobody in the swarm answers: check that this machine reaches the internet and that no firewall stops port 4001 \
+                            (TCP and UDP), or name peers that answer with `--swarm-peer`. Over HTTP everything is given out all the same.";
 
 /// How a node can be reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +18,8 @@ pub(super) struct Reach {
     pub(super) sentences: Vec<String>,
     /// What helps where others can't reach it, in whole sentences.
     pub(super) advice: Vec<String>,
+    /// Who else provides the newest root, once that was looked up.
+    pub(super) providers: Option<Providers>,
 }
 
 impl Reach {
@@ -33,7 +40,21 @@ impl Reach {
             });
             sentences.push(format!("gave {} to {peers}{}", crate::text::bytes(given), most.unwrap_or_default()));
         }
-        Self { sentences, advice: advice(status).map(str::to_owned).into_iter().collect() }
+        Self { sentences, advice: advice(status).map(str::to_owned).into_iter().collect(), providers: None }
+    }
+
+    /// The same of a node that has known nobody for a while.
+    pub(super) fn alone(mut self) -> Self {
+        self.sentences.push("nobody in the swarm answers".to_owned());
+        self.advice.push(ALONE_ADVICE.to_owned());
+        self
+    }
+
+    /// The same, with who else provides the newest root.
+    pub(super) fn with_providers(mut self, providers: Option<Providers>) -> Self {
+        self.sentences.extend(providers.map(|providers| providers.to_string()));
+        self.providers = providers;
+        self
     }
 }
 
@@ -126,6 +147,9 @@ mod tests {
         status.external.push(external("/ip6/2001:db8::1/tcp/4001", AddressSource::Tried));
         assert_eq!(first(&status), "reachable at /ip6/2001:db8::1/tcp/4001: others got through");
         assert!(Reach::of(&status).advice.is_empty());
+        let alone = Reach::of(&Status::default()).alone();
+        assert_eq!(alone.sentences.last().map(String::as_str), Some("nobody in the swarm answers"));
+        assert!(alone.advice[0].contains("--swarm-peer"));
         assert_eq!(other_port(4002), "listens on port 4002, since another program has port 4001");
     }
 
@@ -138,6 +162,11 @@ mod tests {
             served: vec![("12D3Koo".into(), 3 << 20), ("Qm".into(), 1 << 20)],
             ..Status::default()
         };
+        let others =
+            |others, more| Reach::default().with_providers(Some(Providers { others, more })).sentences.remove(0);
+        assert_eq!(others(0, false), "nobody else provides the root in the DHT");
+        assert_eq!(others(1, false), "1 other provides the root in the DHT");
+        assert_eq!(others(20, true), "at least 20 others provide the root in the DHT");
         assert_eq!(
             Reach::of(&status).sentences[1..],
             [

@@ -8,12 +8,14 @@ use cid::multihash::Multihash;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::PublishedSource;
 use super::gateway::PublishedBlocks as _;
 use super::reach::{self, Reach};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::node::Providers;
 use crate::swarm::{
     Bootstrap, DEFAULT_PORT, Event, Events, GivenBlocks, Node, Options, Status, default_addresses, taken,
 };
@@ -24,6 +26,16 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LIST_INTERVAL: Duration = Duration::from_mins(15);
 /// How often what was provided is written down.
 const KEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How soon it is looked again who else provides a new root; each further pause is twice as long.
+const FIRST_COUNT_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest of these pauses.
+const MAX_COUNT_INTERVAL: Duration = Duration::from_mins(5);
+/// How long looking for providers may take.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Others that are looked for.
+const MAX_COUNTED: usize = 20;
+/// How long a node may know nobody before that is said.
+const ALONE_TIME: Duration = Duration::from_secs(15);
 /// How long a node may take to say how it is.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -120,6 +132,8 @@ impl Swarming {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut provided, mut kept) = (Vec::new(), Instant::now());
         let mut listed: Option<(Vec<Cid>, Instant)> = None;
+        let mut others = Others::default();
+        let mut accompanied = Instant::now();
         loop {
             tokio::select! {
                 event = events.next() => match event {
@@ -136,7 +150,10 @@ impl Swarming {
                     let is_listed = |(roots, at): &(Vec<Cid>, Instant)| *roots == now && at.elapsed() < LIST_INTERVAL;
                     if !listed.as_ref().is_some_and(is_listed) {
                         match self.provide().await {
-                            Ok(()) => listed = Some((now, Instant::now())),
+                            Ok(newest) => {
+                                others.turn_to(newest);
+                                listed = Some((now, Instant::now()));
+                            }
                             Err(error) => tracing::warn!(%error, "can't provide what is published"),
                         }
                     }
@@ -145,17 +162,28 @@ impl Swarming {
                         self.keep_provided(std::mem::take(&mut provided)).await;
                     }
                     if let Ok(Ok(status)) = timeout(STATUS_TIMEOUT, self.node.status()).await {
-                        say(&status, self.reach(&status));
+                        others.advance(&self.node, &status).await;
+                        if status.peers + status.dht_peers + status.lan_dht_peers > 0 {
+                            accompanied = Instant::now();
+                        }
+                        let mut reach = self.reach(&status).with_providers(others.found);
+                        if accompanied.elapsed() >= ALONE_TIME {
+                            reach = reach.alone();
+                        }
+                        say(&status, reach);
                     }
                 }
             }
         }
     }
 
-    async fn provide(&self) -> Result<()> {
+    /// Provides what is published; the newest root, which comes first.
+    async fn provide(&self) -> Result<Option<Cid>> {
         let engine = Arc::clone(&self.engine);
         let keys = spawn_blocking(move || engine.blocks_to_provide()).await.map_err(broken)??;
-        self.node.provide(keys)
+        let newest = keys.first().map(|key| key.cid);
+        self.node.provide(keys)?;
+        Ok(newest)
     }
 
     async fn keep_provided(&self, provided: Vec<(Multihash<64>, SystemTime)>) {
@@ -172,6 +200,44 @@ impl Swarming {
     /// Closes all connections.
     pub(super) async fn end(&self) {
         self.node.shutdown().await;
+    }
+}
+
+/// Who else provides the newest root, looked up now and then.
+#[derive(Default)]
+struct Others {
+    root: Option<Cid>,
+    found: Option<Providers>,
+    looking: Option<AbortOnDropHandle<Option<usize>>>,
+    next: Option<Instant>,
+    looks: u32,
+}
+
+impl Others {
+    /// Another root is the newest one.
+    fn turn_to(&mut self, root: Option<Cid>) {
+        if self.root != root {
+            *self = Self { root, ..Self::default() };
+        }
+    }
+
+    /// Takes what was found, and looks again when it is time; never waits.
+    async fn advance(&mut self, node: &Node, status: &Status) {
+        let Some(root) = self.root else { return };
+        if let Some(looking) = self.looking.take_if(|looking| looking.is_finished()) {
+            let found = looking.await.ok().flatten();
+            let pause = FIRST_COUNT_INTERVAL.saturating_mul(1 << self.looks.min(10)).min(MAX_COUNT_INTERVAL);
+            self.next = Some(Instant::now() + pause);
+            self.looks += 1;
+            self.found = found.map(|found| Providers { others: found as u64, more: found >= MAX_COUNTED });
+        }
+        let is_due = self.next.is_none_or(|next| next <= Instant::now());
+        if self.looking.is_none() && is_due && status.dht_peers + status.lan_dht_peers > 0 {
+            let node = node.clone();
+            let counting =
+                async move { timeout(COUNT_TIMEOUT, node.other_providers(&root, MAX_COUNTED)).await.ok()?.ok() };
+            self.looking = Some(AbortOnDropHandle::new(tokio::spawn(counting)));
+        }
     }
 }
 

@@ -145,6 +145,12 @@ impl Store {
         Ok(found)
     }
 
+    /// A file beside the partial ones that has no name: it is gone when it is closed, however this process ends.
+    pub fn nameless_file(&self) -> Result<File> {
+        self.check_writable()?;
+        tempfile::tempfile_in(&self.partials).context(|| format!("make a file in {}", shown(&self.partials)))
+    }
+
     pub(super) fn partial_path(&self, digest: &Digest) -> PathBuf {
         self.partials.join(digest.hex())
     }

@@ -60,6 +60,11 @@ impl Node {
         match self.0 {}
     }
 
+    /// How many others provide a block.
+    pub async fn other_providers(&self, _: &Cid, _: usize) -> Result<usize> {
+        match self.0 {}
+    }
+
     /// How the node is.
     pub async fn status(&self) -> Result<Status> {
         match self.0 {}

@@ -113,6 +113,13 @@ impl Node {
         Ok(self.swarm.get_record(*name.multihash()).await.map_err(|error| failed(&error))?.map(Bytes::from))
     }
 
+    /// How many others provide a block, as the DHT knows: at most `limit`. Fails with `Network` while no member is known.
+    pub async fn other_providers(&self, cid: &Cid, limit: usize) -> Result<usize> {
+        let own = self.swarm.peer_id();
+        let found = self.swarm.providers(*cid.hash(), limit + 1).await.map_err(|error| failed(&error))?;
+        Ok(found.iter().filter(|peer| **peer != own).count().min(limit))
+    }
+
     /// How the node is.
     pub async fn status(&self) -> Result<Status> {
         self.swarm.status().await.map(|status| plain(&status)).map_err(|error| failed(&error))

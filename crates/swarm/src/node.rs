@@ -89,6 +89,16 @@ impl Swarm {
         self.ask(|answer| Command::GetRecord { name, answer }).await?
     }
 
+    /// Who provides a block, this node among them, in no order: at most `limit` of them, of whom the DHT's members know. Takes as
+    /// long as a question to the DHT does: up to a minute.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDht`] when no member of the DHT is known, [`Error::Stopped`].
+    pub async fn providers(&self, key: Multihash<64>, limit: usize) -> Result<Vec<PeerId>> {
+        self.ask(|answer| Command::Providers { key, limit, answer }).await?
+    }
+
     /// How the node is.
     ///
     /// # Errors

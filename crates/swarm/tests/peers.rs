@@ -316,6 +316,9 @@ async fn the_dht_of_the_local_network_finds_providers_and_records() {
     assert_eq!(publisher.event(provided).await, *root.hash());
     assert_eq!(publisher.status().await.providing_lan.provided, 1);
     client.wait("knows a member", |status| (status.dht_peers.1 > 0).then_some(())).await;
+    let providers = client.swarm.providers(*root.hash(), 8).await.expect("it runs");
+    assert_eq!(providers, [publisher.swarm.peer_id()]);
+    assert!(client.swarm.providers(*cid_of(RAW, b"nobody's").hash(), 8).await.expect("it runs").is_empty());
     let options = FetchOptions { providers_of: Some(root), ..FetchOptions::default() };
     let session = client.swarm.fetch(options).expect("it runs");
     assert!(get_all(&session, &leaves).await.iter().all(Result::is_ok));

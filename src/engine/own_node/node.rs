@@ -75,6 +75,7 @@ impl Node for OwnNode {
         let repository_size =
             engine.blocking(|engine| Ok(statistics::registry(&*engine.catalog.read()?)?.0.stored)).await?;
         let serving = engine.blocking(|engine| Ok(engine.serving())).await?;
+        let providers = serving.iter().find_map(|serving| serving.providers);
         let served_at = serving.into_iter().flat_map(super::serving::Serving::told).collect();
         Ok(Status {
             agent: own_agent(),
@@ -86,6 +87,7 @@ impl Node for OwnNode {
             repository_size,
             storage_max: None,
             served_at: Some(served_at),
+            providers,
         })
     }
 

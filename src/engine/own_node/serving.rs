@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::targets::{self, NodeSettings};
 use crate::engine::Engine;
 use crate::error::{Context as _, Result};
+use crate::node::Providers;
 use crate::store::private;
 
 /// How what is published here is given out.
@@ -49,6 +50,9 @@ pub struct Serving {
     /// What helps where others can't reach it, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
+    /// How many others provide the newest root, where that was looked up in the swarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Providers>,
     /// Who said of late that they hold a copy, the newest first.
     #[serde(default)]
     pub followers: Vec<SeenFollower>,

@@ -65,6 +65,15 @@ fn open(cid: &Cid, block: Bytes) -> Result<Opened> {
     }
 }
 
+/// The bytes of a file in one of its leaves.
+pub(super) async fn leaf_content(source: &dyn BlockSource, cid: &Cid) -> Result<Bytes> {
+    let leaf = open(cid, required(source, cid).await?)?;
+    if leaf.children.is_empty() {
+        return Ok(leaf.content);
+    }
+    Err(Error::new(Kind::Verification, format!("{cid} is no leaf of a file")))
+}
+
 /// What is still to come of one node.
 struct Frame {
     cid: Cid,

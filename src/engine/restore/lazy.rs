@@ -37,6 +37,8 @@ const MAX_CONCURRENT_BLOBS: usize = 6;
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long is waited for a place to be opened, and for each next block.
 const STALL_TIMEOUT: Duration = Duration::from_mins(2);
+/// How many leaves that are here already, one after the other, are worth ending an answer and asking for what is behind them.
+const MIN_RUN_LEAVES: u64 = 8;
 /// How much waiting for blocks may add up to before those that came are judged by the least rate.
 const PACE_GRACE: Duration = Duration::from_mins(1);
 
@@ -121,7 +123,12 @@ impl Sources {
         Self { opened: Mutex::default(), swarm }
     }
 
-    async fn open(&self, place: &str) -> Result<Arc<dyn BlockSource>> {
+    /// The blocks of a place. Waits until somebody has opened it.
+    pub(in crate::engine) async fn open(&self, place: &str) -> Result<Arc<dyn BlockSource>> {
+        in_time(self.opening(place)).await
+    }
+
+    async fn opening(&self, place: &str) -> Result<Arc<dyn BlockSource>> {
         let cell = {
             let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(place.to_owned()).or_default())
@@ -159,7 +166,7 @@ impl Arrivals {
     }
 
     async fn bring_from(&self, place: &str, blob: &Blob, tell: &(dyn Fn(Progress) + Send + Sync)) -> Result<()> {
-        let source = in_time(self.sources.open(place)).await?;
+        let source = self.sources.open(place).await?;
         let Some(mut writer) = self.begin(blob).await? else { return Ok(()) };
         let reader = Arc::new(writer.reader()?);
         // The digest of the whole is known at its end: until then the last byte is nobody's, so that nobody gets all of
@@ -170,29 +177,61 @@ impl Arrivals {
             }
         };
         written(writer.position());
-        let mut stream = in_time(FileStream::open(source, &blob.link.cid, writer.position())).await?;
-        if stream.size() != blob.size {
-            let words = format!("it has {} bytes there instead of {}", stream.size(), blob.size);
-            return Err(Error::new(Kind::Verification, words));
-        }
+        let mut stream = None;
         let mut pace = Pace::new(PACE_GRACE);
-        loop {
+        while writer.position() < blob.size {
+            let position = writer.position();
+            let least = if stream.is_some() { MIN_RUN_LEAVES * self.profile.chunk_size() } else { 1 };
+            if let Some(pieces) = self.pieces.of(&blob.digest)
+                && let end = pieces.run_from(position)
+                && end - position >= least
+            {
+                // It goes on behind them.
+                stream = None;
+                let taking = move || -> Result<Writer> {
+                    while writer.position() < end {
+                        writer.write(&pieces.read(writer.position())?)?;
+                    }
+                    Ok(writer)
+                };
+                writer = blocking(taking).await?;
+                written(writer.position());
+                continue;
+            }
+            let mut reading = match stream.take() {
+                Some(reading) => reading,
+                None => self.read_from(&source, blob, position).await?,
+            };
             let asked = Instant::now();
-            let Some(chunk) = in_time(stream.chunk()).await? else { break };
+            let Some(chunk) = in_time(reading.chunk()).await? else { break };
             if !pace.keeps_up(asked.elapsed(), chunk.len()) {
                 return Err(Error::new(Kind::Network, "it comes too slowly"));
             }
+            stream = Some(reading);
             let writing = move || writer.write(&chunk).map(|()| writer);
             writer = blocking(writing).await?;
             written(writer.position());
         }
+        drop(stream);
         let (store, catalog, id) = (self.store.clone(), Arc::clone(&self.catalog), blob.id);
         blocking(move || {
             writer.commit()?;
             store.sync_directory()?;
             catalog.write(|writer| left_blobs::remove(writer, id))
         })
-        .await
+        .await?;
+        self.pieces.forget(&blob.digest);
+        Ok(())
+    }
+
+    /// Begins to read a blob where it was left.
+    async fn read_from(&self, source: &Arc<dyn BlockSource>, blob: &Blob, position: u64) -> Result<FileStream> {
+        let stream = in_time(FileStream::open(Arc::clone(source), &blob.link.cid, position)).await?;
+        if stream.size() == blob.size {
+            return Ok(stream);
+        }
+        let words = format!("it has {} bytes there instead of {}", stream.size(), blob.size);
+        Err(Error::new(Kind::Verification, words))
     }
 
     /// Begins to write, when nobody else does; nothing if somebody else has brought the blob meanwhile.

@@ -24,6 +24,7 @@ pub(in crate::engine) mod fields;
 pub(in crate::engine) mod lazy;
 mod name;
 mod partial;
+pub(in crate::engine) mod pieces;
 mod place;
 mod plan;
 pub(in crate::engine) mod records;

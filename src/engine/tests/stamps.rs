@@ -26,7 +26,7 @@ impl TestEngine {
     async fn given(&self, engine: &Engine, digest: &Digest) -> Result<bool, Error> {
         match engine.served_blob(&self.name("app"), digest, false)?.unwrap() {
             Blob::File(..) => Ok(true),
-            Blob::Pending(pending, _) => pending.begin()?.reaches(0).await.map(|_| false),
+            Blob::Pending(pending, _) => pending.begin()?.reaches(0, 1).await.map(|_| false),
             Blob::Bytes(_) => panic!("a layer is a file"),
         }
     }

@@ -172,6 +172,7 @@ impl Control {
             repository_size: room.repo_size,
             storage_max: room.storage_max,
             served_at: None,
+            providers: None,
         })
     }
 

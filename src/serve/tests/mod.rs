@@ -1,14 +1,17 @@
 //! The server from outside, over real connections.
 
+mod conformance;
 mod connections;
 mod content;
 mod delegated_routing;
 mod distribution;
 mod documents;
+mod floods;
 mod gateway;
 mod http2;
 pub(super) mod memory;
 mod pending;
+mod piecemeal;
 mod protection;
 
 use std::sync::Arc;

@@ -27,38 +27,42 @@ use crate::unixfs::{Profile, car};
 
 const LAYERS: u8 = 10;
 const LAYER: usize = (3 << 20) + 7;
-const LEAF: usize = 1 << 20;
+pub(super) const LEAF: usize = 1 << 20;
+/// One more layer, of so many bytes.
+pub(super) const LARGE: u8 = LAYERS;
+pub(super) const LARGE_LAYER: usize = (12 << 20) + 7;
 
-fn layer(number: u8) -> Vec<u8> {
-    (0..LAYER).map(|i| (i % 251) as u8 ^ number).collect()
+pub(super) fn layer(number: u8) -> Vec<u8> {
+    let size = if number == LARGE { LARGE_LAYER } else { LAYER };
+    (0..size).map(|i| (i % 251) as u8 ^ number).collect()
 }
 
 /// The leaves of a layer in order.
-fn leaves(number: u8) -> Vec<Cid> {
-    let profile = Profile::default();
-    let (_, digests) = file::of_bytes(profile, &layer(number));
-    let parts = file::parts(profile, LAYER as u64, digests).unwrap();
+pub(super) fn leaves(number: u8) -> Vec<Cid> {
+    let (profile, layer) = (Profile::default(), layer(number));
+    let (_, digests) = file::of_bytes(profile, &layer);
+    let parts = file::parts(profile, layer.len() as u64, digests).unwrap();
     parts.filter_map(|part| if let Part::Leaf { cid, .. } = part { Some(cid) } else { None }).collect()
 }
 
 /// A gateway that keeps some blocks back, gives other bytes for some, and knows what it was asked for.
-struct Gateway {
+pub(super) struct Gateway {
     blocks: HashMap<Cid, Vec<u8>>,
     held: watch::Sender<BTreeSet<Cid>>,
-    wrong: Mutex<BTreeSet<Cid>>,
+    pub(super) wrong: Mutex<BTreeSet<Cid>>,
     asked: watch::Sender<Vec<Cid>>,
 }
 
 impl Gateway {
-    fn hold(&self, blocks: impl IntoIterator<Item = Cid>) {
+    pub(super) fn hold(&self, blocks: impl IntoIterator<Item = Cid>) {
         self.held.send_replace(blocks.into_iter().collect());
     }
 
-    fn times_asked(&self, block: &Cid) -> usize {
+    pub(super) fn times_asked(&self, block: &Cid) -> usize {
         self.asked.borrow().iter().filter(|asked| *asked == block).count()
     }
 
-    async fn is_asked_for(&self, blocks: &[Cid]) {
+    pub(super) async fn is_asked_for(&self, blocks: &[Cid]) {
         let mut asked = self.asked.subscribe();
         let all = asked.wait_for(|asked| blocks.iter().all(|block| asked.contains(block)));
         tokio::time::timeout(PATIENCE, all).await.expect("the gateway should be asked").unwrap();
@@ -87,10 +91,10 @@ fn options(directory: &Path) -> EngineOptions {
 }
 
 /// A server over a catalog.
-struct Served {
+pub(super) struct Served {
     directory: tempfile::TempDir,
     engine: Arc<Engine>,
-    gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     /// The address of the repository.
     url: String,
     client: Client,
@@ -99,7 +103,7 @@ struct Served {
 
 impl Served {
     /// Over a catalog whose layers were left at a gateway.
-    async fn lazy() -> Self {
+    pub(super) async fn lazy() -> Self {
         let (directory, _, root, path) = Self::added().await;
         let mut reader = car::Reader::new(fs::File::open(path).unwrap()).unwrap();
         let mut blocks = HashMap::new();
@@ -124,7 +128,7 @@ impl Served {
             engine.apply_return(&plan, Some(&from), job).await
         };
         let returned = Job::new().0.run(restoring).await.unwrap();
-        assert_eq!(returned.left.blobs, u64::from(LAYERS));
+        assert_eq!(returned.left.blobs, u64::from(LAYERS) + 1);
         gateway.asked.send_modify(Vec::clear);
         Self::over(directory, engine, gateway).await
     }
@@ -144,7 +148,7 @@ impl Served {
     async fn added() -> (tempfile::TempDir, Arc<Engine>, Cid, std::path::PathBuf) {
         let registry = MemoryRegistry::builder().start().await.unwrap();
         let builder = ImageBuilder::new("linux/amd64".parse().unwrap());
-        let image = (0..LAYERS).fold(builder, |builder, number| builder.opaque_layer(layer(number))).build();
+        let image = (0..=LARGE).fold(builder, |builder, number| builder.opaque_layer(layer(number))).build();
         registry.put_image(&"app".parse().unwrap(), Some("1"), &image);
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::open(options(&directory.path().join("whole"))).unwrap();
@@ -180,13 +184,13 @@ impl Served {
         Self { directory, engine, gateway, url, client: plain_client(), _stop: stop.drop_guard() }
     }
 
-    async fn ask(&self, method: Method, path: &str, range: Option<&str>) -> Response {
+    pub(super) async fn ask(&self, method: Method, path: &str, range: Option<&str>) -> Response {
         let request = self.client.request(method, format!("{}/{path}", self.url));
         let request = range.into_iter().fold(request, |request, range| request.header("range", range));
         tokio::time::timeout(PATIENCE, request.send()).await.expect("an answer in time").unwrap()
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(super) async fn get(&self, path: &str) -> Response {
         self.ask(Method::GET, path, None).await
     }
 
@@ -196,16 +200,16 @@ impl Served {
         tokio::spawn(async move { request.send().await.unwrap().bytes().await.unwrap().to_vec() })
     }
 
-    fn stored(&self, number: u8) -> std::path::PathBuf {
+    pub(super) fn stored(&self, number: u8) -> std::path::PathBuf {
         self.engine.data_dir().join("blobs/sha256").join(Digest::of(&layer(number)).hex())
     }
 }
 
-fn path_of(number: u8) -> String {
+pub(super) fn path_of(number: u8) -> String {
     format!("blobs/{}", Digest::of(&layer(number)))
 }
 
-async fn read(response: &mut Response, count: usize) -> Vec<u8> {
+pub(super) async fn read(response: &mut Response, count: usize) -> Vec<u8> {
     let mut read = Vec::new();
     while read.len() < count {
         let chunk = tokio::time::timeout(PATIENCE, response.chunk()).await.expect("bytes in time").unwrap();

@@ -100,6 +100,7 @@ pub(super) fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
             repository_size: 12 << 30,
             storage_max: Some(100 << 30),
             served_at: None,
+            providers: None,
         }),
         pinned: target.root.as_ref().map(|_| true),
         record: target.settings.dnslink.as_ref().map(|_| {

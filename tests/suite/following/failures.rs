@@ -45,6 +45,25 @@ fn a_clock_that_is_off_keeps_what_is_here() {
     follower.ok(&["follow", "check"]);
 }
 
+/// What was published by a clock that is days behind or ahead is signed anew by one that is right, and followed.
+#[test]
+fn a_publisher_whose_clock_was_off_is_followed_all_the_same() {
+    let publisher = Publisher::new();
+    let follower = Roadstead::new();
+    for (clock, words) in [("-3d", "behind\n"), ("+3d", "ahead\n")] {
+        publisher.registry.push(&Layout::saying(words), "1", "greeting");
+        publisher.roadstead.ok(&["update"]);
+        finish(&publisher.roadstead.command_at(clock, &["publish", "--yes"])).success();
+        let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+        let looked = || follower.run(&["follow", &publisher.name, "--from", &serving.url, "--once"]);
+        let log = || format!("{}", looked());
+        wait_for("the follower takes the root", log, || {
+            (looked().code == 0 && follower.root() == publisher.roadstead.root()).then_some(())
+        });
+        follower.ok(&["follow", "check"]);
+    }
+}
+
 #[test]
 fn of_two_machines_with_one_key_the_newest_record_counts() {
     let one = Publisher::new();

@@ -162,10 +162,26 @@ fn a_full_disk_keeps_the_former_root() {
 
 #[test]
 fn a_kill_at_any_moment_leaves_a_whole_root() {
+    killed_at_any_moment("tags", 512 << 10);
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_root_of_all() {
+    killed_at_any_moment("all", 1 << 20);
+}
+
+/// What comes is little, so it is killed after little.
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_root_without_blobs() {
+    killed_at_any_moment("lazy", 24 << 10);
+}
+
+/// Kills a follower whenever so many more bytes have come, until it has come to its end.
+fn killed_at_any_moment(mode: &str, step: u64) {
     let publisher = Publisher::new();
     let serving = publisher.roadstead.serve_with(&["--ipfs"]);
     let follower = Roadstead::new();
-    follower.ok(&["follow", &publisher.name, "--from", &serving.url, "--once"]);
+    follower.ok(&["follow", &publisher.name, "--from", &serving.url, "--mode", mode, "--once"]);
     let first = follower.root();
     publisher.registry.push(&Layout::random(&[3 << 20, 5 << 20], 2), "1", "large");
     publisher.roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
@@ -177,7 +193,7 @@ fn a_kill_at_any_moment_leaves_a_whole_root() {
     for moment in 0_u64.. {
         let (command, log) = (follower.command(&["follow", "--once"]), format!("follow-{moment}"));
         let mut running = Running::start(&command, &follower.path(""), &log);
-        let enough = before + moment * (512 << 10);
+        let enough = before + moment * step;
         if running.wait_until_or_end(|| size_below(&data) >= enough) {
             running.signal(Signal::KILL);
         }
@@ -194,6 +210,35 @@ fn a_kill_at_any_moment_leaves_a_whole_root() {
     }
     assert_eq!(follower.root(), second);
     follower.ok(&["follow", "check"]);
+}
+
+/// One that serves and follows is killed while it takes a root: it serves the former one or the new one when it is there again.
+#[test]
+fn a_server_that_follows_goes_on_after_a_kill() {
+    let publisher = Publisher::new();
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    for mode in ["lazy", "tags", "all"] {
+        let follower = Roadstead::new();
+        let following = publisher.follow(&follower, &[&serving], mode);
+        holds(&follower, &publisher.roadstead.root());
+        let (data, first) = (follower.path("registry"), follower.root());
+        let before = size_below(&data);
+        publisher.registry.push(&Layout::random(&[9 << 20, 9 << 20], 7), "1", &format!("large-{mode}"));
+        publisher.roadstead.ok(&["add", &format!("{}/large-{mode}:1", publisher.registry.host())]);
+        publisher.roadstead.ok(&["publish", "--yes"]);
+        let second = publisher.roadstead.root();
+        let enough = before + if mode == "lazy" { 4 << 10 } else { 2 << 20 };
+        wait_for("it takes the new root", String::new, || (size_below(&data) >= enough).then_some(()));
+        // Killed with its process group.
+        drop(following);
+        let root = follower.root();
+        assert!(root == first || root == second, "{mode}: {root}");
+        follower.ok(&["follow", "check"]);
+        let following = follower.serve_with(&["--ipfs"]);
+        holds(&follower, &second);
+        assert_eq!(pulled(&following, &publisher), "the first\n");
+        follower.ok(&["follow", "check"]);
+    }
 }
 
 /// Bytes of all files below a directory; what goes meanwhile does not count.

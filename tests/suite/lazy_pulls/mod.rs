@@ -52,10 +52,14 @@ impl Publisher {
 
     /// One that has left all layers here.
     fn follower(&self, from: &Serving) -> (Roadstead, Serving) {
+        self.follower_of(&from.url)
+    }
+
+    fn follower_of(&self, url: &str) -> (Roadstead, Serving) {
         let keys = self.roadstead.json(&["target", "key", "list"]);
         let name = keys[0]["id"].as_str().expect("a key");
         let follower = Roadstead::new();
-        let words = ["--ipfs", "--follow", name, "--from", &from.url, "--mode", "lazy", "--every", "1s"];
+        let words = ["--ipfs", "--follow", name, "--from", url, "--mode", "lazy", "--every", "1s"];
         let serving = follower.serve_with(&words);
         let root = self.roadstead.root();
         let status = || follower.json(&["follow", "status"]);
@@ -186,5 +190,61 @@ fn podman_takes_of_a_layer_what_it_has_not() {
                 }
             }
         }
+    }
+}
+
+/// What a follower has left at the publisher comes from there as far as it is asked for: a few leaves, wherever they are in the layer.
+#[test]
+fn the_publisher_sends_only_what_is_pulled_from_a_follower() {
+    let publisher = Publisher::new();
+    let large = |version: u64| -> Vec<(String, Vec<u8>)> {
+        // The last four files differ.
+        let seed = |number: u64| if number < 12 { number } else { 1000 * version + number };
+        (0..16).map(|number| (format!("file-{number:02}"), random_bytes(1 << 20, seed(number)))).collect()
+    };
+    let files = large(1);
+    let (layer, layout) = estargz_of(&files);
+    publisher.registry.push_everything(&layout, "estargz");
+    for version in [1, 2] {
+        let chunked = ["--dest-compress-format", "zstd:chunked"];
+        publisher.registry.push_with(&Layout::of_files(&large(version)), "1", &format!("chunked-{version}"), &chunked);
+    }
+    let serving = publisher.publish(&["estargz:1", "chunked-1:1", "chunked-2:1"]);
+    let proxy = Proxy::before(&serving.url);
+    let (_follower, following) = publisher.follower_of(&proxy.url);
+
+    // As stargz-snapshotter does: the table of contents at the end, and one file in the middle.
+    proxy.forget();
+    let url = format!("{}/blobs/{}", publisher.url(&following, "estargz"), digest(&layer.content));
+    let mut blob = Blob::resolve(&url, false);
+    let size = blob.size();
+    let toc_offset = estargz::toc_offset(&blob.read(size - FOOTER_BYTES..size));
+    let (toc, _) = estargz::toc(&blob.read(toc_offset..size - FOOTER_BYTES));
+    let entry = toc["entries"].as_array().unwrap().iter().find(|entry| entry["name"] == files[9].0).unwrap();
+    let start = entry["offset"].as_u64().unwrap();
+    let compressed = blob.read(start..start + files[9].1.len() as u64 + 2000);
+    let mut unpacked = vec![0; files[9].1.len()];
+    std::io::Read::read_exact(&mut flate2::read::GzDecoder::new(&compressed[..]), &mut unpacked).unwrap();
+    assert!(unpacked == files[9].1);
+    let bytes = proxy.bytes();
+    assert!(bytes > 0 && bytes < size / 2, "the publisher sent {bytes} of {size} bytes");
+    // The rest comes when all of it is wanted, and what is here is not sent again.
+    assert!(web::get(&url).expect(200).body == layer.content);
+    assert!(proxy.bytes() < size + size / 4, "the publisher sent {} for {size} bytes", proxy.bytes());
+
+    // As podman does, which has the first version.
+    let podman = Podman::taking_parts();
+    let image = |version: u64| format!("{}/{}/chunked-{version}:1", following.host(), publisher.registry.published());
+    podman.pull_and_tell(&image(1));
+    proxy.forget();
+    let size = publisher.layer(&following, "chunked-2", "1")["size"].as_u64().unwrap();
+    podman.pull_and_tell(&image(2));
+    if podman.can_take_parts() {
+        let bytes = proxy.bytes();
+        assert!(bytes > 4 << 20 && bytes < size / 2, "the publisher sent {bytes} of {size} bytes");
+    }
+    for (name, content) in large(2).iter().step_by(5) {
+        let sum = podman.run_in(&image(2), &["sha256sum", &format!("/{name}")]);
+        assert_eq!(format!("sha256:{}", sum.split(' ').next().unwrap()), digest(content));
     }
 }

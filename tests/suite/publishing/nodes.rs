@@ -242,7 +242,12 @@ fn killed_after_every_step_it_goes_on() {
 
 /// Publishes, and kills it when it has told of so many steps; whether it ended before that.
 fn killed_after(roadstead: &Roadstead, steps: usize) -> bool {
-    let mut command = roadstead.command(&["--json", "--progress", "json", "publish", "--yes"]);
+    killed_in(roadstead, &["publish", "--yes"], steps)
+}
+
+/// The same for any command that moves targets.
+pub(super) fn killed_in(roadstead: &Roadstead, words: &[&str], steps: usize) -> bool {
+    let mut command = roadstead.command(&[&["--json", "--progress", "json"], words].concat());
     let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(running.stderr.take().unwrap()).lines().map_while(Result::ok);
     let told = lines.filter(|line| line.contains("\"target.step\"") && !line.contains("\"running\""));

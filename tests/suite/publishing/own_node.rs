@@ -2,11 +2,14 @@
 
 use super::world::DOMAIN;
 use crate::cli::{Roadstead, Serving};
+use crate::crash::running::Running;
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::kubo::{Kubo, Profile, Repository};
 use crate::peers::podman::Podman;
 use crate::peers::{wait_for, web};
+use crate::restoring::proxy::Proxy;
+use rustix::process::Signal;
 
 /// A node that is connected to nobody: it asks this server who has a block, and takes blocks over HTTP.
 fn node_behind(serving: &Serving, root: &str) -> Kubo {
@@ -95,4 +98,94 @@ fn nothing_but_what_is_published_is_given_out() {
     assert_eq!((status(&unpublished, "raw"), status(&unpublished, "car")), (404, 404));
     // The registry itself is another matter: on loopback all of it is served.
     assert_eq!(web::get(&format!("{}/v2/", serving.url)).status, 200);
+}
+
+/// The root that the record of the name leads to, which has to be signed by the key; and that root is given out.
+fn given_out(serving: &Serving, name: &str) -> String {
+    let record = web::get(&format!("{}/ipns/{name}?format=ipns-record", serving.url)).expect(200).body;
+    let record = roadstead::ipns::Record::verify(&record, &name.parse().expect("a name")).expect("a signed record");
+    let root = record.value.trim_start_matches("/ipfs/").to_owned();
+    assert_eq!(web::get(&format!("{}/ipfs/{root}?format=raw", serving.url)).status, 200, "{root}");
+    root
+}
+
+/// Killed right after each step in turn, publishing and rolling back are continued, and what is given out is whole meanwhile.
+#[test]
+fn killed_after_every_step_the_own_node_goes_on() {
+    let publisher = Publisher::new();
+    let roadstead = &publisher.roadstead;
+    roadstead.ok(&["publish", "--yes"]);
+    let (name, serving) = (publisher.name(), roadstead.serve_with(&["--ipfs"]));
+    let settled = |root: &str| {
+        let log = || format!("{:#}", roadstead.json(&["target", "show", "home"]));
+        wait_for("the name and the root are given out", log, || (given_out(&serving, &name) == root).then_some(()));
+        roadstead.ok(&["target", "verify", "home"]);
+    };
+    let mut turn = 0;
+    loop {
+        let former = roadstead.root();
+        publisher.mirror("greeting", &format!("turn {turn}\n"));
+        roadstead.ok(&["update"]);
+        let root = roadstead.root();
+        assert_ne!(root, former);
+        let mut ended = true;
+        for (words, from, to) in
+            [(&["publish", "--yes"][..], &former, &root), (&["rollback", &former, "--yes"], &root, &former)]
+        {
+            ended &= super::nodes::killed_in(roadstead, words, turn);
+            let now = given_out(&serving, &name);
+            assert!(now == *from || now == *to, "turn {turn}: {now}");
+            roadstead.ok(words);
+            settled(to);
+        }
+        roadstead.ok(&["publish", "--yes"]);
+        settled(&root);
+        if ended {
+            break;
+        }
+        turn += 1;
+    }
+    assert!(turn >= 2, "{turn} steps");
+}
+
+/// Killed while it gives out: that is said, the next one gives out the same, and who took from it goes on.
+#[test]
+fn a_server_that_is_killed_while_it_gives_out_is_followed_by_another() {
+    let publisher = Publisher::new();
+    let roadstead = &publisher.roadstead;
+    publisher.registry.push(&Layout::random(&[6 << 20, 6 << 20], 5), "1", "large");
+    roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
+    roadstead.ok(&["publish", "--yes"]);
+    let (name, root) = (publisher.name(), roadstead.root());
+    let port = crate::peers::free_port();
+    let words = ["serve", "--listen", &format!("127.0.0.1:{port}"), "--ipfs", "--no-swarm"];
+    let start = |log: &str| {
+        let mut serving = Running::start(&roadstead.command(&words), &roadstead.path(""), log);
+        serving.wait_until_said("serving on ");
+        serving
+    };
+    let follower = Roadstead::new();
+    let proxy = Proxy::before(&format!("http://127.0.0.1:{port}"));
+    let mut follow = vec!["follow", &name, "--from", &proxy.url, "--once"];
+    // In the middle of a blob, of what leads to it, and of the first answer.
+    for (number, bytes) in [8 << 20, 2 << 20, 20_000, 1].into_iter().enumerate() {
+        let serving = start(&format!("serve-{number}"));
+        let process = serving.pid();
+        proxy.after(bytes, move || {
+            let process = rustix::process::Pid::from_raw(process as i32).expect("a process id");
+            rustix::process::kill_process(process, Signal::KILL).expect("a process to kill");
+        });
+        let looked = follower.run(&follow);
+        assert_ne!(looked.code, 0, "{looked}");
+        assert_eq!(serving.end().code, 128 + 9);
+        let shown = roadstead.json(&["target", "show", "home"]);
+        assert_eq!(shown["serving"], serde_json::json!([]), "nothing serves: {shown}");
+        follow = vec!["follow", "--once"];
+    }
+    let _serving = start("serve-last");
+    proxy.forget();
+    follower.ok(&follow);
+    assert_eq!(follower.root(), root);
+    follower.ok(&["follow", "check"]);
+    roadstead.ok(&["target", "verify", "home"]);
 }

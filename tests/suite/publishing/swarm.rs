@@ -159,6 +159,11 @@ fn a_follower_takes_from_the_swarm_and_gives_it_out_again() {
         || (status()["root"] == *publisher.roadstead.root()).then_some(()),
     );
     assert_eq!(publisher.pulled(&second_serving), "by bitswap\n");
+    // The publisher's record is still there, too.
+    let reach = || said(&second, &["follow", "status"])["reach"].to_string();
+    wait_for("it says who else has the root", reach, || {
+        reach().contains("2 others provide the root in the DHT").then_some(())
+    });
 }
 
 /// The CID of the blob with this digest, which is small enough for one block.
@@ -245,4 +250,31 @@ fn a_router_that_takes_nothing_and_a_port_that_is_taken_are_named() {
     let told = || said(&publisher.roadstead, &["target", "show", "home"])["reach"].to_string();
     let expected = format!("{router} has not taken 1 record of a name yet");
     wait_for("it says who took nothing", told, || told().contains(&expected).then_some(()));
+}
+
+/// A peer takes connections and says nothing, and there is no other one: publishing ends, and the state is said with what helps.
+#[test]
+fn a_swarm_that_nobody_answers_holds_nothing_up() {
+    let publisher = Publisher::new();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let peer = format!("/ip4/{}", silent.local_addr().expect("an address").to_string().replace(':', "/tcp/"));
+    let peer = format!("{peer}/p2p/{}", PrivateKey::generate().expect("a key").name().peer_id());
+    let serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &peer], &LISTEN[..]].concat());
+    publisher.registry.push(&Layout::saying("nobody hears it\n"), "1", "greeting");
+    publisher.roadstead.ok(&["update"]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    let shown = || publisher.roadstead.ok(&["target", "show", "home"]);
+    wait_for("it says that nobody answers", shown, || {
+        let shown = shown();
+        (shown.contains("nobody in the swarm answers") && shown.contains("--swarm-peer")).then_some(())
+    });
+    let tried = publisher.roadstead.run(&["target", "test", "home"]);
+    assert!(tried.stdout.contains("--swarm-peer"), "{tried}");
+    let looked = publisher.roadstead.run(&["doctor", "--offline"]);
+    assert!(looked.stdout.contains("--swarm-peer"), "{looked}");
+    // Over HTTP all of it is there.
+    let root = publisher.roadstead.root();
+    let block = format!("{}/ipfs/{root}?format=raw", serving.url);
+    wait_for("the new root is given out", String::new, || (crate::peers::web::get(&block).status == 200).then_some(()));
+    assert_eq!(publisher.pulled(&serving), "nobody hears it\n");
 }

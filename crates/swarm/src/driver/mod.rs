@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Provide(Vec<ProvideKey>),
     PutRecord { name: Multihash<64>, value: Vec<u8>, answer: oneshot::Sender<Result<()>> },
     GetRecord { name: Multihash<64>, answer: oneshot::Sender<Result<Option<Vec<u8>>>> },
+    Providers { key: Multihash<64>, limit: usize, answer: oneshot::Sender<Result<Vec<PeerId>>> },
     Status(oneshot::Sender<Status>),
     OpenSession { session: u64, peers: Vec<Multiaddr>, providers_of: Option<Cid>, timeout: Duration },
     CloseSession(u64),
@@ -186,6 +187,7 @@ impl Driver {
             }
             Command::PutRecord { name, value, answer } => self.queries.put(network, &name, &value, answer),
             Command::GetRecord { name, answer } => self.queries.get(network, name, answer),
+            Command::Providers { key, limit, answer } => self.queries.providers(network, &key, limit, answer),
             Command::Status(answer) => drop(answer.send(self.status())),
             Command::OpenSession { session, peers, providers_of, timeout } => {
                 self.sessions.open(session, peers, providers_of, timeout);

@@ -2,7 +2,7 @@
 //!
 //! Each DHT has its own queue of keys, so that what one took is not believed to be in the other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Instant, SystemTime};
 
 use cid::multihash::Multihash;
@@ -40,6 +40,7 @@ enum Purpose {
     Put(u64),
     Get(u64),
     Search(u64),
+    Count(u64),
 }
 
 struct Put {
@@ -56,6 +57,13 @@ struct Get {
     answer: oneshot::Sender<Result<Option<Vec<u8>>>>,
 }
 
+struct Count {
+    left: usize,
+    limit: usize,
+    found: HashSet<PeerId>,
+    answer: oneshot::Sender<Result<Vec<PeerId>>>,
+}
+
 /// What runs.
 pub(crate) struct Queries {
     rule: Option<RecordRule>,
@@ -64,6 +72,7 @@ pub(crate) struct Queries {
     running: HashMap<(Scope, QueryId), Purpose>,
     puts: HashMap<u64, Put>,
     gets: HashMap<u64, Get>,
+    counts: HashMap<u64, Count>,
     next: u64,
 }
 
@@ -84,6 +93,7 @@ impl Queries {
             running: HashMap::new(),
             puts: HashMap::new(),
             gets: HashMap::new(),
+            counts: HashMap::new(),
             next: 0,
         }
     }
@@ -189,6 +199,23 @@ impl Queries {
         self.ask_all(network, |kad| kad.get_providers(block_key(key)), || Purpose::Search(session))
     }
 
+    /// Looks for who provides a block, until so many are known.
+    pub(crate) fn providers(
+        &mut self,
+        network: &mut Network,
+        key: &Key,
+        limit: usize,
+        answer: oneshot::Sender<Result<Vec<PeerId>>>,
+    ) {
+        let job = self.next_job();
+        let left = self.ask_all(network, |kad| kad.get_providers(block_key(key)), || Purpose::Count(job));
+        if left == 0 {
+            let _ = answer.send(Err(Error::NoDht));
+        } else {
+            self.counts.insert(job, Count { left, limit, found: HashSet::new(), answer });
+        }
+    }
+
     fn ask_all(
         &mut self,
         network: &mut Network,
@@ -284,6 +311,10 @@ impl Queries {
                 self.got(network, id, *job, result);
                 Vec::new()
             }
+            (Purpose::Count(job), QueryResult::GetProviders(result)) => {
+                self.counted(network, id, *job, result);
+                Vec::new()
+            }
             (Purpose::Search(session), QueryResult::GetProviders(result)) => {
                 let session = *session;
                 match result {
@@ -308,6 +339,30 @@ impl Queries {
             && let Some(put) = self.puts.remove(&job)
         {
             let _ = put.answer.send(if put.stored { Ok(()) } else { Err(Error::NotStored) });
+        }
+    }
+
+    fn counted(&mut self, network: &mut Network, id: (Scope, QueryId), job: u64, result: kad::GetProvidersResult) {
+        let Some(count) = self.counts.get_mut(&job) else { return };
+        if let Ok(kad::GetProvidersOk::FoundProviders { providers, .. }) = result {
+            for peer in providers {
+                if count.found.len() < count.limit {
+                    count.found.insert(peer);
+                }
+            }
+            if count.found.len() >= count.limit
+                && let Some(mut query) = network.dht(id.0).and_then(|kad| kad.query_mut(&id.1))
+            {
+                query.finish();
+            }
+            return;
+        }
+        self.running.remove(&id);
+        count.left -= 1;
+        if count.left == 0
+            && let Some(count) = self.counts.remove(&job)
+        {
+            let _ = count.answer.send(Ok(count.found.into_iter().collect()));
         }
     }
 

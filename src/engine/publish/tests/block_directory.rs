@@ -41,6 +41,7 @@ impl Node for BlockDirectory {
             repository_size: 0,
             storage_max: None,
             served_at: None,
+            providers: None,
         })
     }
 

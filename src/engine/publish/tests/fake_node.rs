@@ -197,6 +197,7 @@ impl Node for FakeNode {
             repository_size: 0,
             storage_max: None,
             served_at: None,
+            providers: None,
         })
     }
 

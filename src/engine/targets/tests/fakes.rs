@@ -54,6 +54,7 @@ impl Node for Holding {
             repository_size: 1000,
             storage_max: *self.storage_max.lock().unwrap(),
             served_at: None,
+            providers: None,
         })
     }
 

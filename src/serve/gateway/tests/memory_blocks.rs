@@ -173,7 +173,7 @@ impl MemoryBlocks {
         Ok(content.blocks.get(&key(cid)).filter(|_| !content.hidden.contains(&key(cid))).cloned())
     }
 
-    pub(super) fn get(&self, cid: &Cid) -> Option<Bytes> {
+    pub(in crate::serve) fn get(&self, cid: &Cid) -> Option<Bytes> {
         self.content().blocks.get(&key(cid)).cloned()
     }
 }
