@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
 use super::work::{Plan, Request};
-use super::{ruling, typed, view};
+use super::{following, ruling, typed, view};
 use crate::engine::request::Source;
 use crate::error::Error;
 use crate::image::Selection;
@@ -47,6 +47,9 @@ fn refuses_file(app: &mut App, text: &str) -> bool {
 
 /// Text was pasted where images are listed: it is what to add.
 pub(super) fn pasted_into_list(app: &mut App, text: &str) -> Vec<Effect> {
+    if following::refuses(app, "`add`") {
+        return Vec::new();
+    }
     if refuses_file(app, text) { Vec::new() } else { open(app, text.trim()) }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn target(name: &str, kubo: &str, domain: Option<&str>, published: Op
         running: None,
         pinned: published.map_or(0, u64::from),
         serving: None,
+        ipns_name: None,
     }
 }
 
