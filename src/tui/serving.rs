@@ -73,11 +73,9 @@ pub(super) fn turn(app: &mut App) -> Vec<Effect> {
 /// How it was served last; whoever publishes to this program or follows wants it to be given out to IPFS as well.
 fn values(app: &App) -> Values {
     let mut values = app.remembered.serve().clone();
-    if values.is_empty() {
-        let own = app.publish.targets.iter().any(|target| target.serving.is_some());
-        if own || app.follow_state.following.is_some() {
-            values.insert(IPFS.to_owned(), "yes".to_owned());
-        }
+    let own = app.publish.targets.iter().any(|target| target.serving.is_some());
+    if own || app.follow_state.following.is_some() {
+        values.insert(IPFS.to_owned(), "yes".to_owned());
     }
     values
 }

@@ -101,7 +101,8 @@ impl FlagForm {
         };
         let mut form =
             Self { subject, fields: specs.iter().map(field).collect(), focus: 0, mistake: None, fixed: fixed.to_vec() };
-        form.focus = form.shown().next().map_or(0, |(place, _)| place);
+        let first = form.shown().next().map(|(place, _)| place);
+        form.focus = first.unwrap_or(0);
         form
     }
 

@@ -76,7 +76,9 @@ fn an_empty_catalog_follows_by_a_form() {
         // What the source says is told in the form again.
         let message = "http://h does not answer".to_owned();
         app.update(Msg::Ended(job, Err(Problem { message, hints: Vec::new(), kind: Kind::Network })));
-        assert!(matches!(app.dialogs.last(), Some(Dialog::Flags(form)) if form.fields[form.focus].spec.flag == "--from"));
+        assert!(
+            matches!(app.dialogs.last(), Some(Dialog::Flags(form)) if form.fields[form.focus].spec.flag == "--from")
+        );
     }
     let mut app = settled((80, 24), &UNICODE, Content::Small);
     press(&mut app, Content::Small, "F");

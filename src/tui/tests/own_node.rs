@@ -51,7 +51,9 @@ pub(super) fn process(followers: &[u8]) -> Serving {
             "gave 1.3 GiB to 2 peers".to_owned(),
         ],
         reachable: Some(false),
-        advice: vec!["Peers do not get through to this machine: forward the port in the router (TCP and UDP).".to_owned()],
+        advice: vec![
+            "Peers do not get through to this machine: forward the port in the router (TCP and UDP).".to_owned(),
+        ],
         followers: followers.iter().enumerate().map(follower).collect(),
         taken: vec![
             TakingPeer { peer_id: PEERS[1].to_owned(), bytes: 1 << 30 },
