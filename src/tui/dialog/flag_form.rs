@@ -202,8 +202,8 @@ impl FlagForm {
         let text = problem.sentences();
         // Whole flags: `--swarm` is the beginning of others.
         let flagged = |field: &Field| {
-            let after = text.split(field.spec.flag).skip(1);
-            after.into_iter().any(|rest| !rest.starts_with(|next: char| next == '-' || next.is_alphanumeric()))
+            let mut after = text.split(field.spec.flag).skip(1);
+            after.any(|rest| !rest.starts_with(|next: char| next == '-' || next.is_alphanumeric()))
         };
         let named = |field: &Field| {
             let is_text = !matches!(field.spec.input, Input::Choice(_));

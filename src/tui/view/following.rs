@@ -11,7 +11,7 @@ use crate::text::printable_within;
 const NAME_COLUMNS: usize = 70;
 
 pub(super) fn title(app: &App) -> String {
-    let name = app.follow_state.name().unwrap_or_default();
+    let name = app.follow_state.name().unwrap_or_else(|| "nothing".to_owned());
     format!("Follows {}", printable_within(&name, NAME_COLUMNS))
 }
 

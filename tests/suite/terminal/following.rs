@@ -69,7 +69,7 @@ fn a_registry_is_published_followed_and_left_in_the_interface_alone() {
 
     // It gives out what it holds, and the publisher hears of it.
     serve(&mut there);
-    here.see("1 follower heard of in the last day; 1 holds the newest root");
+    here.see("1 follower heard of in the last day; 1 holds");
 
     // What is published next arrives by itself.
     publisher.ok(&["remove", "--yes", "team/second"]);

@@ -352,7 +352,7 @@ fn facts(target: &TargetView) -> Table {
     for said in target.ipns_name.iter().flat_map(|name| report::name(name, newest, now)) {
         fact(said.label, &said.text);
     }
-    for all in &target.serving {
+    if let Some(all) = &target.serving {
         for said in report::followers_in_full(all, newest, now.as_second()).into_iter().chain(report::taken(all)) {
             fact(said.label, &said.text);
         }
