@@ -14,6 +14,9 @@ use crate::image::Selection;
 
 /// Opens the dialog; this text is there already.
 pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
+    if following::refuses(app, "`add`") {
+        return Vec::new();
+    }
     if app.refuses("adding images") {
         return Vec::new();
     }
@@ -47,9 +50,6 @@ fn refuses_file(app: &mut App, text: &str) -> bool {
 
 /// Text was pasted where images are listed: it is what to add.
 pub(super) fn pasted_into_list(app: &mut App, text: &str) -> Vec<Effect> {
-    if following::refuses(app, "`add`") {
-        return Vec::new();
-    }
     if refuses_file(app, text) { Vec::new() } else { open(app, text.trim()) }
 }
 
