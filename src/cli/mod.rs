@@ -4,12 +4,12 @@
 //! `output` writes, only `progress` hears signals. Verbs that only read start no runtime.
 
 mod arguments;
+mod background;
 mod commands;
 mod completers;
 mod configuration_files;
 mod context;
 mod exit;
-mod followers;
 mod global;
 mod groups;
 mod hooks;

@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// What this program takes from the swarm with.
-    pub fn swarm(&self) -> &SwarmMember {
+    pub fn swarm(&self) -> &Arc<SwarmMember> {
         &self.swarm
     }
 

@@ -27,6 +27,8 @@ pub struct SwarmMember {
 #[derive(Debug, Default)]
 struct State {
     node: Option<Node>,
+    /// Counts the nodes that there were: what was opened by a former one is opened again.
+    nodes: u64,
     /// Whom a node that is begun here begins with; none for the public DHT.
     peers: Vec<String>,
     /// When the node was asked for a record first.
@@ -38,7 +40,18 @@ struct State {
 impl SwarmMember {
     /// Takes by this node from now on.
     pub fn join(&self, node: Node) {
-        self.state().node = Some(node);
+        let mut state = self.state();
+        (state.node, state.nodes) = (Some(node), state.nodes + 1);
+    }
+
+    /// The node has ended: another one is begun when it is asked for.
+    pub fn leave(&self) {
+        let mut state = self.state();
+        (state.node, state.nodes, state.begun) = (None, state.nodes + 1, None);
+    }
+
+    fn nodes(&self) -> u64 {
+        self.state().nodes
     }
 
     /// Begins with these peers in place of the public DHT, if it has not begun yet.
@@ -90,6 +103,7 @@ pub(in crate::engine) struct MemberBlocks {
 #[derive(Debug, Clone)]
 struct Opened {
     root: Option<Cid>,
+    nodes: u64,
     blocks: Arc<SwarmBlocks>,
 }
 
@@ -99,15 +113,18 @@ impl MemberBlocks {
     }
 
     fn blocks(&self) -> Result<Arc<SwarmBlocks>> {
-        let root = self.member.state().root;
+        let (root, nodes) = {
+            let state = self.member.state();
+            (state.root, state.nodes)
+        };
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = opened.as_ref().filter(|known| known.root == root) {
+        if let Some(known) = opened.as_ref().filter(|known| known.root == root && known.nodes == nodes) {
             return Ok(Arc::clone(&known.blocks));
         }
         let node = self.member.node(&self.peers)?;
         let options = FetchOptions { peers: self.peers.clone(), providers_of: root, ..FetchOptions::default() };
         let blocks = Arc::new(SwarmBlocks::new(node, &options)?);
-        *opened = Some(Opened { root, blocks: Arc::clone(&blocks) });
+        *opened = Some(Opened { root, nodes, blocks: Arc::clone(&blocks) });
         Ok(blocks)
     }
 }
@@ -132,7 +149,7 @@ impl BlockSource for MemberBlocks {
 pub(in crate::engine) struct MemberRecords {
     member: Arc<SwarmMember>,
     peers: Vec<String>,
-    records: Mutex<Option<Arc<SwarmRecords>>>,
+    records: Mutex<Option<(u64, Arc<SwarmRecords>)>>,
 }
 
 impl MemberRecords {
@@ -141,12 +158,14 @@ impl MemberRecords {
     }
 
     fn records(&self) -> Result<Arc<SwarmRecords>> {
+        let nodes = self.member.nodes();
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(records) = &*records {
+        if let Some((_, records)) = records.as_ref().filter(|(of, _)| *of == nodes) {
             return Ok(Arc::clone(records));
         }
         let made = Arc::new(SwarmRecords::new(self.member.node(&self.peers)?));
-        Ok(Arc::clone(records.insert(made)))
+        *records = Some((nodes, Arc::clone(&made)));
+        Ok(made)
     }
 }
 
@@ -171,7 +190,7 @@ impl NameRecords for MemberRecords {
     }
 
     fn forget(&self) {
-        if let Some(records) = &*self.records.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some((_, records)) = &*self.records.lock().unwrap_or_else(PoisonError::into_inner) {
             records.forget();
         }
     }

@@ -169,8 +169,10 @@ impl GivingOut {
         now.announced = self.announced.iter().chain(&external).cloned().collect();
         now.reach = reach.sentences;
         now.reach.extend(self.untaken());
+        now.reachable = reach.reachable;
         now.advice = reach.advice;
         now.providers = reach.providers;
+        now.set_taken(&status.served);
         if now == *serving {
             return;
         }
@@ -210,6 +212,7 @@ impl GivingOut {
     /// Closes all connections in the swarm.
     pub async fn end(&self) {
         if let Some(swarming) = self.swarming.get() {
+            self.engine.swarm().leave();
             swarming.end().await;
         }
     }

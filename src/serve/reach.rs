@@ -16,6 +16,8 @@ const ALONE_ADVICE: &str = "Nobody in the swarm answers: check that this machine
 pub(super) struct Reach {
     /// How it is, in fragments.
     pub(super) sentences: Vec<String>,
+    /// Whether others get through; nothing while nobody has tried.
+    pub(super) reachable: Option<bool>,
     /// What helps where others can't reach it, in whole sentences.
     pub(super) advice: Vec<String>,
     /// Who else provides the newest root, once that was looked up.
@@ -35,12 +37,16 @@ impl Reach {
         let given: u64 = status.served.iter().map(|(_, bytes)| bytes).sum();
         if given > 0 {
             let peers = count(status.served.len() as u64, "peer", "peers");
-            let most = status.served.first().map(|(peer, bytes)| {
-                format!("; most of it, {}, to {}", crate::text::bytes(*bytes), printable_within(peer, 60))
-            });
-            sentences.push(format!("gave {} to {peers}{}", crate::text::bytes(given), most.unwrap_or_default()));
+            sentences.push(format!("gave {} to {peers}", crate::text::bytes(given)));
         }
-        Self { sentences, advice: advice(status).map(str::to_owned).into_iter().collect(), providers: None }
+        let advice: Vec<String> = advice(status).map(str::to_owned).into_iter().collect();
+        let reachable = match status.reachability {
+            _ if status.external.iter().any(is_direct) => Some(true),
+            Reachability::Public => Some(true),
+            Reachability::Private => Some(false),
+            Reachability::Unknown => None,
+        };
+        Self { sentences, reachable, advice, providers: None }
     }
 
     /// The same of a node that has known nobody for a while.
@@ -64,10 +70,12 @@ pub(super) fn other_port(port: u16) -> String {
     format!("listens on {on}, since another program has port {DEFAULT_PORT}")
 }
 
+/// Whether peers connect to this address themselves; what the owner announces is no proof.
+fn is_direct(external: &ExternalAddress) -> bool {
+    matches!(external.source, AddressSource::Tried | AddressSource::Forwarded)
+}
+
 fn advice(status: &Status) -> Option<&'static str> {
-    // What the owner announces is no proof.
-    let is_direct =
-        |external: &ExternalAddress| matches!(external.source, AddressSource::Tried | AddressSource::Forwarded);
     (status.reachability == Reachability::Private && !status.external.iter().any(is_direct)).then_some(
         "Peers do not get through to this machine: forward the port in the router (TCP and UDP), switch UPnP on, use IPv6, or let a \
          follower on a public machine give out what it holds.",
@@ -139,6 +147,7 @@ mod tests {
         status.reachability = Reachability::Private;
         assert!(first(&status).starts_with("behind NAT: others did not get through, and no relay"));
         assert!(Reach::of(&status).advice[0].contains("forward the port"));
+        assert_eq!(Reach::of(&status).reachable, Some(false));
         status.external.push(external("/ip4/192.0.2.2/tcp/4001", AddressSource::Announced));
         assert_eq!(first(&status), "announced as /ip4/192.0.2.2/tcp/4001: others did not get through");
         assert!(!Reach::of(&status).advice.is_empty());
@@ -147,6 +156,7 @@ mod tests {
         status.external.push(external("/ip6/2001:db8::1/tcp/4001", AddressSource::Tried));
         assert_eq!(first(&status), "reachable at /ip6/2001:db8::1/tcp/4001: others got through");
         assert!(Reach::of(&status).advice.is_empty());
+        assert_eq!(Reach::of(&status).reachable, Some(true));
         let alone = Reach::of(&Status::default()).alone();
         assert_eq!(alone.sentences.last().map(String::as_str), Some("nobody in the swarm answers"));
         assert!(alone.advice[0].contains("--swarm-peer"));
@@ -172,7 +182,7 @@ mod tests {
             [
                 "2 peers connected, 1 member of the DHT known",
                 "provided 2 of 3 blocks in the DHT; 1 is tried again, since nobody took it",
-                "gave 4.0 MiB to 2 peers; most of it, 3.0 MiB, to 12D3Koo",
+                "gave 4.0 MiB to 2 peers",
             ]
         );
     }

@@ -5,6 +5,7 @@ use super::app::{App, Tab};
 use super::command::Command;
 use super::dialog::Dialog;
 use super::dialog::confirm::Confirm;
+use super::dialog::flag_form::Values;
 use super::dialog::menu::{Item, Menu};
 use super::dialog::palette::Palette;
 use super::dialog::prompt::{Prompt, Purpose};
@@ -13,7 +14,7 @@ use super::serving::Serving;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{finding, publishing, ruling, serving, typed, watching};
+use super::{finding, following, publishing, ruling, serving, typed, watching};
 use crate::engine::request::Pick;
 
 /// A small image that everyone may pull.
@@ -21,7 +22,8 @@ const EXAMPLE: &str = "docker.io/library/hello-world:latest";
 
 /// Carries a command out.
 pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
-    if command.changes() && app.refuses(&format!("`{}`", command.entry().id)) {
+    let what = format!("`{}`", command.entry().id);
+    if command.changes() && app.refuses(&what) || command.changes_images() && following::refuses(app, &what) {
         return Vec::new();
     }
     let taken = match app.tab {
@@ -111,6 +113,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Open if app.tab == Tab::Publish => publishing::act(app, command),
         Command::Open if app.tab == Tab::Log => watching::read(app),
         Command::Serve => serving::turn(app),
+        Command::FollowName => following::open(app, &Values::new()),
         Command::Verify => ask(app, Plan::Verify { repair: false }),
         Command::Allow => allow(app),
         Command::Copy => copy(app),

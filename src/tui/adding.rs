@@ -7,13 +7,16 @@ use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
 use super::work::{Plan, Request};
-use super::{ruling, typed, view};
+use super::{following, ruling, typed, view};
 use crate::engine::request::Source;
 use crate::error::Error;
 use crate::image::Selection;
 
 /// Opens the dialog; this text is there already.
 pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
+    if following::refuses(app, "`add`") {
+        return Vec::new();
+    }
     if app.refuses("adding images") {
         return Vec::new();
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cells::{cut_middle, width};
 use super::command::{Command, Context};
-use super::dialog::Dialog;
+use super::dialog::flag_form::FlagForm;
 use super::dialog::rule_form::RuleForm;
+use super::dialog::{Dialog, Page};
 use super::effect::Effect;
 use super::glyphs::Glyphs;
 use super::keymap::Keymap;
@@ -16,9 +16,10 @@ use super::problem::Problem;
 use super::question::{Check, Question};
 use super::remembered::{Memorable, Remembered};
 use super::serving::Serving;
+use super::state::following::FollowState;
 use super::state::images::Images;
 use super::state::jobs::Jobs;
-use super::state::log::{Level, Line, Log};
+use super::state::log::{Line, Log};
 use super::state::publish::Publish;
 use super::state::rules::Rules;
 use super::state::standings::Standings;
@@ -27,14 +28,7 @@ use super::state::tag_lists::TagLists;
 use super::theme::Theme;
 use super::work::{JobId, Request};
 use crate::engine::query::browse::Overview;
-use crate::error::Kind;
 use crate::holder::Holder;
-
-/// How long what went well is said.
-const TOAST_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// The columns that a job's name has at least where what came of it is said.
-const MIN_JOB_NAME_COLUMNS: usize = 36;
 
 /// How long times are shown in seconds.
 const SECONDS_SHOWN: Duration = Duration::from_mins(1);
@@ -142,6 +136,8 @@ pub struct App {
     pub rules: Rules,
     /// The tags of repositories that rules are about.
     pub tag_lists: TagLists,
+    /// Whom the catalog follows.
+    pub follow_state: FollowState,
     /// What lies over the view, the topmost last.
     pub dialogs: Vec<Dialog>,
     /// What is said for a moment.
@@ -190,6 +186,8 @@ pub struct App {
     pub can_serve: bool,
     /// Whether the registry is served on this machine.
     pub serving: Serving,
+    /// How it is to be served that is starting: in case that fails, the form is shown again.
+    pub(super) serve_form: Option<Box<FlagForm>>,
     /// What is known from one start to the next.
     pub remembered: Remembered,
     /// Lines that are not in the file of the log yet.
@@ -228,6 +226,7 @@ impl App {
             log: Log::default(),
             rules: Rules::default(),
             tag_lists: TagLists::default(),
+            follow_state: FollowState::default(),
             pending: BTreeMap::new(),
             news: Duration::ZERO,
             keys: 0,
@@ -259,6 +258,7 @@ impl App {
             can_serve: false,
             verbs: Vec::new(),
             serving: Serving::Off,
+            serve_form: None,
             remembered: Remembered::default(),
             unwritten: Vec::new(),
             stale: true,
@@ -317,6 +317,11 @@ impl App {
         self.size.0 >= 120
     }
 
+    /// Whether somebody looks at whom the catalog follows.
+    fn shows_following(&self) -> bool {
+        self.dialogs.iter().any(|dialog| matches!(dialog, Dialog::Page { page: Page::Following, .. }))
+    }
+
     /// Whether the terminal is too small for anything but saying so.
     pub fn is_too_small(&self) -> bool {
         self.size.0 < 60 || self.size.1 < 15
@@ -361,6 +366,8 @@ impl App {
             .applying(self.contexts())
             .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
             .filter(|(entry, _)| self.read_only.is_none() || !entry.command.changes())
+            .filter(|(entry, _)| self.follow_state.following.is_none() || !entry.command.changes_images())
+            .filter(|(entry, _)| self.follow_state.following.is_some() || entry.command != Command::FollowName)
             .filter(|(entry, _)| !self.is_bare() || entry.needs_no_row())
             .filter(|(entry, _)| match self.tab {
                 Tab::Jobs => self.jobs.offers(entry.command),
@@ -378,63 +385,13 @@ impl App {
         commands.iter().map(|(entry, keys)| (entry.command, keys[0].short())).collect()
     }
 
-    /// Says for a moment what went well.
-    pub(super) fn say(&mut self, text: impl Into<String>) {
-        let text = text.into();
-        self.note(Level::Info, None, text.clone());
-        self.toast = Some(Toast { text, until: self.now + TOAST_TIMEOUT, good: true });
-    }
-
-    /// A job's name, as long as it may be where other words are more important.
-    pub(super) fn short(&self, title: &str) -> String {
-        cut_middle(title, MIN_JOB_NAME_COLUMNS.max(usize::from(self.size.0 / 2)), &self.look.glyphs)
-    }
-
-    /// Says for a moment what is to know: nothing was done.
-    pub(super) fn hint(&mut self, text: impl Into<String>) {
-        self.toast = Some(Toast { text: text.into(), until: self.now + TOAST_TIMEOUT, good: false });
-    }
-
-    /// Says what came of a job: for a moment, or what was waited for until a key shows that somebody has seen it. The log has its
-    /// name whole.
-    pub(super) fn tell(&mut self, job: JobId, title: &str, words: &str, until_seen: bool) {
-        self.note(Level::Info, Some(job), format!("{title}: {words}"));
-        // Without the sign; what is longer goes on in the next row, but the name does not fill rows alone.
-        let room = usize::from(self.size.0).saturating_sub(width(words) + 6).max(MIN_JOB_NAME_COLUMNS);
-        let text = format!("{}: {words}", cut_middle(title, room, &self.look.glyphs));
-        let until = if until_seen { Duration::MAX } else { self.now + TOAST_TIMEOUT };
-        self.toast = Some(Toast { text, until, good: true });
-    }
-
-    /// Refuses what would change something, with words, where only looking is allowed; whether it did.
-    pub(super) fn refuses(&mut self, what: &str) -> bool {
-        let Some(why) = self.read_only else { return false };
-        let message = format!("{what} would change something, but this interface is read-only: {why}");
-        self.complain(Problem { message, hints: Vec::new(), kind: Kind::Usage });
-        true
-    }
-
-    /// Shows what failed until it is seen.
-    pub(super) fn complain(&mut self, problem: Problem) {
-        self.note(Level::Error, None, problem.message.clone());
-        self.problems.push(problem);
-    }
-
-    pub(super) fn note(&mut self, level: Level, job: Option<u64>, text: String) {
-        let at = self.wall.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string();
-        let line = Line { at, level, job, text };
-        self.unwritten.push(line.clone());
-        self.log.push(line);
-    }
-
-    /// The lines that are not in the file of the log yet.
-    pub(super) fn take_unwritten(&mut self) -> Vec<Line> {
-        std::mem::take(&mut self.unwritten)
-    }
-
     /// Whether something is to be asked or drawn by now, although nothing happened.
     pub fn is_due(&self, now: Duration) -> bool {
-        let asks = self.tab == Tab::Publish && self.publish.is_due(now);
+        let asks = self.tab == Tab::Publish && self.publish.is_due(now)
+            || self.follow_state.is_due(now, self.shows_following())
+            || self
+                .follow_state
+                .is_look_due(now, self.wall.as_second() + (now.saturating_sub(self.now)).as_secs() as i64);
         // What is younger than a minute, or due within one, is shown in seconds; anything else changes by the minute.
         let in_seconds = now.saturating_sub(self.news) <= SECONDS_SHOWN
             || self.tab == Tab::Rules && self.rules.is_due_soon(self.wall.as_second());
@@ -469,6 +426,8 @@ impl App {
         }
         questions.extend(self.publish.wants_always());
         questions.extend(self.rules.wants_always());
+        let shown = self.shows_following();
+        questions.extend(self.follow_state.wants(self.now, shown));
         match self.tab {
             Tab::Images => {
                 let beside = self.beside();

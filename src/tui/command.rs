@@ -121,6 +121,7 @@ pub enum Command {
     Follow,
     Level,
     Serve,
+    FollowName,
     Mouse,
     Theme,
     Palette,
@@ -174,6 +175,28 @@ impl Command {
                 | Self::TargetTest
                 | Self::TargetRemove
                 | Self::Rollback
+                | Self::RuleRun
+                | Self::RuleNew
+                | Self::RuleEdit
+                | Self::RuleRemove
+                | Self::TakeNow
+                | Self::Ignore
+        )
+    }
+
+    /// Whether it may lead to another content of the catalog: one that follows refuses it.
+    pub fn changes_images(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Remove
+                | Self::Undo
+                | Self::Redo
+                | Self::Update
+                | Self::UpdateAll
+                | Self::Allow
+                | Self::Example
+                | Self::FirstFile
                 | Self::RuleRun
                 | Self::RuleNew
                 | Self::RuleEdit

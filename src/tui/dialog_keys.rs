@@ -3,10 +3,13 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::app::App;
+use super::command::Command;
 use super::dialog::confirm::Answer;
+use super::dialog::flag_form::Subject;
 use super::dialog::prompt::Purpose;
-use super::dialog::{Dialog, confirm, form, menu, palette, prompt};
+use super::dialog::{Dialog, Page, confirm, flag_form, form, menu, palette, prompt};
 use super::effect::Effect;
+use super::keymap::Key;
 use super::remembered::Memorable;
 use super::{act, adding, typed};
 
@@ -74,6 +77,17 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
                 Vec::new()
             }
         },
+        Dialog::Flags(mut form) => match form.key(key) {
+            flag_form::Choice::Closed => Vec::new(),
+            flag_form::Choice::Done => match form.subject {
+                Subject::Serve => super::serving::start(app, form),
+                Subject::Follow => super::following::save(app, form),
+            },
+            flag_form::Choice::Stay => {
+                app.dialogs.push(Dialog::Flags(form));
+                Vec::new()
+            }
+        },
         Dialog::RuleForm(form) => super::ruling::key(app, form, key),
         Dialog::Menu(mut menu) => match menu.key(key) {
             menu::Choice::Closed => Vec::new(),
@@ -91,6 +105,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Dialog::Page { page, scroll } => paged(app, page, scroll, key),
         Dialog::Leave => match key.code {
             KeyCode::Char('f') => {
                 // It is the last picture until the jobs have ended.
@@ -106,6 +121,28 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             }
         },
     }
+}
+
+/// A page stays open while what it shows is changed from it.
+fn paged(app: &mut App, page: Page, scroll: u16, key: KeyEvent) -> Vec<Effect> {
+    let dialog = Dialog::Page { page, scroll };
+    if let Some(scroll) = scrolled(app, &dialog, scroll, key) {
+        app.dialogs.push(Dialog::Page { page, scroll });
+        return Vec::new();
+    }
+    app.dialogs.push(dialog);
+    if app.keymap.command(Key::from(key), app.contexts()) == Some(Command::Serve) {
+        return act::act(app, Command::Serve);
+    }
+    let letter = match key.code {
+        KeyCode::Char(letter) if page == Page::Following => Some(letter),
+        _ => None,
+    };
+    if let Some(effects) = letter.and_then(|letter| super::following::key(app, letter)) {
+        return effects;
+    }
+    app.dialogs.pop();
+    Vec::new()
 }
 
 /// Where a key scrolls a dialog that is text, if it does.

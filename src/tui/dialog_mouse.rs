@@ -35,7 +35,7 @@ fn wheel(app: &mut App, code: KeyCode) -> Vec<Effect> {
             let step = WHEEL_STEP_ROWS as u16;
             form.scroll = if up { form.scroll.saturating_sub(step) } else { form.scroll.saturating_add(step) };
         }
-        Some(Dialog::Confirm(_) | Dialog::Message { .. }) => {
+        Some(Dialog::Confirm(_) | Dialog::Message { .. } | Dialog::Page { .. }) => {
             return (0..WHEEL_STEP_ROWS).flat_map(|_| press(app, code)).collect();
         }
         Some(Dialog::Add(_)) => {
@@ -88,6 +88,10 @@ fn choose(app: &mut App, place: usize) -> Vec<Effect> {
             form.focus = place;
             Vec::new()
         }
+        Some(Dialog::Flags(form)) => {
+            form.focus = place;
+            Vec::new()
+        }
         _ => Vec::new(),
     }
 }
@@ -95,9 +99,14 @@ fn choose(app: &mut App, place: usize) -> Vec<Effect> {
 /// Beside the dialog: closes what only shows or asks. What was typed, or what comes once, stays.
 fn outside(app: &mut App) -> Vec<Effect> {
     match app.dialogs.last() {
-        Some(Dialog::Confirm(_) | Dialog::Menu(_) | Dialog::Palette(_) | Dialog::Message { .. } | Dialog::Leave) => {
-            press(app, KeyCode::Esc)
-        }
+        Some(
+            Dialog::Confirm(_)
+            | Dialog::Menu(_)
+            | Dialog::Palette(_)
+            | Dialog::Message { .. }
+            | Dialog::Page { .. }
+            | Dialog::Leave,
+        ) => press(app, KeyCode::Esc),
         // The filter is in the footer: it stays, and the list has the keys again.
         Some(Dialog::Prompt(_)) => press(app, KeyCode::Enter),
         Some(Dialog::Add(add)) if add.field.value().trim().is_empty() => {

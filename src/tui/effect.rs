@@ -33,8 +33,10 @@ pub enum Effect {
     PageFile(PathBuf),
     /// Carry a verb of the command line out on the terminal: the verb, and what follows it.
     Verb(Vec<String>),
-    /// Start serving on this machine, or stop.
-    Serve(bool),
+    /// Start serving, as these words behind `serve` say.
+    Serve(Vec<String>),
+    /// Stop serving.
+    StopServing,
     /// Open a URL in the user's browser.
     Browse(String),
     /// Turn the mouse on or off.

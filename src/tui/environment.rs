@@ -53,11 +53,11 @@ fn node(found: &LocalNode) -> Check {
         LocalNode::Other => Check {
             good: None,
             text: format!(
-                "the server at {LOCAL_NODE} is not an IPFS node, or needs a token; only publishing needs a node"
+                "the server at {LOCAL_NODE} is not an IPFS node, or needs a token; publishing works without one"
             ),
         },
         LocalNode::Nothing => {
-            Check { good: None, text: format!("no IPFS node at {LOCAL_NODE}; only publishing needs one") }
+            Check { good: None, text: format!("no IPFS node at {LOCAL_NODE}; publishing works without one") }
         }
     }
 }

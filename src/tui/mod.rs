@@ -39,12 +39,15 @@ pub mod work;
 
 mod act;
 mod adding;
+mod answering;
 mod cells;
 mod dialog_keys;
 mod dialog_mouse;
 mod environment;
 mod fault;
 mod finding;
+mod following;
+mod following_jobs;
 mod memory;
 mod owner;
 mod perform;
@@ -54,6 +57,7 @@ mod rule_file;
 mod rule_jobs;
 mod ruling;
 mod run;
+mod telling;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
+use super::answering::answer;
 use super::dialog::form::Draft;
-use super::list::Span;
+use super::following_jobs::{self, LastFollower};
 use super::memory::Memory;
 use super::message::Msg;
 use super::problem::Problem;
@@ -28,7 +29,6 @@ use crate::engine::Engine;
 use crate::engine::job::{Job, Meter};
 use crate::engine::publish::Places;
 use crate::engine::publish::plan::TargetOutcome;
-use crate::engine::query::browse::{Part, Rows};
 use crate::engine::targets::{Internet, TargetChange, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 
@@ -53,6 +53,7 @@ pub(super) struct Performer {
     wanted: Wanted,
     extras: Extras,
     serving: Option<CancellationToken>,
+    follower: LastFollower,
     rule_file: RuleFile,
 }
 
@@ -90,6 +91,7 @@ struct Tools {
     engine: Arc<Engine>,
     places: Arc<dyn Places>,
     variables: Variables,
+    follower: LastFollower,
 }
 
 impl Performer {
@@ -110,6 +112,7 @@ impl Performer {
             wanted: Wanted::default(),
             extras,
             serving: None,
+            follower: LastFollower::default(),
             rule_file: RuleFile::default(),
         }
     }
@@ -201,6 +204,7 @@ impl Performer {
             engine: Arc::clone(&self.engine),
             places: Arc::clone(&self.places),
             variables: self.extras.variables.clone(),
+            follower: self.follower.clone(),
         };
         let events = messages.clone();
         let follow = tokio::spawn(async move {
@@ -236,19 +240,16 @@ impl Performer {
         self.extras.memory.keep(what);
     }
 
-    /// Starts serving, or stops it.
-    pub(super) fn serve(&mut self, on: bool) {
-        if !on {
-            self.stop_serving();
-            return;
-        }
+    /// Starts serving, as these words say.
+    pub(super) fn serve(&mut self, words: Vec<String>) {
         let Some(server) = self.extras.server.clone() else { return };
         let (stop, messages) = (CancellationToken::new(), self.messages.clone());
         self.serving = Some(stop.clone());
         let handle = Handle::current();
         self.tasks.spawn_blocking(move || {
             let started = messages.clone();
-            let served = server.serve(&handle, stop, Box::new(move |url| drop(started.send(Msg::Serving(url)))));
+            let served =
+                server.serve(&words, &handle, stop, Box::new(move |url| drop(started.send(Msg::Serving(url)))));
             let _ = messages.send(Msg::Served(served.map_err(Problem::from)));
         });
     }
@@ -311,67 +312,6 @@ fn mistake() -> Problem {
     Problem::from(Error::new(Kind::Unexpected, "a bug in this program").hint("Please report it."))
 }
 
-fn answer(engine: &Engine, question: Question) -> Result<Answer> {
-    Ok(match question {
-        Question::Overview => Answer::Overview(engine.overview()?),
-        Question::Repositories { filter, order, descending, states, span, around } => {
-            let (Span { offset, limit }, around) = (span, around.as_deref());
-            let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
-            let rows = engine.browse_repositories(&part)?;
-            Answer::Repositories(Span { offset: rows.offset, limit }, rows)
-        }
-        Question::Images { repository, filter, order, descending, states, span, around } => {
-            let (Span { offset, limit }, around) = (span, around.as_deref());
-            let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
-            let rows = match engine.browse_images(&repository, &part) {
-                Err(gone) if gone.kind() == Kind::NotFound => Rows::default(),
-                found => found?,
-            };
-            Answer::Images(Span { offset: rows.offset, limit }, rows)
-        }
-        Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
-        Question::Statistics => Answer::Statistics(Box::new(engine.insight()?)),
-        Question::Targets => Answer::Targets(engine.targets()?, engine.history(None)?),
-        Question::Difference(sides) => {
-            let differs = || engine.diff(&engine.root_named(&sides.0)?, &engine.root_named(&sides.1)?);
-            let differs = differs().map(Box::new).map_err(Problem::from);
-            Answer::Difference(sides, differs)
-        }
-        // Answered before: they need no thread of their own.
-        Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
-        Question::Complete(prefix) => Answer::Complete(engine.complete_reference(&prefix)?),
-        Question::Standings => Answer::Standings(engine.standings()?),
-        Question::Rows(list) => {
-            let of = match list.as_ref() {
-                Question::Images { repository, .. } => Some(repository.clone()),
-                _ => None,
-            };
-            match answer(engine, *list)? {
-                Answer::Repositories(span, Rows { rows, .. }) => {
-                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
-                }
-                Answer::Images(span, Rows { rows, .. }) => {
-                    let rows = rows.iter().map(|row| (super::state::images::named(row), row.logical));
-                    Answer::Rows(of, span, rows.collect())
-                }
-                other => other,
-            }
-        }
-        Question::Tags(text, insecure) => {
-            let ask = |reference| Handle::current().block_on(engine.upstream_tags(&reference, insecure));
-            let tags = text.parse().and_then(ask);
-            // Whose tags they are stands above.
-            Answer::Tags(text, tags.map_err(|error| error.reason()))
-        }
-        Question::Environment => {
-            Answer::Environment(super::environment::look(engine), super::environment::first_files(Path::new(".")))
-        }
-        Question::Rules => rule_jobs::shown(engine),
-        Question::TagList(upstream, _) => Answer::TagList(upstream, Err(String::new())),
-        Question::Source(source) => Answer::Source(source, Arc::default()),
-    })
-}
-
 async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, job: &Job) -> Result<Plan> {
     Ok(match request {
         Request::Add(requests) => Plan::Add(engine.plan_add(&requests, job).await?),
@@ -384,6 +324,11 @@ async fn plan(engine: &Arc<Engine>, places: &Arc<dyn Places>, request: Request, 
         Request::Forget(roots) => Plan::Forget(blocking(engine, move |engine| engine.plan_forget(&roots)).await?),
         Request::RemoveTarget(name) => {
             Plan::RemoveTarget(blocking(engine, move |engine| engine.plan_remove_target(&name)).await?)
+        }
+        Request::StopFollowing => {
+            let following = blocking(engine, Engine::following).await?;
+            let name = following.map(|following| following.setting.name.to_string());
+            Plan::StopFollowing(name.ok_or_else(|| Error::new(Kind::NotFound, "this catalog follows nothing"))?)
         }
         Request::Publish(request) => Plan::Publish(engine.plan_publish(&request, places.as_ref(), job).await?),
     })
@@ -401,7 +346,7 @@ async fn blocking<T: Send + 'static>(
 
 async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
     super::fault::inject(super::fault::FaultPoint::Worker);
-    let Tools { engine, places, variables } = tools;
+    let Tools { engine, places, variables, follower } = tools;
     Ok(match plan {
         Plan::Add(plan) => Outcome::Added(engine.apply_add(plan, "add", job).await?),
         Plan::Update(plan) => Outcome::Added(engine.apply_add(plan, "update", job).await?),
@@ -453,6 +398,10 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
             .await?;
             Outcome::TargetSaved(name, doubts)
         }
+        Plan::Follow(setting) => following_jobs::begin(engine, *setting, job).await?,
+        Plan::LookAtName => following_jobs::look(engine, follower, job).await?,
+        Plan::CheckFollowing => Outcome::Verified(engine.check_following(job).await?.1),
+        Plan::StopFollowing(_) => following_jobs::stop(engine, job).await?,
         Plan::TestTarget(name) => {
             Outcome::Tested(engine.test_target(&name, places.as_ref(), &Internet, variables, job).await?)
         }

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::state::job::JobState;
 use super::state::log::Level;
 use super::work::{JobId, Plan, Request};
-use super::{adding, view};
+use super::{adding, following, view};
 use crate::error::Kind;
 
 /// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.
@@ -49,7 +49,8 @@ impl App {
 
     /// Asks for a plan that the user did not ask for just now, for this reason.
     pub(super) fn plan_because(&mut self, request: Request, because: Option<String>) -> Vec<Effect> {
-        if self.refuses(&format!("`{}`", request.title())) {
+        let what = format!("`{}`", request.title());
+        if self.refuses(&what) || request.changes_images() && following::refuses(self, &what) {
             return Vec::new();
         }
         if request.takes_long() {

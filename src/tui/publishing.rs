@@ -3,9 +3,9 @@
 use super::app::App;
 use super::command::Command;
 use super::describe::{self, Role};
-use super::dialog::Dialog;
 use super::dialog::form::{Draft, Form};
 use super::dialog::menu::Item;
+use super::dialog::{Dialog, Page};
 use super::effect::Effect;
 use super::problem::Problem;
 use super::question::Question;
@@ -151,13 +151,10 @@ fn open(app: &mut App) -> Vec<Effect> {
         app.hint("Everything is shown beside the lists");
         return Vec::new();
     }
-    let title = match app.publish.current() {
-        Some(Row::Target(target)) => target.name.clone(),
-        Some(Row::Publication(publication)) => format!("Published to {}", publication.target),
-        None => return form(app, false),
-    };
-    let rows = super::view::target_rows(app);
-    app.dialogs.push(Dialog::Message { title, rows, scroll: 0 });
+    if app.publish.current().is_none() {
+        return form(app, false);
+    }
+    app.dialogs.push(Dialog::Page { page: Page::Target, scroll: 0 });
     Vec::new()
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::list::Span;
 use super::problem::Problem;
 use super::state::publish::Sides;
+use crate::engine::follow::Following;
+use crate::engine::own_node::Serving;
 use crate::engine::query::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States};
 use crate::engine::query::diff::Difference;
 use crate::engine::query::history::PublicationView;
@@ -79,6 +81,8 @@ pub enum Question {
     TagList(Upstream, Option<bool>),
     /// What a source names now.
     Source(Source),
+    /// Whom the catalog follows, and who gives out what it holds.
+    Following,
 }
 
 impl Question {
@@ -105,6 +109,7 @@ impl Question {
             Self::Tags(..) => "tags",
             Self::Environment => "environment",
             Self::Rules => "rules",
+            Self::Following => "following",
             Self::TagList(upstream, _) => return Cow::Owned(format!("tag list {upstream}")),
             Self::Source(source) => return Cow::Owned(format!("source {source}")),
             Self::Targets => "targets",
@@ -149,6 +154,8 @@ pub enum Answer {
     TagList(Upstream, Result<Arc<TagList>, String>),
     /// To [`Question::Source`].
     Source(Source, Arc<NamedImages>),
+    /// To [`Question::Following`].
+    Following(Option<Box<Following>>, Vec<Serving>),
     /// The question failed, for this reason.
     Failed(Problem),
 }

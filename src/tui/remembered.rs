@@ -1,7 +1,9 @@
-//! What the interface knows from one start to the next: what was typed into the palette, and how lists were sorted.
+//! What the interface knows from one start to the next: what was typed into the palette, how lists were sorted, how it was served.
 //!
 //! Values only; `memory` keeps them in a file. What comes out of a file is not trusted: what makes no sense is left
 //! out, and nothing that could steer a terminal comes in.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,8 @@ use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 const MAX_LINES: usize = 200;
 /// The longest line that is remembered, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 10;
+/// Flags that are remembered.
+const MAX_FLAGS: usize = 50;
 
 /// Content of `interface.json`: what outlives the interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub struct Remembered {
     typed: Vec<String>,
     /// How lists are sorted.
     orders: Orders,
+    /// How the registry was served last, by flags.
+    serve: BTreeMap<String, String>,
 }
 
 /// How lists are sorted, in words.
@@ -45,6 +51,8 @@ pub enum Memorable {
     Typed(String),
     /// Lists are sorted like this.
     Orders(Orders),
+    /// The registry is served like this.
+    Serve(BTreeMap<String, String>),
 }
 
 fn is_sound(line: &str) -> bool {
@@ -57,6 +65,10 @@ impl Remembered {
     pub fn sound(mut self) -> Self {
         self.typed.retain(|line| is_sound(line));
         self.typed.drain(..self.typed.len().saturating_sub(MAX_LINES));
+        self.serve.retain(|flag, value| is_sound(flag) && is_sound(value));
+        if self.serve.len() > MAX_FLAGS {
+            self.serve.clear();
+        }
         self
     }
 
@@ -70,6 +82,11 @@ impl Remembered {
         &self.orders
     }
 
+    /// How the registry was served last, by flags.
+    pub fn serve(&self) -> &BTreeMap<String, String> {
+        &self.serve
+    }
+
     /// Applies one change; unsound lines are left out.
     pub fn take(&mut self, what: &Memorable) {
         match what {
@@ -81,6 +98,10 @@ impl Remembered {
             }
             Memorable::Typed(_) => {}
             Memorable::Orders(orders) => self.orders = orders.clone(),
+            Memorable::Serve(values) => {
+                let sound = values.iter().filter(|(flag, value)| is_sound(flag) && is_sound(value));
+                self.serve = sound.take(MAX_FLAGS).map(|(flag, value)| (flag.clone(), value.clone())).collect();
+            }
         }
     }
 }

@@ -254,7 +254,8 @@ fn perform<F: Face>(
         Effect::Redraw => face.redraw().context(words)?,
         // They lend the terminal, and are performed where its events are.
         Effect::Suspend | Effect::Page(_) | Effect::PageFile(_) | Effect::Verb(_) => {}
-        Effect::Serve(on) => performer.serve(on),
+        Effect::Serve(words) => performer.serve(words),
+        Effect::StopServing => performer.stop_serving(),
         Effect::Browse(url) => {
             if let Err(error) = face.browse(&url).context(|| "can't start a browser") {
                 performer.say(Msg::Troubled(error.into()));

@@ -6,7 +6,7 @@ use super::command::Command;
 use super::effect::Effect;
 use super::problem::Problem;
 use super::work::{Plan, Request};
-use super::{adding, rule_text, serving, view};
+use super::{adding, following, rule_text, serving, view};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddOptions, Pick};
 use crate::error::{Error, Kind};
@@ -101,6 +101,11 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
         matches!((verb.as_str(), flag), ("publish", "--force") | ("allow", "--revoke") | ("verify", "--repair"))
     };
     let flagged = rest.iter().any(|word| word.starts_with('-') && !known(word));
+    if verb == "follow"
+        && let Some(effects) = following::typed(app, rest)
+    {
+        return effects;
+    }
     let request = match verb.as_str() {
         "add" => {
             let text = text.trim_start().strip_prefix("add").unwrap_or_default().trim();

@@ -132,7 +132,8 @@ fn write(request: &Request) -> Vec<Written> {
         | Request::Redo
         | Request::Gc
         | Request::Forget(_)
-        | Request::RemoveTarget(_) => Vec::new(),
+        | Request::RemoveTarget(_)
+        | Request::StopFollowing => Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ use super::state::job::JobState;
 use super::state::log;
 use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, adding, describe, dialog_keys, dialog_mouse, publishing, ruling, serving};
+use super::{act, adding, describe, dialog_keys, dialog_mouse, following, publishing, ruling, serving};
 use crate::engine::job::Event;
 use crate::engine::query::view::UpstreamState;
 use crate::error::Kind;
@@ -43,6 +43,7 @@ impl App {
             }
         }
         effects.extend(self.sorted_anew());
+        effects.extend(following::look_if_due(self));
         effects.extend(self.wants());
         effects
     }
@@ -70,6 +71,7 @@ impl App {
                 self.stats.refresh();
                 self.publish.refresh();
                 self.rules.refresh();
+                self.follow_state.refresh();
                 // A first run says whether there is a target, too.
                 self.looked = false;
                 Vec::new()
@@ -89,6 +91,7 @@ impl App {
                 self.remember().into_iter().collect()
             }
             Msg::Job(id, event) => {
+                following::heard(self, id, &event);
                 self.follow(id, &event);
                 if let Some((level, line)) = self.jobs.event(id, event) {
                     self.note(level, Some(id), line);
@@ -170,6 +173,7 @@ impl App {
             Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
             Some(Dialog::Form(form)) => form.paste(text),
+            Some(Dialog::Flags(form)) => form.paste(text),
             Some(Dialog::RuleForm(form)) => {
                 form.paste(text);
                 return ruling::pasted(self);
@@ -255,6 +259,7 @@ impl App {
                 self.rules.judge(&self.tag_lists);
                 ruling::preview(self);
             }
+            Answer::Following(following, serving) => self.follow_state.answer(following, serving),
             Answer::Source(source, named) => return ruling::sources_read(self, &source, named),
             Answer::Environment(found, files) => {
                 self.environment = Some(found);
@@ -348,6 +353,9 @@ impl App {
     }
 
     fn ended(&mut self, id: JobId, ended: Result<Outcome, Problem>) -> Vec<Effect> {
+        if following::ended(self, id, &ended) {
+            return Vec::new();
+        }
         let title = self.jobs.jobs.iter().find(|job| job.id == id).map(|job| job.title.clone()).unwrap_or_default();
         let request = self.jobs.jobs.iter().find(|job| job.id == id).and_then(|job| job.request.clone());
         let mut next = Vec::new();
@@ -442,6 +450,7 @@ impl App {
         };
         self.jobs.end(id, state);
         publishing::saved(self, id, refused.as_ref());
+        following::saved(self, id, refused.as_ref());
         if let Some(problem) = &refused {
             ruling::refused(self, id, &problem.sentences());
         }

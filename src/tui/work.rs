@@ -6,6 +6,7 @@ use cid::Cid;
 
 use super::dialog::form::Draft;
 use crate::engine::change::undo::UndoPlan;
+use crate::engine::follow::Setting;
 use crate::engine::plan::{AddPlan, Added, GcPlan, ImageCount, RemovePlan};
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
 use crate::engine::query::history::ForgetPlan;
@@ -42,6 +43,8 @@ pub enum Request {
     Forget(Vec<Cid>),
     /// Remove a target, by its name.
     RemoveTarget(String),
+    /// Follow nothing any more.
+    StopFollowing,
 }
 
 /// A plan that was made: what it does is known, and nothing was done.
@@ -89,6 +92,14 @@ pub enum Plan {
     SaveTarget(Box<Draft>),
     /// Try what publishing to a target needs.
     TestTarget(String),
+    /// Follow this registry.
+    Follow(Box<Setting>),
+    /// Look at the name that is followed, and take what it means.
+    LookAtName,
+    /// Read everything that is held, and compare it with the root that is followed.
+    CheckFollowing,
+    /// Follow nothing any more: this name.
+    StopFollowing(String),
 }
 
 /// A run of rules that was planned.
@@ -184,6 +195,17 @@ pub enum Outcome {
     TargetSaved(String, Vec<String>),
     /// A target was tried.
     Tested(Trial),
+    /// The catalog follows this name from now on.
+    Following(String),
+    /// The name that is followed was looked at.
+    NameLookedAt {
+        /// What came, in a sentence; nothing if no other root did.
+        came: Option<String>,
+        /// What is wrong with some source, a sentence each.
+        notes: Vec<String>,
+    },
+    /// The catalog follows nothing any more; this name, if it did.
+    FollowingStopped(Option<String>),
 }
 
 /// Counters of a running job at one moment.
@@ -217,7 +239,13 @@ impl Request {
             Self::Publish(_) => "publish".to_owned(),
             Self::Forget(_) => "forget an older root".to_owned(),
             Self::RemoveTarget(name) => format!("remove the target {name}"),
+            Self::StopFollowing => "stop following".to_owned(),
         }
+    }
+
+    /// Whether it leads to another content of the catalog.
+    pub fn changes_images(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::Update(_) | Self::Rules(_) | Self::Remove(_) | Self::Undo | Self::Redo)
     }
 }
 
@@ -299,6 +327,10 @@ impl Plan {
                 format!("{} the target {}", if draft.new { "add" } else { "change" }, draft.name)
             }
             Self::TestTarget(name) => format!("test the target {name}"),
+            Self::Follow(setting) => format!("follow {}", setting.name),
+            Self::LookAtName => "look at the name that is followed".to_owned(),
+            Self::CheckFollowing => "check what is followed".to_owned(),
+            Self::StopFollowing(name) => format!("stop following {name}"),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),
             Self::Check(picks) => format!("check {}", picked(picks)),
@@ -311,7 +343,7 @@ impl Plan {
 
     /// Whether running it changes something, here or elsewhere.
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Verify { repair: false } | Self::Check(_) | Self::Look(_))
+        !matches!(self, Self::Verify { repair: false } | Self::Check(_) | Self::Look(_) | Self::CheckFollowing)
     }
 
     /// What is asked for to make the same plan again.

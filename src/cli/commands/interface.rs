@@ -3,16 +3,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _};
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::cli::background::Background;
 use crate::cli::context::{Context, by_hand, ours};
 use crate::cli::exit::Exit;
 use crate::cli::output::Colour;
@@ -21,11 +19,8 @@ use crate::engine::Engine;
 use crate::engine::targets::{Adapters, Peers, Variables};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
-use crate::serve::{self, CatalogSource, GivingOut, PublishedBlocks, SwarmOptions};
-use crate::swarm;
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
-use crate::tui::serving::{self, Server};
 use crate::tui::{self, theme};
 
 /// The file of the log in the data directory.
@@ -34,9 +29,6 @@ const LOG_FILE: &str = "roadstead.log";
 const OLD_LOG_FILE: &str = "roadstead.log.1";
 /// A log that is larger begins anew.
 const MAX_LOG_BYTES: u64 = 5 << 20;
-
-/// Where it is served unless something listens there.
-const DEFAULT_PORT: u16 = serving::DEFAULT_PORT;
 
 /// Opens the interface on the catalog, which is made if it is not there.
 pub(in crate::cli) fn run(context: &Context, command: &clap::Command) -> Result<Exit> {
@@ -89,7 +81,7 @@ pub(in crate::cli) fn on(
         verbs: verbs(command),
         keymap,
         variables: Variables::of_process(),
-        server: Some(Arc::new(Loopback { engine: Arc::clone(&engine) })),
+        server: Some(Arc::new(Background { engine: Arc::clone(&engine), command: command.clone() })),
         log: Some(start_log(context, engine.data_dir(), read_only.is_none())),
     };
     // The screen is the interface's: what a person has to do at a zone is said in its log.
@@ -168,62 +160,6 @@ fn open_log(path: &Path) -> io::Result<File> {
         fs::rename(path, path.with_file_name(OLD_LOG_FILE))?;
     }
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-/// Serves on this machine alone, where `serve` does without being told.
-#[derive(Debug)]
-struct Loopback {
-    engine: Arc<Engine>,
-}
-
-impl Server for Loopback {
-    fn serve(&self, runtime: &Handle, stop: CancellationToken, started: Box<dyn FnOnce(String) + Send>) -> Result<()> {
-        let name = self.engine.settings()?.name;
-        let options = serve::Options {
-            listen: (Ipv4Addr::LOCALHOST, free_port()).into(),
-            own_names: name.into_iter().collect(),
-            ..serve::Options::default()
-        };
-        let source = Arc::new(CatalogSource::new(Arc::clone(&self.engine), true));
-        // Whoever publishes to this program wants it to be given out as well.
-        let giving_out = if self.engine.publishes_here()? {
-            let opened =
-                GivingOut::open(Arc::clone(&self.engine), &[], &[], swarm::is_built_in().then(SwarmOptions::default));
-            // The registry is served all the same.
-            opened.inspect_err(|error| tracing::warn!(%error, "can't give out what is published")).ok()
-        } else {
-            None
-        };
-        let blocks = giving_out.as_ref().map(|giving_out| giving_out.source() as Arc<dyn PublishedBlocks>);
-        let served = serve::run(source, blocks, options, stop, |listening| {
-            if let Some(giving_out) = &giving_out
-                && let Err(error) = giving_out.listens(listening)
-            {
-                tracing::warn!(%error, "can't tell where it is given out");
-            }
-            started(listening.url.clone());
-        });
-        runtime.block_on(async {
-            match &giving_out {
-                Some(giving_out) => {
-                    if let Err(error) = giving_out.begin() {
-                        tracing::warn!(%error, "can't give out to the swarm what is published");
-                    }
-                    tokio::select! {
-                        ended = served => ended,
-                        () = giving_out.keep() => Ok(()),
-                    }
-                }
-                None => served.await,
-            }
-        })
-    }
-}
-
-/// The port of `serve`, or the next one that nothing listens on; of many that are taken, the system finds one.
-fn free_port() -> u16 {
-    let is_free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (DEFAULT_PORT..DEFAULT_PORT + 10).find(is_free).unwrap_or(0)
 }
 
 #[cfg(test)]

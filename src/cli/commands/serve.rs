@@ -98,12 +98,12 @@ pub(in crate::cli) struct Arguments {
 
 impl Arguments {
     /// Private repositories are given out on loopback, to those who log in, or if that is asked for.
-    fn serves_private(&self) -> bool {
+    pub(in crate::cli) fn serves_private(&self) -> bool {
         self.listen.ip().is_loopback() || self.htpasswd.is_some() || self.include_private
     }
 
     /// How this program is a peer of the swarm; not at all if it was built without it.
-    fn swarm(&self) -> Result<Option<SwarmOptions>> {
+    pub(in crate::cli) fn swarm(&self) -> Result<Option<SwarmOptions>> {
         if self.no_swarm {
             return Ok(None);
         }
@@ -119,7 +119,7 @@ impl Arguments {
         Ok(Some(SwarmOptions { listen, peers, upload_bytes_per_second, ..SwarmOptions::default() }))
     }
 
-    fn options(&self, name: Option<String>) -> Options {
+    pub(in crate::cli) fn options(&self, name: Option<String>) -> Options {
         Options {
             listen: self.listen,
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),

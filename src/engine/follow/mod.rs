@@ -16,12 +16,14 @@
 //! | `swap` | the one transaction |
 //! | `take` | from a root to the next |
 //! | `follower` | looking again and again, and what is kept of that |
+//! | `report` | how far it is, in words |
 
 mod difference;
 mod follower;
 mod gather;
 mod known_first;
 mod poll;
+pub mod report;
 mod setting;
 mod sources;
 mod swap;

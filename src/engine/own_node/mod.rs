@@ -8,6 +8,7 @@
 //! | `published` | the blocks that may be given out now, as pins come and go |
 //! | `withdraw` | what is given out no longer as targets go |
 //! | `serving` | which processes give them out, and how far they can be reached |
+//! | `report` | that, the record of a name, followers and peers in words |
 
 mod index;
 mod keys;
@@ -15,14 +16,15 @@ mod names;
 mod node;
 mod provide;
 mod published;
+pub mod report;
 mod serving;
 #[cfg(test)]
 mod tests;
 mod withdraw;
 
 pub use keys::{OWN_KEY, OwnKey};
-pub use names::OwnName;
+pub use names::{NameState, OwnName, RecordState};
 pub use node::{OwnNode, own_agent};
 pub use published::PublishedBlocks;
-pub use serving::{SERVE_HINT, SeenFollower, Serving, ServingNote};
+pub use serving::{SERVE_HINT, SeenFollower, Serving, ServingNote, TakingPeer};
 pub(in crate::engine) use withdraw::{only_of, withdraw_unwanted};

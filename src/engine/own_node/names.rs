@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cid::Cid;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::keys::OWN_KEY;
 use crate::catalog::follow;
@@ -31,7 +32,44 @@ pub struct OwnName {
     pub bytes: Bytes,
 }
 
+/// The IPNS name of a key of this data directory, and what its newest record says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NameState {
+    /// What the key is called here.
+    pub key: String,
+    /// The IPNS name: `k51…`.
+    pub name: String,
+    /// Its newest record; none while nothing was published under it.
+    pub record: Option<RecordState>,
+}
+
+/// What a record of a name says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordState {
+    /// The root that it points to; none where it points to something else.
+    pub root: Option<String>,
+    /// Its sequence number: a record with a higher one replaces it.
+    pub sequence: u64,
+    /// When it expires (RFC 3339), unless it is signed again before.
+    pub valid_until: Timestamp,
+}
+
 impl Engine {
+    /// The IPNS name of the key of this name, if it is here.
+    pub fn name_state(&self, key: &str) -> Result<Option<NameState>> {
+        let keys = self.own_keys()?;
+        let Some(found) = keys.iter().find(|own| own.name == key || own.key.name().to_string() == key) else {
+            return Ok(None);
+        };
+        let name = found.key.name();
+        let record = self.own_name(&name)?.map(|own| RecordState {
+            root: own.record.root().ok().map(|root| root.to_string()),
+            sequence: own.record.sequence,
+            valid_until: own.record.validity,
+        });
+        Ok(Some(NameState { key: found.name.clone(), name: name.to_string(), record }))
+    }
+
     /// The newest record that is known of a name of ours.
     pub fn own_name(&self, name: &Name) -> Result<Option<OwnName>> {
         let found = own_node::record(&*self.catalog.read()?, &name.multihash().to_bytes())?;

@@ -28,6 +28,8 @@ const MAX_READS: usize = 3;
 const MAX_FILES: usize = 50;
 /// Followers that are written down one by one; of more there is only the number.
 const MAX_FOLLOWERS: usize = 100;
+/// Peers of which it is written down how much they took: those that took most.
+const MAX_TAKING_PEERS: usize = 50;
 
 /// A process that gives out what is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,9 @@ pub struct Serving {
     /// How far it can be reached, in sentences.
     #[serde(default)]
     pub reach: Vec<String>,
+    /// Whether others get through to it: nothing while nobody has tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable: Option<bool>,
     /// What helps where others can't reach it, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
@@ -59,6 +64,18 @@ pub struct Serving {
     /// How many more did than there are in this list.
     #[serde(default)]
     pub more_followers: u64,
+    /// Peers of the swarm that took blocks, those that took most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakingPeer>,
+}
+
+/// A peer of the swarm that took blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakingPeer {
+    /// Its peer ID.
+    pub peer_id: String,
+    /// Bytes of blocks that it was given since the process began.
+    pub bytes: u64,
 }
 
 /// A follower, as it says itself when it asks for the name.
@@ -82,6 +99,12 @@ impl Serving {
         self.more_followers = all.len().saturating_sub(MAX_FOLLOWERS) as u64;
         all.truncate(MAX_FOLLOWERS);
         self.followers = all;
+    }
+
+    /// Takes down who took how much, by peer ID, the largest figures first.
+    pub fn set_taken(&mut self, all: &[(String, u64)]) {
+        let peer = |(peer_id, bytes): &(String, u64)| TakingPeer { peer_id: peer_id.clone(), bytes: *bytes };
+        self.taken = all.iter().filter(|(_, bytes)| *bytes > 0).take(MAX_TAKING_PEERS).map(peer).collect();
     }
 
     /// Where others find it: what was announced, else where it listens.

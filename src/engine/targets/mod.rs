@@ -63,8 +63,24 @@ pub struct RemoveTargetPlan {
 impl Engine {
     /// All targets, by name.
     pub fn targets(&self) -> Result<Vec<TargetView>> {
-        let reader = self.catalog.read()?;
-        targets::all(&reader)?.into_iter().map(|target| view(&reader, target)).collect()
+        let views = {
+            let reader = self.catalog.read()?;
+            let all = targets::all(&reader)?.into_iter();
+            all.map(|target| view(&reader, target)).collect::<Result<Vec<TargetView>>>()?
+        };
+        Ok(views.into_iter().map(|view| self.with_serving(view)).collect())
+    }
+
+    /// The same with what is known of this program's own node, if it is the target's.
+    fn with_serving(&self, mut view: TargetView) -> TargetView {
+        if matches!(view.settings.node, NodeSettings::Own(_)) {
+            view.serving = Some(self.serving());
+            if let Some(key) = &view.settings.ipns {
+                // A key that can't be read fails where it is used.
+                view.ipns_name = self.name_state(key).ok().flatten();
+            }
+        }
+        view
     }
 
     /// The names of all targets.
@@ -75,12 +91,11 @@ impl Engine {
 
     /// The target of this name; an error of kind `NotFound` names the nearest one.
     pub fn target(&self, name: &str) -> Result<TargetView> {
-        let reader = self.catalog.read()?;
-        let mut view = view(&reader, find(&reader, name)?)?;
-        if matches!(view.settings.node, NodeSettings::Own(_)) {
-            view.serving = Some(self.serving());
-        }
-        Ok(view)
+        let view = {
+            let reader = self.catalog.read()?;
+            view(&reader, find(&reader, name)?)?
+        };
+        Ok(self.with_serving(view))
     }
 
     /// What a target would be if it were added like this. Nothing is saved and nobody is asked.

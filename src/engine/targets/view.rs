@@ -7,7 +7,7 @@ use super::kinds::ADD_TARGET_HINT;
 use crate::catalog::publications;
 use crate::catalog::state;
 use crate::catalog::targets::{self, Target, TargetSettings};
-use crate::engine::own_node::Serving;
+use crate::engine::own_node::{NameState, Serving};
 use crate::error::{Error, Kind, Result};
 use crate::text::{nearest, printable_within};
 
@@ -34,6 +34,9 @@ pub struct TargetView {
     /// Of this program's own node: the processes that give it out now. None for other nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serving: Option<Vec<Serving>>,
+    /// Of this program's own node: the IPNS name that the target moves, as far as its key is here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipns_name: Option<NameState>,
 }
 
 /// Seconds since 1970 as RFC 3339.
@@ -71,6 +74,7 @@ pub(in crate::engine) fn view(connection: &Connection, target: Target) -> Result
         running: publications::running(connection, target.id)?.map(|running| running.root.cid.to_string()),
         pinned: publications::pinned_roots(connection, target.id)?.len() as u64,
         serving: None,
+        ipns_name: None,
         name: target.name,
         settings: target.settings,
     })

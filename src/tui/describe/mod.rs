@@ -7,11 +7,13 @@ use crate::engine::query::view::{Currency, UpstreamState};
 use crate::text::{bytes, count};
 
 mod adding;
+mod following;
 mod publication;
 mod pulls;
 mod rules;
 
 use adding::add;
+pub use following::{fact, facts as following};
 pub use publication::{brief, difference, hints, repository, trial};
 use publication::{publish, published};
 pub use pulls::pulls;
@@ -115,8 +117,14 @@ pub fn plan(plan: &Plan) -> Described {
         }
         Plan::Forget(plan) => publication::forget(plan),
         Plan::RemoveTarget(plan) => publication::remove_target(plan),
+        Plan::StopFollowing(name) => following::stop(name),
         // They are begun without a dialog: a form or a key has asked for exactly that.
-        Plan::SaveTarget(_) | Plan::TestTarget(_) | Plan::Look(_) => {
+        Plan::SaveTarget(_)
+        | Plan::TestTarget(_)
+        | Plan::Look(_)
+        | Plan::Follow(_)
+        | Plan::LookAtName
+        | Plan::CheckFollowing => {
             Described { title: plan.title(), rows: Vec::new(), verb: "go on", destroys: false, nothing: None }
         }
     }
@@ -374,6 +382,11 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             (format!("Saved {name}; `:target-test` tests it"), Vec::new())
         }
         Outcome::TargetSaved(name, doubts) => (format!("Saved {name}. Warning: {}", doubts.join("; ")), Vec::new()),
+        Outcome::Following(name) => (format!("Following {name}"), Vec::new()),
+        Outcome::NameLookedAt { came, .. } => {
+            (came.as_deref().unwrap_or("the name has not moved").trim_end_matches('.').to_owned(), Vec::new())
+        }
+        Outcome::FollowingStopped(name) => following::stopped(name.as_deref()),
         Outcome::Tested(trial) => {
             let failed: Vec<String> = trial
                 .checks

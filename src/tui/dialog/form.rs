@@ -88,7 +88,7 @@ pub fn label(setting: Setting) -> &'static str {
 }
 
 /// What belongs into a field.
-pub fn hint(setting: Setting) -> &'static str {
+fn hint(setting: Setting) -> &'static str {
     match setting {
         Setting::Name => "name of the target, like `home`",
         Setting::Node => KINDS[0].hint,
@@ -181,10 +181,30 @@ impl Form {
         let has_domain = !self.text(Setting::Domain).is_empty();
         match setting {
             Setting::Name => self.target.is_none(),
+            // A node without an address takes no credentials.
+            Setting::AuthFile | Setting::AuthVariable => self.has_address(),
             Setting::Dns | Setting::Ttl => has_domain,
             Setting::Server | Setting::Key | Setting::Algorithm | Setting::KeyFile => has_domain && by == "rfc2136",
             Setting::TokenFile => has_domain && !matches!(by, "" | "rfc2136" | "manual"),
             _ => true,
+        }
+    }
+
+    /// Whether the node is one at an address, and not this program itself.
+    fn has_address(&self) -> bool {
+        let typed = self.text(Setting::Node);
+        let typed = if typed.is_empty() { KINDS[0].usual } else { typed };
+        NodeAddress::typed(typed).kind.value.is_some()
+    }
+
+    /// What belongs into a field, with what the others say.
+    pub fn hint(&self, setting: Setting) -> &'static str {
+        match setting {
+            Setting::Keep if !self.has_address() => "number of published roots that stay given out; empty: 5",
+            Setting::Ipns if !self.has_address() => {
+                "key whose IPNS name points to the newest root; `self` is this program's own, made when it is first used; empty: none"
+            }
+            _ => hint(setting),
         }
     }
 
@@ -330,7 +350,7 @@ impl Form {
                 Setting::Dns => label(Setting::Domain).to_owned(),
                 _ => self.text(Setting::Dns).to_owned(),
             };
-            return Mistake { setting, text: format!("Required for {because}: {}", hint(setting)) };
+            return Mistake { setting, text: format!("Required for {because}: {}", self.hint(setting)) };
         }
         let mut text = Problem::from(&wrong.error).sentences();
         let mut flags = Setting::ALL;
@@ -413,6 +433,7 @@ mod tests {
             running: None,
             pinned: 0,
             serving: None,
+            ipns_name: None,
         };
         let mut form = Form::new(Some(&view), vec!["home".into()]);
         while form.fields[form.focus].setting != Setting::Ipns {

@@ -3,17 +3,21 @@
 pub mod add;
 pub mod completions;
 pub mod confirm;
+pub mod flag_form;
+pub mod follow_fields;
 pub mod form;
 pub mod menu;
 pub mod palette;
 pub mod platforms;
 pub mod prompt;
 pub mod rule_form;
+mod serve_fields;
 
 use std::time::Duration;
 
 use add::Add;
 use confirm::Confirm;
+use flag_form::FlagForm;
 use form::Form;
 use menu::Menu;
 use palette::Palette;
@@ -47,6 +51,8 @@ pub enum Dialog {
     Prompt(Prompt),
     /// A target, field by field.
     Form(Box<Form>),
+    /// The flags of a verb, field by field.
+    Flags(Box<FlagForm>),
     /// A rule, field by field, with what it would take.
     RuleForm(Box<RuleForm>),
     /// The commands, to choose one.
@@ -62,6 +68,22 @@ pub enum Dialog {
         /// Lines that are scrolled out at the top.
         scroll: u16,
     },
+    /// Something to be read that changes while it is read.
+    Page {
+        /// What it is about.
+        page: Page,
+        /// Lines that are scrolled out at the top.
+        scroll: u16,
+    },
     /// Leaving although jobs run: finish, cancel, stay.
     Leave,
+}
+
+/// What is read in a dialog as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// What is under the cursor of the view Publish.
+    Target,
+    /// Whom the catalog follows, and how far it is.
+    Following,
 }

@@ -3,6 +3,7 @@
 
 mod asking;
 pub mod decisions;
+pub mod following;
 pub mod images;
 pub mod job;
 pub mod jobs;

@@ -14,6 +14,8 @@ use crate::engine::targets::{Sight, TargetView};
 
 /// How often targets are looked at while the view is open.
 const SURVEY_INTERVAL: Duration = Duration::from_secs(30);
+/// How often it is asked how this program's own node is given out while the view is open.
+const OWN_NODE_INTERVAL: Duration = Duration::from_secs(2);
 /// How soon a target is looked at again that was seen with another root than it has.
 const STALE_SURVEY_DELAY: Duration = Duration::from_secs(2);
 /// How many publications are shown.
@@ -53,6 +55,8 @@ pub struct Publish {
     /// Two roots whose difference is to be shown as soon as it is known.
     pub comparing: Option<Sides>,
     asked: bool,
+    /// When targets were asked for last.
+    asked_at: Duration,
     /// When each target was asked for that has not been seen since.
     looking: BTreeMap<String, Duration>,
     /// Everything that is known from outside is out of date.
@@ -151,7 +155,13 @@ impl Publish {
 
     /// Whether a target is to be looked at again by now.
     pub fn is_due(&self, now: Duration) -> bool {
-        self.targets.iter().any(|target| self.is_due_at(&target.name, now))
+        self.is_own_node_due(now) || self.targets.iter().any(|target| self.is_due_at(&target.name, now))
+    }
+
+    /// What processes say of themselves changes without the catalog.
+    fn is_own_node_due(&self, now: Duration) -> bool {
+        let has_own = self.targets.iter().any(|target| target.serving.is_some());
+        has_own && now.saturating_sub(self.asked_at) >= OWN_NODE_INTERVAL
     }
 
     fn is_due_at(&self, target: &str, now: Duration) -> bool {
@@ -186,6 +196,10 @@ impl Publish {
     /// What it wants to know while it is open; `root` is what the catalog stands for.
     pub fn wants(&mut self, now: Duration, root: Option<&str>) -> Vec<Question> {
         let mut wanted = Vec::new();
+        if self.is_own_node_due(now) {
+            self.asked_at = now;
+            wanted.push(Question::Targets);
+        }
         for target in &self.targets {
             if self.is_due_at(&target.name, now) {
                 wanted.push(Question::Sight(target.name.clone()));

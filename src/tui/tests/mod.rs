@@ -4,6 +4,8 @@ mod adding;
 mod commands;
 mod elsewhere;
 mod finding;
+mod following;
+mod own_node;
 mod panes;
 mod pictures;
 mod pointing;

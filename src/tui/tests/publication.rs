@@ -63,6 +63,7 @@ pub(super) fn target(name: &str, kubo: &str, domain: Option<&str>, published: Op
         running: None,
         pinned: published.map_or(0, u64::from),
         serving: None,
+        ipns_name: None,
     }
 }
 
@@ -233,9 +234,8 @@ pub(super) fn history(current: u8) -> Vec<PublicationView> {
 #[test]
 fn one_target_that_is_current() {
     at_every_size("publish-current", |size, glyphs| {
-        let home = home(Some(5), 5);
-        let seen = sight(&home, Some(5));
-        view(size, glyphs, 5, vec![(home, seen)], history(5))
+        let seen = sight(&home(Some(5), 5), Some(5));
+        view(size, glyphs, 5, vec![(home(Some(5), 5), seen)], history(5))
     });
 }
 

@@ -356,6 +356,7 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             growth: (0..20).map(|day| (1_790_000_000 + day * 86_400, (day as u64 + 1) << 28)).collect(),
             room: Some(Room { free: 41 << 30, total: 100 << 30 }),
         })),
+        Question::Following => Answer::Following(None, Vec::new()),
         // Targets are the targets' own pictures.
         Question::Targets => Answer::Targets(Vec::new(), Vec::new()),
         Question::Sight(target) => Answer::Sight(target, Err(lost())),

@@ -5,6 +5,7 @@ use ratatui::layout::{Margin, Rect};
 use super::super::app::App;
 use super::super::cells::width;
 use super::super::dialog::Dialog;
+use super::forms::FormView;
 use super::{add, dialogs, rule_form};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +43,8 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
                 at.and_then(|line| add::choice(filled, line, usize::from(column.saturating_sub(inside.x + 1))));
             (shape.place, owned(&add::keys(filled, shape.end, shape.columns)), choice)
         }
-        Dialog::Form(filled) => {
-            let shape = dialogs::form_place(look, area, filled);
-            let at = line(inside(shape.place), 0, row).filter(|line| *line < shape.height);
-            let field = at.and_then(|line| filled.shown().nth(shape.top + line)).map(|(field, _)| field);
-            (shape.place, owned(&dialogs::FORM_KEYS), field)
-        }
+        Dialog::Form(filled) => in_form(app, area, &FormView::of_target(filled), row),
+        Dialog::Flags(filled) => in_form(app, area, &FormView::of_flags(filled), row),
         Dialog::RuleForm(filled) => {
             let shape = rule_form::Shape::of(filled, area);
             let at = row.checked_sub(shape.fields.y).filter(|line| *line < shape.fields.height).map(usize::from);
@@ -74,6 +71,13 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
     }
     let in_columns = (inside.left()..inside.right()).contains(&column);
     Some(chosen.filter(|_| in_columns).map_or(DialogHit::Inside, DialogHit::Row))
+}
+
+/// A form with its keys, and the field in this row.
+fn in_form<'k>(app: &App, area: Rect, form: &FormView<'_>, row: u16) -> (Rect, Vec<(&'k str, String)>, Option<usize>) {
+    let shape = form.place(&app.look, area);
+    let at = line(inside(shape.place), 0, row).filter(|line| *line < shape.height);
+    (shape.place, owned(form.keys), at.and_then(|line| form.field_at(shape.top + line)))
 }
 
 fn inside(place: Rect) -> Rect {

@@ -9,11 +9,12 @@ use ratatui::widgets::{Clear, Paragraph};
 use super::super::app::{App, Look};
 use super::super::cells::{cut, left, width, wrap};
 use super::super::describe::{Role, Row};
-use super::super::dialog::Dialog;
-use super::super::dialog::form::{self, Form};
 use super::super::dialog::menu::Item;
 use super::super::dialog::palette::Palette;
+use super::super::dialog::{Dialog, Page};
+use super::forms::{self, FormView};
 use super::frame::pane;
+use super::{following, target};
 use crate::text::printable;
 
 /// A dialog that is text, with keys below.
@@ -30,7 +31,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Dialog::Add(add) => super::add::draw(app, frame, area, add),
             // It is in the footer.
             Dialog::Prompt(_) => {}
-            Dialog::Form(filled) => form(app, frame, area, filled),
+            Dialog::Form(filled) => forms::draw(app, frame, area, &FormView::of_target(filled)),
+            Dialog::Flags(filled) => forms::draw(app, frame, area, &FormView::of_flags(filled)),
             Dialog::RuleForm(filled) => super::rule_form::draw(app, frame, area, filled),
             Dialog::Palette(palette) => commands(app, frame, area, palette),
             dialog => {
@@ -46,6 +48,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
 pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
     let key = |key, what: &str| (key, what.to_owned());
     let mut shown = Text { title: String::new(), rows: Vec::new(), scroll: 0, keys: Vec::new() };
+    let mut page_title = None;
     let (title, keys) = match dialog {
         Dialog::Planning { ticket, request, because, since } => {
             // What takes long shows how long: a node that hangs says nothing else.
@@ -100,9 +103,26 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
             shown.rows = vec![(Role::Text, format!("{jobs} running.")), (Role::Dim, words.to_owned())];
             ("Leave?", vec![key("f", "finish them first"), key("c", "cancel them"), key("esc", "stay")])
         }
-        Dialog::Add(_) | Dialog::Prompt(_) | Dialog::Form(_) | Dialog::RuleForm(_) | Dialog::Palette(_) => {
-            return None;
+        Dialog::Page { page, scroll } => {
+            shown.scroll = *scroll;
+            let columns = usize::from(middle(screen(app), 0).width).saturating_sub(4);
+            match page {
+                Page::Target => {
+                    shown.rows = target::rows(app, columns);
+                    (page_title.insert(target::title(app)).as_str(), vec![key("esc", "close")])
+                }
+                Page::Following => {
+                    shown.rows = following::rows(app, columns);
+                    (page_title.insert(following::title(app)).as_str(), following::keys(app))
+                }
+            }
         }
+        Dialog::Add(_)
+        | Dialog::Prompt(_)
+        | Dialog::Form(_)
+        | Dialog::Flags(_)
+        | Dialog::RuleForm(_)
+        | Dialog::Palette(_) => return None,
     };
     title.clone_into(&mut shown.title);
     shown.keys = keys;
@@ -118,6 +138,10 @@ pub(super) fn style(look: &Look, role: Role) -> Style {
         Role::Warning => look.theme.warning,
         Role::Danger => look.theme.danger,
     }
+}
+
+fn screen(app: &App) -> Rect {
+    Rect::new(0, 0, app.size.0, app.size.1)
 }
 
 /// A place in the middle, for so many lines; the views' names above and the two lines below stay in sight.
@@ -170,7 +194,7 @@ impl Text {
 
 /// How far a dialog that is text can be scrolled, and the rows of a page of it.
 pub(in super::super) fn reach(app: &App, dialog: &Dialog) -> (u16, u16) {
-    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let area = screen(app);
     let Some(shown) = as_text(app, dialog) else { return (0, 1) };
     let lines = shown.lines(&app.look, usize::from(middle(area, 0).width).saturating_sub(4)).len();
     let place = middle(area, lines);
@@ -247,90 +271,6 @@ pub(super) fn field(
 pub(super) const PALETTE_ROWS: usize = 100;
 /// Columns of the commands' names in a palette.
 const PALETTE_NAME_COLUMNS: usize = 15;
-/// Columns of the labels of a form.
-const LABEL_COLUMNS: usize = 15;
-
-/// Where a form is, and what of it is shown.
-pub(super) struct FormPlace {
-    pub(super) place: Rect,
-    pub(super) height: usize,
-    /// The first field that is shown.
-    pub(super) top: usize,
-    /// Rows of what is said below them.
-    room: usize,
-    below: Vec<Line<'static>>,
-}
-
-pub(super) fn form_place(look: &Look, area: Rect, filled: &Form) -> FormPlace {
-    let shown: Vec<(usize, &form::Field)> = filled.shown().collect();
-    let columns = usize::from(middle(area, 0).width).saturating_sub(4);
-    let here = filled.fields.get(filled.focus).map(|field| field.setting);
-    let below: Vec<Line<'static>> = match (&filled.mistake, here) {
-        (Some(mistake), _) => {
-            let text = format!("{}: {}", form::label(mistake.setting), mistake.text);
-            wrap(&text, columns).into_iter().map(|row| Line::styled(row, look.theme.danger)).collect()
-        }
-        (None, Some(setting)) => {
-            wrap(form::hint(setting), columns).into_iter().map(|row| Line::styled(row, look.theme.dim)).collect()
-        }
-        (None, None) => Vec::new(),
-    };
-    // Room for what is wrong, so that the form does not jump.
-    let room = below.len().max(3);
-    let place = middle(area, shown.len() + room);
-    let height = usize::from(place.height.saturating_sub(2)).saturating_sub(room + 1).max(1);
-    let cursor = shown.iter().position(|(place, _)| *place == filled.focus).unwrap_or(0);
-    FormPlace { place, height, top: cursor.saturating_sub(height - 1), room, below }
-}
-
-/// The keys of a form.
-pub(super) const FORM_KEYS: [(&str, &str); 3] = [("enter", "save"), ("tab", "next field"), ("esc", "close")];
-
-fn form(app: &App, frame: &mut Frame<'_>, area: Rect, filled: &Form) {
-    let look = &app.look;
-    let shown: Vec<(usize, &form::Field)> = filled.shown().collect();
-    let columns = usize::from(middle(area, 0).width).saturating_sub(4);
-    let FormPlace { place, height, top, room, below } = form_place(look, area, filled);
-    frame.render_widget(Clear, place);
-    let title = filled.target.as_ref().map_or_else(|| " New target ".to_owned(), |name| format!(" Target {name} "));
-    let block =
-        pane(look, Line::styled(cut(&title, columns, &look.glyphs), look.theme.title)).border_style(look.theme.accent);
-    let inside = block.inner(place);
-    frame.render_widget(block, place);
-    let row = |y: usize| Rect {
-        x: inside.x + 1,
-        y: inside.y + u16::try_from(y).unwrap_or(0),
-        width: inside.width.saturating_sub(2),
-        height: 1,
-    };
-    let mut focused = None;
-    for (line, (place, of)) in shown.iter().skip(top).take(height).enumerate() {
-        let name = left(form::label(of.setting), LABEL_COLUMNS, &look.glyphs);
-        if *place == filled.focus {
-            focused = Some((row(line), name, &of.text));
-            continue;
-        }
-        let wrong = filled.mistake.as_ref().is_some_and(|mistake| mistake.setting == of.setting);
-        let style = if wrong { look.theme.danger } else { look.theme.dim };
-        let value = cut(of.text.value(), columns.saturating_sub(LABEL_COLUMNS), &look.glyphs);
-        let value = match (value.as_str(), form::otherwise(of.setting)) {
-            ("", otherwise) if !otherwise.is_empty() => Span::styled(format!("({otherwise})"), look.theme.dim),
-            _ => Span::raw(value),
-        };
-        frame.render_widget(Paragraph::new(Line::from(vec![Span::styled(name, style), value])), row(line));
-    }
-    // Last, since it places the cursor.
-    if let Some((area, name, text)) = focused {
-        field(look, frame, area, &name, text);
-    }
-    let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    let rows = u16::try_from(room).unwrap_or(0).min(inside.height.saturating_sub(1));
-    let words =
-        Rect { x: inside.x + 1, y: foot.y.saturating_sub(rows), width: inside.width.saturating_sub(2), height: rows };
-    frame.render_widget(Paragraph::new(below), words);
-    frame.render_widget(Paragraph::new(keys_line(look, &FORM_KEYS)), foot);
-}
-
 /// Rows of the commands inside a palette, and the first one that is shown.
 pub(super) fn palette_rows(inside: Rect, palette: &Palette) -> (usize, usize) {
     let height = usize::from(inside.height.saturating_sub(6));

@@ -6,12 +6,17 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
-use super::super::cells::cut;
+use super::super::cells::{cut, cut_middle, wrap};
 use super::super::command::Command;
+use super::dialogs::style;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
     let columns = usize::from(area.width).saturating_sub(6);
+    if app.follow_state.following.is_some() {
+        following(app, frame, area, columns);
+        return;
+    }
     let mut lines = vec![Line::raw(""), Line::styled("  There is no image here yet.", theme.title), Line::raw("")];
     match &app.environment {
         None => lines.push(Line::styled(format!("  {} looking at this machine", glyphs.waiting), theme.dim)),
@@ -54,10 +59,40 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     };
     key(Command::FirstFile, &file);
     key(Command::Example, "mirrors a small example, docker.io/library/hello-world");
-    key(Command::FirstTarget, "sets up a place to publish to: an IPFS node, and optionally a name");
+    key(Command::FirstTarget, "sets up where to publish to: this program itself or an IPFS node, and a name");
+    key(Command::FollowName, "follows a published registry: this catalog becomes its verified copy");
     key(Command::Help, "shows all commands");
     lines.push(Line::raw(""));
     let words = "`roadstead demo --tui` shows it all with generated images.";
     lines.push(Line::styled(format!("  {}", cut(words, columns, glyphs)), theme.dim));
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// The catalog is a copy of which nothing is here yet.
+fn following(app: &App, frame: &mut Frame<'_>, area: Rect, columns: usize) {
+    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
+    let mut lines = vec![Line::raw("")];
+    let title = super::super::following::in_short(app).unwrap_or_default();
+    lines.push(Line::styled(format!("  {}", cut_middle(&title, columns, glyphs)), theme.title));
+    lines.push(Line::raw(""));
+    for (role, text) in super::following::rows(app, columns) {
+        let wrapped = wrap(&text, columns).into_iter().enumerate();
+        lines.extend(wrapped.map(|(place, part)| {
+            let indent = if place == 0 { 2 } else { 12 };
+            Line::styled(format!("{:indent$}{part}", ""), style(&app.look, role))
+        }));
+    }
+    lines.push(Line::raw(""));
+    for (command, words) in [
+        (Command::FollowName, "shows this, looks at the name now, or stops following"),
+        (Command::Jobs, "shows what is being fetched"),
+        (Command::Help, "shows all commands"),
+    ] {
+        let key = app.keymap.key(command).map(|key| key.short()).unwrap_or_default();
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {key:>3}  "), theme.key),
+            Span::styled(cut(words, columns, glyphs), theme.text),
+        ]));
+    }
     frame.render_widget(Paragraph::new(lines), area);
 }

@@ -124,6 +124,11 @@ fn head(app: &App, frame: &mut Frame<'_>, area: Rect) {
         taken += width(words);
         spans.push(Span::styled(words, theme.warning));
     }
+    if app.follow_state.following.is_some() {
+        let words = " follows ";
+        taken += width(words);
+        spans.push(Span::styled(words, theme.warning));
+    }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     if let Some(overview) = &app.overview {
         let figures = &overview.figures;
@@ -232,6 +237,12 @@ fn strip_words(app: &App) -> Words {
         return words(glyphs.arriving, theme.accent, vec![format!("{doing}{words_after}")]);
     }
     let root = app.overview.as_ref().and_then(|overview| overview.root.as_deref());
+    if let Some(text) = super::super::following::in_short(app) {
+        let problem = app.follow_state.following.as_ref().is_some_and(|following| following.failure.is_some());
+        let (sign, style) = if problem { (glyphs.outdated, theme.warning) } else { (" ", theme.dim) };
+        // When it was looked at stands at the end, and is not what is cut.
+        return words(sign, style, vec![cut_middle(&text, columns, glyphs)]);
+    }
     let text = root.map(|root| format!("root {}", cut_middle(root, columns.saturating_sub(5), glyphs)));
     words(" ", theme.dim, vec![text.unwrap_or_default()])
 }

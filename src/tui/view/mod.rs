@@ -7,11 +7,14 @@ mod details;
 mod dialog_hit;
 mod dialogs;
 mod first;
+mod following;
+mod forms;
 mod found;
 mod images;
 mod jobs;
 mod log;
 mod more;
+mod own_node;
 mod publish;
 mod rule_form;
 mod rule_page;
@@ -35,7 +38,7 @@ pub(super) use dialogs::reach as dialog_reach;
 pub(super) use jobs::end as jobs_end;
 pub(super) use publish::key;
 pub(super) use stats::end as stats_end;
-pub(super) use target::{is_whole as target_is_whole, rows as target_rows};
+pub(super) use target::is_whole as target_is_whole;
 
 /// How far the dialog in which images are added can be scrolled, as it is drawn.
 pub(super) fn add_end(app: &App, filled: &Add) -> u16 {

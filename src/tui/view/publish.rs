@@ -61,11 +61,11 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Line::raw(""),
         Line::styled("  There is no target yet.", theme.title),
         Line::raw(""),
-        Line::raw("  A target is an IPFS node that holds the registry, and its names."),
+        Line::raw("  A target is where the registry is given out, and the names that point to it."),
         Line::from(vec![
             Span::raw("  Press "),
             Span::styled(key(app, Command::TargetAdd), theme.key),
-            Span::raw(" to set one up; for a local Kubo node, a name is enough."),
+            Span::raw(" to set one up; without an IPFS node, this program is one itself."),
         ]),
         Line::from(vec![
             Span::raw("  Then "),

@@ -12,6 +12,7 @@ use super::super::describe::{self, Role, Row as Words};
 use super::super::state::publish::Row;
 use super::dialogs::style;
 use super::frame::pane;
+use super::own_node;
 use super::publish::{key, since, steps};
 use crate::catalog::publications::State;
 use crate::engine::job::StepState;
@@ -43,15 +44,7 @@ fn inner(columns: u16) -> usize {
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let title = match app.publish.current() {
-        None => String::new(),
-        Some(Row::Target(target)) => target.name.clone(),
-        Some(Row::Publication(publication)) => {
-            let what = if publication.verb == "publish" { "Published to" } else { "Rolled back at" };
-            format!("{what} {}, {} ago", publication.target, since(app, &publication.begun))
-        }
-    };
-    let title = cut_middle(&title, usize::from(area.width).saturating_sub(4), &look.glyphs);
+    let title = cut_middle(&title(app), usize::from(area.width).saturating_sub(4), &look.glyphs);
     let block = pane(look, Line::styled(format!(" {title} "), look.theme.title));
     let inside = block.inner(area);
     frame.render_widget(block, area);
@@ -60,8 +53,20 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), text);
 }
 
+/// What it is called that is under the cursor.
+pub(super) fn title(app: &App) -> String {
+    match app.publish.current() {
+        None => String::new(),
+        Some(Row::Target(target)) => target.name.clone(),
+        Some(Row::Publication(publication)) => {
+            let what = if publication.verb == "publish" { "Published to" } else { "Rolled back at" };
+            format!("{what} {}, {} ago", publication.target, since(app, &publication.begun))
+        }
+    }
+}
+
 fn lines(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
-    let Some(page) = page(app) else { return Vec::new() };
+    let Some(page) = page(app, columns) else { return Vec::new() };
     let look = &app.look;
     let lines =
         |rows: &[Words]| -> Vec<Line<'static>> { rows.iter().flat_map(|row| wrapped(app, row, columns)).collect() };
@@ -114,14 +119,14 @@ fn wrapped(app: &App, (role, text): &Words, columns: usize) -> Vec<Line<'static>
 }
 
 /// Everything about what is under the cursor, in rows.
-pub(in crate::tui) fn rows(app: &App) -> Vec<Words> {
-    let page = page(app).unwrap_or_default();
+pub(super) fn rows(app: &App, columns: usize) -> Vec<Words> {
+    let page = page(app, columns).unwrap_or_default();
     page.before.into_iter().chain(page.list).chain(page.after).collect()
 }
 
-fn page(app: &App) -> Option<Page> {
+fn page(app: &App, columns: usize) -> Option<Page> {
     Some(match app.publish.current()? {
-        Row::Target(target) => of_target(app, target),
+        Row::Target(target) => of_target(app, target, columns),
         Row::Publication(publication) => of_publication(app, publication),
     })
 }
@@ -179,6 +184,13 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
             rows.push(fact(Role::Danger, "node", error.to_string()));
             rows.extend(error.hints().iter().map(|hint| under(Role::Dim, here(app, hint))));
         }
+        // Who serves it is said before.
+        Ok(status) if target.serving.is_some() => {
+            rows.push(fact(Role::Text, "space", format!("{} stored here", bytes(status.repository_size))));
+            if sight.pinned == Some(false) {
+                rows.push(fact(Role::Danger, "root", "the newest published root is not given out any more"));
+            }
+        }
         Ok(status) => {
             let peers = status.reach();
             let agent = status.agent.trim_end_matches('/');
@@ -206,7 +218,7 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
         };
         rows.push(fact(role, "DNSLink", format!("{} {words}", dnslink.domain)));
     }
-    if let Some(key) = &target.settings.ipns {
+    if let Some(key) = target.settings.ipns.as_ref().filter(|_| target.ipns_name.is_none()) {
         let (role, words) = match &sight.ipns {
             Some(_) if sight.root != target.root => asking(),
             Some(Ok(Leads::To(path))) => leads(app, target, Some(path)),
@@ -246,7 +258,7 @@ fn of_steps(app: &App, target: &TargetView, rows: &mut Vec<Words>) {
 }
 
 /// Everything about a target.
-fn of_target(app: &App, target: &TargetView) -> Page {
+fn of_target(app: &App, target: &TargetView, columns: usize) -> Page {
     let mut page = Page::default();
     of_steps(app, target, &mut page.before);
     match &target.root {
@@ -254,11 +266,15 @@ fn of_target(app: &App, target: &TargetView) -> Page {
         None => page.before.push(fact(Role::Dim, "root", "nothing published yet")),
     }
     let keep = target.settings.keep;
+    let kept = if target.serving.is_some() { "given out" } else { "pinned" };
     if let Some(published) = &target.published {
-        let pinned = format!("{} ago, {} of at most {keep} roots pinned", since(app, published), target.pinned);
+        let pinned = format!("{} ago, {} of at most {keep} roots {kept}", since(app, published), target.pinned);
         page.before.push(fact(Role::Text, "published", pinned));
     }
     pending(app, target, &mut page);
+    if let Some(serving) = &target.serving {
+        page.after.extend(own_node::of_target(app, target, serving));
+    }
     match app.publish.sights.get(&target.name) {
         None => page.after.push(fact(Role::Dim, "node", format!("asking {} ...", target.settings.node.url()))),
         Some((_, Err(problem))) => page.after.push(fact(Role::Danger, "node", problem.text())),
@@ -266,6 +282,9 @@ fn of_target(app: &App, target: &TargetView) -> Page {
     }
     if target.published.is_none() {
         page.after.push(fact(Role::Dim, "keeps", count(keep.into(), "published root", "published roots")));
+    }
+    if let Some(serving) = &target.serving {
+        page.after.extend(own_node::of_others(app, serving, target.root.as_deref(), columns));
     }
     page.after.extend(target.settings.gateways.iter().map(|gateway| fact(Role::Dim, "gateway", gateway)));
     page

@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod emulator;
+mod following;
 mod lending;
 mod looking;
 mod rules;

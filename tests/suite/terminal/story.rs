@@ -17,10 +17,11 @@ fn pulled(world: &World, repository: &str) -> String {
 
 /// Goes to the field of the form that is called so, and says this in it.
 #[track_caller]
-fn fill(session: &mut Session, label: &str, text: &str) {
+pub(super) fn fill(session: &mut Session, label: &str, text: &str) {
     for _ in 0..20 {
         let line = session.line_at_cursor();
-        if line.trim_start_matches([' ', '│']).starts_with(label) {
+        // What the form lies over is seen beside it.
+        if line.split('│').any(|part| part.trim_start().starts_with(label)) {
             // What stands there goes first.
             session.type_in(&format!("\x15{text}"));
             wait_for(

@@ -12,10 +12,10 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::report::shown;
 use crate::engine::Engine;
+use crate::engine::follow::report::came;
 use crate::engine::follow::{Follower, Look, Resolver, Taken};
 use crate::engine::job::Job;
 use crate::error::{Kind, Result};
-use crate::text::{bytes, count};
 
 /// What one look gave.
 #[derive(Debug, Serialize)]
@@ -34,25 +34,6 @@ impl LookReport {
         let name = follower.setting().name.to_string();
         Self { name, root: look.root.map(shown), taken: look.taken, notes: look.notes.clone() }
     }
-}
-
-/// What came, in a sentence.
-fn came(look: &Look) -> Option<String> {
-    let taken = look.taken?;
-    let root = look.root?;
-    let removed = match taken.removed {
-        0 => String::new(),
-        removed => format!(", {} removed", count(removed, "image", "images")),
-    };
-    let left = match taken.left_blobs {
-        0 => String::new(),
-        left => format!(", {} left until pulled", count(left, "blob", "blobs")),
-    };
-    Some(format!(
-        "Holding {root}: {} new or changed{removed}, {} fetched{left}.",
-        count(taken.images, "image", "images"),
-        bytes(taken.fetched_bytes)
-    ))
 }
 
 /// Looks once.
@@ -121,22 +102,5 @@ pub(in crate::cli) async fn keep_following(engine: Arc<Engine>, output: &Output,
         if job.is_ending() {
             return Ok(());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_came_in_a_sentence() {
-        let taken = Taken { images: 1, removed: 2, fetched_bytes: 3 << 20, left_blobs: 1, anew: false };
-        let root = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".parse().ok();
-        let words = came(&Look { root, taken: Some(taken), notes: Vec::new() }).unwrap();
-        assert!(
-            words.ends_with("1 image new or changed, 2 images removed, 3.0 MiB fetched, 1 blob left until pulled."),
-            "{words}"
-        );
-        assert_eq!(came(&Look { root, taken: None, notes: Vec::new() }), None);
     }
 }

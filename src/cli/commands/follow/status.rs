@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::followers;
 use crate::cli::report::shown;
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::follow::Following;
+use crate::engine::follow::report::facts;
 use crate::engine::own_node::Serving;
+use crate::engine::own_node::report::{followers_in_full, served, taken};
 use crate::error::{Error, Kind, Result};
 use crate::text::printable;
 
@@ -80,44 +81,17 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
 
 fn table(following: &Following, report: &StatusReport) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
-    let mut fact = |name: &str, value: &str| table.row([Cell::toned(Tone::Dim, name), printable(value).into()]);
-    fact("follows", &report.name);
-    let signed_by = match (&report.key, report.signed) {
-        (Some(key), _) if *key != report.name => {
-            format!("{key}; that it is the key of {} is said by DNS alone", report.name)
-        }
-        (_, true) => "the key of this name".to_owned(),
-        (_, false) => "nobody: what the domain says is unsigned".to_owned(),
-    };
-    fact("signed by", &signed_by);
-    report.sources.iter().for_each(|source| fact("from", source));
-    fact("fetches", following.setting.mode.words());
-    fact("looks", &format!("every {} s", report.every_seconds));
-    fact("root", report.root.as_deref().unwrap_or("none yet"));
-    if let Some(newest) = report.newest_root.as_ref().filter(|newest| Some(*newest) != report.root.as_ref()) {
-        fact("newest root", newest);
+    let when = |at: i64| Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default();
+    let mut facts = facts(following, when);
+    // A follower that gives nothing out is one all the same.
+    if !report.serving.is_empty() {
+        facts.extend(served(&report.serving, ""));
     }
-    let optional = [("since", &report.taken), ("record valid until", &report.expires), ("looked at", &report.checked)];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            fact(name, value);
-        }
-    }
-    match &report.failure {
-        Some(failure) => fact("problem", failure),
-        None if report.current => fact("state", "current"),
-        None => fact("state", "behind: the newest root is not here yet"),
-    }
-    for serving in &report.serving {
-        for address in serving.clone().told() {
-            fact("given out at", &address);
-        }
-    }
-    let newest = report.newest_root.as_ref().or(report.root.as_ref());
-    let now = Timestamp::now().as_second();
-    let mut name = "followers";
-    for sentence in followers::sentences(&report.serving, newest.map(String::as_str), now) {
-        fact(std::mem::take(&mut name), &sentence);
+    let newest = report.newest_root.as_ref().or(report.root.as_ref()).map(String::as_str);
+    facts.extend(followers_in_full(&report.serving, newest, Timestamp::now().as_second()));
+    facts.extend(taken(&report.serving));
+    for said in &facts {
+        table.row([Cell::toned(Tone::Dim, said.label), printable(&said.text).into()]);
     }
     table
 }

@@ -13,14 +13,13 @@ use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
 use crate::cli::completers::target_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::followers;
 use crate::cli::planned::{self, Done, DryRun, Note, Planned};
 use crate::cli::report::{PlanReport, TargetReport};
 use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::own_node::SERVE_HINT;
+use crate::engine::own_node::{SERVE_HINT, report};
 use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, TargetView, Variables, make_key};
 use crate::error::{Error, Kind, Result};
 use crate::text::{count, printable};
@@ -345,24 +344,17 @@ fn facts(target: &TargetView) -> Table {
     if let Some(secret) = target.settings.node.authorisation() {
         fact("auth", &place(secret));
     }
-    match target.serving.as_deref() {
-        None => {}
-        Some([]) => fact("served", &format!("not now: {SERVE_HINT}")),
-        Some(all) => {
-            for serving in all {
-                fact("served", &format!("by process {} as {}", serving.process, serving.peer_id));
-                for address in serving.clone().told() {
-                    fact("at", &address);
-                }
-                for sentence in serving.reach.iter().chain(&serving.advice) {
-                    fact("", sentence);
-                }
-            }
-            let now = jiff::Timestamp::now().as_second();
-            let mut name = "followers";
-            for sentence in followers::sentences(all, target.root.as_deref(), now) {
-                fact(std::mem::take(&mut name), &sentence);
-            }
+    let newest = target.root.as_deref();
+    let now = jiff::Timestamp::now();
+    for said in target.serving.iter().flat_map(|all| report::served(all, SERVE_HINT)) {
+        fact(said.label, &said.text);
+    }
+    for said in target.ipns_name.iter().flat_map(|name| report::name(name, newest, now)) {
+        fact(said.label, &said.text);
+    }
+    if let Some(all) = &target.serving {
+        for said in report::followers_in_full(all, newest, now.as_second()).into_iter().chain(report::taken(all)) {
+            fact(said.label, &said.text);
         }
     }
     fact("keeps", &count(target.settings.keep.into(), "published root pinned", "published roots pinned"));
@@ -428,6 +420,7 @@ mod tests {
             running: None,
             pinned: 3,
             serving: None,
+            ipns_name: None,
         }
     }
 
@@ -446,6 +439,7 @@ mod tests {
             published: None,
             pinned: 0,
             serving: None,
+            ipns_name: None,
             ..sample()
         };
         let plan = RemoveTargetPlan {

@@ -1,0 +1,77 @@
+//! Answers questions from the catalog, on a thread that may wait.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::list::Span;
+use super::problem::Problem;
+use super::question::{Answer, Question};
+use super::rule_jobs;
+use crate::engine::Engine;
+use crate::engine::query::browse::{Part, Rows};
+use crate::error::{Kind, Result};
+
+/// What the catalog says.
+pub(super) fn answer(engine: &Engine, question: Question) -> Result<Answer> {
+    Ok(match question {
+        Question::Overview => Answer::Overview(engine.overview()?),
+        Question::Repositories { filter, order, descending, states, span, around } => {
+            let (Span { offset, limit }, around) = (span, around.as_deref());
+            let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
+            let rows = engine.browse_repositories(&part)?;
+            Answer::Repositories(Span { offset: rows.offset, limit }, rows)
+        }
+        Question::Images { repository, filter, order, descending, states, span, around } => {
+            let (Span { offset, limit }, around) = (span, around.as_deref());
+            let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
+            let rows = match engine.browse_images(&repository, &part) {
+                Err(gone) if gone.kind() == Kind::NotFound => Rows::default(),
+                found => found?,
+            };
+            Answer::Images(Span { offset: rows.offset, limit }, rows)
+        }
+        Question::Details(image) => Answer::Details(Box::new(engine.show(&image.parse()?)?)),
+        Question::Statistics => Answer::Statistics(Box::new(engine.insight()?)),
+        Question::Targets => Answer::Targets(engine.targets()?, engine.history(None)?),
+        Question::Difference(sides) => {
+            let differs = || engine.diff(&engine.root_named(&sides.0)?, &engine.root_named(&sides.1)?);
+            let differs = differs().map(Box::new).map_err(Problem::from);
+            Answer::Difference(sides, differs)
+        }
+        // Answered before: they need no thread of their own.
+        Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
+        Question::Complete(prefix) => Answer::Complete(engine.complete_reference(&prefix)?),
+        Question::Standings => Answer::Standings(engine.standings()?),
+        Question::Rows(list) => {
+            let of = match list.as_ref() {
+                Question::Images { repository, .. } => Some(repository.clone()),
+                _ => None,
+            };
+            match answer(engine, *list)? {
+                Answer::Repositories(span, Rows { rows, .. }) => {
+                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
+                }
+                Answer::Images(span, Rows { rows, .. }) => {
+                    let rows = rows.iter().map(|row| (super::state::images::named(row), row.logical));
+                    Answer::Rows(of, span, rows.collect())
+                }
+                other => other,
+            }
+        }
+        Question::Tags(text, insecure) => {
+            let ask = |reference| Handle::current().block_on(engine.upstream_tags(&reference, insecure));
+            let tags = text.parse().and_then(ask);
+            // Whose tags they are stands above.
+            Answer::Tags(text, tags.map_err(|error| error.reason()))
+        }
+        Question::Environment => {
+            Answer::Environment(super::environment::look(engine), super::environment::first_files(Path::new(".")))
+        }
+        Question::Rules => rule_jobs::shown(engine),
+        Question::Following => Answer::Following(engine.following()?.map(Box::new), engine.serving()),
+        Question::TagList(upstream, _) => Answer::TagList(upstream, Err(String::new())),
+        Question::Source(source) => Answer::Source(source, Arc::default()),
+    })
+}
