@@ -27,13 +27,13 @@ impl Available {
 }
 
 /// Advances both states over the same blocks.
-pub fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
+pub(crate) fn compress_shared(_: Available, first: &mut State, second: &mut State, blocks: &[[u8; BLOCK_BYTES]]) {
     // SAFETY: an `Available` exists only where the features were detected.
     unsafe { shared(first, second, blocks) }
 }
 
 /// Advances each state over its own blocks, as many as both have.
-pub fn compress_each(
+pub(crate) fn compress_each(
     _: Available,
     (first, first_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
     (second, second_blocks): (&mut State, &[[u8; BLOCK_BYTES]]),
