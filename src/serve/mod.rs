@@ -9,6 +9,7 @@
 //! a little for each client beyond 40. Who takes too long gives place and memory to those who wait.
 
 mod access_log;
+mod announced;
 mod body;
 mod buffers;
 mod byteranges;

@@ -1,5 +1,6 @@
 //! The server from outside, over real connections.
 
+mod coming;
 mod connections;
 mod content;
 mod delegated_routing;
