@@ -75,8 +75,9 @@ fn leaf(content: &[u8]) -> Cid {
     Cid::new_v1(0x55, Multihash::wrap(0x12, &Sha256::digest(content)).expect("32 bytes"))
 }
 
+/// How a block is answered; 0 where the answer is cut off.
 fn status_of(serving: &Serving, cid: &str) -> u16 {
-    web::get(&format!("{}/ipfs/{cid}?format=raw", serving.url)).status
+    web::try_get(&format!("{}/ipfs/{cid}?format=raw", serving.url)).map_or(0, |answer| answer.status)
 }
 
 #[test]
@@ -191,12 +192,9 @@ fn what_does_not_belong_to_the_root_is_not_given_out() {
     assert_ne!(follower.root(), root);
     assert_eq!(status_of(&following, &root), 200);
     let layer = Layout::random(&LAYERS, 11);
-    let leaves = layer.blobs().iter().flat_map(|blob| {
-        let content = layer.read(blob);
-        content.chunks(MIB as usize).take(1).map(|chunk| leaf(chunk).to_string()).collect::<Vec<_>>()
-    });
-    let given: Vec<String> = leaves.filter(|cid| status_of(&following, cid) == 200).collect();
-    assert!(!given.is_empty(), "what is here of it is given out");
+    let blobs = layer.blobs().into_iter().map(|blob| layer.read(&blob));
+    let mut leaves = blobs.filter(|blob| blob.len() as u64 > MIB).map(|blob| leaf(&blob[..MIB as usize]).to_string());
+    assert!(leaves.any(|cid| status_of(&following, &cid) == 200), "what is here of it is given out");
     for elsewhere in [&old_leaf, &leaf(b"nobody has this").to_string()] {
         assert_eq!(status_of(&following, elsewhere), 404, "{elsewhere}");
     }
