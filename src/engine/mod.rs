@@ -22,6 +22,7 @@ pub mod query;
 pub mod request;
 pub mod restore;
 pub mod rules;
+mod spreading;
 mod swarm_member;
 pub mod targets;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod turn;
 
 pub use export::{ExportOptions, Exported};
 pub use query::pending::{Arrival, PendingBlob};
+pub use spreading::{Coming, Spreading};
 pub use swarm_member::SwarmMember;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +80,7 @@ pub struct Engine {
     /// Blobs that are being brought or verified to be given out.
     arrivals: Arc<query::pending::Arrivals>,
     swarm: Arc<SwarmMember>,
+    spreading: Spreading,
 }
 
 impl Engine {
@@ -117,12 +120,18 @@ impl Engine {
             plan: AtomicI64::new(0),
             arrivals,
             swarm,
+            spreading: Spreading::default(),
         })
     }
 
     /// What this program takes from the swarm with.
     pub fn swarm(&self) -> &Arc<SwarmMember> {
         &self.swarm
+    }
+
+    /// What is given out of a root that is being taken, and where.
+    pub fn spreading(&self) -> &Spreading {
+        &self.spreading
     }
 
     /// Sets a new catalog up, and checks that an old one is what is asked for.

@@ -17,7 +17,7 @@ mod record;
 mod tests;
 mod validity;
 
-pub use holding::Holding;
+pub use holding::{GatewayPort, Holding};
 pub use key::{MAX_KEY_FILE_BYTES, PrivateKey, PublicKey};
 pub use name::Name;
 pub use record::{MAX_RECORD_BYTES, Record};

@@ -286,7 +286,7 @@ impl Server {
         let response = match self.gateway.as_ref().filter(|_| gateway::covers(request.uri().path())) {
             // In a box: most answers are none of blocks.
             Some(gateway) => match Hosts::Any.check(&request) {
-                Ok(()) => Box::pin(gateway.answer(request, state.peer())).await,
+                Ok(()) => Box::pin(gateway.answer(request, state.peer(), client.ip().to_canonical())).await,
                 Err(refusal) => refusal.into_response(),
             },
             None => self.answer_registry(&request, state).await,

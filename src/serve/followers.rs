@@ -18,8 +18,9 @@ pub(super) struct Followers {
 }
 
 impl Followers {
-    /// One of them asked.
+    /// One of them asked; one that holds nothing yet is none.
     pub(super) fn note(&mut self, holding: &Holding, address: &str, now: i64) {
+        let Some(root) = holding.root else { return };
         if self.seen.len() >= MAX_FOLLOWERS && !self.seen.contains_key(&holding.peer) {
             let silent = self.seen.iter().min_by_key(|(_, follower)| follower.seen).map(|(name, _)| *name);
             silent.and_then(|silent| self.seen.remove(&silent));
@@ -27,7 +28,7 @@ impl Followers {
         let follower = SeenFollower {
             peer_id: holding.peer.peer_id(),
             address: address.to_owned(),
-            root: holding.root.to_string(),
+            root: root.to_string(),
             left: holding.left,
             seen: now,
         };
@@ -54,7 +55,13 @@ mod tests {
 
     fn holding(root: &str) -> Holding {
         let (cid, _) = crate::unixfs::file::of_bytes(crate::unixfs::Profile::V1_2025, root.as_bytes());
-        Holding { peer: PrivateKey::generate().unwrap().name(), root: cid.cid, left: 0 }
+        Holding {
+            peer: PrivateKey::generate().unwrap().name(),
+            root: Some(cid.cid),
+            left: 0,
+            taking: None,
+            gateway: None,
+        }
     }
 
     #[test]
@@ -62,12 +69,14 @@ mod tests {
         let mut followers = Followers::default();
         let (one, other) = (holding("one"), holding("other"));
         assert_eq!(followers.take_changed(0), None);
+        followers.note(&Holding { root: None, taking: one.root, ..other }, "192.0.2.3", 5);
+        assert_eq!(followers.take_changed(5), None);
         followers.note(&one, "192.0.2.1", 10);
         followers.note(&other, "192.0.2.2", 20);
         followers.note(&Holding { root: other.root, ..one }, "192.0.2.1", 30);
         let all = followers.take_changed(30).unwrap();
         let roots: Vec<&str> = all.iter().map(|follower| follower.root.as_str()).collect();
-        assert_eq!(roots, [other.root.to_string(), other.root.to_string()]);
+        assert_eq!(roots, [other.root.unwrap().to_string(), other.root.unwrap().to_string()]);
         assert_eq!(all[0].peer_id, one.peer.peer_id());
         assert_eq!(followers.take_changed(31), None);
         assert_eq!(followers.take_changed(25 + REMEMBERED_SECONDS).unwrap().len(), 1);

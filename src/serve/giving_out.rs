@@ -2,6 +2,7 @@
 //! names valid, and tells other processes of this machine that it serves.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::{Host, Url};
 
 use super::gateway::Provider;
+use super::published_source::HTTP_PROTOCOL;
 use super::reach::Reach;
 use super::record_puts::{Place, RecordPuts};
 use super::swarming::{SwarmOptions, Swarming};
@@ -18,6 +20,7 @@ use super::{Listening, PublishedSource};
 use crate::engine::Engine;
 use crate::engine::own_node::{Serving, ServingNote};
 use crate::error::{Error, Kind, Result};
+use crate::ipns::GatewayPort;
 use crate::node::source::HttpRecords;
 use crate::swarm::{self, AddressSource, Status};
 use crate::text::printable_within;
@@ -28,8 +31,6 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 const SIGN_INTERVAL: Duration = Duration::from_mins(10);
 /// How often it is written down who holds a copy.
 const SAY_INTERVAL: Duration = Duration::from_secs(2);
-/// The protocol of providers that answer as a trustless gateway (delegated routing, "Known transfer protocols").
-const HTTP_PROTOCOL: &str = "transport-ipfs-gateway-http";
 const BITSWAP_PROTOCOL: &str = "transport-bitswap";
 
 /// A server that gives published blocks out.
@@ -126,6 +127,10 @@ impl GivingOut {
         let here: Vec<String> = here.collect();
         let told = if self.announced.is_empty() { here.clone() } else { self.announced.clone() };
         self.tell_providers(&told, &[]);
+        if let Some(port) = NonZeroU16::new(listening.address.port()) {
+            let gateway = GatewayPort { port, tls: listening.url.starts_with("https:") };
+            self.engine.spreading().serves(gateway, listening.address.ip());
+        }
         let serving = Serving {
             process: std::process::id(),
             since: jiff::Timestamp::now().as_second(),

@@ -6,12 +6,17 @@ use bytes::Bytes;
 use cid::Cid;
 use jiff::Timestamp;
 
+use super::announced::{Announced, Told};
 use super::followers::Followers;
-use super::gateway::{NamedRecord, Provider, PublishedBlocks};
+use super::gateway::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
+use super::peer::Peer;
 use crate::engine::own_node::SeenFollower;
 use crate::engine::{Engine, own_node};
 use crate::error::Result;
 use crate::ipns::{Holding, Name};
+
+/// The protocol of providers that answer as a trustless gateway (delegated routing, "Known transfer protocols").
+pub(super) const HTTP_PROTOCOL: &str = "transport-ipfs-gateway-http";
 
 /// Published blocks to serve from.
 #[derive(Debug)]
@@ -20,13 +25,20 @@ pub struct PublishedSource {
     blocks: own_node::PublishedBlocks,
     providers: RwLock<Vec<Provider>>,
     followers: Mutex<Followers>,
+    announced: Mutex<Announced>,
 }
 
 impl PublishedSource {
     /// Reads which blocks are published.
     pub fn open(engine: Arc<Engine>) -> Result<Self> {
-        let blocks = own_node::PublishedBlocks::open(Arc::clone(&engine))?;
-        Ok(Self { engine, blocks, providers: RwLock::default(), followers: Mutex::default() })
+        let blocks = own_node::PublishedBlocks::open(Arc::clone(&engine))?.with_under_way();
+        Ok(Self {
+            engine,
+            blocks,
+            providers: RwLock::default(),
+            followers: Mutex::default(),
+            announced: Mutex::default(),
+        })
     }
 
     /// Where the blocks can be had, from now on.
@@ -48,9 +60,24 @@ impl PublishedSource {
         self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn announced(&self) -> MutexGuard<'_, Announced> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The roots whose blocks are given out.
     pub fn roots(&self) -> Vec<Cid> {
         self.blocks.roots()
+    }
+}
+
+/// A follower as a peer that gives out blocks over HTTP.
+fn provider(told: &Told) -> Provider {
+    let tls = if told.gateway.tls { "/tls" } else { "" };
+    let family = if told.ip.is_ipv4() { "ip4" } else { "ip6" };
+    Provider {
+        id: told.peer.peer_id(),
+        addresses: vec![format!("/{family}/{}/tcp/{}{tls}/http", told.ip, told.gateway.port)],
+        protocols: vec![HTTP_PROTOCOL.to_owned()],
     }
 }
 
@@ -87,8 +114,27 @@ impl PublishedBlocks for PublishedSource {
         self.engine.take_own_record(&name_of(name)?, record)
     }
 
-    fn note_follower(&self, _: &[u8], holding: Holding, address: &str) {
-        self.followers().note(&holding, address, Timestamp::now().as_second());
+    fn note_follower(&self, asker: &Asker) {
+        let Some(holding) = &asker.holding else { return };
+        let now = Timestamp::now().as_second();
+        self.followers().note(holding, &Peer::of((asker.ip, 0).into()).to_string(), now);
+        self.announced().note(holding, asker.ip, now);
+    }
+
+    fn peers_with(&self, root: &Cid, asker: &Asker) -> Vec<Provider> {
+        let now = Timestamp::now().as_second();
+        let is_about = |holding: &Holding| [holding.root, holding.taking].contains(&Some(*root));
+        let mut announced = self.announced();
+        if let Some(holding) = asker.holding.filter(is_about) {
+            announced.note(&holding, asker.ip, now);
+        }
+        let told = announced.of(root, asker.holding.map(|holding| holding.peer), asker.ip, now);
+        told.iter().map(provider).collect()
+    }
+
+    fn coming(&self, cid: &Cid) -> Option<Coming> {
+        let coming = self.blocks.coming(cid)?;
+        Some(Coming { size: coming.size, arrival: coming.arrival })
     }
 
     fn providers(&self) -> Vec<Provider> {

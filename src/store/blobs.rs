@@ -110,6 +110,14 @@ impl Store {
         })
     }
 
+    /// Opens what there is of a blob, also while it is written: whatever is in it, for those who hash what they read.
+    pub fn open_written(&self, digest: &Digest) -> Result<File> {
+        // It may get its name in between.
+        self.open_unproven(digest).or_else(|missing| {
+            File::open(self.partial_path(digest)).or_else(|_| self.open_unproven(digest)).map_err(|_| missing)
+        })
+    }
+
     /// Begins to write a blob, or goes on where a cut or a kill stopped: what the partial file holds is hashed again
     /// first, once and in constant memory. [`Writer::position`] says from which offset the rest is wanted; a partial
     /// file that is too long or can't be read starts over. A rest that is known not to fit the disk is refused; room for it

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{Args, ValueHint};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::cli::commands::follow::{self, HowArguments, keep_following};
 use crate::cli::context::Context;
@@ -183,7 +184,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                     reload.notify_one();
                 }
             });
-            let mut told = Ok(());
+            let (mut told, listens) = (Ok(()), Notify::new());
             let blocks = giving_out.as_ref().map(|giving_out| giving_out.source() as Arc<dyn PublishedBlocks>);
             let served = serve::run(source, blocks, options, stop, |listening| {
                 told = output.json(&json!({ "serving": listening.url })).and_then(|()| output.finish());
@@ -220,6 +221,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                         Err(error) => told = Err(error),
                     }
                 }
+                listens.notify_one();
             });
             // Both go on for as long as the server does, which ends by itself when it is told to.
             let keeping = async {
@@ -229,12 +231,14 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
                 }
             };
             let following = async {
-                match &arguments.follow {
-                    Some(_) => match keep_following(engine, output, job).await {
-                        Ok(()) => pending().await,
-                        Err(error) => error,
-                    },
-                    None => pending().await,
+                if arguments.follow.is_none() {
+                    return pending().await;
+                }
+                // Whom it follows is told where it gives out what it takes.
+                listens.notified().await;
+                match keep_following(engine, output, job).await {
+                    Ok(()) => pending().await,
+                    Err(error) => error,
                 }
             };
             let ended = tokio::select! {

@@ -1,11 +1,15 @@
 //! A follower: looks at the name, takes what it says, and keeps how that went.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cid::Cid;
 use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
+use super::peers::Peers;
 use super::poll::{Domains, Polled, Poller, Signed};
 use super::setting::{Followed, Mode, Setting};
 use super::swap::{PIN_NAME, hold};
@@ -16,14 +20,18 @@ use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::engine::own_node::OWN_KEY;
 use crate::engine::query::view::Verified;
+use crate::engine::spreading::UnderWay;
 use crate::engine::{Engine, SwarmMember, now};
 use crate::error::{Error, Kind, Result};
 use crate::ipns::{Holding, Name};
-use crate::node::source::{BlockSource, NameRecords};
+use crate::node::source::{BlockSource, NameRecords, PeersFirst};
 use crate::text::printable_within;
 
 /// How often a root is tried again that was not what its records say.
 const REFUSED_RETRY: Duration = Duration::from_mins(10);
+
+/// How long the sources may take to name other followers before the root is taken from them alone.
+const NAMING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whom a catalog follows, and how far it is.
 #[derive(Debug, Clone)]
@@ -66,6 +74,8 @@ pub struct Follower {
     setting: Setting,
     poller: Poller,
     blocks: Arc<dyn BlockSource>,
+    /// Other followers, which `blocks` asks first; none where nobody names them.
+    peers: Option<Peers>,
     /// A root that was not what its records say, and when that was seen: it is not read again with each look.
     refused: Mutex<Option<(Cid, std::time::Instant)>>,
 }
@@ -181,7 +191,9 @@ impl Follower {
     pub fn open(engine: Arc<Engine>, domains: Arc<dyn Domains>) -> Result<Self> {
         let setting = in_place(|| engine.following())?.ok_or_else(follows_nothing)?.setting;
         let (blocks, records) = (setting.blocks(&engine.swarm)?, setting.records(&engine.swarm)?);
-        Ok(Self::with(engine, setting, domains, blocks, records))
+        let first = Arc::new(PeersFirst::new(blocks)?);
+        let peers = Peers::new(setting.routers()?, Arc::clone(&first));
+        Ok(Self { peers: Some(peers), ..Self::with(engine, setting, domains, first, records) })
     }
 
     pub(super) fn with(
@@ -191,7 +203,8 @@ impl Follower {
         blocks: Arc<dyn BlockSource>,
         records: Vec<Arc<dyn NameRecords>>,
     ) -> Self {
-        Self { engine, setting, poller: Poller::new(domains, records), blocks, refused: Mutex::default() }
+        let poller = Poller::new(domains, records);
+        Self { engine, setting, poller, blocks, peers: None, refused: Mutex::default() }
     }
 
     /// Which root a name means, before there is a catalog for it: what a catalog has to be made for.
@@ -236,7 +249,9 @@ impl Follower {
         let known = signed_of(&row)?;
         look.root = row.root;
         self.engine.swarm.seek(row.root);
-        self.tell(row.root).await?;
+        if let Some(holding) = self.holding(row.root, None).await? {
+            self.poller.tell(&holding);
+        }
         let polled = job.or_cancelled(async { Ok(self.poller.poll(&self.setting.name, known.as_ref(), time).await) });
         let Polled { root, signed, notes } = polled.await?;
         look.notes = notes;
@@ -247,9 +262,7 @@ impl Follower {
             self.check_refused(&root)?;
             job.tell(Event::Note(format!("{} means {root} now.", self.setting.name)));
             self.engine.swarm.seek(Some(root));
-            let wanted =
-                Wanted { root, signed: signed.as_ref(), mode: self.setting.mode, place: &self.setting.place() };
-            let taken = self.engine.take(&wanted, Arc::clone(&self.blocks), job).await;
+            let taken = self.take(root, row.root, signed.as_ref(), job).await;
             if let Err(error) = &taken
                 && error.kind() == Kind::Verification
             {
@@ -261,18 +274,65 @@ impl Follower {
         self.engine.bring_left(self.setting.mode, job).await
     }
 
-    /// Has the sources know what is held here; one without a key of its own says nothing.
-    async fn tell(&self, root: Option<Cid>) -> Result<()> {
-        let Some(root) = root else { return Ok(()) };
+    /// Takes a root, from other followers as far as they have it, and gives out meanwhile what is here of it.
+    async fn take(&self, root: Cid, held: Option<Cid>, signed: Option<&Signed>, job: &Job) -> Result<Taken> {
+        let spreading = self.engine.spreading();
+        let holding = self.holding(held, Some(root)).await?;
+        // Only what the name signs: else nobody has said yet that it is public.
+        let is_signed = signed.is_some_and(|signed| signed.record.root().is_ok_and(|signed| signed == root));
+        let is_given_out = is_signed && holding.is_some_and(|holding| holding.gateway.is_some());
+        let under_way = is_given_out.then(|| UnderWay::new(root, self.engine.store.clone()));
+        if let Some(under_way) = &under_way {
+            spreading.begin(Arc::clone(under_way));
+        }
+        let place = self.setting.place();
+        let wanted = Wanted { root, signed, mode: self.setting.mode, place: &place, under_way };
+        let asked = Notify::new();
+        let naming = async {
+            match &self.peers {
+                Some(peers) => peers.keep(&root, holding.filter(|_| is_given_out).as_ref(), &asked).await,
+                None => {
+                    asked.notify_one();
+                    pending().await
+                }
+            }
+        };
+        let taking = async {
+            // Who is not named by then is asked as soon as it is.
+            drop(timeout(NAMING_TIMEOUT, asked.notified()).await);
+            self.engine.take(&wanted, Arc::clone(&self.blocks), job).await
+        };
+        let taken = tokio::select! {
+            taken = taking => taken,
+            never = naming => match never {},
+        };
+        match (&taken, &self.peers) {
+            (Err(_), _) => spreading.end(&root),
+            (Ok(_), Some(peers)) if is_given_out => {
+                if let Some(holding) = self.holding(Some(root), None).await? {
+                    drop(timeout(NAMING_TIMEOUT, peers.tell(&root, &holding)).await);
+                }
+            }
+            _ => {}
+        }
+        taken
+    }
+
+    /// What is held here and taken, for those who are asked; one without a key of its own says nothing.
+    async fn holding(&self, root: Option<Cid>, taking: Option<Cid>) -> Result<Option<Holding>> {
+        if root.is_none() && taking.is_none() {
+            return Ok(None);
+        }
+        // Whom nobody else reaches, nobody else need know.
+        let only_here = self.setting.is_only_here()?;
+        let served = self.engine.spreading().served().filter(|served| !served.only_here || only_here);
+        let gateway = served.map(|served| served.gateway);
         let reading = self.engine.blocking(move |engine| {
             let Some(key) = engine.own_key(OWN_KEY)? else { return Ok(None) };
             let left = left_blobs::count(&*engine.catalog.read()?)?;
-            Ok(Some(Holding { peer: key.name(), root, left }))
+            Ok(Some(Holding { peer: key.name(), root, left, taking, gateway }))
         });
-        if let Some(holding) = reading.await? {
-            self.poller.tell(&holding);
-        }
-        Ok(())
+        reading.await
     }
 
     fn refused(&self) -> std::sync::MutexGuard<'_, Option<(Cid, std::time::Instant)>> {

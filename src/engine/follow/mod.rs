@@ -10,6 +10,7 @@
 //! | `setting` | whom to follow, from where, and which blobs are fetched at once |
 //! | `sources` | whom that means: gateways, peers, the swarm |
 //! | `poll` | which root the name means now, and who says so |
+//! | `peers` | which other followers have the root that is taken, or take it |
 //! | `known_first` | that blocks which are here are asked of nobody |
 //! | `difference` | which records differ between two roots |
 //! | `gather` | fetching what the new root needs, beside the old one |
@@ -22,6 +23,7 @@ mod difference;
 mod follower;
 mod gather;
 mod known_first;
+mod peers;
 mod poll;
 pub mod report;
 mod setting;

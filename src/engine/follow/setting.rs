@@ -10,7 +10,7 @@ use crate::catalog::follow::Row;
 use crate::engine::swarm_member::SwarmMember;
 use crate::error::{Error, Kind, Result};
 use crate::ipns::Name;
-use crate::node::source::{BlockSource, NameRecords};
+use crate::node::source::{BlockSource, HttpProviders, NameRecords};
 use crate::swarm;
 use crate::text::printable_within;
 
@@ -137,6 +137,16 @@ impl Setting {
     /// Who is asked for blocks.
     pub(super) fn blocks(&self, swarm: &Arc<SwarmMember>) -> Result<Arc<dyn BlockSource>> {
         Sources::parse(&self.sources)?.blocks(swarm)
+    }
+
+    /// Who is asked for others that have the same.
+    pub(super) fn routers(&self) -> Result<Vec<HttpProviders>> {
+        Sources::parse(&self.sources)?.routers()
+    }
+
+    /// Whether every source is a program of this machine.
+    pub(super) fn is_only_here(&self) -> Result<bool> {
+        Ok(Sources::parse(&self.sources)?.are_only_here())
     }
 
     /// Who is asked for records.

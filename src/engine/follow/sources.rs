@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::swarm_member::{MemberBlocks, MemberRecords, SwarmMember};
 use crate::error::{Error, Kind, Result};
-use crate::node::source::{BlockSource, HttpBlocks, HttpRecords, NameRecords, Several};
+use crate::node::source::{BlockSource, HttpBlocks, HttpProviders, HttpRecords, NameRecords, Several};
 use crate::swarm;
 use crate::text::printable_within;
 
@@ -80,6 +80,28 @@ impl Sources {
         })
     }
 
+    /// Who is asked for others that have the same.
+    pub(super) fn routers(&self) -> Result<Vec<HttpProviders>> {
+        let Some((first, more)) = self.gateways.split_first() else { return Ok(Vec::new()) };
+        let first = HttpProviders::new(first)?;
+        let more: Vec<HttpProviders> =
+            more.iter().map(|url| Ok(first.at(&HttpRecords::new(url)?.base()))).collect::<Result<_>>()?;
+        Ok([first].into_iter().chain(more).collect())
+    }
+
+    /// Whether all of them are programs of this machine.
+    pub(super) fn are_only_here(&self) -> bool {
+        let is_here = |url: &String| {
+            url.parse().is_ok_and(|url: url::Url| match url.host() {
+                Some(url::Host::Domain(name)) => name == "localhost",
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                None => false,
+            })
+        };
+        self.peers.is_empty() && self.gateways.iter().all(is_here)
+    }
+
     /// Who is asked for records.
     pub(super) fn records(&self, member: &Arc<SwarmMember>) -> Result<Vec<Arc<dyn NameRecords>>> {
         let urls = self.gateways.iter();
@@ -102,7 +124,7 @@ fn is_multiaddr(word: &str) -> bool {
 }
 
 /// The URL that a multiaddr of an HTTP server means; nothing for other servers.
-fn url_of(address: &str) -> Option<String> {
+pub(super) fn url_of(address: &str) -> Option<String> {
     let parts: Vec<&str> = address.split('/').skip(1).collect();
     let [kind, host, "tcp", port, rest @ ..] = parts.as_slice() else { return None };
     let rest = if let [rest @ .., "p2p", _] = rest { rest } else { rest };

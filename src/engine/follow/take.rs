@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::engine::restore::tree::{BlockTree, Tree};
+use crate::engine::spreading::UnderWay;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::node::source::BlockSource;
 
@@ -40,6 +41,8 @@ pub(super) struct Wanted<'w> {
     pub(super) mode: Mode,
     /// Where blobs are left that can wait, as it is written.
     pub(super) place: &'w str,
+    /// Gives out what is here of it meanwhile.
+    pub(super) under_way: Option<Arc<UnderWay>>,
 }
 
 impl Engine {
@@ -54,6 +57,10 @@ impl Engine {
         let before = in_place(|| self.root())?;
         let known_first: Arc<dyn BlockSource> = Arc::new(KnownFirst::new(Arc::clone(self), source));
         let new = BlockTree::new(Arc::clone(&known_first), wanted.root);
+        let new = match &wanted.under_way {
+            Some(under_way) => new.shared(Arc::clone(under_way)),
+            None => new,
+        };
         let old = before.map(|before| BlockTree::new(known_first, before));
         let attempt = self.attempt(wanted, old.as_ref().zip(before), &new, job).await;
         let place = new.source.place();

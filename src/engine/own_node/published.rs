@@ -16,6 +16,7 @@ use crate::catalog::blobs::{self, Blob};
 use crate::catalog::nodes::Nodes;
 use crate::catalog::own_node;
 use crate::engine::Engine;
+use crate::engine::spreading::{Coming, Here, UnderWay};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::directory::NodeStore as _;
 use crate::unixfs::file::{self, Part};
@@ -24,7 +25,7 @@ use crate::unixfs::{DAG_PB, Profile, verify_block};
 /// Blocks whose place is remembered: as many as are read piece by piece at once, each an open file or a node of some kilobytes.
 const MAX_RECENT_BLOCKS: NonZeroUsize = NonZeroUsize::new(64).expect("64 is more than nothing");
 
-/// The blocks of the roots that are pinned here.
+/// The blocks of the roots that are pinned here, and those that are here of the root that is being taken.
 ///
 /// A block that is here and belongs to none of them is answered like one that is not here, and found out with the same work: the
 /// catalog and the store are asked only for what the pinned roots consist of.
@@ -35,6 +36,8 @@ pub struct PublishedBlocks {
     current: RwLock<Arc<Current>>,
     /// The version of the catalog that was looked at last; held while the index is made anew.
     looked_at: Mutex<Option<u64>>,
+    /// What is here of a root that is being taken is given out, too.
+    gives_under_way: bool,
 }
 
 #[derive(Debug)]
@@ -61,7 +64,7 @@ enum Place {
 
 #[derive(Debug)]
 struct Range {
-    file: File,
+    file: Arc<File>,
     offset: u64,
     length: u64,
     before: Vec<u8>,
@@ -114,9 +117,20 @@ impl PublishedBlocks {
     /// Reads which blocks they are: once through the directories of all pinned roots.
     pub fn open(engine: Arc<Engine>) -> Result<Self> {
         let nothing = Arc::new(Current::new(Vec::new(), Index::default()));
-        let blocks = Self { engine, current: RwLock::new(nothing), looked_at: Mutex::default() };
+        let blocks = Self { engine, current: RwLock::new(nothing), looked_at: Mutex::default(), gives_under_way: false };
         blocks.refresh()?;
         Ok(blocks)
+    }
+
+    /// The same, with what is here of a root that is being taken, until it is pinned itself.
+    #[must_use]
+    pub fn with_under_way(mut self) -> Self {
+        self.gives_under_way = true;
+        self
+    }
+
+    fn under_way(&self) -> Option<Arc<UnderWay>> {
+        if self.gives_under_way { self.engine.spreading().under_way() } else { None }
     }
 
     /// Looks whether other roots are pinned than before, and if so reads which blocks they consist of. Whether that was so.
@@ -133,6 +147,10 @@ impl PublishedBlocks {
         if changed {
             let index = Index::of(&reader, self.engine.profile, &roots)?;
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Current::new(roots, index));
+            // What was taken is held by now.
+            if self.gives_under_way {
+                self.now().roots.iter().for_each(|root| self.engine.spreading().end(root));
+            }
         }
         *looked_at = Some(version);
         Ok(changed)
@@ -188,7 +206,7 @@ impl PublishedBlocks {
         let current = self.now();
         let mut candidates = current.index.find(digest).peekable();
         if candidates.peek().is_none() {
-            return Ok(None);
+            return Ok(self.place_under_way(digest));
         }
         let recent = || current.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = recent().get(digest) {
@@ -202,7 +220,23 @@ impl PublishedBlocks {
                 return Ok(Some(place));
             }
         }
-        Ok(None)
+        Ok(self.place_under_way(digest))
+    }
+
+    /// A block of the root that is being taken.
+    fn place_under_way(&self, digest: &[u8; 32]) -> Option<Arc<Place>> {
+        let here = self.under_way()?.find(digest)?;
+        Some(Arc::new(match here {
+            Here::Bytes(bytes) => Place::Bytes(bytes),
+            Here::Range { file, offset, length } => {
+                Place::Range(Range { file, offset, length, before: Vec::new(), after: Vec::new() })
+            }
+        }))
+    }
+
+    /// A block of the root that is being taken which is about to come.
+    pub fn coming(&self, cid: &Cid) -> Option<Coming> {
+        self.under_way()?.coming(cid)
     }
 }
 
@@ -270,7 +304,7 @@ impl Finder<'_> {
             return Ok(Some(Place::Bytes([before.as_slice(), content, after.as_slice()].concat().into())));
         }
         match self.engine.store.open_unproven(&blob.digest) {
-            Ok(file) => Ok(Some(Place::Range(Range { file, offset, length, before, after }))),
+            Ok(file) => Ok(Some(Place::Range(Range { file: Arc::new(file), offset, length, before, after }))),
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use cid::Cid;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::engine::spreading::FileUnderWay;
 use crate::error::{Error, Kind, Result};
 use crate::node::source::{BlockSource, FileBlocks};
 use crate::unixfs::file::FileNode;
@@ -116,11 +117,23 @@ pub(super) struct FileStream {
     skip: u64,
     ready: Option<Bytes>,
     frames: Vec<Frame>,
+    /// Who is told of its blocks.
+    share: Option<FileUnderWay>,
 }
 
 impl FileStream {
     /// Begins to read a file, from this offset on.
     pub(super) async fn open(source: Arc<dyn BlockSource>, cid: &Cid, from: u64) -> Result<Self> {
+        Self::open_shared(source, cid, from, None).await
+    }
+
+    /// The same, of which others are given what is written of it. Whoever asks for the next bytes has written those before.
+    pub(super) async fn open_shared(
+        source: Arc<dyn BlockSource>,
+        cid: &Cid,
+        from: u64,
+        share: Option<FileUnderWay>,
+    ) -> Result<Self> {
         let root = open(cid, required(source.as_ref(), cid).await?)?;
         let mut stream = Self {
             source,
@@ -133,10 +146,14 @@ impl FileStream {
             skip: from,
             ready: None,
             frames: Vec::new(),
+            share,
         };
         if from > stream.size {
             let words = format!("{cid} has {} bytes, but is requested from byte {from}", stream.size);
             return Err(Error::new(Kind::Verification, words));
+        }
+        if let Some(share) = stream.share.as_ref().filter(|_| root.children.is_empty()) {
+            share.is_one_block(cid, root.size);
         }
         stream.enter(*cid, root)?;
         Ok(stream)
@@ -152,6 +169,9 @@ impl FileStream {
     }
 
     fn enter(&mut self, cid: Cid, mut node: Opened) -> Result<()> {
+        if let Some(share) = &self.share {
+            share.links((self.position - self.skip).saturating_add(node.content.len() as u64), &node.children);
+        }
         let passed = self.skip.min(node.content.len() as u64);
         self.skip -= passed;
         let content = node.content.split_off(passed as usize);
@@ -179,6 +199,9 @@ impl FileStream {
 
     /// The next bytes; nothing at the end. May be dropped while it waits and called again.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        if let Some(share) = &self.share {
+            share.reached(self.position);
+        }
         loop {
             if let Some(ready) = self.ready.take() {
                 self.position += ready.len() as u64;
@@ -225,7 +248,10 @@ impl FileStream {
 
     /// Takes the block of a part of the file that is said to have so many bytes.
     fn take(&mut self, cid: Cid, size: u64, block: Bytes) -> Result<()> {
-        let node = open(&cid, block)?;
+        let node = open(&cid, block.clone())?;
+        if let Some(share) = self.share.as_ref().filter(|_| !node.children.is_empty()) {
+            share.came(&cid, &block);
+        }
         if node.size != size {
             let words = format!("{cid} should have {size} bytes of a file, but has {}", node.size);
             return Err(Error::new(Kind::Verification, words));

@@ -90,7 +90,10 @@ impl Registry for TreeRegistry {
 
     async fn blob(&self, repository: &RepositoryName, digest: &Digest, size: u64, from: u64) -> Result<BlobBody> {
         let path = format!("{}/{repository}/{}/{digest}", paths::NATIVE, paths::BLOBS);
-        self.tree.open(&path, size, from).await?.ok_or_else(|| self.missing(&format!("blob {digest} of {repository}")))
+        self.tree
+            .open(&path, digest, size, from)
+            .await?
+            .ok_or_else(|| self.missing(&format!("blob {digest} of {repository}")))
     }
 
     async fn tags(&self, _: &RepositoryName, _: Wanted) -> Result<Vec<Tag>> {

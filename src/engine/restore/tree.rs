@@ -10,7 +10,9 @@ use tokio::runtime::Handle;
 use super::body::{FileStream, absent};
 use super::directory::Directory;
 use crate::engine::blocking::blocking;
+use crate::engine::spreading::{SharedBlocks, UnderWay};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::Digest;
 use crate::node::source::BlockSource;
 use crate::registry::{BlobBody, BlobStream};
 use crate::unixfs::directory::{self, Node, NodeStore};
@@ -32,6 +34,8 @@ pub(in crate::engine) enum Tree {
 pub(in crate::engine) struct BlockTree {
     pub(in crate::engine) source: Arc<dyn BlockSource>,
     pub(in crate::engine) root: Cid,
+    /// Who is told of what comes.
+    under_way: Option<Arc<UnderWay>>,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -77,15 +81,23 @@ impl Tree {
         }
     }
 
-    /// A file of exactly `size` bytes as a stream from offset `from` on; nothing if it is not there.
-    pub(in crate::engine) async fn open(&self, path: &str, size: u64, from: u64) -> Result<Option<BlobBody>> {
+    /// A blob of exactly `size` bytes as a stream from offset `from` on, up to which it is in the store; nothing if it is not there.
+    /// Whoever asks for the next bytes has written those before into the store.
+    pub(in crate::engine) async fn open(
+        &self,
+        path: &str,
+        digest: &Digest,
+        size: u64,
+        from: u64,
+    ) -> Result<Option<BlobBody>> {
         let other_size = |found: u64| {
             Error::new(Kind::Verification, format!("{path} at {} has {found} bytes instead of {size}", self.place()))
         };
         match self {
             Self::Blocks(tree) => {
                 let Some(link) = tree.lookup(path).await? else { return Ok(None) };
-                let stream = FileStream::open(Arc::clone(&tree.source), &link.cid, from).await?;
+                let share = tree.under_way.as_ref().and_then(|under_way| under_way.file(&link.cid, digest, from));
+                let stream = FileStream::open_shared(Arc::clone(&tree.source), &link.cid, from, share).await?;
                 if stream.size() != size {
                     return Err(other_size(stream.size()));
                 }
@@ -139,7 +151,14 @@ impl Tree {
 
 impl BlockTree {
     pub(in crate::engine) fn new(source: Arc<dyn BlockSource>, root: Cid) -> Self {
-        Self { source, root, kept: Arc::default() }
+        Self { source, root, under_way: None, kept: Arc::default() }
+    }
+
+    /// The same, of which what comes is given out from then on.
+    pub(in crate::engine) fn shared(mut self, under_way: Arc<UnderWay>) -> Self {
+        self.source = Arc::new(SharedBlocks::new(Arc::clone(&under_way), self.source));
+        self.under_way = Some(under_way);
+        self
     }
 
     /// What is at this path.

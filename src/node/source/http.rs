@@ -70,6 +70,13 @@ impl HttpBlocks {
         Self::new(address.trim_end_matches('/').trim_end_matches("/api/v0"), Dialect::Kubo, secret)
     }
 
+    /// One of several peers, all asked by this client, for a block once. `address` is `http://IP:PORT` or `https://IP:PORT`.
+    pub(super) fn peer(client: &Client, address: &str) -> Result<Self> {
+        let base: Url = address.parse().map_err(|_| Error::new(Kind::Usage, "invalid address of a peer"))?;
+        let only_blocks = AtomicBool::new(is_loopback(&base));
+        Ok(Self { client: client.clone(), base, dialect: Dialect::Gateway, authorization: None, only_blocks, tries: 1 })
+    }
+
     fn new(address: &str, dialect: Dialect, secret: Option<&str>) -> Result<Self> {
         let wrong = |why: &str| {
             // What stands before an `@` may be a password.

@@ -7,7 +7,11 @@ mod car_file;
 mod file_blocks;
 mod http;
 mod name_records;
+mod peers_first;
+mod providers;
+mod scope;
 mod several;
+mod standing;
 
 use std::fmt;
 
@@ -21,6 +25,9 @@ pub use car_file::CarFile;
 pub use file_blocks::FileBlocks;
 pub use http::HttpBlocks;
 pub use name_records::{HttpRecords, NameAnswer, NameRecords};
+pub use peers_first::PeersFirst;
+pub use providers::{HttpProviders, Providers};
+pub use scope::Scope;
 pub use several::Several;
 
 /// Something that gives out blocks by CID.

@@ -13,25 +13,18 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::sleep;
 
+use super::standing::Standing;
 use super::{BlockSource, FileBlocks};
 use crate::error::{Error, Kind, Result};
 
 /// How long one place is waited for before the next one is asked, too.
 const HEDGE_DELAY: Duration = Duration::from_secs(1);
-/// How long a place is put back after its first failure; each further one doubles it.
-const FIRST_PUT_BACK: Duration = Duration::from_secs(15);
-/// The longest that a place is put back.
-const MAX_PUT_BACK: Duration = Duration::from_mins(10);
-/// How long a place is put back that sent other bytes than those it was asked for.
-const LIAR_PUT_BACK: Duration = Duration::from_mins(10);
 /// How often all places are asked for a block that none of them gives because of a failure.
 const MAX_ROUNDS: u32 = 3;
 /// The pause before the second round; the third one has twice as much.
 const ROUND_DELAY: Duration = Duration::from_millis(500);
 /// How long nothing may come of a file that is sent as a whole.
-const STALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// How much the newest answer counts for how fast a place is.
-const NEWEST_WEIGHT: f64 = 0.2;
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Several places, in the order in which they are asked while nothing is known of them.
 pub struct Several {
@@ -41,46 +34,6 @@ pub struct Several {
 struct Place {
     blocks: Arc<dyn BlockSource>,
     standing: Arc<Mutex<Standing>>,
-}
-
-/// What is known of a place.
-#[derive(Debug, Default)]
-struct Standing {
-    /// Failures since the last good answer.
-    failures: u32,
-    put_back_until: Option<Instant>,
-    /// How long it takes to answer.
-    seconds: f64,
-    /// It lacked the last block that it was asked for and somebody else had.
-    lacks: bool,
-}
-
-impl Standing {
-    fn answered(&mut self, after: Duration) {
-        self.failures = 0;
-        self.put_back_until = None;
-        self.lacks = false;
-        self.seconds += (after.as_secs_f64() - self.seconds) * NEWEST_WEIGHT;
-    }
-
-    /// Somebody else was faster, who was asked later.
-    fn overtaken(&mut self, after: Duration) {
-        self.seconds = self.seconds.max(after.as_secs_f64());
-    }
-
-    fn failed(&mut self, kind: Kind) {
-        let pause = if kind == Kind::Verification {
-            LIAR_PUT_BACK
-        } else {
-            FIRST_PUT_BACK.saturating_mul(1 << self.failures.min(10)).min(MAX_PUT_BACK)
-        };
-        self.failures = self.failures.saturating_add(1);
-        self.put_back_until = Some(Instant::now() + pause);
-    }
-
-    fn is_put_back(&self) -> bool {
-        self.put_back_until.is_some_and(|until| until > Instant::now())
-    }
 }
 
 impl Place {

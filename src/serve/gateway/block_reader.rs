@@ -66,6 +66,10 @@ impl BlockReader {
         Self { cid, size, offset: 0, hash }
     }
 
+    pub(super) fn cid(&self) -> Cid {
+        self.cid
+    }
+
     pub(super) fn remaining(&self) -> u64 {
         self.size - self.offset
     }

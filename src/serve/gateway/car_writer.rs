@@ -40,13 +40,16 @@ pub(super) struct CarWriter {
     prefix: Bytes,
     section: Option<BlockReader>,
     is_done: bool,
+    /// A block that the walk came by before it was here.
+    held: Option<Found>,
+    awaited: Option<Cid>,
 }
 
 impl CarWriter {
     /// With this root in its header, and the blocks on the path before those that are walked over.
     pub(super) fn new(root: Cid, path: VecDeque<Cid>, walk: Walk, repeats: Repeats) -> Self {
         let prefix = car::header(&[root]).into();
-        Self { path, walk, repeats, prefix, section: None, is_done: false }
+        Self { path, walk, repeats, prefix, section: None, is_done: false, held: None, awaited: None }
     }
 
     /// Puts what there is of the current section there.
@@ -77,7 +80,14 @@ impl CarWriter {
     /// Goes on to the next block, and puts what there is room for of one that was read for its links.
     fn step(&mut self, source: &dyn PublishedBlocks, space: &mut [u8]) -> Result<usize> {
         self.section = None;
-        if let Some(cid) = self.path.pop_front() {
+        if let Some(found) = self.held.take() {
+            return self.found_here(source, found, space);
+        }
+        if let Some(cid) = self.path.front().copied() {
+            if self.waits_for(source, &cid) {
+                return Ok(0);
+            }
+            self.path.pop_front();
             if !is_inline(&cid) && self.repeats.is_first(&cid)? {
                 self.begin(cid, size(source, &cid)?.ok_or_else(|| missing(&cid))?);
             }
@@ -89,9 +99,23 @@ impl CarWriter {
                 let node = block(source, &cid)?.ok_or_else(|| missing(&cid))?;
                 self.walk.go_on(&node)?;
             }
-            Next::Block(found) => return self.found(source, found, space),
+            Next::Block(found) => return self.found_here(source, found, space),
         }
         Ok(0)
+    }
+
+    /// Whether this block is on its way, and nothing goes on without it.
+    fn waits_for(&mut self, source: &dyn PublishedBlocks, cid: &Cid) -> bool {
+        self.awaited = source.coming(cid).map(|_| *cid);
+        self.awaited.is_some()
+    }
+
+    fn found_here(&mut self, source: &dyn PublishedBlocks, found: Found, space: &mut [u8]) -> Result<usize> {
+        if self.waits_for(source, &found.cid) {
+            self.held = Some(found);
+            return Ok(0);
+        }
+        self.found(source, found, space)
     }
 
     fn found(&mut self, source: &dyn PublishedBlocks, found: Found, space: &mut [u8]) -> Result<usize> {
@@ -150,9 +174,10 @@ impl Repeats {
 
 impl Writing for CarWriter {
     fn fill(&mut self, source: &dyn PublishedBlocks, space: &mut [u8]) -> Result<usize> {
+        self.awaited = None;
         let mut count = self.put(source, space)?;
         for _ in 0..MAX_STEPS_IN_TURN {
-            if self.is_done || self.is_within_section() || count == space.len() {
+            if self.is_done || self.awaited.is_some() || self.is_within_section() || count == space.len() {
                 break;
             }
             count += self.step(source, &mut space[count..])?;
@@ -167,5 +192,9 @@ impl Writing for CarWriter {
 
     fn remaining(&self) -> Option<u64> {
         None
+    }
+
+    fn awaited(&self) -> Option<Cid> {
+        self.awaited
     }
 }

@@ -1,5 +1,6 @@
 //! Answers with blocks: one as it is, or several as a CAR (trustless gateway spec, "HTTP Response").
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
@@ -12,13 +13,14 @@ use super::block_reader::{BlockReader, size};
 use super::block_writer::BlockWriter;
 use super::car_writer::{CarWriter, Repeats};
 use super::headers::{allow_origins, hexadecimal, put_disposition, put_etag, put_location, put_path};
-use super::published_blocks::PublishedBlocks;
+use super::published_blocks::{Asker, Coming, PublishedBlocks};
 use super::refusal::Refusal;
 use super::request::{CarOptions, ContentPath, Duplicates, Format, Parameters, RAW_TYPE};
 use super::resolve::resolve;
 use super::turns::{Turns, Written, fill};
 use super::writing::Writing;
 use super::written_body::WrittenBody;
+use crate::ipns::Holding;
 
 pub(super) const METHODS: &str = "GET, HEAD, OPTIONS";
 
@@ -31,6 +33,8 @@ pub(super) struct Asked<'a> {
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) peer: Peer,
+    /// Where it comes from.
+    pub(super) ip: IpAddr,
 }
 
 /// The answer to a GET or HEAD of a path below `/ipfs/`.
@@ -60,6 +64,16 @@ async fn raw(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(RAW_TYPE));
     let is_known = put_etag(&mut headers, &format!("\"{cid}.raw\""), asked.headers);
     let wants_bytes = asked.method != Method::HEAD && !is_known;
+    // What is on its way is answered at once, and sent as it comes: whoever asks need not ask others.
+    match turns.source().coming(&cid) {
+        Some(Coming { size: Some(size), .. }) if wants_bytes => {
+            headers.insert(CONTENT_LENGTH, size.into());
+            let writer = BlockWriter::when_it_comes(BlockReader::new(cid, size));
+            return Ok(answer(headers, Body::pieces(WrittenBody::later(Arc::clone(turns), asked.peer, writer))));
+        }
+        Some(coming) => coming.arrival.await,
+        None => {}
+    }
     let buffers = turns.buffers();
     let question = move |source: &dyn PublishedBlocks| -> Result<_, Refusal> {
         let size = size(source, &cid)?.ok_or_else(Refusal::not_given_out)?;
@@ -67,7 +81,7 @@ async fn raw(
             return Ok((size, None));
         }
         // Most blocks are read here to their end, so that a damaged one has a status of its own.
-        let (writer, first) = fill(source, &buffers, BlockWriter(BlockReader::new(cid, size)));
+        let (writer, first) = fill(source, &buffers, BlockWriter::new(BlockReader::new(cid, size)));
         Ok((size, Some((writer, first?))))
     };
     let (size, written) = turns.ask(asked.peer, question).await??;
@@ -97,6 +111,9 @@ async fn car(
         Duplicates::Excluded => Repeats::Excluded(turns.seen()),
         Duplicates::Unsaid => Repeats::Spared(turns.seen()),
     };
+    if let Some(coming) = turns.source().coming(&root) {
+        coming.arrival.await;
+    }
     let buffers = turns.buffers();
     let question = move |source: &dyn PublishedBlocks| -> Result<_, Refusal> {
         let resolved = resolve(source, &path, &options)?;
@@ -158,6 +175,12 @@ fn not_modified(headers: HeaderMap) -> Response<Body> {
 }
 
 impl Asked<'_> {
+    /// Who asks, as they say themselves.
+    pub(super) fn asker(&self) -> Asker {
+        let holding = self.headers.get(Holding::FIELD).and_then(|value| Holding::parse(value.to_str().ok()?));
+        Asker { ip: self.ip, holding }
+    }
+
     /// The fields that both forms have.
     fn common(&self, ends: &[cid::Cid], parameters: &Parameters, format: &str) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);

@@ -39,6 +39,7 @@ mod walk;
 mod writing;
 mod written_body;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::{Method, Request, Response, StatusCode};
@@ -48,7 +49,7 @@ use super::body::Body;
 use super::buffers::Buffers;
 use super::peer::Peer;
 use content::Asked;
-pub use published_blocks::{NamedRecord, Provider, PublishedBlocks};
+pub use published_blocks::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
 use refusal::Refusal;
 use turns::Turns;
 
@@ -89,20 +90,20 @@ impl Gateway {
         Self { turns: Arc::new(Turns::new(source, buffers)) }
     }
 
-    /// The answer to a request of this peer.
-    pub(super) async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
+    /// The answer to a request from this address, which counts for this peer.
+    pub(super) async fn answer<B>(&self, request: Request<B>, peer: Peer, ip: IpAddr) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes>,
     {
-        self.find(request, peer).await.unwrap_or_else(Refusal::into_response)
+        self.find(request, peer, ip).await.unwrap_or_else(Refusal::into_response)
     }
 
-    async fn find<B>(&self, request: Request<B>, peer: Peer) -> Result<Response<Body>, Refusal>
+    async fn find<B>(&self, request: Request<B>, peer: Peer, ip: IpAddr) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes>,
     {
         let (head, body) = request.into_parts();
-        let asked = Asked { method: &head.method, uri: &head.uri, headers: &head.headers, peer };
+        let asked = Asked { method: &head.method, uri: &head.uri, headers: &head.headers, peer, ip };
         let place = Place::of(head.uri.path()).ok_or_else(Refusal::no_such_path)?;
         if head.method == Method::OPTIONS {
             return Ok(preflight(place.methods()));

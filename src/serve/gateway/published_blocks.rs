@@ -2,10 +2,12 @@
 //!
 //! Knows blocks by CID and names by multihash. Must not know HTTP, nor where blocks and records are kept.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
+use futures::future::BoxFuture;
 
 use crate::error::Result;
 use crate::ipns::Holding;
@@ -45,11 +47,38 @@ pub trait PublishedBlocks: Send + Sync + 'static {
     /// `Verification`. These words are shown to whoever sent it.
     fn put_ipns_record(&self, name: &[u8], record: &[u8]) -> Result<()>;
 
-    /// Somebody who asked for the record of this name says what they hold. Must be cheap.
-    fn note_follower(&self, _name: &[u8], _holding: Holding, _address: &str) {}
+    /// Somebody who asked for the record of a name that is given out here says what they hold. Must be cheap.
+    fn note_follower(&self, _asker: &Asker) {}
 
     /// Under which peer IDs and addresses the blocks can be had. Asked for each request about providers; must be cheap.
     fn providers(&self) -> Vec<Provider>;
+
+    /// Who else has blocks of this root, which is given out here, as far as the asker is to know. Must be cheap.
+    fn peers_with(&self, _root: &Cid, _asker: &Asker) -> Vec<Provider> {
+        Vec::new()
+    }
+
+    /// A block that is not here yet and is about to come; nothing for all others. Must be cheap.
+    fn coming(&self, _cid: &Cid) -> Option<Coming> {
+        None
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    /// Where from.
+    pub ip: IpAddr,
+    /// What they say of themselves, if they follow.
+    pub holding: Option<Holding>,
+}
+
+/// A block that is about to come.
+pub struct Coming {
+    /// Its length in bytes, if that is known.
+    pub size: Option<u64>,
+    /// Ends when the block is here, or is waited for in vain.
+    pub arrival: BoxFuture<'static, ()>,
 }
 
 /// A signed IPNS record with what caches need to know of it.

@@ -22,7 +22,6 @@ use super::published_blocks::NamedRecord;
 use super::refusal::Refusal;
 use super::request::{Format, Parameters, RECORD_TYPE};
 use super::turns::Turns;
-use crate::ipns::Holding;
 
 /// Bytes of the largest record (IPNS record spec, "Record Size Limit").
 const MAX_RECORD_BYTES: usize = 10 * 1024;
@@ -81,12 +80,11 @@ fn parse_name(name: &str) -> Result<Vec<u8>, Refusal> {
 
 async fn find(turns: &Turns, asked: &Asked<'_>, name: &str) -> Result<Option<NamedRecord>, Refusal> {
     let key = parse_name(name)?;
-    let holding = asked.headers.get(Holding::FIELD).and_then(|value| Holding::parse(value.to_str().ok()?));
-    let address = asked.peer.to_string();
+    let asker = asked.asker();
     let asking = turns.ask(asked.peer, move |source| {
         let record = source.ipns_record(&key)?;
-        if let (Some(holding), Some(_)) = (holding, &record) {
-            source.note_follower(&key, holding, &address);
+        if record.is_some() {
+            source.note_follower(&asker);
         }
         Ok(record)
     });

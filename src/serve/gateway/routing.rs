@@ -1,6 +1,7 @@
 //! Answers about who has what: delegated routing v1 (specs.ipfs.tech/routing/http-routing-v1).
 //!
-//! Everything that is given out can be had from the same few peers, so each answer is all of them or none. None is an answer
+//! Everything that is given out can be had from the same few peers, so each answer is all of them or none; of a root also from
+//! followers, which an asker that follows is told of as it goes on (`serve/announced.rs`). None is an answer
 //! with an empty list and status 200 (IPIP-513), which clients of every age understand: 404 is for those that came before.
 
 use std::sync::Arc;
@@ -75,8 +76,18 @@ async fn providers(turns: &Arc<Turns>, asked: &Asked<'_>, cid: &str) -> Result<R
     // What is in the CID itself is nowhere else.
     let is_given_out = turns.ask(asked.peer, move |source| Ok(!is_inline(&cid) && size(source, &cid)?.is_some()));
     let is_given_out = is_given_out.await?.map_err(|error: crate::error::Error| Refusal::from(error))?;
-    let all = if is_given_out { turns.source().providers() } else { Vec::new() };
-    answer(asked, "Providers", all)
+    if !is_given_out {
+        return answer(asked, "Providers", Vec::new());
+    }
+    let asker = asked.asker();
+    let mut all = turns.source().providers();
+    all.extend(turns.source().peers_with(&cid, &asker));
+    let mut response = answer(asked, "Providers", all)?;
+    if asker.holding.is_some() {
+        // Another one is told of others.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
 }
 
 fn peers(turns: &Turns, asked: &Asked<'_>, id: &str) -> Result<Response<Body>, Refusal> {

@@ -65,6 +65,10 @@ impl Turns {
     /// Makes the next bytes: at least one, unless nothing follows.
     pub(super) async fn write<W: Writing>(&self, peer: Peer, mut writing: W) -> Result<Written<W>> {
         loop {
+            // Outside of the turn, which others need meanwhile.
+            if let Some(coming) = writing.awaited().and_then(|cid| self.source.coming(&cid)) {
+                coming.arrival.await;
+            }
             let buffers = Arc::clone(&self.buffers);
             let (back, written) = self.ask(peer, move |source| fill(source, &buffers, writing)).await?;
             let nothing = written.as_ref().is_ok_and(|buffer| buffer.as_ref().is_empty());

@@ -1,5 +1,7 @@
 //! What makes the bytes of an answer, as much at a time as there is room for.
 
+use cid::Cid;
+
 use super::published_blocks::PublishedBlocks;
 use crate::error::Result;
 
@@ -14,4 +16,9 @@ pub(super) trait Writing: Send + 'static {
 
     /// How many bytes follow, where that is known.
     fn remaining(&self) -> Option<u64>;
+
+    /// The block without which nothing follows, if it is on its way: there is no use in a turn before it is here.
+    fn awaited(&self) -> Option<Cid> {
+        None
+    }
 }

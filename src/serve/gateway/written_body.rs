@@ -34,6 +34,11 @@ impl<W: Writing> WrittenBody<W> {
         Self { turns, peer, first: Some(first), writing: Some(writing), pending: None }
     }
 
+    /// Begins when it is taken.
+    pub(super) fn later(turns: Arc<Turns>, peer: Peer, writing: W) -> Self {
+        Self { turns, peer, first: None, writing: Some(writing), pending: None }
+    }
+
     fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Buffer>>> {
         if let Some(first) = self.first.take() {
             // What a turn was too short for is made in the next one.

@@ -21,6 +21,24 @@ fn published() -> (Arc<MemoryBlocks>, cid::Cid) {
 }
 
 #[tokio::test]
+async fn one_that_follows_is_answered_by_itself() {
+    let (blocks, cid) = published();
+    let server = Server::with_blocks(&blocks).await;
+    let path = format!("/routing/v1/providers/{cid}");
+    let said = format!("peer={ID}; taking={cid}; http=1");
+    let response = server.get_with(&path, &[("roadstead-holds", &said)]).await;
+    assert_eq!(header(&response, "cache-control"), "no-store");
+    let found: Value = response.json().await.unwrap();
+    assert_eq!(found["Providers"][1]["Addrs"][0], "/ip4/127.0.0.1/tcp/1/http");
+    // What is not given out has no followers, whatever is said of it.
+    let other = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+    let path = format!("/routing/v1/providers/{other}");
+    let said = format!("peer={ID}; taking={other}; http=1");
+    let found: Value = server.get_with(&path, &[("roadstead-holds", &said)]).await.json().await.unwrap();
+    assert_eq!(found, serde_json::json!({ "Providers": [] }));
+}
+
+#[tokio::test]
 async fn providers_and_peers() {
     let (blocks, cid) = published();
     let server = Server::with_blocks(&blocks).await;

@@ -1,5 +1,6 @@
 //! The server from outside, over real connections.
 
+mod coming;
 mod conformance;
 mod connections;
 mod content;

@@ -23,7 +23,7 @@ struct Cluster {
 impl Cluster {
     fn new() -> Self {
         let registry = crate::peers::docker_registry::DockerRegistry::plain();
-        let layout = Layout::random(&[3 << 20, 70_000], 7);
+        let layout = Layout::random(&[7 << 20, 70_000], 7);
         for repository in ["pause", "library/greeting"] {
             registry.push(&layout, "1", repository);
         }

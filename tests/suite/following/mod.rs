@@ -4,6 +4,7 @@
 
 mod cluster;
 mod failures;
+mod spreading;
 
 use std::path::Path;
 

@@ -84,7 +84,7 @@ fn of_a_damaged_block_the_end_never_goes_out() {
     let leaf = blocks.add_raw(&content);
     blocks.damage(&leaf);
     for room in [1000, 4096, 50_000, 100_000, 200_000] {
-        let mut writer = BlockWriter(BlockReader::new(leaf, 100_000));
+        let mut writer = BlockWriter::new(BlockReader::new(leaf, 100_000));
         let (mut sent, mut space) = (0, vec![0; room]);
         let error = loop {
             match writer.fill(&blocks, &mut space) {

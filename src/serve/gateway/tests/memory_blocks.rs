@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cid::Cid;
+use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use super::super::names::key_multihash;
-use super::super::{NamedRecord, Provider, PublishedBlocks};
+use super::super::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::directory::{self, Node, NodeStore};
-use crate::unixfs::{Block, Link, Profile, car, file};
+use crate::unixfs::{Block, Link, Profile, RAW, car, file};
 
 #[derive(Default)]
 pub(in crate::serve) struct Content {
@@ -26,6 +28,8 @@ pub(in crate::serve) struct Content {
     records: BTreeMap<Vec<u8>, Bytes>,
     providers: Vec<Provider>,
     failure: Option<Kind>,
+    /// About to come, with who waits for them.
+    coming: HashMap<Vec<u8>, (Bytes, watch::Sender<bool>)>,
 }
 
 /// Counts what it is asked.
@@ -143,6 +147,31 @@ impl MemoryBlocks {
         self.content().blocks.remove(&key(cid));
     }
 
+    /// Takes a block away that is about to come from now on.
+    pub(in crate::serve) fn expect(&self, cid: &Cid) {
+        let mut content = self.content();
+        let block = content.blocks.remove(&key(cid)).unwrap();
+        content.coming.insert(key(cid), (block, watch::Sender::new(false)));
+    }
+
+    /// It is here.
+    pub(in crate::serve) fn arrive(&self, cid: &Cid) {
+        let mut content = self.content();
+        let (block, waiting) = content.coming.remove(&key(cid)).unwrap();
+        content.blocks.insert(key(cid), block);
+        waiting.send_replace(true);
+    }
+
+    /// It does not come.
+    pub(in crate::serve) fn fail_to_come(&self, cid: &Cid) -> Bytes {
+        self.content().coming.remove(&key(cid)).unwrap().0
+    }
+
+    /// Whether somebody waits for it.
+    pub(in crate::serve) fn is_awaited(&self, cid: &Cid) -> bool {
+        self.content().coming[&key(cid)].1.receiver_count() > 0
+    }
+
     pub(in crate::serve) fn hide(&self, cid: &Cid) {
         self.content().hidden.insert(key(cid));
     }
@@ -235,5 +264,24 @@ impl PublishedBlocks for MemoryBlocks {
 
     fn providers(&self) -> Vec<Provider> {
         self.content().providers.clone()
+    }
+
+    fn peers_with(&self, _: &Cid, asker: &Asker) -> Vec<Provider> {
+        let said = asker.holding.map(|holding| Provider {
+            id: holding.peer.peer_id(),
+            addresses: vec![format!("/ip4/{}/tcp/1/http", asker.ip)],
+            protocols: Vec::new(),
+        });
+        said.into_iter().collect()
+    }
+
+    fn coming(&self, cid: &Cid) -> Option<Coming> {
+        let content = self.content();
+        let (block, waiting) = content.coming.get(&key(cid))?;
+        let mut waiting = waiting.subscribe();
+        let arrival = async move { drop(waiting.wait_for(|here| *here).await.map(drop)) };
+        // Of what others link, nobody says how long it is.
+        let size = (cid.codec() == RAW).then_some(block.len() as u64);
+        Some(Coming { size, arrival: arrival.boxed() })
     }
 }
