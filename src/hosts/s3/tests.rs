@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes as Body;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method as Verb, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
@@ -67,7 +67,7 @@ async fn bucket(replies: Vec<Reply>) -> (S3, Script) {
     let script = Script { replies: Arc::new(Mutex::new(replies.into())), asked: Arc::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let app = Router::new().fallback(answer).with_state(script.clone());
+    let app = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(script.clone());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let options = S3Options {
         address: Address::parse("s3://registry/below").unwrap(),

@@ -30,6 +30,7 @@ pub(super) struct State {
     /// Keys in the order in which they were stored or deleted, with what was done.
     pub(super) calls: Vec<(&'static str, String)>,
     pub(super) lists: usize,
+    stored: usize,
     pub(super) ignores_conditions: bool,
     intercept: Option<Intercept>,
 }
@@ -168,7 +169,8 @@ impl Host for FakeHost {
                 Condition::Tag(tag) => there.as_ref() == Some(tag),
             };
             if holds || state.ignores_conditions {
-                let tag = format!("tag-{}", state.calls.len());
+                state.stored += 1;
+                let tag = format!("tag-{}", state.stored);
                 state.calls.push(("put", object.key.clone()));
                 state.objects.insert(object.key.clone(), (bytes.into(), tag.clone()));
                 Stored::Now(tag)
@@ -217,7 +219,8 @@ impl CopyObjects for FakeHost {
         let tag = {
             let mut state = self.state();
             let Some((bytes, _)) = state.objects.get(from).cloned() else { return Ok(Stored::Refused) };
-            let tag = format!("tag-{}", state.calls.len());
+            state.stored += 1;
+            let tag = format!("tag-{}", state.stored);
             state.calls.push(("copy", object.key.clone()));
             state.objects.insert(object.key.clone(), (bytes, tag.clone()));
             tag
