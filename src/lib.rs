@@ -5,7 +5,7 @@
 //!
 //! | pure: no I/O, no async | ports and adapters | behaviour | faces |
 //! |---|---|---|---|
-//! | [`image`], [`unixfs`], [`site`], [`rules`], [`ipns`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`swarm`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
+//! | [`image`], [`unixfs`], [`site`], [`rules`], [`ipns`] | [`registry`], [`store`], [`catalog`], [`config`], [`node`], [`hosts`], [`swarm`], [`naming`], [`hooks`] | [`engine`] | [`cli`], [`tui`], [`serve`] |
 //!
 //! [`error`], [`text`], [`http`], [`holder`] and [`input`] are known to all of them.
 
@@ -16,6 +16,7 @@ pub mod engine;
 pub mod error;
 pub mod holder;
 pub mod hooks;
+pub mod hosts;
 pub mod http;
 pub mod image;
 pub mod input;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{Context as _, Error, Kind, Result};
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),
     include_str!("migrations/0003_images_on_pages.sql"),
@@ -28,6 +28,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013_own_node.sql"),
     include_str!("migrations/0014_follow.sql"),
     include_str!("migrations/0015_provided.sql"),
+    include_str!("migrations/0017_host_objects.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by

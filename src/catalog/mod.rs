@@ -12,6 +12,7 @@ mod database;
 pub mod details;
 pub mod follow;
 pub mod follows;
+pub mod host_objects;
 pub mod images;
 pub mod left_blobs;
 mod lock;

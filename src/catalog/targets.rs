@@ -31,6 +31,8 @@ pub enum NodeSettings {
     Kubo(KuboSettings),
     /// This program: `serve --ipfs` gives out what is published to it.
     Own(OwnSettings),
+    /// A bucket that speaks the S3 API, which holds the tree as objects.
+    S3(S3Settings),
 }
 
 /// How the program's own node is told from others.
@@ -60,7 +62,74 @@ pub struct KuboSettings {
     pub authorisation: Option<Secret>,
 }
 
+/// How to reach a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct S3Settings {
+    /// `s3://BUCKET[/PREFIX]`.
+    #[serde(rename = "s3")]
+    pub bucket: String,
+    /// Where requests go; none: AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The region; none: the one that AWS's variables and profiles say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// A file as `~/.aws/credentials`, instead of where AWS's tools look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Secret>,
+    /// Days for which objects stay that nothing needs any more.
+    #[serde(default = "default_grace_days")]
+    pub grace_days: u32,
+}
+
+/// Days for which objects stay that nothing needs any more, where nothing else is said.
+pub const DEFAULT_GRACE_DAYS: u32 = 7;
+
+fn default_grace_days() -> u32 {
+    DEFAULT_GRACE_DAYS
+}
+
 impl NodeSettings {
+    /// A bucket of AWS, with credentials as AWS's tools find them.
+    pub fn s3(bucket: impl Into<String>) -> Self {
+        Self::S3(S3Settings {
+            bucket: bucket.into(),
+            endpoint: None,
+            region: None,
+            credentials: None,
+            grace_days: DEFAULT_GRACE_DAYS,
+        })
+    }
+
+    /// What is known of a static host; none of a node.
+    pub fn host(&self) -> Option<&S3Settings> {
+        match self {
+            Self::S3(bucket) => Some(bucket),
+            Self::Kubo(_) | Self::Own(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn host_mut(&mut self) -> Option<&mut S3Settings> {
+        match self {
+            Self::S3(bucket) => Some(bucket),
+            Self::Kubo(_) | Self::Own(_) => None,
+        }
+    }
+
+    /// Whether it holds the tree as files, and no blocks.
+    pub fn is_host(&self) -> bool {
+        matches!(self, Self::S3(_))
+    }
+
+    /// Days for which objects stay that nothing needs any more; nodes have none.
+    pub fn grace_days(&self) -> u32 {
+        match self {
+            Self::S3(bucket) => bucket.grace_days,
+            Self::Kubo(_) | Self::Own(_) => DEFAULT_GRACE_DAYS,
+        }
+    }
+
     /// The program's own node.
     pub fn own() -> Self {
         Self::Own(OwnSettings { word: SelfWord::Serve })
@@ -76,6 +145,7 @@ impl NodeSettings {
         match self {
             Self::Kubo(kubo) => &kubo.url,
             Self::Own(_) => OWN_NODE,
+            Self::S3(bucket) => &bucket.bucket,
         }
     }
 
@@ -83,6 +153,7 @@ impl NodeSettings {
     pub fn authorisation(&self) -> Option<&Secret> {
         match self {
             Self::Kubo(kubo) => kubo.authorisation.as_ref(),
+            Self::S3(bucket) => bucket.credentials.as_ref(),
             Self::Own(_) => None,
         }
     }
@@ -91,8 +162,18 @@ impl NodeSettings {
     pub fn set_authorisation(&mut self, authorisation: Option<Secret>) {
         match self {
             Self::Kubo(kubo) => kubo.authorisation = authorisation,
+            Self::S3(bucket) => bucket.credentials = authorisation,
             Self::Own(_) => {}
         }
+    }
+
+    /// How a host is reached, besides its address, for people.
+    pub fn reached(&self) -> Vec<(&'static str, String)> {
+        let Self::S3(bucket) = self else { return Vec::new() };
+        let endpoint = bucket.endpoint.iter().map(|endpoint| ("endpoint", endpoint.clone()));
+        let region = bucket.region.iter().map(|region| ("region", region.clone()));
+        let grace = ("grace", format!("{} d: how long objects stay that nothing needs", bucket.grace_days));
+        endpoint.chain(region).chain([grace]).collect()
     }
 
     /// Whether two targets share pins, since both mean the same node.
@@ -100,6 +181,7 @@ impl NodeSettings {
         match (self, other) {
             (Self::Kubo(one), Self::Kubo(other)) => one.url == other.url,
             (Self::Own(_), Self::Own(_)) => true,
+            (Self::S3(one), Self::S3(other)) => one.bucket == other.bucket && one.endpoint == other.endpoint,
             _ => false,
         }
     }

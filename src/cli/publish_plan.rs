@@ -2,7 +2,7 @@
 
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
-use crate::engine::publish::plan::{PlannedTarget, PublishPlan};
+use crate::engine::publish::plan::{PlannedObjects, PlannedTarget, PublishPlan};
 use crate::engine::publish::summary;
 use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
 use crate::text::{bytes, count};
@@ -19,14 +19,22 @@ pub(super) fn tables(plan: &PublishPlan) -> Vec<Table> {
 
 /// The whole plan in a sentence.
 pub(super) fn summary(plan: &PublishPlan) -> String {
-    let (blocks, size) =
-        plan.targets.iter().fold((0, 0), |(blocks, size), planned| (blocks + planned.blocks, size + planned.bytes));
+    let (blocks, size) = plan.targets.iter().fold((0, 0), |(blocks, size), planned| {
+        (blocks + planned.blocks, size + if planned.host.is_none() { planned.bytes } else { 0 })
+    });
+    let (objects, stored) = plan
+        .targets
+        .iter()
+        .filter_map(|planned| planned.host.as_ref())
+        .fold((0, 0), |(objects, size), host| (objects + host.objects.stored, size + host.objects.bytes));
     let targets = count(plan.targets.len() as u64, "target", "targets");
-    let sent = if blocks == 0 {
-        "nothing to hand over".to_owned()
-    } else {
-        format!("{} of {} to hand over", count(blocks, "block", "blocks"), bytes(size))
+    let some = |number: u64, one: &str, many: &str, size: u64, what: &str| {
+        (number > 0).then(|| format!("{} of {} to {what}", count(number, one, many), bytes(size)))
     };
+    let parts =
+        [some(blocks, "block", "blocks", size, "hand over"), some(objects, "object", "objects", stored, "store")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let sent = if parts.is_empty() { "nothing to hand over".to_owned() } else { parts.join(", ") };
     let verb = match (plan.rollback, plan.targets.len()) {
         (true, 1) => "rolls back to",
         (true, _) => "roll back to",
@@ -59,6 +67,10 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
             &format!("  and {}", count(more, "more repository", "more repositories")),
             format!("{all} in total"),
         );
+    }
+    if let Some(host) = &planned.host {
+        objects(&host.objects, &mut row);
+        return table;
     }
     let sent = match planned.blocks {
         0 => "nothing, it has everything".to_owned(),
@@ -96,6 +108,30 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
         row(Tone::Plain, "  unpin", root.to_string());
     }
     table
+}
+
+/// What a static host takes.
+fn objects(objects: &PlannedObjects, row: &mut dyn FnMut(Tone, &str, String)) {
+    let stored = match objects.stored {
+        0 => "nothing, it has everything".to_owned(),
+        stored => {
+            let copied = match objects.copied {
+                0 => String::new(),
+                copied => format!("; {} of them by copying there", count(copied, "object", "objects")),
+            };
+            let all = count(objects.total, "object", "objects");
+            format!("{stored} of {all}, {}{copied}", bytes(objects.bytes))
+        }
+    };
+    row(Tone::Plain, "  store", stored);
+    if objects.deleted > 0 {
+        let deleted = count(objects.deleted, "object", "objects");
+        row(Tone::Bad, "  delete", format!("{deleted} of {} that nothing needs", bytes(objects.deleted_bytes)));
+    }
+    if objects.unneeded > 0 {
+        let unneeded = count(objects.unneeded, "object that nothing needs", "objects that nothing needs");
+        row(Tone::Dim, "  keep", format!("{unneeded}, for a while yet"));
+    }
 }
 
 fn sign(kind: ChangeKind) -> (Tone, char) {
@@ -188,6 +224,7 @@ pub(super) mod tests {
             ipns_failure: None,
             notes: vec!["It was rolled back before; this goes on to what the catalog has now.".into()],
             found: None,
+            host: None,
         };
         PublishPlan {
             root: root.parse().unwrap(),

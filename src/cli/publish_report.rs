@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::error_document;
 use super::report::shown;
 use crate::engine::publish::plan::{
-    FailedTarget, PlannedName, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, TargetOutcome,
+    FailedTarget, PlannedName, PlannedObjects, PlannedRecord, PlannedTarget, PublishOutcome, PublishPlan, TargetOutcome,
 };
 use crate::engine::query::diff::RepositoryChange;
 use crate::error::{Error, Kind};
@@ -61,6 +61,9 @@ struct TargetReport<'a> {
     ipns: Option<&'a PlannedName>,
     /// Why it can't move: an error.
     ipns_failure: Option<Value>,
+    /// Of a static host: `total`, `stored`, `copied`, `bytes`, `deleted`, `deleted_bytes`, `unneeded`, `recorded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<PlannedObjects>,
     /// Things worth knowing, in sentences.
     notes: &'a [String],
     /// What came of it; nothing in a dry run.
@@ -106,6 +109,7 @@ impl<'a> PublishReport<'a> {
                 dnslink: planned.dnslink.as_ref(),
                 ipns: planned.ipns.as_ref(),
                 ipns_failure: planned.ipns_failure.as_deref().map(error_document),
+                objects: planned.host.as_ref().map(|host| host.objects),
                 notes: &planned.notes,
                 outcome: outcome.map(OutcomeReport::of),
             }

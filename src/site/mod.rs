@@ -7,6 +7,7 @@
 //! | file | says |
 //! |---|---|
 //! | [`paths`], [`conflict`] | the names in the tree, and which can't stand beside each other |
+//! | [`objects`] | the keys of the tree on a static host, and in which order they go there |
 //! | [`schema1`] | the gateway view's manifests |
 //! | [`lists`] | tags, repositories and referrers as registries list them |
 //! | [`paging`] | how long lists are cut into pages |
@@ -17,6 +18,7 @@ pub mod conflict;
 mod html;
 mod index_page;
 pub mod lists;
+pub mod objects;
 pub mod paging;
 pub mod paths;
 pub mod records;

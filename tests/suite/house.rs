@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Rooms without I/O; each may know those before it.
 const PURE: [&str; 5] = ["image", "unixfs", "site", "rules", "ipns"];
 /// Rooms that reach outside; they know the pure ones, and not one another.
-const PORTS: [&str; 7] = ["registry", "store", "catalog", "node", "swarm", "naming", "hooks"];
+const PORTS: [&str; 8] = ["registry", "store", "catalog", "node", "hosts", "swarm", "naming", "hooks"];
 /// Known to all; they know no room.
 const EVERYWHERE: [&str; 5] = ["error", "holder", "http", "input", "text"];
 /// What the user has set: read by everything that acts; knows what can be set of a registry.
@@ -31,7 +31,7 @@ fn allowed(room: &str) -> Option<BTreeSet<&'static str>> {
         CONFIGURATION => pure.chain(["registry"]).collect(),
         // A source among others, and the records that are kept there.
         "swarm" => pure.chain(["node"]).collect(),
-        "registry" | "store" | "catalog" | "node" | "naming" | "hooks" => pure.collect(),
+        "registry" | "store" | "catalog" | "node" | "hosts" | "naming" | "hooks" => pure.collect(),
         "engine" => pure.chain(PORTS).chain([CONFIGURATION]).collect(),
         "serve" | "tui" => pure.chain(PORTS).chain([CONFIGURATION, "engine"]).collect(),
         "cli" => pure.chain(PORTS).chain([CONFIGURATION, "engine", "serve", "tui"]).collect(),
@@ -366,7 +366,7 @@ fn files_are_small_and_well_named() {
 /// A pipe that somebody put in the place of a file would be waited for.
 #[test]
 fn files_that_others_may_make_are_opened_by_input() {
-    let rooms = ["registry", "config", "node", "engine", "cli", "hooks"];
+    let rooms = ["registry", "config", "node", "hosts", "engine", "cli", "hooks"];
     let mut complaints = Vec::new();
     for source in sources() {
         let is_test =

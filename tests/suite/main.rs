@@ -21,6 +21,7 @@ mod images;
 mod lazy_pulls;
 mod nodes;
 mod peers;
+mod places;
 mod publishing;
 mod readme;
 mod restoring;

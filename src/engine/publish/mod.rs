@@ -9,6 +9,7 @@ mod difference;
 pub mod found;
 mod gateways;
 mod handover;
+mod hosted;
 mod names;
 mod pins;
 mod places;
@@ -21,5 +22,6 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+pub(super) use hosted::{Wanted, of_root as hosted_files};
 pub(super) use names::{find_key, missing_key, moved as moved_name, names_of};
 pub use places::Places;

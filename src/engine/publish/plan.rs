@@ -6,6 +6,7 @@ use cid::Cid;
 use serde::Serialize;
 
 use super::found::Found;
+use super::hosted::Standing;
 use crate::catalog::targets::Target;
 use crate::engine::job::PublishStep;
 use crate::engine::query::diff::RepositoryChange;
@@ -96,6 +97,45 @@ pub struct PlannedTarget {
     pub notes: Vec<String>,
     /// What the run need not find out once more, if it follows soon.
     pub found: Option<Arc<Found>>,
+    /// Of a static host: the objects that are stored and deleted there.
+    pub host: Option<PlannedHost>,
+}
+
+/// What a static host takes.
+#[derive(Debug, Clone)]
+pub struct PlannedHost {
+    /// In numbers.
+    pub objects: PlannedObjects,
+    /// How it stands.
+    pub(super) standing: Arc<Standing>,
+}
+
+/// Objects of a static host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct PlannedObjects {
+    /// All that the root has.
+    pub total: u64,
+    /// Those that are stored.
+    pub stored: u64,
+    /// Those of them that are copied within the host.
+    pub copied: u64,
+    /// Bytes of those that are sent.
+    pub bytes: u64,
+    /// Those that are deleted: nothing has needed them for the grace.
+    pub deleted: u64,
+    /// Bytes of these.
+    pub deleted_bytes: u64,
+    /// Those that nothing needs, and that stay for the grace.
+    pub unneeded: u64,
+    /// The host's record says that the root is whole.
+    pub recorded: bool,
+}
+
+impl PlannedObjects {
+    /// Whether there is nothing to do.
+    pub fn is_done(&self) -> bool {
+        self.stored == 0 && self.deleted == 0 && self.recorded
+    }
 }
 
 impl PlannedTarget {
@@ -108,6 +148,7 @@ impl PlannedTarget {
             && self.dnslink.as_ref().is_none_or(|record| record.before == record.after)
             && self.ipns.as_ref().is_none_or(|name| name.before.as_deref() == Some(name.after.as_str()))
             && self.ipns_failure.is_none()
+            && self.host.as_ref().is_none_or(|host| host.objects.is_done())
     }
 }
 

@@ -116,6 +116,9 @@ impl Engine {
         places: &dyn Places,
         job: &Job,
     ) -> Result<PlannedTarget> {
+        if let Some(host) = places.host(target)? {
+            return self.plan_hosted(target, &*host, root, force, places.warnings(target), job).await;
+        }
         let survey = Survey::of(self, places, target, root, force, None, job).await?;
         let mut notes = places.warnings(target);
         if let Some(pin) = survey.pinned.as_ref().filter(|_| !survey.pinned_by_us) {
@@ -168,6 +171,7 @@ impl Engine {
             chain: survey.way(&root.cid),
             pinned: !survey.needs_pin(),
             found: survey.found(),
+            host: None,
             unpin: survey.unpin,
             dnslink: survey.record,
             ipns,

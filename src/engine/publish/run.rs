@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cid::Cid;
 use futures::future::join_all;
 
 use super::places::Places;
@@ -51,7 +52,7 @@ pub(super) struct Run<'r> {
     /// Its row, once it is written down. None where only something is tidied.
     pub(super) publication: Option<i64>,
     /// The row of what the target had before.
-    served_by: Option<i64>,
+    pub(super) served_by: Option<i64>,
     step: PublishStep,
     pub(super) outcome: TargetOutcome,
 }
@@ -137,6 +138,9 @@ impl<'r> Run<'r> {
             }
             return self.ask_gateways().await;
         }
+        if let (Some(host), Some(planned)) = (self.places.host(&self.planned.target)?, &self.planned.host) {
+            return self.everything_hosted(&*host, planned).await;
+        }
         let _lock = self.lock_target().await?;
         let root = self.root();
         let (engine, job, force) = (self.engine, self.job, self.plan.force);
@@ -145,7 +149,7 @@ impl<'r> Run<'r> {
         self.compare(&survey)?;
         self.outcome.root = survey.served;
         if survey.served != Some(root.cid) || survey.former.is_none_or(|former| former.cid != root.cid) {
-            self.begin(&survey).await?;
+            self.begin(survey.served, survey.continues).await?;
         } else {
             // Only a name or a pin is behind.
             self.served_by = survey.served_by;
@@ -165,7 +169,7 @@ impl<'r> Run<'r> {
     }
 
     /// Keeps two publications to one target apart.
-    async fn lock_target(&self) -> Result<PlanLock> {
+    pub(super) async fn lock_target(&self) -> Result<PlanLock> {
         let directory = self.engine.data_dir.join("publishing").join(self.planned.target.id.to_string());
         private::make_directories(&directory).context(|| format!("can't make {}", directory.display()))?;
         let doing = format!("publish to {}", self.planned.target.name);
@@ -189,7 +193,7 @@ impl<'r> Run<'r> {
     }
 
     /// Writes the publication down, so that nothing it needs is reclaimed, and so that it is continued if it is cut.
-    async fn begin(&mut self, survey: &Survey) -> Result<()> {
+    pub(super) async fn begin(&mut self, former: Option<Cid>, continues: Option<i64>) -> Result<()> {
         let verb = if self.plan.rollback { "rollback" } else { "publish" };
         let doing = format!("{verb} to {}", self.planned.target.name);
         let _lock = if self.plan.rollback {
@@ -199,7 +203,6 @@ impl<'r> Run<'r> {
             self.engine.lock_whole(&doing, self.job).await?
         };
         let (target, root) = (self.planned.target.clone(), self.root());
-        let (former, continues) = (survey.served, survey.continues);
         let summary = super::summary::of(&self.planned.changes);
         let private = self.plan.first_time_private.clone();
         let publication = self.engine.blocking(move |engine| {

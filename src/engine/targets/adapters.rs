@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Connect, kinds};
+use super::{Connect, Variables, kinds};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, ZoneSettings};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::hosts::Host;
 use crate::naming::manual::{Manual, Prompt};
 use crate::naming::provider::Provider;
 use crate::naming::rfc2136::Rfc2136;
@@ -37,6 +38,10 @@ impl Adapters {
 impl Connect for Adapters {
     fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
         kinds::connect(node, authorisation, &self.engine)
+    }
+
+    fn host(&self, node: &NodeSettings, variables: &Variables) -> Option<Result<Arc<dyn Host>>> {
+        kinds::connect_host(node, variables)
     }
 
     fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>> {

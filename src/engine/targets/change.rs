@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::addresses::web_url;
+use super::bucket;
 use super::kinds::{self, NodeAddress};
 use super::secrets::{self, Variables};
 use super::setting::{At as _, Setting, Wrong};
@@ -56,6 +58,10 @@ impl std::str::FromStr for ZoneKind {
 pub enum Clear {
     /// What its node wants to see.
     Authorisation,
+    /// The endpoint of a bucket: then it is AWS.
+    Endpoint,
+    /// The region of a bucket.
+    Region,
     /// IPNS name.
     Ipns,
     /// DNSLink record, with the zone that it is changed in.
@@ -73,6 +79,12 @@ pub struct TargetChange {
     pub authorisation: Option<Secret>,
     /// It may be shown to a node that is reached by plain HTTP on another machine.
     pub insecure_auth: bool,
+    /// Where requests to a bucket go.
+    pub endpoint: Option<String>,
+    /// The region of a bucket.
+    pub region: Option<String>,
+    /// Days for which objects stay that nothing needs any more.
+    pub grace_days: Option<u32>,
     /// How many published roots stay pinned.
     pub keep: Option<u32>,
     /// The key of the IPNS name.
@@ -132,6 +144,16 @@ impl TargetChange {
         for clear in &self.clear {
             match clear {
                 Clear::Authorisation => settings.node.set_authorisation(None),
+                Clear::Endpoint => {
+                    if let Some(host) = settings.node.host_mut() {
+                        host.endpoint = None;
+                    }
+                }
+                Clear::Region => {
+                    if let Some(host) = settings.node.host_mut() {
+                        host.region = None;
+                    }
+                }
                 Clear::Ipns => settings.ipns = None,
                 Clear::Dnslink => settings.dnslink = None,
                 Clear::Gateways => settings.gateways.clear(),
@@ -140,6 +162,7 @@ impl TargetChange {
         if let Some(address) = &self.node {
             let mut node = address.settings().at(Setting::Node)?;
             node.set_authorisation(settings.node.authorisation().cloned());
+            bucket::keep(&settings.node, &mut node);
             settings.node = node;
         }
         if let Some(secret) = &self.authorisation {
@@ -149,6 +172,7 @@ impl TargetChange {
                 return Err(wrong("this program's own node takes no credentials")).at(place);
             }
         }
+        self.host(&mut settings.node)?;
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
         if !(1..=MAX_KEPT_ROOTS).contains(&settings.keep) {
@@ -174,6 +198,30 @@ impl TargetChange {
             settings.gateways = gateways.at(Setting::Gateways)?;
         }
         Ok(settings)
+    }
+
+    /// What is said of a host, and of nodes alone: an error where it is said of the other.
+    fn host(&self, node: &mut NodeSettings) -> Result<(), Wrong> {
+        let of_hosts = [
+            (Setting::Endpoint, self.endpoint.is_some()),
+            (Setting::Region, self.region.is_some()),
+            (Setting::Grace, self.grace_days.is_some()),
+        ];
+        let of_nodes = [
+            (Setting::Ipns, self.ipns.is_some()),
+            (Setting::Domain, self.domain.is_some()),
+            (Setting::Gateways, !self.gateways.is_empty()),
+        ];
+        let said = if node.is_host() { of_nodes } else { of_hosts };
+        if let Some((setting, _)) = said.iter().find(|(_, said)| *said) {
+            let flag = setting.flag();
+            let what = if node.is_host() { "can't be used with a bucket" } else { "can only be used with a bucket" };
+            return Err(wrong(format!("`{flag}` {what}"))).at(*setting);
+        }
+        match node.host_mut() {
+            Some(bucket) => bucket::apply(bucket, self.endpoint.as_deref(), self.region.as_deref(), self.grace_days),
+            None => Ok(()),
+        }
     }
 
     /// An error if a secret would begin to go over plain HTTP to another machine, and nobody said that it may.
@@ -286,23 +334,6 @@ impl TargetChange {
     }
 }
 
-/// A URL without credentials, query and fragment. What is wrong with it is said without it: it may hold a password.
-pub(super) fn web_url(text: &str, of: &str, example: &str) -> Result<String> {
-    let refused = |why: &str| Err(wrong(format!("the URL of {of} {why}")).hint(format!("Write it like `{example}`.")));
-    let Ok(url) = Url::parse(text.trim()) else { return refused("is invalid") };
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return refused("does not begin with http:// or https://");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(format!("the URL of {of} contains credentials"))
-            .hint("The catalog would keep them. Put `basic:USER:PASSWORD` in a file and name it with `--auth-file`."));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return refused("has a query or a fragment");
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
 fn check_secret(secret: Secret) -> Result<Secret> {
     match &secret {
         Secret::File(path) if path.as_os_str().is_empty() => Err(wrong("the path of a secret file is empty")),
@@ -339,9 +370,15 @@ pub(super) fn check_files(settings: &TargetSettings, old: Option<&TargetSettings
     for ((secret, old), setting) in secrets(settings).into_iter().zip(before).zip([Setting::AuthFile, of_zone]) {
         if let Some(secret @ Secret::File(_)) = &secret
             && Some(secret) != old.as_ref()
+            && (setting != Setting::AuthFile || !settings.node.is_host())
         {
             secrets::read(secret, &Variables::none()).map(drop).at(setting)?;
         }
+    }
+    if let NodeSettings::S3(settings) = &settings.node
+        && settings.credentials.is_some()
+    {
+        bucket::credentials(settings, &Variables::none()).map(drop).at(Setting::AuthFile)?;
     }
     Ok(())
 }

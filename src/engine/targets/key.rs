@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::trial::{Check, Checks, Outcome, Part};
+use super::checks::{Check, Checks, Outcome, Part};
 use crate::catalog::targets::Target;
 use crate::engine::job::Job;
 use crate::engine::publish::{Places, find_key, missing_key, names_of};

@@ -1,4 +1,4 @@
-//! The kinds of nodes that a target may have: one line of a table for each, from which the command line has its flags, a form its
+//! The kinds of nodes and hosts that a target may have: one line of a table for each, from which the command line has its flags, a form its
 //! fields, and publishing its adapters.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::change::web_url;
+use super::addresses::web_url;
+use super::bucket;
+use super::secrets::Variables;
 use crate::catalog::targets::{KuboSettings, NodeSettings, OWN_NODE};
 use crate::engine::Engine;
 use crate::engine::own_node::OwnNode;
 use crate::error::{Error, Kind, Result};
+use crate::hosts::Host;
+use crate::hosts::s3::address::Address;
 use crate::node::Node;
 use crate::node::kubo::{Kubo, KuboOptions, Probed, probe};
 use crate::text::printable_within;
@@ -28,6 +32,10 @@ pub struct NodeKind {
     pub hint: &'static str,
     /// The address that a form takes if none is typed: a node on this machine.
     pub usual: &'static str,
+    /// What its addresses begin with, where that tells it from others.
+    pub scheme: &'static str,
+    /// It holds the tree as files, and no blocks: it has no pins and no names.
+    pub is_host: bool,
     /// The settings of one at this address, which wants no credentials; an error if it is no such address.
     settings: fn(&str) -> Result<NodeSettings>,
     /// The adapter for these settings, if they are of this kind, with these credentials.
@@ -42,12 +50,14 @@ pub const KINDS: &[NodeKind] = &[
         flag: "self",
         value: None,
         help: "Give the registry out with this program: `roadstead serve --ipfs`",
-        hint: "empty or `self`: `roadstead serve --ipfs` gives the registry out; or the RPC URL of a Kubo node",
+        hint: "empty or `self`: `roadstead serve --ipfs`; or the RPC URL of a Kubo node, or a bucket like s3://registry",
         usual: OWN_NODE,
+        scheme: "",
+        is_host: false,
         settings: |_| Ok(NodeSettings::own()),
         connect: |settings, _, engine| match settings {
             NodeSettings::Own(_) => Some(Ok(Arc::new(OwnNode::new(Arc::clone(engine))))),
-            NodeSettings::Kubo(_) => None,
+            _ => None,
         },
     },
     NodeKind {
@@ -56,11 +66,24 @@ pub const KINDS: &[NodeKind] = &[
         help: "RPC URL of the Kubo node",
         hint: "RPC URL of the Kubo node",
         usual: "http://127.0.0.1:5001",
+        scheme: "",
+        is_host: false,
         settings: |address| Ok(NodeSettings::kubo(rpc_url(address)?)),
         connect: |settings, authorisation, _| match settings {
             NodeSettings::Kubo(KuboSettings { url, .. }) => Some(kubo(url, authorisation)),
-            NodeSettings::Own(_) => None,
+            _ => None,
         },
+    },
+    NodeKind {
+        flag: "s3",
+        value: Some("BUCKET"),
+        help: "Bucket that speaks the S3 API: `s3://BUCKET` or `s3://BUCKET/PREFIX`",
+        hint: "the bucket, like s3://registry",
+        usual: "s3://registry",
+        scheme: "s3://",
+        is_host: true,
+        settings: |address| Ok(NodeSettings::s3(Address::parse(address)?.text())),
+        connect: |_, _, _| None,
     },
 ];
 
@@ -80,6 +103,8 @@ impl NodeAddress {
     /// What a person means who is asked for one address, whatever its kind: the word of a kind without one, or an address.
     pub fn typed(text: &str) -> Self {
         let kind = KINDS.iter().find(|kind| kind.value.is_none() && text.trim().eq_ignore_ascii_case(kind.usual));
+        let by_scheme = |kind: &&NodeKind| !kind.scheme.is_empty() && text.trim().starts_with(kind.scheme);
+        let kind = kind.or_else(|| KINDS.iter().find(by_scheme));
         let kind = kind.or_else(|| KINDS.iter().find(|kind| kind.value.is_some())).unwrap_or(&KINDS[0]);
         Self { kind, address: text.to_owned() }
     }
@@ -98,6 +123,14 @@ pub(super) fn connect(
 ) -> Result<Arc<dyn Node>> {
     let connected = KINDS.iter().find_map(|kind| (kind.connect)(settings, authorisation, engine));
     connected.unwrap_or_else(|| Err(Error::new(Kind::Unexpected, "this kind of node is not supported")))
+}
+
+/// The adapter for a static host with these settings; none where they are a node's.
+pub(super) fn connect_host(settings: &NodeSettings, variables: &Variables) -> Option<Result<Arc<dyn Host>>> {
+    match settings {
+        NodeSettings::S3(settings) => Some(bucket::connect(settings, variables)),
+        NodeSettings::Own(_) | NodeSettings::Kubo(_) => None,
+    }
 }
 
 /// What is said if a target is to be added without a node: `--kubo URL`.

@@ -9,11 +9,12 @@ use tokio::time::timeout;
 
 use super::trial::World;
 use super::view::{find, record_name};
-use crate::catalog::publications;
 use crate::catalog::targets::Target;
+use crate::catalog::{host_objects, publications};
 use crate::engine::Engine;
 use crate::engine::publish::{Places, find_key, missing_key, moved_name, names_of};
 use crate::error::{Error, Kind, Result};
+use crate::hosts::Host;
 use crate::naming::TxtSet;
 use crate::node::{Node, Status};
 
@@ -86,6 +87,9 @@ impl Engine {
         });
         let (target, newest, moved) = read.await?;
         let of_node = async {
+            if let Some(host) = places.host(&target)? {
+                return self.look_at_host(&*host, &target, newest.is_some()).await;
+            }
             let node = places.node(&target)?;
             let status = within(&node.place(), node.status()).await?;
             let pinned = match newest {
@@ -104,6 +108,29 @@ impl Engine {
             Err(error) => (Err(error), None, None),
         };
         Ok(Sight { target: target.name, root: newest.map(|root| root.to_string()), node, pinned, record, ipns })
+    }
+}
+
+impl Engine {
+    /// A host in the words for nodes: it is served where clients get objects, and has what was stored.
+    async fn look_at_host(
+        self: &Arc<Self>,
+        host: &dyn Host,
+        target: &Target,
+        published: bool,
+    ) -> Result<(Status, Option<bool>, Option<Result<Leads>>)> {
+        let status = within(&host.place(), host.status()).await?;
+        let id = target.id;
+        let (_, stored) = self.blocking(move |engine| host_objects::stored(&*engine.catalog.read()?, id)).await?;
+        let status = Status {
+            agent: status.agent,
+            peer_id: String::new(),
+            peers: None,
+            repository_size: stored,
+            storage_max: None,
+            served_at: Some(vec![status.url]),
+        };
+        Ok((status, published.then_some(true), None))
     }
 }
 

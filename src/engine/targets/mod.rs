@@ -3,21 +3,28 @@
 //! What is kept of a target never holds a secret; `secrets` reads one where it is needed, and nothing else does.
 
 mod adapters;
+mod addresses;
+mod bucket;
 mod change;
+mod checks;
 mod key;
 mod kinds;
 mod look;
 mod peers;
+mod read_back;
 mod secrets;
 mod setting;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod try_host;
 pub(in crate::engine) mod view;
 mod walk;
 
 pub use adapters::Adapters;
+pub use bucket::MAX_GRACE_DAYS;
 pub use change::{Clear, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, TargetChange, ZoneKind, check_name};
+pub use checks::{Check, Outcome, Part, Trial};
 pub use key::{TargetKey, make_key};
 pub use kinds::{ADD_TARGET_HINT, KINDS, LOCAL_NODE, LocalNode, NodeAddress, NodeKind, local_node};
 pub use look::{Leads, SeenRecord, Sight};
@@ -25,7 +32,7 @@ pub use peers::{Connect, Internet, Peers};
 pub use secrets::{Found, Variables};
 pub(in crate::engine) use secrets::{in_clear as secret_in_clear, read as read_secret};
 pub use setting::{Setting, Wrong};
-pub use trial::{ALLOWED, Check, Outcome, Part, Trial, World};
+pub use trial::{ALLOWED, World};
 pub use view::TargetView;
 pub use walk::Walked;
 
@@ -161,6 +168,8 @@ impl Engine {
         let (pinned, withdrawn) = match target.settings.node {
             NodeSettings::Own(_) => (Vec::new(), own_node::only_of(&reader, target.id)?),
             NodeSettings::Kubo(_) => (pinned, Vec::new()),
+            // What is stored there stays, and is nobody's pin.
+            NodeSettings::S3(_) => (Vec::new(), Vec::new()),
         };
         Ok(RemoveTargetPlan {
             name: target.name.clone(),

@@ -7,11 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::Url;
 
+use super::bucket;
 use super::secrets::{self, Variables};
 use super::trial::World;
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target};
 use crate::engine::publish::Places;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::hosts::Host;
 use crate::naming::{TxtSet, Zone, world};
 use crate::node::Node;
 use crate::text::printable_within;
@@ -25,6 +27,11 @@ const EMPTY_BLOCK: &str = "bafkqaaa";
 pub trait Connect: fmt::Debug + Send + Sync {
     /// This node; `authorisation` is what it wants to see.
     fn node(&self, node: &NodeSettings, authorisation: Option<&str>) -> Result<Arc<dyn Node>>;
+
+    /// This static host; none where the settings are a node's.
+    fn host(&self, _: &NodeSettings, _: &Variables) -> Option<Result<Arc<dyn Host>>> {
+        None
+    }
 
     /// Who changes this record; `secret` is the key or the token.
     fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>>;
@@ -64,8 +71,19 @@ fn zone_secret(target: &Target) -> Option<&Secret> {
 }
 
 impl Places for Peers {
+    fn host(&self, target: &Target) -> Result<Option<Arc<dyn Host>>> {
+        let host = self.connect.host(&target.settings.node, &self.variables).transpose();
+        host.context(|| format!("target {}", target.name))
+    }
+
     fn node(&self, target: &Target) -> Result<Arc<dyn Node>> {
         let settings = &target.settings.node;
+        if settings.is_host() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{} holds files, and no blocks, pins or names", settings.url()),
+            ));
+        }
         let secret = self.read(settings.authorisation(), target)?;
         self.connect.node(settings, secret.as_ref().map(secrets::Found::expose))
     }
@@ -78,6 +96,9 @@ impl Places for Peers {
 
     fn warnings(&self, target: &Target) -> Vec<String> {
         let node = &target.settings.node;
+        if let NodeSettings::S3(settings) = node {
+            return bucket::warnings(settings);
+        }
         let in_clear = node.authorisation().and_then(|_| secrets::in_clear(node.url()));
         let secrets = [node.authorisation(), zone_secret(target)];
         let found = secrets.into_iter().flatten().filter_map(|secret| secrets::read(secret, &self.variables).ok());

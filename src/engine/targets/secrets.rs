@@ -42,6 +42,11 @@ impl Variables {
         Self::new(|_| None)
     }
 
+    /// What this one says.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name)
+    }
+
     /// Reads those of the process.
     pub fn of_process() -> Self {
         Self::new(|name| std::env::var(name).ok())
@@ -132,6 +137,11 @@ fn read_file(path: &Path) -> Result<(String, Option<String>)> {
         return Err(Error::new(Kind::Usage, format!("{}: it is larger than 64 KiB", what())));
     }
     Ok((text, exposed(path, &about)))
+}
+
+/// What is wrong with how a file with secrets is kept, in a sentence.
+pub(super) fn exposure(path: &Path) -> Option<String> {
+    exposed(path, &std::fs::metadata(path).ok()?)
 }
 
 #[cfg(unix)]

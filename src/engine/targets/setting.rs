@@ -13,6 +13,12 @@ pub enum Setting {
     AuthFile,
     /// The variable with the same.
     AuthVariable,
+    /// Where requests to a bucket go.
+    Endpoint,
+    /// The region of a bucket.
+    Region,
+    /// Days for which objects stay that nothing needs any more.
+    Grace,
     /// How many published roots stay pinned.
     Keep,
     /// The key of the IPNS name.
@@ -39,11 +45,14 @@ pub enum Setting {
 
 impl Setting {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Name,
         Self::Node,
         Self::AuthFile,
         Self::AuthVariable,
+        Self::Endpoint,
+        Self::Region,
+        Self::Grace,
         Self::Keep,
         Self::Ipns,
         Self::Domain,
@@ -64,6 +73,9 @@ impl Setting {
             Self::Node => "--kubo",
             Self::AuthFile => "--auth-file",
             Self::AuthVariable => "--auth-env",
+            Self::Endpoint => "--endpoint",
+            Self::Region => "--region",
+            Self::Grace => "--grace",
             Self::Keep => "--keep",
             Self::Ipns => "--ipns",
             Self::Domain => "--dnslink",

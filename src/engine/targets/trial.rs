@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::Serialize;
 
+use super::bucket;
+use super::checks::{Check, Checks, Outcome, Part, Trial};
 use super::key::try_ipns;
-use super::secrets::{self, Variables};
+use super::secrets::Variables;
+use super::try_host::try_host;
 use super::view::{find, record_name};
-use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target};
+use crate::catalog::targets::{DnslinkSettings, NodeSettings, Target};
 use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
@@ -26,93 +28,6 @@ const MIN_TESTED_KUBO: (u64, u64) = (0, 40);
 /// What is found of a right that the node grants.
 pub const ALLOWED: &str = "allowed";
 
-/// A part of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// The node that holds the registry.
-    Node,
-    /// The DNSLink record, in its zone and as resolvers see it.
-    Dnslink,
-    /// The IPNS name and the key that moves it.
-    Ipns,
-    /// A gateway that is checked after publishing.
-    Gateway,
-}
-
-impl Part {
-    /// As people call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::Dnslink => "DNSLink",
-            Self::Ipns => "IPNS",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
-/// What came of trying something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Works as publishing needs it.
-    Good,
-    /// Works, and is worth a look.
-    Doubtful,
-    /// Publishing would fail here.
-    Failed,
-    /// It can't be tried, because something before it failed.
-    Skipped,
-}
-
-impl Outcome {
-    /// One word for the first column of the report.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Doubtful => "look",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-/// Something that was tried.
-#[derive(Debug, Clone, Serialize)]
-pub struct Check {
-    /// Part that the check belongs to.
-    pub part: Part,
-    /// What was tried: `reachable`, `room` …
-    pub what: String,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// What was found, or why it failed.
-    pub detail: String,
-    /// What to do, a sentence each.
-    pub hints: Vec<String>,
-    /// Kind of the error that made it fail; it decides the exit code.
-    #[serde(skip)]
-    pub kind: Option<Kind>,
-}
-
-/// Everything that was tried of a target.
-#[derive(Debug, Clone, Serialize)]
-pub struct Trial {
-    /// Name of the target.
-    pub target: String,
-    /// What was tried, in order.
-    pub checks: Vec<Check>,
-}
-
-impl Trial {
-    /// The kind of the first failure.
-    pub fn failure(&self) -> Option<Kind> {
-        let failed = self.checks.iter().find(|check| check.outcome == Outcome::Failed)?;
-        Some(failed.kind.unwrap_or(Kind::Unexpected))
-    }
-}
-
 /// What anybody on the network sees, without credentials.
 #[async_trait]
 pub trait World: fmt::Debug + Send + Sync {
@@ -121,83 +36,6 @@ pub trait World: fmt::Debug + Send + Sync {
 
     /// Whether a gateway answers for an empty block.
     async fn gateway(&self, url: &str) -> Result<()>;
-}
-
-/// A list of checks being made.
-pub(super) struct Checks {
-    part: Part,
-    pub(super) made: Vec<Check>,
-}
-
-impl Checks {
-    pub(super) fn of(part: Part) -> Self {
-        Self { part, made: Vec::new() }
-    }
-
-    pub(super) fn say(&mut self, what: &str, outcome: Outcome, detail: impl Into<String>, hint: Option<String>) {
-        self.made.push(Check {
-            part: self.part,
-            what: what.to_owned(),
-            outcome,
-            detail: detail.into(),
-            hints: hint.into_iter().collect(),
-            kind: None,
-        });
-    }
-
-    pub(super) fn good(&mut self, what: &str, detail: impl Into<String>) {
-        self.say(what, Outcome::Good, detail, None);
-    }
-
-    pub(super) fn fail(&mut self, what: &str, error: &Error, otherwise: &str) {
-        let mut hints = error.hints().to_vec();
-        if hints.is_empty() {
-            hints.push(otherwise.to_owned());
-        }
-        self.made.push(Check {
-            part: self.part,
-            what: what.to_owned(),
-            outcome: Outcome::Failed,
-            detail: error.to_string(),
-            hints,
-            kind: Some(error.kind()),
-        });
-    }
-
-    pub(super) fn skip(&mut self, whats: &[&str]) {
-        for what in whats {
-            self.say(what, Outcome::Skipped, "an earlier check failed", None);
-        }
-    }
-
-    /// Whether a secret can be read; what it is stays where it is.
-    fn secret(&mut self, secret: &Secret, variables: &Variables) -> bool {
-        match secrets::read(secret, variables) {
-            Ok(found) => {
-                let (outcome, detail) = match &found.warning {
-                    Some(warning) => (Outcome::Doubtful, warning.clone()),
-                    None => (Outcome::Good, format!("read from {}", secrets::place(secret))),
-                };
-                self.say("secret", outcome, detail, None);
-                true
-            }
-            Err(error) => {
-                self.fail("secret", &error, "Name another place with `roadstead target set`.");
-                false
-            }
-        }
-    }
-}
-
-impl Checks {
-    /// The same of what a node wants to see, and whether somebody else sees it on the way.
-    fn node_secret(&mut self, node: &NodeSettings, variables: &Variables) -> bool {
-        let Some(secret) = node.authorisation() else { return true };
-        if let Some(warning) = secrets::in_clear(node.url()) {
-            self.say("transport", Outcome::Doubtful, warning, Some(secrets::USE_TLS.to_owned()));
-        }
-        self.secret(secret, variables)
-    }
 }
 
 impl Engine {
@@ -219,7 +57,13 @@ impl Engine {
             });
             asked.await?
         };
-        let mut tried = vec![job.or_cancelled(async { Ok(try_node(&target, places, variables, &needs).await) }).await?];
+        let held = async {
+            Ok(match try_host(&target, places, variables).await {
+                Some(checks) => checks,
+                None => try_node(&target, places, variables, &needs).await,
+            })
+        };
+        let mut tried = vec![job.or_cancelled(held).await?];
         job.tell(Event::Progress { what: "parts", done: 1, total: 3 });
         if let Some(dnslink) = &target.settings.dnslink {
             let work = async { Ok(try_dnslink(&target, dnslink, places, world, variables).await) };
@@ -245,6 +89,12 @@ impl Engine {
     pub fn target_secrets(&self, name: &str, variables: &Variables) -> Result<Vec<Check>> {
         let target = find(&*self.catalog.read()?, name)?;
         let mut node = Checks::of(Part::Node);
+        if let NodeSettings::S3(settings) = &target.settings.node {
+            for warning in bucket::warnings(settings) {
+                node.say("secret", Outcome::Doubtful, warning, None);
+            }
+            return Ok(node.made);
+        }
         node.node_secret(&target.settings.node, variables);
         let mut dnslink = Checks::of(Part::Dnslink);
         if let Some(secret) = target.settings.dnslink.as_ref().and_then(|dnslink| dnslink.zone.secret()) {

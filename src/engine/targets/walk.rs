@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde::Serialize;
 
+use super::read_back::read_back;
 use crate::catalog::publications;
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
@@ -40,11 +41,28 @@ pub struct Walked {
     pub missing: u64,
     /// Blocks that it has and whose bytes are others.
     pub damaged: u64,
-    /// The first of both, by CID.
+    /// The first of both: blocks by CID, objects by key.
     pub named: Vec<String>,
+    /// It is a static host, and what is counted are objects.
+    #[serde(skip)]
+    pub is_host: bool,
 }
 
 impl Walked {
+    fn of(target: &str, root: &Cid, pinned: bool, is_host: bool) -> Self {
+        Self {
+            target: target.to_owned(),
+            root: root.to_string(),
+            pinned,
+            blocks: 0,
+            bytes: 0,
+            missing: 0,
+            damaged: 0,
+            named: Vec::new(),
+            is_host,
+        }
+    }
+
     /// Whether the node has all of it, and keeps it.
     pub fn is_whole(&self) -> bool {
         self.pinned && self.missing == 0 && self.damaged == 0
@@ -69,8 +87,14 @@ impl Engine {
                 Error::new(Kind::NotFound, format!("nothing has been published to {} yet", target.name))
                     .hint(format!("Run `roadstead publish {}`.", target.name))
             })?;
-            Ok::<_, Error>((target, newest.root.cid))
+            Ok::<_, Error>((target, newest.root))
         })?;
+        if let Some(host) = places.host(&target)? {
+            let mut walked = Walked::of(&target.name, &root.cid, true, true);
+            job.or_cancelled(read_back(self, &*host, root, &mut walked, job)).await?;
+            return Ok(walked);
+        }
+        let root = root.cid;
         let node = places.node(&target)?;
         let blocks = node.blocks().ok_or_else(|| {
             Error::new(Kind::Usage, format!("{} can't be read from, so its blocks can't be verified", node.place()))
@@ -79,16 +103,7 @@ impl Engine {
             Some(pins) => job.or_cancelled(pins.pin(&root)).await?.is_some(),
             None => true,
         };
-        let mut walked = Walked {
-            target: target.name,
-            root: root.to_string(),
-            pinned,
-            blocks: 0,
-            bytes: 0,
-            missing: 0,
-            damaged: 0,
-            named: Vec::new(),
-        };
+        let mut walked = Walked::of(&target.name, &root, pinned, false);
         job.or_cancelled(walk(blocks, root, &mut walked, job)).await?;
         Ok(walked)
     }

@@ -3,7 +3,7 @@
 use super::super::glyphs::Glyphs;
 use super::super::work;
 use super::{Described, Role, Row, row};
-use crate::engine::publish::plan::{PlannedTarget, PublishOutcome, PublishPlan};
+use crate::engine::publish::plan::{PlannedObjects, PlannedTarget, PublishOutcome, PublishPlan};
 use crate::engine::query::diff::{Amount, Difference, RepositoryDifference, TagDifference};
 use crate::engine::query::diff::{ChangeKind, TagChange};
 use crate::engine::query::history::ForgetPlan;
@@ -88,6 +88,11 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
         }
         _ => changes(target, rows),
     }
+    if let Some(host) = &target.host {
+        objects(&host.objects, rows);
+        rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
+        return;
+    }
     rows.push(match target.blocks {
         0 => row(Role::Text, "  sends nothing: the node already has everything"),
         blocks => row(Role::Text, format!("  sends {}, {}", count(blocks, "block", "blocks"), bytes(target.bytes))),
@@ -107,6 +112,18 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
         rows.push(row(Role::Text, format!("  unpins {roots}")));
     }
     rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
+}
+
+/// What a static host takes.
+fn objects(objects: &PlannedObjects, rows: &mut Vec<Row>) {
+    rows.push(match objects.stored {
+        0 => row(Role::Text, "  stores nothing: the host already has everything"),
+        stored => row(Role::Text, format!("  stores {}, {}", count(stored, "object", "objects"), bytes(objects.bytes))),
+    });
+    if objects.deleted > 0 {
+        let deleted = count(objects.deleted, "object that nothing needs", "objects that nothing needs");
+        rows.push(row(Role::Text, format!("  deletes {deleted}, {}", bytes(objects.deleted_bytes))));
+    }
 }
 
 fn changes(target: &PlannedTarget, rows: &mut Vec<Row>) {

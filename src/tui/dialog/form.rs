@@ -6,8 +6,8 @@ use super::super::problem::Problem;
 use super::super::text_field::TextField;
 use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
 use crate::engine::targets::{
-    Clear, KINDS, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, NodeAddress, Setting, TargetChange, TargetView, Wrong, ZoneKind,
-    check_name,
+    Clear, KINDS, MAX_GRACE_DAYS, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, NodeAddress, Setting, TargetChange, TargetView,
+    Wrong, ZoneKind, check_name,
 };
 use crate::error::{Error, Kind};
 
@@ -73,6 +73,9 @@ pub fn label(setting: Setting) -> &'static str {
         Setting::Node => "Node",
         Setting::AuthFile => "Auth file",
         Setting::AuthVariable => "Auth variable",
+        Setting::Endpoint => "Endpoint",
+        Setting::Region => "Region",
+        Setting::Grace => "Grace",
         Setting::Keep => "Keep",
         Setting::Ipns => "IPNS key",
         Setting::Domain => "DNSLink",
@@ -94,6 +97,9 @@ fn hint(setting: Setting) -> &'static str {
         Setting::Node => KINDS[0].hint,
         Setting::AuthFile => "file with bearer:TOKEN or basic:USER:PASSWORD; empty: no credentials",
         Setting::AuthVariable => "environment variable with the credentials, instead of a file",
+        Setting::Endpoint => "URL that requests go to, like https://s3.example.com; empty: AWS",
+        Setting::Region => "region of the bucket; empty: what AWS's variables and profiles say",
+        Setting::Grace => "days for which objects stay that nothing needs any more; empty: 7",
         Setting::Keep => "number of published roots that stay pinned; empty: 5",
         Setting::Ipns => "the node's key whose IPNS name points to the newest root; `self` is its own; empty: none",
         Setting::Domain => "domain whose record points to the newest root, like registry.example.com; empty: none",
@@ -114,6 +120,8 @@ pub fn otherwise(setting: Setting) -> &'static str {
         Setting::AuthFile | Setting::AuthVariable | Setting::Ipns | Setting::Domain | Setting::Gateways => "none",
         Setting::Node => KINDS[0].usual,
         Setting::Keep => "5",
+        Setting::Grace => "7",
+        Setting::Endpoint => "AWS",
         Setting::Algorithm => "hmac-sha256",
         Setting::Ttl => "60",
         _ => "",
@@ -133,6 +141,7 @@ fn said(settings: &TargetSettings, setting: Setting) -> String {
             Some(Secret::Variable(name)) => name.clone(),
             _ => String::new(),
         },
+        (Setting::Endpoint | Setting::Region | Setting::Grace, _) => of_host(settings, setting),
         (Setting::Keep, _) => settings.keep.to_string(),
         (Setting::Ipns, _) => settings.ipns.clone().unwrap_or_default(),
         (Setting::Domain, _) => settings.dnslink.as_ref().map(|dnslink| dnslink.domain.clone()).unwrap_or_default(),
@@ -148,6 +157,17 @@ fn said(settings: &TargetSettings, setting: Setting) -> String {
         (Setting::Gateways, _) => settings.gateways.join(" "),
         _ => String::new(),
     }
+}
+
+/// What is said of a static host.
+fn of_host(settings: &TargetSettings, setting: Setting) -> String {
+    let host = settings.node.host();
+    let text = match setting {
+        Setting::Endpoint => host.and_then(|host| host.endpoint.clone()),
+        Setting::Region => host.and_then(|host| host.region.clone()),
+        _ => host.map(|host| host.grace_days.to_string()),
+    };
+    text.unwrap_or_default()
 }
 
 impl Form {
@@ -178,11 +198,15 @@ impl Form {
     /// Whether a field means something with what the others say; the name of a target that is there stays.
     pub fn shows(&self, setting: Setting) -> bool {
         let by = self.text(Setting::Dns);
-        let has_domain = !self.text(Setting::Domain).is_empty();
+        let is_host = NodeAddress::typed(self.text(Setting::Node)).kind.is_host;
+        let has_domain = !is_host && !self.text(Setting::Domain).is_empty();
         match setting {
             Setting::Name => self.target.is_none(),
             // A node without an address takes no credentials.
-            Setting::AuthFile | Setting::AuthVariable => self.has_address(),
+            Setting::AuthFile => self.has_address(),
+            Setting::AuthVariable => self.has_address() && !is_host,
+            Setting::Endpoint | Setting::Region | Setting::Grace => is_host,
+            Setting::Ipns | Setting::Domain | Setting::Gateways => !is_host,
             Setting::Dns | Setting::Ttl => has_domain,
             Setting::Server | Setting::Key | Setting::Algorithm | Setting::KeyFile => has_domain && by == "rfc2136",
             Setting::TokenFile => has_domain && !matches!(by, "" | "rfc2136" | "manual"),
@@ -319,6 +343,8 @@ impl Form {
         // What an emptied field said goes.
         let clear = [
             (authorisation.is_none(), Clear::Authorisation),
+            (text(Setting::Endpoint).is_none(), Clear::Endpoint),
+            (text(Setting::Region).is_none(), Clear::Region),
             (text(Setting::Ipns).is_none(), Clear::Ipns),
             (text(Setting::Domain).is_none(), Clear::Dnslink),
             (gateways.is_empty(), Clear::Gateways),
@@ -327,6 +353,9 @@ impl Form {
             node: Some(NodeAddress::typed(text(Setting::Node).unwrap_or(KINDS[0].usual))),
             authorisation,
             insecure_auth: false,
+            endpoint: owned(Setting::Endpoint),
+            region: owned(Setting::Region),
+            grace_days: number(Setting::Grace, MAX_GRACE_DAYS, "days")?,
             keep: number(Setting::Keep, MAX_KEPT_ROOTS, "published roots")?,
             ipns: owned(Setting::Ipns),
             domain: owned(Setting::Domain),
@@ -446,5 +475,34 @@ mod tests {
         let changed = draft.change.changed(settings.clone()).unwrap();
         assert_eq!(changed, TargetSettings { ipns: None, ..settings });
         assert!(!draft.new);
+    }
+
+    #[test]
+    fn a_bucket_has_fields_of_its_own_and_no_names() {
+        let mut form = Form::new(None, Vec::new());
+        type_in(&mut form, "bucket");
+        press(&mut form, KeyCode::Tab);
+        type_in(&mut form, "s3://registry/below");
+        let shown: Vec<Setting> = form.shown().map(|(_, field)| field.setting).collect();
+        for setting in [Setting::Endpoint, Setting::Region, Setting::Grace, Setting::AuthFile, Setting::Keep] {
+            assert!(shown.contains(&setting), "{setting:?}");
+        }
+        for setting in [Setting::Ipns, Setting::Domain, Setting::Gateways, Setting::AuthVariable] {
+            assert!(!shown.contains(&setting), "{setting:?}");
+        }
+        while form.fields[form.focus].setting != Setting::Endpoint {
+            press(&mut form, KeyCode::Tab);
+        }
+        type_in(&mut form, "s3.example.com");
+        assert_eq!(wrong(&mut form).setting, Setting::Endpoint);
+        for _ in 0.."s3.example.com".len() {
+            press(&mut form, KeyCode::Backspace);
+        }
+        type_in(&mut form, "https://s3.example.com");
+        let Choice::Save(draft) = press(&mut form, KeyCode::Enter) else { panic!("{:?}", form.mistake) };
+        let settings = draft.change.added().unwrap();
+        let host = settings.node.host().unwrap();
+        assert_eq!((host.bucket.as_str(), host.grace_days), ("s3://registry/below", 7));
+        assert_eq!(host.endpoint.as_deref(), Some("https://s3.example.com"));
     }
 }

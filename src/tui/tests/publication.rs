@@ -377,6 +377,7 @@ fn planned(view: &TargetView, id: i64, former: Option<u8>, after: u8) -> Planned
         ipns_failure: None,
         notes: Vec::new(),
         found: None,
+        host: None,
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod nginx;
 pub(crate) mod passage;
 pub(crate) mod podman;
 pub(crate) mod skopeo;
+pub(crate) mod versitygw;
 pub(crate) mod web;
 
 mod smoke;
@@ -60,6 +61,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
 fn from(name: &str) -> String {
     let package = match name {
         "ipfs" => return String::from("it builds Kubo as a Go module; or put Kubo 0.42 or newer on PATH"),
+        "versitygw" => return String::from("it builds versitygw as a Go module; or put versitygw on PATH"),
         "containerd" | "ctr" => return String::from("it builds containerd 2; or put containerd 2 on PATH"),
         "nginx" => "nginx-light",
         "htpasswd" => "apache2-utils",

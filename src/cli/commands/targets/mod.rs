@@ -33,6 +33,7 @@ Examples:
       --dnslink registry.example.com --dns rfc2136 --dns-server ns1.example.com:53 \\
       --tsig-name roadstead --tsig-secret-file ~/.config/roadstead/tsig
   roadstead target add home --kubo http://127.0.0.1:5001 --ipns registry --make-key
+  roadstead target add bucket --s3 s3://registry --endpoint https://s3.example.com
   roadstead target test home
   roadstead publish home
 
@@ -340,7 +341,11 @@ fn facts(target: &TargetView) -> Table {
     let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
     let mut fact = |name: &str, value: &str| table.row([Cell::toned(Tone::Dim, name), printable(value).into()]);
     fact("target", &target.name);
-    fact("node", target.settings.node.url());
+    let is_host = target.settings.node.is_host();
+    fact(if is_host { "host" } else { "node" }, target.settings.node.url());
+    for (name, value) in target.settings.node.reached() {
+        fact(name, &value);
+    }
     if let Some(secret) = target.settings.node.authorisation() {
         fact("auth", &place(secret));
     }
@@ -357,7 +362,15 @@ fn facts(target: &TargetView) -> Table {
             fact(said.label, &said.text);
         }
     }
-    fact("keeps", &count(target.settings.keep.into(), "published root pinned", "published roots pinned"));
+    let keeps = target.settings.keep.into();
+    fact(
+        "keeps",
+        &if is_host {
+            count(keeps, "published root here, to go back to", "published roots here, to go back to")
+        } else {
+            count(keeps, "published root pinned", "published roots pinned")
+        },
+    );
     if let Some(key) = &target.settings.ipns {
         fact("IPNS key", key);
     }
@@ -379,7 +392,9 @@ fn facts(target: &TargetView) -> Table {
     if let Some(root) = &target.running {
         fact("not finished", root);
     }
-    fact("pins", &count(target.pinned, "root", "roots"));
+    if !is_host {
+        fact("pins", &count(target.pinned, "root", "roots"));
+    }
     table
 }
 

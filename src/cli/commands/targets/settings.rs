@@ -12,7 +12,8 @@ use crate::error::{Context as _, Result};
 /// What the node and the names are, besides the node's URL.
 #[derive(Debug, Args)]
 pub(super) struct SettingsArguments {
-    /// File with the credentials for the node: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token.
+    /// File with the credentials for the node: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token; for a bucket, a file as
+    /// `~/.aws/credentials` [default for a bucket: what AWS's tools use].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "auth_env")]
     auth_file: Option<PathBuf>,
 
@@ -23,6 +24,18 @@ pub(super) struct SettingsArguments {
     /// Send the credentials to another machine over plain HTTP, where anyone on the network path can read them.
     #[arg(long)]
     insecure_auth: bool,
+
+    /// Where requests to the bucket go [default: AWS].
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    endpoint: Option<String>,
+
+    /// Region of the bucket [default: what AWS's variables and profiles say, else us-east-1].
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    /// Days for which objects stay in the bucket that no published root needs any more [default: 7].
+    #[arg(long, value_name = "DAYS")]
+    grace: Option<u32>,
 
     /// Number of published roots that stay pinned, the newest included [default: 5].
     #[arg(long, value_name = "NUMBER")]
@@ -122,6 +135,10 @@ impl<const REQUIRED: bool> Args for NodeArguments<REQUIRED> {
 pub(super) enum Cleared {
     /// Credentials for the node.
     Auth,
+    /// Endpoint of the bucket: requests go to AWS then.
+    Endpoint,
+    /// Region of the bucket.
+    Region,
     /// IPNS name.
     Ipns,
     /// DNSLink record.
@@ -140,6 +157,8 @@ impl SettingsArguments {
         let file = absolute(&self.auth_file)?.map(Secret::File);
         let clear = clear.iter().map(|cleared| match cleared {
             Cleared::Auth => Clear::Authorisation,
+            Cleared::Endpoint => Clear::Endpoint,
+            Cleared::Region => Clear::Region,
             Cleared::Ipns => Clear::Ipns,
             Cleared::Dnslink => Clear::Dnslink,
             Cleared::Gateways => Clear::Gateways,
@@ -148,6 +167,9 @@ impl SettingsArguments {
             node: node.cloned(),
             insecure_auth: self.insecure_auth,
             authorisation: file.or_else(|| self.auth_env.clone().map(Secret::Variable)),
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            grace_days: self.grace,
             keep: self.keep,
             ipns: self.ipns.clone(),
             domain: self.dnslink.clone(),
@@ -167,6 +189,9 @@ impl SettingsArguments {
         let said = [
             self.auth_file.is_some(),
             self.auth_env.is_some(),
+            self.endpoint.is_some(),
+            self.region.is_some(),
+            self.grace.is_some(),
             self.keep.is_some(),
             self.ipns.is_some(),
             self.make_key,

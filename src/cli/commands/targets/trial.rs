@@ -66,11 +66,12 @@ pub(super) fn verify(name: &str, context: &Context) -> Result<Exit> {
         return Err(error);
     }
     output.message(&format!(
-        "{} holds all of {}: {}, {}, each verified against its CID.",
+        "{} holds all of {}: {}, {}, each verified against its {}.",
         walked.target,
         walked.root,
-        count(walked.blocks, "block", "blocks"),
-        bytes(walked.bytes)
+        counted(&walked, walked.blocks),
+        bytes(walked.bytes),
+        if walked.is_host { "digest" } else { "CID" }
     ));
     Ok(Exit::Done)
 }
@@ -83,24 +84,42 @@ fn named(walked: &Walked) -> Table {
     table
 }
 
+/// So many of what it consists of: `3 blocks`.
+fn counted(walked: &Walked, number: u64) -> String {
+    if walked.is_host { count(number, "object", "objects") } else { count(number, "block", "blocks") }
+}
+
 fn incomplete(walked: &Walked) -> Option<Error> {
     if walked.is_whole() {
         return None;
     }
     let mut wrong = Vec::new();
     if walked.missing > 0 {
-        wrong.push(format!("lacks {}", count(walked.missing, "block", "blocks")));
+        wrong.push(format!("lacks {}", counted(walked, walked.missing)));
     }
     if walked.damaged > 0 {
-        wrong.push(format!("has {}", count(walked.damaged, "damaged block", "damaged blocks")));
+        let damaged = counted(walked, walked.damaged).replacen(' ', " damaged ", 1);
+        wrong.push(format!("has {damaged}"));
     }
     if !walked.pinned {
         wrong.push("does not pin it".to_owned());
     }
     let error = Error::new(
         Kind::Verification,
-        format!("{} of {}: the node {}", walked.root, walked.target, wrong.join(", and ")),
+        format!(
+            "{} of {}: the {} {}",
+            walked.root,
+            walked.target,
+            if walked.is_host { "host" } else { "node" },
+            wrong.join(", and ")
+        ),
     );
+    if walked.is_host {
+        return Some(error.hint(format!(
+            "Delete what is damaged there. `roadstead publish {}` stores what is missing.",
+            walked.target
+        )));
+    }
     Some(error.hint(format!(
         "`ipfs repo verify` on the node checks its disk. `roadstead publish {}` sends what is missing.",
         walked.target
@@ -152,6 +171,7 @@ mod tests {
             missing: 0,
             damaged: 0,
             named: vec![],
+            is_host: false,
         };
         assert!(incomplete(&walked).is_none());
         (walked.missing, walked.damaged, walked.pinned) = (2, 1, false);

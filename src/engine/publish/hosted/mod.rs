@@ -1,0 +1,23 @@
+//! Publishing to static hosts, which hold the tree as files: what of it a host lacks, in which order that goes there, and what leaves.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `wanted` | the files of a root as a host has them |
+//! | `standing` | what a host has of them, by its own list, and whose it is |
+//! | `record` | the object that says who publishes there |
+//! | `content` | where bytes come from, and uploads that go on after a cut |
+//! | `store` | stores what is missing, stage by stage |
+//! | `settle` | what nothing needs any more, and what leaves after its time |
+//! | `steps` | the steps of a publication, in their order |
+
+mod content;
+mod planning;
+mod record;
+mod settle;
+mod standing;
+mod steps;
+mod store;
+mod wanted;
+
+pub(super) use standing::Standing;
+pub(in crate::engine) use wanted::{Wanted, of_root};

@@ -1,0 +1,167 @@
+//! A publication to a static host, step by step, each of which may be done again without harm.
+
+use std::sync::Arc;
+
+use super::content::NotedUploads;
+use super::record::{Record, SeenRecord};
+use super::settle;
+use super::standing::Standing;
+use super::store::{Store, Sum};
+use crate::catalog::publications::{self, State};
+use crate::engine::blocking::in_place;
+use crate::engine::job::{PublishStep, StepState};
+use crate::engine::now;
+use crate::engine::publish::pins;
+use crate::engine::publish::plan::PlannedHost;
+use crate::engine::publish::run::Run;
+use crate::error::{Error, Kind, Result};
+use crate::hosts::{Host, NO_CONDITIONS};
+use crate::site::objects::RECORD_KEY;
+use crate::text::{bytes, count};
+
+impl Run<'_> {
+    /// Stores what is missing in its order, then says so in the record; what nothing needs any more leaves last.
+    pub(in crate::engine::publish) async fn everything_hosted(
+        &mut self,
+        host: &dyn Host,
+        planned: &PlannedHost,
+    ) -> Result<()> {
+        let _lock = self.lock_target().await?;
+        let standing = self.standing(host, planned).await?;
+        let (target, root) = (&self.planned.target, self.root());
+        let served = {
+            let id = target.id;
+            self.engine.blocking(move |engine| publications::newest_published(&*engine.catalog.read()?, id)).await?
+        };
+        self.outcome.root = served.as_ref().map(|served| served.root.cid);
+        let uploads = NotedUploads::new(self.engine, target.id, self.job);
+        let whole = standing.store.is_empty() && planned.objects.recorded;
+        if whole && self.outcome.root == Some(root.cid) {
+            // Only something leaves.
+            self.served_by = served.map(|served| served.id);
+            self.skip(PublishStep::HandOver);
+        } else {
+            self.begin(self.outcome.root, self.planned.continues).await?;
+            self.store(host, &standing, &uploads).await?;
+        }
+        for step in [PublishStep::Pin, PublishStep::Check, PublishStep::Dnslink, PublishStep::Ipns] {
+            self.skip(step);
+        }
+        settle::note(self.engine, target, &standing).await?;
+        let id = target.id;
+        let publication = self.publication;
+        self.write(move |writer| {
+            for other in publications::pinned_roots(writer, id)?.into_iter().filter(|other| *other != root.cid) {
+                publications::set_pinned(writer, id, &other, false)?;
+            }
+            if let Some(publication) = publication {
+                publications::finish(writer, publication, State::Published, None, now())?;
+            }
+            publications::set_pinned(writer, id, &root.cid, true)
+        })
+        .await?;
+        self.outcome.root = Some(root.cid);
+        self.leave(host, &standing).await
+    }
+
+    /// What the plan has found, if that is not old and the record is still the same; else it is looked once more.
+    async fn standing(&self, host: &dyn Host, planned: &PlannedHost) -> Result<Arc<Standing>> {
+        let (target, root) = (&self.planned.target, self.root());
+        let seen = &planned.standing;
+        if seen.is_fresh() {
+            let tag = self
+                .job
+                .or_cancelled(SeenRecord::read(self.engine, host, target, seen.record.tag.as_deref().or(Some(""))))
+                .await?
+                .tag;
+            if tag == seen.record.tag {
+                return Ok(Arc::clone(seen));
+            }
+        }
+        let standing = Standing::of(self.engine, host, target, &root, self.plan.force, self.job).await?;
+        if standing.record.tag != seen.record.tag {
+            return Err(Error::new(
+                Kind::Locked,
+                format!("{RECORD_KEY} at {} changed while this was planned", host.place()),
+            )
+            .hint("Run the same command again to see the new plan."));
+        }
+        Ok(Arc::new(standing))
+    }
+
+    async fn store(&mut self, host: &dyn Host, standing: &Arc<Standing>, uploads: &NotedUploads<'_>) -> Result<()> {
+        self.enter(PublishStep::HandOver);
+        let (engine, target, root) = (self.engine, &self.planned.target, self.plan.root);
+        let publisher = in_place(|| pins::name(engine))?;
+        let former = standing.record.root();
+        // Whoever else is at it finds out before anything of theirs is replaced.
+        let claim = Record::new(publisher.clone(), former, Some(root));
+        let mut claimed = self.job.or_cancelled(standing.record.write(engine, host, target, claim, uploads)).await?;
+        if standing.record.tag.is_none() {
+            let tried = claimed.try_conditions(engine, host, target, uploads);
+            let (record, conditional) = self.job.or_cancelled(tried).await?;
+            claimed = record;
+            if !conditional {
+                self.outcome.notes.push(NO_CONDITIONS.to_owned());
+            }
+            let openness = self.job.or_cancelled(async { Ok(host.openness(RECORD_KEY).await) }).await?;
+            if openness.read != Some(true) {
+                self.outcome.notes.push(
+                    "Nobody can read it without credentials: clients pull once everyone may, or through a front."
+                        .to_owned(),
+                );
+            }
+        }
+        self.job.meter().expect(self.planned.bytes);
+        let publication = self.publication;
+        let store = Store { engine, host, target, publication, job: self.job, uploads };
+        let stored = store.everything(standing).await;
+        self.outcome.blocks += uploads.objects();
+        self.outcome.sent += uploads.total();
+        let sum: Sum = stored?;
+        let record = Record::new(publisher, Some(root), None);
+        self.job.or_cancelled(claimed.write(engine, host, target, record, uploads)).await?;
+        for doubt in host.doubts() {
+            if !self.outcome.notes.contains(&doubt) {
+                self.outcome.notes.push(doubt);
+            }
+        }
+        if sum.ping_refused {
+            self.outcome.notes.push(
+                "The host refuses the key `v2/`, which most clients ask for first: let a front answer `/v2/` with 200."
+                    .to_owned(),
+            );
+        }
+        let copied = match sum.copied {
+            0 => String::new(),
+            copied => format!(", {} by copying", count(copied, "object", "objects")),
+        };
+        let detail = format!("{} of {}{copied}", count(sum.objects, "object", "objects"), bytes(uploads.total()));
+        self.tell(StepState::Done(detail));
+        Ok(())
+    }
+
+    /// Deletes what was shown. A publication of which something could not leave is one all the same.
+    async fn leave(&mut self, host: &dyn Host, standing: &Standing) -> Result<()> {
+        let given_up = settle::give_up(self.engine, host, &self.planned.target, standing);
+        self.job.or_cancelled(given_up).await?;
+        if standing.leaving.is_empty() {
+            self.skip(PublishStep::Tidy);
+            return self.ask_gateways().await;
+        }
+        self.enter(PublishStep::Tidy);
+        let target = &self.planned.target;
+        let deleted = settle::delete(self.engine, host, target, &standing.leaving, self.job).await?;
+        match deleted.failure {
+            None => {
+                let objects = count(deleted.objects, "object", "objects");
+                self.done("tidy", format!("{objects} of {} deleted", bytes(deleted.bytes))).await?;
+            }
+            Some(error) => {
+                self.tell(StepState::Failed(error.to_string()));
+                self.outcome.notes.push(format!("Not everything that nothing needs could be deleted: {error}."));
+            }
+        }
+        self.ask_gateways().await
+    }
+}
