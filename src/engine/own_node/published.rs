@@ -143,6 +143,11 @@ impl PublishedBlocks {
         self.now().roots.clone()
     }
 
+    /// Bytes of memory that the table takes in which blocks are found.
+    pub fn index_bytes(&self) -> usize {
+        self.now().index.bytes()
+    }
+
     fn now(&self) -> Arc<Current> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
