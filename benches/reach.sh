@@ -18,6 +18,7 @@
 #   ROUNDS=5                        rounds of everything that is interleaved
 #   MIB=1024                        size of the image
 #   FOLLOWERS=10                    followers that start at once, of a quarter of that
+#   REPOSITORIES=1000               repositories with ten images each, among which a tag moves
 #   ROADSTEAD_BENCH_DIR=DIR         where catalogs and repositories are while it runs: about 8 GiB (~/.cache/roadstead-bench)
 #   ROADSTEAD_REACH="PROGRAM BENCH" measures these two files instead of building: the program, and `benches/reach.rs`
 #
@@ -347,10 +348,10 @@ digest_at() { curl -sI -H 'Accept: application/vnd.oci.image.manifest.v1+json' "
 serves() { [[ $(digest_at "$1" "$2" "$3") == "$4" ]]; }
 # since LINE: the publisher's log from there on.
 since() { tail -n "+$(($1 + 1))" "$publisher_log"; }
-moved_record() { since "$1" | grep -m 1 'path="\?/ipns/[^ ]* status=200'; }
+moved_record() { since "$1" | grep -m 1 'path="/routing/v1/ipns/[^ ]* status=200'; }
 
 if wanted moved; then
-    repositories=1000 tags=10 directory=$work/many
+    repositories=${REPOSITORIES:-1000} tags=10 directory=$work/many
     say "filling a registry with $((repositories * tags)) images"
     coproc registry { "$bench" registry "$repositories" "$tags"; }
     started+=("$registry_PID")
