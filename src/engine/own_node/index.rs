@@ -109,7 +109,6 @@ impl Index {
     }
 
     /// Bytes of memory that it takes.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.listed.capacity() * size_of::<u128>()
             + self.entries.capacity() * size_of::<Entry>()
