@@ -323,7 +323,7 @@ pub const TABLE: &[Entry] = &[
         "following",
         "Follow a published registry, or show whom the catalog follows and how far it is",
         &[Everywhere],
-        19,
+        13,
     ),
     entry(Command::Images, "images", &["1"], "images", "Show the images", &[Everywhere], 0),
     entry(Command::Jobs, "jobs", &["2"], "jobs", "Show what is running and what ended", &[Everywhere], 0),

@@ -116,8 +116,7 @@ pub(super) fn heard(app: &mut App, job: JobId, event: &Event) {
     else {
         return;
     };
-    // What is asked again is no news.
-    if !matches!(event, Event::Waiting { .. } | Event::Queued { .. } | Event::Proceeding) {
+    if matches!(event, Event::Note(_) | Event::Fetching { .. } | Event::BlobStarted { .. }) {
         looking.listed = true;
         app.jobs.begin(job, Plan::LookAtName.title(), None);
     }
@@ -133,7 +132,7 @@ pub(super) fn ended(app: &mut App, job: JobId, ended: &Result<Outcome, Problem>)
         Err(problem) => vec![problem.sentences()],
     };
     let new = app.follow_state.untold(wrong);
-    let is_news = !new.is_empty() || ended.is_ok();
+    let is_news = !new.is_empty() || matches!(ended, Ok(Outcome::NameLookedAt { came: Some(_), .. }));
     for line in new {
         app.note(Level::Warning, None, line);
     }
@@ -142,7 +141,7 @@ pub(super) fn ended(app: &mut App, job: JobId, ended: &Result<Outcome, Problem>)
         return false;
     }
     if looking.listed {
-        // It failed as the one before did.
+        // It brought nothing, or failed as the one before did.
         app.jobs.forget(job);
         return true;
     }

@@ -113,12 +113,12 @@ fn who_serves_who_follows_and_who_takes() {
 fn the_page_is_read_while_it_changes() {
     let mut app = shown((80, 24), &UNICODE, vec![process(&[4])]);
     press(&mut app, Content::Small, "enter end");
-    assert!(picture(&app).contains("none holds the newest root"), "{}", picture(&app));
+    assert!(picture(&app).contains("none holds the newest"), "{}", picture(&app));
     // It is asked again although nothing changed in the catalog.
     let effects = app.update(Msg::Tick(app.now + Duration::from_secs(2), app.wall));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Ask(_, Question::Targets))), "{effects:?}");
     app.update(Msg::Answer(0, Box::new(Answer::Targets(vec![own(vec![process(&[5])]).0], history(5)))));
-    assert!(picture(&app).contains("1 holds the newest root"), "{}", picture(&app));
+    assert!(picture(&app).contains("1 holds the newest"), "{}", picture(&app));
 }
 
 #[test]

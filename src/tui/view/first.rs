@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
-use super::super::cells::{cut, cut_middle, wrap};
+use super::super::cells::{cut, cut_middle};
 use super::super::command::Command;
 use super::dialogs::style;
 
@@ -75,13 +75,8 @@ fn following(app: &App, frame: &mut Frame<'_>, area: Rect, columns: usize) {
     let title = super::super::following::in_short(app).unwrap_or_default();
     lines.push(Line::styled(format!("  {}", cut_middle(&title, columns, glyphs)), theme.title));
     lines.push(Line::raw(""));
-    for (role, text) in super::following::rows(app, columns) {
-        let wrapped = wrap(&text, columns).into_iter().enumerate();
-        lines.extend(wrapped.map(|(place, part)| {
-            let indent = if place == 0 { 2 } else { 12 };
-            Line::styled(format!("{:indent$}{part}", ""), style(&app.look, role))
-        }));
-    }
+    let rows = super::following::rows(app, columns).into_iter();
+    lines.extend(rows.map(|(role, text)| Line::styled(format!("  {text}"), style(&app.look, role))));
     lines.push(Line::raw(""));
     for (command, words) in [
         (Command::FollowName, "shows this, looks at the name now, or stops following"),

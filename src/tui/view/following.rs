@@ -2,8 +2,8 @@
 
 use super::super::app::App;
 use super::super::describe::{self, Role, Row};
-use super::own_node;
 use super::publish::key;
+use super::{own_node, target};
 use crate::engine::own_node::report;
 use crate::text::printable_within;
 
@@ -31,7 +31,7 @@ pub(super) fn rows(app: &App, columns: usize) -> Vec<Row> {
     if !serving.is_empty() {
         rows.extend(own_node::of_others(app, serving, newest.as_deref(), columns));
     }
-    rows
+    target::fitted(app, &rows, columns)
 }
 
 /// The keys of the page.

@@ -97,6 +97,10 @@ impl<'f> FormView<'f> {
             (Some((place, text)), _) => {
                 (format!("{}: {text}", row(place).map_or("", |row| row.label)), look.theme.danger)
             }
+            // What the field means while it is empty is not seen where the cursor is.
+            (None, Some(row)) if self.command.is_some() && !row.otherwise.is_empty() => {
+                (format!("{}; empty: {}", row.hint, row.otherwise), look.theme.dim)
+            }
             (None, Some(row)) => (row.hint.to_owned(), look.theme.dim),
             (None, None) => return Vec::new(),
         };

@@ -14,6 +14,9 @@ use crate::engine::targets::TargetView;
 const INDENT: usize = 2;
 /// Columns of what a follower holds, of how many blobs are left, and of when it was heard of.
 const HELD_COLUMNS: [usize; 3] = [14, 12, 10];
+/// A table of fewer columns has less of each root.
+const WIDE_COLUMNS: usize = 70;
+const NARROW_ROOT_COLUMNS: usize = 8;
 /// The columns of an address at most, and of a peer at least.
 const MAX_ADDRESS_COLUMNS: usize = 39;
 const MIN_PEER_COLUMNS: usize = 8;
@@ -50,7 +53,8 @@ fn table(app: &App, serving: &[Serving], newest: Option<&str>, columns: usize) -
     // What the cells and their gaps leave is for peers and addresses: those whole, if there is room.
     let of_cells: [usize; 3] = std::array::from_fn(|place| {
         let widest = cells.iter().map(|(_, cells)| width(&cells[place])).max().unwrap_or(0);
-        widest.clamp(5, HELD_COLUMNS[place])
+        let most = if place == 0 && columns < WIDE_COLUMNS { NARROW_ROOT_COLUMNS } else { HELD_COLUMNS[place] };
+        widest.clamp(5, most)
     });
     let room = columns.saturating_sub(INDENT + of_cells.iter().sum::<usize>() + 8);
     let widest =

@@ -68,8 +68,10 @@ pub(super) fn title(app: &App) -> String {
 fn lines(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
     let Some(page) = page(app, columns) else { return Vec::new() };
     let look = &app.look;
-    let lines =
-        |rows: &[Words]| -> Vec<Line<'static>> { rows.iter().flat_map(|row| wrapped(app, row, columns)).collect() };
+    let lines = |rows: &[Words]| -> Vec<Line<'static>> {
+        let fitted = fitted(app, rows, columns).into_iter();
+        fitted.map(|(role, text)| Line::styled(text, style(look, role))).collect()
+    };
     let (mut all, mut list, after) = (lines(&page.before), lines(&page.list), lines(&page.after));
     let left = room.saturating_sub(all.len() + after.len());
     if list.len() > left {
@@ -102,26 +104,32 @@ fn here(app: &App, hint: &str) -> String {
     }
 }
 
-/// A row in lines: a fact's value goes on under itself.
-fn wrapped(app: &App, (role, text): &Words, columns: usize) -> Vec<Line<'static>> {
-    let look = &app.look;
+/// A row in rows that fit: a fact's value goes on under itself.
+fn wrapped(app: &App, (role, text): &Words, columns: usize) -> Vec<Words> {
+    let glyphs = &app.look.glyphs;
     let indent = text.len() - text.trim_start().len();
     let (name, value, hang) = match (indent, text.split_at_checked(FACT_LABEL_COLUMNS)) {
         (0, Some((name, value))) if name.ends_with(' ') => (name, value, FACT_LABEL_COLUMNS),
         _ => ("", text.trim_start(), indent),
     };
     let parts = wrap(value, columns.saturating_sub(hang).max(20)).into_iter().enumerate();
-    let line = |(number, part)| {
+    let row = |(number, part)| {
         let before = if number == 0 { name } else { "" };
-        Line::styled(cut(&format!("{before:hang$}{part}"), columns, &look.glyphs), style(look, *role))
+        (*role, cut(&format!("{before:hang$}{part}"), columns, glyphs))
     };
-    parts.map(line).collect()
+    parts.map(row).collect()
+}
+
+/// Rows that fit, for a dialog.
+pub(super) fn fitted(app: &App, rows: &[Words], columns: usize) -> Vec<Words> {
+    rows.iter().flat_map(|row| wrapped(app, row, columns)).collect()
 }
 
 /// Everything about what is under the cursor, in rows.
 pub(super) fn rows(app: &App, columns: usize) -> Vec<Words> {
     let page = page(app, columns).unwrap_or_default();
-    page.before.into_iter().chain(page.list).chain(page.after).collect()
+    let rows: Vec<Words> = page.before.into_iter().chain(page.list).chain(page.after).collect();
+    fitted(app, &rows, columns)
 }
 
 fn page(app: &App, columns: usize) -> Option<Page> {
