@@ -117,7 +117,8 @@ impl PublishedBlocks {
     /// Reads which blocks they are: once through the directories of all pinned roots.
     pub fn open(engine: Arc<Engine>) -> Result<Self> {
         let nothing = Arc::new(Current::new(Vec::new(), Index::default()));
-        let blocks = Self { engine, current: RwLock::new(nothing), looked_at: Mutex::default(), gives_under_way: false };
+        let blocks =
+            Self { engine, current: RwLock::new(nothing), looked_at: Mutex::default(), gives_under_way: false };
         blocks.refresh()?;
         Ok(blocks)
     }

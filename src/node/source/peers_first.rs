@@ -324,7 +324,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_known_of_a_peer_stays_with_it() {
         let (first, ..) = peers(&[]);
-        let urls = |numbers: &[u8]| numbers.iter().map(|number| format!("http://192.0.2.{number}:1")).collect::<Vec<_>>();
+        let urls =
+            |numbers: &[u8]| numbers.iter().map(|number| format!("http://192.0.2.{number}:1")).collect::<Vec<_>>();
         first.set_peers(&urls(&[1, 2]));
         first.peers()[1].note(|standing| standing.failed(Kind::Network));
         first.set_peers(&urls(&[2, 3]));
