@@ -263,11 +263,12 @@ impl State {
     /// A block belongs to the root. What is known to be a part of a file stays that.
     fn link(&mut self, cid: &Cid, as_what: Linked) {
         let Some(key) = key(cid) else { return };
-        match self.linked.get(&key) {
-            Some(Linked::Part { .. }) => {}
-            Some(Linked::Block) => drop(self.linked.insert(key, as_what)),
-            None if self.linked.len() < MAX_LINKED => drop(self.linked.insert(key, as_what)),
-            None => {}
+        let is_new = match self.linked.get(&key) {
+            Some(known) => matches!(known, Linked::Block),
+            None => self.linked.len() < MAX_LINKED,
+        };
+        if is_new {
+            self.linked.insert(key, as_what);
         }
     }
 

@@ -171,7 +171,9 @@ impl BlockSource for PeersFirst {
                         peer.note(|standing| standing.answered(begun.elapsed()));
                     }
                     // Those that were waited for in vain would be so again.
-                    waited_for.iter().for_each(|slow| slow.note(|standing| standing.failed(Kind::Network)));
+                    for slow in waited_for {
+                        slow.note(|standing| standing.failed(Kind::Network));
+                    }
                     return Ok(Some(block));
                 }
                 (Ok(None), Some(_)) => {}
