@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cid::Cid;
-use cid::multihash::Multihash;
+use cid::{Cid, multihash::Multihash};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::app::App;

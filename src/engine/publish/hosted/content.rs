@@ -98,10 +98,11 @@ impl Uploads for NotedUploads<'_> {
 
     async fn note(&self, key: &str, upload: Option<&str>) -> Result<()> {
         let (target, key, upload) = (self.target, key.to_owned(), upload.map(str::to_owned));
-        let noted = move |engine: &Arc<Engine>| {
-            engine.catalog.write(|writer| host_objects::set_upload(writer, target, &key, upload.as_deref()))
-        };
-        self.engine.blocking(noted).await
+        self.engine
+            .blocking(move |engine| {
+                engine.catalog.write(|writer| host_objects::set_upload(writer, target, &key, upload.as_deref()))
+            })
+            .await
     }
 
     fn sent(&self, bytes: u64) {
