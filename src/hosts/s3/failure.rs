@@ -36,7 +36,7 @@ pub(super) fn error(place: &str, doing: &str, status: u16, refusal: &Refusal, cl
         }
         ("NoSuchBucket", _) => why(Kind::NotFound, &format!("{place} does not exist"))
             .hint("Create the bucket, or check its name, region and endpoint."),
-        ("InvalidAccessKeyId", _) => why(Kind::Auth, "the host does not know the access key")
+        ("InvalidAccessKeyId" | "XAdminUserNotFound", _) => why(Kind::Auth, "the host does not know the access key")
             .hint("`roadstead target test` says where the credentials are from."),
         ("SignatureDoesNotMatch", _) => why(Kind::Auth, "the secret access key or the region is wrong")
             .hint("Check both: `--region` sets the region, `--auth-file` the credentials."),

@@ -73,11 +73,11 @@ fn refusals_are_said_in_words() {
     wrong.env("AWS_ACCESS_KEY_ID", "AKNOBODY");
     let said = finish(&wrong).failure(5);
     assert!(said.contains("does not know the access key"), "{said}");
-    // A clock that is two hours fast.
+    // A clock that is two hours slow: what is signed has expired.
     let right = with_key(&world.roadstead, &["publish", "--yes"]);
-    let fast = wrapped(&right, &crate::peers::program("faketime"), &["-f", "+2h"]);
-    let said = finish(&fast).failure(5);
-    assert!(said.contains("clock is") && said.contains("ahead"), "{said}");
+    let slow = wrapped(&right, &crate::peers::program("faketime"), &["-f", "-2h"]);
+    let said = finish(&slow).failure(5);
+    assert!(said.contains("clock is") && said.contains("behind"), "{said}");
     let nowhere = world.run(&["target", "set", "bucket", "--s3", "s3://nowhere"]);
     nowhere.success();
     let said = world.run(&["publish", "--yes"]).failure(4);
