@@ -126,6 +126,19 @@ pub fn leaves(connection: &Connection, blob: &Blob) -> Result<Vec<[u8; 32]>> {
     }
 }
 
+/// The digest of one of a blob's leaf blocks, by its number; nothing if it has fewer. Costs less than all of them: a blob of 100 GB has
+/// three megabytes of digests.
+pub fn leaf(connection: &Connection, blob: &Blob, number: u32) -> Result<Option<[u8; 32]>> {
+    let mut statement = connection.prepare_cached("SELECT substr(leaves, ?, 32) FROM blobs WHERE id = ?")?;
+    let column: Option<Vec<u8>> =
+        statement.query_row(params![i64::from(number) * 32 + 1, blob.id], |row| row.get(0))?;
+    Ok(match column {
+        Some(digest) => digest.try_into().ok(),
+        None if number == 0 => blob.link.cid.hash().digest().try_into().ok(),
+        None => None,
+    })
+}
+
 /// Records a file, or finds that it is there. Bytes that come later (a blob that also is a manifest) are added.
 pub fn record(writer: &Writer<'_>, new: &NewBlob<'_>) -> Result<Blob> {
     if let Some(mut known) = by_digest(writer, &new.digest)? {

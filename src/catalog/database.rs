@@ -28,7 +28,7 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0013_own_node.sql"),
     include_str!("migrations/0014_follow.sql"),
     include_str!("migrations/0015_provided.sql"),
-    include_str!("migrations/0017_host_objects.sql"),
+    include_str!("migrations/0016_host_objects.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by

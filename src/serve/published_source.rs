@@ -64,6 +64,11 @@ impl PublishedSource {
         self.announced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Appends a block that is given out; see [`own_node::PublishedBlocks::append`].
+    pub fn append(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<bool> {
+        self.blocks.append(cid, out)
+    }
+
     /// The roots whose blocks are given out.
     pub fn roots(&self) -> Vec<Cid> {
         self.blocks.roots()

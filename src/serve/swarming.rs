@@ -71,14 +71,7 @@ impl GivenBlocks for Given {
     }
 
     fn read(&self, cid: &Cid, out: &mut Vec<u8>) -> Result<bool> {
-        let Some(size) = self.0.size(cid)? else { return Ok(false) };
-        let begin = out.len();
-        out.resize(begin + usize::try_from(size).unwrap_or_default(), 0);
-        let read = self.0.read(cid, 0, &mut out[begin..]);
-        if !matches!(read, Ok(Some(count)) if count as u64 == size) {
-            out.truncate(begin);
-        }
-        Ok(read?.is_some_and(|count| count as u64 == size))
+        self.0.append(cid, out)
     }
 }
 

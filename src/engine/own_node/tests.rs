@@ -49,6 +49,10 @@ fn everything_below(blocks: &PublishedBlocks, root: &Cid) -> HashSet<Cid> {
     while let Some(cid) = left.pop() {
         let block = blocks.block(&cid).unwrap().unwrap_or_else(|| panic!("{cid} is not given out"));
         assert_eq!(blocks.size(&cid).unwrap(), Some(block.len() as u64), "{cid}");
+        // There is something in front, and room for more than the block.
+        let mut appended = Vec::with_capacity(1 + 2 * block.len());
+        appended.push(1);
+        assert!(blocks.append(&cid, &mut appended).unwrap() && appended[1..] == block[..], "{cid}");
         if cid.codec() == RAW {
             continue;
         }
@@ -105,6 +109,7 @@ async fn what_is_published_is_given_out_and_nothing_else() {
     for cid in unpublished {
         assert_eq!(blocks.size(&cid).unwrap(), None, "{cid}");
         assert_eq!(blocks.block(&cid).unwrap(), None, "{cid}");
+        assert!(!blocks.append(&cid, &mut Vec::new()).unwrap(), "{cid}");
     }
 
     let second = publish(&test.engine).await;

@@ -129,6 +129,7 @@ impl Engine {
             repository_size: stored,
             storage_max: None,
             served_at: Some(vec![status.url]),
+            providers: None,
         };
         Ok((status, published.then_some(true), None))
     }

@@ -16,8 +16,10 @@ use super::several::stalled;
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::{car, verify_block};
 
-/// Blocks that are read ahead: with 1 MiB each, enough to hide the time between two answers of a socket.
-const MAX_BLOCKS_AHEAD: usize = 2;
+/// Blocks that are read ahead, beside the one that waits to be handed over: enough to hide the time between two answers of a socket.
+const MAX_BLOCKS_AHEAD: usize = 1;
+/// So many bytes tell the length of a section, or are the whole of a shorter one.
+const LENGTH_BYTES: usize = 10;
 
 /// Verified blocks on their way.
 pub struct FileBlocks {
@@ -36,7 +38,7 @@ impl FileBlocks {
     pub(super) fn of(response: Response) -> Self {
         let (sender, blocks) = mpsc::channel(MAX_BLOCKS_AHEAD);
         let reading = tokio::spawn(async move {
-            let mut body = Body { response, buffer: BytesMut::new(), begun: false };
+            let mut body = Body { response, rest: Bytes::new(), buffer: BytesMut::new(), begun: false };
             while let Some(block) = body.block().await.transpose() {
                 let last = block.is_err();
                 if sender.send(block).await.is_err() || last {
@@ -72,6 +74,9 @@ impl FileBlocks {
 
 struct Body {
     response: Response,
+    /// What came and is not looked at yet.
+    rest: Bytes,
+    /// The beginning of a section.
     buffer: BytesMut,
     begun: bool,
 }
@@ -96,20 +101,25 @@ impl Body {
     /// The next length and as many bytes, together; nothing at the end.
     async fn section(&mut self, limit: u64) -> Result<Option<Bytes>> {
         loop {
-            if let Some(whole) = car::whole_section(&self.buffer, limit)?
-                && self.buffer.len() >= whole
-            {
-                return Ok(Some(self.buffer.split_to(whole).freeze()));
-            }
-            let more =
-                self.response.chunk().await.map_err(|error| {
+            let wanted = match car::whole_section(&self.buffer, limit)? {
+                Some(whole) if self.buffer.len() >= whole => return Ok(Some(self.buffer.split_to(whole).freeze())),
+                Some(whole) => whole - self.buffer.len(),
+                None => LENGTH_BYTES,
+            };
+            if self.rest.is_empty() {
+                let more = self.response.chunk().await.map_err(|error| {
                     Error::new(Kind::Network, "the answer was cut off").caused_by(error.without_url())
                 })?;
-            match more {
-                Some(more) => self.buffer.extend_from_slice(&more),
-                None if self.buffer.is_empty() => return Ok(None),
-                None => return Err(cut()),
+                match more {
+                    Some(more) => self.rest = more,
+                    None if self.buffer.is_empty() => return Ok(None),
+                    None => return Err(cut()),
+                }
             }
+            // Exactly what belongs to it: a buffer that doubles would keep up to twice as much for each block.
+            self.buffer.reserve(wanted);
+            let taken = self.rest.split_to(wanted.min(self.rest.len()));
+            self.buffer.extend_from_slice(&taken);
         }
     }
 }

@@ -277,7 +277,9 @@ fn after_colon(said: &str) -> String {
 
 /// The body, or nothing if it is longer than that.
 async fn read(response: &mut Response, limit: usize) -> reqwest::Result<Option<Bytes>> {
-    let mut bytes = BytesMut::new();
+    // Said by the other side, so no more than is read anyway; a buffer that grows would end twice as large as the block.
+    let said = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut bytes = BytesMut::with_capacity(said.min(limit));
     while let Some(chunk) = response.chunk().await? {
         if bytes.len() + chunk.len() > limit {
             return Ok(None);

@@ -14,8 +14,8 @@ use super::seen::{MAX_SEEN_BYTES, Seen};
 use super::writing::Writing;
 use crate::error::{Error, Kind, Result};
 
-/// Threads that read blocks at once.
-const MAX_READING_THREADS: usize = 8;
+/// Threads that read blocks at once: enough to keep a disk busy. Each has memory of its own, and pages of the catalog.
+const MAX_READING_THREADS: usize = 4;
 
 /// What all answers with blocks share.
 pub(super) struct Turns {

@@ -83,6 +83,7 @@ fn own(serving: Vec<Serving>) -> (TargetView, Sight) {
         repository_size: 9 << 30,
         storage_max: None,
         served_at: Some(serving.iter().flat_map(|serving| serving.clone().told()).collect()),
+        providers: None,
     };
     own.serving = Some(serving);
     let seen = Sight { node: Ok(status), ..sight(&own, Some(5)) };

@@ -7,6 +7,7 @@ mod queries;
 mod reachability;
 mod relays;
 mod sessions;
+mod write_buffer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

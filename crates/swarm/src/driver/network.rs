@@ -1,5 +1,6 @@
 //! The protocols of a node and the transports below them, put together. Decides nothing while it runs.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{PeerId, SwarmBuilder, autonat, dcutr, identify, kad, noise, ping, relay, tcp, tls, upnp, yamux};
 
 use super::connections;
+use super::write_buffer::Muxer;
 use crate::bitswap;
 use crate::blocks::Blocks;
 use crate::dht::{DhtStore, Scope, Scoped};
@@ -26,6 +28,8 @@ const MAX_NEGOTIATING_STREAMS: usize = 32;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one lookup in the DHT may take.
 const QUERY_TIMEOUT: Duration = Duration::from_mins(1);
+/// Members of the local network's DHT that are known at each distance (BEP 5 has as many). Room for all of them is set aside at once.
+const MAX_LAN_BUCKET_PEERS: NonZeroUsize = NonZeroUsize::new(8).expect("8 is more than nothing");
 /// How long an incoming or outgoing connection may take to be set up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// What all nodes that speak with Kubo call their protocols.
@@ -74,6 +78,9 @@ fn dht(own_id: PeerId, scope: Scope, is_member: bool) -> Toggle<Scoped> {
         config.set_query_timeout(QUERY_TIMEOUT);
         // By the addresses that a member says it has, and not by those that a connection happens to have.
         config.set_kbucket_inserts(kad::BucketInserts::Manual);
+        if scope == Scope::Lan {
+            config.set_kbucket_size(MAX_LAN_BUCKET_PEERS);
+        }
         let mut kad = kad::Behaviour::with_config(own_id, DhtStore::new(own_id), config);
         kad.set_mode(Some(if scope == Scope::Lan { kad::Mode::Server } else { kad::Mode::Client }));
         Scoped::new(kad, scope)
@@ -81,10 +88,10 @@ fn dht(own_id: PeerId, scope: Scope, is_member: bool) -> Toggle<Scoped> {
     behaviour.into()
 }
 
-fn muxer() -> yamux::Config {
+fn muxer() -> Muxer {
     let mut config = yamux::Config::default();
     config.set_max_num_streams(MAX_STREAMS);
-    config
+    Muxer(config)
 }
 
 /// A swarm that listens nowhere yet.
