@@ -23,7 +23,7 @@ use crate::text::{count, printable_within};
 pub type CarStream = BoxStream<'static, io::Result<Bytes>>;
 
 /// What a node says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Status {
     /// Its program and version, as it says: `kubo/0.43.1/`.
     pub agent: String,

@@ -120,11 +120,11 @@ impl PendingBlob {
         }
         let source = self.arrivals.sources.open(place).await?;
         let (arrivals, blob) = (Arc::clone(&self.arrivals), self.blob.clone());
-        let begin = move || {
+        let pieces = blocking(move || {
             let digests = || blobs::leaves(&*arrivals.catalog.read()?, &blob);
             arrivals.pieces.begin(&arrivals.store, &blob, arrivals.profile, digests)
-        };
-        let pieces = blocking(begin).await?;
+        })
+        .await?;
         let (pending, first) = (self.clone(), first.clone());
         Ok(Arrival(Way::Piecemeal(Piecemeal { pending, pieces, source, first, ahead: VecDeque::new() })))
     }

@@ -140,7 +140,7 @@ async fn a_lazy_restore_has_the_root_and_brings_what_is_read() {
         };
         assert_eq!(stored(&restored.engine), before, "nobody wants its bytes yet");
         let mut arrival = pending.begin().unwrap();
-        arrival.reaches(u64::MAX).await.unwrap();
+        arrival.reaches(u64::MAX, 1).await.unwrap();
         assert_eq!(stored(&restored.engine), before + 1);
         // Everything that an export reads.
         let again = restored.directory.path().join("again.car");

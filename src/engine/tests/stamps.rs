@@ -176,8 +176,8 @@ async fn all_of_what_has_another_digest_is_given_to_nobody() {
     let mut arrival = pending.begin().unwrap();
     let mut position = 0;
     let error = loop {
-        match arrival.reaches(position).await {
-            Ok((_, end)) => position = end,
+        match arrival.reaches(position, 1).await {
+            Ok((_, readable)) => position = readable.end,
             Err(error) => break error,
         }
     };

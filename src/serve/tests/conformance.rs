@@ -73,7 +73,7 @@ impl Fixtures {
         for name in names {
             let above = self.blocks.get(way.last().unwrap()).unwrap();
             let links = DirectoryBlock::parse(&above).unwrap().links;
-            way.push(links.iter().find(|(other, _)| other == name).unwrap().1.cid);
+            way.push(links.iter().find(|(other, _)| other.as_slice() == name.as_bytes()).unwrap().1.cid);
         }
         way
     }

@@ -99,8 +99,7 @@ pub(super) fn sight(target: &TargetView, seen: Option<u8>) -> Sight {
             peers: Some(318),
             repository_size: 12 << 30,
             storage_max: Some(100 << 30),
-            served_at: None,
-            providers: None,
+            ..Status::default()
         }),
         pinned: target.root.as_ref().map(|_| true),
         record: target.settings.dnslink.as_ref().map(|_| {

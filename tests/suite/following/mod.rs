@@ -235,7 +235,7 @@ fn a_server_that_follows_goes_on_after_a_kill() {
         let root = follower.root();
         assert!(root == first || root == second, "{mode}: {root}");
         follower.ok(&["follow", "check"]);
-        let following = follower.serve_with(&["--ipfs"]);
+        let following = publisher.follow(&follower, &[&serving], mode);
         holds(&follower, &second);
         assert_eq!(pulled(&following, &publisher), "the first\n");
         follower.ok(&["follow", "check"]);

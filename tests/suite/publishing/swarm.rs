@@ -270,7 +270,7 @@ fn a_swarm_that_nobody_answers_holds_nothing_up() {
     });
     let tried = publisher.roadstead.run(&["target", "test", "home"]);
     assert!(tried.stdout.contains("--swarm-peer"), "{tried}");
-    let looked = publisher.roadstead.run(&["doctor", "--offline"]);
+    let looked = publisher.roadstead.run(&["doctor"]);
     assert!(looked.stdout.contains("--swarm-peer"), "{looked}");
     // Over HTTP all of it is there.
     let root = publisher.roadstead.root();
