@@ -31,7 +31,7 @@ const FIRST_COUNT_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest of these pauses.
 const MAX_COUNT_INTERVAL: Duration = Duration::from_mins(5);
 /// How long looking for providers may take.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(60);
+const COUNT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Others that are looked for.
 const MAX_COUNTED: usize = 20;
 /// How long a node may know nobody before that is said.

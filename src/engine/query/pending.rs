@@ -88,7 +88,7 @@ enum Way {
     /// From its beginning on.
     Whole(watch::Receiver<Progress>),
     /// The leaves around what is read.
-    Piecemeal(Piecemeal),
+    Piecemeal(Box<Piecemeal>),
 }
 
 /// A blob of which parts are read.
@@ -126,7 +126,8 @@ impl PendingBlob {
         })
         .await?;
         let (pending, first) = (self.clone(), first.clone());
-        Ok(Arrival(Way::Piecemeal(Piecemeal { pending, pieces, source, first, ahead: VecDeque::new() })))
+        let piecemeal = Piecemeal { pending, pieces, source, first, ahead: VecDeque::new() };
+        Ok(Arrival(Way::Piecemeal(Box::new(piecemeal))))
     }
 
     /// Begins to get all of it, or joins those who wait for it already. Has to be called within a runtime; does not wait.

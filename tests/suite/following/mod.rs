@@ -213,35 +213,6 @@ fn killed_at_any_moment(mode: &str, step: u64) {
     follower.ok(&["follow", "check"]);
 }
 
-/// One that serves and follows is killed while it takes a root: it serves the former one or the new one when it is there again.
-#[test]
-fn a_server_that_follows_goes_on_after_a_kill() {
-    let publisher = Publisher::new();
-    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
-    for mode in ["lazy", "tags", "all"] {
-        let follower = Roadstead::new();
-        let following = publisher.follow(&follower, &[&serving], mode);
-        holds(&follower, &publisher.roadstead.root());
-        let (data, first) = (follower.path("registry"), follower.root());
-        let before = size_below(&data);
-        publisher.registry.push(&Layout::random(&[9 << 20, 9 << 20], 7), "1", &format!("large-{mode}"));
-        publisher.roadstead.ok(&["add", &format!("{}/large-{mode}:1", publisher.registry.host())]);
-        publisher.roadstead.ok(&["publish", "--yes"]);
-        let second = publisher.roadstead.root();
-        let enough = before + if mode == "lazy" { 4 << 10 } else { 2 << 20 };
-        wait_for("it takes the new root", String::new, || (size_below(&data) >= enough).then_some(()));
-        // Killed with its process group.
-        drop(following);
-        let root = follower.root();
-        assert!(root == first || root == second, "{mode}: {root}");
-        follower.ok(&["follow", "check"]);
-        let following = publisher.follow(&follower, &[&serving], mode);
-        holds(&follower, &second);
-        assert_eq!(pulled(&following, &publisher), "the first\n");
-        follower.ok(&["follow", "check"]);
-    }
-}
-
 /// Bytes of all files below a directory; what goes meanwhile does not count.
 fn size_below(directory: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else { return 0 };

@@ -2,14 +2,11 @@
 
 use super::world::DOMAIN;
 use crate::cli::{Roadstead, Serving};
-use crate::crash::running::Running;
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::kubo::{Kubo, Profile, Repository};
 use crate::peers::podman::Podman;
 use crate::peers::{wait_for, web};
-use crate::restoring::proxy::Proxy;
-use rustix::process::Signal;
 
 /// A node that is connected to nobody: it asks this server who has a block, and takes blocks over HTTP.
 fn node_behind(serving: &Serving, root: &str) -> Kubo {
@@ -146,45 +143,4 @@ fn killed_after_every_step_the_own_node_goes_on() {
         turn += 1;
     }
     assert!(turn >= 2, "{turn} steps");
-}
-
-/// Killed while it gives out: that is said, the next one gives out the same, and who took from it goes on.
-#[test]
-fn a_server_that_is_killed_while_it_gives_out_is_followed_by_another() {
-    let publisher = Publisher::new();
-    let roadstead = &publisher.roadstead;
-    publisher.registry.push(&Layout::random(&[6 << 20, 6 << 20], 5), "1", "large");
-    roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
-    roadstead.ok(&["publish", "--yes"]);
-    let (name, root) = (publisher.name(), roadstead.root());
-    let port = crate::peers::free_port();
-    let words = ["serve", "--listen", &format!("127.0.0.1:{port}"), "--ipfs", "--no-swarm"];
-    let start = |log: &str| {
-        let mut serving = Running::start(&roadstead.command(&words), &roadstead.path(""), log);
-        serving.wait_until_said("serving on ");
-        serving
-    };
-    let follower = Roadstead::new();
-    let proxy = Proxy::before(&format!("http://127.0.0.1:{port}"));
-    let follow = ["follow", &name, "--from", &proxy.url, "--once"];
-    // In the first answer, in what leads to blobs, and in these.
-    for (number, bytes) in [1, 20_000, 2 << 20, 5 << 20].into_iter().enumerate() {
-        let serving = start(&format!("serve-{number}"));
-        let process = serving.pid();
-        proxy.after(bytes, move || {
-            let process = rustix::process::Pid::from_raw(process as i32).expect("a process id");
-            rustix::process::kill_process(process, Signal::KILL).expect("a process to kill");
-        });
-        let looked = follower.run(&follow);
-        assert_ne!(looked.code, 0, "{looked}");
-        assert_eq!(serving.end().code, 128 + 9);
-        let shown = roadstead.json(&["target", "show", "home"]);
-        assert_eq!(shown["serving"], serde_json::json!([]), "nothing serves: {shown}");
-    }
-    let _serving = start("serve-last");
-    proxy.forget();
-    follower.ok(&follow);
-    assert_eq!(follower.root(), root);
-    follower.ok(&["follow", "check"]);
-    roadstead.ok(&["target", "verify", "home"]);
 }
