@@ -221,7 +221,7 @@ impl FileStream {
                 if let Some(frame) = self.frames.last_mut() {
                     frame.children.pop_front();
                 }
-                self.take(cid, size, block)?;
+                self.take(cid, size, &block)?;
                 continue;
             }
             let Some(frame) = self.frames.last_mut() else { continue };
@@ -242,15 +242,15 @@ impl FileStream {
             let block = (&mut flight.block).await.map_err(crate::engine::blocking::panicked)?;
             let (cid, size) = (flight.cid, flight.size);
             frame.flights.pop_front();
-            self.take(cid, size, block?)?;
+            self.take(cid, size, &block?)?;
         }
     }
 
     /// Takes the block of a part of the file that is said to have so many bytes.
-    fn take(&mut self, cid: Cid, size: u64, block: Bytes) -> Result<()> {
+    fn take(&mut self, cid: Cid, size: u64, block: &Bytes) -> Result<()> {
         let node = open(&cid, block.clone())?;
         if let Some(share) = self.share.as_ref().filter(|_| !node.children.is_empty()) {
-            share.came(&cid, &block);
+            share.came(&cid, block);
         }
         if node.size != size {
             let words = format!("{cid} should have {size} bytes of a file, but has {}", node.size);

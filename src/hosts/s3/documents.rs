@@ -12,8 +12,6 @@ use crate::error::{Error, Kind, Result};
 const MAX_DEPTH: usize = 16;
 /// Objects of one page of a list.
 pub(super) const MAX_PAGE_KEYS: usize = 1000;
-/// Parts of one upload.
-pub(super) const MAX_PARTS: usize = 10_000;
 
 /// Tells the text of each element as it ends, with the names of those around it and its own.
 fn each_element(xml: &[u8], visit: &mut dyn FnMut(&[String], &str) -> Result<()>) -> Result<()> {
@@ -159,45 +157,19 @@ pub(super) fn value(xml: &[u8], name: &str) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) number: u32,
-    pub(super) size: u64,
     pub(super) tag: String,
-}
-
-/// Reads `ListPartsResult`: the parts, and the number after which the next page begins.
-pub(super) fn parts(xml: &[u8]) -> Result<(Vec<Part>, Option<String>)> {
-    let (mut all, mut next, mut truncated) = (Vec::new(), None, false);
-    let (mut number, mut size, mut tag) = (None, None, String::new());
-    each_element(xml, &mut |path, text| {
-        match path.last().map(String::as_str) {
-            Some("PartNumber") if path.len() == 3 => number = text.parse::<u32>().ok(),
-            Some("Size") if path.len() == 3 => size = text.parse::<u64>().ok(),
-            Some("ETag") if path.len() == 3 => tag = tag_of(text),
-            Some("Part") if path.len() == 2 => {
-                if all.len() >= MAX_PARTS {
-                    return Err(Error::new(Kind::Node, "an upload has more than 10000 parts"));
-                }
-                if let (Some(number), Some(size)) = (number.take(), size.take()) {
-                    all.push(Part { number, size, tag: std::mem::take(&mut tag) });
-                }
-            }
-            Some("IsTruncated") if path.len() == 2 => truncated = text == "true",
-            Some("NextPartNumberMarker") if path.len() == 2 => next = Some(text.to_owned()),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok((all, next.filter(|_| truncated)))
 }
 
 /// The body of `CompleteMultipartUpload`.
 pub(super) fn complete(parts: &[Part]) -> String {
-    let mut xml = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for part in parts {
+    let listed = parts.iter().map(|part| {
         let tag = part.tag.replace('&', "&amp;").replace('<', "&lt;");
-        xml.push_str(&format!("<Part><PartNumber>{}</PartNumber><ETag>&quot;{tag}&quot;</ETag></Part>", part.number));
-    }
-    xml.push_str("</CompleteMultipartUpload>");
-    xml
+        format!("<Part><PartNumber>{}</PartNumber><ETag>&quot;{tag}&quot;</ETag></Part>", part.number)
+    });
+    let listed: String = listed.collect();
+    format!(
+        "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{listed}</CompleteMultipartUpload>"
+    )
 }
 
 #[cfg(test)]
@@ -244,14 +216,11 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_says_which_parts_are_there() {
+    fn an_upload_has_a_name_and_is_completed_by_its_parts() {
         let begun = b"<InitiateMultipartUploadResult><Bucket>b</Bucket><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
         assert_eq!(value(begun, "UploadId").as_deref(), Some("u-1"));
         assert_eq!(value(b"<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>", "ETag").as_deref(), Some("\"e\""));
-        let xml = b"<ListPartsResult><IsTruncated>false</IsTruncated><NextPartNumberMarker>1</NextPartNumberMarker>\
-            <Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag><Size>5</Size></Part></ListPartsResult>";
-        let (all, next) = parts(xml).unwrap();
-        assert_eq!((all.len(), next), (1, None));
+        let all = [Part { number: 1, tag: "a".to_owned() }];
         let body = complete(&all);
         assert!(body.contains("<PartNumber>1</PartNumber><ETag>&quot;a&quot;</ETag>"), "{body}");
     }

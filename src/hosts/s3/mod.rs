@@ -8,7 +8,7 @@
 //! | [`address`], [`credentials`] | where a bucket is, and with what requests are signed |
 //! | `request` | one request: signed, sent, tried again |
 //! | `documents`, `failure` | the XML of answers, and refusals in words |
-//! | `parts` | large objects: sent in parts, continued after a cut |
+//! | `parts` | large objects: sent in parts, anew after a cut |
 //! | `trial` | what of all this a host can do |
 
 pub mod address;

@@ -1,5 +1,5 @@
-//! Large objects: sent in parts, and continued after a cut from those that are there (AWS S3 User Guide, "Uploading and copying
-//! objects using multipart upload").
+//! Large objects: sent in parts (AWS S3 User Guide, "Uploading and copying objects using multipart upload"). An upload that was cut
+//! is given up, and the object is sent anew.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Method;
@@ -29,24 +29,15 @@ pub(super) async fn send(
     condition: &Condition,
     uploads: &dyn Uploads,
 ) -> Result<Stored> {
-    let (upload, mut there) = match uploads.begun(&object.key).await? {
-        Some(upload) => match host.parts_of(&object.key, &upload).await? {
-            Some(there) => (upload, there),
-            None => (host.begin(object, uploads).await?, Vec::new()),
-        },
-        None => (host.begin(object, uploads).await?, Vec::new()),
-    };
+    // A part that was cut may be listed with its full size: only parts that this run has sent are what they should be.
+    if let Some(former) = uploads.begun(&object.key).await? {
+        host.abort(&object.key, &former).await;
+    }
+    let upload = host.begin(object, uploads).await?;
     let length = part_bytes(object.size);
     let number_of = |offset: u64| (offset / length + 1) as u32;
     let all = (0..object.size).step_by(length as usize).map(|offset| (offset, length.min(object.size - offset)));
-    there.retain(|part| {
-        let expected = length.min(object.size.saturating_sub(u64::from(part.number.saturating_sub(1)) * length));
-        part.number > 0 && part.size == expected && expected > 0
-    });
-    uploads.sent(there.iter().map(|part| part.size).sum());
-    let missing: Vec<(u64, u64)> =
-        all.filter(|(offset, _)| !there.iter().any(|part| part.number == number_of(*offset))).collect();
-    let sent: Vec<Part> = stream::iter(missing.into_iter().map(|(offset, length)| {
+    let mut sent: Vec<Part> = stream::iter(all.map(|(offset, length)| {
         let upload = upload.as_str();
         async move {
             let part = host.send_part(object, upload, number_of(offset), content, (offset, length)).await?;
@@ -57,9 +48,8 @@ pub(super) async fn send(
     .buffer_unordered(MAX_CONCURRENT_PARTS)
     .try_collect()
     .await?;
-    there.extend(sent);
-    there.sort_unstable_by_key(|part| part.number);
-    let stored = host.complete(object, &upload, &there, condition).await?;
+    sent.sort_unstable_by_key(|part| part.number);
+    let stored = host.complete(object, &upload, &sent, condition).await?;
     uploads.note(&object.key, None).await?;
     Ok(stored)
 }
@@ -78,30 +68,6 @@ impl S3 {
         Ok(upload)
     }
 
-    /// The parts of an upload that are there; none if there is no such upload any more.
-    async fn parts_of(&self, key: &str, upload: &str) -> Result<Option<Vec<Part>>> {
-        let (mut all, mut after): (Vec<Part>, Option<String>) = (Vec::new(), None);
-        loop {
-            let mut request = self.request(Method::GET, key);
-            request.query = vec![("uploadId", upload.to_owned())];
-            request.query.extend(after.clone().map(|after| ("part-number-marker", after)));
-            let doing = format!("can't ask how far {key} is stored");
-            let answer = self.send(&request).await.map_err(|error| error.context(&doing))?;
-            if failure::is_missing(answer.status) {
-                return Ok(None);
-            }
-            if !answer.is_success() {
-                return Err(self.refused(answer, &doing).await);
-            }
-            let (parts, next) = documents::parts(&answer.body(MAX_DOCUMENT_BYTES).await?)?;
-            all.extend(parts);
-            if next.is_none() || next == after || all.len() > documents::MAX_PARTS {
-                return Ok(Some(all));
-            }
-            after = next;
-        }
-    }
-
     async fn send_part(
         &self,
         object: &Object,
@@ -118,7 +84,7 @@ impl S3 {
         if !answer.is_success() {
             return Err(self.refused(answer, &doing).await);
         }
-        Ok(Part { number, size: length, tag: Self::tag_header(&answer) })
+        Ok(Part { number, tag: Self::tag_header(&answer) })
     }
 
     async fn complete(&self, object: &Object, upload: &str, parts: &[Part], condition: &Condition) -> Result<Stored> {

@@ -135,15 +135,8 @@ impl Trial<'_> {
         request.query = vec![("partNumber", "1".to_owned()), ("uploadId", upload.clone())];
         request.payload = Payload::Bytes(&body);
         let sent = self.host.document(&request, "can't store a part").await;
-        let mut request = self.host.request(Method::GET, &key);
-        request.query = vec![("uploadId", upload.clone())];
-        let listed = self.host.document(&request, "can't list parts").await;
         self.host.abort(&key, &upload).await;
-        sent?;
-        match documents::parts(&listed?)?.0.as_slice() {
-            [part] if part.size == 4 => Ok("large blobs go in parts, and go on after a cut".to_owned()),
-            _ => Err(wrong("the host does not say which parts it has", "Uploads that are cut begin anew.")),
-        }
+        sent.map(|_| "large blobs go in parts".to_owned())
     }
 
     /// An empty object under a name with a slash at its end, which clients ask for first.

@@ -1,6 +1,6 @@
 //! A bucket as a target: clients pull from it, a second publication sends nothing, and a second publisher is stopped.
 
-use super::{World, with_key};
+use super::{World, add_target, with_key};
 use crate::cli::Roadstead;
 use crate::peers::podman::Podman;
 use crate::peers::skopeo::Skopeo;
@@ -64,7 +64,7 @@ fn a_second_publisher_is_stopped_with_words() {
     world.run(&["publish", "--yes"]).success();
 
     let other = Roadstead::new();
-    world.add_target(&other, &world.bucket.url(), &[]);
+    add_target(&other, &world.bucket.url(), &[]);
     other.add(&format!("{}/greeting:1", world.registry.host()));
     let stopped = finish(&with_key(&other, &["publish", "--yes"]));
     let said = stopped.failure(10);

@@ -18,18 +18,18 @@ struct World {
     bucket: Versitygw,
 }
 
+/// Makes the bucket a target of a catalog, reached at this endpoint.
+fn add_target(roadstead: &Roadstead, endpoint: &str, more: &[&str]) {
+    let place = format!("s3://{BUCKET}");
+    let words = ["target", "add", "bucket", "--s3", &place, "--endpoint", endpoint];
+    roadstead.ok(&[&words[..], more].concat());
+}
+
 impl World {
     fn new() -> Self {
         let world = Self { registry: DockerRegistry::plain(), roadstead: Roadstead::new(), bucket: Versitygw::start() };
-        world.add_target(&world.roadstead, &world.bucket.url(), &[]);
+        add_target(&world.roadstead, &world.bucket.url(), &[]);
         world
-    }
-
-    /// Makes the bucket a target of a catalog, reached at this endpoint.
-    fn add_target(&self, roadstead: &Roadstead, endpoint: &str, more: &[&str]) {
-        let place = format!("s3://{BUCKET}");
-        let words = ["target", "add", "bucket", "--s3", &place, "--endpoint", endpoint];
-        roadstead.ok(&[&words[..], more].concat());
     }
 
     /// Puts an image with these words into the upstream registry, and mirrors it.

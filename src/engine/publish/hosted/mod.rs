@@ -5,7 +5,7 @@
 //! | `wanted` | the files of a root as a host has them |
 //! | `standing` | what a host has of them, by its own list, and whose it is |
 //! | `record` | the object that says who publishes there |
-//! | `content` | where bytes come from, and uploads that go on after a cut |
+//! | `content` | where bytes come from, and uploads that were begun |
 //! | `store` | stores what is missing, stage by stage |
 //! | `settle` | what nothing needs any more, and what leaves after its time |
 //! | `steps` | the steps of a publication, in their order |

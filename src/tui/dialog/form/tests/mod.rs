@@ -1,3 +1,5 @@
+//! The form of a target: mistakes where they were made, what is emptied, and the fields of a bucket.
+
 use super::*;
 
 fn press(form: &mut Form, code: KeyCode) -> Choice {
