@@ -70,13 +70,20 @@ impl Peers {
 
     /// The peers that one router names, as far as they are who they should be.
     async fn ask(&self, router: &HttpProviders, root: &Cid, holding: Option<&Holding>) -> Vec<String> {
-        let providers = match router.providers(root, holding).await {
+        let mut providers = match router.providers(root, holding).await {
             Ok(providers) => providers,
             Err(error) => {
                 tracing::info!("no other followers are known: {error}");
                 return Vec::new();
             }
         };
+        // A server names itself first. It is a source already, by the way that a person chose, which may lead through a proxy.
+        if let Some((first, _)) = providers.peers.first()
+            && is_peer_id(first)
+            && router.is_peer(first).await.is_ok_and(|is_it| is_it)
+        {
+            providers.peers.remove(0);
+        }
         let checks = named(&providers, holding).into_iter().map(|(id, url)| async move {
             let is_it = router.at(&url).is_peer(&id).await.is_ok_and(|is_it| is_it);
             is_it.then_some(url)
@@ -90,7 +97,6 @@ fn named(providers: &Providers, holding: Option<&Holding>) -> Vec<(String, Strin
     let Some(from) = providers.from.map(|from| from.ip()) else { return Vec::new() };
     let own = holding.map(|holding| holding.peer.peer_id());
     let all = providers.peers.iter().filter(|(id, _)| own.as_ref() != Some(id) && is_peer_id(id));
-    // The router itself is a source already.
     let others = all.filter_map(|(id, addresses)| {
         let url = addresses.iter().take(MAX_ADDRESSES).find_map(|address| {
             let ip = ip_of(address)?;

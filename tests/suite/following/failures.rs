@@ -1,7 +1,8 @@
 //! When things go wrong: clocks, keys on two machines, publishers that go back or withdraw what is being taken.
 
 use super::*;
-use crate::peers::{Daemon, Directory, command, docker_registry, finish, program};
+use crate::peers::{Daemon, Directory, command, docker_registry, finish, program, web};
+use crate::restoring::proxy::Proxy;
 
 /// Looks once, which must fail; gives what was said.
 fn look_in_vain(follower: &Roadstead, publisher: &Publisher, from: &str) -> String {
@@ -85,6 +86,45 @@ fn of_two_machines_with_one_key_the_newest_record_counts() {
     holds(&follower, &other.root());
     let third = one.move_tag("the third\n");
     holds(&follower, &third);
+    follower.ok(&["follow", "check"]);
+}
+
+#[test]
+fn a_root_that_is_withdrawn_while_it_is_taken_changes_nothing() {
+    let publisher = Publisher::new();
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    let proxy = Proxy::before(&serving.url);
+    let follower = Roadstead::new();
+    follower.ok(&["follow", &publisher.name, "--from", &proxy.url, "--once"]);
+    let first = follower.root();
+    // More than fits into the buffers of the connections, which come even so.
+    publisher.registry.push(&Layout::random(&[48 << 20], 3), "1", "large");
+    publisher.roadstead.ok(&["add", &format!("{}/large:1", publisher.registry.host())]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    let second = publisher.roadstead.root();
+    let block = format!("{}/ipfs/{second}?format=raw", serving.url);
+    wait_for("the root is given out", String::new, || (web::get(&block).status == 200).then_some(()));
+
+    let withdraw = publisher.roadstead.command(&["target", "remove", "home", "--yes"]);
+    proxy.after(2 << 20, move || {
+        // On a thread of its own: this one is the proxy's.
+        let withdrawing = std::thread::spawn(move || {
+            finish(&withdraw).success();
+            wait_for("the root is withdrawn", String::new, || (web::get(&block).status == 404).then_some(()));
+        });
+        withdrawing.join().expect("it is withdrawn");
+    });
+    look_in_vain(&follower, &publisher, &proxy.url);
+    assert!(proxy.bytes() > 2 << 20, "it was being taken");
+    assert_eq!(follower.root(), first);
+    follower.ok(&["follow", "check"]);
+
+    publisher.roadstead.ok(&["target", "add", "home", "--self", "--ipns"]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    let log = || String::from("it is published again");
+    wait_for("the follower holds the root", log, || {
+        (follower.run(&["follow", "--once"]).code == 0 && follower.root() == second).then_some(())
+    });
     follower.ok(&["follow", "check"]);
 }
 
