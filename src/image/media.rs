@@ -47,7 +47,58 @@ pub fn is_foreign_layer(media_type: &str) -> bool {
     media_type.contains(".foreign.") || media_type.contains(".nondistributable.")
 }
 
+/// What a layer's media type says of what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A tar archive of files, compressed or not.
+    Files,
+    /// Files that only those can read who have the key (containers/ocicrypt, "Encryption of layers").
+    Encrypted,
+    /// Something else: an artifact's blob.
+    Other,
+}
+
+/// What is in a layer of this type (OCI image specification, layer.md; Docker image manifest V2, schema 2).
+pub fn layer_kind(media_type: &str) -> LayerKind {
+    let essence = essence(media_type);
+    if essence.ends_with("+encrypted") {
+        return LayerKind::Encrypted;
+    }
+    let is_oci = ["application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar"]
+        .iter()
+        .any(|begin| essence.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '.'])));
+    let is_docker =
+        ["application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"]
+            .iter()
+            .any(|begin| essence.starts_with(begin));
+    if is_oci || is_docker { LayerKind::Files } else { LayerKind::Other }
+}
+
 /// A `Content-Type` header without its parameters, lowercased.
 pub fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_told_from_what_holds_no_files() {
+        for (media_type, kind) in [
+            ("application/vnd.oci.image.layer.v1.tar", LayerKind::Files),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", LayerKind::Files),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", LayerKind::Files),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", LayerKind::Files),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", LayerKind::Files),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", LayerKind::Files),
+            ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", LayerKind::Encrypted),
+            ("application/vnd.oci.image.layer.v1.tarball", LayerKind::Other),
+            ("application/vnd.dev.cosign.simplesigning.v1+json", LayerKind::Other),
+            ("application/spdx+json", LayerKind::Other),
+            ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", LayerKind::Other),
+        ] {
+            assert_eq!(layer_kind(media_type), kind, "{media_type}");
+        }
+    }
 }

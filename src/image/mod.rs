@@ -5,12 +5,14 @@
 
 mod descriptor;
 mod digest;
+pub mod files;
 mod manifest;
 pub mod media;
 mod name;
+pub mod natural;
 mod platform;
 mod reference;
-pub mod tags;
+pub mod sbom;
 
 pub use descriptor::Descriptor;
 pub use digest::Digest;
@@ -18,3 +20,5 @@ pub use manifest::{Body, Manifest};
 pub use name::{RepositoryName, Tag};
 pub use platform::{Platform, Selection};
 pub use reference::{Reference, Target, Upstream};
+/// Which tags are meant, compiled by itself for speed.
+pub use roadstead_tags as tags;

@@ -13,6 +13,9 @@ use crate::text::printable;
 const ARCHITECTURES: [&str; 12] =
     ["386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64le", "riscv64", "s390x"];
 
+/// Operating systems in Go's words for which there are images.
+const OPERATING_SYSTEMS: [&str; 5] = ["darwin", "freebsd", "linux", "wasip1", "windows"];
+
 /// `os/architecture[/variant]`, in the words of Go's GOOS and GOARCH (OCI image spec, image-index.md).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
@@ -29,6 +32,16 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// Whether a text is the beginning of a platform in full, at least up to its architecture: `linux/`, `linux/arm`.
+    pub fn begins_so(text: &str) -> bool {
+        let Some((os, rest)) = text.split_once('/') else { return false };
+        OPERATING_SYSTEMS.contains(&os)
+            && match rest.split_once('/') {
+                Some((architecture, variant)) => ARCHITECTURES.contains(&architecture) && !variant.contains('/'),
+                None => ARCHITECTURES.iter().any(|architecture| architecture.starts_with(rest)),
+            }
+    }
+
     /// A platform without `os.version`; arm64/v8 becomes arm64.
     pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! What a rule takes of a list.
 
 use super::*;
-use crate::image::tags::{Choice, Verdict};
+use crate::{Choice, Verdict};
 
 const NGINX: [&str; 14] = [
     "latest",

@@ -1,7 +1,7 @@
 //! Tags as they are out there: what is meant by people, what takes it, and what is suggested for a tag.
 
 use super::*;
-use crate::image::tags::suggest;
+use crate::suggest;
 
 /// A pattern, what it takes, and neighbours that it leaves.
 const MEANT: &[(&str, &[&str], &[&str])] = &[

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::image::tags::parse::{Item, check_numbers, tree, variants};
-use crate::image::tags::{Number, Part, stage, suggest};
+use crate::parse::{Item, check_numbers, tree, variants};
+use crate::{Number, Part, stage, suggest};
 
 /// Where what the items match can end: a second way to say what matches, which follows every way at once.
 fn ends(items: &[Item], tag: &str, from: &BTreeSet<usize>) -> BTreeSet<usize> {
