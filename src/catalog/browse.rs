@@ -1,10 +1,11 @@
 //! Pages of long lists, filtered and sorted by the database, so that no face holds more rows than it shows.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
 use super::images::{self, Image};
 use super::repositories::{self, Repository};
+use super::search::{Bound, DIGEST_NAME, Search};
 use crate::error::Result;
 
 /// Column that a list of repositories is sorted by.
@@ -77,7 +78,7 @@ impl Default for States {
 
 impl States {
     /// As a set for a query: names, each after the number of its state.
-    fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let names: Vec<_> = self.named.iter().map(|(name, state)| format!("{}{name}", *state as u8)).collect();
         serde_json::json!(names).to_string()
     }
@@ -86,13 +87,13 @@ impl States {
 /// Which part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part<'a, Order> {
-    /// Only what contains this text, whatever its case.
+    /// Only what this finds, as [`Search`] reads it. Where the list has its usual order, what matches its words best comes first.
     pub filter: &'a str,
     /// Column that the rows are sorted by.
     pub order: Order,
     /// The order turned around.
     pub descending: bool,
-    /// Where the order is by state: what is known of that.
+    /// Where the order is by state, or states are looked for: what is known of that.
     pub states: &'a States,
     /// Rows before the part, counted in this order and with this filter.
     pub offset: u64,
@@ -121,59 +122,113 @@ impl<T> Default for Rows<T> {
     }
 }
 
-impl<Order> Part<'_, Order> {
+/// Images of which repositories a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// The row of one repository; none: all of them, by name.
+    pub repository: Option<i64>,
+    /// Also images that only came along with another one.
+    pub attached: bool,
+}
+
+impl<Order: Copy + Default + PartialEq> Part<'_, Order> {
     fn direction(&self) -> &'static str {
         if self.descending { "DESC" } else { "ASC" }
     }
 
-    /// The rows of this part, of a list that this query sorts; the last parameters are its limit and its offset.
-    fn ids(&self, connection: &Connection, query: &str, values: &[Value], wanted: Option<i64>) -> Result<Ids> {
+    /// Whether what matches best comes first: nobody has chosen another order.
+    fn is_ranked(&self) -> bool {
+        self.order == Order::default() && !self.descending
+    }
+
+    /// The rows of this part. `list`: what selects the number and two names of each row, sorted.
+    fn ids(&self, connection: &Connection, list: &List<'_>, mut bound: Bound, wanted: Option<i64>) -> Result<Ids> {
+        if list.search.has_words() || wanted.is_some() {
+            let all = self.found(connection, list, &bound)?;
+            return Ok(self.cut(all, wanted));
+        }
+        let List { from, order, .. } = list;
+        let total = connection
+            .prepare_cached(&format!("SELECT count(*) {from}"))?
+            .query_row(params_from_iter(&list.counted), |row| row.get(0))?;
         let number = |value| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
-        let mut statement = connection.prepare_cached(query)?;
-        let mut read = |limit: Value, offset: Value| -> Result<Vec<i64>> {
-            let bounds = [limit, offset];
-            let rows = statement.query_map(params_from_iter(values.iter().chain(&bounds)), |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        if let Some(wanted) = wanted {
-            let mut all = read(Value::Integer(-1), Value::Integer(0))?;
-            if let Some(place) = all.iter().position(|id| *id == wanted) {
-                // In the middle, so that what is around it is there too.
-                let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-                let offset = place.saturating_sub(limit / 2);
-                all.drain(..offset);
-                all.truncate(limit);
-                return Ok(Ids { offset: offset as u64, place: Some(place as u64), rows: all });
+        let (limit, offset) = (bound.bind(number(self.limit)), bound.bind(number(self.offset)));
+        let query = format!("SELECT {} {from} ORDER BY {order} LIMIT {limit} OFFSET {offset}", list.id);
+        let mut statement = connection.prepare_cached(&query)?;
+        let rows = statement.query_map(params_from_iter(&bound.0), |row| row.get(0))?;
+        Ok(Ids { total, offset: self.offset, place: None, rows: rows.collect::<Result<_, _>>()? })
+    }
+
+    /// Every row that is found, in the order of the list or by how well it matches.
+    fn found(&self, connection: &Connection, list: &List<'_>, bound: &Bound) -> Result<Vec<i64>> {
+        let List { id, names, from, order, search, .. } = list;
+        let mut statement = connection.prepare_cached(&format!("SELECT {id}, {names} {from} ORDER BY {order}"))?;
+        let mut rows = statement.query(params_from_iter(&bound.0))?;
+        let (mut finder, mut found) = (search.finder(), Vec::new());
+        while let Some(row) = rows.next()? {
+            let mut score = |column| -> Result<Option<u32>> {
+                Ok(row
+                    .get_ref(column)?
+                    .as_str_or_null()
+                    .map_err(rusqlite::Error::from)?
+                    .and_then(|name| finder.score(name)))
+            };
+            // The better of its two names.
+            if let Some(score) = score(1)?.max(score(2)?) {
+                found.push((score, row.get(0)?));
             }
         }
-        let ids = read(number(self.limit), number(self.offset))?;
-        Ok(Ids { offset: self.offset, place: None, rows: ids })
+        if self.is_ranked() {
+            found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        }
+        Ok(found.into_iter().map(|(_, id)| id).collect())
     }
+
+    /// The part of these rows; around the one that is looked for, if it is among them.
+    fn cut(&self, mut all: Vec<i64>, wanted: Option<i64>) -> Ids {
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let place = wanted.and_then(|wanted| all.iter().position(|id| *id == wanted));
+        let total = all.len() as u64;
+        // In the middle, so that what is around it is there too.
+        let offset = place.map_or(size(self.offset), |place| place.saturating_sub(size(self.limit) / 2));
+        all.drain(..offset.min(all.len()));
+        all.truncate(size(self.limit));
+        Ids { total, offset: offset as u64, place: place.map(|place| place as u64), rows: all }
+    }
+}
+
+/// A list of rows as a query says it.
+struct List<'a> {
+    /// The number of a row.
+    id: &'static str,
+    /// Two names of a row, of which the second may be nothing.
+    names: &'a str,
+    /// The rows: from `FROM` on.
+    from: String,
+    /// The values that these have.
+    counted: Vec<Value>,
+    order: String,
+    search: &'a Search,
 }
 
 /// Rows of a part by number.
 struct Ids {
+    total: u64,
     offset: u64,
     place: Option<u64>,
     rows: Vec<i64>,
 }
 
-/// `LIKE` with this text anywhere in it.
-fn pattern(filter: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in filter.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
+/// These conditions, all of which have to hold.
+fn all_of(conditions: &[String]) -> String {
+    if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }
 
-/// The number of a row's state. A set is searched; a join would read it whole for each row.
-fn state(name: &str, is_private: &str, is_gone: &str, is_outdated: &str) -> String {
-    let is = |state: RowState| format!("'{}' || {name} IN (SELECT value FROM json_each(?4))", state as u8);
+/// The number of a row's state; `set` is what a statement calls the states that came with the question. A set is searched; a
+/// join would read it whole for each row.
+fn state(name: &str, conditions: [&str; 3], set: &str, others: RowState) -> String {
+    let [is_private, is_gone, is_outdated] = conditions;
+    let is = |state: RowState| format!("'{}' || {name} IN (SELECT value FROM json_each({set}))", state as u8);
     let cases = [
         (is(RowState::Failed), RowState::Failed),
         (is_private.to_owned(), RowState::Private),
@@ -184,21 +239,14 @@ fn state(name: &str, is_private: &str, is_gone: &str, is_outdated: &str) -> Stri
         (is(RowState::Settled), RowState::Settled),
     ];
     let cases = cases.map(|(condition, state)| format!("WHEN {condition} THEN {}", state as u8));
-    format!("CASE {} ELSE ?3 END", cases.join(" "))
+    format!("CASE {} ELSE {} END", cases.join(" "), others as u8)
 }
 
 /// A part of the repositories.
 pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<Rows<Repository>> {
-    let filtered = "WHERE (r.name LIKE ?1 ESCAPE '\\' OR r.alias LIKE ?1 ESCAPE '\\')";
-    let pattern = pattern(part.filter);
-    let total = if part.filter.is_empty() {
-        connection.prepare_cached("SELECT count(*) FROM repositories")?.query_row([], |row| row.get(0))?
-    } else {
-        connection
-            .prepare_cached(&format!("SELECT count(*) FROM repositories r {filtered}"))?
-            .query_row([&pattern], |row| row.get(0))?
-    };
-    let mut values = vec![Value::Text(pattern)];
+    let (search, mut bound) = (Search::parse(part.filter), Bound::default());
+    let conditions = search.of_repositories(part.states, &mut bound);
+    let counted = bound.0.clone();
     let key = match part.order {
         RepositoryOrder::Name => "r.name".to_owned(),
         RepositoryOrder::Images => "r.tags".to_owned(),
@@ -216,60 +264,73 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
                WHERE o.blob = own.blob AND o.repository != r.id AND o.role < 4))"
             .to_owned(),
         RepositoryOrder::State => {
-            values.extend([Value::Null, Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
+            let set = bound.bind(Value::Text(part.states.json()));
             let gone =
                 "r.id IN (SELECT i.repository FROM images i WHERE i.attached_to IS NULL AND i.gone_at IS NOT NULL)";
             let outdated = "r.id IN (SELECT i.repository FROM images i JOIN blobs b ON b.id = i.manifest
                  WHERE i.attached_to IS NULL AND i.upstream_digest <> b.digest)";
-            state("r.name", "r.private AND NOT r.allowed", gone, outdated)
+            state("r.name", ["r.private AND NOT r.allowed", gone, outdated], &set, part.states.others)
         }
     };
-    let query = format!(
-        "SELECT r.id FROM repositories r {filtered} ORDER BY {key} {}, r.name LIMIT ? OFFSET ?",
-        part.direction()
-    );
+    let list = List {
+        id: "r.id",
+        names: "r.name, r.alias",
+        from: format!("FROM repositories r{}", all_of(&conditions)),
+        counted,
+        order: format!("{key} {}, r.name", part.direction()),
+        search: &search,
+    };
     let wanted = match part.around {
         Some(name) => repositories::by_name(connection, name)?.map(|repository| repository.id),
         None => None,
     };
-    let Ids { offset, place, rows: ids } = part.ids(connection, &query, &values, wanted)?;
+    let Ids { total, offset, place, rows: ids } = part.ids(connection, &list, bound, wanted)?;
     let rows = ids.into_iter().map(|id| repositories::by_id(connection, id)).collect::<Result<_>>()?;
     Ok(Rows { total, offset, place, rows })
 }
 
-/// A part of a repository's images, without those that only came along.
-pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrder>) -> Result<Rows<Image>> {
-    let filtered = "WHERE i.repository = ?1 AND i.attached_to IS NULL AND coalesce(i.tag, '') LIKE ?2 ESCAPE '\\'";
-    let pattern = pattern(part.filter);
-    let total = connection
-        .prepare_cached(&format!("SELECT count(*) FROM images i {filtered}"))?
-        .query_row(params![repository, pattern], |row| row.get(0))?;
-    let mut values = vec![Value::Integer(repository), Value::Text(pattern)];
+/// A part of the images of a scope.
+pub fn images(connection: &Connection, scope: Scope, part: &Part<'_, ImageOrder>) -> Result<Rows<Image>> {
+    let (search, mut bound) = (Search::parse(part.filter), Bound::default());
+    let mut conditions = Vec::new();
+    if let Some(repository) = scope.repository {
+        conditions.push(format!("i.repository = {}", bound.bind(Value::Integer(repository))));
+    }
+    if !scope.attached {
+        conditions.push("i.attached_to IS NULL".to_owned());
+    }
+    conditions.extend(search.of_images(part.states, &mut bound));
+    let counted = bound.0.clone();
     let key = match part.order {
-        ImageOrder::Tag => "i.tag IS NULL, i.tag COLLATE numbers".to_owned(),
+        ImageOrder::Tag if scope.repository.is_some() => "i.tag IS NULL, i.tag COLLATE numbers".to_owned(),
+        ImageOrder::Tag => format!("r.name {}, i.tag IS NULL, i.tag COLLATE numbers", part.direction()),
         ImageOrder::Platforms => "i.platforms".to_owned(),
         ImageOrder::Size => "i.logical".to_owned(),
         ImageOrder::Added => "i.added_at".to_owned(),
         ImageOrder::State => {
-            values.extend([Value::Integer(part.states.others as i64), Value::Text(part.states.json())]);
-            let digest = "(SELECT b.digest FROM blobs b WHERE b.id = i.manifest)";
-            let name = format!("coalesce(i.tag, 'sha256:' || lower(hex({digest})))");
-            state(&name, "0", "i.gone_at IS NOT NULL", &format!("i.upstream_digest <> {digest}"))
+            let set = bound.bind(Value::Text(part.states.json()));
+            let outdated = "i.upstream_digest <> (SELECT b.digest FROM blobs b WHERE b.id = i.manifest)";
+            let name = format!("coalesce(i.tag, {DIGEST_NAME})");
+            state(&name, ["0", "i.gone_at IS NOT NULL", outdated], &set, part.states.others)
         }
     };
-    let query = format!(
-        "SELECT i.id FROM images i {filtered} ORDER BY {key} {}, i.tag COLLATE numbers, i.id LIMIT ? OFFSET ?",
-        part.direction()
-    );
-    let wanted = match part.around {
-        Some(tag) if tag.contains(':') => match tag.parse() {
+    let list = List {
+        id: "i.id",
+        names: &format!("i.tag, CASE WHEN i.tag IS NULL THEN {DIGEST_NAME} END"),
+        from: format!("FROM images i JOIN repositories r ON r.id = i.repository{}", all_of(&conditions)),
+        counted,
+        order: format!("{key} {}, r.name, i.tag COLLATE numbers, i.id", part.direction()),
+        search: &search,
+    };
+    let wanted = match (scope.repository, part.around) {
+        (Some(repository), Some(tag)) if tag.contains(':') => match tag.parse() {
             Ok(digest) => images::by_digest(connection, repository, &digest)?.map(|image| image.id),
             Err(_) => None,
         },
-        Some(tag) => images::by_tag(connection, repository, tag)?.map(|image| image.id),
-        None => None,
+        (Some(repository), Some(tag)) => images::by_tag(connection, repository, tag)?.map(|image| image.id),
+        _ => None,
     };
-    let Ids { offset, place, rows: ids } = part.ids(connection, &query, &values, wanted)?;
+    let Ids { total, offset, place, rows: ids } = part.ids(connection, &list, bound, wanted)?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         rows.extend(images::by_id(connection, id)?);
@@ -279,6 +340,8 @@ pub fn images(connection: &Connection, repository: i64, part: &Part<'_, ImageOrd
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::params;
+
     use super::super::Catalog;
     use super::*;
     use crate::image::Digest;
@@ -335,7 +398,7 @@ mod tests {
     }
 
     fn tags(catalog: &Catalog, part: &Part<'_, ImageOrder>) -> Vec<String> {
-        let found = images(&catalog.read().unwrap(), 1, part).unwrap();
+        let found = images(&catalog.read().unwrap(), Scope { repository: Some(1), attached: false }, part).unwrap();
         found.rows.iter().map(|row| row.tag.as_ref().unwrap().to_string()).collect()
     }
 
@@ -392,7 +455,8 @@ mod tests {
             (ImageOrder::State, false, 3),
         ] {
             let part = Part { descending, limit: 2, around: Some("1.10"), ..part(order, &none) };
-            let found = images(&reader, 1, &part).unwrap();
+            let scope = Scope { repository: Some(1), attached: false };
+            let found = images(&reader, scope, &part).unwrap();
             assert_eq!((found.total, found.place), (5, Some(place)), "{order:?}");
             let at = usize::try_from(place - found.offset).unwrap();
             assert_eq!(found.rows[at].tag.as_ref().unwrap().as_str(), "1.10", "{order:?}");

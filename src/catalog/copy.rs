@@ -30,7 +30,7 @@ impl Catalog {
             return Err(Error::new(Kind::Locked, format!("can't copy the catalog {}", self.file().display()))
                 .hint("Another process is writing; try again when it is done."));
         }
-        to.create_collation(super::natural::NAME, super::natural::compare).map_err(explain)?;
+        to.create_collation(super::database::NATURAL_ORDER, crate::image::natural::compare).map_err(explain)?;
         Ok(TemporaryCopy { connection: to })
     }
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::natural;
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 16] = [
+const MIGRATIONS: [&str; 19] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),
     include_str!("migrations/0003_images_on_pages.sql"),
@@ -29,7 +30,13 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0014_follow.sql"),
     include_str!("migrations/0015_provided.sql"),
     include_str!("migrations/0016_host_objects.sql"),
+    include_str!("migrations/0019_page_front.sql"),
+    include_str!("migrations/0020_requests.sql"),
+    include_str!("migrations/0021_upstreams.sql"),
 ];
+
+/// The name of the collation by [`natural::compare`]. Only queries use it: with an index by it no other program could change the file.
+pub(super) const NATURAL_ORDER: &str = "numbers";
 
 /// How long a statement waits for another process's transaction. Transactions are short: plans are kept apart by
 /// [`super::PlanLock`].
@@ -221,7 +228,7 @@ impl Catalog {
                 connection.pragma_update(None, "foreign_keys", true)?;
                 connection.pragma_update(None, "cache_size", -8192)?;
                 connection.pragma_update(None, "trusted_schema", false)?;
-                connection.create_collation(super::natural::NAME, super::natural::compare)
+                connection.create_collation(NATURAL_ORDER, natural::compare)
             })
             .map_err(|error| self.explain(error))?;
         // Else a statement is prepared again for each value it gets, wherever the value might have made another plan.

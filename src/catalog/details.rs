@@ -1,5 +1,6 @@
 //! What pages show of images, looked up for a whole page of them at once: a query each would cost more than the page.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use cid::Cid;
@@ -7,9 +8,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::Writer;
 use super::blobs::{cid_column, digest_column};
-use super::images::{COLUMNS, FROM, Image, gateway_winner, image, page_name, tag_column};
+use super::images::{self, COLUMNS, FROM, Image, gateway_winner, image, tag_column};
 use crate::error::Result;
-use crate::image::{Digest, Tag};
+use crate::image::{Digest, Tag, natural};
 
 /// What is shown of one image.
 #[derive(Debug, Clone)]
@@ -49,6 +50,10 @@ pub struct PlatformDetails {
     pub has_its_name: bool,
     /// Why it can't be said there.
     pub reason: Option<String>,
+    /// Row of its manifest in the table `blobs`.
+    pub manifest: i64,
+    /// Row of its manifest in the gateway view.
+    pub gateway_manifest: Option<i64>,
 }
 
 /// A manifest that is about another one.
@@ -80,10 +85,10 @@ pub struct AttachedDetails {
 /// What is shown of these images of a repository, by row. One whose manifest is not described is missing.
 ///
 /// `CROSS JOIN` holds the order of the loops: from the few images to what they need, each by an index.
-pub fn of(connection: &Connection, repository: i64, images: &[i64]) -> Result<HashMap<i64, Details>> {
-    let rows: Vec<String> = images.iter().map(i64::to_string).collect();
+pub fn of(connection: &Connection, repository: i64, ids: &[i64]) -> Result<HashMap<i64, Details>> {
+    let rows: Vec<String> = ids.iter().map(i64::to_string).collect();
     let rows = format!("[{}]", rows.join(","));
-    let mut all: HashMap<i64, Details> = HashMap::with_capacity(images.len());
+    let mut all: HashMap<i64, Details> = HashMap::with_capacity(ids.len());
     each(
         connection,
         "SELECT i.id, b.cid, m.media_type, m.artifact_type FROM json_each(?1) j CROSS JOIN images i ON i.id = j.value
@@ -120,7 +125,7 @@ pub fn of(connection: &Connection, repository: i64, images: &[i64]) -> Result<Ha
     each(
         connection,
         &format!(
-            "SELECT g.image, g.platform, b.digest, b.cid, g.size, g.name, g.reason, coalesce(g.blob = ({winner}), 0)
+            "SELECT g.image, g.platform, b.digest, b.cid, g.size, g.name, g.reason, coalesce(g.blob = ({winner}), 0), g.manifest, g.blob
              FROM json_each(?1) j CROSS JOIN gateway_manifests g ON g.image = j.value CROSS JOIN blobs b ON b.id = g.manifest
              WHERE g.platform != '' AND g.repository = ?2 ORDER BY g.id"
         ),
@@ -135,6 +140,8 @@ pub fn of(connection: &Connection, repository: i64, images: &[i64]) -> Result<Ha
                     name: row.get(5)?,
                     reason: row.get(6)?,
                     has_its_name: row.get(7)?,
+                    manifest: row.get(8)?,
+                    gateway_manifest: row.get(9)?,
                 });
             }
             Ok(())
@@ -193,46 +200,75 @@ pub fn of(connection: &Connection, repository: i64, images: &[i64]) -> Result<Ha
     Ok(all)
 }
 
-/// Images of a repository in the order of their names on pages, from this name to that one, both included. Attached ones are
-/// left out.
-pub fn on_page(connection: &Connection, repository: i64, first: &str, last: Option<&str>) -> Result<Vec<Image>> {
-    // Any text is less than any blob, and a bound that is always there lets the index end the search.
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag >= ?2 AND i.tag <= coalesce(?3, x'') AND i.attached_to IS NULL"
-    ))?;
-    let rows = statement.query_map(params![repository, first, last], image)?;
-    let mut all: Vec<Image> = rows.collect::<Result<_, _>>()?;
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} {FROM} WHERE i.repository = ?1 AND i.tag IS NULL AND i.attached_to IS NULL"
-    ))?;
-    let rows = statement.query_map([repository], image)?;
-    for row in rows {
-        let row = row?;
-        let name = page_name(&row);
-        if name.as_str() >= first && last.is_none_or(|last| name.as_str() <= last) {
-            all.push(row);
-        }
-    }
-    all.sort_by_cached_key(page_name);
-    Ok(all)
+/// An image by its name on the pages of its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageName {
+    /// Tag, or digest as text.
+    pub name: String,
+    /// How many rows it needs there.
+    pub rows: usize,
+    /// Row in the table `images`.
+    pub image: i64,
 }
 
-/// The names on the pages of a repository in order, each with the rows it needs.
-pub fn page_names(connection: &Connection, repository: i64) -> Result<Vec<(String, usize)>> {
+/// The image with this name on the pages of a repository. Attached ones have none.
+pub fn named(connection: &Connection, repository: i64, name: &str) -> Result<Option<Image>> {
+    let found = match name.parse::<Digest>() {
+        Ok(digest) => images::by_digest(connection, repository, &digest)?,
+        Err(_) => images::by_tag(connection, repository, name)?,
+    };
+    Ok(found.filter(|image| image.attached_to.is_none()))
+}
+
+/// These images of a repository, in the order that they are named in.
+pub fn images_of(connection: &Connection, repository: i64, ids: &[i64]) -> Result<Vec<Image>> {
+    let rows: Vec<String> = ids.iter().map(i64::to_string).collect();
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} {FROM} WHERE i.id IN (SELECT value FROM json_each(?1)) AND i.repository = ?2"
+    ))?;
+    let rows = statement.query_map(params![format!("[{}]", rows.join(",")), repository], image)?;
+    let mut all: HashMap<i64, Image> = HashMap::with_capacity(ids.len());
+    for row in rows {
+        let row = row?;
+        all.insert(row.id, row);
+    }
+    Ok(ids.iter().filter_map(|id| all.remove(id)).collect())
+}
+
+/// The names on the pages of a repository, in the order that they have there.
+pub fn page_names(
+    connection: &Connection,
+    repository: i64,
+    order: fn(&str, &str) -> Ordering,
+) -> Result<Vec<PageName>> {
     let mut statement = connection.prepare_cached(
-        "SELECT tag, page_rows FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL",
+        "SELECT tag, page_rows, id FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL",
     )?;
-    let rows = statement.query_map([repository], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut all: Vec<(String, usize)> = rows.collect::<Result<_, _>>()?;
+    let rows = statement
+        .query_map([repository], |row| Ok(PageName { name: row.get(0)?, rows: row.get(1)?, image: row.get(2)? }))?;
+    let mut all: Vec<PageName> = rows.collect::<Result<_, _>>()?;
     let mut statement = connection.prepare_cached(
-        "SELECT b.digest, i.page_rows FROM images i JOIN blobs b ON b.id = i.manifest
+        "SELECT b.digest, i.page_rows, i.id FROM images i JOIN blobs b ON b.id = i.manifest
          WHERE i.repository = ? AND i.tag IS NULL AND i.attached_to IS NULL",
     )?;
-    let rows = statement.query_map([repository], |row| Ok((digest_column(row, 0)?.to_string(), row.get(1)?)))?;
+    let rows = statement.query_map([repository], |row| {
+        Ok(PageName { name: digest_column(row, 0)?.to_string(), rows: row.get(1)?, image: row.get(2)? })
+    })?;
     for row in rows {
         all.push(row?);
     }
-    all.sort();
+    all.sort_by(|one, other| order(&one.name, &other.name));
+    Ok(all)
+}
+
+/// The tags of a repository that are this manifest, in the order of pages, attached ones left out.
+pub fn tags_of_manifest(connection: &Connection, repository: i64, manifest: i64) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tag FROM images WHERE manifest = ? AND repository = ? AND tag IS NOT NULL AND attached_to IS NULL",
+    )?;
+    let rows = statement.query_map([manifest, repository], |row| row.get(0))?;
+    let mut all: Vec<String> = rows.collect::<Result<_, _>>()?;
+    all.sort_by(|one, other| natural::newest_first(one, other));
     Ok(all)
 }
 

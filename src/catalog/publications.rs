@@ -3,6 +3,8 @@
 //! Knows rows. A root is *kept* as long as it is one of the last that a target has, as many as the target's `keep` says, and
 //! was not forgotten; what it needs stays through `gc`. Must not know nodes, names, nor what a step does.
 
+use std::ops::RangeInclusive;
+
 use cid::Cid;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -75,6 +77,8 @@ pub struct Publication {
     pub blocks: u64,
     /// Bytes that were handed over.
     pub bytes: u64,
+    /// Requests to the target, the plan's included; none: it is not asked by requests, or they were not counted.
+    pub requests: Option<u64>,
     /// Changes by this publication, in words.
     pub summary: String,
     /// The target still pins the root.
@@ -110,7 +114,7 @@ pub struct DoneStep {
 }
 
 const COLUMNS: &str = "id, target, target_name, root, tsize, former, verb, begun_at, ended_at, state, failure, blocks, bytes, \
-     summary, pinned, kept";
+     summary, pinned, kept, requests";
 
 fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
     let has_former = row.get_ref(5)? != rusqlite::types::ValueRef::Null;
@@ -130,6 +134,7 @@ fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
         summary: row.get(13)?,
         pinned: row.get(14)?,
         kept: row.get(15)?,
+        requests: row.get(16)?,
     })
 }
 
@@ -181,6 +186,14 @@ pub fn add_handed_over(writer: &Writer<'_>, publication: i64, blocks: u64, bytes
     Ok(())
 }
 
+/// Adds to the requests that it took.
+pub fn add_requests(writer: &Writer<'_>, publication: i64, requests: u64) -> Result<()> {
+    writer
+        .prepare_cached("UPDATE publications SET requests = coalesce(requests, 0) + ? WHERE id = ?")?
+        .execute(params![requests, publication])?;
+    Ok(())
+}
+
 /// Records how a publication ended, and when (seconds since 1970).
 pub fn finish(writer: &Writer<'_>, publication: i64, state: State, failure: Option<&str>, now: i64) -> Result<()> {
     writer
@@ -193,6 +206,15 @@ pub fn finish(writer: &Writer<'_>, publication: i64, state: State, failure: Opti
 pub fn by_id(connection: &Connection, id: i64) -> Result<Option<Publication>> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM publications WHERE id = ?"))?;
     Ok(statement.query_row([id], publication).optional()?)
+}
+
+/// What was published under roots whose CIDs, in bytes, are in this range, newest first, at most 20.
+pub fn by_root_range(connection: &Connection, range: &RangeInclusive<Vec<u8>>) -> Result<Vec<Publication>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM publications WHERE root BETWEEN ? AND ? AND state = 'published' ORDER BY id DESC LIMIT 20"
+    ))?;
+    let rows = statement.query_map(params![range.start(), range.end()], publication)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The last publication that this target has: what it gives out.

@@ -2,9 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::Writer;
+use super::images::tag_column;
+use super::{Writer, nodes};
 use crate::error::Result;
-use crate::image::{RepositoryName, Upstream};
+use crate::image::{RepositoryName, Tag, Upstream, natural};
+
+/// The directory of a repository's blobs, among its directories.
+pub const BLOBS: &str = "blobs";
 
 /// A row of the table `repositories`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,13 +189,39 @@ pub struct Shown {
     pub tags: u64,
     /// Platforms of all its images, sorted, each once.
     pub platforms: Vec<String>,
+    /// The registry that it is mirrored from.
+    pub registry: Option<String>,
+    /// Its newest tag ([`natural::newest`]).
+    pub newest: Option<Tag>,
+    /// Bytes of its blobs, each counted once.
+    pub size: u64,
+}
+
+/// The published repositories together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownTotals {
+    /// How many there are.
+    pub repositories: u64,
+    /// Their tags.
+    pub tags: u64,
+    /// Their bytes. What several share is counted for each.
+    pub size: u64,
+}
+
+/// The sums over all published repositories of what the list shows of each.
+pub fn shown_totals(connection: &Connection) -> Result<ShownTotals> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*), coalesce(sum(tags), 0), coalesce(sum(size), 0) FROM repositories WHERE private = 0 OR allowed = 1",
+    )?;
+    Ok(statement
+        .query_row([], |row| Ok(ShownTotals { repositories: row.get(0)?, tags: row.get(1)?, size: row.get(2)? }))?)
 }
 
 /// What the list shows of the published repositories from this name to that one, both included.
 pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -> Result<Vec<Shown>> {
     let mut statement = connection.prepare_cached(
         // Any text is less than any blob, and a bound that is always there lets the index end the search.
-        "SELECT name, alias, tags, platforms FROM repositories WHERE (private = 0 OR allowed = 1) AND name >= ?1
+        "SELECT name, alias, tags, platforms, registry, newest, size FROM repositories WHERE (private = 0 OR allowed = 1) AND name >= ?1
          AND name <= coalesce(?2, x'') ORDER BY name",
     )?;
     let missing = || rusqlite::Error::InvalidColumnType(0, "name".to_owned(), rusqlite::types::Type::Null);
@@ -202,6 +232,9 @@ pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -
             alias: name_column(row, 1)?,
             tags: row.get(2)?,
             platforms: platforms.lines().map(str::to_owned).collect(),
+            registry: row.get(4)?,
+            newest: tag_column(row, 5)?,
+            size: row.get(6)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -209,9 +242,12 @@ pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -
 
 /// Counts again what the list shows of a repository; says whether that changed.
 pub fn count_shown(writer: &Writer<'_>, id: i64) -> Result<bool> {
-    let tags: u64 = writer
-        .prepare_cached("SELECT count(*) FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL")?
-        .query_row([id], |row| row.get(0))?;
+    let tags: Vec<String> = writer
+        .prepare_cached("SELECT tag FROM images WHERE repository = ? AND tag IS NOT NULL AND attached_to IS NULL")?
+        .query_map([id], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let newest = natural::newest(tags.iter().map(String::as_str));
+    let size = nodes::directory(writer, id, BLOBS)?.map_or(0, |blobs| blobs.tsize);
     // From one platform to the next: the index is not walked through.
     let mut platforms = String::new();
     let mut last = String::new();
@@ -224,9 +260,10 @@ pub fn count_shown(writer: &Writer<'_>, id: i64) -> Result<bool> {
     }
     let changed = writer
         .prepare_cached(
-            "UPDATE repositories SET tags = ?1, platforms = ?2 WHERE id = ?3 AND (tags != ?1 OR platforms != ?2)",
+            "UPDATE repositories SET tags = ?1, platforms = ?2, newest = ?3, size = ?4
+             WHERE id = ?5 AND (tags != ?1 OR platforms != ?2 OR newest IS NOT ?3 OR size != ?4)",
         )?
-        .execute(params![tags, platforms, id])?;
+        .execute(params![tags.len(), platforms, newest, size, id])?;
     Ok(changed > 0)
 }
 
@@ -262,12 +299,19 @@ pub fn set_visibility(writer: &Writer<'_>, id: i64, private: bool, allowed: bool
 /// Whether upstream is asked over plain HTTP, as the newest choice for it says, or else that for anything of its registry. What
 /// trees say is no choice.
 pub fn is_insecure(connection: &Connection, upstream: &Upstream) -> Result<bool> {
-    let mut statement = connection.prepare_cached(
-        "SELECT insecure FROM repositories WHERE registry = ?1 AND insecure_chosen = 1
-         ORDER BY upstream = ?2 DESC, id DESC LIMIT 1",
+    // Two questions, each of which an index answers: a run of the rules asks them for every repository.
+    let mut of_upstream = connection.prepare_cached(
+        "SELECT insecure FROM repositories WHERE registry = ? AND upstream = ? AND insecure_chosen = 1 ORDER BY id DESC LIMIT 1",
     )?;
-    let known = statement.query_row(params![upstream.registry, upstream.repository.as_str()], |row| row.get(0));
-    Ok(known.optional()?.unwrap_or(false))
+    let of_it =
+        of_upstream.query_row([&upstream.registry, upstream.repository.as_str()], |row| row.get(0)).optional()?;
+    if let Some(insecure) = of_it {
+        return Ok(insecure);
+    }
+    let mut of_registry = connection.prepare_cached(
+        "SELECT insecure FROM repositories WHERE registry = ? AND insecure_chosen = 1 ORDER BY id DESC LIMIT 1",
+    )?;
+    Ok(of_registry.query_row([&upstream.registry], |row| row.get(0)).optional()?.unwrap_or(false))
 }
 
 /// Says whether upstream is asked over plain HTTP.

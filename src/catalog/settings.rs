@@ -18,6 +18,8 @@ pub struct Settings {
     pub default_platform: Platform,
     /// The host name that the pull commands on the pages show.
     pub name: Option<String>,
+    /// What the registry is for, as its pages say it.
+    pub description: Option<String>,
 }
 
 fn get(connection: &Connection, key: &str) -> Result<Option<String>> {
@@ -35,6 +37,7 @@ pub fn load(connection: &Connection) -> Result<Option<Settings>> {
         site_version: required("site_version")?.parse().map_err(|_| damaged("site_version"))?,
         default_platform: required("default_platform")?.parse()?,
         name: get(connection, "name")?,
+        description: get(connection, "description")?,
     }))
 }
 
@@ -45,6 +48,7 @@ pub fn save(writer: &Writer<'_>, settings: &Settings) -> Result<()> {
         ("site_version", Some(settings.site_version.to_string())),
         ("default_platform", Some(settings.default_platform.to_string())),
         ("name", settings.name.clone()),
+        ("description", settings.description.clone()),
     ];
     for (key, value) in rows {
         match value {

@@ -33,6 +33,48 @@ pub enum NodeSettings {
     Own(OwnSettings),
     /// A bucket that speaks the S3 API, which holds the tree as objects.
     S3(S3Settings),
+    /// IPFS Cluster, reached by its REST API.
+    Cluster(ClusterSettings),
+    /// A service that fetches and keeps what it is told to.
+    Pinning(PinningSettings),
+    /// A directory of this machine, which holds the tree as files.
+    Directory(DirectorySettings),
+    /// A directory of another machine, reached by ssh.
+    Ssh(SshSettings),
+}
+
+/// How to reach a cluster by its REST API (ipfscluster.io/documentation/reference/api).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterSettings {
+    /// The URL of its REST API. Never with credentials.
+    #[serde(rename = "cluster")]
+    pub url: String,
+    /// What it wants to see: `basic:USER:PASSWORD`, `bearer:TOKEN`, or a bare token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Secret>,
+    /// At how many peers roots are kept; none: as the cluster is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication: Option<ReplicationSettings>,
+}
+
+/// At how many peers of a cluster a root is kept; -1 stands for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicationSettings {
+    /// Fewer are an error.
+    pub min: i32,
+    /// More are not wanted.
+    pub max: i32,
+}
+
+/// How to reach a pinning service (ipfs.github.io/pinning-services-api-spec).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinningSettings {
+    /// The URL of its API, below which `/pins` is. Never with credentials.
+    #[serde(rename = "pinning")]
+    pub url: String,
+    /// The access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Secret>,
 }
 
 /// How the program's own node is told from others.
@@ -82,6 +124,34 @@ pub struct S3Settings {
     pub grace_days: u32,
 }
 
+/// A directory of this machine that a web server gives out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectorySettings {
+    /// Its absolute path.
+    #[serde(rename = "directory")]
+    pub path: String,
+    /// No hard links into the blob store: files of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
+    /// Days for which files stay that nothing needs any more.
+    #[serde(default = "default_grace_days")]
+    pub grace_days: u32,
+}
+
+/// How to reach a directory of another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshSettings {
+    /// `ssh://[USER@]HOST[:PORT]/PATH`, where `/~/` is the user's own directory.
+    #[serde(rename = "ssh")]
+    pub address: String,
+    /// A file with the private key, instead of those that ssh tries by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Secret>,
+    /// Days for which files stay that nothing needs any more.
+    #[serde(default = "default_grace_days")]
+    pub grace_days: u32,
+}
+
 /// Days for which objects stay that nothing needs any more, where nothing else is said.
 pub const DEFAULT_GRACE_DAYS: u32 = 7;
 
@@ -101,33 +171,93 @@ impl NodeSettings {
         })
     }
 
-    /// What is known of a static host; none of a node.
-    pub fn host(&self) -> Option<&S3Settings> {
+    /// A directory of this machine.
+    pub fn directory(path: impl Into<String>) -> Self {
+        Self::Directory(DirectorySettings { path: path.into(), copy: false, grace_days: DEFAULT_GRACE_DAYS })
+    }
+
+    /// A directory of another machine, with the keys that ssh tries by itself.
+    pub fn ssh(address: impl Into<String>) -> Self {
+        Self::Ssh(SshSettings { address: address.into(), key: None, grace_days: DEFAULT_GRACE_DAYS })
+    }
+
+    /// What is known of a bucket; none of others.
+    pub fn bucket(&self) -> Option<&S3Settings> {
         match self {
             Self::S3(bucket) => Some(bucket),
-            Self::Kubo(_) | Self::Own(_) => None,
+            _ => None,
         }
     }
 
     /// The same, to be changed.
-    pub fn host_mut(&mut self) -> Option<&mut S3Settings> {
+    pub fn bucket_mut(&mut self) -> Option<&mut S3Settings> {
         match self {
             Self::S3(bucket) => Some(bucket),
-            Self::Kubo(_) | Self::Own(_) => None,
+            _ => None,
         }
     }
 
     /// Whether it holds the tree as files, and no blocks.
     pub fn is_host(&self) -> bool {
-        matches!(self, Self::S3(_))
+        matches!(self, Self::S3(_) | Self::Directory(_) | Self::Ssh(_))
     }
 
     /// Days for which objects stay that nothing needs any more; nodes have none.
     pub fn grace_days(&self) -> u32 {
         match self {
             Self::S3(bucket) => bucket.grace_days,
-            Self::Kubo(_) | Self::Own(_) => DEFAULT_GRACE_DAYS,
+            Self::Directory(directory) => directory.grace_days,
+            Self::Ssh(ssh) => ssh.grace_days,
+            Self::Kubo(_) | Self::Own(_) | Self::Cluster(_) | Self::Pinning(_) => DEFAULT_GRACE_DAYS,
         }
+    }
+
+    /// The same, to be changed; none of nodes.
+    pub fn grace_days_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::S3(bucket) => Some(&mut bucket.grace_days),
+            Self::Directory(directory) => Some(&mut directory.grace_days),
+            Self::Ssh(ssh) => Some(&mut ssh.grace_days),
+            Self::Kubo(_) | Self::Own(_) | Self::Cluster(_) | Self::Pinning(_) => None,
+        }
+    }
+
+    /// Whether a directory gets files of its own instead of hard links into the blob store.
+    pub fn copies(&self) -> bool {
+        matches!(self, Self::Directory(directory) if directory.copy)
+    }
+
+    /// At how many peers roots are kept, where that is said.
+    pub fn replication(&self) -> Option<ReplicationSettings> {
+        match self {
+            Self::Cluster(cluster) => cluster.replication,
+            _ => None,
+        }
+    }
+
+    /// Whether it stands for several peers that keep roots.
+    pub fn has_peers(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Whether what it holds can be read back from it. If not, that is only known of what a gateway gave out.
+    pub fn can_be_read(&self) -> bool {
+        !matches!(self, Self::Cluster(_) | Self::Pinning(_))
+    }
+
+    /// Whether it can publish IPNS names.
+    pub fn has_names(&self) -> bool {
+        matches!(self, Self::Kubo(_) | Self::Own(_))
+    }
+
+    /// A cluster that wants no credentials, with as many copies as it is configured for.
+    pub fn cluster(url: impl Into<String>) -> Self {
+        Self::Cluster(ClusterSettings { url: url.into(), authorisation: None, replication: None })
+    }
+
+    /// A pinning service, without its access token.
+    pub fn pinning(url: impl Into<String>) -> Self {
+        Self::Pinning(PinningSettings { url: url.into(), authorisation: None })
     }
 
     /// The program's own node.
@@ -146,6 +276,10 @@ impl NodeSettings {
             Self::Kubo(kubo) => &kubo.url,
             Self::Own(_) => OWN_NODE,
             Self::S3(bucket) => &bucket.bucket,
+            Self::Cluster(cluster) => &cluster.url,
+            Self::Pinning(service) => &service.url,
+            Self::Directory(directory) => &directory.path,
+            Self::Ssh(ssh) => &ssh.address,
         }
     }
 
@@ -154,7 +288,10 @@ impl NodeSettings {
         match self {
             Self::Kubo(kubo) => kubo.authorisation.as_ref(),
             Self::S3(bucket) => bucket.credentials.as_ref(),
-            Self::Own(_) => None,
+            Self::Cluster(cluster) => cluster.authorisation.as_ref(),
+            Self::Pinning(service) => service.authorisation.as_ref(),
+            Self::Ssh(ssh) => ssh.key.as_ref(),
+            Self::Own(_) | Self::Directory(_) => None,
         }
     }
 
@@ -163,17 +300,39 @@ impl NodeSettings {
         match self {
             Self::Kubo(kubo) => kubo.authorisation = authorisation,
             Self::S3(bucket) => bucket.credentials = authorisation,
-            Self::Own(_) => {}
+            Self::Cluster(cluster) => cluster.authorisation = authorisation,
+            Self::Pinning(service) => service.authorisation = authorisation,
+            Self::Ssh(ssh) => ssh.key = authorisation,
+            Self::Own(_) | Self::Directory(_) => {}
         }
     }
 
-    /// How a host is reached, besides its address, for people.
+    /// How a host or a cluster is reached and used, besides its address, for people.
     pub fn reached(&self) -> Vec<(&'static str, String)> {
-        let Self::S3(bucket) = self else { return Vec::new() };
-        let endpoint = bucket.endpoint.iter().map(|endpoint| ("endpoint", endpoint.clone()));
-        let region = bucket.region.iter().map(|region| ("region", region.clone()));
-        let grace = ("grace", format!("{} d: how long objects stay that nothing needs", bucket.grace_days));
-        endpoint.chain(region).chain([grace]).collect()
+        let mut facts = Vec::new();
+        match self {
+            Self::S3(bucket) => {
+                facts.extend(bucket.endpoint.iter().map(|endpoint| ("endpoint", endpoint.clone())));
+                facts.extend(bucket.region.iter().map(|region| ("region", region.clone())));
+            }
+            Self::Directory(directory) => {
+                let files = if directory.copy { "copies" } else { "hard links into the blob store where possible" };
+                facts.push(("files", files.to_owned()));
+            }
+            Self::Ssh(_) => {}
+            Self::Cluster(cluster) => {
+                facts.extend(cluster.replication.map(|replication| ("replication", replication.words())));
+                return facts;
+            }
+            Self::Kubo(_) | Self::Own(_) | Self::Pinning(_) => return facts,
+        }
+        facts.push(("grace", format!("{} d: how long objects stay that nothing needs", self.grace_days())));
+        facts
+    }
+
+    /// Whether two targets of different kinds may be one place by two ways in: a cluster has the API of a pinning service, too.
+    pub fn may_be_same_place(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Cluster(_), Self::Pinning(_)) | (Self::Pinning(_), Self::Cluster(_)))
     }
 
     /// Whether two targets share pins, since both mean the same node.
@@ -181,8 +340,36 @@ impl NodeSettings {
         match (self, other) {
             (Self::Kubo(one), Self::Kubo(other)) => one.url == other.url,
             (Self::Own(_), Self::Own(_)) => true,
+            (Self::Cluster(one), Self::Cluster(other)) => one.url == other.url,
+            (Self::Pinning(one), Self::Pinning(other)) => one.url == other.url,
             (Self::S3(one), Self::S3(other)) => one.bucket == other.bucket && one.endpoint == other.endpoint,
+            (Self::Directory(one), Self::Directory(other)) => one.path == other.path,
+            (Self::Ssh(one), Self::Ssh(other)) => one.address == other.address,
             _ => false,
+        }
+    }
+}
+
+impl ReplicationSettings {
+    /// At all peers.
+    pub const ALL: Self = Self { min: -1, max: -1 };
+
+    /// As a flag takes it: `2`, `2-3`, `all`.
+    pub fn text(self) -> String {
+        match (self.min, self.max) {
+            (min, _) if min < 0 => "all".to_owned(),
+            (min, max) if min == max => min.to_string(),
+            (min, max) => format!("{min}-{max}"),
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> String {
+        match (self.min, self.max) {
+            (min, _) if min < 0 => "all peers keep each root".to_owned(),
+            (1, 1) => "1 peer keeps each root".to_owned(),
+            (min, max) if min == max => format!("{min} peers keep each root"),
+            (min, max) => format!("{min} to {max} peers keep each root"),
         }
     }
 }

@@ -1,0 +1,3 @@
+-- Derived: what the list of repositories shows of each beside its tags and platforms.
+ALTER TABLE repositories ADD COLUMN newest TEXT;                     -- its newest tag
+ALTER TABLE repositories ADD COLUMN size INTEGER NOT NULL DEFAULT 0; -- bytes of its blobs, each counted once
