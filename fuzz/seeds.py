@@ -6,6 +6,7 @@
 The same bytes each time. What a fuzzer finds beyond them stays out of the repository (fuzz/corpus)."""
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -298,6 +299,29 @@ def archive():
         write("archive", **{kind: out.getvalue().rstrip(b"\0") + b"\0" * 1536})
 
 
+def layers():
+    def layer(files, kind=tarfile.PAX_FORMAT):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=kind) as written:
+            for path, content in files.items():
+                about = tarfile.TarInfo(path)
+                if isinstance(content, str):
+                    about.type, about.linkname = tarfile.SYMTYPE, content
+                    content = b""
+                about.size = len(content)
+                written.addfile(about, io.BytesIO(content))
+        return out.getvalue().rstrip(b"\0") + b"\0" * 1536
+
+    below = layer({"etc/a": b"first", "etc/b": b"second", "bin": "usr/bin", "usr/bin/run": b"#!", "o/x/y": b"1"})
+    above = layer({"./etc/a": b"changed", "etc/.wh.b": b"", "o/.wh..wh..opq": b"", "long/" * 40 + "x": b"z"}, tarfile.GNU_FORMAT)
+    zipped = gzip.compress(below, mtime=0)
+
+    def two(one, other):
+        return struct.pack("<H", len(one)) + one + other
+
+    write("layers", plain=two(below, b""), two=two(below, above), zipped=two(zipped, gzip.compress(above, mtime=0)))
+
+
 def records():
     part = {"file": "catalog/0.json", "first": "app", "last": "app"}
     catalog = {
@@ -327,7 +351,7 @@ def paging():
     write("paging", few=b"\x01\x02ab\x01\x01cd\x00", many=bytes(range(256)) * 4)
 
 
-for write_all in (references, manifests, headers, unixfs, car, dns, tsig, router, ranges, gateway, configuration, credentials, archive, records, paging):
+for write_all in (references, manifests, headers, unixfs, car, dns, tsig, router, ranges, gateway, configuration, credentials, archive, layers, records, paging):
     write_all()
 
 write(
