@@ -1,18 +1,25 @@
-//! `diff`: what differs between two roots.
+//! `diff`: what differs between two images, or between two roots.
 
 use clap::Args;
 
-use crate::cli::completers::roots_and_targets;
+use crate::cli::completers::what_differs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 use crate::cli::style::Tone;
+use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table};
+use crate::engine::query::comparison::{self, ImageDifference, Sign};
 use crate::engine::query::diff::ChangeKind;
 use crate::engine::query::diff::{Amount, Difference, TagDifference};
+use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, printable_within};
 
 const WORDS: &str = "\
+Two images, as `roadstead list` names them (`name:tag` or `name@digest`), are compared platform by platform: layers,
+configuration, and packages where an SBOM of each (SPDX 2 or CycloneDX, as JSON) was mirrored with it.
+
 A root is a CID as `roadstead history` shows it, a target (its published root), or `now` (the catalog as it is).
 `A..` is the same as `A now`.";
 
@@ -20,16 +27,22 @@ A root is a CID as `roadstead history` shows it, a target (its published root), 
 #[derive(Debug, Args)]
 #[command(after_help = WORDS)]
 pub(in crate::cli) struct Arguments {
-    /// A root; also `A..` or `A..B`.
-    #[arg(value_name = "A", add = roots_and_targets())]
+    /// An image, or a root; also `A..` or `A..B`.
+    #[arg(value_name = "A", add = what_differs())]
     before: String,
 
-    /// Another one [default: now].
-    #[arg(value_name = "B", add = roots_and_targets())]
+    /// Another one [default for roots: now].
+    #[arg(value_name = "B", add = what_differs())]
     after: Option<String>,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
+    if let Some(picks) = images(&arguments.before, arguments.after.as_deref())? {
+        let engine = context.open_to_read()?;
+        let compared = engine.compare_images(&picks[0], &picks[1]);
+        let difference = with_suggestions(compared, &engine, &picks)?;
+        return write_images(&difference, &context.output);
+    }
     let (before, after) = sides(&arguments.before, arguments.after.as_deref())?;
     let engine = context.open_to_read()?;
     let difference = engine.diff(&engine.root_named(before)?, &engine.root_named(after)?)?;
@@ -38,6 +51,39 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     output.table(&table(&difference))?;
     output.finish()?;
     output.message(&summary(&difference));
+    Ok(Exit::Done)
+}
+
+/// Both images, where images are meant: no root and no target has a colon, an @ or a slash in its name.
+fn images(before: &str, after: Option<&str>) -> Result<Option<[Pick; 2]>> {
+    let is_image = |text: &str| text.contains([':', '@', '/']) && !text.starts_with('/');
+    if !is_image(before) && !after.is_some_and(is_image) {
+        return Ok(None);
+    }
+    let Some(after) = after else {
+        let words =
+            format!("`{}` is an image, and needs another one to compare it with", printable_within(before, 200));
+        return Err(Error::new(Kind::Usage, words).hint("`roadstead list NAME` shows the tags of a repository."));
+    };
+    Ok(Some([before.parse()?, after.parse()?]))
+}
+
+fn write_images(difference: &ImageDifference, output: &Output) -> Result<Exit> {
+    output.json(difference)?;
+    if !output.is_json() {
+        for line in comparison::lines(difference, "->") {
+            let tone = match line.sign {
+                Sign::Heading => Tone::Heading,
+                Sign::Note => Tone::Plain,
+                Sign::Removed => Tone::Bad,
+                Sign::Added => Tone::Good,
+                Sign::Changed => Tone::Warning,
+            };
+            output.data(&format!("{}\n", output.paint.tone(tone, &line.text)))?;
+        }
+    }
+    output.finish()?;
+    output.message(&comparison::summary(difference));
     Ok(Exit::Done)
 }
 
@@ -140,6 +186,24 @@ mod tests {
             assert_eq!(sides(words.0, words.1).unwrap(), expected, "{words:?}");
         }
         assert!(sides("a..b", Some("c")).is_err());
+    }
+
+    #[test]
+    fn images_are_told_from_roots() {
+        let images = |before, after| {
+            images(before, after)
+                .map(|picks| picks.map(|picks| picks.map(|pick| pick.to_string())))
+                .map_err(|error| error.kind())
+        };
+        let both = |before: &str, after: &str| Ok(Some([before.to_owned(), after.to_owned()]));
+        assert_eq!(images("nginx:1", Some("nginx:2")), both("nginx:1", "nginx:2"));
+        assert_eq!(images("nginx:1", Some("nginx")), both("nginx:1", "nginx"));
+        assert_eq!(images("bafy", Some("home")), Ok(None));
+        assert_eq!(images("shop/web", Some("shop/worker")), both("shop/web", "shop/worker"));
+        assert_eq!(images("bafy..", None), Ok(None));
+        assert_eq!(images("/ipfs/bafy", Some("now")), Ok(None));
+        assert_eq!(images("nginx:1", None), Err(Kind::Usage));
+        assert_eq!(images("nginx:1", Some("nginx@1")), Err(Kind::Usage));
     }
 
     #[test]
