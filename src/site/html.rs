@@ -1,10 +1,12 @@
 //! HTML for people: the frame of every page, and the one way text gets into it.
 //!
-//! No script, relative links only (a page works below `/ipfs/CID/` as well as at `/`), and readable without its style sheet.
+//! Relative links only (a page works below `/ipfs/CID/` as well as at `/`), readable without its style sheet, and usable without its
+//! script.
 
 use std::fmt;
 
 use super::paths;
+use super::scripts::Script;
 use crate::text::printable_within;
 
 /// Most characters of one piece of text: enough for every digest, CID, tag and name.
@@ -32,51 +34,75 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A CID, and where a browser can follow it (a version 1 CID in lower case), a link.
-pub(super) struct Cid<'a>(pub(super) &'a str);
-
-impl fmt::Display for Cid<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = Text(self.0);
-        // Browsers write hosts in lower case, which destroys a CID of version 0.
-        if self.0.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
-            write!(f, r#"<a class="id" href="ipfs://{shown}">{shown}</a>"#)
-        } else {
-            write!(f, r#"<code class="id">{shown}</code>"#)
-        }
-    }
+/// A whole page.
+pub(super) struct Page<'a> {
+    /// What its window is called.
+    pub(super) title: &'a str,
+    /// How many directories below the root it is.
+    pub(super) depth: usize,
+    /// The registry's name.
+    pub(super) name: Option<&'a str>,
+    /// The one script that may run in it.
+    pub(super) script: &'a Script,
+    /// What is between its frame, as HTML.
+    pub(super) body: &'a str,
 }
 
-/// A whole page, `depth` directories below the root, from its body.
-pub(super) fn page(title: &str, depth: usize, body: &str) -> Vec<u8> {
-    let up = "../".repeat(depth);
-    let title = Text(title);
-    let home = if depth > 0 {
-        format!("<nav><a href=\"{up}{}\">All repositories</a></nav>\n", paths::INDEX_HTML)
-    } else {
-        String::new()
-    };
-    format!(
-        r#"<!doctype html>
+impl Page<'_> {
+    /// The page's file. Its policy lets it run its own script, and ask and show nothing that is not from its own host (`file:` is for
+    /// a tree that is read from a disk).
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let up = "../".repeat(self.depth);
+        let home = if self.depth > 0 {
+            format!("<nav aria-label=\"Registry\"><a href=\"{up}{}\">All repositories</a></nav>\n", paths::INDEX_HTML)
+        } else {
+            String::new()
+        };
+        let name = self.name.map_or_else(String::new, |name| format!(" data-name=\"{}\"", Text(name)));
+        format!(
+            r#"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'self' file:; script-src {source}; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'">
 <title>{title}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="{up}{style}">
 </head>
-<body>
+<body data-up="{up}"{name}>
 {home}<main>
 {body}</main>
+<script>{script}</script>
 </body>
 </html>
 "#,
-        style = paths::STYLE_CSS,
-    )
-    .into_bytes()
+            title = Text(self.title),
+            source = self.script.source,
+            script = self.script.text,
+            body = self.body,
+            style = paths::STYLE_CSS,
+        )
+        .into_bytes()
+    }
+}
+
+/// Platforms in short, without `linux/`, at most so many of them, and how many more there are.
+pub(super) fn platforms<'a>(platforms: impl ExactSizeIterator<Item = &'a str>, most: usize) -> String {
+    let more = platforms.len().saturating_sub(most);
+    let mut shown: Vec<String> =
+        platforms.take(most).map(|platform| Text(short_platform(platform)).to_string()).collect();
+    if more > 0 {
+        shown.push(format!("+{more}"));
+    }
+    shown.join(", ")
+}
+
+/// A platform as pages name it where there is little room: most are of Linux.
+pub(super) fn short_platform(platform: &str) -> &str {
+    platform.strip_prefix("linux/").unwrap_or(platform)
 }
 
 /// Words with commas between them, at most so many, and how many more there are.
@@ -99,10 +125,8 @@ mod tests {
             "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;\\u{202e}\\u{1b}é"
         );
         assert_eq!(Text(&"<".repeat(1000)).to_string().matches("&lt;").count(), MAX_TEXT_CHARACTERS - 1);
-        assert_eq!(Cid("bafy1").to_string(), r#"<a class="id" href="ipfs://bafy1">bafy1</a>"#);
-        assert_eq!(Cid("QmA").to_string(), r#"<code class="id">QmA</code>"#);
-        assert_eq!(Cid("b\"><script>").to_string(), r#"<code class="id">b&quot;&gt;&lt;script&gt;</code>"#);
         assert_eq!(list(&["a".into(), "<".into(), "c".into()], 2), "a, &lt;, 1 more");
+        assert_eq!(platforms(["linux/amd64", "<", "linux/arm/v7"].into_iter(), 2), "amd64, &lt;, +1");
     }
 
     proptest::proptest! {

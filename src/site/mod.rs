@@ -12,8 +12,15 @@
 //! | [`lists`] | tags, repositories and referrers as registries list them |
 //! | [`paging`] | how long lists are cut into pages |
 //! | [`index_page`](fn@index_page), [`repository_page`](fn@repository_page), … | the pages for people |
+//! | `commands`, `scripts` | how to pull, for each client; what pages do in a browser that runs scripts |
+//! | `version1` | the pages of catalogs that keep to an older version |
 //! | [`records`] | the records for programs |
 
+use std::cmp::Ordering;
+
+use crate::image::natural;
+
+mod commands;
 pub mod conflict;
 mod html;
 mod index_page;
@@ -25,17 +32,46 @@ pub mod records;
 mod repository_page;
 mod rows;
 pub mod schema1;
+mod scripts;
+mod tag_rows;
+mod version1;
 
 pub use index_page::{index_page, repositories_page};
 pub use repository_page::{repository_page, tags_page};
-pub use rows::{Gateway, IndexRow, Listing, PageLink, PlatformRow, ReferrerRow, RepositoryRow, TagRow, rows};
+pub use rows::{
+    Gateway, IndexRow, LayerRow, Listing, Neighbours, PageLink, PlatformRow, ReferrerRow, RepositoryRow, TagRow,
+    Totals, rows,
+};
 
-/// The version of everything that is generated here. Whoever changes one published byte changes it, so that a release
-/// never changes a root unasked.
-pub const SITE_VERSION: u32 = 1;
+/// The newest version of everything that is generated here, which a new catalog begins with. Whoever changes one published byte
+/// raises it, so that a release never changes a root unasked: a catalog keeps its version until it is set to another one.
+///
+/// | version | differs |
+/// |---|---|
+/// | 1 | [`paths::PING`] is empty: Kubo sends no empty block over bitswap, so no Kubo could give such a tree on whole. Pages are lists without a script, and tags are in the order of their bytes (`version1`). |
+/// | 2 | [`paths::PING`] is what a registry answers: `{}`. Pages are a catalogue, and tags are in the order of [`natural::newest_first`]. |
+pub const SITE_VERSION: u32 = 2;
+
+/// Whether this program writes trees of that version, to the byte.
+pub fn writes(site_version: u32) -> bool {
+    (1..=SITE_VERSION).contains(&site_version)
+}
+
+/// Content of [`paths::PING`] in both views.
+pub fn ping(site_version: u32) -> &'static [u8] {
+    // With a line feed, so that it is not the OCI empty descriptor, which may be an upstream's blob.
+    if site_version < 2 { b"" } else { b"{}\n" }
+}
 
 /// The look of the pages: the root's `style.css`.
-pub const STYLE: &str = include_str!("../../assets/style.css");
+pub fn style(site_version: u32) -> &'static str {
+    if site_version < 2 { version1::STYLE } else { include_str!("../../assets/style.css") }
+}
+
+/// In which order the tags of a repository are on its pages and in its records.
+pub fn order(site_version: u32) -> fn(&str, &str) -> Ordering {
+    if site_version < 2 { |one, other| one.cmp(other) } else { natural::newest_first }
+}
 
 /// Configuration of nginx over an exported tree; the same whatever the tree holds.
 pub const NGINX: &str = include_str!("../../assets/nginx.conf");
@@ -56,10 +92,14 @@ pub struct File {
 }
 
 /// What every page needs to know of the registry.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// The registry's name: the host that clients pull from, if it has been set.
     pub name: Option<String>,
+    /// What the registry is for, if that has been set; untrusted text.
+    pub description: Option<String>,
+    /// Version of the tree that the page is in: at most [`SITE_VERSION`].
+    pub site_version: u32,
 }
 
 impl Head {

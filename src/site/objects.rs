@@ -123,6 +123,31 @@ pub fn host_file(path: &str) -> Option<HostFile> {
     }
 }
 
+/// What a file of the tree is where the whole tree lies as files: its key is its path. A web server says types by the links by
+/// media type, so none is said here.
+///
+/// A manifest of the gateway view is generated, and its digest is not that of its bytes: it counts as one that changes.
+pub fn tree_file(path: &str) -> HostFile {
+    let inside = [paths::NATIVE, paths::GATEWAY].iter().find_map(|view| path.strip_prefix(view)?.strip_prefix('/'));
+    let inside = inside.or_else(|| path.strip_prefix(paths::TYPES)?.split_once("/v2/").map(|(_, inside)| inside));
+    let stage = match inside {
+        None if path.contains('/') => Stage::Pages,
+        None => Stage::Catalog,
+        Some(inside) => {
+            let mut parts = inside.rsplit('/');
+            match (parts.next().unwrap_or_default(), parts.next()) {
+                (paths::PING, None) => Stage::Ping,
+                (_, None) => Stage::Catalog,
+                (_, Some(paths::BLOBS)) => Stage::Blobs,
+                (name, Some(paths::MANIFESTS)) if name.contains(':') && path.starts_with("oci/") => Stage::Manifests,
+                (_, Some(paths::MANIFESTS)) => Stage::Tags,
+                _ => Stage::TagLists,
+            }
+        }
+    };
+    HostFile { key: path.to_owned(), stage, content_type: BLOB_TYPE }
+}
+
 fn type_of(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, end)| end) {
         Some("html") => "text/html; charset=utf-8",
@@ -156,6 +181,27 @@ mod tests {
         assert_eq!(placed("v2/a/manifests/latest"), None);
         assert_eq!(placed(&format!("oci/types/oci-index/v2/a/manifests/{digest}")), None);
         assert!(is_left_out("v2") && is_left_out("oci/types") && !is_left_out("oci"));
+    }
+
+    #[test]
+    fn where_the_whole_tree_lies_a_key_is_its_path() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (path, stage) in [
+            (format!("oci/v2/a/b/blobs/{digest}"), Stage::Blobs),
+            (format!("v2/a/b/blobs/{digest}"), Stage::Blobs),
+            (format!("oci/v2/a/manifests/{digest}"), Stage::Manifests),
+            (format!("oci/types/oci-index/v2/a/manifests/{digest}"), Stage::Manifests),
+            (format!("v2/a/manifests/{digest}"), Stage::Tags),
+            ("oci/types/oci-index/v2/a/manifests/1".into(), Stage::Tags),
+            ("oci/v2/blobs/tags/list".into(), Stage::TagLists),
+            ("v2/_catalog".into(), Stage::Catalog),
+            ("v2/index.html".into(), Stage::Ping),
+            ("index.html".into(), Stage::Catalog),
+            ("repositories/a/_repository.html".into(), Stage::Pages),
+        ] {
+            let file = tree_file(&path);
+            assert_eq!((file.key.as_str(), file.stage), (path.as_str(), stage), "{path}");
+        }
     }
 
     #[test]

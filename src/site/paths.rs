@@ -26,7 +26,7 @@ pub const CATALOG: &str = "catalog";
 /// What the names of our own files among repositories begin with; no component of a repository's name does.
 pub const OWN: char = '_';
 
-/// In a view: empty, makes `GET /v2/` answer 200 on any host.
+/// In a view: [`super::ping`], makes `GET /v2/` answer 200 on any host.
 pub const PING: &str = "index.html";
 /// In a view: the list of repositories.
 pub const REPOSITORY_LIST: &str = "_catalog";

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{File, PageLink, SITE_VERSION, lists, paths};
+use super::{File, Head, PageLink, lists, paths};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Platform, RepositoryName, Selection, Tag, Upstream};
 use crate::text::printable_within;
@@ -24,13 +24,16 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 pub struct CatalogRecord {
     /// Version of the format: [`FORMAT`].
     pub format: u32,
-    /// [`SITE_VERSION`] of the tree.
+    /// [`SITE_VERSION`](super::SITE_VERSION) of the tree.
     pub site_version: u32,
     /// The UnixFS profile of the tree's CIDs.
     pub profile: String,
     /// The registry's name, which the pages use as its host.
     #[serde(default)]
     pub name: Option<String>,
+    /// What the registry is for, in its curator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Where each repository's record is: a path below the root, with `{repository}` for its name.
     pub repository_records: String,
     /// The files with the repositories' names, paths below the root.
@@ -73,7 +76,7 @@ pub struct RepositoryRecord {
     /// Whether its upstream asks for a login. That it is in a published tree at all is its curator's consent.
     #[serde(default)]
     pub private: bool,
-    /// Tags, if they fit this file, sorted by [`TagRecord::name`].
+    /// Tags, if they fit this file, in the order of the pages ([`crate::image::natural::newest_first`]).
     #[serde(default)]
     pub tags: Vec<TagRecord>,
     /// Else the files they are in, beside this one.
@@ -84,7 +87,7 @@ pub struct RepositoryRecord {
 /// Tags of a repository that don't fit its record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagsRecord {
-    /// The tags, sorted by [`TagRecord::name`].
+    /// The tags, in the order of the pages.
     pub tags: Vec<TagRecord>,
 }
 
@@ -140,19 +143,20 @@ pub struct ReferrerRecord {
 }
 
 impl TagRecord {
-    /// What it is sorted and paged by: the tag, or the digest as text.
+    /// What it is called on pages: the tag, or the digest as text.
     pub fn name(&self) -> String {
         self.tag.as_ref().map_or_else(|| self.digest.to_string(), |tag| tag.as_str().to_owned())
     }
 }
 
 /// The root's `catalog.json`, for repositories on these pages; none if there are no repositories.
-pub fn catalog_record(profile: &str, name: Option<&str>, pages: &[PageLink]) -> File {
+pub fn catalog_record(profile: &str, head: &Head, pages: &[PageLink]) -> File {
     let record = CatalogRecord {
         format: FORMAT,
-        site_version: SITE_VERSION,
+        site_version: head.site_version,
         profile: profile.to_owned(),
-        name: name.map(str::to_owned),
+        name: head.name.clone(),
+        description: head.description.clone(),
         repository_records: format!("{}/{{repository}}/_repository.json", paths::CATALOG),
         repositories: parts(pages, paths::repositories_record),
     };
@@ -223,7 +227,7 @@ mod tests {
     }
 
     fn link(key: &str) -> PageLink {
-        PageLink { key: key.to_owned(), first: "a".to_owned(), last: "z".to_owned() }
+        PageLink { key: key.to_owned(), first: "a".to_owned(), last: "z".to_owned(), count: 1 }
     }
 
     fn tag() -> TagRecord {
@@ -259,8 +263,9 @@ mod tests {
     }
 
     fn all() -> Vec<File> {
+        let head = Head { name: Some("registry.example.org".to_owned()), description: None, site_version: 2 };
         vec![
-            catalog_record("unixfs-v1-2025", Some("registry.example.org"), &[link("0"), link("00ff")]),
+            catalog_record("unixfs-v1-2025", &head, &[link("0"), link("00ff")]),
             repositories_record("00ff", [&name("b/c"), &name("a")]),
             repository_record(&repository()),
             tags_record(&name("library/nginx"), "0", &TagsRecord { tags: vec![tag()] }),

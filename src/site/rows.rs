@@ -5,7 +5,7 @@
 use super::paths;
 use crate::image::{Digest, RepositoryName, Tag};
 
-/// One repository as the list of repositories shows it. Nothing here changes when a tag moves, unless its platforms do.
+/// One repository as the list of repositories shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRow {
     /// The name it is published under.
@@ -16,6 +16,23 @@ pub struct IndexRow {
     pub tags: u64,
     /// The platforms of its images; untrusted text, sorted, each once.
     pub platforms: Vec<String>,
+    /// The registry it is mirrored from; `None` if it came from files.
+    pub registry: Option<String>,
+    /// Its newest tag.
+    pub newest: Option<Tag>,
+    /// Bytes of its blobs, each counted once.
+    pub size: u64,
+}
+
+/// All repositories together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// How many there are.
+    pub repositories: u64,
+    /// Their tags.
+    pub tags: u64,
+    /// Their bytes; what several share is counted for each.
+    pub size: u64,
 }
 
 /// A repository as its own page shows it.
@@ -29,7 +46,11 @@ pub struct RepositoryRow {
     pub upstream: Option<String>,
     /// Whether its upstream asks for a login.
     pub private: bool,
-    /// The tag in the commands to pull: `latest` if there is one, else the last one.
+    /// Number of tags, not of digests.
+    pub tags: u64,
+    /// Its newest tag.
+    pub newest: Option<Tag>,
+    /// The tag in the commands to pull: `latest` if there is one, else the newest.
     pub example: Option<Tag>,
 }
 
@@ -46,6 +67,12 @@ pub struct TagRow {
     pub cid: String,
     /// What it is, if it is no container image: the artifact's type; untrusted text.
     pub artifact_type: Option<String>,
+    /// The day on which it was made, as `2024-11-26`, if that is known.
+    pub created: Option<String>,
+    /// Other tags of the same digest, in the order of pages.
+    pub same: Vec<String>,
+    /// How many more of them there are.
+    pub more_same: usize,
     /// Platforms that are mirrored, in the order of the index; one for an image without index.
     pub platforms: Vec<PlatformRow>,
     /// Platforms of its index that are not mirrored; untrusted text.
@@ -65,8 +92,21 @@ pub struct PlatformRow {
     pub cid: String,
     /// Bytes of its configuration and layers, as they are transferred.
     pub size: u64,
+    /// Its configuration.
+    pub configuration: Option<LayerRow>,
+    /// Its layers, base first.
+    pub layers: Vec<LayerRow>,
     /// Whether IPFS gateways have it.
     pub gateway: Gateway,
+}
+
+/// A blob of a platform: a layer, or the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerRow {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its bytes, as they are transferred.
+    pub size: u64,
 }
 
 /// Whether a platform is in the gateway view.
@@ -109,6 +149,17 @@ pub struct PageLink {
     pub first: String,
     /// The last name on it.
     pub last: String,
+    /// How many names are on it.
+    pub count: u64,
+}
+
+/// The pages before and after one, by their keys ([`super::paging::key`]).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Neighbours {
+    /// The page with newer tags.
+    pub newer: Option<String>,
+    /// The page with older tags.
+    pub older: Option<String>,
 }
 
 impl TagRow {

@@ -8,6 +8,7 @@ pub(in crate::engine) mod pages;
 pub(in crate::engine) mod record;
 mod remove;
 pub(in crate::engine) mod settle;
+mod tag_rows;
 pub(in crate::engine) mod touched;
 pub(in crate::engine) mod tree;
 pub mod undo;

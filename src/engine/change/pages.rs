@@ -1,21 +1,24 @@
 //! The pages for people and the records for programs, kept up to date: only those that a change touches are made again.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use super::generated::{Edits, generated};
+use super::tag_rows::{needed_rows, tag_record, tag_row};
 use super::touched::{Touched, TouchedRepository};
-use crate::catalog::details::{self, AttachedDetails, Details};
+use crate::catalog::details::{self, Details, PageName};
 use crate::catalog::images::{self, Image};
 use crate::catalog::pages::{self, Page, REPOSITORIES};
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::settings::Settings;
 use crate::catalog::{Writer, blobs};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Manifest};
-use crate::site::records::{self, CompanionRecord, ReferrerRecord, RepositoryRecord, TagRecord, TagsRecord};
+use crate::image::natural;
+use crate::site::records::{self, RepositoryRecord, TagRecord, TagsRecord};
 use crate::site::{
-    File, Gateway, Head, IndexRow, Listing, PageLink, PlatformRow, ReferrerRow, RepositoryRow, STYLE, TagRow,
-    index_page, paging, paths, repositories_page, repository_page, tags_page,
+    File, Head, IndexRow, Listing, Neighbours, PageLink, RepositoryRow, TagRow, Totals, index_page, order, paging,
+    paths, repositories_page, repository_page, style, tags_page,
 };
 
 /// Makes again what is touched, and puts it into the edits of the tree.
@@ -26,9 +29,19 @@ pub(in crate::engine) fn update(
     fresh: bool,
     edits: &mut Edits,
 ) -> Result<()> {
-    let mut pen = Pen { writer, settings, head: Head { name: settings.name.clone() }, edits };
-    if fresh {
-        pen.write(File { path: paths::STYLE_CSS.to_owned(), bytes: STYLE.as_bytes().to_vec() })?;
+    let mut pen = Pen {
+        writer,
+        settings,
+        head: Head {
+            name: settings.name.clone(),
+            description: settings.description.clone(),
+            site_version: settings.site_version,
+        },
+        edits,
+    };
+    if fresh || touched.everything {
+        let bytes = style(settings.site_version).as_bytes().to_vec();
+        pen.write(File { path: paths::STYLE_CSS.to_owned(), bytes })?;
     }
     let mut rows = BTreeSet::new();
     let mut names_changed = fresh;
@@ -61,12 +74,13 @@ pub(in crate::engine) fn update(
     }
     if touched.everything {
         for repository in repositories::list(writer, None, None)? {
+            repositories::count_shown(writer, repository.id)?;
             if repository.is_published() {
                 pen.repository(&repository, &TouchedRepository::default(), true)?;
             }
         }
     }
-    pen.list(&rows, names_changed, touched.everything || fresh)
+    pen.list(&rows, names_changed || touched.front, touched.everything || fresh)
 }
 
 struct Pen<'a> {
@@ -112,26 +126,38 @@ impl Pen<'_> {
                 names.entry(images::page_name(&image)).or_insert(image.page_rows);
             }
         }
-        let old = pages::of(self.writer, repository.id)?;
+        let mut old = pages::of(self.writer, repository.id)?;
+        let order = order(self.settings.site_version);
+        old.sort_by(|one, other| order(&one.first, &other.first));
         // The set of names is another, or one of them needs another number of rows: pages may be cut elsewhere.
         let mut cut_again = whole;
         for (name, before) in &names {
-            let found = self.details(repository, name, Some(name))?.pop();
-            let rows = match found {
+            let rows = match details::named(self.writer, repository.id, name)? {
                 None => 0,
-                Some((image, details)) => {
-                    let rows = self.tag_row(&image, details)?.rows() as u64;
-                    if rows != image.page_rows {
-                        details::set_page_rows(self.writer, image.id, rows)?;
-                    }
+                Some(image) => {
+                    let id = image.id;
+                    let found = self.details(repository, vec![image])?.pop();
+                    let rows = match found {
+                        Some((image, details)) => needed_rows(self.writer, &image, &details)? as u64,
+                        None => 0,
+                    };
+                    details::set_page_rows(self.writer, id, rows)?;
                     rows
                 }
             };
             cut_again |= rows != *before;
         }
+        let mut touched_names: BTreeSet<String> = names.into_keys().collect();
+        // What they are the same as is said on the rows of others, those without a tag among them.
+        for manifest in &touched.manifests {
+            touched_names.insert(blobs::by_id(self.writer, *manifest)?.digest.to_string());
+            touched_names.extend(details::tags_of_manifest(self.writer, repository.id, *manifest)?);
+        }
+        let mut touched_names: Vec<String> = touched_names.into_iter().collect();
+        touched_names.sort_by(|one, other| order(one, other));
+        let list = details::page_names(self.writer, repository.id, order)?;
         let new = if cut_again {
-            let list = details::page_names(self.writer, repository.id)?;
-            let list: Vec<(&str, usize)> = list.iter().map(|(name, rows)| (name.as_str(), *rows)).collect();
+            let list: Vec<(&str, usize)> = list.iter().map(|name| (name.name.as_str(), name.rows)).collect();
             cut(&list)
         } else {
             old.clone()
@@ -141,19 +167,34 @@ impl Pen<'_> {
                 self.erase_tags(repository, page);
             }
         }
-        for page in &new {
-            let touched = names.range(page.first.clone()..=page.last.clone()).next().is_some();
-            if whole || touched || !old.contains(page) {
-                let (rows, records) = self.rows(repository, &page.first, Some(&page.last))?;
-                self.write(tags_page(&repository_row(self.writer, repository)?, &page.key, &rows))?;
+        let row = repository_row(self.writer, self.head.site_version, repository, &list)?;
+        let mut front = None;
+        for (position, page) in new.iter().enumerate() {
+            let is_touched = !within(&touched_names, order, page, String::as_str).is_empty();
+            let neighbours = neighbours_of(&new, position);
+            let before = old.iter().position(|other| other == page).map(|before| neighbours_of(&old, before));
+            if whole || is_touched || before.as_ref() != Some(&neighbours) {
+                let names = within(&list, order, page, |name| name.name.as_str());
+                let (rows, records) = self.rows(repository, names)?;
+                self.write(tags_page(&self.head, &row, &page.key, &neighbours, &rows))?;
                 self.write(records::tags_record(&repository.name, &page.key, &TagsRecord { tags: records }))?;
+                if position == 0 {
+                    front = Some(rows);
+                }
             }
         }
-        if new.is_empty() || cut_again || new != old {
-            let links = links(&new);
-            let (rows, tags) = if new.is_empty() { self.rows(repository, "", None)? } else { (Vec::new(), Vec::new()) };
-            let listing = if new.is_empty() { Listing::Rows(&rows) } else { Listing::Pages(&links) };
-            self.write(repository_page(&self.head.clone(), &repository_row(self.writer, repository)?, &listing))?;
+        if new.is_empty() || cut_again || new != old || front.is_some() {
+            let links = links(&new, |page| within(&list, order, page, |name| name.name.as_str()).len());
+            let (mut tags, mut first) = (Vec::new(), front);
+            if new.is_empty() {
+                let (rows, records) = self.rows(repository, &list)?;
+                (tags, first) = (records, Some(rows));
+            }
+            let first = match (first, new.first()) {
+                (None, Some(page)) => self.rows(repository, within(&list, order, page, |name| name.name.as_str()))?.0,
+                (first, _) => first.unwrap_or_default(),
+            };
+            self.write(repository_page(&self.head.clone(), &row, &first, &links))?;
             self.write(records::repository_record(&RepositoryRecord {
                 name: repository.name.clone(),
                 alias: repository.alias.clone(),
@@ -191,6 +232,9 @@ impl Pen<'_> {
             alias: shown.alias,
             tags: shown.tags,
             platforms: shown.platforms,
+            registry: shown.registry,
+            newest: shown.newest,
+            size: shown.size,
         };
         for page in &new {
             let hit = touched.range(page.first.clone()..=page.last.clone()).next().is_some();
@@ -198,10 +242,16 @@ impl Pen<'_> {
                 let shown = repositories::shown_between(self.writer, &page.first, Some(&page.last))?;
                 self.write(records::repositories_record(&page.key, shown.iter().map(|shown| &shown.name)))?;
                 let rows: Vec<IndexRow> = shown.into_iter().map(row).collect();
-                self.write(repositories_page(&page.key, &rows))?;
+                self.write(repositories_page(&self.head, &page.key, &rows))?;
             }
         }
-        let links = links(&new);
+        let names = if new.is_empty() { Vec::new() } else { repositories::published_names(self.writer)? };
+        let links = links(&new, |page| {
+            let end = names.partition_point(|name| *name <= page.last);
+            end - names.partition_point(|name| *name < page.first)
+        });
+        let totals = repositories::shown_totals(self.writer)?;
+        let totals = Totals { repositories: totals.repositories, tags: totals.tags, size: totals.size };
         if new.is_empty() {
             let shown = repositories::shown_between(self.writer, "", None)?;
             // The record of a list that fits one page has the same shape: one part.
@@ -211,29 +261,39 @@ impl Pen<'_> {
                 key: paging::key(None),
                 first: rows.first().map(|row| row.name.to_string()).unwrap_or_default(),
                 last: rows.last().map(|row| row.name.to_string()).unwrap_or_default(),
+                count: rows.len() as u64,
             };
-            self.write(index_page(&self.head.clone(), &Listing::Rows(&rows)))?;
-            self.write(records::catalog_record(self.settings.profile.name(), self.settings.name.as_deref(), &[only]))?;
+            self.write(index_page(&self.head.clone(), &totals, &Listing::Rows(&rows)))?;
+            self.write(records::catalog_record(self.settings.profile.name(), &self.head, &[only]))?;
         } else {
-            self.write(index_page(&self.head.clone(), &Listing::Pages(&links)))?;
-            self.write(records::catalog_record(self.settings.profile.name(), self.settings.name.as_deref(), &links))?;
+            self.write(index_page(&self.head.clone(), &totals, &Listing::Pages(&links)))?;
+            self.write(records::catalog_record(self.settings.profile.name(), &self.head, &links))?;
         }
         if new != old { pages::set(self.writer, REPOSITORIES, &new) } else { Ok(()) }
     }
 
-    fn rows(&self, repository: &Repository, first: &str, last: Option<&str>) -> Result<(Vec<TagRow>, Vec<TagRecord>)> {
-        let mut rows = Vec::new();
-        let mut records = Vec::new();
-        for (image, details) in self.details(repository, first, last)? {
-            records.push(self.tag_record(&image, &details));
-            rows.push(self.tag_row(&image, details)?);
+    /// Rows and records of these names on a page.
+    fn rows(&self, repository: &Repository, names: &[PageName]) -> Result<(Vec<TagRow>, Vec<TagRecord>)> {
+        let ids: Vec<i64> = names.iter().map(|name| name.image).collect();
+        let images = details::images_of(self.writer, repository.id, &ids)?;
+        let mut rows = Vec::with_capacity(images.len());
+        let mut records = Vec::with_capacity(images.len());
+        let mut tags_of: HashMap<i64, Vec<String>> = HashMap::new();
+        for (image, details) in self.details(repository, images)? {
+            let same = match tags_of.entry(image.manifest) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    unknown.insert(details::tags_of_manifest(self.writer, repository.id, image.manifest)?)
+                }
+            };
+            records.push(tag_record(self.settings, &image, &details));
+            rows.push(tag_row(self.writer, &image, details, same)?);
         }
         Ok((rows, records))
     }
 
-    /// The images from this name to that one in order, both included, with what is shown of them.
-    fn details(&self, repository: &Repository, first: &str, last: Option<&str>) -> Result<Vec<(Image, Details)>> {
-        let images = details::on_page(self.writer, repository.id, first, last)?;
+    /// These images in their order, with what is shown of them.
+    fn details(&self, repository: &Repository, images: Vec<Image>) -> Result<Vec<(Image, Details)>> {
         let ids: Vec<i64> = images.iter().map(|image| image.id).collect();
         let mut all = details::of(self.writer, repository.id, &ids)?;
         let with_details = |image: Image| match all.remove(&image.id) {
@@ -242,125 +302,28 @@ impl Pen<'_> {
         };
         images.into_iter().map(with_details).collect()
     }
-
-    fn tag_row(&self, image: &Image, details: Details) -> Result<TagRow> {
-        let writer = self.writer;
-        let mut platforms = Vec::with_capacity(details.platforms.len());
-        for shown in details.platforms {
-            platforms.push(PlatformRow {
-                platform: shown.platform,
-                digest: shown.digest,
-                cid: shown.cid.to_string(),
-                size: shown.size,
-                gateway: gateway(shown.name, shown.reason, shown.has_its_name)?,
-            });
-        }
-        let mut referrers: Vec<ReferrerRow> = Vec::new();
-        for referrer in details.referrers {
-            referrers.push(ReferrerRow {
-                kind: referrer.artifact_type.unwrap_or_else(|| "artifact".to_owned()),
-                digest: referrer.digest,
-                cid: referrer.cid.to_string(),
-                tag: None,
-            });
-        }
-        for attached in details.attached {
-            let Some(tag) = attached.tag else { continue };
-            let kind = match tag.as_str().rsplit_once('.') {
-                Some((_, "sig")) => "signature",
-                Some((_, "att")) => "attestation",
-                Some((_, "sbom")) => "SBOM",
-                _ => "artifact",
-            };
-            referrers.push(ReferrerRow {
-                kind: kind.to_owned(),
-                digest: attached.digest,
-                cid: attached.cid.to_string(),
-                tag: Some(tag),
-            });
-        }
-        if crate::image::media::is_index(&details.media_type) {
-            let index = Manifest::parse(&blobs::bytes(writer, image.manifest)?, Some(&details.media_type))?;
-            let Body::Index { manifests } = &index.body else {
-                return Err(Error::new(Kind::Verification, format!("{} is not an index", image.digest)));
-            };
-            // Those that came with this image: what others hold changes without its row.
-            for entry in manifests.iter().filter(|entry| entry.attests().is_some()) {
-                if let Some(cid) = details.manifests.get(&entry.digest) {
-                    referrers.push(ReferrerRow {
-                        kind: "attestation of the build".to_owned(),
-                        digest: entry.digest,
-                        cid: cid.to_string(),
-                        tag: None,
-                    });
-                }
-            }
-        }
-        referrers.sort_by_cached_key(|row| (row.digest, row.tag.clone()));
-        referrers.dedup();
-        let artifact_type = if platforms.is_empty() { details.artifact_type } else { None };
-        Ok(TagRow {
-            tag: image.tag.clone(),
-            digest: image.digest,
-            media_type: details.media_type,
-            cid: details.cid.to_string(),
-            artifact_type,
-            platforms,
-            left_out: details.left_out.into_iter().collect(),
-            referrers,
-        })
-    }
-
-    fn tag_record(&self, image: &Image, details: &Details) -> TagRecord {
-        let mut companions = BTreeSet::new();
-        let mut referrers = BTreeSet::new();
-        for attached in &details.attached {
-            let AttachedDetails { subject, tag, digest, media_type, .. } = attached.clone();
-            match tag {
-                Some(tag) => {
-                    companions.insert(CompanionRecord { tag, digest, media_type });
-                }
-                None => {
-                    referrers.insert(ReferrerRecord { subject, digest, media_type });
-                }
-            }
-        }
-        TagRecord {
-            tag: image.tag.clone(),
-            digest: image.digest,
-            media_type: details.media_type.clone(),
-            upstream_tag: image.follows.upstream_tag().map(str::to_owned),
-            selection: image.selection.clone(),
-            all_manifests: image.all_manifests,
-            default_platform: Some(self.settings.default_platform.clone()),
-            companions,
-            referrers,
-        }
-    }
 }
 
-fn gateway(name: Option<String>, reason: Option<String>, has_its_name: bool) -> Result<Gateway> {
-    Ok(match (name, reason) {
-        (_, Some(reason)) => Gateway::Absent(reason),
-        (Some(name), None) if !has_its_name => {
-            Gateway::Absent(format!("it is there by digest only, since `{name}` is another image"))
-        }
-        (Some(name), None) => Gateway::Tag(name.parse()?),
-        (None, None) => Gateway::Absent("it is there by digest only".to_owned()),
-    })
-}
-
-fn repository_row(writer: &Writer<'_>, repository: &Repository) -> Result<RepositoryRow> {
-    let example = match images::by_tag(writer, repository.id, "latest")? {
-        Some(image) => image.tag,
-        None => images::last_tag(writer, repository.id)?.map(|tag| tag.parse()).transpose()?,
-    };
+fn repository_row(
+    writer: &Writer<'_>,
+    site_version: u32,
+    repository: &Repository,
+    list: &[PageName],
+) -> Result<RepositoryRow> {
+    let tags = || list.iter().map(|name| name.name.as_str()).filter(|name| !name.contains(':'));
+    let newest = natural::newest(tags());
+    let last = if site_version < 2 { images::last_tag(writer, repository.id)? } else { newest.map(str::to_owned) };
+    let has_latest = images::by_tag(writer, repository.id, "latest")?.is_some();
+    let example = if has_latest { Some("latest".to_owned()) } else { last };
+    let parsed = |tag: Option<&str>| tag.map(str::parse).transpose();
     Ok(RepositoryRow {
         name: repository.name.clone(),
         alias: repository.alias.clone(),
         upstream: repository.upstream.as_ref().map(ToString::to_string),
         private: repository.private,
-        example,
+        tags: tags().count() as u64,
+        newest: parsed(newest)?,
+        example: parsed(example.as_deref())?,
     })
 }
 
@@ -378,7 +341,27 @@ fn cut(list: &[(&str, usize)]) -> Vec<Page> {
     spans.into_iter().map(page).collect()
 }
 
-fn links(pages: &[Page]) -> Vec<PageLink> {
-    let link = |page: &Page| PageLink { key: page.key.clone(), first: page.first.clone(), last: page.last.clone() };
+type Order = fn(&str, &str) -> Ordering;
+
+/// What of a list in the order of pages is on this one.
+fn within<'a, T>(list: &'a [T], order: Order, page: &Page, name: impl Fn(&T) -> &str) -> &'a [T] {
+    let start = list.partition_point(|item| order(name(item), &page.first).is_lt());
+    let end = list.partition_point(|item| order(name(item), &page.last).is_le());
+    list.get(start..end).unwrap_or_default()
+}
+
+/// The pages before and after the one at this position.
+fn neighbours_of(pages: &[Page], position: usize) -> Neighbours {
+    let key = |position: usize| pages.get(position).map(|page| page.key.clone());
+    Neighbours { newer: position.checked_sub(1).and_then(key), older: key(position + 1) }
+}
+
+fn links(pages: &[Page], count: impl Fn(&Page) -> usize) -> Vec<PageLink> {
+    let link = |page: &Page| PageLink {
+        key: page.key.clone(),
+        first: page.first.clone(),
+        last: page.last.clone(),
+        count: count(page) as u64,
+    };
     pages.iter().map(link).collect()
 }

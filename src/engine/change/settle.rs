@@ -11,6 +11,7 @@ use crate::engine::plan::AllowPlan;
 use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
 use crate::image::Platform;
+use crate::site::SITE_VERSION;
 use crate::text::{printable, printable_within};
 
 impl Engine {
@@ -102,6 +103,54 @@ impl Engine {
             })
         })
     }
+
+    /// Has the tree written in another version of the site: see [`SITE_VERSION`]. Its root is another one afterwards.
+    pub async fn set_site_version(self: &Arc<Self>, site_version: u32, job: &Job) -> Result<cid::Cid> {
+        if !crate::site::writes(site_version) {
+            return Err(Error::new(Kind::Usage, format!("there is no site version {site_version}"))
+                .hint(format!("This program writes 1 to {SITE_VERSION}.")));
+        }
+        let _lock = self.lock("config set", job).await?;
+        in_place(|| {
+            self.change("configure", &format!("site version {site_version}"), |writer, current, touched| {
+                touched.everything = site_version != current.site_version;
+                settings::save(writer, &settings::Settings { site_version, ..current.clone() })
+            })
+        })
+    }
+}
+
+impl Engine {
+    /// Sets what the pages say of the registry; nothing if the text is empty.
+    pub async fn describe(self: &Arc<Self>, text: &str, job: &Job) -> Result<cid::Cid> {
+        check_description(text)?;
+        let _lock = self.lock("config set", job).await?;
+        in_place(|| {
+            self.change("configure", "description", |writer, current, touched| {
+                let mut new = current.clone();
+                new.description = (!text.is_empty()).then(|| text.to_owned());
+                settings::save(writer, &new)?;
+                touched.front = new.description != current.description;
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Most characters of a registry's description.
+const MAX_DESCRIPTION_CHARACTERS: usize = 280;
+
+/// A line of text that pages can show as it is.
+pub(in crate::engine) fn check_description(text: &str) -> Result<()> {
+    if text.chars().count() > MAX_DESCRIPTION_CHARACTERS {
+        let words = format!("the description is longer than {MAX_DESCRIPTION_CHARACTERS} characters");
+        return Err(Error::new(Kind::Usage, words).hint("Say in a sentence what the registry is for."));
+    }
+    if printable(text) != text || text.trim() != text {
+        let words = "the description has line breaks, invisible characters or spaces around it";
+        return Err(Error::new(Kind::Usage, words).hint("Write one line of plain text."));
+    }
+    Ok(())
 }
 
 /// A host name, perhaps with a port, as it stands in a reference.

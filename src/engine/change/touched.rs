@@ -24,6 +24,8 @@ pub(in crate::engine) struct Touched {
     pub(in crate::engine) steps: Vec<ImageChange>,
     /// The host name on the pages, or the site's version, is another.
     pub(in crate::engine) everything: bool,
+    /// What the registry is for is said otherwise.
+    pub(in crate::engine) front: bool,
 }
 
 /// A repository that is gone.

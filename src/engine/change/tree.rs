@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::generated::{Edits, generated};
 use super::nested::Hanging;
 use super::touched::{Touched, TouchedRepository};
-use crate::catalog::repositories::{self, Repository};
+use crate::catalog::repositories::{self, BLOBS, Repository};
 use crate::catalog::settings::Settings;
 use crate::catalog::{Writer, blobs, images, nodes, state};
 use crate::error::{Error, Kind, Result};
@@ -18,10 +18,10 @@ use crate::unixfs::{Link, directory, tree};
 pub(in crate::engine) fn update(writer: &Writer<'_>, settings: &Settings, touched: &Touched) -> Result<Link> {
     let root = state::root(writer)?;
     let mut edits = Edits::new();
-    if root.is_none() {
-        let empty = generated(writer, settings, b"")?;
-        edits.insert(format!("{}/{}", paths::GATEWAY, paths::PING), Some(empty));
-        edits.insert(format!("{}/{}", paths::NATIVE, paths::PING), Some(empty));
+    if root.is_none() || touched.everything {
+        let ping = generated(writer, settings, crate::site::ping(settings.site_version))?;
+        edits.insert(format!("{}/{}", paths::GATEWAY, paths::PING), Some(ping));
+        edits.insert(format!("{}/{}", paths::NATIVE, paths::PING), Some(ping));
     }
     let mut names_changed = root.is_none();
     for gone in &touched.removed {
@@ -77,7 +77,6 @@ pub(in crate::engine) fn update(writer: &Writer<'_>, settings: &Settings, touche
     tree::edit(settings.profile, &mut store, root.as_ref(), &edits)
 }
 
-const BLOBS: &str = "blobs";
 const GATEWAY_MANIFESTS: &str = "v2/manifests";
 const GATEWAY_TAGS: &str = "v2/tags";
 const NATIVE_MANIFESTS: &str = "oci/manifests";
