@@ -1,11 +1,15 @@
 //! Static hosts: places that hold the published tree as files, under keys, and give them out without knowing what they are.
 //!
-//! A [`Host`] lists, reads, stores and deletes objects by key. What it can do besides is a capability: [`CopyObjects`]. Which objects
-//! belong there, and in which order they go, is decided by who publishes; an adapter does one thing at a time. [`s3`] is a bucket.
+//! A [`Host`] lists, reads, stores and deletes objects by key. What it can do besides is a capability: [`CopyObjects`], [`Trees`].
+//! Which objects belong there, and in which order they go, is decided by who publishes; an adapter does one thing at a time.
+//! [`s3`] is a bucket, [`directory`] a directory of this machine, [`ssh`] one of another machine.
 //! Knows keys, bytes and headers; must not know the tree, nor the catalog. Everything that a host says is untrusted: answers are
 //! capped, and what it lists is looked up among what is known here.
 
+pub mod directory;
 pub mod s3;
+pub mod ssh;
+pub mod trees;
 
 use std::fmt;
 use std::io;
@@ -14,6 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+use self::trees::Trees;
 use crate::error::Result;
 
 /// What it means that a host stores under any condition.
@@ -166,6 +171,9 @@ pub trait Uploads: Send + Sync {
 
     /// So many bytes of it are there.
     fn sent(&self, bytes: u64);
+
+    /// So many bytes of it were there already.
+    fn found(&self, _bytes: u64) {}
 }
 
 /// A place that holds the published tree as files.
@@ -213,6 +221,16 @@ pub trait Host: fmt::Debug + Send + Sync {
 
     /// How it copies what it has. None: everything is sent.
     fn copies(&self) -> Option<&dyn CopyObjects>;
+
+    /// How it takes whole trees and switches between them. None: objects are replaced one by one.
+    fn trees(&self) -> Option<&dyn Trees> {
+        None
+    }
+
+    /// Requests that were sent so far, those that were sent again included. None: it is not asked by requests.
+    fn requests(&self) -> Option<u64> {
+        None
+    }
 
     /// What anybody can do without credentials, tried on this key.
     async fn openness(&self, key: &str) -> Openness;
