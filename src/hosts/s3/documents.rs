@@ -154,17 +154,54 @@ pub(super) fn value(xml: &[u8], name: &str) -> Option<String> {
 }
 
 /// A part of an upload that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Part {
     pub(super) number: u32,
     pub(super) tag: String,
+    /// SHA-256 of its bytes in base64, where the host has verified it.
+    pub(super) checksum: Option<String>,
+    /// Bytes of it, as the host lists it.
+    pub(super) size: u64,
+}
+
+/// Reads `ListPartsResult`: the parts, and after which one the next page begins.
+pub(super) fn parts(xml: &[u8]) -> Result<(Vec<Part>, Option<u32>)> {
+    let (mut parts, mut part, mut truncated, mut next) = (Vec::new(), Part::default(), false, None);
+    let mut is_list = false;
+    each_element(xml, &mut |path, text| {
+        match path.last().map(String::as_str) {
+            Some("PartNumber") if path.len() == 3 => part.number = text.parse().unwrap_or(0),
+            Some("ETag") if path.len() == 3 => part.tag = tag_of(text),
+            Some("Size") if path.len() == 3 => part.size = text.parse().unwrap_or(0),
+            Some("ChecksumSHA256") if path.len() == 3 => {
+                part.checksum = Some(text.to_owned()).filter(|it| !it.is_empty());
+            }
+            Some("Part") if path.len() == 2 => {
+                if parts.len() >= MAX_PAGE_KEYS {
+                    return Err(Error::new(Kind::Node, "the list has more than 1000 parts in one answer"));
+                }
+                parts.push(std::mem::take(&mut part));
+            }
+            Some("IsTruncated") if path.len() == 2 => truncated = text == "true",
+            Some("NextPartNumberMarker") if path.len() == 2 => next = text.parse().ok(),
+            Some("ListPartsResult") if path.len() == 1 => is_list = true,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if !is_list {
+        return Err(Error::new(Kind::Node, "the answer is no list of parts"));
+    }
+    Ok((parts, next.filter(|_| truncated)))
 }
 
 /// The body of `CompleteMultipartUpload`.
 pub(super) fn complete(parts: &[Part]) -> String {
     let listed = parts.iter().map(|part| {
         let tag = part.tag.replace('&', "&amp;").replace('<', "&lt;");
-        format!("<Part><PartNumber>{}</PartNumber><ETag>&quot;{tag}&quot;</ETag></Part>", part.number)
+        let checksum = part.checksum.as_ref().map(|checksum| format!("<ChecksumSHA256>{checksum}</ChecksumSHA256>"));
+        let checksum = checksum.unwrap_or_default();
+        format!("<Part><PartNumber>{}</PartNumber><ETag>&quot;{tag}&quot;</ETag>{checksum}</Part>", part.number)
     });
     let listed: String = listed.collect();
     format!(
@@ -220,8 +257,26 @@ mod tests {
         let begun = b"<InitiateMultipartUploadResult><Bucket>b</Bucket><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
         assert_eq!(value(begun, "UploadId").as_deref(), Some("u-1"));
         assert_eq!(value(b"<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>", "ETag").as_deref(), Some("\"e\""));
-        let all = [Part { number: 1, tag: "a".to_owned() }];
+        let all = [Part { number: 1, tag: "a".to_owned(), ..Part::default() }];
         let body = complete(&all);
-        assert!(body.contains("<PartNumber>1</PartNumber><ETag>&quot;a&quot;</ETag>"), "{body}");
+        assert!(body.contains("<PartNumber>1</PartNumber><ETag>&quot;a&quot;</ETag></Part>"), "{body}");
+        let all = [Part { checksum: Some("c+/=".to_owned()), ..all[0].clone() }];
+        assert!(complete(&all).contains("</ETag><ChecksumSHA256>c+/=</ChecksumSHA256></Part>"));
+    }
+
+    #[test]
+    fn parts_are_listed_page_by_page() {
+        let xml = b"<ListPartsResult><Key>k</Key><NextPartNumberMarker>2</NextPartNumberMarker><IsTruncated>true</IsTruncated>\
+            <Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag><Size>16</Size><ChecksumSHA256>c=</ChecksumSHA256></Part>\
+            <Part><PartNumber>2</PartNumber><ETag>\"b\"</ETag><Size>16</Size><ChecksumSHA256></ChecksumSHA256></Part></ListPartsResult>";
+        let (read, next) = parts(xml).unwrap();
+        assert_eq!(next, Some(2));
+        assert_eq!(read[0], Part { number: 1, tag: "a".into(), checksum: Some("c=".into()), size: 16 });
+        assert_eq!((read[1].number, &read[1].checksum), (2, &None));
+        let last = b"<ListPartsResult><IsTruncated>false</IsTruncated><NextPartNumberMarker>9</NextPartNumberMarker></ListPartsResult>";
+        assert_eq!(parts(last).unwrap(), (Vec::new(), None));
+        for wrong in ["<ListBucketResult></ListBucketResult>", "<ListPartsResult>", ""] {
+            assert!(parts(wrong.as_bytes()).is_err(), "{wrong}");
+        }
     }
 }

@@ -21,7 +21,7 @@ mod request;
 mod tests;
 mod trial;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -79,6 +79,8 @@ pub struct S3 {
     first_pause: Duration,
     /// It does not know conditions, and said so.
     without_conditions: AtomicBool,
+    /// Requests that were sent.
+    requests: AtomicU64,
 }
 
 impl S3 {
@@ -101,7 +103,16 @@ impl S3 {
             .map_err(|error| Error::new(Kind::Unexpected, "can't ask buckets").caused_by(error))?;
         let first_pause = first_pause.unwrap_or(FIRST_PAUSE);
         let without_conditions = AtomicBool::new(false);
-        Ok(Self { place, client, bucket, prefix: address.prefix, credentials, first_pause, without_conditions })
+        Ok(Self {
+            place,
+            client,
+            bucket,
+            prefix: address.prefix,
+            credentials,
+            first_pause,
+            without_conditions,
+            requests: AtomicU64::new(0),
+        })
     }
 
     fn request(&self, method: Method, key: &str) -> Request<'_> {
@@ -266,6 +277,10 @@ impl Host for S3 {
 
     async fn try_rights(&self) -> Vec<Tried> {
         trial::run(self).await
+    }
+
+    fn requests(&self) -> Option<u64> {
+        Some(self.requests.load(Ordering::Relaxed))
     }
 
     async fn list(&self, next: Option<&str>) -> Result<Page> {

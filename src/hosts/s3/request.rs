@@ -2,6 +2,7 @@
 //!
 //! A signed URL is a secret as long as it lives: it is in no error and in no log.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -91,15 +92,9 @@ impl Answer {
     /// The body, at most this many bytes.
     pub(super) async fn body(self, most: u64) -> Result<Bytes> {
         let mut response = self.response;
-        let mut whole = Vec::new();
-        loop {
-            let piece = response.chunk().await.map_err(|error| lost(error.without_url()))?;
-            let Some(piece) = piece else { return Ok(whole.into()) };
-            if whole.len() as u64 + piece.len() as u64 > most {
-                return Err(Error::new(Kind::Node, format!("the answer is larger than {}", bytes(most))));
-            }
-            whole.extend_from_slice(&piece);
-        }
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let body = crate::http::body_within(&mut response, limit).await.map_err(|error| lost(error.without_url()))?;
+        body.ok_or_else(|| Error::new(Kind::Node, format!("the answer is larger than {}", bytes(most))))
     }
 
     /// The body in pieces of any size.
@@ -182,6 +177,7 @@ impl S3 {
                 sent.body(Body::wrap_stream(content.read(offset, length).await?))
             }
         };
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let answer = tokio::time::timeout(patience, sent.send()).await;
         let answer = answer.map_err(|_| {
             Error::new(Kind::Network, format!("{} did not answer within {} s", self.place, patience.as_secs()))

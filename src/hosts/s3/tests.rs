@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method as Verb, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::hosts::Caching;
@@ -108,11 +109,10 @@ fn noted() -> Noted {
 }
 
 fn object(key: &str, bytes: &[u8]) -> Object {
-    use sha2::Digest as _;
     Object {
         key: key.into(),
         size: bytes.len() as u64,
-        sha256: sha2::Sha256::digest(bytes).into(),
+        sha256: Sha256::digest(bytes).into(),
         content_type: "application/json".into(),
         caching: Caching::Brief,
         manifest_digest: Some("sha256:00".into()),
@@ -248,7 +248,7 @@ async fn a_wrong_clock_is_said_in_words() {
 }
 
 #[tokio::test]
-async fn a_large_object_goes_in_parts_and_anew_after_a_cut() {
+async fn a_large_object_goes_in_parts_and_goes_on_after_a_cut() {
     let size = 70_u64 << 20;
     let bytes = Bytes::from(vec![7; size as usize]);
     let begun = "<R><UploadId>u-1</UploadId></R>";
@@ -266,9 +266,38 @@ async fn a_large_object_goes_in_parts_and_anew_after_a_cut() {
     assert_eq!(lengths.iter().sum::<usize>() as u64, size);
     assert_eq!(asked[6].header("if-none-match"), "*");
     assert_eq!(asked[6].body.as_ref().windows(6).filter(|part| part == b"<Part>").count(), 5);
+    assert_eq!(asked[0].header("x-amz-checksum-algorithm"), "SHA256");
+    let checksum = asked[1].header("x-amz-checksum-sha256").to_owned();
+    assert_eq!(checksum, BASE64_STANDARD.encode(Sha256::digest(&bytes[..16 << 20])));
 
-    // After a cut, the former upload is given up.
-    let mut replies = vec![reply(204, ""), reply(200, begun)];
+    // After a cut, it goes on: with parts of the right size and checksum. One has none, one another, one is too short.
+    let part = |number: u32, size: u64, checksum: &str| {
+        format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>\"t{number}\"</ETag><Size>{size}</Size>\
+             <ChecksumSHA256>{checksum}</ChecksumSHA256></Part>"
+        )
+    };
+    let whole = 16 << 20;
+    let listed =
+        [part(1, whole, &checksum), part(2, whole, ""), part(3, whole, "other"), part(4, 5, &checksum)].concat();
+    let mut replies = vec![reply(200, &format!("<ListPartsResult>{listed}</ListPartsResult>"))];
+    replies.extend((0..4).map(|_| tagged(200, "p")));
+    replies.push(reply(200, "<R><ETag>\"whole-5\"</ETag></R>"));
+    let (host, script) = bucket(replies).await;
+    *uploads.0.lock().unwrap() = Some("u-0".into());
+    host.put(&large, &bytes, &Condition::Absent, &uploads).await.unwrap();
+    let asked = script.asked();
+    assert_eq!(asked.len(), 6, "{asked:?}");
+    let sent: std::collections::BTreeSet<&str> = asked[1..5]
+        .iter()
+        .flat_map(|asked| asked.uri.query().unwrap().split('&').filter_map(|word| word.strip_prefix("partNumber=")))
+        .collect();
+    assert_eq!(sent.into_iter().collect::<Vec<_>>(), ["2", "3", "4", "5"]);
+    assert!(String::from_utf8_lossy(&asked[5].body).contains("&quot;t1&quot;"));
+
+    // One of which no part is known is given up. This host knows no checksums of parts.
+    let mut replies = vec![reply(404, "<Error><Code>NoSuchUpload</Code></Error>"), reply(204, "")];
+    replies.extend([reply(501, "<Error><Code>NotImplemented</Code></Error>"), reply(200, begun)]);
     replies.extend((0..5).map(|_| tagged(200, "p")));
     // The answer to the last request is an error after its status was sent.
     replies.push(reply(200, "<Error><Code>InternalError</Code></Error>"));
@@ -277,7 +306,9 @@ async fn a_large_object_goes_in_parts_and_anew_after_a_cut() {
     let error = host.put(&large, &bytes, &Condition::Absent, &uploads).await.unwrap_err();
     assert!(error.to_string().contains("InternalError"), "{error}");
     assert_eq!(uploads.0.lock().unwrap().as_deref(), Some("u-1"), "it is given up next time");
-    assert!(script.asked()[0].uri.query().unwrap().contains("uploadId=u-0"));
+    let asked = script.asked();
+    assert!(asked[1].verb == Verb::DELETE && asked[1].uri.query().unwrap().contains("uploadId=u-0"));
+    assert!(asked[4..9].iter().all(|asked| asked.header("x-amz-checksum-sha256").is_empty()));
 }
 
 #[tokio::test]

@@ -11,6 +11,10 @@ pub(crate) const ACCESS_KEY: &str = "AKc4n4ry5ba1e07d";
 /// The secret that belongs to it.
 pub(crate) const SECRET_KEY: &str = "c4n4ry/s3cr3t+9f3c==";
 
+/// What everyone may do, as statements of a policy.
+const READ: &str = r#"{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::registry/*"}"#;
+const LIST: &str = r#"{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::registry"}"#;
+
 /// What nginx does before a bucket: touches nothing.
 const FRONT: &str = "server { listen 127.0.0.1:8000; location / { proxy_pass http://BEHIND/registry/; } }\n";
 
@@ -34,14 +38,20 @@ impl Versitygw {
         daemon.wait_for("its port", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
         let made = Self { _daemon: daemon, directory, port };
         made.ask(&["-X", "PUT"], "").success();
-        let policy = made.directory.write(
-            "policy.json",
-            format!(
-                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::{BUCKET}/*"}}]}}"#
-            ),
-        );
-        made.ask(&["-X", "PUT", "--data-binary", &format!("@{}", policy.display())], "?policy=").success();
+        made.allow(&[READ]);
         made
+    }
+
+    /// Lets everyone do this, and nothing else.
+    fn allow(&self, statements: &[&str]) {
+        let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+        let policy = self.directory.write("policy.json", policy);
+        self.ask(&["-X", "PUT", "--data-binary", &format!("@{}", policy.display())], "?policy=").success();
+    }
+
+    /// Lets everyone list the bucket, besides reading it.
+    pub(crate) fn let_everyone_list(&self) {
+        self.allow(&[READ, LIST]);
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`.
