@@ -2,11 +2,17 @@
 //!
 //! A [`Node`] takes blocks and says how it is. Everything else is a capability of its own, which some kinds have and others do not:
 //! [`ReadBlocks`], [`Pins`], [`PinUpdates`], [`Names`]. A node without one is used without it, and the plan says what that means.
-//! [`kubo`] has all of them. Knows blocks, pins and names by CID; must not know what the blocks mean, nor the catalog. Everything
+//! [`kubo`] has all of them, [`cluster`] can't be read from, [`pinning`] takes no blocks either. Knows blocks, pins and names by CID; must not know what the blocks mean, nor the catalog. Everything
 //! that a node says is untrusted: answers are capped, blocks are verified.
 
+pub mod cluster;
+#[cfg(test)]
+mod fake_server;
 pub mod kubo;
+pub mod pinning;
 pub mod source;
+mod upload;
+mod web;
 
 use std::fmt;
 use std::io;
@@ -18,6 +24,8 @@ use futures::stream::BoxStream;
 
 use crate::error::Result;
 use crate::text::{count, printable_within};
+
+pub use web::Limits;
 
 /// A CAR on its way to a node, in pieces of any size.
 pub type CarStream = BoxStream<'static, io::Result<Bytes>>;
@@ -114,6 +122,32 @@ pub struct Pin {
     pub name: Option<String>,
 }
 
+/// Somebody who is to keep a root, where a node stands for several.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    /// Its peer ID.
+    pub peer_id: String,
+    /// What it is called; its peer ID where it has no name.
+    pub name: String,
+    /// It keeps the root with everything below it.
+    pub holds: bool,
+    /// What it says of the root, in its own word: `pinned`, `pin_error` …
+    pub state: String,
+    /// Why it does not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Holder {
+    /// Why it does not keep the root, half a sentence: `berlin: pin_error (no such block)`.
+    pub fn lack(&self) -> String {
+        match &self.error {
+            Some(error) => format!("{}: {} ({error})", self.name, self.state),
+            None => format!("{}: {}", self.name, self.state),
+        }
+    }
+}
+
 /// What a node took of a CAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Imported {
@@ -175,6 +209,11 @@ pub trait Node: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Requests that were sent so far, those that were sent again included. None: it is not asked by requests.
+    fn requests(&self) -> Option<u64> {
+        None
+    }
+
     /// What is still to be done so that others get what it holds, in sentences.
     async fn advice(&self) -> Vec<String> {
         Vec::new()
@@ -188,6 +227,8 @@ pub enum Intake<'n> {
     Cars(&'n dyn ImportCar),
     /// One request for each block.
     Blocks(&'n dyn PutBlock),
+    /// It takes none: it fetches what it pins from whoever has it.
+    Fetches,
 }
 
 /// Takes many blocks in one request, as a CAR.
@@ -195,6 +236,11 @@ pub enum Intake<'n> {
 pub trait ImportCar: Send + Sync {
     /// Hands over the blocks of a CAR; answers what the node counted.
     async fn import(&self, car: CarStream) -> Result<Imported>;
+
+    /// Whether it says how many blocks it took. If not, their bytes alone are compared.
+    fn counts_blocks(&self) -> bool {
+        true
+    }
 }
 
 /// Takes one block in one request.
@@ -223,9 +269,9 @@ pub trait Pins: Send + Sync {
     /// All pins with exactly this name.
     async fn pins_named(&self, name: &str) -> Result<Vec<Pin>>;
 
-    /// Pins a root and everything below it, which the node must hold already: it is not to search the network for the rest.
-    /// Being pinned already is fine. `progress` is told how many blocks are walked.
-    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()>;
+    /// Pins a root and everything below it, which the node must hold already: it is not to search the network for the rest, unless
+    /// it takes no blocks. Being pinned already is fine. `progress` is told how it gets on.
+    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(PinProgress) + Send + Sync)) -> Result<()>;
 
     /// Unpins a root. It not being pinned is fine.
     async fn unpin(&self, cid: &Cid) -> Result<()>;
@@ -234,6 +280,26 @@ pub trait Pins: Send + Sync {
     fn walks(&self) -> bool {
         true
     }
+
+    /// When the pin of this root was made, where the node says that of every pin to less than a second. None: there is no such pin,
+    /// or it doesn't say.
+    async fn made(&self, _: &Cid) -> Result<Option<jiff::Timestamp>> {
+        Ok(None)
+    }
+
+    /// Who of several is to keep this root, and who does. Empty where the node is one.
+    async fn holders(&self, _: &Cid) -> Result<Vec<Holder>> {
+        Ok(Vec::new())
+    }
+}
+
+/// How a pin gets on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinProgress {
+    /// So many blocks are walked.
+    Blocks(u64),
+    /// In a sentence, where something changed.
+    Words(String),
 }
 
 /// Pins that move in time proportional to what differs.
@@ -248,6 +314,11 @@ pub trait PinUpdates: Send + Sync {
 pub trait Names: Send + Sync {
     /// The keys it has.
     async fn keys(&self) -> Result<Vec<Key>>;
+
+    /// Whether a key of this name, which is not there yet, is made by itself once something is published.
+    fn makes_by_itself(&self, _key: &str) -> bool {
+        false
+    }
 
     /// Makes a key of this name, with which it can publish an IPNS name. One of that name being there is an error.
     async fn generate_key(&self, name: &str) -> Result<Key>;

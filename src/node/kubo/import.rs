@@ -4,21 +4,18 @@
 //! on the way, has no such line. Who refuses us says so before we are done sending, and closes the connection, on which the
 //! refusal may be lost: then it is asked for once more with next to nothing. Knows the upload; must not know what is in it.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use cid::Cid;
-use futures::{Stream, StreamExt as _, stream};
+use futures::stream;
 use reqwest::multipart::{Form, Part};
 use serde::Deserialize;
-use tokio::time::{Instant, sleep_until};
 
 use super::failure;
 use super::reply::Failed;
 use super::rpc::{Call, Rpc};
 use crate::error::{Error, Kind, Result};
+use crate::node::upload::Upload;
 use crate::node::{CarStream, Imported};
 use crate::unixfs::car;
 
@@ -41,18 +38,6 @@ struct Stats {
     #[serde(rename = "BlockBytesCount")]
     bytes: u64,
 }
-
-/// Who is waited for.
-#[derive(Debug)]
-enum Waiting {
-    Source,
-    /// The node, which has not taken more since then.
-    Node(Instant),
-    /// Nobody any more: what was to be sent could not be read.
-    Nobody(String),
-}
-
-type Progress = Arc<Mutex<Waiting>>;
 
 /// What `dag/import` took of a CAR.
 pub(super) async fn import(rpc: &Rpc, car: CarStream) -> Result<Imported> {
@@ -83,9 +68,8 @@ async fn upload(rpc: &Rpc, car: CarStream) -> Result<Imported, Failed> {
         query: &[("pin-roots", "false"), ("stats", "true"), ("fast-provide-root", "false")],
         doing: DOING,
     };
-    let progress: Progress = Arc::new(Mutex::new(Waiting::Node(Instant::now())));
-    let body = reqwest::Body::wrap_stream(watched(car, Arc::clone(&progress)));
-    let part = Part::stream(body)
+    let (progress, pieces) = Upload::watched(car);
+    let part = Part::stream(reqwest::Body::wrap_stream(pieces))
         .file_name("registry.car")
         .mime_str("application/octet-stream")
         .map_err(|error| Failed::Broken(Error::new(Kind::Unexpected, call.doing).caused_by(error)))?;
@@ -101,49 +85,16 @@ async fn upload(rpc: &Rpc, car: CarStream) -> Result<Imported, Failed> {
     };
     let answer = tokio::select! {
         answer = sending => answer,
-        () = stall(&progress, rpc.timeouts.stall) => {
+        () = progress.stalled(rpc.timeouts.stall) => {
             Err(Failed::Broken(failure::stalled(&rpc.place, call.doing, rpc.timeouts.stall.as_secs())))
         }
     };
-    if let Waiting::Nobody(why) = &*progress.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(why) = progress.unreadable() {
         let error = Error::new(Kind::Unexpected, format!("{}: can't read the blocks to send: {why}", call.doing));
         return Err(Failed::Broken(error));
     }
     match answer? {
         Some(Stats { blocks, bytes }) => Ok(Imported { blocks, bytes }),
         None => Err(Failed::Broken(failure::cut(&rpc.place, call.doing, "no count of imported blocks"))),
-    }
-}
-
-/// The same stream, which notes who is waited for.
-fn watched(car: CarStream, progress: Progress) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let note = |progress: &Progress, waiting| *progress.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
-    stream::unfold(Some(car), move |car| {
-        let progress = Arc::clone(&progress);
-        async move {
-            let mut car = car?;
-            note(&progress, Waiting::Source);
-            let piece = car.next().await;
-            match &piece {
-                Some(Err(error)) => note(&progress, Waiting::Nobody(error.to_string())),
-                _ => note(&progress, Waiting::Node(Instant::now())),
-            }
-            let rest = matches!(piece, Some(Ok(_))).then_some(car);
-            piece.map(|piece| (piece, rest))
-        }
-    })
-}
-
-/// Ends once the node was waited for that long.
-async fn stall(progress: &Progress, limit: Duration) {
-    loop {
-        let until = match &*progress.lock().unwrap_or_else(PoisonError::into_inner) {
-            Waiting::Node(since) => *since + limit,
-            Waiting::Source | Waiting::Nobody(_) => Instant::now() + limit,
-        };
-        if until <= Instant::now() {
-            return;
-        }
-        sleep_until(until).await;
     }
 }

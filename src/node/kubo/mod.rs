@@ -31,10 +31,12 @@ pub use self::probe::{Probed, probe};
 
 use self::control::Control;
 pub use self::options::is_in_clear;
-pub(in crate::node) use self::options::{Authorisation, is_loopback};
+pub(in crate::node) use self::options::{Authorisation, is_loopback, shown};
 use self::rpc::Rpc;
+pub(in crate::node) use self::secrets::Secrets;
 use super::{
-    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinUpdates, Pins, ReadBlocks, Status, Tried,
+    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinProgress, PinUpdates, Pins, ReadBlocks, Status,
+    Tried,
 };
 use crate::error::Result;
 
@@ -78,6 +80,10 @@ impl Node for Kubo {
 
     async fn try_rights(&self, names: bool) -> Vec<Tried> {
         rights::all(&self.rpc, &self.control, names).await
+    }
+
+    fn requests(&self) -> Option<u64> {
+        Some(self.rpc.requests())
     }
 
     fn intake(&self) -> Intake<'_> {
@@ -129,7 +135,7 @@ impl Pins for Kubo {
         pins::named(&self.rpc, name).await
     }
 
-    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(PinProgress) + Send + Sync)) -> Result<()> {
         pins::add(&self.rpc, cid, name, progress).await
     }
 

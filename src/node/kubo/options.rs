@@ -71,7 +71,7 @@ impl fmt::Debug for KuboOptions {
 }
 
 /// A URL for people, without credentials and query.
-pub(super) fn shown(url: &Url) -> String {
+pub(in crate::node) fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);

@@ -16,7 +16,7 @@ use super::reply::Failed;
 use super::rising::Rising;
 use super::rpc::{Call, Rpc};
 use crate::error::{Error, Kind, Result};
-use crate::node::Pin;
+use crate::node::{Pin, PinProgress};
 use crate::text::printable_within;
 
 /// The most bytes of a list of pins: 100 000 of them, each with a name as long as they get.
@@ -53,7 +53,12 @@ struct Pinned {
 }
 
 /// See [`crate::node::Node::pin_add`].
-pub(super) async fn add(rpc: &Rpc, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+pub(super) async fn add(
+    rpc: &Rpc,
+    cid: &Cid,
+    name: &str,
+    progress: &(dyn Fn(PinProgress) + Send + Sync),
+) -> Result<()> {
     if name.len() > MAX_NAME_BYTES {
         return Err(Error::new(
             Kind::Usage,
@@ -70,7 +75,7 @@ pub(super) async fn add(rpc: &Rpc, cid: &Cid, name: &str, progress: &(dyn Fn(u64
         while let Some(line) = reply.document::<Added>(rpc.timeouts.stall).await? {
             // It repeats the same number for as long as it waits for something.
             if rising.note(line.progress) {
-                progress(line.progress);
+                progress(PinProgress::Blocks(line.progress));
             }
             is_done |= line.pins.is_some_and(|pins| names(&pins, cid));
         }

@@ -49,7 +49,8 @@ pub async fn probe(address: SocketAddr) -> Probed {
 
 /// Nothing if there is an answer that is no node's.
 async fn ask(address: SocketAddr) -> Option<Probed> {
-    let client = crate::http::client().no_proxy().connect_timeout(CONNECT_TIMEOUT).build().ok()?;
+    // No authority is asked for over plain HTTP, and a bare system has none.
+    let client = crate::http::client().no_proxy().tls_certs_only([]).connect_timeout(CONNECT_TIMEOUT).build().ok()?;
     let mut answer = match client.post(format!("http://{address}/api/v0/version")).send().await {
         Ok(answer) => answer,
         Err(error) if error.is_connect() => return Some(Probed::Nothing),
@@ -58,13 +59,7 @@ async fn ask(address: SocketAddr) -> Option<Probed> {
     if !answer.status().is_success() {
         return None;
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.ok()? {
-        if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return None;
-        }
-        bytes.extend_from_slice(&chunk);
-    }
+    let bytes = crate::http::body_within(&mut answer, MAX_ANSWER_BYTES).await.ok()??;
     let said: Version = serde_json::from_slice(&bytes).ok()?;
     Some(Probed::Kubo(printable_within(&said.number, 40)))
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows URLs, headers and time limits of a call. Must not know what the commands do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
@@ -38,6 +40,8 @@ pub(super) struct Rpc {
     /// Whether it is on this machine.
     pub(super) is_local: bool,
     pub(super) timeouts: Timeouts,
+    /// Requests that were sent.
+    requests: Arc<AtomicU64>,
 }
 
 impl Rpc {
@@ -64,7 +68,13 @@ impl Rpc {
             place: format!("the node at {}", options::shown(&options.url)),
             is_local,
             timeouts: options.timeouts,
+            requests: Arc::default(),
         })
+    }
+
+    /// Requests that were sent so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// The call as a request without a body.
@@ -83,6 +93,7 @@ impl Rpc {
 
     /// Sends a request, and has its answer once that begins, which may take `limit`.
     pub(super) async fn send(&self, request: RequestBuilder, doing: &str, limit: Duration) -> Result<Reply, Failed> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let response = match timeout(limit, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(Failed::Broken(self.broken(error, doing))),

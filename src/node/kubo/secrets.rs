@@ -12,11 +12,11 @@ const MIN_SECRET_BYTES: usize = 4;
 
 /// A secret in all its forms, the longest first.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Arc<[String]>);
+pub(in crate::node) struct Secrets(Arc<[String]>);
 
 impl Secrets {
     /// Those that go with the requests to a node.
-    pub(super) fn of(authorisation: Option<&Authorisation>) -> Self {
+    pub(in crate::node) fn of(authorisation: Option<&Authorisation>) -> Self {
         let Some(authorisation) = authorisation else { return Self::default() };
         let header = authorisation.header.to_str().unwrap_or_default();
         let mut all = vec![header.to_owned(), header.split_once(' ').map_or(header, |(_, secret)| secret).to_owned()];
@@ -29,7 +29,7 @@ impl Secrets {
     }
 
     /// The text without them.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(in crate::node) fn clean(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
     }
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cid::Cid;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::{BlockSource, FileBlocks, inline};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::http::body_within;
 use crate::node::kubo::{Authorisation, is_loopback};
 use crate::text::{printable, printable_within};
 use crate::unixfs::{MAX_BLOCK_BYTES, verify_block};
@@ -144,7 +145,7 @@ impl HttpBlocks {
             let root = roots.filter(|roots| !roots.contains(','));
             return root.map(|root| format!("/ipfs/{}", root.trim())).ok_or_else(|| failed("it names no root".into()));
         }
-        let body = read(&mut response, MAX_REASON_BYTES).await.ok().flatten().unwrap_or_default();
+        let body = body_within(&mut response, MAX_REASON_BYTES).await.ok().flatten().unwrap_or_default();
         if status != StatusCode::OK {
             let error = failed(format!("{}{}", status.as_u16(), after_colon(&self.said(&body))));
             return Err(if is_refusal(status) { self.refused(error.to_string()) } else { error });
@@ -226,7 +227,7 @@ impl HttpBlocks {
         let mut response = self.request(cid).map_err(never)?.send().await.map_err(failed)?;
         let status = response.status();
         if status == StatusCode::OK {
-            let bytes = read(&mut response, MAX_BLOCK_BYTES).await.map_err(failed)?;
+            let bytes = body_within(&mut response, MAX_BLOCK_BYTES).await.map_err(failed)?;
             let Some(bytes) = bytes else {
                 let words = format!("{} sent more than 2 MiB for block {cid}", self.place());
                 return Err(never(Error::new(Kind::Verification, words)));
@@ -237,7 +238,7 @@ impl HttpBlocks {
             };
         }
         let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let said = read(&mut response, MAX_REASON_BYTES).await.ok().flatten().unwrap_or_default();
+        let said = body_within(&mut response, MAX_REASON_BYTES).await.ok().flatten().unwrap_or_default();
         let said = self.said(&said);
         if status == StatusCode::NOT_FOUND || said.contains("could not find") || said.contains("not found") {
             return Ok(None);
@@ -273,20 +274,6 @@ fn is_refusal(status: StatusCode) -> bool {
 
 fn after_colon(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
-}
-
-/// The body, or nothing if it is longer than that.
-async fn read(response: &mut Response, limit: usize) -> reqwest::Result<Option<Bytes>> {
-    // Said by the other side, so no more than is read anyway; a buffer that grows would end twice as large as the block.
-    let said = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-    let mut bytes = BytesMut::with_capacity(said.min(limit));
-    while let Some(chunk) = response.chunk().await? {
-        if bytes.len() + chunk.len() > limit {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Some(bytes.freeze()))
 }
 
 #[async_trait]

@@ -9,11 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::error::{Error, Kind, Result};
+use crate::http::body_within;
 use crate::ipns::{Holding, MAX_RECORD_BYTES, Name};
 use crate::text::{printable, printable_within};
 
@@ -141,7 +142,7 @@ impl HttpRecords {
             StatusCode::NOT_MODIFIED if etag.is_some() => Ok(NameAnswer::Unchanged),
             StatusCode::OK if is_record(&response) => {
                 let etag = response.headers().get(ETAG).filter(|etag| etag.len() <= MAX_ETAG_BYTES).cloned();
-                let Some(record) = read(&mut response).await.map_err(failed)? else {
+                let Some(record) = body_within(&mut response, MAX_RECORD_BYTES).await.map_err(failed)? else {
                     let words = format!("{} sent more than 10 KiB for a record", self.place());
                     return Err(Error::new(Kind::Verification, words));
                 };
@@ -161,18 +162,6 @@ impl HttpRecords {
 fn is_record(response: &Response) -> bool {
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.is_some_and(|value| value.split(';').next().unwrap_or_default().trim() == RECORD_TYPE)
-}
-
-/// The body, or nothing if it is longer than a record can be.
-async fn read(response: &mut Response) -> reqwest::Result<Option<Bytes>> {
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        if bytes.len() + chunk.len() > MAX_RECORD_BYTES {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Some(bytes.freeze()))
 }
 
 #[async_trait]

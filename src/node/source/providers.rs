@@ -6,14 +6,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use cid::Cid;
 use reqwest::header::ACCEPT;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
 
 use super::HttpRecords;
 use crate::error::{Error, Kind, Result};
+use crate::http::body_within;
 use crate::ipns::Holding;
 
 /// How long a connection may take.
@@ -106,23 +106,11 @@ async fn ask(request: RequestBuilder) -> Result<Providers> {
     if response.status() != StatusCode::OK {
         return Err(Error::new(Kind::Network, format!("a router answered {}", response.status().as_u16())));
     }
-    let body = read(&mut response).await.map_err(failed)?;
+    let body = body_within(&mut response, MAX_ANSWER_BYTES).await.map_err(failed)?;
     let body = body.ok_or_else(|| Error::new(Kind::Verification, "a router sent more than 64 KiB"))?;
     let answer: Answer = serde_json::from_slice(&body)
         .map_err(|error| Error::new(Kind::Verification, "can't read what a router answered").caused_by(error))?;
     let peers = answer.providers.unwrap_or_default().into_iter();
     let peers = peers.filter_map(|record| Some((record.id?, record.addrs.unwrap_or_default()))).collect();
     Ok(Providers { from, peers })
-}
-
-/// The body, or nothing if it is too long.
-async fn read(response: &mut Response) -> reqwest::Result<Option<BytesMut>> {
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Some(bytes))
 }

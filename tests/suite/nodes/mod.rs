@@ -14,7 +14,8 @@ use futures::{StreamExt as _, stream};
 use roadstead::error::Kind;
 use roadstead::node::kubo::{Kubo, KuboOptions, Probed, probe};
 use roadstead::node::{
-    CarStream, ImportCar as _, Imported, Names as _, Node as _, Pin, PinUpdates as _, Pins as _, ReadBlocks as _,
+    CarStream, ImportCar as _, Imported, Names as _, Node as _, Pin, PinProgress, PinUpdates as _, Pins as _,
+    ReadBlocks as _,
 };
 use roadstead::unixfs::car;
 use std::fs;
@@ -107,9 +108,9 @@ fn kubo_takes_a_root_and_keeps_it() {
         assert_eq!(kubo.pin(&first.root).await.unwrap(), None);
 
         let walked = Mutex::new(Vec::new());
-        kubo.pin_add(&first.root, "a registry & more", &|blocks| walked.lock().unwrap().push(blocks)).await.unwrap();
+        kubo.pin_add(&first.root, "a registry & more", &|at| walked.lock().unwrap().push(at)).await.unwrap();
         kubo.pin_add(&first.root, "a registry & more", &|_| ()).await.unwrap();
-        assert_eq!(walked.lock().unwrap().last(), Some(&first.content.blocks));
+        assert_eq!(walked.lock().unwrap().last(), Some(&PinProgress::Blocks(first.content.blocks)));
         let pin = |cid| Pin { cid, name: Some("a registry & more".into()) };
         assert_eq!(kubo.pin(&first.root).await.unwrap(), Some(pin(first.root)));
         assert_eq!(kubo.pins_named("a registry & more").await.unwrap(), [pin(first.root)]);

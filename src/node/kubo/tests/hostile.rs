@@ -1,8 +1,8 @@
 //! A node that is no friend: too much, too slow, something else.
 
-use super::server::{Answer, Server, answer, chunk, head, ok};
 use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
+use crate::node::fake_server::{Answer, Server, answer, chunk, head, ok};
 use crate::node::{Names as _, Node as _, PinUpdates as _, Pins as _, ReadBlocks as _};
 
 #[tokio::test]

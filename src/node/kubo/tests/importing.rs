@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 
-use super::server::{Answer, Server, answer, chunk, head, late, ok};
 use super::{is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
+use crate::node::fake_server::{Answer, Server, answer, chunk, head, late, ok};
 use crate::node::{CarStream, ImportCar as _, Imported};
 
 const STATS: &str = "{\"Stats\":{\"BlockCount\":3,\"BlockBytesCount\":700}}\n";

@@ -3,15 +3,14 @@
 mod hostile;
 mod importing;
 mod requests;
-mod server;
 
 use std::time::Duration;
 
 use cid::Cid;
 
-use self::server::Server;
 use super::{Kubo, KuboOptions, Timeouts};
 use crate::error::{Error, Kind};
+use crate::node::fake_server::Server;
 
 /// The CID of `foobar` as a raw block.
 fn foobar() -> Cid {

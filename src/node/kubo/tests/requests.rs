@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::server::{Answer, Received, Server, answer, late, ok};
 use super::{directly, foobar, is_node_error, kubo_at, through_proxy};
 use crate::error::Kind;
+use crate::node::fake_server::{Answer, Received, Server, answer, late, ok};
 use crate::node::{Names as _, Node as _, Pin, PinUpdates as _, Pins as _, ReadBlocks as _};
 
 /// Answers as a Kubo does that holds `foobar`, and nothing else.
@@ -98,7 +98,7 @@ async fn pins_are_asked_for_as_kubo_wants_it() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let note = |blocks| told.lock().unwrap().push(blocks);
     kubo.pin_add(&cid, "a&b=c", &note).await.unwrap();
-    assert_eq!(*told.lock().unwrap(), [3, 7]);
+    assert_eq!(*told.lock().unwrap(), [3, 7].map(crate::node::PinProgress::Blocks));
     kubo.pin_update(&cid, &cid).await.unwrap();
     kubo.unpin(&cid).await.unwrap();
     let pin = Pin { cid, name: Some("mine".into()) };

@@ -8,19 +8,21 @@ use tokio::task::JoinHandle;
 
 /// What came.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Received {
+pub(in crate::node) struct Received {
+    /// `GET`, `POST` …
+    pub(in crate::node) method: String,
     /// Path and query.
-    pub(super) target: String,
+    pub(in crate::node) target: String,
     /// `HTTP/1.1`.
-    pub(super) version: String,
+    pub(in crate::node) version: String,
     /// Lines of the head in lowercase names: `authorization: Bearer x`.
-    pub(super) headers: Vec<(String, String)>,
+    pub(in crate::node) headers: Vec<(String, String)>,
     /// The body as it was sent, chunks and all.
-    pub(super) body: Vec<u8>,
+    pub(in crate::node) body: Vec<u8>,
 }
 
 impl Received {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::node) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
@@ -34,7 +36,7 @@ impl Received {
 
 /// What is answered.
 #[derive(Debug, Clone)]
-pub(super) enum Answer {
+pub(in crate::node) enum Answer {
     /// These bytes, and the end of the connection.
     Raw(Vec<u8>),
     /// These bytes, then these again and again.
@@ -50,12 +52,12 @@ pub(super) enum Answer {
 }
 
 /// A head with this status for a body in chunks.
-pub(super) fn head(status: &str) -> Vec<u8> {
+pub(in crate::node) fn head(status: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\nTrailer: X-Stream-Error\r\n\r\n").into_bytes()
 }
 
 /// A piece of that body; none for no data, as an empty one would end it.
-pub(super) fn chunk(data: &str) -> Vec<u8> {
+pub(in crate::node) fn chunk(data: &str) -> Vec<u8> {
     if data.is_empty() {
         return Vec::new();
     }
@@ -63,28 +65,28 @@ pub(super) fn chunk(data: &str) -> Vec<u8> {
 }
 
 /// A whole answer.
-pub(super) fn answer(status: &str, body: &str) -> Answer {
+pub(in crate::node) fn answer(status: &str, body: &str) -> Answer {
     Answer::Raw([head(status), chunk(body), b"0\r\n\r\n".to_vec()].concat())
 }
 
-pub(super) fn ok(body: &str) -> Answer {
+pub(in crate::node) fn ok(body: &str) -> Answer {
     answer("200 OK", body)
 }
 
 /// An answer that fails after it began.
-pub(super) fn late(body: &str, error: &str) -> Answer {
+pub(in crate::node) fn late(body: &str, error: &str) -> Answer {
     let end = format!("0\r\nX-Stream-Error: {error}\r\n\r\n").into_bytes();
     Answer::Raw([head("200 OK"), chunk(body), end].concat())
 }
 
-pub(super) struct Server {
-    pub(super) url: String,
+pub(in crate::node) struct Server {
+    pub(in crate::node) url: String,
     received: Arc<Mutex<Vec<Received>>>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    pub(super) async fn start(answer: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> Self {
+    pub(in crate::node) async fn start(answer: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -99,7 +101,7 @@ impl Server {
     }
 
     /// What came so far.
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(in crate::node) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 }
@@ -126,8 +128,9 @@ async fn serve(
     };
     let text = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = text.lines();
-    let mut words = lines.next().unwrap().split(' ').skip(1).map(str::to_owned);
+    let mut words = lines.next().unwrap().split(' ').map(str::to_owned);
     let mut request = Received {
+        method: words.next().unwrap(),
         target: words.next().unwrap(),
         version: words.next().unwrap(),
         headers: lines
@@ -136,6 +139,12 @@ async fn serve(
             .collect(),
         body: bytes[end + 4..].to_vec(),
     };
+    // What says how long it is comes before it is answered; a stream may be answered while it comes.
+    while request.header("content-length").is_some() && !request.is_complete() {
+        if connection.read_buf(&mut request.body).await? == 0 {
+            break;
+        }
+    }
     let wanted = answer(&request);
     if matches!(wanted, Answer::Cut) {
         note.lock().unwrap().push(request);
