@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::engine::blocks::{FileBlock, blob_of, damaged, short};
 use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
-use crate::node::Node;
+use crate::node::{Intake, Node};
 use crate::unixfs::directory::{DirectoryBlock, NodeStore};
 use crate::unixfs::file::{self, Part};
 use crate::unixfs::{Link, RAW};
@@ -119,7 +119,7 @@ impl Difference {
         asking: Asking,
         job: &Job,
     ) -> Result<Self> {
-        if node.shares_blobs() {
+        if node.shares_blobs() || matches!(node.intake(), Intake::Fetches) {
             self = engine.blocking(|engine| self.take_for_granted(engine)).await?;
         } else {
             self.ask_for_nodes(node, asking, job).await?;

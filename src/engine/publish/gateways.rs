@@ -75,7 +75,12 @@ pub(super) async fn check(engine: &Arc<Engine>, gateway: &str, root: &Link) -> R
 fn what_to_compare(engine: &Engine, root: &Link) -> Result<Vec<(String, Vec<u8>)>> {
     let reader = engine.catalog.read()?;
     let mut store = Nodes::of(&reader);
-    let mut expected = vec![(format!("{}/", paths::GATEWAY), Vec::new())];
+    let ping = tree::lookup(&mut store, root, &format!("{}/{}", paths::GATEWAY, paths::PING))?;
+    let ping = match ping {
+        Some(ping) => blobs::bytes(&reader, blob_of(&reader, &ping)?.id)?.to_vec(),
+        None => Vec::new(),
+    };
+    let mut expected = vec![(format!("{}/", paths::GATEWAY), ping)];
     for view in [paths::GATEWAY, paths::NATIVE] {
         let Some(top) = tree::lookup(&mut store, root, view)? else { continue };
         let mut todo = vec![(view.to_owned(), top)];

@@ -59,6 +59,7 @@ pub(super) async fn hand_over(
 ) -> Result<HandedOver> {
     let importer = match node.intake() {
         Intake::Cars(importer) => importer,
+        Intake::Fetches => return Ok(HandedOver::default()),
         Intake::Blocks(taker) => return one_by_one(engine, taker, difference, temporary, job, each).await,
     };
     let mut total = HandedOver::default();
@@ -185,10 +186,13 @@ async fn take(
                 counted.fetch_add(piece.len() as u64, std::sync::atomic::Ordering::Relaxed);
             }
         });
-    let imported = importer.import(car.boxed()).await?;
+    let mut imported = importer.import(car.boxed()).await?;
     let Ok(expected) = content.await else {
         return Err(Error::new(Kind::Node, format!("{} ended the import before everything was sent", node.place())));
     };
+    if !importer.counts_blocks() {
+        imported.blocks = expected.blocks;
+    }
     if imported != expected {
         return Err(Error::new(
             Kind::Node,

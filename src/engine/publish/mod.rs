@@ -9,6 +9,7 @@ mod difference;
 pub mod found;
 mod gateways;
 mod handover;
+pub(super) mod holders;
 mod hosted;
 mod names;
 mod pins;
@@ -16,12 +17,13 @@ mod places;
 pub mod plan;
 mod planning;
 mod run;
+mod shared;
 mod steps;
 pub mod summary;
 mod survey;
 #[cfg(test)]
 mod tests;
 
-pub(super) use hosted::{Wanted, of_root as hosted_files};
+pub(super) use hosted::{Layout, Wanted, of_root as hosted_files};
 pub(super) use names::{find_key, missing_key, moved as moved_name, names_of};
 pub use places::Places;

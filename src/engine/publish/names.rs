@@ -149,12 +149,19 @@ pub(super) async fn plan_name(
     let after = format!("/ipfs/{root}");
     let found = async {
         let names = names_of(node)?;
-        let known = find_key(names.keys().await?, &key).ok_or_else(|| missing_key(target, &key, &node.place()))?;
+        let known = match find_key(names.keys().await?, &key) {
+            Some(known) => known,
+            // Who only looks makes no key.
+            None if names.makes_by_itself(&key) => {
+                return Ok(PlannedName { key, name: None, before: None, after, unseen: false });
+            }
+            None => return Err(missing_key(target, &key, &node.place())),
+        };
         let name = known.id;
         let seen = names.resolve_name(&name).await.unwrap_or_default();
         let moved = last.filter(|(moved, _)| *moved == name).map(|(_, root)| format!("/ipfs/{root}"));
         let unseen = seen.is_none() && moved.is_some();
-        Ok(PlannedName { key, name, before: seen.or(moved), after, unseen })
+        Ok(PlannedName { key, name: Some(name), before: seen.or(moved), after, unseen })
     };
     Some(found.await)
 }

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
 use crate::error::{Error, Kind, Result};
-use crate::node::Node;
+use crate::node::{Node, PinProgress};
 use crate::text::printable_within;
 use crate::unixfs::Link;
 
@@ -100,7 +100,10 @@ pub(super) async fn pin(
             job.or_cancelled(updates.pin_update(&from, &root.cid)).await?;
         }
         _ => {
-            let progress = |done| job.tell(Event::Progress { what: "blocks", done, total: 0 });
+            let progress = |progress| match progress {
+                PinProgress::Blocks(done) => job.tell(Event::Progress { what: "blocks", done, total: 0 }),
+                PinProgress::Words(words) => job.tell(Event::Note(words)),
+            };
             job.or_cancelled(pins.pin_add(&root.cid, name, &progress)).await?;
         }
     }

@@ -85,6 +85,8 @@ pub struct PlannedTarget {
     pub chain: Vec<Cid>,
     /// The root is pinned already.
     pub pinned: bool,
+    /// It takes no blocks: it is asked to pin the root, and fetches that.
+    pub fetches: bool,
     /// Roots that are unpinned after success.
     pub unpin: Vec<Cid>,
     /// How the record moves.
@@ -95,6 +97,8 @@ pub struct PlannedTarget {
     pub ipns_failure: Option<Arc<Error>>,
     /// Things worth knowing before it is run, in sentences.
     pub notes: Vec<String>,
+    /// Requests that planning it took; none: it is not asked by requests.
+    pub requests: Option<u64>,
     /// What the run need not find out once more, if it follows soon.
     pub found: Option<Arc<Found>>,
     /// Of a static host: the objects that are stored and deleted there.
@@ -106,6 +110,8 @@ pub struct PlannedTarget {
 pub struct PlannedHost {
     /// In numbers.
     pub objects: PlannedObjects,
+    /// What is copied within the host is linked there, and takes no room.
+    pub links: bool,
     /// How it stands.
     pub(super) standing: Arc<Standing>,
 }
@@ -170,8 +176,8 @@ pub struct PlannedRecord {
 pub struct PlannedName {
     /// Name or ID of the node's key, as the target's settings have it.
     pub key: String,
-    /// The name, once the node has said it: `k51…`.
-    pub name: String,
+    /// The name: `k51…`. None while its key is not there, which is made when it is needed.
+    pub name: Option<String>,
     /// What it points to, as the node sees it; where the node can't look it up, what it was moved to from here.
     pub before: Option<String>,
     /// What it will point to.
@@ -190,8 +196,10 @@ pub struct TargetOutcome {
     pub root: Option<Cid>,
     /// Blocks that were handed over, those of temporary roots included.
     pub blocks: u64,
-    /// Bytes of CARs that were sent.
+    /// Bytes that were sent, of CARs or of objects.
     pub sent: u64,
+    /// Requests that it took, without those of the plan; none: the target is not asked by requests.
+    pub requests: Option<u64>,
     /// Roots that were unpinned, temporary ones included.
     pub unpinned: Vec<Cid>,
     /// What is worth knowing: a root that is still pinned, a gateway that is behind …
@@ -210,6 +218,7 @@ impl TargetOutcome {
             root: None,
             blocks: 0,
             sent: 0,
+            requests: None,
             unpinned: Vec::new(),
             notes: Vec::new(),
             ipns_failure: None,

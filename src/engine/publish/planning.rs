@@ -5,9 +5,11 @@ use std::sync::Arc;
 use cid::Cid;
 use futures::future::join_all;
 
+use super::holders;
 use super::names;
 use super::places::Places;
 use super::plan::{FailedTarget, PlannedTarget, PublishPlan, PublishRequest};
+use super::shared;
 use super::survey::Survey;
 use crate::catalog::nodes::Nodes;
 use crate::catalog::targets::{self, Target};
@@ -18,6 +20,7 @@ use crate::engine::restore::unfinished::check_finished;
 use crate::engine::targets::ADD_TARGET_HINT;
 use crate::error::{Error, Kind, Result};
 use crate::naming::Atomicity;
+use crate::node::Intake;
 use crate::text::printable_within;
 use crate::unixfs::Link;
 use crate::unixfs::directory::NodeStore as _;
@@ -119,8 +122,15 @@ impl Engine {
         if let Some(host) = places.host(target)? {
             return self.plan_hosted(target, &*host, root, force, places.warnings(target), job).await;
         }
-        let survey = Survey::of(self, places, target, root, force, None, job).await?;
+        let mut survey = Survey::of(self, places, target, root, force, None, job).await?;
         let mut notes = places.warnings(target);
+        for shared in job.or_cancelled(shared::of(self, places, target, &*survey.node)).await? {
+            survey.unpin.retain(|root| !shared.keeps(root));
+            notes.push(format!(
+                "It is the same place as the target `{}`: roots that either of them keeps stay pinned.",
+                printable_within(&shared.name, 100)
+            ));
+        }
         if let Some(pin) = survey.pinned.as_ref().filter(|_| !survey.pinned_by_us) {
             let name = pin
                 .name
@@ -145,6 +155,14 @@ impl Engine {
             );
         }
         notes.extend(without(&survey));
+        if matches!(survey.node.intake(), Intake::Fetches) && survey.needs_pin() {
+            notes.extend(survey.node.advice().await);
+        }
+        if let Some(served) = survey.served.filter(|_| !survey.noted.is_empty()) {
+            // A node that can't be asked for this is found out by what follows.
+            let now = async { Ok(holders::now(&*survey.node, &served, &survey.noted).await.unwrap_or_default()) };
+            notes.extend(holders::lacking(&job.or_cancelled(now).await?));
+        }
         let last = survey.named.as_deref().zip(survey.served.as_ref());
         let (ipns, ipns_failure) =
             match job.or_cancelled(async { Ok(names::plan_name(&*survey.node, target, &root.cid, last).await) }).await?
@@ -170,6 +188,8 @@ impl Engine {
             bytes: survey.bytes(),
             chain: survey.way(&root.cid),
             pinned: !survey.needs_pin(),
+            fetches: matches!(survey.node.intake(), Intake::Fetches),
+            requests: survey.node.requests(),
             found: survey.found(),
             host: None,
             unpin: survey.unpin,
@@ -185,8 +205,11 @@ impl Engine {
 fn without(survey: &Survey) -> Vec<String> {
     let node = &survey.node;
     let mut notes = Vec::new();
+    if matches!(node.intake(), Intake::Fetches) && survey.needs_pin() {
+        notes.push("It takes no blocks: it fetches the root from whoever gives it out.".to_owned());
+    }
     if node.blocks().is_none() {
-        notes.push("The node can't be read from, so its blocks can't be verified.".to_owned());
+        notes.push("It can't be read from: what it holds is unverified until a gateway is asked.".to_owned());
     }
     match node.pins() {
         None => notes.push("The node keeps every block that it gets: older roots stay there.".to_owned()),

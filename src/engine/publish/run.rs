@@ -20,6 +20,8 @@ use crate::engine::job::{Event, Job, StepState};
 use crate::engine::turn::take_lock;
 use crate::engine::{Engine, now};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::hosts::Host;
+use crate::node::Node;
 use crate::store::private;
 use crate::unixfs::Link;
 
@@ -54,7 +56,24 @@ pub(super) struct Run<'r> {
     /// The row of what the target had before.
     pub(super) served_by: Option<i64>,
     step: PublishStep,
+    /// Whom it asks.
+    asked: Option<Asked>,
     pub(super) outcome: TargetOutcome,
+}
+
+/// Who is asked, and counts how often.
+enum Asked {
+    Node(Arc<dyn Node>),
+    Host(Arc<dyn Host>),
+}
+
+impl Asked {
+    fn requests(&self) -> Option<u64> {
+        match self {
+            Self::Node(node) => node.requests(),
+            Self::Host(host) => host.requests(),
+        }
+    }
 }
 
 impl<'r> Run<'r> {
@@ -70,6 +89,7 @@ impl<'r> Run<'r> {
             root: planned.former,
             blocks: 0,
             sent: 0,
+            requests: None,
             unpinned: Vec::new(),
             notes: Vec::new(),
             ipns_failure: None,
@@ -84,6 +104,7 @@ impl<'r> Run<'r> {
             publication: None,
             served_by: None,
             step: PublishStep::HandOver,
+            asked: None,
             outcome,
         }
     }
@@ -139,6 +160,7 @@ impl<'r> Run<'r> {
             return self.ask_gateways().await;
         }
         if let (Some(host), Some(planned)) = (self.places.host(&self.planned.target)?, &self.planned.host) {
+            self.asked = Some(Asked::Host(Arc::clone(&host)));
             return self.everything_hosted(&*host, planned).await;
         }
         let _lock = self.lock_target().await?;
@@ -146,7 +168,10 @@ impl<'r> Run<'r> {
         let (engine, job, force) = (self.engine, self.job, self.plan.force);
         let mut survey =
             Survey::of(engine, self.places, &self.planned.target, &root, force, Some(self.planned), job).await?;
+        self.asked = Some(Asked::Node(Arc::clone(&survey.node)));
         self.compare(&survey)?;
+        // Only what was shown goes.
+        survey.unpin.retain(|root| self.planned.unpin.contains(root));
         self.outcome.root = survey.served;
         if survey.served != Some(root.cid) || survey.former.is_none_or(|former| former.cid != root.cid) {
             self.begin(survey.served, survey.continues).await?;
@@ -222,8 +247,20 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
+    /// Writes down how often the target was asked for this publication.
+    async fn note_requests(&mut self) {
+        self.outcome.requests = self.asked.as_ref().and_then(Asked::requests);
+        let Some(publication) = self.publication else { return };
+        let Some(requests) = self.outcome.requests else { return };
+        let all = requests + self.planned.requests.unwrap_or(0);
+        if let Err(error) = self.write(move |writer| publications::add_requests(writer, publication, all)).await {
+            tracing::warn!(%error, "can't write down what a publication cost");
+        }
+    }
+
     /// Writes down how it ended.
     async fn end(mut self, result: Result<()>) -> TargetOutcome {
+        self.note_requests().await;
         let Err(error) = result else { return self.outcome };
         self.tell(StepState::Failed(error.to_string()));
         let published = self.outcome.root == Some(self.plan.root) && self.step >= PublishStep::Tidy;

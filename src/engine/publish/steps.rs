@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use cid::Cid;
 
-use super::check;
+use super::check::{self, Checked};
 use super::difference::{Asking, Difference};
 use super::gateways;
 use super::handover::{self, HandedOver};
+use super::holders;
 use super::names;
 use super::pins;
 use super::run::Run;
@@ -19,6 +20,7 @@ use crate::engine::job::PublishStep;
 use crate::engine::job::StepState;
 use crate::engine::now;
 use crate::error::{Error, Kind, Result};
+use crate::node::Node;
 use crate::text::{bytes, count};
 use crate::unixfs::directory;
 
@@ -171,13 +173,40 @@ impl Run<'_> {
 
     pub(super) async fn check(&mut self, survey: &Survey) -> Result<()> {
         self.enter(PublishStep::Check);
-        match check::check(self.engine, &*survey.node, &self.plan.root, &survey.difference, self.job).await? {
-            Some(asked) => self.done("check", format!("{} read back", count(asked, "block", "blocks"))).await,
-            None => {
-                self.skip(PublishStep::Check);
-                Ok(())
+        let gateways = &self.planned.target.settings.gateways;
+        let kept = self.note_holders(&*survey.node).await?;
+        let root = &self.plan.root;
+        let mut words = match check::check(self.engine, &*survey.node, gateways, root, &survey.difference, self.job)
+            .await?
+        {
+            Checked::Node(asked) => format!("{} read back", count(asked, "block", "blocks")),
+            Checked::Gateway(place, asked) => format!("{} given out by {place}", count(asked, "block", "blocks")),
+            Checked::Unverified => {
+                self.outcome.notes.push(format!(
+                    "What it holds is unverified: it can't be read from, and no gateway was asked. `roadstead target verify {} --gateway URL` asks one.",
+                    self.planned.target.name
+                ));
+                self.tell(kept.map_or(StepState::Skipped, StepState::Done));
+                return Ok(());
             }
+        };
+        if let Some(kept) = kept {
+            words = format!("{kept}; {words}");
         }
+        self.done("check", words).await
+    }
+
+    /// Writes down which peers keep the root where the node stands for several; answers how many do, in words.
+    async fn note_holders(&mut self, node: &dyn Node) -> Result<Option<String>> {
+        let Some(pins) = node.pins() else { return Ok(None) };
+        let all = self.job.or_cancelled(pins.holders(&self.plan.root)).await?;
+        if let (false, Some(publication)) = (all.is_empty(), self.publication.or(self.served_by)) {
+            let detail = holders::written(&all)?;
+            self.write(move |writer| publications::step_done(writer, publication, holders::STEP, &detail, now()))
+                .await?;
+        }
+        self.outcome.notes.extend(holders::lacking(&all));
+        Ok(holders::in_words(&all))
     }
 
     pub(super) async fn move_record(&mut self, survey: &Survey) -> Result<()> {

@@ -8,6 +8,7 @@ use cid::Cid;
 use super::chain::{self, Chain};
 use super::difference::{Asking, Difference};
 use super::found::Found;
+use super::holders;
 use super::names;
 use super::pins;
 use super::places::Places;
@@ -20,7 +21,7 @@ use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::{Atomicity, Zone};
-use crate::node::{Node, Pin};
+use crate::node::{Holder, Node, Pin};
 use crate::unixfs::Link;
 use crate::unixfs::directory::{self, NodeStore as _};
 
@@ -37,6 +38,8 @@ pub(super) struct Survey {
     pub(super) served: Option<Cid>,
     /// The row of that publication.
     pub(super) served_by: Option<i64>,
+    /// The peers that had to keep it, where the node stands for several.
+    pub(super) noted: Vec<Holder>,
     /// The IPNS name that was moved to it, when the node was asked for that.
     pub(super) named: Option<String>,
     /// That root is whole in this catalog.
@@ -67,6 +70,7 @@ pub(super) struct Survey {
 struct Written {
     served: Option<Cid>,
     served_by: Option<i64>,
+    noted: Vec<Holder>,
     named: Option<String>,
     whole: bool,
     rolled_back: bool,
@@ -96,6 +100,7 @@ impl Written {
         let served_by = served.as_ref().map(|served| served.id);
         Ok(Self {
             served_by,
+            noted: served_by.map(|id| holders::noted(&reader, id)).transpose()?.unwrap_or_default(),
             named: served_by.map(|id| names::moved(&reader, id)).transpose()?.flatten(),
             whole: served.as_ref().is_some_and(|served| candidates.iter().any(|link| link.cid == served.root.cid)),
             rolled_back: served.as_ref().is_some_and(|served| served.verb == "rollback"),
@@ -183,6 +188,7 @@ impl Survey {
             pin_name,
             served: written.served,
             served_by: written.served_by,
+            noted: written.noted,
             named: written.named,
             whole: written.whole,
             rolled_back: written.rolled_back,

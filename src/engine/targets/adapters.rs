@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Connect, Variables, kinds};
+use super::{Connect, Variables, kinds, static_host};
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, ZoneSettings};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -41,7 +41,7 @@ impl Connect for Adapters {
     }
 
     fn host(&self, node: &NodeSettings, variables: &Variables) -> Option<Result<Arc<dyn Host>>> {
-        kinds::connect_host(node, variables)
+        static_host::connect(node, variables, &self.engine)
     }
 
     fn zone(&self, dnslink: &DnslinkSettings, secret: Option<&str>) -> Result<Arc<dyn Zone>> {

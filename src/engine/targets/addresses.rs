@@ -3,9 +3,18 @@
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
+use crate::text::printable_within;
 
 fn wrong(message: impl Into<String>) -> Error {
     Error::new(Kind::Usage, message)
+}
+
+/// The URL of a target as the catalog has it.
+pub(super) fn parsed(url: &str) -> Result<Url> {
+    Url::parse(url).map_err(|_| {
+        wrong(format!("invalid node URL `{}`", printable_within(url, 200)))
+            .hint("Write it like `http://127.0.0.1:5001`.")
+    })
 }
 
 /// A URL without credentials, query and fragment. What is wrong with it is said without it: it may hold a password.

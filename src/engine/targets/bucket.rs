@@ -7,7 +7,7 @@ use url::Url;
 use super::addresses::web_url;
 use super::secrets::Variables;
 use super::setting::{At as _, Setting, Wrong};
-use crate::catalog::targets::{NodeSettings, S3Settings, Secret};
+use crate::catalog::targets::{S3Settings, Secret};
 use crate::error::{Error, Kind, Result};
 use crate::hosts::Host;
 use crate::hosts::s3::address::{self, Address};
@@ -15,29 +15,18 @@ use crate::hosts::s3::credentials::{Found, Lookup};
 use crate::hosts::s3::{S3, S3Options, is_in_clear};
 use crate::text::printable_within;
 
-/// Objects that nothing needs stay this long at most, in days.
-pub const MAX_GRACE_DAYS: u32 = 3650;
-
 fn wrong(message: impl Into<String>) -> Error {
     Error::new(Kind::Usage, message)
 }
 
 /// What is known of a bucket stays where another one is named.
-pub(super) fn keep(before: &NodeSettings, node: &mut NodeSettings) {
-    if let (NodeSettings::S3(before), NodeSettings::S3(node)) = (before, node) {
-        node.endpoint.clone_from(&before.endpoint);
-        node.region.clone_from(&before.region);
-        node.grace_days = before.grace_days;
-    }
+pub(super) fn keep(before: &S3Settings, node: &mut S3Settings) {
+    node.endpoint.clone_from(&before.endpoint);
+    node.region.clone_from(&before.region);
 }
 
 /// Gives a bucket other settings.
-pub(super) fn apply(
-    bucket: &mut S3Settings,
-    endpoint: Option<&str>,
-    region: Option<&str>,
-    grace_days: Option<u32>,
-) -> Result<(), Wrong> {
+pub(super) fn apply(bucket: &mut S3Settings, endpoint: Option<&str>, region: Option<&str>) -> Result<(), Wrong> {
     if let Some(Secret::Variable(_)) = &bucket.credentials {
         return Err(wrong("the credentials of a bucket can't be in one variable").hint(
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY wherever this runs, or name a file with `--auth-file`.",
@@ -51,14 +40,6 @@ pub(super) fn apply(
     if let Some(region) = region {
         address::endpoint_of(region).at(Setting::Region)?;
         bucket.region = Some(region.to_owned());
-    }
-    if let Some(days) = grace_days {
-        if !(1..=MAX_GRACE_DAYS).contains(&days) {
-            return Err(wrong(format!("`--grace` must be from 1 to {MAX_GRACE_DAYS} days, not {days}"))
-                .hint("For so long objects stay that no published root needs, so that pulls that have begun go on."))
-            .at(Setting::Grace);
-        }
-        bucket.grace_days = days;
     }
     Ok(())
 }

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::addresses::web_url;
-use super::bucket;
+use super::cluster;
 use super::kinds::{self, NodeAddress};
 use super::secrets::{self, Variables};
 use super::setting::{At as _, Setting, Wrong};
-use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
+use super::static_host::{self, HostChange};
+use crate::catalog::targets::{
+    DnslinkSettings, NodeSettings, ReplicationSettings, Secret, TargetSettings, ZoneSettings,
+};
 use crate::error::{Error, Kind, Result};
 use crate::node::kubo::is_in_clear;
 use crate::text::printable_within;
@@ -62,6 +65,8 @@ pub enum Clear {
     Endpoint,
     /// The region of a bucket.
     Region,
+    /// At how many peers of a cluster roots are kept: then it is as the cluster is configured.
+    Replication,
     /// IPNS name.
     Ipns,
     /// DNSLink record, with the zone that it is changed in.
@@ -85,6 +90,10 @@ pub struct TargetChange {
     pub region: Option<String>,
     /// Days for which objects stay that nothing needs any more.
     pub grace_days: Option<u32>,
+    /// At how many peers of a cluster roots are kept.
+    pub replication: Option<ReplicationSettings>,
+    /// A directory gets no hard links into the blob store; with false, it may again.
+    pub copy: Option<bool>,
     /// How many published roots stay pinned.
     pub keep: Option<u32>,
     /// The key of the IPNS name.
@@ -145,13 +154,18 @@ impl TargetChange {
             match clear {
                 Clear::Authorisation => settings.node.set_authorisation(None),
                 Clear::Endpoint => {
-                    if let Some(host) = settings.node.host_mut() {
-                        host.endpoint = None;
+                    if let Some(bucket) = settings.node.bucket_mut() {
+                        bucket.endpoint = None;
                     }
                 }
                 Clear::Region => {
-                    if let Some(host) = settings.node.host_mut() {
-                        host.region = None;
+                    if let Some(bucket) = settings.node.bucket_mut() {
+                        bucket.region = None;
+                    }
+                }
+                Clear::Replication => {
+                    if let NodeSettings::Cluster(cluster) = &mut settings.node {
+                        cluster.replication = None;
                     }
                 }
                 Clear::Ipns => settings.ipns = None,
@@ -162,17 +176,20 @@ impl TargetChange {
         if let Some(address) = &self.node {
             let mut node = address.settings().at(Setting::Node)?;
             node.set_authorisation(settings.node.authorisation().cloned());
-            bucket::keep(&settings.node, &mut node);
+            static_host::keep(&settings.node, &mut node);
+            cluster::keep(&settings.node, &mut node);
             settings.node = node;
         }
         if let Some(secret) = &self.authorisation {
             let place = if matches!(secret, Secret::File(_)) { Setting::AuthFile } else { Setting::AuthVariable };
             settings.node.set_authorisation(Some(check_secret(secret.clone()).at(place)?));
             if settings.node.authorisation().is_none() {
-                return Err(wrong("this program's own node takes no credentials")).at(place);
+                let who = if settings.node.is_host() { "a directory" } else { "this program's own node" };
+                return Err(wrong(format!("{who} takes no credentials"))).at(place);
             }
         }
         self.host(&mut settings.node)?;
+        cluster::apply(&mut settings.node, self.replication)?;
         self.check_transport(&before, &settings.node)?;
         settings.keep = self.keep.unwrap_or(settings.keep);
         if !(1..=MAX_KEPT_ROOTS).contains(&settings.keep) {
@@ -181,6 +198,11 @@ impl TargetChange {
             .at(Setting::Keep);
         }
         if let Some(key) = &self.ipns {
+            if !settings.node.has_names() {
+                return Err(wrong("`--ipns` needs a node that publishes names, and this kind publishes none")
+                    .hint("Add this program's own node, which does: `roadstead target add here --self --ipns`."))
+                .at(Setting::Ipns);
+            }
             if key.is_empty() || key.len() > 128 || key.contains('/') || key.chars().any(char::is_control) {
                 return Err(wrong(format!("invalid key name `{}`", printable_within(key, 80)))
                     .hint("`ipfs key ls` on the node shows its keys; `self` is its own."))
@@ -200,28 +222,25 @@ impl TargetChange {
         Ok(settings)
     }
 
-    /// What is said of a host, and of nodes alone: an error where it is said of the other.
+    /// What is said of hosts alone, and of nodes alone: an error where it is said of the other.
     fn host(&self, node: &mut NodeSettings) -> Result<(), Wrong> {
-        let of_hosts = [
+        let said = [
             (Setting::Endpoint, self.endpoint.is_some()),
             (Setting::Region, self.region.is_some()),
             (Setting::Grace, self.grace_days.is_some()),
-        ];
-        let of_nodes = [
+            (Setting::Copy, self.copy.is_some()),
             (Setting::Ipns, self.ipns.is_some()),
             (Setting::Domain, self.domain.is_some()),
             (Setting::Gateways, !self.gateways.is_empty()),
         ];
-        let said = if node.is_host() { of_nodes } else { of_hosts };
-        if let Some((setting, _)) = said.iter().find(|(_, said)| *said) {
-            let flag = setting.flag();
-            let what = if node.is_host() { "can't be used with a bucket" } else { "can only be used with a bucket" };
-            return Err(wrong(format!("`{flag}` {what}"))).at(*setting);
-        }
-        match node.host_mut() {
-            Some(bucket) => bucket::apply(bucket, self.endpoint.as_deref(), self.region.as_deref(), self.grace_days),
-            None => Ok(()),
-        }
+        static_host::check_said(node, &said)?;
+        let change = HostChange {
+            endpoint: self.endpoint.as_deref(),
+            region: self.region.as_deref(),
+            grace_days: self.grace_days,
+            copy: self.copy,
+        };
+        static_host::apply(node, change)
     }
 
     /// An error if a secret would begin to go over plain HTTP to another machine, and nobody said that it may.
@@ -375,12 +394,7 @@ pub(super) fn check_files(settings: &TargetSettings, old: Option<&TargetSettings
             secrets::read(secret, &Variables::none()).map(drop).at(setting)?;
         }
     }
-    if let NodeSettings::S3(settings) = &settings.node
-        && settings.credentials.is_some()
-    {
-        bucket::credentials(settings, &Variables::none()).map(drop).at(Setting::AuthFile)?;
-    }
-    Ok(())
+    static_host::check_files(&settings.node)
 }
 
 /// A domain in lower case, without what publishing adds to it.

@@ -163,6 +163,17 @@ impl Checks {
 }
 
 impl Checks {
+    /// What it means that a node gives no block back.
+    pub(super) fn unread(&mut self, no_gateway: bool) {
+        let detail = "can't be read from: what it holds is unverified until a gateway is asked";
+        if no_gateway {
+            let hint = "`roadstead target set NAME --check-gateway URL` has a gateway asked after each publication.";
+            self.say("read back", Outcome::Doubtful, detail, Some(hint.to_owned()));
+        } else {
+            self.good("read back", detail);
+        }
+    }
+
     /// The same of what a node wants to see, and whether somebody else sees it on the way.
     pub(super) fn node_secret(&mut self, node: &NodeSettings, variables: &Variables) -> bool {
         let Some(secret) = node.authorisation() else { return true };

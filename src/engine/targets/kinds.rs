@@ -4,20 +4,17 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use url::Url;
-
-use super::addresses::web_url;
-use super::bucket;
-use super::secrets::Variables;
+use super::addresses::{parsed, web_url};
+use super::setting::Setting;
+use super::{cluster, service, static_host};
 use crate::catalog::targets::{KuboSettings, NodeSettings, OWN_NODE};
 use crate::engine::Engine;
 use crate::engine::own_node::OwnNode;
 use crate::error::{Error, Kind, Result};
-use crate::hosts::Host;
-use crate::hosts::s3::address::Address;
+use crate::hosts::s3::address::Address as Bucket;
+use crate::hosts::ssh::address::Address;
 use crate::node::Node;
 use crate::node::kubo::{Kubo, KuboOptions, Probed, probe};
-use crate::text::printable_within;
 
 /// A kind of node.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +33,23 @@ pub struct NodeKind {
     pub scheme: &'static str,
     /// It holds the tree as files, and no blocks: it has no pins and no names.
     pub is_host: bool,
+    /// It can publish IPNS names.
+    pub has_names: bool,
+    /// It stands for several peers that keep roots.
+    pub has_peers: bool,
+    /// Of a host: what can be set of it that others don't have.
+    pub settings_of_hosts: &'static [Setting],
     /// The settings of one at this address, which wants no credentials; an error if it is no such address.
     settings: fn(&str) -> Result<NodeSettings>,
     /// The adapter for these settings, if they are of this kind, with these credentials.
     connect: Connector,
+}
+
+impl NodeKind {
+    /// Whether its addresses are paths of this machine.
+    pub fn is_path(&self) -> bool {
+        self.scheme == "/"
+    }
 }
 
 type Connector = fn(&NodeSettings, Option<&str>, &Arc<Engine>) -> Option<Result<Arc<dyn Node>>>;
@@ -50,15 +60,18 @@ pub const KINDS: &[NodeKind] = &[
         flag: "self",
         value: None,
         help: "Give the registry out with this program: `roadstead serve --ipfs`",
-        hint: "empty or `self`: `roadstead serve --ipfs`; or the RPC URL of a Kubo node, or a bucket like s3://registry",
+        hint: "empty or `self`: this program, while it serves; or a Kubo node's RPC URL, s3://BUCKET, /DIR, ssh://HOST/DIR, cluster:URL, pinning:URL",
         usual: OWN_NODE,
         scheme: "",
         is_host: false,
+        has_names: true,
+        has_peers: false,
         settings: |_| Ok(NodeSettings::own()),
         connect: |settings, _, engine| match settings {
             NodeSettings::Own(_) => Some(Ok(Arc::new(OwnNode::new(Arc::clone(engine))))),
             _ => None,
         },
+        settings_of_hosts: &[],
     },
     NodeKind {
         flag: "kubo",
@@ -68,11 +81,14 @@ pub const KINDS: &[NodeKind] = &[
         usual: "http://127.0.0.1:5001",
         scheme: "",
         is_host: false,
+        has_names: true,
+        has_peers: false,
         settings: |address| Ok(NodeSettings::kubo(rpc_url(address)?)),
         connect: |settings, authorisation, _| match settings {
             NodeSettings::Kubo(KuboSettings { url, .. }) => Some(kubo(url, authorisation)),
             _ => None,
         },
+        settings_of_hosts: &[],
     },
     NodeKind {
         flag: "s3",
@@ -82,8 +98,73 @@ pub const KINDS: &[NodeKind] = &[
         usual: "s3://registry",
         scheme: "s3://",
         is_host: true,
-        settings: |address| Ok(NodeSettings::s3(Address::parse(address)?.text())),
+        has_names: false,
+        has_peers: false,
+        settings: |address| Ok(NodeSettings::s3(Bucket::parse(address)?.text())),
+        settings_of_hosts: &[Setting::AuthFile, Setting::Endpoint, Setting::Region, Setting::Grace],
         connect: |_, _, _| None,
+    },
+    NodeKind {
+        flag: "directory",
+        value: Some("DIR"),
+        help: "Directory that a web server gives out: `DIR/current` is the tree, and is switched at once",
+        hint: "the directory, like /srv/registry; a web server gives out `current` in it",
+        usual: "/srv/registry",
+        scheme: "/",
+        is_host: true,
+        has_names: false,
+        has_peers: false,
+        settings: |address| Ok(NodeSettings::directory(static_host::directory_path(address)?)),
+        settings_of_hosts: &[Setting::Grace, Setting::Copy],
+        connect: |_, _, _| None,
+    },
+    NodeKind {
+        flag: "ssh",
+        value: Some("ADDRESS"),
+        help: "Directory of another machine, by ssh and rsync: `[USER@]HOST:DIR` or `ssh://[USER@]HOST[:PORT]/DIR`",
+        hint: "the directory, like ssh://web@www.example.com/srv/registry; a web server there gives out `current` in it",
+        usual: "ssh://www.example.com/srv/registry",
+        scheme: "ssh://",
+        is_host: true,
+        has_names: false,
+        has_peers: false,
+        settings: |address| Ok(NodeSettings::ssh(Address::parse(address)?.text())),
+        settings_of_hosts: &[Setting::AuthFile, Setting::Grace],
+        connect: |_, _, _| None,
+    },
+    NodeKind {
+        flag: "cluster",
+        value: Some("URL"),
+        help: "REST API URL of an IPFS Cluster",
+        hint: "REST API URL of a cluster, like cluster:http://127.0.0.1:9094",
+        usual: "http://127.0.0.1:9094",
+        scheme: cluster::SCHEME,
+        is_host: false,
+        has_names: false,
+        has_peers: true,
+        settings_of_hosts: &[],
+        settings: cluster::settings,
+        connect: |settings, authorisation, _| match settings {
+            NodeSettings::Cluster(settings) => Some(cluster::connect(settings, authorisation)),
+            _ => None,
+        },
+    },
+    NodeKind {
+        flag: "pinning",
+        value: Some("URL"),
+        help: "URL of a Pinning Service API, which fetches what this program gives out",
+        hint: "URL of a Pinning Service API, like pinning:https://api.example.com/psa",
+        usual: "https://api.example.com/psa",
+        scheme: service::SCHEME,
+        is_host: false,
+        has_names: false,
+        has_peers: false,
+        settings_of_hosts: &[],
+        settings: service::settings,
+        connect: |settings, authorisation, engine| match settings {
+            NodeSettings::Pinning(settings) => Some(service::connect(settings, authorisation, engine)),
+            _ => None,
+        },
     },
 ];
 
@@ -125,11 +206,12 @@ pub(super) fn connect(
     connected.unwrap_or_else(|| Err(Error::new(Kind::Unexpected, "this kind of node is not supported")))
 }
 
-/// The adapter for a static host with these settings; none where they are a node's.
-pub(super) fn connect_host(settings: &NodeSettings, variables: &Variables) -> Option<Result<Arc<dyn Host>>> {
+/// The address of a node as a person types it who may name any kind.
+pub fn typed(settings: &NodeSettings) -> String {
     match settings {
-        NodeSettings::S3(settings) => Some(bucket::connect(settings, variables)),
-        NodeSettings::Own(_) | NodeSettings::Kubo(_) => None,
+        NodeSettings::Cluster(cluster) => format!("{}{}", cluster::SCHEME, cluster.url),
+        NodeSettings::Pinning(service) => format!("{}{}", service::SCHEME, service.url),
+        _ => settings.url().to_owned(),
     }
 }
 
@@ -149,11 +231,7 @@ fn rpc_url(text: &str) -> Result<String> {
 }
 
 fn kubo(url: &str, authorisation: Option<&str>) -> Result<Arc<dyn Node>> {
-    let parsed = Url::parse(url).map_err(|_| {
-        Error::new(Kind::Usage, format!("invalid node URL `{}`", printable_within(url, 200)))
-            .hint("Write it like `http://127.0.0.1:5001`.")
-    })?;
-    let options = KuboOptions { authorisation: authorisation.map(str::to_owned), ..KuboOptions::new(parsed) };
+    let options = KuboOptions { authorisation: authorisation.map(str::to_owned), ..KuboOptions::new(parsed(url)?) };
     Ok(Arc::new(Kubo::new(&options)?))
 }
 

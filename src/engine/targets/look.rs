@@ -12,11 +12,11 @@ use super::view::{find, record_name};
 use crate::catalog::targets::Target;
 use crate::catalog::{host_objects, publications};
 use crate::engine::Engine;
-use crate::engine::publish::{Places, find_key, missing_key, moved_name, names_of};
+use crate::engine::publish::{Places, find_key, holders, missing_key, moved_name, names_of};
 use crate::error::{Error, Kind, Result};
 use crate::hosts::Host;
 use crate::naming::TxtSet;
-use crate::node::{Node, Status};
+use crate::node::{Holder, Node, Status};
 
 /// How long each part may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
@@ -68,6 +68,8 @@ pub struct Sight {
     pub node: Result<Status>,
     /// Whether the node pins the root that was published last; unknown where nothing was, or where the node does not say.
     pub pinned: Option<bool>,
+    /// The peers that keep that root or have to, where the node stands for several.
+    pub holders: Vec<Holder>,
     /// The record; none where the target has no record.
     pub record: Option<SeenRecord>,
     /// Where the IPNS name leads; none where the target has no such name.
@@ -83,12 +85,14 @@ impl Engine {
             let target = find(&reader, &wanted)?;
             let newest = publications::newest_published(&reader, target.id)?;
             let moved = newest.as_ref().map(|newest| moved_name(&reader, newest.id)).transpose()?.flatten();
-            Ok((target, newest.map(|newest| newest.root.cid), moved))
+            let noted = newest.as_ref().map(|newest| holders::noted(&reader, newest.id)).transpose()?;
+            Ok((target, newest.map(|newest| newest.root.cid), moved, noted.unwrap_or_default()))
         });
-        let (target, newest, moved) = read.await?;
+        let (target, newest, moved, noted) = read.await?;
         let of_node = async {
             if let Some(host) = places.host(&target)? {
-                return self.look_at_host(&*host, &target, newest.is_some()).await;
+                let (status, pinned, ipns) = self.look_at_host(&*host, &target, newest.is_some()).await?;
+                return Ok((status, pinned, Vec::new(), ipns));
             }
             let node = places.node(&target)?;
             let status = within(&node.place(), node.status()).await?;
@@ -96,18 +100,23 @@ impl Engine {
                 Some(root) => within(&node.place(), keeps(&*node, &root)).await.ok().flatten(),
                 None => None,
             };
+            let holders = match newest {
+                Some(root) => within(&node.place(), holders::now(&*node, &root, &noted)).await.unwrap_or_default(),
+                None => Vec::new(),
+            };
             let ipns = match &target.settings.ipns {
                 Some(key) => Some(within(&node.place(), leads(&*node, &target, key, moved.as_deref())).await),
                 None => None,
             };
-            Ok((status, pinned, ipns))
+            Ok((status, pinned, holders, ipns))
         };
         let (of_node, record) = futures::join!(of_node, record(&target, places, world));
-        let (node, pinned, ipns) = match of_node {
-            Ok((status, pinned, ipns)) => (Ok(status), pinned, ipns),
-            Err(error) => (Err(error), None, None),
+        let (node, pinned, holders, ipns) = match of_node {
+            Ok((status, pinned, holders, ipns)) => (Ok(status), pinned, holders, ipns),
+            Err(error) => (Err(error), None, Vec::new(), None),
         };
-        Ok(Sight { target: target.name, root: newest.map(|root| root.to_string()), node, pinned, record, ipns })
+        let root = newest.map(|root| root.to_string());
+        Ok(Sight { target: target.name, root, node, pinned, holders, record, ipns })
     }
 }
 

@@ -7,13 +7,16 @@ mod addresses;
 mod bucket;
 mod change;
 mod checks;
+mod cluster;
 mod key;
 mod kinds;
 mod look;
 mod peers;
 mod read_back;
 mod secrets;
+mod service;
 mod setting;
+mod static_host;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -22,16 +25,16 @@ pub(in crate::engine) mod view;
 mod walk;
 
 pub use adapters::Adapters;
-pub use bucket::MAX_GRACE_DAYS;
 pub use change::{Clear, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, TargetChange, ZoneKind, check_name};
 pub use checks::{Check, Outcome, Part, Trial};
 pub use key::{TargetKey, make_key};
-pub use kinds::{ADD_TARGET_HINT, KINDS, LOCAL_NODE, LocalNode, NodeAddress, NodeKind, local_node};
+pub use kinds::{ADD_TARGET_HINT, KINDS, LOCAL_NODE, LocalNode, NodeAddress, NodeKind, local_node, typed};
 pub use look::{Leads, SeenRecord, Sight};
 pub use peers::{Connect, Internet, Peers};
 pub use secrets::{Found, Variables};
 pub(in crate::engine) use secrets::{in_clear as secret_in_clear, read as read_secret};
 pub use setting::{Setting, Wrong};
+pub use static_host::MAX_GRACE_DAYS;
 pub use trial::{ALLOWED, World};
 pub use view::TargetView;
 pub use walk::Walked;
@@ -167,9 +170,9 @@ impl Engine {
             .filter(|cid| Some(*cid) != now && !others.iter().any(|other| other.cid == *cid));
         let (pinned, withdrawn) = match target.settings.node {
             NodeSettings::Own(_) => (Vec::new(), own_node::only_of(&reader, target.id)?),
-            NodeSettings::Kubo(_) => (pinned, Vec::new()),
+            NodeSettings::Kubo(_) | NodeSettings::Cluster(_) | NodeSettings::Pinning(_) => (pinned, Vec::new()),
             // What is stored there stays, and is nobody's pin.
-            NodeSettings::S3(_) => (Vec::new(), Vec::new()),
+            NodeSettings::S3(_) | NodeSettings::Directory(_) | NodeSettings::Ssh(_) => (Vec::new(), Vec::new()),
         };
         Ok(RemoveTargetPlan {
             name: target.name.clone(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::Url;
 
-use super::bucket;
 use super::secrets::{self, Variables};
+use super::static_host;
 use super::trial::World;
 use crate::catalog::targets::{DnslinkSettings, NodeSettings, Secret, Target};
 use crate::engine::publish::Places;
@@ -96,8 +96,8 @@ impl Places for Peers {
 
     fn warnings(&self, target: &Target) -> Vec<String> {
         let node = &target.settings.node;
-        if let NodeSettings::S3(settings) = node {
-            return bucket::warnings(settings);
+        if let Some(warnings) = static_host::warnings(node) {
+            return warnings;
         }
         let in_clear = node.authorisation().and_then(|_| secrets::in_clear(node.url()));
         let secrets = [node.authorisation(), zone_secret(target)];

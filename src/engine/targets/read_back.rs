@@ -1,5 +1,6 @@
 //! Whether a static host holds a published root whole: every object is read, and checked against its digest.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::stream::FuturesUnordered;
@@ -9,13 +10,16 @@ use sha2::{Digest as _, Sha256};
 use super::walk::Walked;
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
-use crate::engine::publish::{Wanted, hosted_files};
+use crate::engine::publish::{Layout, Wanted, hosted_files};
 use crate::error::Result;
 use crate::hosts::Host;
+use crate::hosts::trees::{Reading, Trees};
 use crate::unixfs::Link;
 
 /// Objects that are read at the same time.
 const MAX_CONCURRENT_READS: usize = 8;
+/// Files whose digests are asked for at once.
+const FILES_PER_QUESTION: usize = 20_000;
 /// So many objects that are not there are named.
 const MAX_NAMED_OBJECTS: usize = 20;
 
@@ -36,8 +40,12 @@ pub(super) async fn read_back(
 ) -> Result<()> {
     let wanted = {
         let job = job.clone();
-        engine.blocking(move |engine| hosted_files(&*engine.catalog.read()?, &root, &job)).await?
+        let layout = Layout::of(host);
+        engine.blocking(move |engine| hosted_files(&*engine.catalog.read()?, &root, layout, &job)).await?
     };
+    if let Some(trees) = host.trees().filter(|trees| trees.is_remote()) {
+        return look_there(host, trees, &wanted, walked, job).await;
+    }
     let total = wanted.len() as u64;
     let (mut todo, mut asked, mut done) = (wanted.iter(), FuturesUnordered::new(), 0);
     loop {
@@ -62,6 +70,49 @@ pub(super) async fn read_back(
         }
         job.tell(Event::Progress { what: "objects", done, total });
     }
+}
+
+/// The same where nothing is brought here: sizes as they are listed, and digests as they are computed there.
+async fn look_there(
+    host: &dyn Host,
+    trees: &dyn Trees,
+    wanted: &[Wanted],
+    walked: &mut Walked,
+    job: &Job,
+) -> Result<()> {
+    let sizes: HashMap<String, u64> =
+        host.list(None).await?.objects.into_iter().map(|listed| (listed.key, listed.size)).collect();
+    walked.only_sizes = trees.reading().await? != Reading::Digests;
+    let total = wanted.len() as u64;
+    for (some, done) in wanted.chunks(FILES_PER_QUESTION).zip(1_u64..) {
+        let keys: Vec<String> = some.iter().map(|wanted| wanted.key.clone()).collect();
+        let digests = if walked.only_sizes { vec![None; keys.len()] } else { trees.digests(&keys).await? };
+        for (wanted, digest) in some.iter().zip(digests) {
+            let good = match sizes.get(&wanted.key) {
+                None => {
+                    walked.missing += 1;
+                    false
+                }
+                Some(size)
+                    if *size == wanted.size && (walked.only_sizes || digest == Some(*wanted.digest.as_bytes())) =>
+                {
+                    walked.blocks += 1;
+                    walked.bytes += wanted.size;
+                    job.meter().advance(wanted.size);
+                    true
+                }
+                Some(_) => {
+                    walked.damaged += 1;
+                    false
+                }
+            };
+            if !good && walked.named.len() < MAX_NAMED_OBJECTS {
+                walked.named.push(wanted.key.clone());
+            }
+        }
+        job.tell(Event::Progress { what: "objects", done: total.min(done * FILES_PER_QUESTION as u64), total });
+    }
+    Ok(())
 }
 
 async fn ask<'s>(host: &dyn Host, wanted: &'s Wanted) -> Result<(&'s Wanted, Answer)> {

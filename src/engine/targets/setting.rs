@@ -19,6 +19,10 @@ pub enum Setting {
     Region,
     /// Days for which objects stay that nothing needs any more.
     Grace,
+    /// At how many peers of a cluster roots are kept.
+    Replication,
+    /// No hard links into the blob store.
+    Copy,
     /// How many published roots stay pinned.
     Keep,
     /// The key of the IPNS name.
@@ -45,7 +49,7 @@ pub enum Setting {
 
 impl Setting {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Name,
         Self::Node,
         Self::AuthFile,
@@ -53,6 +57,8 @@ impl Setting {
         Self::Endpoint,
         Self::Region,
         Self::Grace,
+        Self::Replication,
+        Self::Copy,
         Self::Keep,
         Self::Ipns,
         Self::Domain,
@@ -76,6 +82,8 @@ impl Setting {
             Self::Endpoint => "--endpoint",
             Self::Region => "--region",
             Self::Grace => "--grace",
+            Self::Replication => "--replication",
+            Self::Copy => "--copy",
             Self::Keep => "--keep",
             Self::Ipns => "--ipns",
             Self::Domain => "--dnslink",

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::bucket;
 use super::checks::{Check, Checks, Outcome, Part, Trial};
 use super::key::try_ipns;
 use super::secrets::Variables;
+use super::static_host;
 use super::try_host::try_host;
 use super::view::{find, record_name};
-use crate::catalog::targets::{DnslinkSettings, NodeSettings, Target};
+use crate::catalog::targets::{DnslinkSettings, Target};
 use crate::catalog::{publications, state};
 use crate::engine::Engine;
 use crate::engine::job::{Event, Job};
@@ -19,11 +19,13 @@ use crate::engine::own_node::own_agent;
 use crate::engine::publish::{Places, moved_name};
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
-use crate::node::{Node, Status};
+use crate::node::{Intake, Node, Status};
 use crate::text::{bytes, printable_within};
 
-/// The oldest Kubo that publishing is tested with: its `dag/import` and `pin/update` say what is asked of them.
-const MIN_TESTED_KUBO: (u64, u64) = (0, 40);
+/// The oldest programs that publishing is tested with, by what they call themselves: Kubo's `dag/import` and `pin/update` say what is
+/// asked of them, and Cluster's `no-pin` is from 1.0.7.
+const MIN_TESTED: [(&str, &str, (u64, u64)); 2] =
+    [("kubo/", "Kubo", (0, 40)), ("ipfs-cluster/", "IPFS Cluster", (1, 1))];
 
 /// What is found of a right that the node grants.
 pub const ALLOWED: &str = "allowed";
@@ -89,8 +91,8 @@ impl Engine {
     pub fn target_secrets(&self, name: &str, variables: &Variables) -> Result<Vec<Check>> {
         let target = find(&*self.catalog.read()?, name)?;
         let mut node = Checks::of(Part::Node);
-        if let NodeSettings::S3(settings) = &target.settings.node {
-            for warning in bucket::warnings(settings) {
+        if let Some(warnings) = static_host::warnings(&target.settings.node) {
+            for warning in warnings {
                 node.say("secret", Outcome::Doubtful, warning, None);
             }
             return Ok(node.made);
@@ -142,11 +144,15 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
     let mut checks = Checks::of(Part::Node);
     let settings = &target.settings.node;
     let readable = checks.node_secret(settings, variables);
-    let rest = ["reachable", "version", "rights", "room"];
+    let rest: &[&str] = if settings.can_be_read() {
+        &["reachable", "version", "rights", "room"]
+    } else {
+        &["reachable", "version", "rights"]
+    };
     let node = if readable { Some(places.node(target)) } else { None };
     let node = match node {
         None => {
-            checks.skip(&rest);
+            checks.skip(rest);
             return checks.made;
         }
         Some(Err(error)) => {
@@ -159,18 +165,29 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
     match node.status().await {
         Ok(status) => {
             let (place, peer, reach) = (node.place(), printable_within(&status.peer_id, 80), status.reach());
-            checks.good("reachable", format!("{}, peer {peer}, {reach}", printable_within(&place, 200)));
+            let peer = if peer.is_empty() { String::new() } else { format!(", peer {peer}, {reach}") };
+            checks.good("reachable", format!("{}{peer}", printable_within(&place, 200)));
             for advice in node.advice().await {
-                checks.say("served", Outcome::Doubtful, reach.clone(), Some(advice));
+                let (what, detail) = match node.intake() {
+                    Intake::Fetches => ("blocks", "fetched from whoever gives them out".to_owned()),
+                    _ if settings.has_peers() => ("peers", reach.clone()),
+                    _ => ("served", reach.clone()),
+                };
+                checks.say(what, Outcome::Doubtful, detail, Some(advice));
             }
-            version(&mut checks, &status.agent);
+            if status.agent.contains('/') {
+                version(&mut checks, &status.agent);
+            }
             rights(&mut checks, &*node, target.settings.ipns.is_some()).await;
+            if node.blocks().is_none() {
+                checks.unread(target.settings.gateways.is_empty());
+            }
             room(&mut checks, &status, needs);
         }
         Err(error) => {
             let hint = match error.kind() {
                 Kind::Auth => "Name the file with its token: `roadstead target set NAME --auth-file FILE`.",
-                _ => "Check that the node runs, and its RPC address: `ipfs config Addresses.API`.",
+                _ => "Check that the node runs, and the URL of its API.",
             };
             checks.fail("reachable", &error, hint);
             checks.skip(&rest[1..]);
@@ -184,18 +201,15 @@ async fn try_node(target: &Target, places: &dyn Places, variables: &Variables, n
 
 fn version(checks: &mut Checks, agent: &str) {
     let shown = printable_within(agent.trim_end_matches('/'), 80);
-    let numbers = agent.strip_prefix("kubo/").and_then(|rest| {
-        let mut numbers = rest.split(['.', '-', '/']);
-        Some((numbers.next()?.parse::<u64>().ok()?, numbers.next()?.parse::<u64>().ok()?))
+    let numbers = MIN_TESTED.iter().find_map(|(prefix, name, least)| {
+        let mut numbers = agent.strip_prefix(prefix)?.split(['.', '-', '/']);
+        Some((name, *least, (numbers.next()?.parse::<u64>().ok()?, numbers.next()?.parse::<u64>().ok()?)))
     });
     let (outcome, hint) = match numbers {
-        Some(numbers) if numbers >= MIN_TESTED_KUBO => (Outcome::Good, None),
-        Some(_) => (
+        Some((_, least, numbers)) if numbers >= least => (Outcome::Good, None),
+        Some((name, (major, minor), _)) => (
             Outcome::Doubtful,
-            Some(format!(
-                "Publishing is tested with Kubo {}.{} and later: upgrade the node.",
-                MIN_TESTED_KUBO.0, MIN_TESTED_KUBO.1
-            )),
+            Some(format!("Publishing is tested with {name} {major}.{minor} and later: upgrade the node.")),
         ),
         None if agent == own_agent() => (Outcome::Good, None),
         None => (Outcome::Doubtful, Some("The node does not identify as Kubo; its answers are checked.".to_owned())),
@@ -209,7 +223,7 @@ async fn rights(checks: &mut Checks, node: &dyn Node, names: bool) {
             Ok(()) => checks.good(tried.right, ALLOWED),
             Err(error) => {
                 let hint = match error.kind() {
-                    Kind::Auth => "Allow it: `ipfs config API.Authorizations` lists what each token may do.",
+                    Kind::Auth => "Allow what is missing to these credentials.",
                     _ => "Look at the node's log.",
                 };
                 checks.fail(tried.right, &error, hint);
@@ -220,6 +234,10 @@ async fn rights(checks: &mut Checks, node: &dyn Node, names: bool) {
 
 /// Room is a guess: a node's limit is not its disk, and what it has of the root is not asked block by block.
 fn room(checks: &mut Checks, status: &Status, needs: &Needs) {
+    if status.storage_max.is_none() && status.repository_size == 0 {
+        // It says nothing of disks.
+        return;
+    }
     let Some(limit) = status.storage_max else {
         checks.good("room", format!("{} used; the node reports no limit", bytes(status.repository_size)));
         return;

@@ -59,7 +59,8 @@ impl Repository {
         made
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// `ipfs` with these arguments.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut ipfs = self.with_its_environment(program("ipfs"));
         ipfs.args(arguments);
         match (&self.disk, &self.machine) {

@@ -2,9 +2,13 @@
 //!
 //! Knows processes and ports; each module below knows one program. Must not know Roadstead.
 
+pub(crate) mod between;
 pub(crate) mod bind;
 pub(crate) mod caddy;
+pub(crate) mod chromium;
+pub(crate) mod cluster;
 pub(crate) mod containerd;
+pub(crate) mod crane;
 pub(crate) mod dns;
 pub(crate) mod dnsdist;
 pub(crate) mod docker_registry;
@@ -15,7 +19,9 @@ pub(crate) mod network;
 pub(crate) mod nginx;
 pub(crate) mod passage;
 pub(crate) mod podman;
+pub(crate) mod regctl;
 pub(crate) mod skopeo;
+pub(crate) mod sshd;
 pub(crate) mod versitygw;
 pub(crate) mod web;
 
@@ -62,6 +68,10 @@ fn from(name: &str) -> String {
     let package = match name {
         "ipfs" => return String::from("it builds Kubo as a Go module; or put Kubo 0.42 or newer on PATH"),
         "versitygw" => return String::from("it builds versitygw as a Go module; or put versitygw on PATH"),
+        "ipfs-cluster-service" => {
+            return String::from("it builds IPFS Cluster as a Go module; or put ipfs-cluster-service on PATH");
+        }
+        "crane" | "regctl" => return format!("it builds {name} as a Go module; or put {name} on PATH"),
         "containerd" | "ctr" => return String::from("it builds containerd 2; or put containerd 2 on PATH"),
         "nginx" => "nginx-light",
         "htpasswd" => "apache2-utils",
@@ -69,6 +79,9 @@ fn from(name: &str) -> String {
         "unshare" | "setpriv" | "nsenter" => "util-linux",
         "ip" => "iproute2",
         "timeout" => "coreutils",
+        "chromedriver" => "chromium-driver",
+        "ssh" | "ssh-keygen" => "openssh-client",
+        "sshd" => "openssh-server",
         "knotd" => "knot",
         "named" => "bind9",
         "dig" | "nsupdate" => "bind9-dnsutils",

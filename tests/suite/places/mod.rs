@@ -1,9 +1,17 @@
-//! Places that hold the tree as files: a bucket on a real server, and what goes wrong with one.
+//! Places that are no single node: a bucket on a real server, a directory behind a web server, here and over ssh, a cluster, a pinning
+//! service; and what goes wrong with each.
 //!
 //! Knows the command line and what clients see. Must not know the program's inside.
 
 mod bucket;
+mod buckets;
+mod cluster;
+mod directory;
+mod everywhere;
 mod faults;
+mod pinning;
+mod services;
+mod ssh;
 
 use crate::cli::Roadstead;
 use crate::images::Layout;

@@ -109,4 +109,8 @@ impl Uploads for NotedUploads<'_> {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.job.meter().advance(bytes);
     }
+
+    fn found(&self, bytes: u64) {
+        self.job.meter().find(bytes);
+    }
 }

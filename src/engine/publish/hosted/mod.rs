@@ -7,17 +7,21 @@
 //! | `record` | the object that says who publishes there |
 //! | `content` | where bytes come from, and uploads that were begun |
 //! | `store` | stores what is missing, stage by stage |
+//! | `layout` | lays out what is missing as files, for hosts that take whole trees |
+//! | `tree` | makes the next tree of it, and switches to it |
 //! | `settle` | what nothing needs any more, and what leaves after its time |
 //! | `steps` | the steps of a publication, in their order |
 
 mod content;
+mod layout;
 mod planning;
 mod record;
 mod settle;
 mod standing;
 mod steps;
 mod store;
+mod tree;
 mod wanted;
 
 pub(super) use standing::Standing;
-pub(in crate::engine) use wanted::{Wanted, of_root};
+pub(in crate::engine) use wanted::{Layout, Wanted, of_root};

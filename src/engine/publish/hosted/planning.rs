@@ -60,13 +60,15 @@ impl Engine {
             bytes: objects.bytes,
             chain: Vec::new(),
             pinned: true,
+            fetches: false,
             unpin: Vec::new(),
             dnslink: None,
             ipns: None,
             ipns_failure: None,
             notes,
+            requests: host.requests(),
             found: None,
-            host: Some(PlannedHost { objects, standing: Arc::new(standing) }),
+            host: Some(PlannedHost { objects, links: host.trees().is_some(), standing: Arc::new(standing) }),
         })
     }
 

@@ -88,7 +88,7 @@ impl SeenRecord {
             None => format!("{place} has a {RECORD_KEY} that is not from here"),
         };
         Err(Error::new(Kind::Locked, words).hint(
-            "Another catalog publishes there, or this one was restored. Use another prefix, or take it over with `--force`.",
+            "Another catalog publishes there, or this one was restored. Use another place, or take it over with `--force`.",
         ))
     }
 

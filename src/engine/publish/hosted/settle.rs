@@ -109,6 +109,16 @@ async fn delete_one<'s>(host: &dyn Host, leaving: &'s Leaving) -> Outcome<'s> {
     (leaving, host.delete(&leaving.key, leaving.tag.as_deref()).await)
 }
 
+/// Forgets what is not there any more.
+pub(super) async fn forget(engine: &Arc<Engine>, target: &Target, leaving: &[Leaving]) -> Result<()> {
+    let (target, gone) = (target.id, leaving.iter().map(|leaving| leaving.key.clone()).collect::<Vec<_>>());
+    engine
+        .blocking(move |engine| {
+            engine.catalog.write(|writer| gone.iter().try_for_each(|key| host_objects::forget(writer, target, key)))
+        })
+        .await
+}
+
 /// Deletes what leaves.
 pub(super) async fn delete(
     engine: &Arc<Engine>,

@@ -14,7 +14,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rusqlite::Connection;
 
 use super::record::SeenRecord;
-use super::wanted::{self, Wanted};
+use super::wanted::{self, Layout, Wanted};
 use crate::catalog::host_objects;
 use crate::catalog::targets::Target;
 use crate::engine::blocking::in_place;
@@ -91,9 +91,10 @@ impl Standing {
     ) -> Result<Self> {
         let wanted = {
             let (root, job) = (*root, job.clone());
-            engine.blocking(move |engine| wanted::of_root(&*engine.catalog.read()?, &root, &job)).await?
+            let layout = Layout::of(host);
+            engine.blocking(move |engine| wanted::of_root(&*engine.catalog.read()?, &root, layout, &job)).await?
         };
-        let mut comparison = Comparison::new(wanted, target.id);
+        let mut comparison = Comparison::new(wanted, target.id, Layout::of(host));
         let mut next: Option<String> = None;
         loop {
             let page = job.or_cancelled(host.list(next.as_deref())).await?;
@@ -144,8 +145,11 @@ async fn look(host: &dyn Host, place: usize, wanted: &Wanted, reads_it: bool) ->
 /// A host's list on its way through what is wanted.
 struct Comparison {
     target: i64,
+    layout: Layout,
     wanted: Vec<Wanted>,
     seen: Vec<Seen>,
+    /// What a tree has that was not put there from here: the next one is made without it.
+    strangers: Vec<Leaving>,
     /// What the list calls the record by.
     record: Option<String>,
     /// Tags of what was stored from here and is not wanted.
@@ -155,9 +159,19 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(wanted: Vec<Wanted>, target: i64) -> Self {
+    fn new(wanted: Vec<Wanted>, target: i64, layout: Layout) -> Self {
         let seen = vec![Seen::Nothing; wanted.len()];
-        Self { target, wanted, seen, record: None, others: HashMap::new(), adopted: Vec::new(), lost: 0 }
+        Self {
+            target,
+            layout,
+            wanted,
+            seen,
+            strangers: Vec::new(),
+            record: None,
+            others: HashMap::new(),
+            adopted: Vec::new(),
+            lost: 0,
+        }
     }
 
     fn page(&mut self, connection: &Connection, listed: Vec<Listed>) -> Result<()> {
@@ -169,6 +183,8 @@ impl Comparison {
             let Ok(place) = self.wanted.binary_search_by(|wanted| wanted.key.as_str().cmp(&key)) else {
                 if host_objects::by_key(connection, self.target, &key)?.is_some() {
                     self.others.insert(key, tag);
+                } else if self.layout == Layout::Tree {
+                    self.strangers.push(Leaving { key, size, tag: None });
                 }
                 continue;
             };
@@ -186,6 +202,8 @@ impl Comparison {
             *seen = match row {
                 Some(row) if row.tag.as_ref() == Some(&tag) && row.digest == Some(wanted.digest) => Seen::Same,
                 Some(row) if row.tag.as_ref() == Some(&tag) && row.digest.is_some() => Seen::Ours(tag),
+                // Whose a tree is is said by its record alone.
+                _ if self.layout == Layout::Tree => Seen::Ours(tag),
                 row => Seen::Unknown(tag, row.map_or([None, None], |row| [row.digest, row.sent])),
             };
         }
@@ -244,14 +262,16 @@ impl Comparison {
                         if wanted.key == PING_KEY && row.digest == Some(wanted.digest) {
                             continue;
                         }
-                        self.lost += u64::from(row.sent.is_none() && row.unneeded_since.is_none());
+                        // What changes in a tree is written down before the tree is given out.
+                        let was_there = self.layout == Layout::Objects || wanted.stage.is_immutable();
+                        self.lost += u64::from(was_there && row.sent.is_none() && row.unneeded_since.is_none());
                     }
                     store.push((place, Condition::Absent));
                 }
             }
         }
         store.sort_by_key(|(place, _)| self.wanted.get(*place).map(|wanted| wanted.stage));
-        let (mut leaving, mut gone) = (Vec::new(), Vec::new());
+        let (mut leaving, mut gone) = (std::mem::take(&mut self.strangers), Vec::new());
         let mut due = 0;
         host_objects::each_that_may_go(connection, self.target, unneeded_until, |row| {
             if row.key == RECORD_KEY || self.wanted.binary_search_by(|wanted| wanted.key.cmp(&row.key)).is_ok() {
@@ -261,7 +281,8 @@ impl Comparison {
             let changes = row.digest.is_some() || row.sent.is_some();
             // What somebody else has put there since is not ours to delete.
             let listed = self.others.remove(&row.key);
-            match listed.filter(|tag| !changes || row.sent.is_some() || row.tag.as_ref() == Some(tag)) {
+            let ours = |tag: &String| !changes || row.sent.is_some() || row.tag.as_ref() == Some(tag);
+            match listed.filter(|tag| self.layout == Layout::Tree || ours(tag)) {
                 Some(tag) => leaving.push(Leaving { key: row.key, size: row.size, tag: changes.then_some(tag) }),
                 None => gone.push(row.key),
             }

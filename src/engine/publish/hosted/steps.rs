@@ -7,6 +7,7 @@ use super::record::{Record, SeenRecord};
 use super::settle;
 use super::standing::Standing;
 use super::store::{Store, Sum};
+use super::tree::Build;
 use crate::catalog::publications::{self, State};
 use crate::engine::blocking::in_place;
 use crate::engine::job::{PublishStep, StepState};
@@ -18,6 +19,10 @@ use crate::error::{Error, Kind, Result};
 use crate::hosts::{Host, NO_CONDITIONS};
 use crate::site::objects::RECORD_KEY;
 use crate::text::{bytes, count};
+
+/// What is to be known of files that are the blob store's own.
+const HARD_LINKS: &str = "The hard links are the blob store's own files: don't change them in place. `roadstead target set NAME --copy` \
+     publishes separate files.";
 
 impl Run<'_> {
     /// Stores what is missing in its order, then says so in the record; what nothing needs any more leaves last.
@@ -37,9 +42,13 @@ impl Run<'_> {
         let uploads = NotedUploads::new(self.engine, target.id, self.job);
         let whole = standing.store.is_empty() && planned.objects.recorded;
         if whole && self.outcome.root == Some(root.cid) {
-            // Only something leaves.
+            // Only something leaves; of a tree that is another tree.
             self.served_by = served.map(|served| served.id);
-            self.skip(PublishStep::HandOver);
+            if host.trees().is_some() && !standing.leaving.is_empty() {
+                self.store(host, &standing, &uploads).await?;
+            } else {
+                self.skip(PublishStep::HandOver);
+            }
         } else {
             self.begin(self.outcome.root, self.planned.continues).await?;
             self.store(host, &standing, &uploads).await?;
@@ -113,9 +122,14 @@ impl Run<'_> {
             }
         }
         self.job.meter().expect(self.planned.bytes);
-        let publication = self.publication;
-        let store = Store { engine, host, target, publication, job: self.job, uploads };
-        let stored = store.everything(standing).await;
+        let (publication, job) = (self.publication, self.job);
+        let stored = match (host.trees(), claimed.tag.as_deref()) {
+            (Some(trees), Some(record)) => {
+                let build = Build { engine, host, trees, target, root, record, job, uploads };
+                build.everything(standing).await
+            }
+            _ => Store { engine, host, target, publication, job, uploads }.everything(standing).await,
+        };
         self.outcome.blocks += uploads.objects();
         self.outcome.sent += uploads.total();
         let sum: Sum = stored?;
@@ -132,13 +146,32 @@ impl Run<'_> {
                     .to_owned(),
             );
         }
-        let copied = match sum.copied {
-            0 => String::new(),
-            copied => format!(", {} by copying", count(copied, "object", "objects")),
+        let objects = count(sum.objects, "object", "objects");
+        let detail = match sum.copied {
+            _ if sum.hard_links > 0 => {
+                self.outcome.notes.push(HARD_LINKS.to_owned());
+                let links = count(sum.hard_links, "hard link", "hard links");
+                format!("{objects}, {links} into the blob store, {} written", bytes(sum.written))
+            }
+            _ if sum.written > 0 && uploads.total() == 0 => format!("{objects}, {} written", bytes(sum.written)),
+            0 => format!("{objects} of {}", bytes(uploads.total())),
+            copied => {
+                let copied = count(copied, "object", "objects");
+                let how = if host.trees().is_some() { "links" } else { "copying" };
+                format!("{objects} of {}, {copied} by {how} there", bytes(uploads.total()))
+            }
         };
-        let detail = format!("{} of {}{copied}", count(sum.objects, "object", "objects"), bytes(uploads.total()));
-        self.tell(StepState::Done(detail));
-        Ok(())
+        match (host.trees().is_some(), publication) {
+            (true, Some(publication)) => {
+                let (objects, sent) = (uploads.objects(), uploads.total());
+                self.write(move |writer| publications::add_handed_over(writer, publication, objects, sent)).await?;
+                self.done("objects", detail).await
+            }
+            _ => {
+                self.tell(StepState::Done(detail));
+                Ok(())
+            }
+        }
     }
 
     /// Deletes what was shown. A publication of which something could not leave is one all the same.
@@ -151,6 +184,14 @@ impl Run<'_> {
         }
         self.enter(PublishStep::Tidy);
         let target = &self.planned.target;
+        if host.trees().is_some() {
+            // The tree that is given out was made without them.
+            settle::forget(self.engine, target, &standing.leaving).await?;
+            let size = standing.leaving.iter().map(|leaving| leaving.size).sum();
+            let objects = count(standing.leaving.len() as u64, "object", "objects");
+            self.done("tidy", format!("{objects} of {} deleted", bytes(size))).await?;
+            return self.ask_gateways().await;
+        }
         let deleted = settle::delete(self.engine, host, target, &standing.leaving, self.job).await?;
         match deleted.failure {
             None => {

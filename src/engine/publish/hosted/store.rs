@@ -31,6 +31,10 @@ const MIN_COPIED_BYTES: u64 = 256 << 10;
 pub(super) struct Sum {
     pub(super) objects: u64,
     pub(super) copied: u64,
+    /// Files that are the blob store's own.
+    pub(super) hard_links: u64,
+    /// Bytes that were written without being sent.
+    pub(super) written: u64,
     /// The host refuses the key that clients ask for first.
     pub(super) ping_refused: bool,
 }
@@ -41,8 +45,12 @@ pub(super) struct Originals<'s>(HashMap<Digest, &'s str>);
 impl<'s> Originals<'s> {
     /// Of the blobs that are missing, those that are there under another key, and the first of those that are missing twice.
     pub(super) fn of(standing: &'s Standing, host: &dyn Host) -> Self {
-        let Some(copies) = host.copies() else { return Self(HashMap::new()) };
-        let sizes = MIN_COPIED_BYTES..=copies.max_bytes();
+        let sizes = match (host.copies(), host.trees()) {
+            (Some(copies), _) => MIN_COPIED_BYTES..=copies.max_bytes(),
+            // One file may have many names.
+            (None, Some(_)) => 0..=u64::MAX,
+            (None, None) => return Self(HashMap::new()),
+        };
         let missing: Vec<&Wanted> =
             standing.store.iter().filter_map(|(place, _)| standing.wanted.get(*place)).collect();
         let fits = |wanted: &&&Wanted| wanted.stage == Stage::Blobs && sizes.contains(&wanted.size);

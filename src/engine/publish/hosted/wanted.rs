@@ -7,10 +7,26 @@ use crate::catalog::nodes;
 use crate::engine::blocks::{blob_of, is_directory};
 use crate::engine::job::Job;
 use crate::error::Result;
-use crate::hosts::{Caching, Object};
+use crate::hosts::{Caching, Host, Object};
 use crate::image::{Digest, media};
 use crate::site::objects::{self, JSON_TYPE, PING_KEY, Stage};
 use crate::unixfs::{Link, directory};
+
+/// How a host holds what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Layout {
+    /// As objects with headers, under the keys that clients ask for.
+    Objects,
+    /// As the tree is, file by file, switched as a whole.
+    Tree,
+}
+
+impl Layout {
+    /// How this host does.
+    pub(in crate::engine) fn of(host: &dyn Host) -> Self {
+        if host.trees().is_some() { Self::Tree } else { Self::Objects }
+    }
+}
 
 /// Where the bytes of a file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +63,12 @@ impl Wanted {
 }
 
 /// Everything that a host shall have of a root, ascending by key.
-pub(in crate::engine) fn of_root(connection: &Connection, root: &Link, job: &Job) -> Result<Vec<Wanted>> {
+pub(in crate::engine) fn of_root(
+    connection: &Connection,
+    root: &Link,
+    layout: Layout,
+    job: &Job,
+) -> Result<Vec<Wanted>> {
     let mut found = Vec::new();
     let mut left = vec![(String::new(), *root)];
     let mut store = nodes::Nodes::of(connection);
@@ -60,16 +81,23 @@ pub(in crate::engine) fn of_root(connection: &Connection, root: &Link, job: &Job
             Ok(())
         })?;
         for (path, link) in entries {
-            if objects::is_left_out(&path) {
+            if layout == Layout::Objects && objects::is_left_out(&path) {
                 continue;
             }
             if is_directory(connection, &link)? {
                 left.push((path, link));
                 continue;
             }
-            let Some(file) = objects::host_file(&path) else { continue };
+            let file = match layout {
+                Layout::Objects => objects::host_file(&path),
+                Layout::Tree => Some(objects::tree_file(&path)),
+            };
+            let Some(file) = file else { continue };
             let blob = blob_of(connection, &link)?;
-            let file = if file.stage.is_manifest() { file.of_type(&media_type(connection, &blob)?) } else { file };
+            let file = match layout {
+                Layout::Objects if file.stage.is_manifest() => file.of_type(&media_type(connection, &blob)?),
+                _ => file,
+            };
             found.push(Wanted {
                 key: file.key,
                 stage: file.stage,
@@ -80,7 +108,7 @@ pub(in crate::engine) fn of_root(connection: &Connection, root: &Link, job: &Job
             });
         }
     }
-    if found.iter().any(|wanted| wanted.stage == Stage::Ping) {
+    if layout == Layout::Objects && found.iter().any(|wanted| wanted.stage == Stage::Ping) {
         found.push(Wanted {
             key: PING_KEY.to_owned(),
             stage: Stage::Ping,

@@ -11,7 +11,8 @@ use futures::StreamExt as _;
 
 use crate::error::{Error, Kind, Result};
 use crate::node::{
-    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinUpdates, Pins, ReadBlocks, Status, Tried,
+    CarStream, Holder, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinProgress, PinUpdates, Pins, ReadBlocks,
+    Status, Tried,
 };
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::{RAW, car};
@@ -46,6 +47,8 @@ pub(super) struct State {
     pub(super) searches: bool,
     /// Says yes to every block, and keeps none.
     pub(super) lies: bool,
+    /// It stands for these peers, which keep its pins or do not.
+    pub(super) peers: Vec<Holder>,
 }
 
 pub(super) struct FakeNode {
@@ -58,6 +61,8 @@ pub(super) struct FakeNode {
     pub(super) lacks_pin_updates: AtomicBool,
     /// It is of a kind that has no [`Names`].
     pub(super) lacks_names: AtomicBool,
+    /// It takes no blocks and fetches them elsewhere.
+    pub(super) fetches: AtomicBool,
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -75,6 +80,7 @@ impl FakeNode {
             lacks_blocks: AtomicBool::new(false),
             lacks_pin_updates: AtomicBool::new(false),
             lacks_names: AtomicBool::new(false),
+            fetches: AtomicBool::new(false),
         })
     }
 
@@ -206,7 +212,7 @@ impl Node for FakeNode {
     }
 
     fn intake(&self) -> Intake<'_> {
-        Intake::Cars(self)
+        if self.fetches.load(Ordering::Relaxed) { Intake::Fetches } else { Intake::Cars(self) }
     }
 
     fn blocks(&self) -> Option<&dyn ReadBlocks> {
@@ -286,18 +292,29 @@ impl Pins for FakeNode {
         Ok(named.map(|(cid, name)| Pin { cid: *cid, name: name.clone() }).collect())
     }
 
-    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+    async fn pin_add(&self, cid: &Cid, name: &str, progress: &(dyn Fn(PinProgress) + Send + Sync)) -> Result<()> {
         self.call("pin_add").await?;
         {
             let mut state = self.state();
-            if !state.lies {
+            if !state.lies && !self.fetches.load(Ordering::Relaxed) {
                 state.walk(*cid, &mut HashSet::new())?;
             }
-            progress(state.read);
+            progress(PinProgress::Blocks(state.read));
             state.pins.entry(*cid).or_insert_with(|| Some(name.to_owned()));
         }
         self.call("pinned").await?;
         Ok(())
+    }
+
+    /// Each node has a time of its own.
+    async fn made(&self, cid: &Cid) -> Result<Option<jiff::Timestamp>> {
+        let own = std::ptr::from_ref(self).addr() as i128;
+        let is_pinned = self.state().pins.contains_key(cid);
+        Ok(is_pinned.then(|| jiff::Timestamp::from_nanosecond(own).unwrap()))
+    }
+
+    async fn holders(&self, _: &Cid) -> Result<Vec<Holder>> {
+        Ok(self.state().peers.clone())
     }
 
     async fn unpin(&self, cid: &Cid) -> Result<()> {

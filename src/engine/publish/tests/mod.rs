@@ -11,7 +11,10 @@ mod growth;
 mod hosted;
 mod large;
 mod proportion;
+mod shared;
 mod story;
+mod trees;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

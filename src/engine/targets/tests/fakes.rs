@@ -12,7 +12,8 @@ use crate::engine::targets::{Connect, World};
 use crate::error::{Error, Kind, Result};
 use crate::naming::{Atomicity, TxtSet, Zone};
 use crate::node::{
-    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinUpdates, Pins, ReadBlocks, Status, Tried,
+    CarStream, ImportCar, Imported, Intake, Key, Names, Node, Pin, PinProgress, PinUpdates, Pins, ReadBlocks, Status,
+    Tried,
 };
 
 /// A node that holds these blocks.
@@ -121,7 +122,7 @@ impl Pins for Holding {
         unused()
     }
 
-    async fn pin_add(&self, _: &Cid, _: &str, _: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+    async fn pin_add(&self, _: &Cid, _: &str, _: &(dyn Fn(PinProgress) + Send + Sync)) -> Result<()> {
         unused()
     }
 

@@ -59,6 +59,41 @@ fn settings_are_brought_into_one_form() {
 }
 
 #[test]
+fn clusters_and_services_keep_what_is_known_of_them() {
+    let cluster = TargetChange {
+        node: Some(NodeAddress::typed("cluster:http://127.0.0.1:9094/")),
+        replication: Some("2".parse().unwrap()),
+        ..TargetChange::default()
+    };
+    let settings = cluster.added().unwrap();
+    assert_eq!((settings.node.url(), settings.node.can_be_read()), ("http://127.0.0.1:9094", false));
+    let elsewhere = NodeAddress::typed("cluster:http://127.0.0.1:9194");
+    let moved = TargetChange { node: Some(elsewhere), ..TargetChange::default() }.changed(settings.clone()).unwrap();
+    assert_eq!((moved.node.url(), moved.node.replication()), ("http://127.0.0.1:9194", settings.node.replication()));
+    let cleared = TargetChange { clear: vec![Clear::Replication], ..TargetChange::default() };
+    assert_eq!(cleared.changed(settings.clone()).unwrap().node.replication(), None);
+    let json = serde_json::to_string(&settings).unwrap();
+    assert_eq!(serde_json::from_str::<TargetSettings>(&json).unwrap(), settings, "{json}");
+
+    let service = TargetChange {
+        node: Some(NodeAddress::typed("pinning:https://api.example.com/psa/pins")),
+        ..TargetChange::default()
+    };
+    let settings = service.added().unwrap();
+    assert_eq!(settings.node, NodeSettings::pinning("https://api.example.com/psa"));
+    let json = serde_json::to_string(&settings).unwrap();
+    assert_eq!(serde_json::from_str::<TargetSettings>(&json).unwrap(), settings, "{json}");
+    for change in [
+        TargetChange { ipns: Some("self".into()), ..service.clone() },
+        TargetChange { replication: Some("2".parse().unwrap()), ..service },
+        TargetChange { replication: Some("all".parse().unwrap()), ..base() },
+        TargetChange { endpoint: Some("https://s3.example.com".into()), ..cluster },
+    ] {
+        assert_eq!(Error::from(change.added().unwrap_err()).kind(), Kind::Usage, "{change:?}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_in_words_without_secrets() {
     let with_password = format!("https://user:{CANARY}@node.example.com");
     for (change, words) in [

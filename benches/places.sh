@@ -1,0 +1,422 @@
+#!/usr/bin/env bash
+# What it costs to publish to places that are no single node: a bucket, and a cluster.
+#
+#   benches/places.sh [requests] [large] [pulls] [cluster]     all of them without an argument
+#
+#   requests    requests to a bucket: nothing new, and one image more among many
+#   large       an image of 1 GiB to an empty bucket, beside `rclone copy` of the same files; its memory
+#   pulls       clients pull from a bucket while a tag moves, and while old objects leave
+#   cluster     a tag moves among 1 000 images at a cluster, beside the Kubo behind it alone
+#
+# Prints one Markdown table: medians with minimum and maximum, ratios, the goal, and whether it is met. Requests are counted by the
+# bucket's own log. Wants curl, jq, nginx, rclone, sqlite3, GNU time, and, looked for on PATH and where `tests/peers` puts them,
+# versitygw, crane, ipfs (Kubo) and ipfs-cluster-service.
+#
+#   ROUNDS=5                        rounds of everything that is interleaved
+#   MIB=1024                        size of the large image
+#   REPOSITORIES=1000               repositories with ten images each, of which the bucket gets one more
+#   PULLS=300, MOVES=15             pulls while so many tags move
+#   IMAGES=1000                     images at the cluster
+#   ROADSTEAD_BENCH_DIR=DIR         where catalogs and buckets are while it runs: about 6 GiB (~/.cache/roadstead-bench)
+#   ROADSTEAD="PROGRAM BENCH"       measures these two files instead of building: the program, and `benches/reach.rs`
+#
+# Run it on a machine with nothing else to do. Not a part of CI: a shared machine's figures mean nothing.
+set -euo pipefail
+export LC_ALL=C
+
+cd "$(dirname "$0")/.."
+rounds=${ROUNDS:-5}
+mebibytes=${MIB:-1024}
+repositories=${REPOSITORIES:-1000}
+pulls=${PULLS:-300}
+moves=${MOVES:-15}
+images=${IMAGES:-1000}
+caches=${XDG_CACHE_HOME:-$HOME/.cache}
+export ROADSTEAD_BENCH_DIR=${ROADSTEAD_BENCH_DIR:-$caches/roadstead-bench}
+export PATH="${ROADSTEAD_TEST_CACHE:-$caches/roadstead-tests}/bin:$PATH:/usr/sbin"
+export IPFS_TELEMETRY=off
+
+say() { printf 'places: %s\n' "$*" >&2; }
+fail() {
+    printf 'places: %s\n' "$@" >&2
+    exit 1
+}
+
+parts=("$@")
+[[ $# -gt 0 ]] || parts=(requests large pulls cluster)
+for part in "${parts[@]}"; do
+    case $part in requests | large | pulls | cluster) ;; *) fail "there is no part \`$part\`" ;; esac
+done
+wanted() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+for program in curl jq nginx openssl rclone sqlite3 versitygw crane ipfs ipfs-cluster-service; do
+    command -v "$program" >/dev/null || fail "the program \`$program\` is missing"
+done
+[[ -x /usr/bin/time ]] || fail "the program \`time\` is missing"
+
+mkdir -p "$ROADSTEAD_BENCH_DIR"
+work=$(mktemp -d "$ROADSTEAD_BENCH_DIR/places.XXXXXX")
+started=()
+finish() {
+    local pid
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap finish EXIT
+# end PID: of what was started here.
+end() {
+    kill "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}
+
+if [[ -n ${ROADSTEAD:-} ]]; then
+    read -r roadstead bench <<<"$ROADSTEAD"
+else
+    say "building the release"
+    built=$(cargo bench --no-run --locked --quiet --message-format=json --bench reach)
+    roadstead=$(jq -r 'select(.executable and .target.kind == ["bin"]).executable' <<<"$built")
+    bench=$(jq -r 'select(.executable and .target.kind == ["bench"]).executable' <<<"$built")
+fi
+export ROADSTEAD_CONFIG=$work/config.toml
+: >"$ROADSTEAD_CONFIG"
+run() { "$roadstead" -q --data-dir "$data" "$@"; }
+quietly() { run "$@" >/dev/null; }
+
+# --- Statistics ------------------------------------------------------------------------------------------------------
+
+# note NAME VALUE: one measurement.
+note() { printf '%s\n' "$2" >>"$work/$1.values"; }
+sorted() { sort -g "$work/$1.values"; }
+median() { sorted "$1" | awk '{v[NR]=$1} END {print NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
+most() { sorted "$1" | tail -n 1; }
+# spread NAME FORMAT: median (minimum–maximum).
+spread() { sorted "$1" | awk -v f="$2" '{v[NR]=$1} END {m = NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2
+    printf f " (" f "–" f ")", m, v[1], v[NR]}'; }
+divide() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a / b}'; }
+subtract() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a - b}'; }
+# row FIGURE OURS OTHER VALUE UNIT GOAL: GOAL is the most that VALUE may be; nothing for a row that is for information.
+row() {
+    local met='' goal='' value
+    if [[ -n $6 ]]; then
+        met=$(awk -v v="$4" -v g="$6" 'BEGIN {print v <= g ? "yes" : "no"}') goal="≤ $6$5"
+    fi
+    value=$(awk -v v="$4" 'BEGIN {printf v == int(v) ? "%d" : v < 10 ? "%.2f" : "%.1f", v}')
+    printf '| %s | %s | %s | %s%s | %s | %s |\n' "$1" "$2" "$3" "$value" "$5" "$goal" "$met" >>"$work/table"
+}
+: >"$work/table"
+
+# timed NAME COMMAND…: its wall time in seconds.
+timed() {
+    local name=$1 begin end
+    shift
+    begin=$EPOCHREALTIME
+    "$@" >"$work/output" 2>&1 || fail "$name failed:" "$(cat "$work/output")"
+    end=$EPOCHREALTIME
+    note "$name" "$(subtract "$end" "$begin")"
+}
+# until_true COMMAND…: until it succeeds; two minutes at most.
+until_true() {
+    local try
+    for ((try = 0; try < 12000; try++)); do
+        "$@" && return
+        sleep 0.01
+    done
+    fail "this never came true: $*"
+}
+# settle: what was written before is on the disk, so that nobody's writing is measured with another's.
+settle() { sync -f "$work"; }
+port() {
+    local port
+    for port in $(shuf -i 20000-31999 -n 200); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
+            printf '%s\n' "$port"
+            return
+        }
+    done
+    fail "no free port"
+}
+
+# --- Images ----------------------------------------------------------------------------------------------------------
+
+# noise BYTES SEED: bytes that can't be compressed, the same for the same seed.
+noise() { openssl enc -aes-128-ctr -nosalt -K "$(printf '%032x' "$2")" -iv 0 -in /dev/zero 2>/dev/null | head -c "$1" || true; }
+
+# layout DIRECTORY LAYERS BYTES SEED: an image of so many layers of so many bytes, as an OCI layout.
+layout() {
+    local blobs=$1/blobs/sha256 number hex size layers='' diffs='' media=application/vnd.oci.image
+    rm -rf "$1"
+    mkdir -p "$blobs"
+    for ((number = 0; number < $2; number++)); do
+        noise "$3" "$4$number" >"$blobs/layer"
+        hex=$(sha256sum <"$blobs/layer" | cut -d' ' -f1)
+        mv "$blobs/layer" "$blobs/$hex"
+        diffs+="${diffs:+,}\"sha256:$hex\""
+        layers+="${layers:+,}{\"mediaType\":\"$media.layer.v1.tar\",\"digest\":\"sha256:$hex\",\"size\":$3}"
+    done
+    place() {
+        printf '%s' "$1" >"$blobs/place"
+        hex=$(sha256sum <"$blobs/place" | cut -d' ' -f1) size=$(stat -c %s "$blobs/place")
+        mv "$blobs/place" "$blobs/$hex"
+    }
+    place "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$diffs]}}"
+    place "{\"schemaVersion\":2,\"mediaType\":\"$media.manifest.v1+json\",\"config\":{\"mediaType\":\"$media.config.v1+json\",\"digest\":\"sha256:$hex\",\"size\":$size},\"layers\":[$layers]}"
+    printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"amd64","os":"linux"}}]}' "$media" "$hex" "$size" >"$1/index.json"
+    printf '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
+}
+# add LAYERS BYTES SEED NAME: mirrors such an image under a name.
+add() {
+    layout "$work/layout" "$1" "$2" "$3"
+    quietly add --platform linux/amd64 --as "$4" "oci:$work/layout"
+}
+# many REPOSITORIES: a new catalog in $data with ten images in each; `move REPOSITORY TAG CONTENT` moves one of them, or adds one.
+many() {
+    say "mirroring $(($1 * 10)) images"
+    coproc registry { "$bench" registry "$1" 10; }
+    started+=("$registry_PID")
+    read -r source <&"${registry[0]}"
+    local number tag
+    for ((number = 0; number < $1; number++)); do
+        for ((tag = 0; tag < 10; tag++)); do printf '%s/team-%d/r%d:1.%d\n' "$source" $((number / 100)) "$number" "$tag"; done
+    done | run add --insecure --platform all - >/dev/null
+}
+move() {
+    printf '%s\n' "$1 $2 $3" >&"${registry[1]}"
+    read -r _ <&"${registry[0]}"
+    quietly add --insecure --platform all "$source/$1:$2"
+}
+
+# --- A bucket --------------------------------------------------------------------------------------------------------
+
+export AWS_ACCESS_KEY_ID=roadstead AWS_SECRET_ACCESS_KEY=a-secret-for-loopback
+# bucket NAME: a server with an empty bucket; its process is $server, its URL $url, and what it was asked for is in $log.
+bucket() {
+    local place=$work/$1 address policy
+    mkdir -p "$place"
+    address=127.0.0.1:$(port) url=http://$address log=$work/$1.log
+    url=http://$address
+    ROOT_ACCESS_KEY=$AWS_ACCESS_KEY_ID ROOT_SECRET_KEY=$AWS_SECRET_ACCESS_KEY \
+        versitygw --quiet --access-log "$log" --port "$address" posix "$place" >"$place.output" 2>&1 &
+    server=$!
+    started+=("$server")
+    until_true curl -sS -o /dev/null "$url" 2>/dev/null
+    asked -X PUT "$url/registry"
+    policy='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::registry/*"}]}'
+    asked -X PUT --data-binary "$policy" "$url/registry?policy="
+}
+asked() {
+    curl -fsS -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+        -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@"
+}
+# requests COMMAND…: runs it; afterwards $lists, $puts and $others are how often the bucket was asked for what.
+requests() {
+    local before
+    before=$(wc -l <"$log")
+    "$@" >/dev/null
+    tail -n "+$((before + 1))" "$log" >"$work/asked"
+    lists=$(grep -c ' s3_ListObjects' "$work/asked" || true)
+    puts=$(grep -cE ' s3_(PutObject|CopyObject|UploadPart|CompleteMultipartUpload) ' "$work/asked" || true)
+    others=$(($(wc -l <"$work/asked") - lists - puts))
+}
+
+if wanted requests; then
+    data=$work/many
+    many "$repositories"
+    bucket requests
+    quietly target add bucket --s3 s3://registry --endpoint "$url"
+    say "publishing them"
+    requests run publish --yes
+    objects=$(run --json publish --dry-run | jq '.targets[0].objects.total')
+    first="$lists LIST, $puts PUT, $others others" first_puts=$puts
+    pages=$(((objects + 1 + 999) / 1000))
+    for ((round = 0; round < rounds; round++)); do
+        requests run publish --yes
+        note nothing-lists "$lists"
+        note nothing-puts "$puts"
+        move team-0/r7 "2.$round" new
+        requests run publish --yes
+        note one-lists "$lists"
+        note one-more "$((puts + others))"
+    done
+    row "a bucket gets $((repositories * 10)) images, $objects objects, for the first time" "$first" "" "$first_puts" " PUT" ""
+    row "nothing new: LIST requests, beside one for a thousand objects" "$(spread nothing-lists %d)" "$pages" \
+        "$(divide "$(most nothing-lists)" "$pages")" " ×" 1
+    row "nothing new: PUT requests" "$(spread nothing-puts %d)" "" "$(most nothing-puts)" "" 0
+    row "one image more: requests beside the LIST" "$(spread one-more %d)" "" "$(most one-more)" "" 10
+    end "$server" && end "$registry_PID"
+    rm -rf "$data" "$work/requests"
+fi
+
+# --- Large files -----------------------------------------------------------------------------------------------------
+
+# publish_large: to an empty bucket; notes its time and memory.
+publish_large() {
+    quietly target add bucket --s3 s3://registry --endpoint "$url"
+    settle
+    timed roadstead-seconds /usr/bin/time -f %M -o "$work/peak" "$roadstead" -q --data-dir "$data" publish --yes
+    note roadstead-memory "$(divide "$(tail -n 1 "$work/peak")" 1024)"
+    quietly target remove bucket --yes
+}
+# by_rclone FROM TO: copies between a directory and the bucket.
+by_rclone() {
+    # A bundle of authorities is nothing that this build of it takes.
+    env -u AWS_CA_BUNDLE RCLONE_CONFIG=/dev/null RCLONE_CONFIG_PLACE_TYPE=s3 RCLONE_CONFIG_PLACE_PROVIDER=Other RCLONE_CONFIG_PLACE_ENV_AUTH=true \
+        RCLONE_CONFIG_PLACE_ENDPOINT=$url RCLONE_CONFIG_PLACE_FORCE_PATH_STYLE=true RCLONE_CONFIG_PLACE_REGION=us-east-1 \
+        rclone copy --quiet --s3-no-check-bucket --expect-continue-timeout 0 --transfers 16 "$1" "$2"
+}
+
+if wanted large; then
+    data=$work/large
+    say "making an image of $mebibytes MiB"
+    add 3 "$((mebibytes * 1048576 / 3))" 1 large:1
+    bucket first
+    quietly target add bucket --s3 s3://registry --endpoint "$url"
+    quietly publish --yes
+    quietly target remove bucket --yes
+    # The same files: what the bucket has then. A key that ends in a slash is no file.
+    by_rclone place:registry "$work/files"
+    end "$server"
+    rm -rf "$work/first"
+    # The first round warms the page cache.
+    for ((round = 0; round <= rounds; round++)); do
+        say "$mebibytes MiB to a bucket: round $round of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+        bucket theirs
+        settle
+        timed rclone-seconds by_rclone "$work/files" place:registry
+        end "$server"
+        rm -rf "$work/theirs"
+        bucket ours
+        publish_large
+        end "$server"
+        rm -rf "$work/ours"
+        [[ $round -gt 0 ]] || rm "$work"/{rclone,roadstead}-*.values
+    done
+    row "$mebibytes MiB to an empty bucket, beside \`rclone copy\` of the same files" "$(spread roadstead-seconds %.2f) s" \
+        "$(spread rclone-seconds %.2f) s" "$(divide "$(median roadstead-seconds)" "$(median rclone-seconds)")" " ×" 1.1
+    row "the same: peak memory" "$(spread roadstead-memory %.1f) MiB" "" "$(most roadstead-memory)" " MiB" 48
+    rm -rf "$data" "$work/files"
+fi
+
+# --- Pulls while tags move -------------------------------------------------------------------------------------------
+
+# client NUMBER PULLS: pulls the tag so often, and writes each failure down.
+client() {
+    local number
+    for ((number = 0; number < $2; number++)); do
+        crane pull --insecure "$front/app:1" "$work/pulled-$1" 2>"$work/client-$1" || cat "$work/client-$1" >>"$work/failures"
+        printf .  >>"$work/pulled"
+    done
+}
+# pulled AT_LEAST: whether so many pulls have ended.
+pulled() { [[ $(stat -c %s "$work/pulled") -ge $1 ]]; }
+# clients PULLS: three of them; their processes are in $clients.
+clients() {
+    local number
+    : >"$work/failures" >"$work/pulled"
+    clients=()
+    for number in 1 2 3; do
+        client "$number" "$(($1 / 3))" &
+        clients+=("$!")
+    done
+    started+=("${clients[@]}")
+}
+
+if wanted pulls; then
+    data=$work/moving
+    bucket moving
+    front=127.0.0.1:$(port)
+    mkdir "$work/nginx"
+    cat >"$work/nginx/conf" <<EOF
+user root;
+daemon off;
+worker_processes 1;
+error_log stderr warn;
+pid $work/nginx/pid;
+events { worker_connections 512; }
+http {
+    access_log off;
+    client_body_temp_path $work/nginx/body; proxy_temp_path $work/nginx/proxy; fastcgi_temp_path $work/nginx/fastcgi;
+    uwsgi_temp_path $work/nginx/uwsgi; scgi_temp_path $work/nginx/scgi;
+    server { listen $front; location / { proxy_pass $url/registry/; } }
+}
+EOF
+    nginx -e stderr -p "$work/nginx" -c "$work/nginx/conf" 2>"$work/nginx/log" &
+    started+=("$!")
+    add 4 2000000 100 app:1
+    quietly target add bucket --s3 s3://registry --endpoint "$url" --keep 1
+    quietly publish --yes
+    until_true curl -fsS -o /dev/null "http://$front/v2/" 2>/dev/null
+    say "$pulls pulls while a tag moves $moves times"
+    clients "$pulls"
+    for ((number = 1; number <= moves; number++)); do
+        # Spread over the pulls.
+        until_true pulled "$((number * pulls / (moves + 2)))"
+        add 4 2000000 "$((100 + number))" app:1
+        quietly publish --yes
+    done
+    wait "${clients[@]}"
+    row "$(stat -c %s "$work/pulled") pulls from a bucket while a tag moves $moves times: failed" "" "" "$(grep -c . "$work/failures" || true)" "" 0
+    # The grace is over: what nothing needs leaves while clients pull.
+    sqlite3 "$data/catalog.db" 'UPDATE host_objects SET unneeded_since = unneeded_since - 30 * 86400 WHERE unneeded_since IS NOT NULL'
+    leaving=$(run --json publish --dry-run | jq '.targets[0].objects.deleted')
+    [[ $leaving -gt 0 ]] || fail "nothing leaves"
+    clients 60
+    until_true pulled 10
+    quietly publish --yes
+    [[ $(run --json publish --dry-run | jq '.targets[0].objects.deleted') -eq 0 ]] || fail "old objects are still there"
+    wait "${clients[@]}"
+    row "$(stat -c %s "$work/pulled") pulls while $leaving old objects leave after the grace: failed" "" "" "$(grep -c . "$work/failures" || true)" "" 0
+    end "$server"
+fi
+
+# --- A cluster -------------------------------------------------------------------------------------------------------
+
+# kubo NAME: an empty daemon that knows nobody; its RPC is at $rpc_url, as a multiaddr $rpc.
+kubo() {
+    export IPFS_PATH=$work/$1
+    ipfs init --empty-repo --profile=test,unixfs-v1-2025 >/dev/null
+    ipfs config Routing.Type none
+    ipfs daemon >"$work/$1.log" 2>&1 &
+    started+=("$!")
+    until_true grep -q 'Daemon is ready' "$work/$1.log"
+    rpc=/ip4/127.0.0.1/tcp/$(sed 's|.*/||' "$IPFS_PATH/api") rpc_url=http://127.0.0.1:$(sed 's|.*/||' "$IPFS_PATH/api")
+}
+
+# has_room PORT: whether the cluster knows of a peer with room; without that, none is chosen.
+has_room() { curl -fsS "http://127.0.0.1:$1/monitor/metrics/freespace" 2>/dev/null | jq -e 'length > 0' >/dev/null 2>&1; }
+
+if wanted cluster; then
+    data=$work/images
+    many "$((images / 10))"
+    kubo alone
+    quietly target add alone --kubo "$rpc_url" --keep 100
+    kubo behind
+    rest=$(port)
+    export IPFS_CLUSTER_PATH=$work/cluster CLUSTER_LISTENMULTIADDRESS=/ip4/127.0.0.1/tcp/$(port) \
+        CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=/ip4/127.0.0.1/tcp/$rest CLUSTER_PINSVCAPI_HTTPLISTENMULTIADDRESS=/ip4/127.0.0.1/tcp/$(port) \
+        CLUSTER_IPFSPROXY_LISTENMULTIADDRESS=/ip4/127.0.0.1/tcp/$(port) CLUSTER_IPFSPROXY_NODEMULTIADDRESS=$rpc \
+        CLUSTER_IPFSHTTP_NODEMULTIADDRESS=$rpc CLUSTER_MDNSINTERVAL=0s CLUSTER_MONITORPINGINTERVAL=1s \
+        CLUSTER_DISK_METRICTTL=2s
+    ipfs-cluster-service init --consensus crdt --datastore pebble >/dev/null 2>&1
+    ipfs-cluster-service daemon >"$work/cluster.log" 2>&1 &
+    started+=("$!")
+    until_true grep -q 'IPFS Cluster is READY' "$work/cluster.log"
+    until_true has_room "$rest"
+    quietly target add cluster --cluster "http://127.0.0.1:$rest" --keep 100
+    say "publishing $images images to both"
+    quietly publish --yes
+    # The first round warms what there is to warm.
+    for ((round = 0; round <= rounds; round++)); do
+        say "a tag moves at a cluster: round $round of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+        move team-0/r7 1.3 "round-$round"
+        for target in alone cluster; do
+            settle
+            timed "$target-moved" run publish "$target" --yes
+        done
+        [[ $round -gt 0 ]] || rm "$work"/{alone,cluster}-moved.values
+    done
+    row "a tag moves among $images images at a cluster of one, beside a Kubo alone" "$(spread cluster-moved %.3f) s" \
+        "$(spread alone-moved %.3f) s" "$(divide "$(median cluster-moved)" "$(median alone-moved)")" " ×" 2
+fi
+
+printf '| figure | Roadstead | the other | ratio or value | goal | met |\n|---|---|---|---|---|---|\n'
+cat "$work/table"
