@@ -2,8 +2,12 @@
 //!
 //! Knows reqwest and nothing of who is asked. `tests/suite/house.rs` refuses a client that is made anywhere else.
 
-use reqwest::ClientBuilder;
+use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, Response};
+
+/// The most that is reserved because an answer says how long it is.
+const MAX_RESERVED_BYTES: usize = 2 << 20;
 
 /// What every request says of who asks.
 pub const USER_AGENT: &str = concat!("roadstead/", env!("CARGO_PKG_VERSION"));
@@ -36,6 +40,23 @@ pub fn safe_redirects(most: usize) -> Policy {
         }
         attempt.follow()
     })
+}
+
+/// A small body, whole; nothing if it is longer than `limit` bytes, which are read at most.
+pub async fn body_within(response: &mut Response, limit: usize) -> reqwest::Result<Option<Bytes>> {
+    // A buffer that grows would end twice as large as the body. What the other side says is no more than is read anyway.
+    let said = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    if said > limit {
+        return Ok(None);
+    }
+    let mut bytes = BytesMut::with_capacity(said.min(MAX_RESERVED_BYTES));
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > limit {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
 }
 
 #[cfg(test)]
@@ -85,5 +106,23 @@ mod tests {
         let (address, _) = answering(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\n\r\n".to_vec());
         let client = client().no_proxy().build().unwrap();
         assert_eq!(client.get(format!("http://{address}/")).send().await.unwrap().status(), 302);
+    }
+
+    #[tokio::test]
+    async fn no_more_of_a_body_is_read_than_its_limit() {
+        // One that says how long it is, one that says nothing, and one that says less than comes.
+        for (head, limit, expected) in [
+            ("content-length: 5\r\n", 5, Some("12345")),
+            ("content-length: 5\r\n", 4, None),
+            ("connection: close\r\n", 5, Some("12345")),
+            ("connection: close\r\n", 4, None),
+            ("content-length: 2\r\nconnection: close\r\n", 4, Some("12")),
+        ] {
+            let (address, _) = answering(format!("HTTP/1.1 200 OK\r\n{head}\r\n12345").into_bytes());
+            let client = client().no_proxy().build().unwrap();
+            let mut response = client.get(format!("http://{address}/")).send().await.unwrap();
+            let body = body_within(&mut response, limit).await.unwrap();
+            assert_eq!(body.as_deref(), expected.map(str::as_bytes), "{head} {limit}");
+        }
     }
 }

@@ -62,6 +62,16 @@ impl SwarmMember {
         Ok(())
     }
 
+    /// The same, and begins again where it has begun with others.
+    pub fn begin_again_with(&self, peers: &[String]) -> Result<()> {
+        let before = self.state().peers.clone();
+        self.begin_with(peers)?;
+        if self.state().peers != before {
+            self.leave();
+        }
+        Ok(())
+    }
+
     /// Asks the providers of this root from now on.
     pub(in crate::engine) fn seek(&self, root: Option<Cid>) {
         self.state().root = root;

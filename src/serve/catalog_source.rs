@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cid::Cid;
 
 use super::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
 use crate::engine::Engine;
@@ -68,5 +69,9 @@ impl ContentSource for CatalogSource {
 
     fn page(&self, path: &str) -> Result<Option<Bytes>> {
         self.engine.served_page(path)
+    }
+
+    fn root(&self) -> Result<Option<Cid>> {
+        self.engine.root()
     }
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cid::Cid;
 
 use crate::engine::PendingBlob;
 use crate::error::Result;
@@ -42,6 +43,9 @@ pub trait ContentSource: Send + Sync + 'static {
 
     /// A file of the published page, by its path below the root (`index.html`, `catalog.json`).
     fn page(&self, path: &str) -> Result<Option<Bytes>>;
+
+    /// The CID of the published page's tree.
+    fn root(&self) -> Result<Option<Cid>>;
 }
 
 /// A manifest with the type that it must be given out as.

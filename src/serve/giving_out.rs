@@ -29,7 +29,7 @@ use crate::text::printable_within;
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is looked whether a record has to be signed again.
 const SIGN_INTERVAL: Duration = Duration::from_mins(10);
-/// How often it is written down who holds a copy.
+/// How often it is written down who holds a copy and who took how much.
 const SAY_INTERVAL: Duration = Duration::from_secs(2);
 const BITSWAP_PROTOCOL: &str = "transport-bitswap";
 
@@ -131,7 +131,7 @@ impl GivingOut {
             let gateway = GatewayPort { port, tls: listening.url.starts_with("https:") };
             self.engine.spreading().serves(gateway, listening.address.ip());
         }
-        let serving = Serving {
+        let mut serving = Serving {
             process: std::process::id(),
             since: jiff::Timestamp::now().as_second(),
             peer_id: self.peer_id.clone(),
@@ -139,6 +139,7 @@ impl GivingOut {
             announced: self.announced.clone(),
             ..Serving::default()
         };
+        serving.set_roots(&self.source.roots());
         // A data directory that can't be written to is served all the same.
         match ServingNote::begin(self.engine.data_dir(), &serving) {
             Ok(note) => *self.note() = Some((note, serving)),
@@ -198,12 +199,16 @@ impl GivingOut {
         self.puts.get().map(RecordPuts::sentences).unwrap_or_default()
     }
 
-    /// Has the other processes of this machine know who holds a copy, and, where no node in the swarm does, who took no record.
+    /// Has the other processes of this machine know who holds a copy and who took how much over HTTP, and, where no node in the swarm does, who took no record.
     fn say_others(&self) -> Result<()> {
         let Some((note, serving)) = &mut *self.note() else { return Ok(()) };
         let mut is_new = false;
         if let Some(followers) = self.source.changed_followers() {
             serving.set_followers(followers);
+            is_new = true;
+        }
+        if let Some(takers) = self.source.changed_takers() {
+            serving.set_taken_over_http(&takers);
             is_new = true;
         }
         let untaken = self.untaken();
@@ -212,6 +217,13 @@ impl GivingOut {
             is_new = true;
         }
         if is_new { note.say(serving) } else { Ok(()) }
+    }
+
+    /// Has the other processes of this machine know that other roots are given out now.
+    fn say_roots(&self) -> Result<()> {
+        let Some((note, serving)) = &mut *self.note() else { return Ok(()) };
+        serving.set_roots(&self.source.roots());
+        note.say(serving)
     }
 
     /// Closes all connections in the swarm.
@@ -260,7 +272,12 @@ impl GivingOut {
                 source.refresh()
             });
             match looked.await {
-                Ok(Ok(true)) => tracing::info!(roots = self.roots(), "other roots are given out now"),
+                Ok(Ok(true)) => {
+                    tracing::info!(roots = self.roots(), "other roots are given out now");
+                    if let Err(error) = self.say_roots() {
+                        tracing::warn!(%error, "other processes can't see which roots are given out");
+                    }
+                }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "can't see what is published"),
                 Err(error) => tracing::error!(%error, "looking at what is published failed"),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cid::Cid;
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -251,6 +252,12 @@ impl Lookup {
             }
         };
         self.find(Key::Page(path), question).await
+    }
+
+    /// The CID of the tree that pages are from.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a path to the method would stand for one lifetime")]
+    pub(super) async fn root(&self) -> Result<Option<Cid>, Refusal> {
+        Ok(self.ask(|source| source.root()).await?)
     }
 
     /// Tags of a repository.

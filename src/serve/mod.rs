@@ -28,6 +28,7 @@ mod followers;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod gateway_takers;
 mod giving_out;
 mod hosts;
 mod http2;

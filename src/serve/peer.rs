@@ -18,6 +18,11 @@ impl Peer {
             ip @ IpAddr::V4(_) => ip,
         })
     }
+
+    /// The address, or of IPv6 the network's.
+    pub(super) fn ip(self) -> IpAddr {
+        self.0
+    }
 }
 
 impl fmt::Display for Peer {

@@ -1,5 +1,6 @@
 //! What is published to this program's own node, as a source of blocks, names and addresses.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use super::announced::{Announced, Told};
 use super::followers::Followers;
 use super::gateway::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
+use super::gateway_takers::GatewayTakers;
 use super::peer::Peer;
 use crate::engine::own_node::SeenFollower;
 use crate::engine::{Engine, own_node};
@@ -26,6 +28,7 @@ pub struct PublishedSource {
     providers: RwLock<Vec<Provider>>,
     followers: Mutex<Followers>,
     announced: Mutex<Announced>,
+    takers: Mutex<GatewayTakers>,
 }
 
 impl PublishedSource {
@@ -38,6 +41,7 @@ impl PublishedSource {
             providers: RwLock::default(),
             followers: Mutex::default(),
             announced: Mutex::default(),
+            takers: Mutex::default(),
         })
     }
 
@@ -54,6 +58,15 @@ impl PublishedSource {
     /// Who holds a copy, if that has changed since this was asked last.
     pub fn changed_followers(&self) -> Option<Vec<SeenFollower>> {
         self.followers().take_changed(Timestamp::now().as_second())
+    }
+
+    /// Who took how many bytes over HTTP, by address, those that took most first, if that has changed since this was asked last.
+    pub fn changed_takers(&self) -> Option<Vec<(String, u64)>> {
+        self.takers().take_changed()
+    }
+
+    fn takers(&self) -> MutexGuard<'_, GatewayTakers> {
+        self.takers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn followers(&self) -> MutexGuard<'_, Followers> {
@@ -135,6 +148,10 @@ impl PublishedBlocks for PublishedSource {
         }
         let told = announced.of(root, asker.holding.map(|holding| holding.peer), asker.ip, now);
         told.iter().map(provider).collect()
+    }
+
+    fn gave(&self, to: IpAddr, bytes: u64) {
+        self.takers().count(Peer::of((to, 0).into()), bytes);
     }
 
     fn coming(&self, cid: &Cid) -> Option<Coming> {

@@ -17,8 +17,11 @@ use super::lists::Next;
 use super::lookup::Lookup;
 use super::refusal::Refusal;
 use crate::image::RepositoryName;
+use crate::site::paths;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+/// The CIDs that an answer is from, as IPFS gateways name them (path gateway specification, `X-Ipfs-Roots`).
+const IPFS_ROOTS: HeaderName = HeaderName::from_static("x-ipfs-roots");
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// What the handlers share.
@@ -115,7 +118,15 @@ impl Handler {
     async fn page<B>(&self, request: &Request<B>) -> Answer {
         let path = endpoint::page(request.uri().path()).ok_or_else(Refusal::page_unknown)?;
         if let Some(entity) = self.lookup.page(path.clone()).await? {
-            return Ok(self.give(request, &entity));
+            let mut response = self.give(request, &entity);
+            // As gateways name it: a page can't hold the CID of its own tree, so its script asks for this header.
+            if path == paths::INDEX_HTML
+                && let Some(root) = self.lookup.root().await?
+                && let Ok(root) = HeaderValue::try_from(root.to_string())
+            {
+                response.headers_mut().insert(IPFS_ROOTS, root);
+            }
+            return Ok(response);
         }
         // A page links to its neighbours relatively, which needs the slash at the end of its address.
         if !path.ends_with("index.html") && self.lookup.page(format!("{path}/index.html")).await?.is_some() {

@@ -1,6 +1,6 @@
 //! Gives what is published out to the swarm, beside HTTP: blocks by bitswap, and by the DHT who has them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use cid::Cid;
@@ -17,7 +17,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::node::Providers;
 use crate::swarm::{
-    Bootstrap, DEFAULT_PORT, Event, Events, GivenBlocks, Node, Options, Status, default_addresses, taken,
+    Bootstrap, DEFAULT_PORT, Event, Events, Fetch, FetchOptions, GivenBlocks, Node, Options, Status,
+    address as swarm_address, default_addresses, taken,
 };
 
 /// How often it is looked whether something else is to be provided, or said.
@@ -59,6 +60,8 @@ pub(super) struct Swarming {
     source: Arc<PublishedSource>,
     node: Node,
     events: Mutex<Events>,
+    /// The peers that it connects to since they are about to fetch, for as long as they are.
+    called: std::sync::Mutex<Option<(Vec<String>, Fetch)>>,
     /// Where it listens because another program has the usual port.
     other_port: Option<u16>,
 }
@@ -99,7 +102,7 @@ impl Swarming {
         let (node, events) = Node::start(&options, Arc::new(Given(Arc::clone(&source))))?;
         // What this data directory follows is taken by the same node.
         engine.swarm().join(node.clone());
-        Ok(Self { engine, source, node, events: Mutex::new(events), other_port })
+        Ok(Self { engine, source, node, events: Mutex::new(events), called: std::sync::Mutex::default(), other_port })
     }
 
     /// The node itself.
@@ -139,6 +142,7 @@ impl Swarming {
                     None => return tracing::error!("the node in the swarm has ended"),
                 },
                 _ = ticks.tick() => {
+                    self.call_delegates().await;
                     let now = self.source.roots();
                     let is_listed = |(roots, at): &(Vec<Cid>, Instant)| *roots == now && at.elapsed() < LIST_INTERVAL;
                     if !listed.as_ref().is_some_and(is_listed) {
@@ -167,6 +171,27 @@ impl Swarming {
                     }
                 }
             }
+        }
+    }
+
+    /// Connects to those who are about to fetch, as a pinning service said to whoever publishes.
+    async fn call_delegates(&self) {
+        let engine = Arc::clone(&self.engine);
+        let Ok(delegates) = spawn_blocking(move || engine.delegates()).await else { return };
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        if called.as_ref().is_some_and(|(addresses, _)| *addresses == delegates.addresses) {
+            return;
+        }
+        *called = None;
+        // One that is no address of ours fails alone.
+        let peers: Vec<String> =
+            delegates.addresses.iter().filter(|address| swarm_address(address).is_ok()).cloned().collect();
+        if peers.is_empty() {
+            return;
+        }
+        match self.node.fetch(&FetchOptions { peers, ..FetchOptions::default() }) {
+            Ok(fetch) => *called = Some((delegates.addresses, fetch)),
+            Err(error) => tracing::warn!(%error, "can't connect to those who are about to fetch"),
         }
     }
 

@@ -242,6 +242,8 @@ async fn wants_go_to_the_other_connection_when_one_closes() {
     let first = raw.connect(address.clone()).await.expect("a connection");
     let second = raw.connect(address).await.expect("another one");
     assert_ne!(first, second);
+    // The server knows of the other one a moment later, and can't hand anything to one that it doesn't know.
+    server.wait("has both", |status| (status.connections == 2).then_some(())).await;
     let mut asking = raw.open(server.peer_id(), Some(first)).await.expect("a stream");
     asking.write_all(&wantlist(&leaves)).await.expect("written");
     asking.flush().await.expect("written");

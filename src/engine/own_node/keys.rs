@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::Engine;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::input;
-use crate::ipns::{MAX_KEY_FILE_BYTES, PrivateKey};
+use crate::ipns::{MAX_KEY_FILE_BYTES, Name, PrivateKey};
 use crate::store::private;
 use crate::text::printable_within;
 
@@ -17,6 +17,8 @@ pub const OWN_KEY: &str = "self";
 const FOLDER: &str = "keys";
 /// How the name of a key's file ends.
 const EXTENSION: &str = "key";
+/// How the name of a file ends that says up to which sequence number an IPNS name was signed elsewhere.
+const SEQUENCE_EXTENSION: &str = "sequence";
 /// Keys that are listed.
 const MAX_KEYS: usize = 1000;
 
@@ -84,10 +86,46 @@ impl Engine {
         self.own_key(name)?.ok_or_else(|| Error::new(Kind::Unexpected, format!("the key `{name}` is gone again")))
     }
 
-    /// Keeps a key that was made elsewhere. Another one of this name is not replaced, since its IPNS name could never be moved again.
+    /// The sequence number that records of a name have reached elsewhere; 0 where that is not known.
+    pub(super) fn sequence_elsewhere(&self, name: &Name) -> Result<u64> {
+        const MAX_SEQUENCE_FILE_BYTES: u64 = 32;
+        let file = self.sequence_file(name);
+        let words = || format!("can't read {}", file.display());
+        match input::read_regular(&file, MAX_SEQUENCE_FILE_BYTES) {
+            Ok(bytes) => {
+                let sequence = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+                sequence.ok_or_else(|| Error::new(Kind::Usage, "it is no sequence number").context(words()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(Error::from(error).context(words())),
+        }
+    }
+
+    /// Records of this name have reached this sequence number elsewhere: the next one that is signed here has a higher one.
+    pub fn go_on_from_sequence(&self, name: &Name, sequence: u64) -> Result<()> {
+        if sequence <= self.sequence_elsewhere(name)? {
+            return Ok(());
+        }
+        let file = self.sequence_file(name);
+        let words = || format!("can't write {}", file.display());
+        private::make_directories(&self.data_dir.join(FOLDER)).context(words)?;
+        input::replace(&file, &sequence.to_string()).context(words)
+    }
+
+    fn sequence_file(&self, name: &Name) -> PathBuf {
+        self.data_dir.join(FOLDER).join(format!("{name}.{SEQUENCE_EXTENSION}"))
+    }
+
+    /// Keeps a key that was made elsewhere; one that is here already stays. Another one of this name is not replaced, since its IPNS name could never be moved again.
     pub fn import_own_key(&self, name: &str, key: &PrivateKey) -> Result<()> {
         let file = self.key_file(name)?;
         match keep(&file, key) {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AlreadyExists
+                    && self.own_key(name)?.is_some_and(|here| here.name() == key.name()) =>
+            {
+                Ok(())
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(Error::new(Kind::Usage, format!("a key `{name}` already exists"))
                     .hint("Without it, its IPNS name could never be moved again.")
@@ -133,7 +171,14 @@ mod tests {
         assert!(refused.to_string().contains("already exists"), "{refused}");
         assert_eq!(engine.own_key("self").unwrap().unwrap().name(), made.name());
         engine.import_own_key("other", &other).unwrap();
+        engine.import_own_key("other", &other).unwrap();
         assert_eq!(engine.own_key("other").unwrap().unwrap().name(), other.name());
+        let name = other.name();
+        assert_eq!(engine.sequence_elsewhere(&name).unwrap(), 0);
+        engine.go_on_from_sequence(&name, 41).unwrap();
+        engine.go_on_from_sequence(&name, 40).unwrap();
+        assert_eq!(engine.sequence_elsewhere(&name).unwrap(), 41);
+        assert_eq!(engine.own_keys().unwrap().len(), 2, "it is no key");
         for bad in ["", "../x", ".hidden", "a/b"] {
             assert!(engine.own_key(bad).is_err(), "{bad}");
         }

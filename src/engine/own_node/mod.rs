@@ -8,8 +8,11 @@
 //! | `published` | the blocks that may be given out now, as pins come and go |
 //! | `withdraw` | what is given out no longer as targets go |
 //! | `serving` | which processes give them out, and how far they can be reached |
+//! | `giver`, `delegates` | how a pinning service fetches from it, and whom it connects to for that |
 //! | `report` | that, the record of a name, followers and peers in words |
 
+mod delegates;
+mod giver;
 mod index;
 mod keys;
 mod names;
@@ -22,9 +25,11 @@ mod serving;
 mod tests;
 mod withdraw;
 
+pub use delegates::Delegates;
+pub(in crate::engine) use giver::OwnGiver;
 pub use keys::{OWN_KEY, OwnKey};
 pub use names::{NameState, OwnName, RecordState};
 pub use node::{OwnNode, own_agent};
 pub use published::PublishedBlocks;
-pub use serving::{SERVE_HINT, SeenFollower, Serving, ServingNote, TakingPeer};
+pub use serving::{SERVE_HINT, SeenFollower, Serving, ServingNote, TakingAddress, TakingPeer};
 pub(in crate::engine) use withdraw::{only_of, withdraw_unwanted};

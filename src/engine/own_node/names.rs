@@ -85,16 +85,18 @@ impl Engine {
     pub fn move_own_name(&self, key: &PrivateKey, root: &Cid) -> Result<OwnName> {
         let name = key.name();
         let before = self.own_name(&name)?;
+        let elsewhere = self.sequence_elsewhere(&name)?;
         let sequence = match &before {
             // One that says the same and is good for long stays.
             Some(before)
                 if before.record.root().is_ok_and(|before| before == *root)
+                    && before.record.sequence >= elsewhere
                     && before.record.validity.duration_since(Timestamp::now()) >= MIN_RECORD_VALIDITY =>
             {
                 return Ok(before.clone());
             }
-            Some(before) => before.record.sequence + 1,
-            None => 1,
+            Some(before) => before.record.sequence.max(elsewhere).saturating_add(1),
+            None => elsewhere.saturating_add(1),
         };
         self.sign(key, Record::of_root(root, sequence, Timestamp::now() + RECORD_VALIDITY, RECORD_TTL))
     }

@@ -15,7 +15,7 @@ use crate::catalog::{blobs, own_node, statistics};
 use crate::engine::{Engine, now};
 use crate::error::{Error, Kind, Result};
 use crate::ipns::{Name, PrivateKey};
-use crate::node::{Intake, Key, Names, Node, Pin, PinUpdates, Pins, PutBlock, ReadBlocks, Status, Tried};
+use crate::node::{Intake, Key, Names, Node, Pin, PinProgress, PinUpdates, Pins, PutBlock, ReadBlocks, Status, Tried};
 use crate::unixfs::directory::NodeStore as _;
 use crate::unixfs::verify_block;
 
@@ -165,7 +165,7 @@ impl Pins for OwnNode {
         Ok(pins.into_iter().filter(|(_, found)| found == name).map(pin).collect())
     }
 
-    async fn pin_add(&self, cid: &Cid, name: &str, _: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
+    async fn pin_add(&self, cid: &Cid, name: &str, _: &(dyn Fn(PinProgress) + Send + Sync)) -> Result<()> {
         let (cid, name) = (*cid, name.to_owned());
         self.engine
             .blocking(move |engine| {
@@ -199,6 +199,10 @@ impl Names for OwnNode {
                 Ok(engine.own_keys()?.into_iter().map(|own| key(own.name, &own.key)).collect())
             })
             .await
+    }
+
+    fn makes_by_itself(&self, key: &str) -> bool {
+        key == OWN_KEY
     }
 
     async fn generate_key(&self, name: &str) -> Result<Key> {

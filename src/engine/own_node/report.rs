@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::names::NameState;
-use super::serving::{SeenFollower, Serving, TakingPeer};
+use super::serving::{SeenFollower, Serving};
 use crate::text::{bytes, count, printable_within};
 
 /// Followers and peers that are named one by one in sentences.
@@ -54,8 +54,6 @@ pub fn served(all: &[Serving], how: &str) -> Vec<Fact> {
             Weight::Good,
             format!("by process {} as {}", serving.process, printable_within(&serving.peer_id, MAX_COLUMNS)),
         ));
-        let told = serving.clone().told();
-        facts.extend(told.iter().map(|address| fact("at", Weight::Plain, printable_within(address, MAX_COLUMNS))));
         let weight = match serving.reachable {
             Some(true) => Weight::Good,
             Some(false) => Weight::Warning,
@@ -65,6 +63,9 @@ pub fn served(all: &[Serving], how: &str) -> Vec<Fact> {
         facts.extend(sentences.next().map(|first| fact("reach", weight, first)));
         facts.extend(sentences.map(|sentence| fact("", Weight::Plain, sentence)));
         facts.extend(serving.advice.iter().map(|advice| fact("", Weight::Warning, advice)));
+        // How far others get comes before the dozen addresses that a machine has.
+        let told = serving.clone().told();
+        facts.extend(told.iter().map(|address| fact("at", Weight::Plain, printable_within(address, MAX_COLUMNS))));
     }
     facts
 }
@@ -156,30 +157,43 @@ pub fn followers_in_full(all: &[Serving], newest: Option<&str>, now: i64) -> Vec
     facts
 }
 
-/// Peers that took blocks, those that took most first.
-pub fn taking_peers(all: &[Serving]) -> Vec<TakingPeer> {
-    let mut found: BTreeMap<&str, u64> = BTreeMap::new();
-    for peer in all.iter().flat_map(|serving| &serving.taken) {
-        let taken = found.entry(&peer.peer_id).or_default();
-        *taken = taken.saturating_add(peer.bytes);
+/// Who took blocks: a peer of the swarm, or an address over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Taker<'s> {
+    Peer(&'s str),
+    Address(&'s str),
+}
+
+/// Who took how many bytes, each once wherever that was, those that took most first.
+fn takers(all: &[Serving]) -> Vec<(Taker<'_>, u64)> {
+    let mut found: BTreeMap<Taker<'_>, u64> = BTreeMap::new();
+    for serving in all {
+        let peers = serving.taken.iter().map(|peer| (Taker::Peer(&peer.peer_id), peer.bytes));
+        let addresses = serving.taken_over_http.iter().map(|taker| (Taker::Address(&taker.address), taker.bytes));
+        for (taker, bytes) in peers.chain(addresses) {
+            let taken = found.entry(taker).or_default();
+            *taken = taken.saturating_add(bytes);
+        }
     }
-    let of = |(peer_id, bytes): (&str, u64)| TakingPeer { peer_id: peer_id.to_owned(), bytes };
-    let mut found: Vec<TakingPeer> = found.into_iter().map(of).collect();
-    found.sort_by_key(|peer| std::cmp::Reverse(peer.bytes));
+    let mut found: Vec<(Taker<'_>, u64)> = found.into_iter().collect();
+    found.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     found
 }
 
 /// Who took how much, a fact each.
 pub fn taken(all: &[Serving]) -> Vec<Fact> {
-    let found = taking_peers(all);
+    let found = takers(all);
     let mut facts: Vec<Fact> = found
         .iter()
         .take(MAX_NAMED)
         .enumerate()
-        .map(|(place, peer)| {
+        .map(|(place, (taker, taken))| {
             let label = if place == 0 { "taken" } else { "" };
-            let who = printable_within(&peer.peer_id, MAX_COLUMNS);
-            fact(label, Weight::Plain, format!("{} by {who}", bytes(peer.bytes)))
+            let who = match taker {
+                Taker::Peer(peer_id) => printable_within(peer_id, MAX_COLUMNS),
+                Taker::Address(address) => format!("{} over HTTP", printable_within(address, MAX_COLUMNS)),
+            };
+            fact(label, Weight::Plain, format!("{} by {who}", bytes(*taken)))
         })
         .collect();
     let rest = found.len().saturating_sub(MAX_NAMED) as u64;
@@ -199,6 +213,7 @@ fn ago(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::names::RecordState;
+    use super::super::serving::{TakingAddress, TakingPeer};
     use super::*;
 
     fn follower(peer: &str, root: &str, seen: i64) -> SeenFollower {
@@ -243,22 +258,26 @@ mod tests {
             reachable: Some(false),
             advice: vec!["Forward the port.".into()],
             taken: vec![peer("Qm", 1 << 20), peer("12D", 3 << 20)],
+            taken_over_http: vec![TakingAddress { address: "192.0.2.7".into(), bytes: 4 << 20 }],
             ..Serving::default()
         };
         let facts = served(std::slice::from_ref(&serving), "");
-        assert_eq!(facts[2].weight, Weight::Warning);
+        assert_eq!(facts[1].weight, Weight::Warning);
         assert!(!facts[0].text.contains('\u{1b}'), "{facts:?}");
         assert_eq!(
             texts(facts)[1..],
             [
-                "at        /ip4/192.0.2.1/tcp/80/http",
                 "reach     behind NAT",
                 "          2 peers connected",
                 "          Forward the port.",
+                "at        /ip4/192.0.2.1/tcp/80/http",
             ]
         );
         let both = [serving.clone(), Serving { taken: vec![peer("Qm", 5 << 20)], ..Serving::default() }];
-        assert_eq!(texts(taken(&both)), ["taken     6.0 MiB by Qm", "          3.0 MiB by 12D"]);
+        assert_eq!(
+            texts(taken(&both)),
+            ["taken     6.0 MiB by Qm", "          4.0 MiB by 192.0.2.7 over HTTP", "          3.0 MiB by 12D"]
+        );
     }
 
     #[test]

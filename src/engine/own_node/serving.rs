@@ -8,6 +8,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use cid::Cid;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::targets::{self, NodeSettings};
@@ -28,8 +29,11 @@ const MAX_READS: usize = 3;
 const MAX_FILES: usize = 50;
 /// Followers that are written down one by one; of more there is only the number.
 const MAX_FOLLOWERS: usize = 100;
-/// Peers of which it is written down how much they took: those that took most.
+/// Peers, and addresses, of which it is written down how much they took: those that took most.
 const MAX_TAKING_PEERS: usize = 50;
+
+/// Roots of which it is written down that they are given out.
+const MAX_ROOTS: usize = 500;
 
 /// A process that gives out what is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,9 @@ pub struct Serving {
     /// Where others were told to find it, as multiaddrs.
     #[serde(default)]
     pub announced: Vec<String>,
+    /// The roots that it gives out now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roots: Vec<String>,
     /// How far it can be reached, in sentences.
     #[serde(default)]
     pub reach: Vec<String>,
@@ -67,6 +74,9 @@ pub struct Serving {
     /// Peers of the swarm that took blocks, those that took most first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<TakingPeer>,
+    /// Addresses that took blocks over HTTP, those that took most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_over_http: Vec<TakingAddress>,
 }
 
 /// A peer of the swarm that took blocks.
@@ -75,6 +85,15 @@ pub struct TakingPeer {
     /// Its peer ID.
     pub peer_id: String,
     /// Bytes of blocks that it was given since the process began.
+    pub bytes: u64,
+}
+
+/// An address that took blocks over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakingAddress {
+    /// An IPv4 address, or the first 64 bits of an IPv6 address.
+    pub address: String,
+    /// Bytes that were sent there since the process began.
     pub bytes: u64,
 }
 
@@ -101,10 +120,26 @@ impl Serving {
         self.followers = all;
     }
 
+    /// Takes down which roots are given out.
+    pub fn set_roots(&mut self, all: &[Cid]) {
+        self.roots = all.iter().take(MAX_ROOTS).map(Cid::to_string).collect();
+    }
+
+    /// Whether it gives this root out already. Of more roots than are written down it is taken to be so.
+    pub fn gives(&self, root: &Cid) -> bool {
+        self.roots.len() >= MAX_ROOTS || self.roots.contains(&root.to_string())
+    }
+
     /// Takes down who took how much, by peer ID, the largest figures first.
     pub fn set_taken(&mut self, all: &[(String, u64)]) {
         let peer = |(peer_id, bytes): &(String, u64)| TakingPeer { peer_id: peer_id.clone(), bytes: *bytes };
         self.taken = all.iter().filter(|(_, bytes)| *bytes > 0).take(MAX_TAKING_PEERS).map(peer).collect();
+    }
+
+    /// Takes down which address took how much over HTTP, the largest figures first.
+    pub fn set_taken_over_http(&mut self, all: &[(String, u64)]) {
+        let address = |(address, bytes): &(String, u64)| TakingAddress { address: address.clone(), bytes: *bytes };
+        self.taken_over_http = all.iter().take(MAX_TAKING_PEERS).map(address).collect();
     }
 
     /// Where others find it: what was announced, else where it listens.

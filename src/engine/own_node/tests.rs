@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use cid::Cid;
 
-use super::PublishedBlocks;
 use super::index::Index;
+use super::{OWN_KEY, PublishedBlocks};
 use crate::catalog::blobs;
-use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::targets::{Adapters, KINDS, NodeAddress, Peers, TargetChange, Variables};
 use crate::engine::tests::{TestEngine, index};
+use crate::engine::{Engine, Options};
 use crate::registry::memory::ImageBuilder;
 use crate::unixfs::directory::DirectoryBlock;
 use crate::unixfs::file::{FileNode, Part};
@@ -216,4 +216,48 @@ fn own_pins_a_second_ago(engine: &Engine) {
         Ok(writer.execute("UPDATE own_pins SET pinned_at = pinned_at - 1", []).map(drop)?)
     };
     engine.catalog.write(earlier).unwrap();
+}
+
+/// What only looks makes no key, and knows that publishing makes it.
+#[tokio::test]
+async fn a_plan_that_is_only_looked_at_says_that_the_key_will_be_made() {
+    let test = TestEngine::new().await;
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let node = Some(NodeAddress { kind: own_kind(), address: "self".into() });
+    let change = TargetChange { node, ipns: Some(OWN_KEY.into()), ..TargetChange::default() };
+    test.engine.add_target("home", &change).unwrap();
+    let looking = Engine::open_read_only(Options {
+        data_dir: test.directory.path().to_owned(),
+        registries: crate::registry::Options::new(crate::registry::credentials::Environment::default()),
+        wait: std::time::Duration::from_secs(5),
+        profile: None,
+    });
+    let looking = looking.unwrap();
+    let peers = Peers::new(Variables::none(), Adapters::new(Arc::clone(&looking), |_, _| ()));
+    let plan = Job::new().0.run(async |job: &Job| looking.plan_publish(&PublishRequest::default(), &peers, job).await);
+    let plan = plan.await.unwrap();
+    let [target] = plan.targets.as_slice() else { panic!("{plan:?}") };
+    assert!(target.ipns_failure.is_none(), "{:?}", target.ipns_failure);
+    let name = target.ipns.as_ref().unwrap();
+    assert_eq!((name.key.as_str(), &name.name), (OWN_KEY, &None));
+    assert!(test.engine.own_key(OWN_KEY).unwrap().is_none());
+    let root = publish(&test.engine).await;
+    let key = test.engine.own_key(OWN_KEY).unwrap().unwrap();
+    assert_eq!(test.engine.own_name(&key.name()).unwrap().unwrap().record.root().unwrap(), root);
+}
+
+#[tokio::test]
+async fn a_name_goes_on_from_the_sequence_that_it_has_reached_elsewhere() {
+    let test = TestEngine::new().await;
+    let engine = &test.engine;
+    let root = engine.root().unwrap().unwrap();
+    let key = engine.make_own_key(OWN_KEY).unwrap();
+    let sequence = || engine.move_own_name(&key, &root).unwrap().record.sequence;
+    engine.go_on_from_sequence(&key.name(), 41).unwrap();
+    assert_eq!((sequence(), sequence()), (42, 42), "what says the same stays");
+    engine.go_on_from_sequence(&key.name(), 42).unwrap();
+    assert_eq!(sequence(), 42, "nobody was ahead");
+    engine.go_on_from_sequence(&key.name(), 50).unwrap();
+    assert_eq!((sequence(), sequence()), (51, 51));
 }

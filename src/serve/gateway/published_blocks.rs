@@ -58,6 +58,9 @@ pub trait PublishedBlocks: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// So many bytes of blocks, and what frames them, go out to this address; of IPv6 the first 64 bits. Must be cheap.
+    fn gave(&self, _to: IpAddr, _bytes: u64) {}
+
     /// A block that is not here yet and is about to come; nothing for all others. Must be cheap.
     fn coming(&self, _cid: &Cid) -> Option<Coming> {
         None

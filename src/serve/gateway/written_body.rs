@@ -78,7 +78,10 @@ impl<W: Writing + Unpin> Body for WrittenBody<W> {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let Some(written) = ready!(self.poll_written(context)) else { return Poll::Ready(None) };
         Poll::Ready(Some(match written {
-            Ok(buffer) => Ok(Frame::data(Bytes::from_owner(buffer))),
+            Ok(buffer) => {
+                self.turns.source().gave(self.peer.ip(), buffer.as_ref().len() as u64);
+                Ok(Frame::data(Bytes::from_owner(buffer)))
+            }
             Err(error) => {
                 // The status line is out: all that is left is to cut the connection, so that the client notices.
                 tracing::error!(%error, "blocks can't be sent to their end");

@@ -75,6 +75,23 @@ async fn blocks() {
 }
 
 #[tokio::test]
+async fn what_goes_out_is_counted_by_address() {
+    let (blocks, root, small, large) = published();
+    let server = Server::with_blocks(&blocks).await;
+    let mut bytes = 0;
+    for path in [format!("/ipfs/{small}?format=raw"), format!("/ipfs/{large}?format=car"), format!("/ipfs/{root}")] {
+        bytes += server.get_with(&path, &[("accept", CAR)]).await.bytes().await.unwrap().len() as u64;
+    }
+    assert!(bytes > 2_000_000, "{bytes}");
+    assert_eq!(blocks.given().into_iter().collect::<Vec<_>>(), [("127.0.0.1".parse().unwrap(), bytes)]);
+    // What sends no block counts for nothing.
+    server.send(Method::HEAD, &format!("/ipfs/{large}?format=car"), &[]).await;
+    server.get("/ipfs/bafkqaaa?format=raw").await;
+    server.get(&format!("/routing/v1/providers/{root}")).await;
+    assert!(blocks.given().is_empty());
+}
+
+#[tokio::test]
 async fn the_probe() {
     let server = Server::with_blocks(&Arc::default()).await;
     for method in [Method::GET, Method::HEAD] {

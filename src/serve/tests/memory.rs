@@ -188,4 +188,8 @@ impl ContentSource for MemorySource {
     fn page(&self, path: &str) -> Result<Option<Bytes>> {
         Ok(self.content()?.pages.get(path).cloned())
     }
+
+    fn root(&self) -> Result<Option<cid::Cid>> {
+        Ok("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi".parse().ok())
+    }
 }

@@ -5,6 +5,7 @@
 mod beside;
 mod broken;
 mod faults;
+mod killed;
 mod nodes;
 mod own_node;
 mod returning;

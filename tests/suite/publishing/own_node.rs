@@ -15,13 +15,13 @@ fn node_behind(serving: &Serving, root: &str) -> Kubo {
     Kubo::from_repository(repository, &[(DOMAIN, root)])
 }
 
-struct Publisher {
-    registry: DockerRegistry,
-    roadstead: Roadstead,
+pub(super) struct Publisher {
+    pub(super) registry: DockerRegistry,
+    pub(super) roadstead: Roadstead,
 }
 
 impl Publisher {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let publisher = Self { registry: DockerRegistry::plain(), roadstead: Roadstead::new() };
         publisher.mirror("greeting", "the first\n");
         publisher.roadstead.ok(&["target", "add", "home", "--self", "--ipns"]);
@@ -34,7 +34,7 @@ impl Publisher {
     }
 
     /// The IPNS name of the key that is made by itself.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let keys = self.roadstead.json(&["target", "key", "list"]);
         String::from(keys[0]["id"].as_str().expect("a key"))
     }
@@ -73,6 +73,8 @@ fn a_kubo_takes_the_registry_by_its_name_over_http_alone() {
     // By its CID: for as long as the record's TTL says, Kubo pins by what it remembers of the name.
     kubo.repository().run(&["pin", "add", "--progress=false", &format!("/ipfs/{second}")]).success();
     assert!(super::is_whole(&kubo, &second));
+    let shown = || roadstead.ok(&["target", "show", "home"]);
+    wait_for("it says who took how much", shown, || shown().contains(" by 127.0.0.1 over HTTP").then_some(()));
     drop(serving);
 
     // The publisher is gone, and the node's own gateway serves the registry.
@@ -98,7 +100,7 @@ fn nothing_but_what_is_published_is_given_out() {
 }
 
 /// The root that the record of the name leads to, which has to be signed by the key; and that root is given out.
-fn given_out(serving: &Serving, name: &str) -> String {
+pub(super) fn given_out(serving: &Serving, name: &str) -> String {
     let record = web::get(&format!("{}/ipns/{name}?format=ipns-record", serving.url)).expect(200).body;
     let record = roadstead::ipns::Record::verify(&record, &name.parse().expect("a name")).expect("a signed record");
     let root = record.value.trim_start_matches("/ipfs/").to_owned();

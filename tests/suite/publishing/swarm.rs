@@ -18,7 +18,7 @@ use crate::peers::podman::Podman;
 use crate::peers::{free_port, wait_for};
 
 /// A node on loopback that knows nobody; one of the DHT's servers.
-fn node() -> Kubo {
+pub(super) fn node() -> Kubo {
     node_with(&[])
 }
 
@@ -42,6 +42,20 @@ const LISTEN: [&str; 2] = ["--swarm", "/ip4/127.0.0.1/tcp/0"];
 /// What the process that serves says of itself; the first one there is.
 fn said(roadstead: &Roadstead, command: &[&str]) -> serde_json::Value {
     roadstead.json(command)["serving"][0].clone()
+}
+
+/// Where the process that serves is in the swarm.
+pub(super) fn address_of(roadstead: &Roadstead) -> String {
+    let listening = || said(roadstead, &["target", "show", "home"])["listening"].clone();
+    wait_for(
+        "its address in the swarm",
+        || listening().to_string(),
+        || {
+            let all = listening();
+            let mut all = all.as_array()?.iter().filter_map(serde_json::Value::as_str);
+            all.find(|address| !address.ends_with("/http")).map(str::to_owned)
+        },
+    )
 }
 
 /// Waits until it says that everything is provided, and gives its address in the swarm.
@@ -118,6 +132,25 @@ fn a_kubo_finds_the_name_in_the_dht_and_takes_all_by_bitswap() {
     let serving = publisher.roadstead.serve_with(&[&["--ipfs", "--swarm-peer", &known], &LISTEN[..]].concat());
     provided(&publisher.roadstead, &shown);
     drop(serving);
+}
+
+/// A node that has all of it from here has all that another one needs: nothing in a tree is lost on the second way.
+#[test]
+fn a_kubo_that_has_it_gives_all_of_it_on_to_another_one() {
+    let publisher = Publisher::new();
+    let nobody = ["--ipfs", "--swarm-peer", "/ip4/127.0.0.1/tcp/1"];
+    let serving = publisher.roadstead.serve_with(&[&nobody[..], &LISTEN[..]].concat());
+    let root = publisher.roadstead.root();
+    let (first, second) = (node(), node());
+    let at = address_of(&publisher.roadstead);
+    let pins_from = |kubo: &Kubo, peer: &str| {
+        kubo.repository().run(&["swarm", "connect", peer]).success();
+        kubo.repository().run(&["--timeout=60s", "pin", "add", "--progress=false", &root]).success();
+        assert!(super::is_whole(kubo, &root));
+    };
+    pins_from(&first, &at);
+    drop(serving);
+    pins_from(&second, &address(&first));
 }
 
 #[test]

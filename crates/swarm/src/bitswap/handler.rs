@@ -55,7 +55,7 @@ pub(crate) enum Report {
         cid: Cid,
         have: bool,
     },
-    /// The wants of a connection that closes.
+    /// The wants of a connection that closes, or on which nothing can be written.
     HandOver(Vec<Want>),
     /// No stream can be had.
     Unsupported,
@@ -70,6 +70,7 @@ pub(crate) struct Handler {
     /// A relay carries no blocks: boxo leaves limited connections out as well.
     is_relayed: bool,
     keep: bool,
+    has_given_up: bool,
     inbound: Inbound<Stream>,
     outbound: Outbound<Stream>,
     serving: Serving,
@@ -90,6 +91,7 @@ impl Handler {
             peer,
             is_relayed,
             keep,
+            has_given_up: false,
             inbound,
             outbound: Outbound::new(now),
             serving,
@@ -105,7 +107,7 @@ impl Handler {
         let progress = !self.received.is_empty();
         if progress {
             self.last = now;
-            self.outbound.try_again();
+            self.try_again();
         }
         for received in std::mem::take(&mut self.received) {
             let report = match received {
@@ -142,10 +144,24 @@ impl Handler {
         Some(Outgoing::new(message, start))
     }
 
+    /// Leaves what is wanted to another connection, once: two that can't write hand nothing to and fro.
+    fn give_up(&mut self) {
+        let wants = self.serving.hand_over();
+        if !self.has_given_up && !wants.is_empty() {
+            self.has_given_up = true;
+            self.events.push_back(Report::HandOver(wants));
+        }
+        self.asks.clear();
+    }
+
+    fn try_again(&mut self) {
+        self.has_given_up = false;
+        self.outbound.try_again();
+    }
+
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Progress {
         if self.outbound.is_hopeless() {
-            self.serving.clear();
-            self.asks.clear();
+            self.give_up();
         }
         self.serving.poll(cx, !self.outbound.is_free());
         if self.outbound.is_free()
@@ -212,7 +228,7 @@ impl ConnectionHandler for Handler {
             Command::Keep(keep) => self.keep = keep,
             _ if self.is_relayed => {}
             Command::Ask(asks) => {
-                self.outbound.try_again();
+                self.try_again();
                 self.asks.extend(asks);
             }
             Command::Adopt(wants) => self.serving.add(&wants, false),
@@ -276,13 +292,18 @@ impl ConnectionHandler for Handler {
                     progress = true;
                 }
             }
-            if !self.set_timer(cx) && !progress {
+            if !self.set_timer(cx) && !progress && self.events.is_empty() {
                 return Poll::Pending;
             }
         }
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<Option<Report>> {
+        // What was given up a moment ago may still wait to be told.
+        let is_hand_over = |report: &Report| matches!(report, Report::HandOver(_));
+        if let Some(index) = self.events.iter().position(is_hand_over) {
+            return Poll::Ready(self.events.remove(index));
+        }
         let wants = self.serving.hand_over();
         Poll::Ready((!wants.is_empty()).then_some(Report::HandOver(wants)))
     }

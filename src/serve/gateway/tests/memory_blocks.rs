@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Cursor;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(in crate::serve) struct MemoryBlocks {
     asked: AtomicUsize,
     /// Bytes that were read.
     read: AtomicUsize,
+    /// Bytes that went out, by address.
+    given: Mutex<BTreeMap<IpAddr, u64>>,
 }
 
 fn key(cid: &Cid) -> Vec<u8> {
@@ -99,6 +102,10 @@ impl MemoryBlocks {
 
     pub(in crate::serve) fn bytes_read(&self) -> usize {
         self.read.swap(0, Ordering::SeqCst)
+    }
+
+    pub(in crate::serve) fn given(&self) -> BTreeMap<IpAddr, u64> {
+        std::mem::take(&mut self.given.lock().unwrap())
     }
 
     pub(in crate::serve) fn add(&self, cid: Cid, bytes: Vec<u8>) -> Cid {
@@ -273,6 +280,10 @@ impl PublishedBlocks for MemoryBlocks {
             protocols: Vec::new(),
         });
         said.into_iter().collect()
+    }
+
+    fn gave(&self, to: IpAddr, bytes: u64) {
+        *self.given.lock().unwrap().entry(to).or_default() += bytes;
     }
 
     fn coming(&self, cid: &Cid) -> Option<Coming> {
