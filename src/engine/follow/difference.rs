@@ -15,8 +15,8 @@ use crate::engine::restore::records::{MAX_RECORDS_BYTES, check, too_much};
 use crate::engine::restore::tree::{BlockTree, Tree};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Platform, RepositoryName, Tag};
+use crate::site::paths;
 use crate::site::records::{self, CatalogRecord, RepositoryRecord, TagRecord, TagsRecord};
-use crate::site::{SITE_VERSION, paths};
 use crate::text::printable_within;
 use crate::unixfs::{Link, Profile, directory};
 
@@ -32,6 +32,10 @@ const MAX_PATH_BYTES: usize = 400;
 pub(super) struct Difference {
     /// Host name that the pages show.
     pub(super) name: Option<String>,
+    /// What the pages say of the registry.
+    pub(super) description: Option<String>,
+    /// Which bytes its pages consist of.
+    pub(super) site_version: u32,
     /// The platform whose image has the plain tag in the gateway view, if what differs says it.
     pub(super) default_platform: Option<Platform>,
     pub(super) repositories: Vec<Changed>,
@@ -82,7 +86,13 @@ pub(super) async fn read(old: Option<&BlockTree>, new: &BlockTree, profile: Prof
         repositories.push(changed);
     }
     drop(reading);
-    Ok(Difference { name: catalog.name, default_platform, repositories })
+    Ok(Difference {
+        name: catalog.name,
+        description: catalog.description,
+        site_version: catalog.site_version,
+        default_platform,
+        repositories,
+    })
 }
 
 /// The directories of repositories in which files differ, each with the names of these files.
@@ -175,11 +185,6 @@ impl Reader {
                 .hint("Only what Roadstead published can be followed.")
         })?;
         let catalog = records::read_catalog(&bytes)?;
-        if catalog.site_version != SITE_VERSION {
-            let words =
-                format!("its pages have version {}, but this program writes {SITE_VERSION}", catalog.site_version);
-            return Err(Error::new(Kind::Verification, words).hint("Use the version of Roadstead that wrote it."));
-        }
         if catalog.profile != profile.to_string() {
             let words = format!(
                 "its CIDs have the profile {}, but this catalog has {profile}",

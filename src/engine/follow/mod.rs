@@ -23,6 +23,7 @@ mod difference;
 mod follower;
 mod gather;
 mod known_first;
+mod newest;
 mod peers;
 mod poll;
 pub mod report;
@@ -34,6 +35,7 @@ mod take;
 mod tests;
 
 pub use follower::{Follower, Following, Look};
+pub use newest::NewestSequence;
 pub use poll::{Domains, Resolver};
 pub use setting::{Followed, Mode, Setting};
 pub(in crate::engine) use sources::Sources;

@@ -22,7 +22,6 @@ use crate::engine::restore::tree::Tree;
 use crate::engine::{Engine, now};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Digest, Tag};
-use crate::site::SITE_VERSION;
 use crate::text::count;
 
 /// Most paths that are named when two trees differ.
@@ -145,7 +144,8 @@ pub(super) fn hold(writer: &Writer<'_>, root: &Cid, signed: Option<&Signed>) -> 
 fn adopt(writer: &Writer<'_>, current: &Settings, difference: &Difference, touched: &mut Touched) -> Result<Settings> {
     let mut new = current.clone();
     new.name.clone_from(&difference.name);
-    new.site_version = SITE_VERSION;
+    new.description.clone_from(&difference.description);
+    new.site_version = difference.site_version;
     if let Some(platform) = &difference.default_platform {
         new.default_platform = platform.clone();
     }

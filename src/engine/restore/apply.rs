@@ -116,7 +116,9 @@ impl Engine {
             restoring::save(writer, &root)?;
             let mut new = current.clone();
             new.name.clone_from(&records.name);
+            new.description.clone_from(&records.description);
             new.default_platform.clone_from(&records.default_platform);
+            new.site_version = records.site_version;
             touched.everything = new != *current;
             settings::save(writer, &new)
         })

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `format`, `site_version`, `profile` | what this program knows | as the root says |
 //! | the catalog's `name` | a host name as references have it | the host on the pages; never in an import |
+//! | the catalog's `description` | text of a bounded length without control characters | text on the pages; never in an import |
 //! | `repository_records`, `parts[].first`, `last` | anything | nothing: paths are made by `site::paths` |
 //! | `parts[].file` | the name of a file in the record's own directory | it is read |
 //! | a repository's `name`, `tag`, `companions[].tag` | by the OCI grammar (their types) | names, and a plan shows each |
@@ -18,8 +19,10 @@
 //! | `upstream_tag` | a tag by the OCI grammar, or empty | which tag updates ask for |
 //! | sizes | not in records | by manifests, and what is fetched has exactly those |
 
+use crate::engine::change::settle::check_description;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Platform, Selection, Tag, Upstream, media};
+use crate::site::SITE_VERSION;
 use crate::site::records::{CatalogRecord, RepositoryRecord, TagRecord};
 use crate::text::printable_within;
 
@@ -44,8 +47,16 @@ fn refuse(what: &str, why: &str) -> Error {
         .hint("No release of Roadstead writes that: the tree was made or changed by something else.")
 }
 
-/// Checks what the catalog's own record says beyond its versions.
+/// Checks what the catalog's own record says beyond its format.
 pub(in crate::engine) fn check_catalog(record: &CatalogRecord) -> Result<()> {
+    if !crate::site::writes(record.site_version) {
+        let words =
+            format!("its pages have version {}, but this program writes up to {SITE_VERSION}", record.site_version);
+        return Err(Error::new(Kind::Verification, words).hint("Use the version of Roadstead that wrote it."));
+    }
+    if record.description.as_deref().is_some_and(|text| text.is_empty() || check_description(text).is_err()) {
+        return Err(refuse("the catalog", "its description is none that can be set"));
+    }
     match &record.name {
         Some(name) if name.is_empty() || crate::engine::change::settle::check_host(name).is_err() => {
             Err(refuse("the catalog", &format!("`{}` is not a host name", printable_within(name, 200))))

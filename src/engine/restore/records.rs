@@ -31,8 +31,12 @@ pub struct Records {
     pub root: Option<Cid>,
     /// The profile of its CIDs.
     pub profile: Profile,
+    /// Which bytes its pages consist of.
+    pub site_version: u32,
     /// Host name that the pages show in pull commands.
     pub name: Option<String>,
+    /// What the pages say of the registry.
+    pub description: Option<String>,
     /// The platform whose image has the plain tag in the gateway view.
     pub default_platform: Platform,
     /// Only what changed since another root is there.
@@ -57,7 +61,17 @@ impl Records {
         let profile = if tree.root.version() == cid::Version::V0 { Profile::V0_2015 } else { Profile::V1_2025 };
         let (root, tree) = (Some(tree.root), Tree::Blocks(tree));
         let default_platform = Platform::host();
-        Ok(Self { root, profile, name: None, default_platform, partial: true, repositories, tree })
+        Ok(Self {
+            root,
+            profile,
+            site_version: SITE_VERSION,
+            name: None,
+            description: None,
+            default_platform,
+            partial: true,
+            repositories,
+            tree,
+        })
     }
 
     async fn read_all(tree: Tree, root: Option<Cid>, job: &Job) -> Result<Self> {
@@ -68,11 +82,6 @@ impl Records {
                     .hint("Only what Roadstead published can be restored: name the root itself, not a directory in it.")
             })?;
         let catalog: CatalogRecord = records::read_catalog(&bytes)?;
-        if catalog.site_version != SITE_VERSION {
-            let words =
-                format!("its pages have version {}, but this program writes {SITE_VERSION}", catalog.site_version);
-            return Err(Error::new(Kind::Verification, words).hint("Use the version of Roadstead that wrote it."));
-        }
         super::fields::check_catalog(&catalog)?;
         let profile: Profile = catalog
             .profile
@@ -102,7 +111,17 @@ impl Records {
             return Err(Error::new(Kind::Verification, "its records name several default platforms"));
         }
         let default_platform = platforms.into_iter().next().cloned().unwrap_or_else(Platform::host);
-        Ok(Self { root, profile, name: catalog.name, default_platform, partial: false, repositories, tree })
+        Ok(Self {
+            root,
+            profile,
+            site_version: catalog.site_version,
+            name: catalog.name,
+            description: catalog.description,
+            default_platform,
+            partial: false,
+            repositories,
+            tree,
+        })
     }
 }
 

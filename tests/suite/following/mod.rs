@@ -4,6 +4,7 @@
 
 mod cluster;
 mod failures;
+mod killed;
 mod spreading;
 
 use std::path::Path;
@@ -214,7 +215,7 @@ fn killed_at_any_moment(mode: &str, step: u64) {
 }
 
 /// Bytes of all files below a directory; what goes meanwhile does not count.
-fn size_below(directory: &Path) -> u64 {
+pub(crate) fn size_below(directory: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
     let of = |entry: std::fs::DirEntry| match entry.metadata() {
         Ok(about) if about.is_dir() => size_below(&entry.path()),

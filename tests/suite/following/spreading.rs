@@ -2,9 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
+
+use cid::Cid;
+use cid::multihash::Multihash;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::peers::web;
@@ -12,6 +17,8 @@ use crate::restoring::proxy::Proxy;
 
 const MIB: u64 = 1 << 20;
 const LAYERS: [u64; 6] = [16 * MIB, 14 * MIB, 12 * MIB, 9 * MIB, 6 * MIB, 3 * MIB];
+/// How long a follower may take until it is in the middle of a root.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A peer ID that nobody here has.
 const STRANGER: &str = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA";
 
@@ -58,6 +65,16 @@ fn publish_layers(publisher: &Publisher, sizes: &[u64], name: &str) {
     publisher.registry.push(&Layout::random(sizes, 11), "1", name);
     publisher.roadstead.ok(&["add", &format!("{}/{name}:1", publisher.registry.host())]);
     publisher.roadstead.ok(&["publish", "--yes"]);
+}
+
+/// The CID of a block of content.
+fn leaf(content: &[u8]) -> Cid {
+    Cid::new_v1(0x55, Multihash::wrap(0x12, &Sha256::digest(content)).expect("32 bytes"))
+}
+
+/// How a block is answered; 0 where the answer is cut off.
+fn status_of(serving: &Serving, cid: &str) -> u16 {
+    web::try_get(&format!("{}/ipfs/{cid}?format=raw", serving.url)).map_or(0, |answer| answer.status)
 }
 
 #[test]
@@ -133,4 +150,52 @@ fn one_that_lies_costs_nothing_but_time() {
     for follower in &followers {
         follower.ok(&["follow", "check"]);
     }
+}
+
+#[test]
+fn what_does_not_belong_to_the_root_is_not_given_out() {
+    let publisher = Publisher::new();
+    let old = Layout::random(&[3 * MIB], 21);
+    publisher.registry.push(&old, "1", "old");
+    publisher.roadstead.ok(&["add", &format!("{}/old:1", publisher.registry.host())]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    let serving = publisher.roadstead.serve_with(&["--ipfs"]);
+    let proxy = Proxy::before(&serving.url);
+    let follower = Roadstead::new();
+    let words = ["--ipfs", "--follow", &publisher.name, "--every", "1s", "--from", &proxy.url];
+    let following = follower.serve_with(&words);
+    holds(&follower, &publisher.roadstead.root());
+    let old_layer = old.blobs().iter().map(|blob| old.read(blob)).find(|blob| blob.len() as u64 > MIB).expect("it");
+    let old_leaf = leaf(&old_layer[..MIB as usize]).to_string();
+    assert_eq!(status_of(&following, &old_leaf), 200);
+
+    // Its blob is in the store of the follower, and belongs to nothing any more.
+    publisher.roadstead.ok(&["remove", "--yes", &format!("{}/old:1", publisher.registry.published())]);
+    publisher.roadstead.ok(&["publish", "--yes"]);
+    holds(&follower, &publisher.roadstead.root());
+    let is_gone = || (status_of(&following, &old_leaf) == 404).then_some(());
+    wait_for("the old layer is not given out", String::new, is_gone);
+
+    // Another root comes, and stands still in the middle.
+    let (go_on, wait) = mpsc::channel::<()>();
+    let (stop, stopped) = mpsc::channel::<()>();
+    proxy.after(20 * MIB, move || {
+        let _ = stop.send(());
+        let _ = wait.recv();
+    });
+    publish_layers(&publisher, &LAYERS, "large");
+    stopped.recv_timeout(PATIENCE).expect("it is taken");
+    let root = publisher.roadstead.root();
+    assert_ne!(follower.root(), root);
+    assert_eq!(status_of(&following, &root), 200);
+    let layer = Layout::random(&LAYERS, 11);
+    let blobs = layer.blobs().into_iter().map(|blob| layer.read(&blob));
+    let mut leaves = blobs.filter(|blob| blob.len() as u64 > MIB).map(|blob| leaf(&blob[..MIB as usize]).to_string());
+    assert!(leaves.any(|cid| status_of(&following, &cid) == 200), "what is here of it is given out");
+    for elsewhere in [&old_leaf, &leaf(b"nobody has this").to_string()] {
+        assert_eq!(status_of(&following, elsewhere), 404, "{elsewhere}");
+    }
+    drop(go_on);
+    holds(&follower, &root);
+    follower.ok(&["follow", "check"]);
 }

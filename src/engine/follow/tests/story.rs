@@ -55,6 +55,16 @@ async fn a_follower_becomes_what_is_published_and_stays_it() {
     let third = publisher.publish().await;
     copy.look().await.unwrap();
     copy.check(&third);
+    // Another version of the tree, in which nothing but the pages differs.
+    for version in [1, 2] {
+        let set = async |job: &Job| publisher.test.engine.set_site_version(version, job).await;
+        Job::new().0.run(set).await.unwrap();
+        let root = publisher.publish().await;
+        copy.look().await.unwrap();
+        copy.check(&root);
+        assert_eq!(root == third, version == 2);
+    }
+    copy.verify().await;
     // Everything goes.
     for what in ["app:1", "app:2", "app:3"] {
         publisher.test.remove(what).await;
