@@ -73,6 +73,7 @@ pub struct Engine {
     notices: Arc<notices::Notices>,
     kept_manifests: add::kept_manifests::KeptManifests,
     counted: query::growth::Counted,
+    known_layers: query::files::KnownLayers,
     wait: Duration,
     profile: Profile,
     /// The plan that is being applied, by which its changes are found together again.
@@ -115,6 +116,7 @@ impl Engine {
             notices,
             kept_manifests: add::kept_manifests::KeptManifests::default(),
             counted: query::growth::Counted::default(),
+            known_layers: query::files::KnownLayers::default(),
             wait: options.wait,
             profile,
             plan: AtomicI64::new(0),
@@ -146,6 +148,7 @@ impl Engine {
                         site_version: SITE_VERSION,
                         default_platform: Platform::host(),
                         name: None,
+                        description: None,
                     };
                     settings::save(writer, &fresh)?;
                     let root = change::tree::update(writer, &fresh, &change::touched::Touched::default())?;
@@ -163,7 +166,7 @@ impl Engine {
             return Err(Error::new(
                 Kind::Usage,
                 format!(
-                    "the catalog's pages have version {}, but this program writes {SITE_VERSION}",
+                    "the catalog's pages have version {}, but this program writes up to {SITE_VERSION}",
                     found.site_version
                 ),
             )

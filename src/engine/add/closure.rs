@@ -325,7 +325,12 @@ impl Engine {
 
     /// The bytes of a small blob that is in the store.
     pub(in crate::engine) fn stored_bytes(&self, digest: &Digest, size: u64) -> Result<Option<Bytes>> {
-        if size > MAX_CONFIG_BYTES || !self.store.contains(digest, size)? {
+        self.stored_within(MAX_CONFIG_BYTES, digest, size)
+    }
+
+    /// The bytes of a blob that is in the store and no larger than this.
+    pub(in crate::engine) fn stored_within(&self, max: u64, digest: &Digest, size: u64) -> Result<Option<Bytes>> {
+        if size > max || !self.store.contains(digest, size)? {
             return Ok(None);
         }
         let mut bytes = Vec::new();

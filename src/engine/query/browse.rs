@@ -1,9 +1,15 @@
 //! What an interactive face asks: parts of lists, and what there is in a few figures.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use serde::Serialize;
 
 use super::show::{image_row, repository_row};
 use super::view::{ImageRow, RepositoryRow, Statistics};
+use crate::catalog::browse::Scope;
+use crate::catalog::images::Image;
+use crate::catalog::repositories::{self, Repository};
 use crate::catalog::statistics::{Counts, Figures};
 use crate::catalog::{browse, state, statistics};
 use crate::engine::Engine;
@@ -11,6 +17,7 @@ use crate::engine::find::find_repository;
 use crate::error::Result;
 
 pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, RowState, Rows, States};
+pub use crate::catalog::search::{Finder, SEARCH_STATES, Search, SearchState, state_names};
 
 /// The registry in a line.
 #[derive(Debug, Clone, Serialize)]
@@ -50,6 +57,11 @@ pub struct Room {
 /// Rows of the list of the largest repositories.
 const MAX_LARGEST_ROWS: u64 = 10;
 
+/// All of a list.
+fn whole<Order>(order: Order, descending: bool, states: &States) -> Part<'_, Order> {
+    Part { filter: "", order, descending, states, offset: 0, limit: u64::MAX, around: None }
+}
+
 impl Engine {
     /// The registry in figures, and how it came to be so.
     pub fn insight(&self) -> Result<Insight> {
@@ -83,9 +95,43 @@ impl Engine {
     pub fn browse_images(&self, repository: &str, part: &Part<'_, ImageOrder>) -> Result<Rows<ImageRow>> {
         let reader = self.catalog.read()?;
         let repository = find_repository(&reader, repository)?;
-        let Rows { total, offset, place, rows } = browse::images(&reader, repository.id, part)?;
+        let Rows { total, offset, place, rows } = {
+            let scope = Scope { repository: Some(repository.id), attached: false };
+            browse::images(&reader, scope, part)?
+        };
         let rows = rows.iter().map(|image| image_row(&reader, &repository, image)).collect::<Result<_>>()?;
         Ok(Rows { total, offset, place, rows })
+    }
+
+    /// Every repository, sorted by this, the other way round if asked for.
+    pub fn sorted_repositories(&self, order: RepositoryOrder, descending: bool) -> Result<Vec<RepositoryRow>> {
+        Ok(self.browse_repositories(&whole(order, descending, &States::default()))?.rows)
+    }
+
+    /// Every image of a repository, or of all of them, sorted by this; also those that came along with others if asked for.
+    pub fn sorted_images(
+        &self,
+        repository: Option<&str>,
+        attached: bool,
+        order: ImageOrder,
+        descending: bool,
+    ) -> Result<Vec<ImageRow>> {
+        let reader = self.catalog.read()?;
+        let repository = match repository {
+            Some(name) => Some(find_repository(&reader, name)?.id),
+            None => None,
+        };
+        let states = States::default();
+        let found = browse::images(&reader, Scope { repository, attached }, &whole(order, descending, &states))?;
+        let mut known: HashMap<i64, Repository> = HashMap::new();
+        let row = |image: &Image| {
+            let repository = match known.entry(image.repository) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(repositories::by_id(&reader, image.repository)?),
+            };
+            image_row(&reader, repository, image)
+        };
+        found.rows.iter().map(row).collect()
     }
 
     /// The registry in a line.

@@ -46,6 +46,8 @@ pub struct PublicationView {
     pub blocks: u64,
     /// Bytes that were handed over.
     pub bytes: u64,
+    /// Requests that it took, the plan's included; none: the target is not asked by requests, or they were not counted.
+    pub requests: Option<u64>,
     /// Changes by this publication, in words.
     pub summary: String,
     /// Text of the error, if it failed.
@@ -234,6 +236,7 @@ fn view(publication: Publication, kept: &[Cid], current: &[Publication]) -> Publ
         ended: publication.ended_at.map(time),
         blocks: publication.blocks,
         bytes: publication.bytes,
+        requests: publication.requests,
         summary: publication.summary,
         failure: publication.failure,
         pinned: publication.pinned && publication.target.is_some(),

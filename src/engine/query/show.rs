@@ -4,17 +4,17 @@ use rusqlite::Connection;
 
 use super::view::{
     AttachedDetails, ConfigDetails, GatewayDetails, ImageDetails, ImageRow, LayerDetails, ManifestDetails,
-    RepositoryRow, SharedRow, Statistics,
+    RepositoryRow, SharedRow, Statistics, Step,
 };
 use crate::catalog::images::{self, Image, Role};
 use crate::catalog::repositories::{self, Repository};
-use crate::catalog::{blobs, checked, natural, omissions, statistics};
+use crate::catalog::{blobs, checked, omissions, statistics};
 use crate::engine::Engine;
 use crate::engine::find::{find, find_repository};
 use crate::engine::plan::{LeftOut, LeftOutReason};
 use crate::engine::request::Pick;
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Upstream};
+use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference, Upstream, natural};
 use crate::text::{printable, printable_within};
 
 /// How many of those who share a blob are named.
@@ -108,6 +108,13 @@ impl Engine {
             .collect())
     }
 
+    /// Tags that are mirrored of what a reference names, under whatever name it is published.
+    pub fn mirrored_tags(&self, reference: &Reference) -> Result<Vec<String>> {
+        let reader = self.catalog.read()?;
+        let tags = images::tags_of_upstream(&reader, &reference.upstream)?;
+        Ok(tags.into_iter().map(|(tag, ..)| tag).collect())
+    }
+
     /// References that repositories are mirrored from and that begin so, in the longest form that does: what can be typed to
     /// add more of them. What came from no registry has none.
     pub fn complete_reference(&self, prefix: &str) -> Result<Vec<String>> {
@@ -122,6 +129,14 @@ impl Engine {
         };
         let upstreams = all.iter().filter_map(|repository| repository.upstream.as_ref());
         Ok(upstreams.filter_map(begins_so).take(MAX_COMPLETIONS).collect())
+    }
+}
+
+/// `name:tag` or `name@digest`.
+pub(super) fn named(row: &ImageRow) -> String {
+    match &row.tag {
+        Some(tag) => format!("{}:{tag}", row.name),
+        None => format!("{}@{}", row.name, row.digest),
     }
 }
 
@@ -154,6 +169,7 @@ pub(in crate::engine) fn image_row(
         platforms: image.platforms.split(',').filter(|platform| !platform.is_empty()).map(str::to_owned).collect(),
         logical: image.logical,
         added: time(image.added_at),
+        attached_to: image.attached_to,
         outdated: image.upstream_digest.filter(|upstream| *upstream != image.digest),
         gone: image.gone_at.map(time),
     })
@@ -206,6 +222,12 @@ fn details(engine: &Engine, connection: &Connection, repository: &Repository, im
                 let mut shown = Vec::with_capacity(layers.len());
                 for layer in layers {
                     shown.push(layer_details(connection, image, layer)?);
+                }
+                if let Some((config, _)) = config.as_ref().filter(|(config, _)| config.explains(shown.len())) {
+                    let made = config.history.iter().filter(|step| !step.empty);
+                    for (layer, step) in shown.iter_mut().zip(made) {
+                        layer.created_by = Some(step.command.clone()).filter(|command| !command.is_empty());
+                    }
                 }
                 (config, shown)
             }
@@ -291,6 +313,7 @@ fn layer_details(connection: &Connection, image: &Image, layer: &Descriptor) -> 
         cid: blob.map(|blob| blob.link.cid.to_string()),
         media_type: printable_within(&layer.media_type, 120),
         size: layer.size,
+        created_by: None,
         shared_with,
         shared_by,
     })
@@ -307,7 +330,7 @@ fn config_details(
         created: Option<String>,
         config: Option<Inner>,
         #[serde(default)]
-        history: Vec<Step>,
+        history: Vec<WireStep>,
     }
     #[derive(Default, serde::Deserialize)]
     #[serde(rename_all = "PascalCase", default)]
@@ -321,9 +344,11 @@ fn config_details(
         labels: Option<std::collections::BTreeMap<String, String>>,
     }
     #[derive(serde::Deserialize)]
-    struct Step {
+    struct WireStep {
         created_by: Option<String>,
         comment: Option<String>,
+        #[serde(default)]
+        empty_layer: bool,
     }
     let Some(bytes) = engine.stored_bytes(&config.digest, config.size)? else { return Ok(None) };
     let cid = blobs::by_digest(connection, &config.digest)?.map(|blob| blob.link.cid.to_string()).unwrap_or_default();
@@ -347,7 +372,11 @@ fn config_details(
         details.history = wire
             .history
             .into_iter()
-            .map(|step| printable(&step.created_by.or(step.comment).unwrap_or_default()))
+            .map(|step| {
+                // Commands are written over several lines, and indented.
+                let command = step.created_by.or(step.comment).unwrap_or_default().replace(['\t', '\n', '\r'], " ");
+                Step { command: printable(command.trim()), empty: step.empty_layer }
+            })
             .collect();
     }
     Ok(Some((details, platform)))

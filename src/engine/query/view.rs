@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::catalog::statistics::{Counts, Figures};
-use crate::image::Digest;
+use crate::image::{Digest, Platform};
 
 /// One row of the list of repositories.
 #[derive(Debug, Clone, Serialize)]
@@ -55,6 +55,9 @@ pub struct ImageRow {
     pub logical: u64,
     /// When it was added (RFC 3339).
     pub added: String,
+    /// The manifest that it is attached to, if it came along with another image: a signature, an SBOM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attached_to: Option<Digest>,
     /// What upstream had when it was asked last, if that was something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outdated: Option<Digest>,
@@ -96,6 +99,21 @@ pub struct ImageDetails {
     pub left_out: Vec<crate::engine::plan::LeftOut>,
     /// What it is in the gateway view.
     pub gateway: Vec<GatewayDetails>,
+}
+
+impl ImageDetails {
+    /// Leaves out what is not of this platform; `false` if nothing is.
+    pub fn keep_platform(&mut self, platform: &Platform) -> bool {
+        let is_it = |of: &str| of.parse().is_ok_and(|of| platform.means(&of));
+        let of_manifest = |manifest: &ManifestDetails| manifest.platform.as_deref().is_some_and(is_it);
+        let kept: Vec<Digest> = self.manifests.iter().filter(|row| of_manifest(row)).map(|row| row.digest).collect();
+        self.manifests.retain(|row| kept.contains(&row.digest) || row.attests.is_some_and(|of| kept.contains(&of)));
+        self.attached.retain(|row| kept.contains(&row.subject) || row.subject == self.row.digest);
+        self.gateway.retain(|row| is_it(&row.platform));
+        self.row.platforms.retain(|of| is_it(of));
+        self.left_out.clear();
+        !kept.is_empty()
+    }
 }
 
 /// A manifest of an image.
@@ -155,8 +173,29 @@ pub struct ConfigDetails {
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub labels: std::collections::BTreeMap<String, String>,
     /// What each step of the build did, base first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub history: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_commands")]
+    pub history: Vec<Step>,
+}
+
+/// A step of a build, as the configuration's history has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Command of the step; empty where the history has none.
+    pub command: String,
+    /// It changed no file, so no layer came of it.
+    pub empty: bool,
+}
+
+fn as_commands<S: serde::Serializer>(steps: &[Step], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(steps.iter().map(|step| &step.command))
+}
+
+impl ConfigDetails {
+    /// Whether the history has a step for each of so many layers: then they belong together in their order (OCI image spec,
+    /// config.md, `history`).
+    pub fn explains(&self, layers: usize) -> bool {
+        layers > 0 && self.history.iter().filter(|step| !step.empty).count() == layers
+    }
 }
 
 /// A layer of an image, or a blob of another artifact.
@@ -170,6 +209,9 @@ pub struct LayerDetails {
     pub media_type: String,
     /// Size in bytes.
     pub size: u64,
+    /// Command of the build that made it; none where the history does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
     /// Other images that have it, the first few.
     pub shared_with: Vec<String>,
     /// How many other images have it.

@@ -19,6 +19,14 @@ async fn what_is_added_is_given_out_byte_for_byte() {
     for manifest in &details.manifests {
         let served = test.engine.served_manifest(&name, &Target::Digest(manifest.digest), false).unwrap().unwrap();
         assert_eq!(Digest::of(&served.bytes), manifest.digest);
+        // An attestation says no step.
+        let made = if manifest.attests.is_none() { manifest.layers.len() } else { 0 };
+        let steps: Vec<String> = (1..=made).map(|number| format!("COPY layer {number} / # buildkit")).collect();
+        let created: Vec<&String> = manifest.layers.iter().filter_map(|layer| layer.created_by.as_ref()).collect();
+        assert_eq!(created, steps.iter().collect::<Vec<_>>(), "each layer has the step that made it");
+        if let Some(config) = manifest.config.as_ref().filter(|_| made > 0) {
+            assert_eq!(serde_json::to_value(config).unwrap()["history"], serde_json::json!(steps));
+        }
         for layer in &manifest.layers {
             match test.engine.served_blob(&name, &layer.digest, false).unwrap().unwrap() {
                 crate::engine::query::content::Blob::File(file, size) => {

@@ -159,7 +159,7 @@ async fn pages_name_the_gateway_tag_that_a_platform_really_has() {
     test.put("app", "1", &index("one"));
     test.put("app", "1-arm64", &image("linux/arm64", "a real tag"));
     let path = format!("repositories/{}/_repository.html", test.published("app"));
-    let named = || test.page(&path).unwrap().matches("gateway tag <code>1-arm64</code>").count();
+    let named = || test.page(&path).unwrap().matches("<dt>Gateway tag</dt><dd><code>1-arm64</code>").count();
     test.add(&["app:1"]).await;
     let (alone, root) = (named(), test.root());
     test.add(&["app:1-arm64"]).await;

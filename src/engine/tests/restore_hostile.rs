@@ -173,8 +173,8 @@ async fn lies_are_refused_in_words() {
         ),
         (
             "pages",
-            Box::new(|f, _| f.replace("catalog.json", "\"site_version\":1", "\"site_version\":7")),
-            "version 7",
+            Box::new(|f, _| f.replace("catalog.json", "\"site_version\":2", "\"site_version\":7")),
+            "version 7, but this program writes up to 2",
             Kind::Verification,
         ),
         (

@@ -60,6 +60,7 @@ fn futures_may_be_sent(
     send(engine.allow(picks, true, job));
     send(engine.apply_allow(allow, job));
     send(engine.configure(None, None, job));
+    send(engine.set_site_version(1, job));
     send(engine.verify(true, job));
     send(engine.plan_publish(request, places, job));
     send(engine.apply_publish(publish, places, job));

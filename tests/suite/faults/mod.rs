@@ -6,6 +6,7 @@
 
 mod asking;
 mod bytes;
+mod completing;
 mod currency;
 mod hostile;
 mod lists;

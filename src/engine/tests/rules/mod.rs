@@ -60,7 +60,7 @@ async fn run(test: &TestEngine, rules: &Rules) -> Vec<RulePart> {
 fn tags(test: &TestEngine, repository: &str) -> Vec<String> {
     let Ok(images) = test.engine.images(&test.pick(repository)) else { return Vec::new() };
     let mut tags: Vec<String> = images.into_iter().filter_map(|image| image.tag).collect();
-    tags.sort_by(|one, other| crate::catalog::natural::compare(one, other));
+    tags.sort_by(|one, other| crate::image::natural::compare(one, other));
     tags
 }
 
