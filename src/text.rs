@@ -56,6 +56,15 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// Platforms in a few words: one or two of them, or the first and how many more there are; `-` if there are none.
+pub fn platforms(all: &[String]) -> String {
+    match all {
+        [] => "-".to_owned(),
+        [first, rest @ ..] if rest.len() > 1 => format!("{first} +{}", rest.len()),
+        few => few.join(", "),
+    }
+}
+
 /// The candidate that was probably meant by `word`: at most a third of its letters differ (one is always allowed), or it is the
 /// last part of the candidate's path. Of equally near ones the first.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -101,6 +110,14 @@ mod tests {
             assert_eq!(bytes(count), shown);
         }
     }
+
+    #[test]
+    fn platforms_are_few_words() {
+        let all = ["linux/amd64", "linux/arm64", "linux/s390x"].map(String::from);
+        let shown = [0, 1, 2, 3].map(|number| platforms(&all[..number]));
+        assert_eq!(shown, ["-", "linux/amd64", "linux/amd64, linux/arm64", "linux/amd64 +2"]);
+    }
+
     #[test]
     fn what_was_probably_meant() {
         let names = ["library/nginx", "library/alpine", "ghcr.io/org/app", "mirror"];

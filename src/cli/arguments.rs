@@ -95,7 +95,7 @@ pub(super) enum Verb {
     Target(Box<target::Arguments>),
     /// Show what was published where, or forget old roots.
     History(history::Arguments),
-    /// Show what differs between two roots.
+    /// Show what differs between two images, or between two roots.
     Diff(diff::Arguments),
     /// Print or write a client's configuration for pulling from here.
     Client(client::Arguments),

@@ -8,10 +8,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::commands::serve::Arguments;
-use super::mistakes;
+use super::{completers, mistakes};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::serve::{self, CatalogSource, GivingOut, Listening, PublishedBlocks};
+use crate::tui::completing::{CommandLine, Suggestion};
 use crate::tui::serving::{DEFAULT_PORT, Server};
 
 /// Ports after the usual one that are tried.
@@ -39,6 +40,12 @@ fn parsed(command: &clap::Command, words: &[String]) -> Result<Arguments> {
     match found.map_err(|error| explained(&error))? {
         Some(found) if found.follow.is_none() => Ok(found),
         _ => Err(Error::new(Kind::Usage, "these are no words for `serve` here")),
+    }
+}
+
+impl CommandLine for Background {
+    fn complete(&self, words: &[String]) -> Vec<Suggestion> {
+        completers::complete(&self.engine, &self.command, words)
     }
 }
 

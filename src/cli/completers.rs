@@ -1,7 +1,11 @@
-//! What a shell is told while a line is written: verbs and flags, and names that the catalog has.
+//! What a shell is told while a line is written: verbs and flags, names that the catalog has, and tags that a registry has where
+//! they are asked for twice.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Command;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -9,8 +13,10 @@ use clap_complete::env::CompleteEnv;
 
 use crate::config::{Given, Origin, Setting, Settings};
 use crate::engine::{Engine, Options};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::image::Reference;
 use crate::registry;
+use crate::tui::completing::Suggestion;
 
 /// The variable by which a shell's script says that it wants completions.
 pub(super) const VARIABLE: &str = "ROADSTEAD_COMPLETE";
@@ -35,6 +41,76 @@ pub(super) fn catalog_names() -> ArgValueCompleter {
     })
 }
 
+/// By what a shell says how often it asked: the type of completion, as bash has it in `COMP_TYPE`.
+const TIMES_ASKED: &str = "_CLAP_COMPLETE_COMP_TYPE";
+/// That of a second TAB in a row.
+const ASKED_TWICE: &str = "63";
+/// A registry that is slower completes nothing.
+const REGISTRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Completes references of what is mirrored, and behind a colon its tags. Asked twice, the registry says which tags there are.
+pub(super) fn references() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
+        let Some(text) = current.to_str() else { return Vec::new() };
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let asked = std::env::var(TIMES_ASKED).ok();
+        let found = referred(text, &words, asked.as_deref()).unwrap_or_default();
+        found.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+fn referred(text: &str, words: &[OsString], asked: Option<&str>) -> Result<Vec<String>> {
+    // In the interface it is asked at every key, so no registry is.
+    if let Some(engine) = opened() {
+        return engine.complete_reference(text);
+    }
+    let directory;
+    let engine = match open(words, Engine::open_read_only) {
+        Ok(engine) => engine,
+        // Before the first image there is no catalog, and registries have tags all the same.
+        Err(_) => {
+            directory = tempfile::tempdir().context(|| "can't make a temporary directory")?;
+            let place = directory.path().to_owned();
+            open(words, |options| Engine::open(Options { data_dir: place, ..options }))?
+        }
+    };
+    let Some(name) = before_tag(text) else { return engine.complete_reference(text) };
+    let reference: Reference = name.parse()?;
+    let mut tags = engine.mirrored_tags(&reference)?;
+    if is_registry_asked(asked, !tags.is_empty()) {
+        tags.extend(registry_tags(&engine, &reference).unwrap_or_default());
+    }
+    // It may be the colon of a port yet.
+    let mut found = engine.complete_reference(text)?;
+    found.extend(tags.into_iter().map(|tag| format!("{name}:{tag}")).filter(|whole| whole.starts_with(text)));
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// What is before the colon of a tag; none where no tag is begun. That of a port is no such colon.
+fn before_tag(text: &str) -> Option<&str> {
+    let (name, tag) = text.rsplit_once(':')?;
+    let is_plain =
+        !name.is_empty() && !tag.contains('/') && !name.contains('@') && name != "oci" && name != "oci-archive";
+    is_plain.then_some(name)
+}
+
+/// Whether the registry is asked. Where a shell does not say how often it asked, that is where nothing is known here.
+fn is_registry_asked(asked: Option<&str>, known: bool) -> bool {
+    asked.map_or(!known, |asked| asked == ASKED_TWICE)
+}
+
+/// The tags that a registry tells everyone, within a short time. It is asked without credentials: finding them could ask for a
+/// password.
+fn registry_tags(engine: &Arc<Engine>, reference: &Reference) -> Option<Vec<String>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
+    let asked = async { tokio::time::timeout(REGISTRY_TIMEOUT, engine.upstream_tags(reference, None)).await };
+    let tags = runtime.block_on(asked).ok()?.ok();
+    runtime.shutdown_background();
+    tags
+}
+
 /// Completes names of targets.
 pub(super) fn target_names() -> ArgValueCompleter {
     completer(|engine, _| engine.target_names())
@@ -53,10 +129,11 @@ pub(super) fn published_roots() -> ArgValueCompleter {
     completer(|engine, _| engine.published_roots())
 }
 
-/// Completes whatever stands for a root.
-pub(super) fn roots_and_targets() -> ArgValueCompleter {
-    completer(|engine, _| {
-        let mut names = engine.published_roots()?;
+/// Completes what can be compared: images, and whatever stands for a root.
+pub(super) fn what_differs() -> ArgValueCompleter {
+    completer(|engine, prefix| {
+        let mut names = engine.complete(prefix)?;
+        names.extend(engine.published_roots()?);
         names.extend(engine.target_names()?);
         names.push("now".to_owned());
         Ok(names)
@@ -74,19 +151,60 @@ fn completer(find: fn(&Engine, &str) -> Result<Vec<String>>) -> ArgValueComplete
     })
 }
 
+thread_local! {
+    /// The catalog of an interface in which a line is written: it is open already.
+    static OPENED: RefCell<Option<Arc<Engine>>> = const { RefCell::new(None) };
+}
+
+/// The catalog of the interface that asks, if one does: at every key, so nobody else may be asked for it.
+fn opened() -> Option<Arc<Engine>> {
+    OPENED.with_borrow(Clone::clone)
+}
+
+/// What the last of these words can become, by the tree of verbs and by what this catalog has.
+pub(super) fn complete(engine: &Arc<Engine>, command: &Command, words: &[String]) -> Vec<Suggestion> {
+    let last = words.last().map(String::as_str).unwrap_or_default();
+    let line =
+        std::iter::once(command.get_name()).chain(words.iter().map(String::as_str)).map(OsString::from).collect();
+    let here = std::env::current_dir().ok();
+    OPENED.set(Some(Arc::clone(engine)));
+    let found = clap_complete::engine::complete(&mut command.clone(), line, words.len(), here.as_deref());
+    OPENED.set(None);
+    let mut found: Vec<Suggestion> = found
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|candidate| !candidate.is_hide_set())
+        .filter_map(|candidate| {
+            let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
+            let help = help.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
+            Some(Suggestion { word: candidate.get_value().to_str()?.to_owned(), help })
+        })
+        .collect();
+    // Flags can stand everywhere, so they are told where one begins, or where nothing else can stand.
+    if !last.starts_with('-') && found.iter().any(|suggestion| !suggestion.word.starts_with('-')) {
+        found.retain(|suggestion| !suggestion.word.starts_with('-'));
+    }
+    found
+}
+
 fn names(prefix: &str, words: &[OsString], find: fn(&Engine, &str) -> Result<Vec<String>>) -> Result<Vec<String>> {
-    let settings = Settings::load(&given(words, |name| std::env::var_os(name)))?;
-    let engine = Engine::open_read_only(Options {
-        data_dir: settings.data_dir()?.to_owned(),
-        registries: registry::Options::new(registry::credentials::Environment::of_process()),
-        wait: settings.patience(),
-        profile: None,
-    })?;
+    let engine = match opened() {
+        Some(engine) => engine,
+        None => open(words, Engine::open_read_only)?,
+    };
     let mut names = find(&engine, prefix)?;
     names.retain(|name| name.starts_with(prefix));
     names.sort();
     names.dedup();
     Ok(names)
+}
+
+/// Opens the catalog that an unfinished line is about. No credentials are looked for.
+fn open(words: &[OsString], how: impl FnOnce(Options) -> Result<Arc<Engine>>) -> Result<Arc<Engine>> {
+    let settings = Settings::load(&given(words, |name| std::env::var_os(name)))?;
+    let mut registries = registry::Options::new(registry::credentials::Environment::default());
+    registries.registries.clone_from(&settings.registries);
+    how(Options { data_dir: settings.data_dir()?.to_owned(), registries, wait: settings.patience(), profile: None })
 }
 
 /// What an unfinished line says of the configuration and the data directory.
@@ -110,6 +228,57 @@ fn given(words: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Giv
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_goes_on_with_verbs_flags_values_and_names_of_the_catalog_that_is_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::open(Options {
+            data_dir: directory.path().to_owned(),
+            registries: registry::Options::new(registry::credentials::Environment::default()),
+            wait: std::time::Duration::from_secs(5),
+            profile: None,
+        });
+        let engine = engine.unwrap();
+        let of = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let found = complete(&engine, &crate::cli::arguments::command(), &words);
+            found.into_iter().map(|suggestion| (suggestion.word, suggestion.help)).collect::<Vec<_>>()
+        };
+        let words = |line: &str| of(line).into_iter().map(|(word, _)| word).collect::<Vec<_>>();
+        assert_eq!(
+            of("dif"),
+            [("diff".to_owned(), "Show what differs between two images, or between two roots".to_owned())]
+        );
+        assert_eq!(words("publish --dry"), ["--dry-run"]);
+        assert_eq!(words("target ke"), ["key"]);
+        assert_eq!(words("diff no"), ["now"], "of this catalog, which has no target");
+        assert!(words("show ").iter().all(|word| word.starts_with('-')), "there is no image");
+        assert_eq!(words("nonsense x"), [""; 0]);
+    }
+
+    #[test]
+    fn only_a_tag_has_a_colon_before_it() {
+        for (text, name) in [
+            ("nginx:", Some("nginx")),
+            ("nginx:1.2", Some("nginx")),
+            ("localhost:5000/app:v", Some("localhost:5000/app")),
+            ("localhost:5000/app", None),
+            ("localhost:50", Some("localhost")),
+            ("nginx", None),
+            ("nginx@sha256:ab", None),
+            ("oci:dir", None),
+            (":", None),
+        ] {
+            assert_eq!(before_tag(text), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_asked_at_the_second_time_or_where_nothing_else_is_known() {
+        let asked = |times, known| is_registry_asked(times, known);
+        assert_eq!([asked(Some("9"), true), asked(Some("9"), false), asked(Some("63"), true)], [false, false, true]);
+        assert_eq!([asked(None, true), asked(None, false)], [false, true]);
+    }
 
     #[test]
     fn an_unfinished_line_names_the_data_directory() {

@@ -8,7 +8,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 
 /// Purposes and their verbs, in the order in which they are shown.
-const GROUPS: [(&str, &[&str]); 6] = [
+pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Mirror", &["add", "update", "rule", "outdated", "remove", "undo", "redo", "gc", "allow"]),
     ("Look", &["list", "show", "stats", "root", "diff", "history"]),
     ("Serve and export", &["serve", "export", "client"]),

@@ -311,8 +311,7 @@ fn table(report: &AddReport, with_unchanged: bool) -> Table {
         let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
         let platforms = match image.platforms.as_slice() {
             [] => "no platform".to_owned(),
-            few @ ([_] | [_, _]) => few.join(", "),
-            many => format!("{} platforms", many.len()),
+            some => crate::text::platforms(some),
         };
         let attached = match image.attached.len() {
             0 => String::new(),

@@ -34,6 +34,20 @@ const ELSEWHERE: [(&str, &str); 22] = [
     ("upgrade", "update"),
 ];
 
+/// What other programs have a verb for and this one has not, with what there is in its place.
+const THEIRS: [(&str, &str); 6] = [
+    ("login", LOGIN),
+    ("logout", LOGIN),
+    ("push", "Nothing is pushed to this registry; `roadstead add` mirrors an image into it."),
+    ("search", "No registry is searched. `roadstead list` shows what is mirrored, and `/` in the interface finds it."),
+    ("tag", "`roadstead add --as NAME:TAG` mirrors an image under another name."),
+    (
+        "tags",
+        "`roadstead list REPO` lists the tags that are mirrored, `roadstead rule try 'REPO:*'` those that upstream has.",
+    ),
+];
+const LOGIN: &str = "`docker login` and `podman login` store credentials; roadstead reads them.";
+
 /// More verbs than this that begin alike are no suggestion.
 const MAX_SUGGESTIONS: usize = 3;
 
@@ -106,8 +120,8 @@ fn unknown_verb(error: &clap::Error, command: &Command, path: &str) -> (String, 
             let hint = format!("`{path} --help` lists the verbs, and `{path} VERB --help` explains one.");
             return (format!("`{path}` has no verb `help`"), vec![hint]);
         }
-        "push" if is_root => {
-            hints.push("Nothing is pushed to this registry; `roadstead add` mirrors an image into it.".to_owned());
+        _ if is_root && THEIRS.iter().any(|(verb, _)| *verb == word) => {
+            hints.extend(THEIRS.iter().filter(|(verb, _)| *verb == word).map(|(_, hint)| (*hint).to_owned()));
             vec![]
         }
         _ => similar(&word, command, is_root).into_iter().map(|verb| format!("{path} {verb}")).collect(),
@@ -198,7 +212,7 @@ fn plain(argument: &str) -> String {
 }
 
 /// `a, b and c`.
-fn listed(words: &[String], last: &str) -> String {
+pub(super) fn listed(words: &[String], last: &str) -> String {
     match words {
         [] => String::new(),
         [only] => only.clone(),
@@ -247,13 +261,18 @@ mod tests {
             "x",
             "config help",
             "push a",
+            "login ghcr.io",
+            "tags nginx",
+            "search nginx",
+            "tag a b",
             "config",
             "config shw",
             "add",
             "remove",
             "show",
             "list a b",
-            "list --all",
+            "list --al",
+            "list --sort colour",
             "--jsn list",
             "add x --dryrun",
             "add x --platform",

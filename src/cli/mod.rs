@@ -31,6 +31,8 @@ mod rule_report;
 mod style;
 mod suggest;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use super::style::Tone;
 use super::table::{Cell, Column, Table};
-use crate::engine::publish::plan::{PlannedObjects, PlannedTarget, PublishPlan};
+use crate::engine::publish::plan::{PlannedHost, PlannedTarget, PublishPlan};
 use crate::engine::publish::summary;
 use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
 use crate::text::{bytes, count};
@@ -31,8 +31,17 @@ pub(super) fn summary(plan: &PublishPlan) -> String {
     let some = |number: u64, one: &str, many: &str, size: u64, what: &str| {
         (number > 0).then(|| format!("{} of {} to {what}", count(number, one, many), bytes(size)))
     };
-    let parts =
-        [some(blocks, "block", "blocks", size, "hand over"), some(objects, "object", "objects", stored, "store")];
+    let asked = plan.targets.iter().filter(|planned| planned.fetches && !planned.pinned).count();
+    let asked = match asked as u64 {
+        0 => None,
+        1 => Some("1 service is asked to pin it".to_owned()),
+        many => Some(format!("{} are asked to pin it", count(many, "service", "services"))),
+    };
+    let parts = [
+        some(blocks, "block", "blocks", size, "hand over"),
+        some(objects, "object", "objects", stored, "store"),
+        asked,
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let sent = if parts.is_empty() { "nothing to hand over".to_owned() } else { parts.join(", ") };
     let verb = match (plan.rollback, plan.targets.len()) {
@@ -69,16 +78,18 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
         );
     }
     if let Some(host) = &planned.host {
-        objects(&host.objects, &mut row);
+        objects(host, &mut row);
         return table;
     }
     let sent = match planned.blocks {
+        0 if planned.fetches && !planned.pinned => "nothing, it fetches the blocks itself".to_owned(),
         0 => "nothing, it has everything".to_owned(),
         blocks => format!("{}, {}", count(blocks, "block", "blocks"), bytes(planned.bytes)),
     };
     row(Tone::Plain, "  hand over", sent);
     let pin = match (planned.pinned, planned.former, planned.chain.len()) {
         (true, ..) => "already pinned".to_owned(),
+        _ if planned.fetches => format!("asks it to pin {}", plan.root),
         (false, None, _) => "the whole root".to_owned(),
         (false, Some(former), steps) => {
             format!("by its difference from {former}, {}", count(steps as u64, "step", "steps"))
@@ -99,7 +110,11 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
     }
     if let Some(name) = &planned.ipns {
         let after = if name.before.as_deref() == Some(&name.after) { "stays".to_owned() } else { name.after.clone() };
-        row(Tone::Plain, "  name", format!("/ipns/{} {after}", name.name));
+        let words = match &name.name {
+            Some(name) => format!("/ipns/{name} {after}"),
+            None => format!("of the key `{}`, which will be made: {after}", name.key),
+        };
+        row(Tone::Plain, "  name", words);
     }
     if let Some(error) = &planned.ipns_failure {
         row(Tone::Bad, "  name", format!("will not move: {error}"));
@@ -111,13 +126,17 @@ fn table(plan: &PublishPlan, planned: &PlannedTarget) -> Table {
 }
 
 /// What a static host takes.
-fn objects(objects: &PlannedObjects, row: &mut dyn FnMut(Tone, &str, String)) {
+fn objects(host: &PlannedHost, row: &mut dyn FnMut(Tone, &str, String)) {
+    let objects = &host.objects;
     let stored = match objects.stored {
         0 => "nothing, it has everything".to_owned(),
         stored => {
             let copied = match objects.copied {
                 0 => String::new(),
-                copied => format!("; {} of them by copying there", count(copied, "object", "objects")),
+                copied => {
+                    let how = if host.links { "links" } else { "copying" };
+                    format!("; {copied} of them by {how} there")
+                }
             };
             let all = count(objects.total, "object", "objects");
             format!("{stored} of {all}, {}{copied}", bytes(objects.bytes))
@@ -207,6 +226,8 @@ pub(super) mod tests {
             bytes: 3 << 20,
             chain: vec![former.parse().unwrap(), root.parse().unwrap()],
             pinned: false,
+            fetches: false,
+            requests: Some(9),
             unpin: vec![former.parse().unwrap()],
             dnslink: Some(PlannedRecord {
                 name: "_dnslink.registry.test".into(),
@@ -216,7 +237,7 @@ pub(super) mod tests {
             }),
             ipns: Some(PlannedName {
                 key: "self".into(),
-                name: "k51qzi5uqu5d".into(),
+                name: Some("k51qzi5uqu5d".into()),
                 before: None,
                 after: format!("/ipfs/{root}"),
                 unseen: false,
@@ -239,6 +260,20 @@ pub(super) mod tests {
             left_out: vec!["secret/app".into()],
             first_time_private: vec!["ghcr.io/org/app".into()],
         }
+    }
+
+    #[test]
+    fn who_takes_no_blocks_is_asked_to_pin() {
+        let mut plan = sample();
+        let planned = &mut plan.targets[0];
+        (planned.fetches, planned.blocks, planned.former) = (true, 0, None);
+        let shown: String = tables(&plan).iter().map(|table| table.render(None, Paint::new(false))).collect();
+        assert!(shown.contains("nothing, it fetches the blocks itself"), "{shown}");
+        assert!(shown.contains(&format!("asks it to pin {}", plan.root)), "{shown}");
+        assert!(!shown.contains("has everything"), "{shown}");
+        assert!(summary(&plan).ends_with("; 1 service is asked to pin it."), "{}", summary(&plan));
+        plan.targets[0].pinned = true;
+        assert!(!summary(&plan).contains("asked"), "{}", summary(&plan));
     }
 
     #[test]

@@ -53,6 +53,8 @@ struct TargetReport<'a> {
     chain: Vec<String>,
     /// Whether the root was pinned already.
     pinned: bool,
+    /// Whether the target takes no blocks: it fetches the root itself.
+    fetches: bool,
     /// Roots that are unpinned.
     unpin: Vec<String>,
     /// How the record moves: `name`, `before`, `after`, `atomicity`.
@@ -64,6 +66,8 @@ struct TargetReport<'a> {
     /// Of a static host: `total`, `stored`, `copied`, `bytes`, `deleted`, `deleted_bytes`, `unneeded`, `recorded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<PlannedObjects>,
+    /// Requests that planning it took; nothing where the target is not asked by requests.
+    requests: Option<u64>,
     /// Things worth knowing, in sentences.
     notes: &'a [String],
     /// What came of it; nothing in a dry run.
@@ -77,8 +81,10 @@ struct OutcomeReport<'a> {
     root: Option<String>,
     /// Blocks that were handed over.
     blocks: u64,
-    /// Bytes of the CARs.
+    /// Bytes that were sent.
     sent: u64,
+    /// Requests that it took; nothing where the target is not asked by requests.
+    requests: Option<u64>,
     /// Roots that were unpinned.
     unpinned: Vec<String>,
     /// What did not stop it and is worth knowing.
@@ -105,10 +111,12 @@ impl<'a> PublishReport<'a> {
                 bytes: planned.bytes,
                 chain: planned.chain.iter().copied().map(shown).collect(),
                 pinned: planned.pinned,
+                fetches: planned.fetches,
                 unpin: planned.unpin.iter().copied().map(shown).collect(),
                 dnslink: planned.dnslink.as_ref(),
                 ipns: planned.ipns.as_ref(),
                 ipns_failure: planned.ipns_failure.as_deref().map(error_document),
+                requests: planned.requests,
                 objects: planned.host.as_ref().map(|host| host.objects),
                 notes: &planned.notes,
                 outcome: outcome.map(OutcomeReport::of),
@@ -135,6 +143,7 @@ impl<'a> OutcomeReport<'a> {
             root: outcome.root.map(shown),
             blocks: outcome.blocks,
             sent: outcome.sent,
+            requests: outcome.requests,
             unpinned: outcome.unpinned.iter().copied().map(shown).collect(),
             notes: &outcome.notes,
             ipns_failure: outcome.ipns_failure.as_deref().map(error_document),
@@ -238,6 +247,7 @@ mod tests {
             root: plan.targets[0].former,
             blocks: 12,
             sent: 3_146_000,
+            requests: Some(31),
             unpinned: vec![plan.root],
             notes: vec!["The gateway does not give out this root: no.".into()],
             ipns_failure: failure.is_none().then(no_key),

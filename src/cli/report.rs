@@ -175,6 +175,8 @@ pub(super) struct RootReport {
     pub(super) default_platform: String,
     /// The host name that the pull commands on the pages show.
     pub(super) name: Option<String>,
+    /// What the front page says of the registry.
+    pub(super) description: Option<String>,
 }
 
 impl AddReport {
@@ -286,6 +288,7 @@ impl RootReport {
             site_version: settings.site_version,
             default_platform: settings.default_platform.to_string(),
             name: settings.name.clone(),
+            description: settings.description.clone(),
         }
     }
 }
@@ -408,6 +411,7 @@ pub(super) mod tests {
             site_version: 1,
             default_platform: "linux/amd64".parse().unwrap(),
             name: Some("registry.example.com".into()),
+            description: None,
         };
         let allow = AllowReport {
             dry_run: false,

@@ -43,6 +43,8 @@ pub struct InterfaceSettings {
     pub theme: Option<String>,
     /// Whether it listens to the mouse.
     pub mouse: Option<bool>,
+    /// How the terminal tells that a long job has ended.
+    pub notify: Option<String>,
     /// Whether it draws with ASCII alone.
     pub ascii: Option<bool>,
     /// Keys by the name of their command.

@@ -7,12 +7,12 @@ use clap::{Args, ValueHint};
 use tempfile::TempDir;
 
 use crate::cli::commands::rules::flags::{RuleFlags, TagFlags, has_pattern, subject};
+use crate::cli::completers::references;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::mirroring::{Mirror, Ruled, Wanted};
 use crate::cli::parsed::parsed;
 use crate::cli::planned::{self, DryRun};
-use crate::cli::references;
 use crate::engine::Engine;
 use crate::engine::request::{AddOptions, AddRequest, PublishedAs, Source};
 use crate::engine::rules::{RulesInForce, RunOptions};
@@ -37,7 +37,7 @@ The `gate` of the rules, if there is one, is asked before an image enters, also 
 pub(in crate::cli) struct Arguments {
     /// Images as podman and docker name them; `oci:DIR[:TAG]` or `oci-archive:FILE`; `-` reads them from standard input. A pattern
     /// for tags (`nginx:1.#.#`) makes a rule.
-    #[arg(value_name = "REF", required = true, value_hint = ValueHint::Other)]
+    #[arg(value_name = "REF", required = true, value_hint = ValueHint::Other, add = references())]
     pub(in crate::cli) references: Vec<String>,
 
     /// Platforms to mirror: `os/arch[/variant]`, or `all`; repeatable [default: this machine's].
@@ -85,7 +85,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         return Err(Error::new(Kind::Usage, "there is no pattern whose tags could be chosen")
             .hint("Write one in quotes: `roadstead add 'nginx:1.#.#' --newest 3`."));
     }
-    let sources = references::sources(&arguments.references, &mut io::stdin().lock())?;
+    let sources = crate::cli::references::sources(&arguments.references, &mut io::stdin().lock())?;
     let selection = arguments.platform.iter().cloned().reduce(Selection::union);
     let requests = requests(sources, arguments, selection.as_ref())?;
     let (engine, _directory) = open(arguments, context)?;
@@ -187,7 +187,7 @@ mod tests {
 
     fn requested(words: &[&str]) -> Result<Vec<AddRequest>> {
         let arguments = arguments(words);
-        let sources = references::sources(&arguments.references, &mut io::empty())?;
+        let sources = crate::cli::references::sources(&arguments.references, &mut io::empty())?;
         let selection = arguments.platform.iter().cloned().reduce(Selection::union);
         requests(sources, &arguments, selection.as_ref())
     }

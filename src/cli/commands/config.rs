@@ -20,6 +20,7 @@ use crate::config::{Given, Origin, Settings, write_default};
 use crate::engine::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::image::Platform;
+use crate::site::SITE_VERSION;
 use crate::text::printable_within;
 
 /// What to do.
@@ -35,7 +36,7 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) enum ConfigVerb {
     /// Show every setting, its value, and where it comes from.
     Show,
-    /// Set the registry's name or its default platform, which are kept in the catalog.
+    /// Set what the catalog keeps for its tree: name, description, default platform, site version.
     Set(SetArguments),
     /// Write a configuration file with every default in it, commented out.
     Init(InitArguments),
@@ -46,10 +47,13 @@ pub(in crate::cli) enum ConfigVerb {
 const SET_EXAMPLES: &str = "\
 Settings:
   name HOST[:PORT]            the host name in the pull commands of the published pages; \"\" is none
+  description TEXT            a sentence on the front page about what the registry is for; \"\" is none
   default-platform PLATFORM   the platform whose image has the plain tag in the gateway view
+  site-version VERSION        the version of the generated files; a newer release keeps it until it is set
 
 Examples:
   roadstead config set name registry.example.com
+  roadstead config set description \"Images of the lab, kept for a year\"
   roadstead config set default-platform linux/arm64
 
 Everything else is set in the configuration file, which `roadstead config init` writes.";
@@ -58,7 +62,7 @@ Everything else is set in the configuration file, which `roadstead config init` 
 #[derive(Debug, Args)]
 #[command(after_help = SET_EXAMPLES)]
 pub(in crate::cli) struct SetArguments {
-    /// The setting: `name` or `default-platform`.
+    /// The setting: `name`, `description`, `default-platform` or `site-version`.
     #[arg(value_name = "SETTING", value_parser = parsed::<RegistrySetting>)]
     setting: RegistrySetting,
 
@@ -71,7 +75,9 @@ pub(in crate::cli) struct SetArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RegistrySetting {
     Name,
+    Description,
     DefaultPlatform,
+    SiteVersion,
 }
 
 impl FromStr for RegistrySetting {
@@ -80,12 +86,16 @@ impl FromStr for RegistrySetting {
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "name" => Ok(Self::Name),
+            "description" => Ok(Self::Description),
             "default-platform" | "default_platform" => Ok(Self::DefaultPlatform),
+            "site-version" | "site_version" => Ok(Self::SiteVersion),
             other => Err(Error::new(
                 Kind::Usage,
                 format!("`config set` doesn't set `{}`", printable_within(other, 80)),
             )
-            .hint("It sets `name` and `default-platform`, which are kept in the catalog.")
+            .hint(
+                "It sets `name`, `description`, `default-platform` and `site-version`, which are kept in the catalog.",
+            )
             .hint("Everything else is set in the configuration file: `roadstead config show` says which one that is.")),
         }
     }
@@ -94,20 +104,44 @@ impl FromStr for RegistrySetting {
 /// Sets something that the registry's root depends on. JSON: as `root`.
 pub(in crate::cli) fn set(arguments: &SetArguments, context: &Context) -> Result<Exit> {
     let value = arguments.value.as_str();
-    let platform: Option<Platform> = match arguments.setting {
-        RegistrySetting::Name => None,
-        RegistrySetting::DefaultPlatform => Some(value.parse()?),
+    let (root, engine, said) = match arguments.setting {
+        RegistrySetting::Name => {
+            let engine = context.open(None)?;
+            let root = context.run(async |job: &Job| engine.configure(Some(value), None, job).await)?;
+            let said = match value {
+                "" => "The registry has no name: its pages say HOST.".to_owned(),
+                name => format!("The registry's name is {}.", printable_within(name, 300)),
+            };
+            (root, engine, said)
+        }
+        RegistrySetting::Description => {
+            let engine = context.open(None)?;
+            let root = context.run(async |job: &Job| engine.describe(value, job).await)?;
+            let said = match value {
+                "" => "The registry has no description.".to_owned(),
+                text => format!("The front page says: {}", printable_within(text, 300)),
+            };
+            (root, engine, said)
+        }
+        RegistrySetting::DefaultPlatform => {
+            let platform: Platform = value.parse()?;
+            let engine = context.open(None)?;
+            let root = context.run(async |job: &Job| engine.configure(None, Some(&platform), job).await)?;
+            (root, engine, format!("The default platform is {platform}."))
+        }
+        RegistrySetting::SiteVersion => {
+            let version: u32 = value.parse().map_err(|_| {
+                Error::new(Kind::Usage, format!("`{}` is no site version", printable_within(value, 80)))
+                    .hint(format!("It is a number, of which {SITE_VERSION} is the newest."))
+            })?;
+            let engine = context.open(None)?;
+            let root = context.run(async |job: &Job| engine.set_site_version(version, job).await)?;
+            (root, engine, format!("The site version is {version}."))
+        }
     };
-    let name = platform.is_none().then_some(value);
-    let engine = context.open(None)?;
-    let root = context.run(async |job: &Job| engine.configure(name, platform.as_ref(), job).await)?;
     let output = &context.output;
     output.json(&RootReport::of(root, &engine.settings()?))?;
-    output.message(&match (name, &platform) {
-        (_, Some(platform)) => format!("The default platform is {platform}."),
-        (Some(""), _) => "The registry has no name: its pages say HOST.".to_owned(),
-        (name, _) => format!("The registry's name is {}.", printable_within(name.unwrap_or_default(), 300)),
-    });
+    output.message(&said);
     output.message(&format!("The root is {root}"));
     Ok(Exit::Done)
 }
@@ -238,6 +272,9 @@ impl Shown {
         let theme = interface.theme.as_deref().unwrap_or("terminal");
         line("interface.theme", json!(theme), origin(interface.theme.is_some()));
         line("interface.mouse", json!(interface.mouse.unwrap_or(true)), origin(interface.mouse.is_some()));
+        if let Some(notify) = &interface.notify {
+            line("interface.notify", json!(notify), Origin::File);
+        }
         if let Some(ascii) = interface.ascii {
             line("interface.ascii", json!(ascii), Origin::File);
         }
@@ -250,10 +287,13 @@ impl Shown {
     /// What is kept in the catalog.
     fn add_registry(&mut self, registry: &CatalogSettings) {
         let named = if registry.name.is_some() { Origin::Catalog } else { Origin::Default };
+        let described = if registry.description.is_some() { Origin::Catalog } else { Origin::Default };
         for (key, value, origin) in [
             ("name", json!(registry.name), named),
+            ("description", json!(registry.description), described),
             ("default_platform", json!(registry.default_platform.to_string()), Origin::Catalog),
             ("profile", json!(registry.profile.to_string()), Origin::Catalog),
+            ("site_version", json!(registry.site_version), Origin::Catalog),
         ] {
             self.settings.push(Line { key: key.to_owned(), value, origin });
         }
@@ -298,6 +338,7 @@ mod tests {
             site_version: 1,
             default_platform: "linux/amd64".parse().unwrap(),
             name: None,
+            description: None,
         });
         let hide = |text: String| text.replace(&directory.path().display().to_string(), "/home");
         let json = hide(serde_json::to_string_pretty(&shown).unwrap());
@@ -317,8 +358,10 @@ mod tests {
                 vec!["interface.mouse", "true", "default"],
                 vec!["interface.keys.add", "a", "insert", "file"],
                 vec!["name", "not", "set", "default"],
+                vec!["description", "not", "set", "default"],
                 vec!["default_platform", "linux/amd64", "catalog"],
                 vec!["profile", "unixfs-v1-2025", "catalog"],
+                vec!["site_version", "1", "catalog"],
             ]
         );
     }

@@ -200,6 +200,7 @@ fn publications(rows: &[PublicationView]) -> Table {
         ("ROOT", Column::Digest),
         ("CHANGES", Column::Text),
         ("SENT", Column::Number),
+        ("REQUESTS", Column::Number),
         ("STATE", Column::Fixed),
     ]);
     for row in rows {
@@ -232,6 +233,7 @@ fn publications(rows: &[PublicationView]) -> Table {
             (&row.root).into(),
             summary.into(),
             bytes(row.bytes).into(),
+            row.requests.map(|requests| requests.to_string()).unwrap_or_default().into(),
             state,
         ]);
     }
@@ -258,6 +260,7 @@ mod tests {
             ended: Some("2026-11-24T12:01:00Z".into()),
             blocks: 900,
             bytes: 43 << 20,
+            requests: Some(61),
             summary: "3 repositories added".into(),
             failure: None,
             pinned: true,

@@ -21,12 +21,18 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::naming::TxtSet;
 use crate::tui::keymap::Keymap;
 use crate::tui::log_feed::{Lines, feed};
+use crate::tui::notices::Notices;
+use crate::tui::serving::Server;
 use crate::tui::{self, theme};
 
 /// The file of the log in the data directory.
 const LOG_FILE: &str = "roadstead.log";
 /// What it was before it was too large.
 const OLD_LOG_FILE: &str = "roadstead.log.1";
+/// What to type where there can be no interface.
+const WITHOUT: &str =
+    "Type a verb: `roadstead list` lists what is mirrored, `roadstead add nginx:alpine` mirrors an image.";
+const VERBS: &str = "`roadstead --help` lists all verbs.";
 /// A log that is larger begins anew.
 const MAX_LOG_BYTES: u64 = 5 << 20;
 
@@ -46,13 +52,13 @@ pub(in crate::cli) fn on(
     engine: impl FnOnce() -> Result<Arc<Engine>>,
 ) -> Result<Exit> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(Error::new(Kind::Usage, "the interface needs a terminal")
-            .hint("Name a verb: `roadstead --help` lists them."));
+        return Err(Error::new(Kind::Usage, "the interface needs a terminal").hint(WITHOUT).hint(VERBS));
     }
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if variable("TERM").as_deref() == Some("dumb") {
         return Err(Error::new(Kind::Usage, "the terminal can't place its cursor: TERM is `dumb`")
-            .hint("Name a verb: `roadstead --help` lists them."));
+            .hint(WITHOUT)
+            .hint(VERBS));
     }
     let colour = match context.global.color {
         Colour::Always => true,
@@ -68,11 +74,15 @@ pub(in crate::cli) fn on(
     } else {
         engine.is_read_only().then_some("its data directory isn't writable")
     };
+    let for_terminal = || Notices::for_terminal(variable("TERM").as_deref(), variable("TERM_PROGRAM").as_deref());
+    let notices = settings.notify.as_deref().and_then(Notices::named).unwrap_or_else(for_terminal);
+    let background = Arc::new(Background { engine: Arc::clone(&engine), command: command.clone() });
     let options = tui::Options {
         read_only,
         colour,
         theme: settings.theme.clone(),
         mouse: settings.mouse.unwrap_or(true),
+        notices,
         ascii: settings.ascii,
         locale: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable),
         term: variable("TERM"),
@@ -81,7 +91,8 @@ pub(in crate::cli) fn on(
         verbs: verbs(command),
         keymap,
         variables: Variables::of_process(),
-        server: Some(Arc::new(Background { engine: Arc::clone(&engine), command: command.clone() })),
+        server: Some(Arc::clone(&background) as Arc<dyn Server>),
+        command_line: Some(background),
         log: Some(start_log(context, engine.data_dir(), read_only.is_none())),
     };
     // The screen is the interface's: what a person has to do at a zone is said in its log.
@@ -123,6 +134,12 @@ fn understood(settings: &InterfaceSettings, config: Option<&Path>) -> Result<Key
         let error = Error::new(Kind::Usage, format!("there is no theme `{}`", crate::text::printable_within(name, 40)))
             .hint(format!("Choose {}.", theme::NAMES.join(", ")));
         return Err(placed("interface", "theme", error));
+    }
+    if let Some(name) = settings.notify.as_deref().filter(|name| Notices::named(name).is_none()) {
+        let error =
+            Error::new(Kind::Usage, format!("there is no notice `{}`", crate::text::printable_within(name, 40)))
+                .hint(format!("Choose {}.", Notices::NAMES.join(", ")));
+        return Err(placed("interface", "notify", error));
     }
     Keymap::with(&settings.keys).map_err(|(id, error)| placed("interface.keys", &id, error))
 }
@@ -203,5 +220,8 @@ mod tests {
         );
         let settings = InterfaceSettings { theme: Some("pink".into()), ..InterfaceSettings::default() };
         assert!(understood(&settings, Some(&path)).unwrap_err().to_string().contains("`interface.theme`"));
+        let settings = InterfaceSettings { notify: Some("popup".into()), ..InterfaceSettings::default() };
+        let error = understood(&settings, Some(&path)).unwrap_err();
+        assert!(error.to_string().contains("`interface.notify`") && error.hints()[0].contains("osc777"), "{error}");
     }
 }

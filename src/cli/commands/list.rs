@@ -1,20 +1,28 @@
 //! `list`: repositories, or the images of one.
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::mistakes::listed;
 use crate::cli::parsed::parsed;
 use crate::cli::style::Tone;
 use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::query::view::{ImageRow, RepositoryRow};
 use crate::engine::request::Pick;
-use crate::error::{Kind, Result};
-use crate::text::{bytes, count};
+use crate::error::{Error, Kind, Result};
+use crate::text::{bytes, platforms};
+use crate::tui::columns::{self, REPOSITORIES, TAGS};
 
 const COLUMNS: &str = "\
+Examples:
+  roadstead list nginx              list the images of one repository
+  roadstead list --all              list every image of every repository, with signatures and SBOMs
+  roadstead list --sort unique -r   list repositories, those first that alone need most
+
 Columns of repositories:
   SIZE      every image in full
   STORED    each blob once
@@ -32,6 +40,40 @@ pub(in crate::cli) struct Arguments {
     /// List this repository's images.
     #[arg(value_name = "REPO", value_parser = parsed::<Pick>, add = catalog_names())]
     pub(in crate::cli) pick: Option<Pick>,
+
+    /// Also list what is attached to images (signatures, SBOMs); without REPO, list the images of all repositories.
+    #[arg(short, long)]
+    pub(in crate::cli) all: bool,
+
+    /// Sort by this column: repositories by name, images, size, unique, added or state; images by tag, platforms, size, added or
+    /// state.
+    #[arg(long, value_name = "COLUMN", value_parser = PossibleValuesParser::new(column_ids()), hide_possible_values = true)]
+    pub(in crate::cli) sort: Option<String>,
+
+    /// Reverse the order.
+    #[arg(short, long)]
+    pub(in crate::cli) reverse: bool,
+}
+
+/// What either list can be sorted by, as the interface calls its columns.
+fn column_ids() -> Vec<&'static str> {
+    let mut ids: Vec<&str> = REPOSITORIES.iter().map(|column| column.id).collect();
+    let others = TAGS.iter().map(|column| column.id).filter(|id| !ids.contains(id)).collect::<Vec<_>>();
+    ids.extend(others);
+    ids
+}
+
+/// The column of a list that it is to be sorted by; the usual one if none is named.
+fn order<Cells, Order: Copy + Default, const N: usize>(
+    columns: &[columns::Column<Cells, Order>; N],
+    asked: Option<&str>,
+    of: &str,
+) -> Result<Order> {
+    let Some(id) = asked else { return Ok(Order::default()) };
+    columns::order_of(columns, id).ok_or_else(|| {
+        let ids: Vec<String> = columns.iter().map(|column| format!("`{}`", column.id)).collect();
+        Error::new(Kind::Usage, format!("{of} have no column `{id}`")).hint(format!("Choose {}.", listed(&ids, "or")))
+    })
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
@@ -46,13 +88,32 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         }
         Err(error) => return Err(error),
     };
-    if let Some(pick) = &arguments.pick {
+    let sort = arguments.sort.as_deref();
+    if let Some(pick) = arguments.pick.as_ref().filter(|pick| pick.tag.is_some() || pick.digest.is_some()) {
+        if arguments.all {
+            return Err(Error::new(Kind::Usage, format!("`--all` is for a repository, and `{pick}` is one image"))
+                .hint(format!("`roadstead show {pick}` shows what is attached to it.")));
+        }
+        order(&TAGS, sort, "images")?;
         let rows = with_suggestions(engine.images(pick), &engine, std::slice::from_ref(pick))?;
         output.json(&rows)?;
         output.table(&images(&rows))?;
         return Ok(Exit::Done);
     }
-    let rows = engine.repositories()?;
+    if arguments.pick.is_some() || arguments.all {
+        let order = order(&TAGS, sort, "images")?;
+        let name = arguments.pick.as_ref().map(|pick| pick.name.as_str());
+        let rows = engine.sorted_images(name, arguments.all, order, arguments.reverse);
+        let rows = with_suggestions(rows, &engine, arguments.pick.as_slice())?;
+        output.json(&rows)?;
+        if rows.is_empty() {
+            output.message(EMPTY);
+        } else {
+            output.table(&images(&rows))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let rows = engine.sorted_repositories(order(&REPOSITORIES, sort, "repositories")?, arguments.reverse)?;
     output.json(&rows)?;
     if rows.is_empty() {
         output.message(EMPTY);
@@ -120,23 +181,20 @@ fn images(rows: &[ImageRow]) -> Table {
             // The digest has its own column.
             None => format!("{} (no tag)", row.name),
         };
-        let platforms = match row.platforms.len() {
-            0..=3 => row.platforms.join(", "),
-            more => format!("{}, {}", row.platforms[..2].join(", "), count(more as u64 - 2, "more", "more")),
-        };
-        let state = match (&row.gone, &row.outdated) {
-            (Some(_), _) => "gone upstream",
-            (None, Some(_)) => "outdated",
-            (None, None) => "",
+        let state = match (&row.gone, &row.outdated, &row.attached_to) {
+            (Some(_), ..) => Cell::toned(Tone::Warning, "gone upstream"),
+            (None, Some(_), _) => Cell::toned(Tone::Warning, "outdated"),
+            (None, None, Some(_)) => Cell::toned(Tone::Dim, "attached"),
+            (None, None, None) => "".into(),
         };
         table.row([
             Cell::toned(Tone::Name, image),
-            platforms.into(),
+            platforms(&row.platforms).into(),
             bytes(row.logical).into(),
             row.digest.to_string().into(),
             // The date of an RFC 3339 time.
             Cell::toned(Tone::Dim, row.added.split('T').next().unwrap_or_default()),
-            Cell::toned(Tone::Warning, state),
+            state,
         ]);
     }
     table
@@ -147,6 +205,7 @@ pub(in crate::cli) mod tests {
     use super::*;
     use crate::catalog::statistics::Figures;
     use crate::cli::style::Paint;
+    use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
     use crate::image::Digest;
 
     pub(in crate::cli) fn sample_repositories() -> Vec<RepositoryRow> {
@@ -188,9 +247,30 @@ pub(in crate::cli) mod tests {
             platforms: ["linux/amd64", "linux/arm/v7", "linux/arm64", "linux/s390x"].map(String::from).into(),
             logical: 41 << 20,
             added: "2026-11-24T07:55:00Z".into(),
+            attached_to: None,
             outdated: Some(Digest::of(b"2")),
             gone: None,
         }
+    }
+
+    #[test]
+    fn each_list_is_sorted_by_its_own_columns() {
+        assert_eq!(order(&REPOSITORIES, Some("unique"), "repositories").unwrap(), RepositoryOrder::Unique);
+        assert_eq!(order(&TAGS, Some("platforms"), "images").unwrap(), ImageOrder::Platforms);
+        assert_eq!(order(&TAGS, None, "images").unwrap(), ImageOrder::Tag);
+        let error = order(&TAGS, Some("unique"), "images").unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.hints()),
+            (
+                "images have no column `unique`",
+                &["Choose `tag`, `platforms`, `size`, `added` or `state`.".to_owned()][..]
+            )
+        );
+        assert_eq!(
+            column_ids(),
+            ["name", "images", "size", "unique", "added", "state", "tag", "platforms"],
+            "the help of `--sort` names them"
+        );
     }
 
     #[test]
@@ -228,7 +308,6 @@ pub(in crate::cli) mod tests {
     /// What has a column in the interface has the same name there as here, and is in the JSON.
     #[test]
     fn the_columns_of_the_interface_are_known_here() {
-        use crate::tui::columns::{REPOSITORIES, TAGS};
         let heading = |table: Table| table.render(None, Paint::new(false)).lines().next().unwrap().to_owned();
         let known = [heading(repositories(&sample_repositories())), heading(images(&[sample_image()]))];
         let known: Vec<&str> = known.iter().flat_map(|line| line.split_whitespace()).collect();

@@ -27,7 +27,7 @@ const DESCRIPTION: &str = "Roadstead mirrors container images from any registry 
     with one CID. Clients pull from it by name: over IPFS, from any web host, or from `roadstead serve`.";
 
 /// What each exit code means.
-const EXIT_CODES: [(Kind, &str); 11] = [
+pub(in crate::cli) const EXIT_CODES: [(Kind, &str); 11] = [
     (Kind::Unexpected, "The disk or the database failed, or the program has a bug."),
     (Kind::Usage, "The request makes no sense or can't be done."),
     (Kind::Unchanged, "What a --fail-if flag watches for: nothing to do, or something outdated."),
@@ -41,7 +41,7 @@ const EXIT_CODES: [(Kind, &str); 11] = [
     (Kind::Interrupted, "Stopped by ^C or SIGTERM, or you answered no."),
 ];
 
-const FILES: [(&str, &str); 6] = [
+pub(in crate::cli) const FILES: [(&str, &str); 6] = [
     ("~/.local/share/roadstead", "The data directory: catalog and blobs. --data-dir names another one."),
     (
         "~/.config/roadstead/config.toml",
@@ -53,7 +53,7 @@ const FILES: [(&str, &str); 6] = [
     ("/dev/stdin", "References for `roadstead add -`, one per line; blank lines and comments after # are ignored."),
 ];
 
-const ENVIRONMENT: [(&str, &str); 7] = [
+pub(in crate::cli) const ENVIRONMENT: [(&str, &str); 7] = [
     ("ROADSTEAD_DATA_DIR", "The data directory; --data-dir overrides it."),
     ("ROADSTEAD_CONFIG", "The configuration file; --config overrides it."),
     ("ROADSTEAD_LOG", "What to log to standard error, as in `roadstead=debug`; overrides -v."),
@@ -63,7 +63,7 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "Proxies for reaching registries."),
 ];
 
-const OUTPUT: &str = "Data goes to standard output, messages and progress to standard error. With --json, standard \
+pub(in crate::cli) const OUTPUT: &str = "Data goes to standard output, messages and progress to standard error. With --json, standard \
     output holds one JSON document; warnings and errors are JSON objects on standard error, one per line, and so is \
     progress with --progress json. ^C stops cleanly and keeps what is verified; the same command continues from \
     there. A second ^C stops at once.";
@@ -74,8 +74,9 @@ const KEYS: &str = "Without a verb, roadstead opens its terminal interface. Thes
 /// Prints the main page, or writes all of them. JSON: `{"page":…}` or `{"files":[…]}`.
 pub(in crate::cli) fn run(arguments: &Arguments, mut command: Command, output: &Output) -> Result<Exit> {
     command.build();
+    let date = date(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref());
     let Some(directory) = &arguments.directory else {
-        let page = page(&command, true)?;
+        let page = page(&command, true, &date)?;
         output.json(&json!({ "page": page }))?;
         output.data(&page)?;
         return Ok(Exit::Done);
@@ -85,7 +86,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, mut command: Command, output: &
     let mut files = Vec::new();
     for (name, command) in commands(&command) {
         let file = directory.join(format!("{name}.1"));
-        fs::write(&file, page(command, name == "roadstead")?).context(what)?;
+        fs::write(&file, page(command, name == "roadstead", &date)?).context(what)?;
         files.push(file);
     }
     output.json(&json!({ "files": files }))?;
@@ -103,15 +104,25 @@ fn commands(command: &Command) -> Vec<(String, &Command)> {
     all
 }
 
-fn page(command: &Command, is_main: bool) -> Result<String> {
+/// The day of the pages, as `YYYY-MM-DD`: today, or the one that a build says so that it makes the same bytes again
+/// (reproducible-builds.org, `SOURCE_DATE_EPOCH`: seconds since 1970).
+fn date(epoch: Option<&str>) -> String {
+    let said =
+        epoch.and_then(|seconds| seconds.parse().ok()).and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    said.unwrap_or_else(jiff::Timestamp::now).strftime("%Y-%m-%d").to_string()
+}
+
+fn page(command: &Command, is_main: bool, date: &str) -> Result<String> {
     let what = || "can't write a manual page";
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_uppercase();
     // A manual has room for what each value means, and headings in capitals.
     let mut shown =
         command.clone().mut_args(|argument| argument.hide_possible_values(false)).subcommand_help_heading("VERBS");
     if is_main {
         shown = shown.long_about(DESCRIPTION);
     }
-    let man = Man::new(shown).manual("Roadstead").section("1");
+    let source = concat!("roadstead ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(shown).title(name).section("1").date(date).source(source).manual("Roadstead");
     let mut page = Vec::new();
     man.render_title(&mut page).context(what)?;
     man.render_name_section(&mut page).context(what)?;
@@ -176,7 +187,8 @@ fn page(command: &Command, is_main: bool) -> Result<String> {
         rest.text([bold("roadstead"), roman("(1): output, files, environment")]);
     }
     rest.to_writer(&mut page).context(what)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    // An empty line between two line breaks is one vertical space, and said so without a warning of mandoc.
+    Ok(String::from_utf8_lossy(&page).replace("\n.br\n\n.br\n", "\n.sp\n"))
 }
 
 fn term(page: &mut Roff, name: &str, meaning: &str) {
@@ -215,10 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn a_build_says_the_day_of_the_pages() {
+        assert_eq!(date(Some("1700000000")), "2023-11-14");
+        assert_eq!(date(Some("nonsense")), date(None));
+    }
+
+    #[test]
     fn the_main_page_says_codes_files_and_environment() {
         let mut command = crate::cli::arguments::command();
         command.build();
-        let page = page(&command, true).unwrap();
+        let page = page(&command, true, "2026-01-31").unwrap();
+        assert!(page.contains(".TH ROADSTEAD 1 2026-01-31 \"roadstead "), "{page}");
         for expected in
             ["EXIT STATUS", "130", "FILES", "config.toml", "ENVIRONMENT", "ROADSTEAD\\_LOG", "EXAMPLES", "OUTPUT"]
         {

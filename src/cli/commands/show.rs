@@ -3,6 +3,7 @@
 use clap::Args;
 use std::fmt::Write as _;
 
+use super::show_files;
 use crate::cli::completers::catalog_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -12,10 +13,11 @@ use crate::cli::style::Tone;
 use crate::cli::suggest::with_suggestions;
 use crate::cli::table::{Cell, Column, Table, cut, elide_middle};
 use crate::engine::plan::LeftOutReason;
+use crate::engine::query::files::Which;
 use crate::engine::query::view::{ConfigDetails, ImageDetails, ManifestDetails};
 use crate::engine::request::Pick;
-use crate::error::Result;
-use crate::image::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Digest, Platform};
 use crate::text::{bytes, count, printable};
 
 /// A longer media type would leave no room for its digest.
@@ -27,11 +29,31 @@ pub(in crate::cli) struct Arguments {
     /// An image as `list` names it: `name:tag` or `name@digest`.
     #[arg(value_name = "REF", value_parser = parsed::<Pick>, add = catalog_names())]
     pub(in crate::cli) pick: Pick,
+
+    /// Show, or look into, this platform of it alone: `os/arch[/variant]`.
+    #[arg(long, value_name = "PLATFORM", value_parser = parsed::<Platform>)]
+    pub(in crate::cli) platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub(in crate::cli) look: show_files::Arguments,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
-    let details = with_suggestions(engine.show(&arguments.pick), &engine, std::slice::from_ref(&arguments.pick))?;
+    if arguments.look.looks() {
+        let which = arguments.platform.clone().map_or(Which::Usual, Which::Platform);
+        return show_files::run(&arguments.look, &arguments.pick, which, &engine, context);
+    }
+    let mut details = with_suggestions(engine.show(&arguments.pick), &engine, std::slice::from_ref(&arguments.pick))?;
+    if let Some(platform) = &arguments.platform {
+        let here = details.row.platforms.join(", ");
+        if !details.keep_platform(platform) {
+            let what = format!("`{}` is not here for {platform}", arguments.pick);
+            let hint =
+                if here.is_empty() { "It has no platform.".to_owned() } else { format!("It is here for {here}.") };
+            return Err(Error::new(Kind::NotFound, what).hint(hint));
+        }
+    }
     context.output.json(&details)?;
     if !context.output.is_json() {
         let repository = engine.repositories()?.into_iter().find(|row| row.name == details.row.name);
@@ -288,6 +310,7 @@ mod tests {
             cid: Some(cid.into()),
             media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
             size,
+            created_by: None,
             shared_with: shared.iter().map(ToString::to_string).collect(),
             shared_by,
         };

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use super::finding::{Check, Finding, State};
-use crate::catalog::{Catalog, state};
+use crate::catalog::{Catalog, follow, settings, state};
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
+use crate::site::SITE_VERSION;
 
 const SUBJECT: &str = "catalog";
 
@@ -30,10 +31,21 @@ fn look_at(file: &Path) -> Result<Vec<Finding>> {
         return Err(Error::new(Kind::Verification, format!("{} is damaged: {}", file.display(), faults.join("; ")))
             .hint("Move `catalog.db` away and add the images again; verified blobs are used, not fetched."));
     }
-    Ok(vec![match state::root(&*catalog.read()?)? {
+    let reader = catalog.read()?;
+    let mut findings = vec![match state::root(&reader)? {
         Some(root) => Finding::ok(SUBJECT, format!("sound, with the root {}", root.cid)),
         None => Finding::fail(SUBJECT, "it has no root", "`roadstead verify` says what is wrong with it."),
-    }])
+    }];
+    let version = settings::load(&reader)?.map_or(SITE_VERSION, |settings| settings.site_version);
+    // Who follows has the version of what is followed.
+    if version < SITE_VERSION && follow::load(&reader)?.is_none() {
+        findings.push(Finding::warn(
+            SUBJECT,
+            format!("the published tree has site version {version}, and this release writes {SITE_VERSION}"),
+            format!("`roadstead config set site-version {SITE_VERSION}` adopts it; followers need this release, too."),
+        ));
+    }
+    Ok(findings)
 }
 
 #[async_trait]

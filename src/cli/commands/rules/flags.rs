@@ -24,8 +24,8 @@ pub(in crate::cli) struct TagFlags {
     #[arg(long, value_name = "NUMBER", help_heading = "Tags")]
     pub(in crate::cli) per: Option<NonZeroU32>,
 
-    /// Take this many lines, the newest ones.
-    #[arg(long, value_name = "NUMBER", requires = "per", help_heading = "Tags")]
+    /// Take this many lines of `--per`, the newest ones.
+    #[arg(long, value_name = "NUMBER", help_heading = "Tags")]
     pub(in crate::cli) lines: Option<NonZeroU32>,
 
     /// Take no version lower than this.
@@ -320,6 +320,22 @@ mod tests {
                 && !has_pattern("nginx:1.25")
                 && !has_pattern("h:5000/a")
         );
+    }
+
+    #[test]
+    fn lines_need_what_makes_a_line_which_the_rule_may_have() {
+        let number = NonZeroU32::new;
+        let words = ["nginx:1.#.#".to_owned()];
+        let lines = TagFlags { lines: number(2), ..TagFlags::default() };
+        let error = subject(&words, &lines).unwrap_err();
+        assert!(error.kind() == Kind::Usage && error.to_string().contains("`per`"), "{error}");
+        let flags = RuleFlags { tags: lines, ..RuleFlags::default() };
+        let rule = |tags: &TagFlags| RuleFlags::default().rule("nginx", subject(&words, tags).unwrap().1).unwrap();
+        let per = TagFlags { per: number(2), newest: number(1), ..TagFlags::default() };
+        let changed = flags.changed(&rule(&per)).unwrap();
+        let Subject::Repository { tags, .. } = changed.subject else { panic!() };
+        assert_eq!((tags.lines, tags.per, tags.newest), (number(2), number(2), number(1)));
+        assert_eq!(flags.changed(&rule(&TagFlags::default())).unwrap_err().kind(), Kind::Usage);
     }
 
     #[test]

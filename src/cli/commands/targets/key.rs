@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::table::{Column, Table};
+use crate::engine::follow::NewestSequence;
+use crate::engine::job::Job;
 use crate::engine::own_node::OWN_KEY;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::input;
@@ -21,7 +23,11 @@ Examples:
   roadstead target key list
   roadstead target key export ~/safe/roadstead.pem
   roadstead target key import ~/safe/roadstead.pem
+  roadstead target key import ~/safe/roadstead.pem --from https://follower.example.com
   ipfs key export registry --format=pem-pkcs8-cleartext -o k.pem && roadstead target key import k.pem --key registry
+
+Followers believe the record with the highest sequence number. So a key that is imported brings the number along that its name has
+reached: the gateways of the targets and the IPFS swarm are asked for it, or whom `--from` names.
 
 Whoever has a key can move its IPNS name. The files are readable by their owner only; keep a copy of them elsewhere.";
 
@@ -69,6 +75,15 @@ struct ImportArguments {
     /// What to call the key.
     #[arg(long, value_name = "KEY", default_value = OWN_KEY)]
     key: String,
+
+    /// Who has the newest record of its name: the URL of a follower or a former publisher that serves, of a gateway or a router, or the
+    /// multiaddr of a peer (repeatable) [default: the targets' gateways and the IPFS swarm].
+    #[arg(long, value_name = "URL|MULTIADDR", value_hint = ValueHint::Url)]
+    from: Vec<String>,
+
+    /// The highest sequence number that records of its name have reached; nobody is asked.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "from")]
+    sequence: Option<u64>,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit> {
@@ -134,9 +149,62 @@ fn import(arguments: &ImportArguments, context: &Context) -> Result<Exit> {
     let words = || format!("can't read {}", arguments.file.display());
     let bytes = input::read_regular(&arguments.file, MAX_KEY_FILE_BYTES as u64).context(words)?;
     let key = PrivateKey::from_file(&bytes).context(words)?;
-    context.open(None)?.import_own_key(&arguments.key, &key)?;
+    let engine = context.open(None)?;
+    engine.import_own_key(&arguments.key, &key)?;
     let name = key.name();
-    context.output.json(&json!({ "name": arguments.key, "id": name.to_string() }))?;
-    context.output.message(&format!("Imported the key of {name}."));
+    let newest = match arguments.sequence {
+        Some(sequence) => NewestSequence { sequence: Some(sequence), answered: 0, failures: Vec::new() },
+        None => {
+            let stopping = "Stopping; the key is imported, but its sequence number is not known.";
+            context.run_quietly(stopping, async |_: &Job| engine.newest_sequence(&name, &arguments.from).await)?
+        }
+    };
+    if let Some(sequence) = newest.sequence {
+        engine.go_on_from_sequence(&name, sequence)?;
+    }
+    let output = &context.output;
+    output.json(&json!({ "name": arguments.key, "id": name.to_string(), "sequence": newest.sequence }))?;
+    output.message(&format!("Imported the key of {name}."));
+    match newest.sequence {
+        Some(sequence) => {
+            output.message(&format!(
+                "Its records have reached sequence number {sequence}; publishing continues from there."
+            ));
+        }
+        None if newest.failures.is_empty() => {
+            output.message("Nobody has a record of it: publishing begins at sequence number 1.");
+        }
+        None => output.warning(&unknown(&newest, &shell_words::quote(&arguments.file.display().to_string()))),
+    }
     Ok(Exit::Done)
+}
+
+/// What it means that the sequence of a name is not known, why it is not, and what to do.
+fn unknown(newest: &NewestSequence, file: &str) -> String {
+    let why: Vec<String> = newest.failures.iter().map(ToString::to_string).collect();
+    let who = if newest.answered == 0 { "nobody could be asked" } else { "not everybody could be asked" };
+    let file = printable_within(file, 200);
+    format!(
+        "{who} for the newest record of its name ({}). Publishing begins at sequence number 1, and whoever knows a higher one ignores \
+         it. Name somebody who has the record, `roadstead target key import {file} --from URL`, or the number: `--sequence NUMBER`.",
+        why.join("; ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_that_is_not_known_is_said_with_what_to_do() {
+        let failures = vec![Error::new(Kind::Network, "the swarm could not be asked")];
+        let newest = NewestSequence { sequence: None, answered: 0, failures };
+        let words = unknown(&newest, "k.pem");
+        assert!(
+            words.starts_with("nobody could be asked for the newest record of its name (the swarm could"),
+            "{words}"
+        );
+        assert!(words.contains("import k.pem --from URL`") && words.contains("`--sequence NUMBER`"), "{words}");
+        assert!(unknown(&NewestSequence { answered: 1, ..newest }, "k.pem").starts_with("not everybody"));
+    }
 }

@@ -2,14 +2,15 @@
 
 mod key;
 mod settings;
+mod shown;
 mod trial;
 
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use serde::Serialize;
 
-use crate::catalog::targets::{DnslinkSettings, Secret, Target, ZoneSettings};
+use crate::catalog::targets::Target;
 use crate::cli::completers::target_names;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -19,11 +20,11 @@ use crate::cli::style::Tone;
 use crate::cli::table::{Cell, Column, Table};
 use crate::engine::Engine;
 use crate::engine::job::Job;
-use crate::engine::own_node::{SERVE_HINT, report};
-use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, TargetView, Variables, make_key};
+use crate::engine::targets::{ADD_TARGET_HINT, RemoveTargetPlan, TargetKey, Variables, make_key};
 use crate::error::{Error, Kind, Result};
-use crate::text::{count, printable};
+use crate::text::printable;
 use settings::{Cleared, NodeArguments, SettingsArguments};
+use shown::{facts, targets_table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +35,8 @@ Examples:
       --tsig-name roadstead --tsig-secret-file ~/.config/roadstead/tsig
   roadstead target add home --kubo http://127.0.0.1:5001 --ipns registry --make-key
   roadstead target add bucket --s3 s3://registry --endpoint https://s3.example.com
+  roadstead target add cluster --cluster http://127.0.0.1:9094 --replication 2
+  roadstead target add files --directory /srv/registry
   roadstead target test home
   roadstead publish home
 
@@ -62,8 +65,8 @@ enum TargetVerb {
     Set(SetArguments),
     /// Check each part of a target with the permissions that publishing needs, without lasting changes.
     Test(NameArguments),
-    /// Read every block of a target's newest root from its node and verify it.
-    Verify(NameArguments),
+    /// Read every block of a target's newest root from its node and verify it, or a sample from a gateway.
+    Verify(VerifyArguments),
     /// Remove a target; its history stays.
     #[command(visible_alias = "rm")]
     Remove(RemoveArguments),
@@ -111,6 +114,19 @@ struct NameArguments {
     name: String,
 }
 
+/// A target that is verified.
+#[derive(Debug, Args)]
+struct VerifyArguments {
+    /// The target.
+    #[arg(value_name = "NAME", add = target_names())]
+    name: String,
+
+    /// Ask this trustless gateway for a sample instead: for nodes that can't be read from [default: the target's first
+    /// `--check-gateway`].
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    gateway: Option<String>,
+}
+
 /// A target that goes.
 #[derive(Debug, Args)]
 struct RemoveArguments {
@@ -129,7 +145,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
         TargetVerb::Show(arguments) => show(arguments, context),
         TargetVerb::Set(arguments) => set(arguments, context),
         TargetVerb::Test(arguments) => trial::test(&arguments.name, context),
-        TargetVerb::Verify(arguments) => trial::verify(&arguments.name, context),
+        TargetVerb::Verify(arguments) => trial::verify(&arguments.name, arguments.gateway.as_deref(), context),
         TargetVerb::Remove(arguments) => remove(arguments, context),
         TargetVerb::Key(arguments) => key::run(arguments, context),
     }
@@ -279,130 +295,12 @@ fn remains(plan: &RemoveTargetPlan) -> Table {
     table
 }
 
-fn targets_table(targets: &[TargetView]) -> Table {
-    let mut table = Table::new(&[
-        ("TARGET", Column::Fixed),
-        ("NODE", Column::Text),
-        ("NAMES", Column::Text),
-        ("ROOT", Column::Digest),
-        ("PUBLISHED", Column::Fixed),
-        ("STATE", Column::Fixed),
-    ]);
-    for target in targets {
-        let state = match (&target.running, &target.root, target.behind) {
-            (Some(_), ..) => Cell::toned(Tone::Warning, "not finished"),
-            (None, None, _) => Cell::toned(Tone::Dim, "never published"),
-            (None, Some(_), true) => Cell::toned(Tone::Warning, "behind"),
-            (None, Some(_), false) => Cell::toned(Tone::Good, "current"),
-        };
-        let domain = target.settings.dnslink.as_ref().map(|dnslink| dnslink.domain.clone());
-        let ipns = target.settings.ipns.as_ref().map(|key| format!("ipns:{key}"));
-        let names: Vec<String> = domain.into_iter().chain(ipns).collect();
-        table.row([
-            Cell::toned(Tone::Name, &target.name),
-            target.settings.node.url().into(),
-            names.join(", ").into(),
-            target.root.as_deref().unwrap_or_default().into(),
-            target.published.as_deref().unwrap_or_default().into(),
-            state,
-        ]);
-    }
-    table
-}
-
-/// Where a secret is; what it is, nobody is told.
-fn place(secret: &Secret) -> String {
-    match secret {
-        Secret::File(file) => format!("in {}", file.display()),
-        Secret::Variable(name) => format!("in the variable {name}"),
-    }
-}
-
-fn zone(dnslink: &DnslinkSettings) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("DNSLink", dnslink.domain.clone())];
-    match &dnslink.zone {
-        ZoneSettings::Rfc2136 { server, key, algorithm, secret } => {
-            facts.push(("DNS", format!("signed updates to {server}")));
-            facts.push(("TSIG key", format!("{key} ({algorithm}), {}", place(secret))));
-        }
-        ZoneSettings::Provider { provider, token } => {
-            facts.push(("DNS", format!("{provider}, in several requests: a change is not atomic")));
-            facts.push(("token", place(token)));
-        }
-        ZoneSettings::Manual => {
-            facts.push(("DNS", "by hand: `publish` shows the record to set and waits for it".to_owned()));
-        }
-    }
-    facts.push(("TTL", format!("{} s: how long caches may lag after publishing", dnslink.ttl)));
-    facts
-}
-
-fn facts(target: &TargetView) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fact)]);
-    let mut fact = |name: &str, value: &str| table.row([Cell::toned(Tone::Dim, name), printable(value).into()]);
-    fact("target", &target.name);
-    let is_host = target.settings.node.is_host();
-    fact(if is_host { "host" } else { "node" }, target.settings.node.url());
-    for (name, value) in target.settings.node.reached() {
-        fact(name, &value);
-    }
-    if let Some(secret) = target.settings.node.authorisation() {
-        fact("auth", &place(secret));
-    }
-    let newest = target.root.as_deref();
-    let now = jiff::Timestamp::now();
-    for said in target.serving.iter().flat_map(|all| report::served(all, SERVE_HINT)) {
-        fact(said.label, &said.text);
-    }
-    for said in target.ipns_name.iter().flat_map(|name| report::name(name, newest, now)) {
-        fact(said.label, &said.text);
-    }
-    if let Some(all) = &target.serving {
-        for said in report::followers_in_full(all, newest, now.as_second()).into_iter().chain(report::taken(all)) {
-            fact(said.label, &said.text);
-        }
-    }
-    let keeps = target.settings.keep.into();
-    fact(
-        "keeps",
-        &if is_host {
-            count(keeps, "published root here, to go back to", "published roots here, to go back to")
-        } else {
-            count(keeps, "published root pinned", "published roots pinned")
-        },
-    );
-    if let Some(key) = &target.settings.ipns {
-        fact("IPNS key", key);
-    }
-    for (name, value) in target.settings.dnslink.iter().flat_map(zone) {
-        fact(name, &value);
-    }
-    for gateway in &target.settings.gateways {
-        fact("gateway", gateway);
-    }
-    fact("added", &target.added);
-    match (&target.root, &target.published) {
-        (Some(root), Some(published)) => {
-            fact("root", root);
-            fact("published", published);
-            fact("state", if target.behind { "behind: the catalog has another root now" } else { "current" });
-        }
-        _ => fact("root", "nothing published yet"),
-    }
-    if let Some(root) = &target.running {
-        fact("not finished", root);
-    }
-    if !is_host {
-        fact("pins", &count(target.pinned, "root", "roots"));
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::targets::{KuboSettings, NodeSettings, TargetSettings};
+    use crate::catalog::targets::{DnslinkSettings, KuboSettings, NodeSettings, Secret, TargetSettings, ZoneSettings};
     use crate::cli::style::Paint;
+    use crate::engine::targets::TargetView;
 
     const ROOT: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
 
@@ -434,6 +332,10 @@ mod tests {
             behind: true,
             running: None,
             pinned: 3,
+            sent: Some(43 << 20),
+            requests: Some(61),
+            holders: Vec::new(),
+            unverified: false,
             serving: None,
             ipns_name: None,
         }
@@ -453,6 +355,8 @@ mod tests {
             root: None,
             published: None,
             pinned: 0,
+            sent: None,
+            requests: None,
             serving: None,
             ipns_name: None,
             ..sample()

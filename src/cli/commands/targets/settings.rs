@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, ValueEnum, ValueHint};
 
-use crate::catalog::targets::Secret;
+use crate::catalog::targets::{ReplicationSettings, Secret};
 use crate::cli::parsed::parsed;
 use crate::engine::targets::{Clear, KINDS, NodeAddress, TargetChange, ZoneKind};
 use crate::error::{Context as _, Result};
@@ -13,7 +13,7 @@ use crate::error::{Context as _, Result};
 #[derive(Debug, Args)]
 pub(super) struct SettingsArguments {
     /// File with the credentials for the node: `bearer:TOKEN`, `basic:USER:PASSWORD`, or a token; for a bucket, a file as
-    /// `~/.aws/credentials` [default for a bucket: what AWS's tools use].
+    /// `~/.aws/credentials` [default for a bucket: what AWS's tools use]; for ssh, the private key [default: what ssh finds].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "auth_env")]
     auth_file: Option<PathBuf>,
 
@@ -33,9 +33,17 @@ pub(super) struct SettingsArguments {
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
-    /// Days for which objects stay in the bucket that no published root needs any more [default: 7].
+    /// Days for which objects stay in the bucket or directory that no published root needs any more [default: 7].
     #[arg(long, value_name = "DAYS")]
     grace: Option<u32>,
+
+    /// Number of the cluster's peers that keep each root: `2`, `2-3` (at least 2, at most 3) or `all` [default: as the cluster is
+    /// configured].
+    #[arg(long, value_name = "NUMBER", value_parser = parsed::<ReplicationSettings>)]
+    replication: Option<ReplicationSettings>,
+    /// Give a directory files of its own instead of hard links into the blob store [`--copy=false` undoes it].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    copy: Option<bool>,
 
     /// Number of published roots that stay pinned, the newest included [default: 5].
     #[arg(long, value_name = "NUMBER")]
@@ -116,6 +124,7 @@ impl<const REQUIRED: bool> Args for NodeArguments<REQUIRED> {
         let command = KINDS.iter().fold(command, |command, kind| {
             let flag = Arg::new(kind.flag).long(kind.flag);
             let flag = match kind.value {
+                Some(value) if kind.is_path() => flag.value_name(value).value_hint(ValueHint::DirPath),
                 Some(value) => flag.value_name(value).value_hint(ValueHint::Url),
                 None => flag.action(ArgAction::SetTrue),
             };
@@ -139,6 +148,8 @@ pub(super) enum Cleared {
     Endpoint,
     /// Region of the bucket.
     Region,
+    /// Number of the cluster's peers that keep each root: as the cluster is configured then.
+    Replication,
     /// IPNS name.
     Ipns,
     /// DNSLink record.
@@ -159,6 +170,7 @@ impl SettingsArguments {
             Cleared::Auth => Clear::Authorisation,
             Cleared::Endpoint => Clear::Endpoint,
             Cleared::Region => Clear::Region,
+            Cleared::Replication => Clear::Replication,
             Cleared::Ipns => Clear::Ipns,
             Cleared::Dnslink => Clear::Dnslink,
             Cleared::Gateways => Clear::Gateways,
@@ -170,6 +182,8 @@ impl SettingsArguments {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             grace_days: self.grace,
+            replication: self.replication,
+            copy: self.copy,
             keep: self.keep,
             ipns: self.ipns.clone(),
             domain: self.dnslink.clone(),
@@ -192,6 +206,8 @@ impl SettingsArguments {
             self.endpoint.is_some(),
             self.region.is_some(),
             self.grace.is_some(),
+            self.replication.is_some(),
+            self.copy.is_some(),
             self.keep.is_some(),
             self.ipns.is_some(),
             self.make_key,

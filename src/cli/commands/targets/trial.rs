@@ -7,7 +7,7 @@ use crate::cli::table::{Cell, Column, Table};
 use crate::engine::job::Job;
 use crate::engine::targets::{Internet, Outcome, Trial, Walked};
 use crate::error::{Error, Kind, Result};
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, printable_within};
 
 pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
     // It puts something there, and takes it away again.
@@ -53,25 +53,51 @@ fn failure(trial: &Trial) -> Option<Error> {
     Some(Error::new(kind, format!("publishing to {} would fail: {checks} failed", trial.target)))
 }
 
-/// Reads all of the newest root from the node.
-pub(super) fn verify(name: &str, context: &Context) -> Result<Exit> {
+/// Reads all of the newest root from the node, or a sample of it from a gateway.
+pub(super) fn verify(name: &str, gateway: Option<&str>, context: &Context) -> Result<Exit> {
     let engine = context.open_to_read()?;
     let peers = context.peers(&engine);
-    let walked = context.run(async |job: &Job| engine.verify_target(name, &peers, job).await)?;
+    let walked = context.run(async |job: &Job| match gateway {
+        Some(gateway) => engine.verify_at_gateway(name, gateway, &peers, job).await,
+        None => engine.verify_target(name, &peers, job).await,
+    })?;
     let output = &context.output;
     output.json(&walked)?;
     output.table(&named(&walked))?;
     output.finish()?;
+    for holder in walked.holders.iter().filter(|holder| !holder.holds) {
+        output.warning(&format!("A peer does not keep the root: {}.", holder.lack()));
+    }
     if let Some(error) = incomplete(&walked) {
         return Err(error);
     }
+    if let Some(gateway) = &walked.gateway {
+        let kept = walked.holders.iter().filter(|holder| holder.holds).count();
+        let peers = match walked.holders.len() {
+            0 => String::new(),
+            all => format!(" at {kept} of {}", count(all as u64, "peer", "peers")),
+        };
+        output.message(&format!(
+            "{} is pinned by {}{peers}. {} gave out a sample of it: {}, {}, each verified against its CID.",
+            walked.root,
+            walked.target,
+            printable_within(gateway, 200),
+            counted(&walked, walked.blocks),
+            bytes(walked.bytes),
+        ));
+        return Ok(Exit::Done);
+    }
     output.message(&format!(
-        "{} holds all of {}: {}, {}, each verified against its {}.",
+        "{} holds all of {}: {}, {}, {}.",
         walked.target,
         walked.root,
         counted(&walked, walked.blocks),
         bytes(walked.bytes),
-        if walked.is_host { "digest" } else { "CID" }
+        match (walked.is_host, walked.only_sizes) {
+            (_, true) => "each with its size; digests can't be computed there",
+            (true, false) => "each verified against its digest",
+            (false, false) => "each verified against its CID",
+        }
     ));
     Ok(Exit::Done)
 }
@@ -94,10 +120,22 @@ fn incomplete(walked: &Walked) -> Option<Error> {
         return None;
     }
     let mut wrong = Vec::new();
-    if walked.missing > 0 {
+    if let Some(gateway) = &walked.gateway {
+        if walked.missing + walked.damaged > 0 {
+            let gateway = printable_within(gateway, 200);
+            let (missing, damaged) = (counted(walked, walked.missing), counted(walked, walked.damaged));
+            let words = if walked.damaged > 0 {
+                format!("{gateway} gives out other bytes for {damaged}")
+            } else {
+                format!("{gateway} does not find {missing} of a sample")
+            };
+            let error = Error::new(Kind::Verification, format!("{} of {}: {words}", walked.root, walked.target));
+            return Some(error.hint("A gateway may not find a node that is new or not announced: try another one."));
+        }
+    } else if walked.missing > 0 {
         wrong.push(format!("lacks {}", counted(walked, walked.missing)));
     }
-    if walked.damaged > 0 {
+    if walked.gateway.is_none() && walked.damaged > 0 {
         let damaged = counted(walked, walked.damaged).replacen(' ', " damaged ", 1);
         wrong.push(format!("has {damaged}"));
     }
@@ -119,6 +157,9 @@ fn incomplete(walked: &Walked) -> Option<Error> {
             "Delete what is damaged there. `roadstead publish {}` stores what is missing.",
             walked.target
         )));
+    }
+    if walked.gateway.is_some() {
+        return Some(error.hint(format!("`roadstead publish {}` pins it again.", walked.target)));
     }
     Some(error.hint(format!(
         "`ipfs repo verify` on the node checks its disk. `roadstead publish {}` sends what is missing.",
@@ -171,7 +212,10 @@ mod tests {
             missing: 0,
             damaged: 0,
             named: vec![],
+            gateway: None,
+            holders: Vec::new(),
             is_host: false,
+            only_sizes: false,
         };
         assert!(incomplete(&walked).is_none());
         (walked.missing, walked.damaged, walked.pinned) = (2, 1, false);

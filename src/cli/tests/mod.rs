@@ -1,0 +1,3 @@
+//! What is made from the whole command line.
+
+mod guide;
