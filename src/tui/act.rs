@@ -10,11 +10,14 @@ use super::dialog::menu::{Item, Menu};
 use super::dialog::palette::Palette;
 use super::dialog::prompt::{Prompt, Purpose};
 use super::effect::Effect;
-use super::serving::Serving;
+use super::state::files::Files;
 use super::state::images::Level;
 use super::theme::{self, Theme};
 use super::work::{Plan, Request};
-use super::{finding, following, publishing, ruling, serving, typed, watching};
+use super::{
+    actions, comparing, finding, following, jumping, looking, publishing, pulling, ruling, serving, typed, unfolding,
+    watching,
+};
 use crate::engine::request::Pick;
 
 /// A small image that everyone may pull.
@@ -26,8 +29,11 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
     if command.changes() && app.refuses(&what) || command.changes_images() && following::refuses(app, &what) {
         return Vec::new();
     }
+    if let Some(effects) = looking::act(app, command) {
+        return effects;
+    }
     let taken = match app.tab {
-        Tab::Images => app.images.command(command),
+        Tab::Images => unfolding::command(app, command) || app.images.command(command),
         Tab::Jobs => {
             app.jobs.scroll_end = super::view::jobs_end(app);
             command == Command::Open && watching::open_plan(app) || app.jobs.command(command)
@@ -56,6 +62,7 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::NextView => step(app, true),
         Command::FormerView => step(app, false),
         Command::Filter => filter(app),
+        Command::Jump => jumping::open(app),
         Command::NextMatch | Command::FormerMatch => {
             finding::step(app, command == Command::NextMatch);
             Vec::new()
@@ -87,12 +94,11 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Redo => app.plan(Request::Redo),
         Command::Gc => app.plan(Request::Gc),
         Command::PublishAll => publishing::publish(app),
-        Command::TargetAdd
-        | Command::TargetEdit
-        | Command::TargetTest
-        | Command::TargetRemove
-        | Command::Rollback
-        | Command::Compare => publishing::act(app, command),
+        Command::TargetAdd | Command::TargetEdit | Command::TargetTest | Command::TargetRemove | Command::Rollback => {
+            publishing::act(app, command)
+        }
+        Command::Compare if app.tab == Tab::Images => comparing::compare(app),
+        Command::Compare => publishing::act(app, command),
         Command::FirstFile if app.is_empty() && app.compose_file.is_none() && app.regsync_file.is_some() => {
             // What becomes of each of its settings is told on the terminal.
             let file = app.regsync_file.unwrap_or_default();
@@ -131,6 +137,10 @@ pub(super) fn act(app: &mut App, command: Command) -> Vec<Effect> {
             vec![Effect::Mouse(app.mouse)]
         }
         Command::Theme => next_theme(app),
+        Command::Menu => {
+            actions::open(app);
+            Vec::new()
+        }
         Command::Palette | Command::Help => {
             let help = command == Command::Help;
             let history = if help { &[] } else { app.remembered.typed() };
@@ -177,14 +187,21 @@ fn filter(app: &mut App) -> Vec<Effect> {
         Tab::Rules => app.rules.filter().to_owned(),
         _ => return Vec::new(),
     };
-    app.dialogs.push(Dialog::Prompt(Prompt::new(Purpose::Filter, &text)));
+    let purpose = if app.tab == Tab::Images { Purpose::Images } else { Purpose::Filter };
+    app.dialogs.push(Dialog::Prompt(Prompt::new(purpose, &text)));
     Vec::new()
 }
 
 /// Shows only what contains this text, or looks for it.
 pub(super) fn set_text(app: &mut App, purpose: Purpose, text: &str) {
     match app.tab {
+        _ if purpose == Purpose::SaveFile => {}
         _ if purpose == Purpose::Search => finding::search(app, text),
+        Tab::Images if app.files.is_some() => {
+            if let Some(shown) = app.files.as_mut().and_then(Files::shown_mut) {
+                shown.set_filter(text);
+            }
+        }
         Tab::Log => text.clone_into(&mut app.log.filter),
         Tab::Rules => app.rules.set_filter(text),
         _ => app.images.set_filter(text),
@@ -232,31 +249,20 @@ fn copies(app: &App) -> Vec<Item> {
     if app.tab == Tab::Rules {
         return ruling::copies(app);
     }
-    // What is served here can be pulled at once; else by the name that is published.
-    let (host, flags) = match &app.serving {
-        Serving::At(url) => {
-            let plain = url.strip_prefix("http://");
-            let host = plain.or_else(|| url.strip_prefix("https://")).map(|host| host.trim_end_matches('/').to_owned());
-            (host, if plain.is_some() { "--tls-verify=false " } else { "" })
-        }
-        _ => (app.overview.as_ref().and_then(|overview| overview.name.clone()), ""),
-    };
     let item = |key, title: &str, value: String| Item { key, title: title.to_owned(), value };
-    let with_host = |name: &str| host.as_ref().map_or_else(|| name.to_owned(), |host| format!("{host}/{name}"));
     if let Some(image) = app.images.image() {
-        let reference = with_host(&super::state::images::named(image));
+        let name = super::state::images::named(image);
         let mut items = vec![
-            item('r', "reference", reference.clone()),
+            item('r', "reference", pulling::reference(app, &name)),
             item('d', "digest", image.digest.to_string()),
             item('c', "CID", image.cid.clone()),
             item('i', "ipfs:// URL", format!("ipfs://{}", image.cid)),
         ];
-        // Without a host it would be no command that works.
-        items.extend(host.is_some().then(|| item('p', "pull command", format!("podman pull {flags}{reference}"))));
+        items.extend(pulling::commands(app, &name));
         return items;
     }
     let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
-    let mut items = vec![item('r', "reference", with_host(&row.name))];
+    let mut items = vec![item('r', "reference", pulling::reference(app, &row.name))];
     items.extend(row.upstream.clone().map(|upstream| item('u', "upstream", upstream)));
     if let Some(root) = app.overview.as_ref().and_then(|overview| overview.root.clone()) {
         items.push(item('c', "CID of the registry's root", root.clone()));

@@ -10,7 +10,7 @@ use super::work::{Plan, Request};
 use super::{following, ruling, typed, view};
 use crate::engine::request::Source;
 use crate::error::Error;
-use crate::image::Selection;
+use crate::image::{Selection, natural};
 
 /// Opens the dialog; this text is there already.
 pub(super) fn open(app: &mut App, text: &str) -> Vec<Effect> {
@@ -222,8 +222,12 @@ pub(super) fn names(app: &mut App, names: Vec<String>) {
     }
 }
 
-/// Tags of upstream are there.
+/// Tags of upstream are there: the newest ones are offered first.
 pub(super) fn tags(app: &mut App, repository: &str, tags: Result<Vec<String>, String>) {
+    let tags = tags.map(|mut tags| {
+        tags.sort_by(|one, other| natural::newest_first(one, other));
+        tags
+    });
     if let Some(add) = dialog(app) {
         add.take_tags(repository, tags);
     }

@@ -40,8 +40,18 @@ pub(super) fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             let differs = differs().map(Box::new).map_err(Problem::from);
             Answer::Difference(sides, differs)
         }
+        Question::Comparison(sides) => {
+            let compared = || engine.compare_images(&sides.0.parse()?, &sides.1.parse()?);
+            let compared = compared().map(Box::new).map_err(Problem::from);
+            Answer::Comparison(sides, compared)
+        }
         // Answered before: they need no thread of their own.
         Question::Sight(name) => Answer::Sight(name, Err(Problem::waiting())),
+        Question::Words(words) => Answer::Words(words, Vec::new()),
+        Question::Find(text) => {
+            let found = engine.find_anything(&text)?;
+            Answer::Found(text, found)
+        }
         Question::Complete(prefix) => Answer::Complete(engine.complete_reference(&prefix)?),
         Question::Standings => Answer::Standings(engine.standings()?),
         Question::Rows(list) => {
@@ -73,5 +83,6 @@ pub(super) fn answer(engine: &Engine, question: Question) -> Result<Answer> {
         Question::Following => Answer::Following(engine.following()?.map(Box::new), engine.serving()),
         Question::TagList(upstream, _) => Answer::TagList(upstream, Err(String::new())),
         Question::Source(source) => Answer::Source(source, Arc::default()),
+        Question::Files { image, which } => Answer::Files(image, which, Err(Problem::waiting())),
     })
 }

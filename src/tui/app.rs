@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::command::{Command, Context};
+use super::command::{Command, Context, Entry};
 use super::dialog::flag_form::FlagForm;
 use super::dialog::rule_form::RuleForm;
 use super::dialog::{Dialog, Page};
 use super::effect::Effect;
 use super::glyphs::Glyphs;
-use super::keymap::Keymap;
+use super::keymap::{Key, Keymap};
 use super::planning::Pending;
 use super::problem::Problem;
 use super::question::{Check, Question};
 use super::remembered::{Memorable, Remembered};
 use super::serving::Serving;
+use super::state::files::Files;
 use super::state::following::FollowState;
 use super::state::images::Images;
 use super::state::jobs::Jobs;
@@ -124,6 +125,8 @@ pub struct App {
     pub tab: Tab,
     /// State of the view Images.
     pub images: Images,
+    /// The files of an image, where they are shown.
+    pub files: Option<Files>,
     /// State of the view Jobs.
     pub jobs: Jobs,
     /// State of the view Publish.
@@ -220,6 +223,7 @@ impl App {
         let mut app = Self {
             tab: Tab::default(),
             images: Images::default(),
+            files: None,
             jobs: Jobs::default(),
             publish: Publish::default(),
             stats: Stats::default(),
@@ -299,6 +303,10 @@ impl App {
         // Without frame and heads.
         let height = super::view::frame::Parts::of(self).body.height.saturating_sub(3).max(1);
         self.images.set_height(height);
+        let files = super::view::files_height(self);
+        if let Some(shown) = &mut self.files {
+            shown.set_height(files);
+        }
         self.jobs.height = usize::from(height);
         self.stats.height = height;
         self.publish.height = usize::from(height / 2);
@@ -339,6 +347,7 @@ impl App {
     pub fn contexts(&self) -> &'static [Context] {
         match self.tab {
             Tab::Images if self.is_empty() => &[Context::First],
+            Tab::Images if self.files.is_some() => &[Context::Files],
             Tab::Images => self.images.contexts(),
             Tab::Jobs => &[Context::List, Context::Jobs],
             Tab::Publish => &[Context::List, Context::Publish],
@@ -359,12 +368,11 @@ impl App {
         }
     }
 
-    /// The commands of the footer, in order.
-    pub fn footer(&self) -> Vec<(Command, String)> {
-        let mut commands: Vec<_> = self
-            .keymap
+    /// The commands that make sense here, with their keys.
+    pub fn offered(&self) -> impl Iterator<Item = (&'static Entry, &[Key])> {
+        self.keymap
             .applying(self.contexts())
-            .filter(|(entry, keys)| entry.footer > 0 && !keys.is_empty())
+            .filter(|(_, keys)| !keys.is_empty())
             .filter(|(entry, _)| self.read_only.is_none() || !entry.command.changes())
             .filter(|(entry, _)| self.follow_state.following.is_none() || !entry.command.changes_images())
             .filter(|(entry, _)| self.follow_state.following.is_some() || entry.command != Command::FollowName)
@@ -374,10 +382,15 @@ impl App {
                 Tab::Publish => self.publish.offers(entry.command),
                 Tab::Log => self.log.offers(entry.command),
                 Tab::Rules => self.rules.offers(entry.command),
+                Tab::Images if self.files.as_ref().is_some_and(|files| !files.offers(entry.command)) => false,
                 // What runs is cancelled from everywhere; the footer says so where it is seen.
                 Tab::Images | Tab::Stats => entry.command != Command::Cancel,
             })
-            .collect();
+    }
+
+    /// The commands of the footer, in order.
+    pub fn footer(&self) -> Vec<(Command, String)> {
+        let mut commands: Vec<_> = self.offered().filter(|(entry, _)| entry.footer > 0).collect();
         // What is marked is marked for these.
         let marked = self.tab == Tab::Images && self.images.marked().0 > 0;
         let first = |command| marked && matches!(command, Command::Remove | Command::Update | Command::Mark);
@@ -424,6 +437,9 @@ impl App {
         if std::mem::take(&mut self.stale) {
             questions.push(Question::Overview);
         }
+        if let Some(Dialog::Palette(palette)) = self.dialogs.last_mut() {
+            questions.extend(palette.wants().map(Question::Words));
+        }
         questions.extend(self.publish.wants_always());
         questions.extend(self.rules.wants_always());
         let shown = self.shows_following();
@@ -433,6 +449,7 @@ impl App {
                 let beside = self.beside();
                 questions.extend(self.images.wants(beside, &self.standings));
                 questions.extend(self.standings.wants());
+                questions.extend(self.files.as_mut().and_then(Files::wants));
                 if self.is_empty() && !std::mem::replace(&mut self.looked, true) {
                     questions.push(Question::Environment);
                 }

@@ -194,6 +194,12 @@ pub struct TargetCells {
     pub node: Styled,
     /// The names that it moves.
     pub names: String,
+    /// The end of the CID of the root that it has: they all begin alike.
+    pub root: String,
+    /// Bytes that its last publication handed over.
+    pub sent: Option<u64>,
+    /// Requests that it took.
+    pub requests: Option<u64>,
     /// How what it has stands to the catalog.
     pub state: Styled,
     /// How long ago it was published to.
@@ -201,7 +207,7 @@ pub struct TargetCells {
 }
 
 /// The columns of the list of targets.
-pub const TARGETS: [Column<TargetCells>; 5] = [
+pub const TARGETS: [Column<TargetCells>; 8] = [
     Column {
         id: "target",
         title: "TARGET",
@@ -222,9 +228,33 @@ pub const TARGETS: [Column<TargetCells>; 5] = [
         id: "names",
         title: "NAMES",
         json: "dnslink",
-        width: exactly(0),
+        width: between(0, 30),
         order: (),
         text: |row, theme| (row.names.clone(), theme.text),
+    },
+    Column {
+        id: "root",
+        title: "ROOT",
+        json: "root",
+        width: Width { spare: true, ..exactly(8) },
+        order: (),
+        text: |row, theme| (row.root.clone(), theme.dim),
+    },
+    Column {
+        id: "sent",
+        title: "SENT",
+        json: "sent",
+        width: Width { right: true, spare: true, ..exactly(8) },
+        order: (),
+        text: |row, theme| (row.sent.map_or_else(|| "-".to_owned(), bytes), theme.text),
+    },
+    Column {
+        id: "requests",
+        title: "REQUESTS",
+        json: "requests",
+        width: Width { right: true, spare: true, ..exactly(8) },
+        order: (),
+        text: |row, theme| (row.requests.map_or_else(|| "-".to_owned(), |requests| requests.to_string()), theme.text),
     },
     Column {
         id: "state",

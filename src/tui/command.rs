@@ -1,4 +1,4 @@
-//! Everything that can be done. Footer, help, palette, key bindings, manual and README are made of the table.
+//! Everything that can be done. Footer, help, palette, key bindings, manual and guide are made of the table.
 
 pub use super::command_table::TABLE;
 
@@ -17,6 +17,8 @@ pub enum Context {
     Tags,
     /// In the details of an image.
     Details,
+    /// In the files of an image.
+    Files,
     /// In the view Jobs.
     Jobs,
     /// In the targets and their history.
@@ -41,6 +43,7 @@ impl Context {
             Self::Repositories => Some("the list of repositories"),
             Self::Tags => Some("a list of tags"),
             Self::Details => Some("the details of an image"),
+            Self::Files => Some("the files of an image"),
             Self::Jobs => Some("Jobs"),
             Self::Publish => Some("Publish"),
             Self::Stats => Some("Stats"),
@@ -75,8 +78,13 @@ pub enum Command {
     Log,
     Rules,
     Filter,
+    Jump,
     NextMatch,
     FormerMatch,
+    Fold,
+    FoldAll,
+    NextPlatform,
+    FormerPlatform,
     Mark,
     MarkAll,
     MarkRange,
@@ -100,6 +108,14 @@ pub enum Command {
     PublishAll,
     Copy,
     CopyMenu,
+    Files,
+    CloseFiles,
+    FoldDirectory,
+    OnlyChanges,
+    LayerNext,
+    LayerFormer,
+    FilesPlatform,
+    SaveFile,
     Browse,
     Cancel,
     Retry,
@@ -124,6 +140,7 @@ pub enum Command {
     FollowName,
     Mouse,
     Theme,
+    Menu,
     Palette,
     Help,
     Redraw,
@@ -213,7 +230,109 @@ impl Command {
     }
 }
 
+/// What a command is about: the part of the help that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// The row under the cursor, or the marked ones.
+    Row,
+    /// What is shown, and how.
+    Shown,
+    /// The registry as a whole.
+    Registry,
+    /// Going from view to view.
+    Views,
+    /// Moving the cursor.
+    Moving,
+    /// The program itself.
+    Program,
+}
+
+impl Topic {
+    /// Heading of its part of the help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Row => "This row",
+            Self::Shown => "What is shown",
+            Self::Registry => "Registry",
+            Self::Views => "Views",
+            Self::Moving => "Moving",
+            Self::Program => "Program",
+        }
+    }
+}
+
+/// A line of the table.
+pub(super) const fn entry(
+    command: Command,
+    id: &'static str,
+    keys: &'static [&'static str],
+    title: &'static str,
+    explanation: &'static str,
+    contexts: &'static [Context],
+    footer: u8,
+) -> Entry {
+    Entry { command, id, keys, title, explanation, contexts, destroys: false, footer }
+}
+
+/// The same, said to destroy something.
+pub(super) const fn destroying(mut entry: Entry) -> Entry {
+    entry.destroys = true;
+    entry
+}
+
 impl Entry {
+    /// What it is about.
+    pub fn topic(&self) -> Topic {
+        match self.command {
+            Command::MarkAll
+            | Command::MarkRange
+            | Command::Filter
+            | Command::NextMatch
+            | Command::FormerMatch
+            | Command::SortNext
+            | Command::SortFormer
+            | Command::SortTurn
+            | Command::Fold
+            | Command::FoldAll
+            | Command::NextPlatform
+            | Command::FormerPlatform
+            | Command::Clear
+            | Command::TargetAdd
+            | Command::RuleNew
+            | Command::Decide
+            | Command::Follow
+            | Command::Level => Topic::Shown,
+            Command::Example | Command::FirstTarget | Command::FirstFile => Topic::Registry,
+            Command::Images
+            | Command::Jobs
+            | Command::Publish
+            | Command::Stats
+            | Command::Log
+            | Command::Rules
+            | Command::NextView
+            | Command::FormerView => Topic::Views,
+            Command::Up
+            | Command::Down
+            | Command::First
+            | Command::Last
+            | Command::PageUp
+            | Command::PageDown
+            | Command::HalfUp
+            | Command::HalfDown
+            | Command::Back => Topic::Moving,
+            Command::Menu
+            | Command::Palette
+            | Command::Help
+            | Command::Mouse
+            | Command::Theme
+            | Command::Redraw
+            | Command::Suspend
+            | Command::Quit => Topic::Program,
+            command if self.contexts.contains(&Context::Everywhere) && command != Command::Cancel => Topic::Registry,
+            _ => Topic::Row,
+        }
+    }
+
     /// Whether it makes sense where a view is empty.
     pub fn needs_no_row(&self) -> bool {
         self.contexts.contains(&Context::Everywhere)

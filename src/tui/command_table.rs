@@ -1,39 +1,24 @@
 //! The table of commands: names, keys, where they apply, and the words for them.
 
 use super::command::Context::{
-    self, Decisions, Details, Everywhere, First, Jobs, List, Log, Publish, Repositories, Rule, Rules, Stats, Tags,
+    self, Decisions, Details, Everywhere, Files, First, Jobs, List, Log, Publish, Repositories, Rule, Rules, Stats,
+    Tags,
 };
-use super::command::{Command, Entry};
-
-const fn entry(
-    command: Command,
-    id: &'static str,
-    keys: &'static [&'static str],
-    title: &'static str,
-    explanation: &'static str,
-    contexts: &'static [Context],
-    footer: u8,
-) -> Entry {
-    Entry { command, id, keys, title, explanation, contexts, destroys: false, footer }
-}
-
-const fn destroying(mut entry: Entry) -> Entry {
-    entry.destroys = true;
-    entry
-}
+use super::command::{Command, Entry, destroying, entry};
 
 const IMAGES: &[Context] = &[Repositories, Tags, Details];
 const REMOVED: &[Context] = &[Repositories, Tags, Details, Decisions];
 const FOUND: &[Context] = &[Repositories, Tags, Details, Log];
-const FILTERED: &[Context] = &[Repositories, Tags, Details, Log, Rules, Rule];
-const COPIED: &[Context] = &[Repositories, Tags, Details, Jobs, Publish, Log, Rules, Rule, Decisions];
+const FILTERED: &[Context] = &[Repositories, Tags, Details, Files, Log, Rules, Rule];
+const COPIED: &[Context] = &[Repositories, Tags, Details, Files, Jobs, Publish, Log, Rules, Rule, Decisions];
+const MOVED: &[Context] = &[List, Details, Files, Stats];
 const SORTED: &[Context] = &[Repositories, Tags, Rules];
 const OF_RULES: &[Context] = &[Rules, Rule];
 const ANY_RULES: &[Context] = &[Rules, Rule, Decisions];
 
 /// Every command, in the order of the list of keys.
 pub const TABLE: &[Entry] = &[
-    entry(Command::Open, "open", &["enter", "l", "right"], "open", "Open the row under the cursor", &[List], 10),
+    entry(Command::Open, "open", &["enter", "l", "right"], "open", "Open the row under the cursor", &[List, Files], 10),
     entry(
         Command::Add,
         "add",
@@ -57,9 +42,18 @@ pub const TABLE: &[Entry] = &[
         "filter",
         &["/"],
         "filter",
-        "Show only rows that contain a text; in an image's details, search for it",
+        "Show only rows that match, as `kube api :outdated`; in details, search for a text",
         FILTERED,
         13,
+    ),
+    entry(
+        Command::Jump,
+        "go-to",
+        &["ctrl-p"],
+        "go to",
+        "Go to any repository, tag, digest or CID of the catalog",
+        &[Everywhere],
+        0,
     ),
     destroying(entry(
         Command::Remove,
@@ -96,6 +90,62 @@ pub const TABLE: &[Entry] = &[
         "Choose what to copy: digest, CID, ipfs:// URL, pull command",
         COPIED,
         0,
+    ),
+    entry(
+        Command::Files,
+        "files",
+        &["f"],
+        "files",
+        "Show the files of the image, what each layer did, and what the layers waste",
+        &[Tags, Details],
+        19,
+    ),
+    entry(
+        Command::OnlyChanges,
+        "only-changes",
+        &["c"],
+        "only changes",
+        "Show only what the layer adds, changes and deletes, or all files as it leaves them",
+        &[Files],
+        6,
+    ),
+    entry(Command::LayerNext, "layer-next", &["]"], "next layer", "Look at the next layer", &[Files], 5),
+    entry(Command::LayerFormer, "layer-former", &["["], "layer before", "Look at the layer before", &[Files], 0),
+    entry(
+        Command::FoldDirectory,
+        "fold-directory",
+        &["h", "left"],
+        "fold",
+        "Fold the directory, or the one that the row is in",
+        &[Files],
+        0,
+    ),
+    entry(
+        Command::SaveFile,
+        "save-file",
+        &["s"],
+        "save",
+        "Save the file under the cursor on this machine; links are followed within the image",
+        &[Files],
+        7,
+    ),
+    entry(
+        Command::FilesPlatform,
+        "files-platform",
+        &["P"],
+        "next platform",
+        "Show the files of the image for its next platform",
+        &[Files],
+        0,
+    ),
+    entry(
+        Command::CloseFiles,
+        "close-files",
+        &["esc"],
+        "back",
+        "Clear the filter, then go back to the image",
+        &[Files],
+        21,
     ),
     entry(Command::Mark, "mark", &["space"], "mark", "Mark the row; commands apply to all marked rows", &[List], 17),
     entry(
@@ -218,8 +268,8 @@ pub const TABLE: &[Entry] = &[
         "compare",
         &["="],
         "compare",
-        "Show what differs between the root under the cursor and the catalog",
-        &[Publish],
+        "Show what differs: between the marked tag and the one under the cursor, or between a root and the catalog",
+        &[Tags, Publish],
         23,
     ),
     destroying(entry(
@@ -341,33 +391,61 @@ pub const TABLE: &[Entry] = &[
         &[Everywhere],
         0,
     ),
-    entry(Command::Up, "up", &["up", "k"], "up", "One row up", &[List, Details, Stats], 0),
-    entry(Command::Down, "down", &["down", "j"], "down", "One row down", &[List, Details, Stats], 0),
-    entry(Command::PageUp, "page-up", &["page-up", "ctrl-b"], "page up", "One page up", &[List, Details, Stats], 0),
-    entry(
-        Command::PageDown,
-        "page-down",
-        &["page-down", "ctrl-f"],
-        "page down",
-        "One page down",
-        &[List, Details, Stats],
-        0,
-    ),
-    entry(Command::HalfUp, "half-up", &["ctrl-u"], "half up", "Half a page up", &[List, Details, Stats], 0),
-    entry(Command::HalfDown, "half-down", &["ctrl-d"], "half down", "Half a page down", &[List, Details, Stats], 0),
-    entry(Command::First, "first", &["home", "g"], "first", "The first row", &[List, Details, Stats], 0),
-    entry(Command::Last, "last", &["end", "G"], "last", "The last row", &[List, Details, Stats], 0),
+    entry(Command::Up, "up", &["up", "k"], "up", "One row up", MOVED, 0),
+    entry(Command::Down, "down", &["down", "j"], "down", "One row down", MOVED, 0),
+    entry(Command::PageUp, "page-up", &["page-up", "ctrl-b"], "page up", "One page up", MOVED, 0),
+    entry(Command::PageDown, "page-down", &["page-down", "ctrl-f"], "page down", "One page down", MOVED, 0),
+    entry(Command::HalfUp, "half-up", &["ctrl-u"], "half up", "Half a page up", MOVED, 0),
+    entry(Command::HalfDown, "half-down", &["ctrl-d"], "half down", "Half a page down", MOVED, 0),
+    entry(Command::First, "first", &["home", "g"], "first", "The first row", MOVED, 0),
+    entry(Command::Last, "last", &["end", "G"], "last", "The last row", MOVED, 0),
     entry(
         Command::Back,
         "back",
         &["esc", "h", "left"],
         "back",
-        "Clear the marks and the filter, then go back",
+        "Clear the marks, then the filter, then go back",
         &[List, Details],
         0,
     ),
     entry(Command::NextMatch, "next-match", &["n"], "next match", "Go to the next match of the filter", FOUND, 0),
     entry(Command::FormerMatch, "former-match", &["N"], "previous match", "Go to the previous match", FOUND, 0),
+    entry(
+        Command::Fold,
+        "fold",
+        &["enter", "space"],
+        "fold",
+        "Fold or unfold what is under the cursor: a group, a layer",
+        &[Details],
+        10,
+    ),
+    entry(
+        Command::FoldAll,
+        "fold-all",
+        &["z"],
+        "fold all",
+        "Fold or unfold everything: groups, directories",
+        &[Details, Files],
+        20,
+    ),
+    entry(
+        Command::NextPlatform,
+        "next-platform",
+        &["]"],
+        "next platform",
+        "Show the next platform of the image",
+        &[Tags, Details],
+        0,
+    ),
+    entry(
+        Command::FormerPlatform,
+        "former-platform",
+        &["["],
+        "prev platform",
+        "Show the previous platform of the image",
+        &[Tags, Details],
+        0,
+    ),
     entry(Command::SortNext, "sort-next", &[">"], "sort next", "Sort by the next column", SORTED, 0),
     entry(Command::SortFormer, "sort-former", &["<"], "sort previous", "Sort by the previous column", SORTED, 0),
     entry(Command::SortTurn, "sort-turn", &["s"], "reverse order", "Reverse the order", SORTED, 0),
@@ -390,6 +468,15 @@ pub const TABLE: &[Entry] = &[
         "Suspend the program and its jobs until `fg`",
         &[Everywhere],
         0,
+    ),
+    entry(
+        Command::Menu,
+        "menu",
+        &["m"],
+        "menu",
+        "Choose what to do with the row under the cursor, or with the marked rows",
+        COPIED,
+        89,
     ),
     entry(
         Command::Palette,

@@ -7,7 +7,7 @@ use super::command::Command;
 use super::dialog::confirm::Answer;
 use super::dialog::flag_form::Subject;
 use super::dialog::prompt::Purpose;
-use super::dialog::{Dialog, Page, confirm, flag_form, form, menu, palette, prompt};
+use super::dialog::{Dialog, Page, actions, confirm, flag_form, form, menu, palette, prompt};
 use super::effect::Effect;
 use super::keymap::Key;
 use super::remembered::Memorable;
@@ -69,6 +69,7 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
                 Vec::new()
             }
         },
+        Dialog::Jump(jump) => super::jumping::key(app, jump, key),
         Dialog::Form(mut form) => match form.key(key) {
             form::Choice::Closed => Vec::new(),
             form::Choice::Save(draft) => super::publishing::save(app, form, *draft),
@@ -94,6 +95,14 @@ pub(super) fn key(app: &mut App, dialog: Dialog, key: KeyEvent) -> Vec<Effect> {
             menu::Choice::Chosen(item) => act::copied(app, item),
             menu::Choice::Stay => {
                 app.dialogs.push(Dialog::Menu(menu));
+                Vec::new()
+            }
+        },
+        Dialog::Actions(mut menu) => match menu.key(key) {
+            actions::Choice::Closed => Vec::new(),
+            actions::Choice::Command(command) => act::act(app, command),
+            actions::Choice::Stay => {
+                app.dialogs.push(Dialog::Actions(menu));
                 Vec::new()
             }
         },
@@ -203,8 +212,9 @@ fn prompted(app: &mut App, mut prompt: prompt::Prompt, key: KeyEvent) -> Vec<Eff
             close_prompt(app, &prompt);
             Vec::new()
         }
-        prompt::Choice::Done(_) => match prompt.purpose {
-            Purpose::Filter | Purpose::Search => Vec::new(),
+        prompt::Choice::Done(text) => match prompt.purpose {
+            Purpose::Images | Purpose::Filter | Purpose::Search => Vec::new(),
+            Purpose::SaveFile => super::looking::save(app, &text),
         },
         prompt::Choice::Changed => {
             let (text, purpose) = (prompt.field.value().to_owned(), prompt.purpose);

@@ -30,7 +30,11 @@ fn wheel(app: &mut App, code: KeyCode) -> Vec<Effect> {
     let up = code == KeyCode::Up;
     match app.dialogs.last_mut() {
         Some(Dialog::Palette(palette)) => palette.scroll_by(WHEEL_STEP_ROWS, up),
-        Some(Dialog::Menu(_)) => return press(app, code),
+        Some(Dialog::Jump(jump)) => {
+            let step = WHEEL_STEP_ROWS as isize;
+            jump.move_by(if up { -step } else { step });
+        }
+        Some(Dialog::Menu(_) | Dialog::Actions(_)) => return press(app, code),
         Some(Dialog::RuleForm(form)) => {
             let step = WHEEL_STEP_ROWS as u16;
             form.scroll = if up { form.scroll.saturating_sub(step) } else { form.scroll.saturating_add(step) };
@@ -70,11 +74,19 @@ fn choose(app: &mut App, place: usize) -> Vec<Effect> {
             menu.cursor = place;
             press(app, KeyCode::Enter)
         }
+        Some(Dialog::Actions(menu)) if place < menu.all.len() => {
+            menu.cursor = place;
+            press(app, KeyCode::Enter)
+        }
         // What a command does is read first: the second click carries it out.
         Some(Dialog::Palette(palette)) if palette.cursor == place => press(app, KeyCode::Enter),
         Some(Dialog::Palette(palette)) => {
             palette.cursor = place;
             Vec::new()
+        }
+        Some(Dialog::Jump(jump)) => {
+            jump.cursor = place;
+            press(app, KeyCode::Enter)
         }
         Some(Dialog::Add(add)) => {
             add.at = Some(place);
@@ -102,7 +114,9 @@ fn outside(app: &mut App) -> Vec<Effect> {
         Some(
             Dialog::Confirm(_)
             | Dialog::Menu(_)
+            | Dialog::Actions(_)
             | Dialog::Palette(_)
+            | Dialog::Jump(_)
             | Dialog::Message { .. }
             | Dialog::Page { .. }
             | Dialog::Leave,

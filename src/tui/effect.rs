@@ -27,6 +27,8 @@ pub enum Effect {
     Cancel(JobId),
     /// Copy a text through the terminal.
     Copy(String),
+    /// Let the terminal tell of this, in case nobody looks.
+    Notify(String),
     /// Show a text in the user's pager.
     Page(String),
     /// Show a file in the user's pager.
@@ -35,6 +37,8 @@ pub enum Effect {
     Verb(Vec<String>),
     /// Start serving, as these words behind `serve` say.
     Serve(Vec<String>),
+    /// Stop reading the layers of an image, whose files are asked for.
+    StopLooking,
     /// Stop serving.
     StopServing,
     /// Open a URL in the user's browser.

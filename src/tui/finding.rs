@@ -4,14 +4,14 @@
 use super::app::{App, Tab};
 use super::command::Command;
 use super::state::images::Level;
-use super::view;
+use super::{unfolding, view};
 
 /// Looks for this in what is shown of an image, from where that is scrolled to.
 pub(super) fn search(app: &mut App, text: &str) {
-    text.clone_into(&mut app.images.search);
+    unfolding::set_search(app, text);
     app.images.found = None;
     let matches = matches(app);
-    let from = usize::from(app.images.scroll);
+    let from = app.images.page.cursor;
     let first = matches.iter().find(|line| **line >= from).or(matches.first());
     if let Some(line) = first {
         show(app, *line);
@@ -56,7 +56,8 @@ pub(super) fn step(app: &mut App, forward: bool) {
     };
     let text = crate::text::printable_within(&text, 40);
     if of == 0 {
-        app.hint(format!("nothing contains `{text}`"));
+        let matches = if app.images.level == Level::Details && app.tab == Tab::Images { "contains" } else { "matches" };
+        app.hint(format!("nothing {matches} `{text}`"));
     } else {
         app.hint(format!("match {} of {of} for `{text}`", here + 1));
     }
@@ -83,6 +84,8 @@ fn matches(app: &App) -> Vec<usize> {
 /// Scrolls so that a line is in sight, with a few before it.
 fn show(app: &mut App, line: usize) {
     app.images.found = Some(line);
-    let top = u16::try_from(line.saturating_sub(3)).unwrap_or(u16::MAX);
-    app.images.scroll = top.min(view::details_end(app));
+    app.images.page.cursor = line;
+    app.images.scroll = u16::try_from(line.saturating_sub(3)).unwrap_or(u16::MAX);
+    let (lines, height) = view::details_reach(app);
+    app.images.reach(lines, height);
 }

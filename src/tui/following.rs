@@ -6,6 +6,7 @@ use super::dialog::flag_form::{FlagForm, Subject, Values};
 use super::dialog::{Dialog, Page, follow_fields};
 use super::effect::Effect;
 use super::problem::Problem;
+use super::remembered::Memorable;
 use super::state::log::Level;
 use super::view;
 use super::work::{JobId, Outcome, Plan, Request};
@@ -32,7 +33,9 @@ pub(super) fn open(app: &mut App, values: &Values) -> Vec<Effect> {
         app.complain(problem.into());
         return Vec::new();
     }
-    app.dialogs.push(Dialog::Flags(Box::new(FlagForm::new(Subject::Follow, values, &[]))));
+    let mut said = app.remembered.follow().clone();
+    said.extend(values.clone());
+    app.dialogs.push(Dialog::Flags(Box::new(FlagForm::new(Subject::Follow, &said, &[]))));
     Vec::new()
 }
 
@@ -50,7 +53,8 @@ pub(super) fn key(app: &mut App, letter: char) -> Option<Vec<Effect>> {
         }
         'v' => app.start(Box::new(Plan::CheckFollowing), None),
         'e' if !only_looks => {
-            let values = follow_fields::values(&following.setting);
+            let mut values = follow_fields::values(&following.setting);
+            values.extend(app.remembered.follow().clone());
             app.dialogs.push(Dialog::Flags(Box::new(FlagForm::new(Subject::Follow, &values, &["NAME"]))));
             Vec::new()
         }
@@ -73,8 +77,13 @@ pub(super) fn save(app: &mut App, mut form: Box<FlagForm>) -> Vec<Effect> {
             Vec::new()
         }
         Ok(setting) => {
-            let effects = app.start(Box::new(Plan::Follow(Box::new(setting))), None);
+            let values = follow_fields::remembered(&form);
+            let plan = Plan::Follow { setting: Box::new(setting), swarm_peers: follow_fields::swarm_peers(&form) };
+            let mut effects = app.start(Box::new(plan), None);
             if !effects.is_empty() {
+                if values != *app.remembered.follow() {
+                    effects.push(app.keep(Memorable::Follow(values)));
+                }
                 app.follow_state.saving = Some((app.jobs_begun, form));
                 app.follow_state.look_soon();
             }

@@ -17,7 +17,13 @@ use crate::unixfs::Profile;
 pub(super) struct LastFollower(Arc<Mutex<Option<Arc<Follower>>>>);
 
 /// Follows this from now on. What a new catalog would be made for, one that is there already has to fit.
-pub(super) async fn begin(engine: &Arc<Engine>, setting: Setting, job: &Job) -> Result<Outcome> {
+pub(super) async fn begin(
+    engine: &Arc<Engine>,
+    setting: Setting,
+    swarm_peers: &[String],
+    job: &Job,
+) -> Result<Outcome> {
+    engine.swarm().begin_again_with(swarm_peers)?;
     if engine.following()?.is_none() {
         let root = job.or_cancelled(Follower::first_root(&setting, Arc::new(Resolver), engine.swarm())).await?;
         let needed = if root.version() == cid::Version::V0 { Profile::V0_2015 } else { Profile::V1_2025 };

@@ -1,6 +1,6 @@
 //! The few signs that are not letters: in Unicode, or in ASCII where the locale or the terminal wants that.
 
-/// A set of signs. Each is one column wide, but for the arrow, and none is another one.
+/// A set of signs. Each is one column wide, but for the arrow, and none of a list's is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glyphs {
     /// Something is done, or as it should be.
@@ -39,6 +39,10 @@ pub struct Glyphs {
     pub arrow: &'static str,
     /// Whole, and empty, cells of a bar.
     pub bar: (&'static str, &'static str),
+    /// Before what can be folded: while it is not, and while it is.
+    pub fold: (&'static str, &'static str),
+    /// The part of a page that is shown, at its edge.
+    pub scroll: &'static str,
     /// Blocks of growing height, for small charts.
     pub levels: &'static [&'static str],
     /// Whether lines are drawn with box characters.
@@ -65,6 +69,8 @@ pub const UNICODE: Glyphs = Glyphs {
     dot: "·",
     arrow: "→",
     bar: ("━", "─"),
+    fold: ("▾", "▸"),
+    scroll: "▐",
     levels: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     boxes: true,
 };
@@ -89,6 +95,8 @@ pub const ASCII: Glyphs = Glyphs {
     dot: "-",
     arrow: "->",
     bar: ("=", "-"),
+    fold: ("-", "+"),
+    scroll: "#",
     levels: &["_", ".", "-", "=", "+", "*", "#"],
     boxes: false,
 };
@@ -132,7 +140,9 @@ mod tests {
                 glyphs.ellipsis,
                 glyphs.dot,
             ];
-            for sign in signs.into_iter().chain([glyphs.bar.0, glyphs.bar.1]) {
+            for sign in
+                signs.into_iter().chain([glyphs.bar.0, glyphs.bar.1, glyphs.fold.0, glyphs.fold.1, glyphs.scroll])
+            {
                 assert_eq!(sign.width(), 1, "{sign}");
             }
             let distinct: std::collections::BTreeSet<&str> = signs.into_iter().collect();

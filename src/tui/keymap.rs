@@ -231,10 +231,10 @@ mod tests {
 
     #[test]
     fn the_configuration_has_its_way_and_mistakes_are_told() {
-        let keymap = changed("add", "m").unwrap();
-        assert_eq!(keymap.command("m".parse().unwrap(), &[Context::Repositories]), Some(Command::Add));
+        let keymap = changed("add", "f2").unwrap();
+        assert_eq!(keymap.command("f2".parse().unwrap(), &[Context::Repositories]), Some(Command::Add));
         assert_eq!(keymap.command("a".parse().unwrap(), &[Context::Repositories]), None);
-        let (id, error) = changed("ad", "m").unwrap_err();
+        let (id, error) = changed("ad", "f2").unwrap_err();
         assert!(id == "ad" && error.hints()[0].contains("`add`"), "{error}");
         let (id, error) = changed("add", "d").unwrap_err();
         assert!(id == "add" && error.to_string().contains("remove"), "{error}");

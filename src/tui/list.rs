@@ -116,6 +116,12 @@ impl<T> Window<T> {
         *self = Self { height, ..Self::default() };
     }
 
+    /// Another selection of the rows is wanted, from its beginning; what is loaded stays until the answer is here.
+    pub fn restart(&mut self) {
+        (self.cursor, self.top) = (0, 0);
+        self.refresh();
+    }
+
     /// What is loaded may be out of date: it stays until the answer is here.
     pub fn refresh(&mut self) {
         self.known = false;

@@ -6,8 +6,10 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::problem::Problem;
 use super::question::Answer;
+use super::state::files::Reading;
 use super::work::{JobId, Outcome, Plan, Request, Sample};
 use crate::engine::job::Event;
+use crate::engine::query::files::Which;
 use crate::holder::Holder;
 
 /// What `App::update` can be told: keys, clicks, ticks, answers and events of jobs.
@@ -33,6 +35,8 @@ pub enum Msg {
     Elsewhere(Option<Holder>),
     /// A question was answered; the number is the question's.
     Answer(u64, Box<Answer>),
+    /// The layers of an image are being read, for this platform of it: so far.
+    Reading(String, Which, Reading),
     /// Typing has rested since the [`Effect::Rest`](super::effect::Effect::Rest) of this number.
     Rested(u64),
     /// These jobs were cut when the program ended the last time.

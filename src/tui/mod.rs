@@ -15,6 +15,8 @@ pub mod app;
 pub mod columns;
 pub mod command;
 pub mod command_table;
+pub mod comparing;
+pub mod completing;
 pub mod describe;
 pub mod dialog;
 pub mod effect;
@@ -24,6 +26,7 @@ pub mod keymap;
 pub mod list;
 pub mod log_feed;
 pub mod message;
+pub mod notices;
 pub mod preview;
 pub mod problem;
 pub mod question;
@@ -38,6 +41,7 @@ pub mod view;
 pub mod work;
 
 mod act;
+mod actions;
 mod adding;
 mod answering;
 mod cells;
@@ -48,11 +52,14 @@ mod fault;
 mod finding;
 mod following;
 mod following_jobs;
+mod jumping;
+mod looking;
 mod memory;
 mod owner;
 mod perform;
 mod planning;
 mod publishing;
+mod pulling;
 mod rule_file;
 mod rule_jobs;
 mod ruling;
@@ -63,6 +70,7 @@ mod terminal;
 mod tests;
 mod typed;
 mod unfinished;
+mod unfolding;
 mod update;
 mod watching;
 
@@ -78,10 +86,12 @@ use crate::engine::publish::Places;
 use crate::engine::targets::Variables;
 use crate::error::{Context as _, Error, Kind, Result};
 use app::{App, Beginning, Look};
+use completing::CommandLine;
 use glyphs::Glyphs;
 use keymap::Keymap;
 use log_feed::Lines;
 use message::Msg;
+use notices::Notices;
 use run::Inputs;
 use serving::Server;
 use theme::Theme;
@@ -113,8 +123,12 @@ pub struct Options {
     pub keymap: Keymap,
     /// How the secrets of targets that are tried are read from the environment.
     pub variables: Variables,
+    /// How the terminal tells that a job has ended.
+    pub notices: Notices,
     /// What serves the registry on this machine.
     pub server: Option<Arc<dyn Server>>,
+    /// What completes the words of the command line.
+    pub command_line: Option<Arc<dyn CommandLine>>,
     /// Lines of the program's log, and the file they are in, if they are in one.
     pub log: Option<(Lines, Option<PathBuf>)>,
 }
@@ -182,10 +196,20 @@ async fn on_terminal(engine: Arc<Engine>, places: Arc<dyn Places>, options: Opti
     (app.log_file, app.can_serve) = (log_file.flatten(), options.server.is_some());
     (app.read_only, app.verbs) = (options.read_only, options.verbs);
     let memory = memory::Memory::of(engine.data_dir(), app.read_only.is_some());
-    app.recall(memory.read());
+    let remembered = memory.read();
+    let peers = dialog::follow_fields::remembered_peers(remembered.follow());
+    if let Err(error) = engine.swarm().begin_with(&peers) {
+        tracing::warn!(%error, "the swarm is begun by the public DHT");
+    }
+    app.recall(remembered);
     let screen = terminal::Screen::enter(options.mouse).context(words)?;
-    let mut owner = owner::Owner { screen, pager: options.pager, program: options.program };
+    let mut owner = owner::Owner { screen, pager: options.pager, program: options.program, notices: options.notices };
     let inputs = Inputs { messages, sender };
-    let extras = perform::Extras { variables: options.variables, server: options.server, memory };
+    let extras = perform::Extras {
+        variables: options.variables,
+        server: options.server,
+        command_line: options.command_line,
+        memory,
+    };
     run::run(app, &mut owner, inputs, engine, places, extras).await
 }

@@ -9,6 +9,7 @@ use crossterm::event::EventStream;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use super::notices::Notices;
 use super::run::Face;
 use super::terminal::Screen;
 
@@ -18,6 +19,8 @@ pub(super) struct Owner {
     pub(super) pager: OsString,
     /// This program as a command line, with what it was told about where everything is: a verb goes behind it.
     pub(super) program: Vec<OsString>,
+    /// How the terminal tells that a job has ended.
+    pub(super) notices: Notices,
 }
 
 impl Face for Owner {
@@ -42,6 +45,10 @@ impl Face for Owner {
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
         Screen::copy(text)
+    }
+
+    fn notify(&mut self, text: &str) -> io::Result<()> {
+        Screen::write(&self.notices.sequence(text))
     }
 
     fn set_mouse(&mut self, on: bool) -> io::Result<()> {

@@ -13,8 +13,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::answering::answer;
+use super::completing::CommandLine;
 use super::dialog::form::Draft;
 use super::following_jobs::{self, LastFollower};
+use super::looking;
 use super::memory::Memory;
 use super::message::Msg;
 use super::problem::Problem;
@@ -23,10 +25,10 @@ use super::remembered::Memorable;
 use super::rule_file::RuleFile;
 use super::rule_jobs;
 use super::serving::Server;
-use super::work::{JobId, Outcome, Plan, Request, Sample};
+use super::work::{JobId, Outcome, Plan, Request, Sample, SaveFile};
 use crate::catalog::targets::Secret;
 use crate::engine::Engine;
-use crate::engine::job::{Job, Meter};
+use crate::engine::job::{Job, Meter, Watch};
 use crate::engine::publish::Places;
 use crate::engine::publish::plan::TargetOutcome;
 use crate::engine::targets::{Internet, TargetChange, Variables};
@@ -55,6 +57,8 @@ pub(super) struct Performer {
     serving: Option<CancellationToken>,
     follower: LastFollower,
     rule_file: RuleFile,
+    /// Stops reading the layers of an image.
+    looking: CancellationToken,
 }
 
 /// The number of the newest question of each kind. An answer that is late must not come after the one that superseded it, so
@@ -82,6 +86,8 @@ pub(super) struct Extras {
     pub(super) variables: Variables,
     /// What serves the registry on this machine.
     pub(super) server: Option<Arc<dyn Server>>,
+    /// What completes the words of the command line.
+    pub(super) command_line: Option<Arc<dyn CommandLine>>,
     /// What is known from one start to the next.
     pub(super) memory: Memory,
 }
@@ -114,6 +120,7 @@ impl Performer {
             serving: None,
             follower: LastFollower::default(),
             rule_file: RuleFile::default(),
+            looking: CancellationToken::new(),
         }
     }
 
@@ -121,14 +128,20 @@ impl Performer {
     pub(super) fn ask(&mut self, ticket: u64, question: Question) {
         let kind = question.kind();
         let (engine, messages) = (Arc::clone(&self.engine), self.messages.clone());
-        let places = Arc::clone(&self.places);
+        let (places, command_line) = (Arc::clone(&self.places), self.extras.command_line.clone());
         self.wanted.ask(kind.clone(), ticket);
         let (wanted, of) = (self.wanted.clone(), kind.clone());
+        let looking = matches!(question, Question::Files { .. }).then(|| self.begin_looking());
         let handle = self.tasks.spawn(async move {
             if let Question::Sight(name) = question {
                 let seen = engine.look_at_target(&name, places.as_ref(), &Internet).await;
                 let answer = Answer::Sight(name, seen.map(Box::new).map_err(Problem::from));
                 wanted.give(&of, ticket, answer, &messages);
+                return;
+            }
+            if let (Question::Files { image, which }, Some(job)) = (&question, looking) {
+                let asked = (image.clone(), which.clone());
+                wanted.give(&of, ticket, looking::look(engine, asked, job, messages.clone()).await, &messages);
                 return;
             }
             if let Question::TagList(upstream, insecure) = question {
@@ -139,7 +152,14 @@ impl Performer {
                 wanted.give(&of, ticket, rule_jobs::source(source).await, &messages);
                 return;
             }
-            let answered = spawn_blocking(move || answer(&engine, question)).await;
+            let answered = spawn_blocking(move || match question {
+                Question::Words(words) => {
+                    let suggested = command_line.map(|line| line.complete(&words)).unwrap_or_default();
+                    Ok(Answer::Words(words, suggested))
+                }
+                question => answer(&engine, question),
+            });
+            let answered = answered.await;
             let answer = match answered {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(error)) => Answer::Failed(error.into()),
@@ -150,6 +170,19 @@ impl Performer {
         if let Some(older) = self.newest.insert(kind, handle) {
             older.abort();
         }
+    }
+
+    /// Begins to read the layers of an image; those of another one are not read any more.
+    fn begin_looking(&mut self) -> (Job, Watch) {
+        self.looking.cancel();
+        let (job, watch) = Job::new();
+        self.looking = watch.cancel.clone();
+        (job, watch)
+    }
+
+    /// Reads the layers of an image no further.
+    pub(super) fn stop_looking(&self) {
+        self.looking.cancel();
     }
 
     pub(super) fn plan(&mut self, ticket: u64, request: Request) {
@@ -272,6 +305,7 @@ impl Performer {
     }
 
     pub(super) fn cancel_all(&self) {
+        self.looking.cancel();
         self.jobs.values().for_each(|running| running.cancel.cancel());
         self.plans.values().for_each(|(cancel, _)| cancel.cancel());
     }
@@ -398,8 +432,12 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
             .await?;
             Outcome::TargetSaved(name, doubts)
         }
-        Plan::Follow(setting) => following_jobs::begin(engine, *setting, job).await?,
+        Plan::Follow { setting, swarm_peers } => following_jobs::begin(engine, *setting, &swarm_peers, job).await?,
         Plan::LookAtName => following_jobs::look(engine, follower, job).await?,
+        Plan::SaveFile(save) => {
+            let SaveFile { files, path, layer, to } = *save;
+            Outcome::FileSaved(engine.save_out(files, path, layer, from_home(&to), job).await?)
+        }
         Plan::CheckFollowing => Outcome::Verified(engine.check_following(job).await?.1),
         Plan::StopFollowing(_) => following_jobs::stop(engine, job).await?,
         Plan::TestTarget(name) => {
@@ -408,12 +446,16 @@ async fn run(tools: &Tools, plan: Plan, job: &Job) -> Result<Outcome> {
     })
 }
 
-/// Files keep their meaning in another directory; `~/` is what it is in a shell.
+/// `~/` is what it is in a shell.
+fn from_home(path: &Path) -> PathBuf {
+    let home = path.strip_prefix("~").ok().and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+    home.unwrap_or_else(|| path.to_owned())
+}
+
+/// Files keep their meaning in another directory.
 fn at_home(mut change: TargetChange) -> Result<TargetChange> {
     let absolute = |path: &Path| -> Result<PathBuf> {
-        let home = path.strip_prefix("~").ok().and_then(|rest| Some(std::env::home_dir()?.join(rest)));
-        let path = home.unwrap_or_else(|| path.to_owned());
-        std::path::absolute(path).context(|| "can't find the current directory")
+        std::path::absolute(from_home(path)).context(|| "can't find the current directory")
     };
     if let Some(Secret::File(path)) = &mut change.authorisation {
         *path = absolute(path)?;

@@ -1,4 +1,4 @@
-//! Plans that are asked for. One that asks registries of much is a job that can be left alone: it is shown when it is there and
+//! Plans that are asked for. One that asks registries or targets is a job that can be left alone: it is shown when it is there and
 //! nobody does anything else. Any other lies over everything until it is there.
 
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::state::job::JobState;
 use super::state::log::Level;
 use super::work::{JobId, Plan, Request};
 use super::{adding, following, view};
+use crate::engine::publish::plan::PublishRequest;
 use crate::error::Kind;
 
 /// How long a dialog that came up by itself takes no answer: keys that were under way meant something else.
@@ -35,9 +36,9 @@ pub(super) struct Pending {
 }
 
 impl Request {
-    /// Whether its plan asks registries of so much that nobody should have to wait for it.
+    /// Whether its plan asks registries or targets, which may take long: nobody should have to wait for it.
     fn takes_long(&self) -> bool {
-        matches!(self, Self::Rules(_) | Self::Update(_))
+        matches!(self, Self::Rules(_) | Self::Update(_) | Self::Publish(_))
     }
 }
 
@@ -234,6 +235,9 @@ impl App {
         let request = self.pending.get(&id).map(|pending| &pending.request);
         if matches!(request, Some(Request::Rules(all)) if all.is_empty()) {
             return format!("{} shows it", view::key(self, Command::UpdateAll));
+        }
+        if matches!(request, Some(Request::Publish(all)) if *all == PublishRequest::default()) {
+            return format!("{} shows it", view::key(self, Command::PublishAll));
         }
         let (open, jobs) = (view::key(self, Command::Open), view::key(self, Command::Jobs));
         format!("{open} in Jobs ({jobs}) shows it")

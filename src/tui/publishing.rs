@@ -135,8 +135,15 @@ pub(super) fn show(app: &mut App, sides: &Sides) {
 }
 
 /// A job ended. If it was to save what a form says and could not, that is shown again, with the reason where it was written.
-pub(super) fn saved(app: &mut App, job: JobId, problem: Option<&Problem>) {
-    let (Some(mut form), Some(problem)) = (app.publish.end_saving(job), problem) else { return };
+pub(super) fn saved(app: &mut App, job: JobId, problem: Option<&Problem>) -> Vec<Effect> {
+    let Some(mut form) = app.publish.end_saving(job) else { return Vec::new() };
+    let Some(problem) = problem else {
+        return if form.tests {
+            app.start(Box::new(Plan::TestTarget(form.name().to_owned())), None)
+        } else {
+            Vec::new()
+        };
+    };
     app.publish.give_up_saving();
     if app.dialogs.is_empty() {
         form.refuse(problem);
@@ -144,6 +151,7 @@ pub(super) fn saved(app: &mut App, job: JobId, problem: Option<&Problem>) {
         // It is told there.
         app.problems.pop();
     }
+    Vec::new()
 }
 
 fn open(app: &mut App) -> Vec<Effect> {
@@ -182,7 +190,7 @@ pub(super) fn copies(app: &App) -> Vec<Item> {
 
 /// What was tried of a target is shown whole, where somebody waits for it.
 pub(super) fn tested(app: &mut App, id: JobId, trial: &Trial, words: String, failed: &[String]) -> Vec<Effect> {
-    let rows = describe::trial(trial, &app.look.glyphs);
+    let rows = describe::trial(trial, &app.look.glyphs, &super::view::how_to_serve(app));
     app.jobs.note(id, rows.iter().map(|(_, text)| text.clone()));
     for line in failed {
         app.note(Level::Error, Some(id), line.clone());

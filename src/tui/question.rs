@@ -3,14 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::comparing::Images;
+use super::completing::Suggestion;
 use super::list::Span;
 use super::problem::Problem;
 use super::state::publish::Sides;
 use crate::engine::follow::Following;
 use crate::engine::own_node::Serving;
 use crate::engine::query::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States};
+use crate::engine::query::comparison::ImageDifference;
 use crate::engine::query::diff::Difference;
+use crate::engine::query::files::{ImageFiles, Which};
 use crate::engine::query::history::PublicationView;
+use crate::engine::query::jump::Hit;
 use crate::engine::query::standing::TargetStanding;
 use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
 use crate::engine::rules::{Here, NamedImages, ShownRules, TagList};
@@ -25,13 +30,13 @@ pub enum Question {
     Overview,
     /// A part of the repositories.
     Repositories {
-        /// Only names with this text.
+        /// What is looked for, as [`Search`](crate::engine::query::browse::Search) reads it.
         filter: String,
         /// Column that the rows are sorted by.
         order: RepositoryOrder,
         /// The order turned around.
         descending: bool,
-        /// Where the order is by state: what is known of that.
+        /// Where states are sorted by or looked for: what is known of them.
         states: States,
         /// Rows that are asked for.
         span: Span,
@@ -42,13 +47,13 @@ pub enum Question {
     Images {
         /// Published name of the repository.
         repository: String,
-        /// Only tags with this text.
+        /// What is looked for, likewise.
         filter: String,
         /// Column that the rows are sorted by.
         order: ImageOrder,
         /// The order turned around.
         descending: bool,
-        /// Where the order is by state: what is known of that.
+        /// Where states are sorted by or looked for: what is known of them.
         states: States,
         /// Rows that are asked for.
         span: Span,
@@ -59,14 +64,20 @@ pub enum Question {
     Details(String),
     /// The registry in figures.
     Statistics,
+    /// Anything in the catalog that matches this text.
+    Find(String),
     /// References that the catalog mirrors from and that begin like this.
     Complete(String),
+    /// What the last of these words of the command line can become.
+    Words(Vec<String>),
     /// Targets and what was published, as the catalog knows them.
     Targets,
     /// How a target looks from outside.
     Sight(String),
     /// What differs between two roots.
     Difference(Sides),
+    /// What differs between two images.
+    Comparison(Images),
     /// How the catalog stands to what the targets give out.
     Standings,
     /// Rows of a list by name and with their bytes, to mark them: those of this question, which is for a list.
@@ -83,6 +94,13 @@ pub enum Question {
     Source(Source),
     /// Whom the catalog follows, and who gives out what it holds.
     Following,
+    /// The files of an image.
+    Files {
+        /// `name:tag` or `name@digest`.
+        image: String,
+        /// Which of its platforms.
+        which: Which,
+    },
 }
 
 impl Question {
@@ -103,13 +121,17 @@ impl Question {
             Self::Images { .. } => "images",
             Self::Details(_) => "details",
             Self::Statistics => "statistics",
+            Self::Find(_) => "find",
             Self::Complete(_) => "complete",
+            Self::Comparison(_) => "comparison",
+            Self::Words(_) => "words",
             Self::Standings => "standings",
             Self::Rows(_) => "rows",
             Self::Tags(..) => "tags",
             Self::Environment => "environment",
             Self::Rules => "rules",
             Self::Following => "following",
+            Self::Files { .. } => "files",
             Self::TagList(upstream, _) => return Cow::Owned(format!("tag list {upstream}")),
             Self::Source(source) => return Cow::Owned(format!("source {source}")),
             Self::Targets => "targets",
@@ -132,14 +154,20 @@ pub enum Answer {
     Details(Box<ImageDetails>),
     /// To [`Question::Statistics`].
     Statistics(Box<Insight>),
+    /// To [`Question::Find`]: by which text.
+    Found(String, Vec<Hit>),
     /// To [`Question::Complete`].
     Complete(Vec<String>),
+    /// To [`Question::Words`].
+    Words(Vec<String>, Vec<Suggestion>),
     /// To [`Question::Targets`].
     Targets(Vec<TargetView>, Vec<PublicationView>),
     /// To [`Question::Sight`]: a node that is lost is an answer, too.
     Sight(String, Result<Box<Sight>, Problem>),
     /// To [`Question::Difference`].
     Difference(Sides, Result<Box<Difference>, Problem>),
+    /// To [`Question::Comparison`].
+    Comparison(Images, Result<Box<ImageDifference>, Problem>),
     /// To [`Question::Standings`].
     Standings(Vec<TargetStanding>),
     /// To [`Question::Rows`]: of which repository, and which part.
@@ -156,6 +184,8 @@ pub enum Answer {
     Source(Source, Arc<NamedImages>),
     /// To [`Question::Following`].
     Following(Option<Box<Following>>, Vec<Serving>),
+    /// To [`Question::Files`]: layers that can't be read are an answer, too.
+    Files(String, Which, Result<Arc<ImageFiles>, Problem>),
     /// The question failed, for this reason.
     Failed(Problem),
 }

@@ -27,6 +27,8 @@ pub struct Remembered {
     orders: Orders,
     /// How the registry was served last, by flags.
     serve: BTreeMap<String, String>,
+    /// What following needs besides what the catalog says of it, by flags.
+    follow: BTreeMap<String, String>,
 }
 
 /// How lists are sorted, in words.
@@ -53,6 +55,8 @@ pub enum Memorable {
     Orders(Orders),
     /// The registry is served like this.
     Serve(BTreeMap<String, String>),
+    /// Following needs this besides what the catalog says of it.
+    Follow(BTreeMap<String, String>),
 }
 
 fn is_sound(line: &str) -> bool {
@@ -65,9 +69,11 @@ impl Remembered {
     pub fn sound(mut self) -> Self {
         self.typed.retain(|line| is_sound(line));
         self.typed.drain(..self.typed.len().saturating_sub(MAX_LINES));
-        self.serve.retain(|flag, value| is_sound(flag) && is_sound(value));
-        if self.serve.len() > MAX_FLAGS {
-            self.serve.clear();
+        for flags in [&mut self.serve, &mut self.follow] {
+            flags.retain(|flag, value| is_sound(flag) && is_sound(value));
+            if flags.len() > MAX_FLAGS {
+                flags.clear();
+            }
         }
         self
     }
@@ -87,6 +93,11 @@ impl Remembered {
         &self.serve
     }
 
+    /// What following needs besides what the catalog says of it, by flags.
+    pub fn follow(&self) -> &BTreeMap<String, String> {
+        &self.follow
+    }
+
     /// Applies one change; unsound lines are left out.
     pub fn take(&mut self, what: &Memorable) {
         match what {
@@ -98,12 +109,16 @@ impl Remembered {
             }
             Memorable::Typed(_) => {}
             Memorable::Orders(orders) => self.orders = orders.clone(),
-            Memorable::Serve(values) => {
-                let sound = values.iter().filter(|(flag, value)| is_sound(flag) && is_sound(value));
-                self.serve = sound.take(MAX_FLAGS).map(|(flag, value)| (flag.clone(), value.clone())).collect();
-            }
+            Memorable::Serve(values) => self.serve = sound(values),
+            Memorable::Follow(values) => self.follow = sound(values),
         }
     }
+}
+
+/// Flags and values that can be remembered.
+fn sound(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let sound = values.iter().filter(|(flag, value)| is_sound(flag) && is_sound(value));
+    sound.take(MAX_FLAGS).map(|(flag, value)| (flag.clone(), value.clone())).collect()
 }
 
 impl Orders {

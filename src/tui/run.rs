@@ -58,6 +58,9 @@ pub(super) trait Face {
 
     fn copy(&mut self, text: &str) -> io::Result<()>;
 
+    /// Lets the terminal tell of something, wherever its user is.
+    fn notify(&mut self, text: &str) -> io::Result<()>;
+
     /// Turns the mouse on or off.
     fn set_mouse(&mut self, on: bool) -> io::Result<()>;
 
@@ -250,11 +253,13 @@ fn perform<F: Face>(
         Effect::Start(id, plan) => performer.start(id, plan),
         Effect::Cancel(id) => performer.cancel(id),
         Effect::Copy(text) => face.copy(&text).context(words)?,
+        Effect::Notify(text) => face.notify(&text).context(words)?,
         Effect::Mouse(on) => face.set_mouse(on).context(words)?,
         Effect::Redraw => face.redraw().context(words)?,
         // They lend the terminal, and are performed where its events are.
         Effect::Suspend | Effect::Page(_) | Effect::PageFile(_) | Effect::Verb(_) => {}
         Effect::Serve(words) => performer.serve(words),
+        Effect::StopLooking => performer.stop_looking(),
         Effect::StopServing => performer.stop_serving(),
         Effect::Browse(url) => {
             if let Err(error) = face.browse(&url).context(|| "can't start a browser") {

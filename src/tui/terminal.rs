@@ -75,6 +75,13 @@ impl Screen {
         execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
     }
 
+    /// Writes a control sequence that changes nothing on the screen.
+    pub(super) fn write(sequence: &str) -> io::Result<()> {
+        let mut output = stdout();
+        output.write_all(sequence.as_bytes())?;
+        output.flush()
+    }
+
     /// Turns the mouse on or off.
     pub(super) fn set_mouse(on: bool) -> io::Result<()> {
         MOUSE.store(on, Ordering::SeqCst);

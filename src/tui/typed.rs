@@ -6,7 +6,7 @@ use super::command::Command;
 use super::effect::Effect;
 use super::problem::Problem;
 use super::work::{Plan, Request};
-use super::{adding, following, rule_text, serving, view};
+use super::{adding, comparing, following, rule_text, serving, view};
 use crate::engine::publish::plan::PublishRequest;
 use crate::engine::request::{AddOptions, Pick};
 use crate::error::{Error, Kind};
@@ -103,6 +103,11 @@ pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     let flagged = rest.iter().any(|word| word.starts_with('-') && !known(word));
     if verb == "follow"
         && let Some(effects) = following::typed(app, rest)
+    {
+        return effects;
+    }
+    if verb == "diff"
+        && let Some(effects) = comparing::typed(app, rest)
     {
         return effects;
     }

@@ -19,7 +19,10 @@ use super::state::job::JobState;
 use super::state::log;
 use super::state::wait::Wait;
 use super::work::{JobId, Outcome, Plan, Request};
-use super::{act, adding, describe, dialog_keys, dialog_mouse, following, publishing, ruling, serving};
+use super::{
+    act, adding, comparing, describe, dialog_keys, dialog_mouse, following, looking, notices, publishing, ruling,
+    serving, unfolding,
+};
 use crate::engine::job::Event;
 use crate::engine::query::view::UpstreamState;
 use crate::error::Kind;
@@ -28,16 +31,24 @@ impl App {
     /// Applies one message and returns the effects to perform; does no I/O.
     pub fn update(&mut self, message: Msg) -> Vec<Effect> {
         // Counters and time move nothing and are many.
-        let moves = !matches!(message, Msg::Tick(..) | Msg::Samples(_) | Msg::Job(..) | Msg::Logged(_));
+        let moves =
+            !matches!(message, Msg::Tick(..) | Msg::Reading(..) | Msg::Samples(_) | Msg::Job(..) | Msg::Logged(_));
         if matches!(message, Msg::Changed | Msg::Answer(..) | Msg::Ended(..) | Msg::Planned(..)) {
             self.news = self.now;
         }
+        let over = match &message {
+            Msg::Ended(id, _) | Msg::Planned(id, _) => Some(*id),
+            _ => None,
+        };
         let mut effects = self.apply(message);
+        effects.extend(over.and_then(|id| notices::of_job(self, id)).map(Effect::Notify));
         self.offer_plan();
         self.measure();
         if moves {
-            self.images.scroll_end = super::view::details_end(self);
-            self.images.scroll = self.images.scroll.min(self.images.scroll_end);
+            let need = super::view::list_need(self);
+            self.images.set_need(need);
+            let (lines, height) = super::view::details_reach(self);
+            self.images.reach(lines, height);
             if self.tab == Tab::Stats {
                 self.stats.set_end(super::view::stats_end(self));
             }
@@ -78,6 +89,12 @@ impl App {
             }
             Msg::Answer(_, answer) => self.answer(*answer),
             Msg::Planned(ticket, planned) => self.planned(ticket, planned),
+            Msg::Reading(image, which, reading) => {
+                if let Some(files) = &mut self.files {
+                    files.read(&image, &which, reading);
+                }
+                Vec::new()
+            }
             Msg::Rested(number) => {
                 adding::rested(self, number).into_iter().chain(ruling::rested(self, number)).collect()
             }
@@ -172,6 +189,7 @@ impl App {
             }
             Some(Dialog::Add(_)) => return adding::pasted(self, text),
             Some(Dialog::Palette(palette)) => palette.paste(text),
+            Some(Dialog::Jump(_)) => return super::jumping::pasted(self, text),
             Some(Dialog::Form(form)) => form.paste(text),
             Some(Dialog::Flags(form)) => form.paste(text),
             Some(Dialog::RuleForm(form)) => {
@@ -192,6 +210,11 @@ impl App {
         }
         if !self.dialogs.is_empty() {
             return dialog_mouse::mouse(self, mouse);
+        }
+        let is_elsewhere = super::view::frame::hit(self, mouse.column, mouse.row).is_some();
+        if self.tab == Tab::Images && self.files.is_some() && !is_elsewhere {
+            looking::mouse(self, mouse);
+            return Vec::new();
         }
         let rows = match mouse.kind {
             MouseEventKind::ScrollUp => -3,
@@ -222,6 +245,8 @@ impl App {
             }
             Some(super::view::frame::Hit::Repositories(order)) => self.images.sort_repositories(order),
             Some(super::view::frame::Hit::Tags(order)) => self.images.sort_tags(order),
+            Some(super::view::frame::Hit::Platform(place)) => unfolding::choose(self, place),
+            Some(super::view::frame::Hit::Line(line)) => unfolding::click(self, line),
             Some(super::view::frame::Hit::Open) => return act::act(self, Command::Open),
             Some(super::view::frame::Hit::Back) => return act::act(self, Command::Back),
             Some(super::view::frame::Hit::Row(_)) | None => {}
@@ -244,6 +269,13 @@ impl App {
                     publishing::show(self, &sides);
                 }
             }
+            Answer::Words(words, suggested) => {
+                if let Some(Dialog::Palette(palette)) = self.dialogs.last_mut() {
+                    palette.suggest(&words, suggested);
+                }
+            }
+            Answer::Comparison(sides, compared) => comparing::answered(self, &sides, compared),
+            Answer::Found(text, found) => super::jumping::found(self, text, found),
             Answer::Complete(found) => adding::names(self, found),
             Answer::Tags(repository, tags) => adding::tags(self, &repository, tags),
             Answer::Standings(standings) => {
@@ -261,6 +293,11 @@ impl App {
             }
             Answer::Following(following, serving) => self.follow_state.answer(following, serving),
             Answer::Source(source, named) => return ruling::sources_read(self, &source, named),
+            Answer::Files(image, which, answer) => {
+                if let Some(files) = &mut self.files {
+                    files.answer(&image, &which, answer);
+                }
+            }
             Answer::Environment(found, files) => {
                 self.environment = Some(found);
                 (self.compose_file, self.regsync_file) = (files.compose, files.regsync);
@@ -396,7 +433,7 @@ impl App {
                 for line in &failed {
                     self.note(log::Level::Error, Some(id), line.clone());
                 }
-                let notices = describe::notices(&outcome);
+                let notices = describe::notices(&outcome, &super::view::how_to_serve(self));
                 for line in &notices {
                     self.note(log::Level::Warning, Some(id), line.clone());
                 }
@@ -449,7 +486,7 @@ impl App {
             }
         };
         self.jobs.end(id, state);
-        publishing::saved(self, id, refused.as_ref());
+        next.extend(publishing::saved(self, id, refused.as_ref()));
         following::saved(self, id, refused.as_ref());
         if let Some(problem) = &refused {
             ruling::refused(self, id, &problem.sentences());

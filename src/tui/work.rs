@@ -1,5 +1,7 @@
 //! Plans and the jobs they become: the same plans as the command line's, shown, then exactly run.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cid::Cid;
@@ -9,7 +11,9 @@ use crate::engine::change::undo::UndoPlan;
 use crate::engine::follow::Setting;
 use crate::engine::plan::{AddPlan, Added, GcPlan, ImageCount, RemovePlan};
 use crate::engine::publish::plan::{PublishOutcome, PublishPlan, PublishRequest};
+use crate::engine::query::files::ImageFiles;
 use crate::engine::query::history::ForgetPlan;
+use crate::engine::query::save::SavedFile;
 use crate::engine::query::view::{Currency, Verified};
 use crate::engine::request::{AddRequest, Pick};
 use crate::engine::rules::RulesInForce;
@@ -93,13 +97,33 @@ pub enum Plan {
     /// Try what publishing to a target needs.
     TestTarget(String),
     /// Follow this registry.
-    Follow(Box<Setting>),
+    Follow {
+        /// Whom, and how.
+        setting: Box<Setting>,
+        /// Multiaddrs of peers to begin with in the swarm; none for the public DHT.
+        swarm_peers: Vec<String>,
+    },
     /// Look at the name that is followed, and take what it means.
     LookAtName,
     /// Read everything that is held, and compare it with the root that is followed.
     CheckFollowing,
     /// Follow nothing any more: this name.
     StopFollowing(String),
+    /// Save a file of an image on this machine.
+    SaveFile(Box<SaveFile>),
+}
+
+/// A file of an image that is to be saved.
+#[derive(Debug)]
+pub struct SaveFile {
+    /// The image's files.
+    pub files: Arc<ImageFiles>,
+    /// Path in the image.
+    pub path: String,
+    /// Layer as of which it is taken, from 0.
+    pub layer: usize,
+    /// Where it is saved.
+    pub to: PathBuf,
 }
 
 /// A run of rules that was planned.
@@ -206,6 +230,8 @@ pub enum Outcome {
     },
     /// The catalog follows nothing any more; this name, if it did.
     FollowingStopped(Option<String>),
+    /// A file of an image was saved.
+    FileSaved(SavedFile),
 }
 
 /// Counters of a running job at one moment.
@@ -327,10 +353,11 @@ impl Plan {
                 format!("{} the target {}", if draft.new { "add" } else { "change" }, draft.name)
             }
             Self::TestTarget(name) => format!("test the target {name}"),
-            Self::Follow(setting) => format!("follow {}", setting.name),
+            Self::Follow { setting, .. } => format!("follow {}", setting.name),
             Self::LookAtName => "look at the name that is followed".to_owned(),
             Self::CheckFollowing => "check what is followed".to_owned(),
             Self::StopFollowing(name) => format!("stop following {name}"),
+            Self::SaveFile(save) => format!("save /{} of {}", save.path, save.files.image),
             Self::Verify { repair: false } => "verify".to_owned(),
             Self::Verify { repair: true } => "verify and repair".to_owned(),
             Self::Check(picks) => format!("check {}", picked(picks)),
@@ -343,7 +370,10 @@ impl Plan {
 
     /// Whether running it changes something, here or elsewhere.
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Verify { repair: false } | Self::Check(_) | Self::Look(_) | Self::CheckFollowing)
+        !matches!(
+            self,
+            Self::Verify { repair: false } | Self::Check(_) | Self::Look(_) | Self::CheckFollowing | Self::SaveFile(_)
+        )
     }
 
     /// What is asked for to make the same plan again.

@@ -7,12 +7,14 @@ use crate::engine::query::view::{Currency, UpstreamState};
 use crate::text::{bytes, count};
 
 mod adding;
+mod comparison;
 mod following;
 mod publication;
 mod pulls;
 mod rules;
 
 use adding::add;
+pub use comparison::comparison;
 pub use following::{fact, facts as following};
 pub use publication::{brief, difference, hints, repository, trial};
 use publication::{publish, published};
@@ -37,6 +39,8 @@ pub enum Role {
     Warning,
     /// Takes something away, or failed.
     Danger,
+    /// What is chosen of several things.
+    Chosen,
 }
 
 /// A line of a dialog.
@@ -93,6 +97,13 @@ pub fn plan(plan: &Plan) -> Described {
             destroys: false,
             nothing: None,
         },
+        Plan::SaveFile(save) => Described {
+            title: "Save the file?".to_owned(),
+            rows: vec![row(Role::Name, format!("/{}", save.path)), row(Role::Text, save.to.display().to_string())],
+            verb: "save",
+            destroys: false,
+            nothing: None,
+        },
         Plan::Check(picks) => Described {
             title: "Ask upstream?".to_owned(),
             rows: picks.iter().map(|pick| row(Role::Name, pick.to_string())).collect(),
@@ -122,7 +133,7 @@ pub fn plan(plan: &Plan) -> Described {
         Plan::SaveTarget(_)
         | Plan::TestTarget(_)
         | Plan::Look(_)
-        | Plan::Follow(_)
+        | Plan::Follow { .. }
         | Plan::LookAtName
         | Plan::CheckFollowing => {
             Described { title: plan.title(), rows: Vec::new(), verb: "go on", destroys: false, nothing: None }
@@ -303,7 +314,8 @@ fn gone(images: usize) -> String {
 }
 
 /// What is worth knowing of an outcome besides that, a line each: images that upstream does not have any more stay here.
-pub fn notices(outcome: &Outcome) -> Vec<String> {
+/// `serve` says what begins to serve here.
+pub fn notices(outcome: &Outcome, serve: &str) -> Vec<String> {
     let gone: Vec<&str> = match outcome {
         Outcome::Added(added) => added.gone.iter().map(String::as_str).collect(),
         Outcome::Checked(checked) => {
@@ -311,6 +323,7 @@ pub fn notices(outcome: &Outcome) -> Vec<String> {
             gone.map(|row| row.image.as_str()).collect()
         }
         Outcome::Ruled(ruled) => return rules::left(&ruled.parts),
+        Outcome::Published(published) => return publication::notes(published, serve),
         _ => Vec::new(),
     };
     gone.into_iter().map(|image| format!("{image} is gone upstream; it stays here")).collect()
@@ -373,6 +386,10 @@ pub fn outcome(outcome: &Outcome) -> (String, Vec<String>) {
             let repaired = if repaired == 0 { String::new() } else { format!(", {repaired} repaired") };
             (format!("{} checked, {}{repaired}", count(verified.blobs, "file", "files"), bytes(verified.bytes)), failed)
         }
+        Outcome::FileSaved(saved) => (
+            format!("{} in {}", bytes(saved.size), crate::text::printable(&saved.file.display().to_string())),
+            Vec::new(),
+        ),
         Outcome::Checked(images) => checked(images),
         Outcome::Published(outcome) => published(outcome),
         Outcome::Allowed(_) => ("done".to_owned(), Vec::new()),

@@ -3,7 +3,8 @@
 use super::super::glyphs::Glyphs;
 use super::super::work;
 use super::{Described, Role, Row, row};
-use crate::engine::publish::plan::{PlannedObjects, PlannedTarget, PublishOutcome, PublishPlan};
+use crate::engine::own_node::SERVE_HINT;
+use crate::engine::publish::plan::{PlannedHost, PlannedTarget, PublishOutcome, PublishPlan, TargetOutcome};
 use crate::engine::query::diff::{Amount, Difference, RepositoryDifference, TagDifference};
 use crate::engine::query::diff::{ChangeKind, TagChange};
 use crate::engine::query::history::ForgetPlan;
@@ -89,11 +90,12 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
         _ => changes(target, rows),
     }
     if let Some(host) = &target.host {
-        objects(&host.objects, rows);
+        objects(host, rows);
         rows.extend(target.notes.iter().map(|note| row(Role::Warning, format!("  {note}"))));
         return;
     }
     rows.push(match target.blocks {
+        0 if target.fetches && !target.pinned => row(Role::Text, format!("  asks it to pin {}", plan.root)),
         0 => row(Role::Text, "  sends nothing: the node already has everything"),
         blocks => row(Role::Text, format!("  sends {}, {}", count(blocks, "block", "blocks"), bytes(target.bytes))),
     });
@@ -115,10 +117,19 @@ fn planned(plan: &PublishPlan, place: usize, target: &PlannedTarget, rows: &mut 
 }
 
 /// What a static host takes.
-fn objects(objects: &PlannedObjects, rows: &mut Vec<Row>) {
+fn objects(host: &PlannedHost, rows: &mut Vec<Row>) {
+    let objects = &host.objects;
+    let copied = match (objects.copied, host.links) {
+        (0, _) => String::new(),
+        (copied, true) => format!("; {copied} of them by links there"),
+        (copied, false) => format!("; {copied} of them by copying there"),
+    };
     rows.push(match objects.stored {
         0 => row(Role::Text, "  stores nothing: the host already has everything"),
-        stored => row(Role::Text, format!("  stores {}, {}", count(stored, "object", "objects"), bytes(objects.bytes))),
+        stored => row(
+            Role::Text,
+            format!("  stores {}, {}{copied}", count(stored, "object", "objects"), bytes(objects.bytes)),
+        ),
     });
     if objects.deleted > 0 {
         let deleted = count(objects.deleted, "object that nothing needs", "objects that nothing needs");
@@ -156,6 +167,14 @@ pub(super) fn published(published: &PublishOutcome) -> (String, Vec<String>) {
         done => format!("{done} of {} {} the new root", count(all, "target", "targets"), has(done)),
     };
     (words, failed)
+}
+
+/// What is worth knowing of targets that have the root; `serve` says what begins to serve here.
+pub(super) fn notes(published: &PublishOutcome, serve: &str) -> Vec<String> {
+    let of = |target: &TargetOutcome| -> Vec<String> {
+        target.notes.iter().map(|note| format!("{}: {}", target.name, note.replace(SERVE_HINT, serve))).collect()
+    };
+    published.targets.iter().flat_map(of).collect()
 }
 
 fn has(number: u64) -> &'static str {
@@ -235,7 +254,8 @@ pub(super) fn remove_target(plan: &RemoveTargetPlan) -> Described {
 }
 
 /// What was tried of a target: what failed first, then what is worth a look, then the rest. What the node allows is one line.
-pub fn trial(trial: &Trial, glyphs: &Glyphs) -> Vec<Row> {
+/// `serve` says what begins to serve here.
+pub fn trial(trial: &Trial, glyphs: &Glyphs, serve: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     let allowed = |check: &&Check| check.outcome == Outcome::Good && check.detail == ALLOWED;
     for (outcome, role, sign) in [
@@ -247,7 +267,8 @@ pub fn trial(trial: &Trial, glyphs: &Glyphs) -> Vec<Row> {
         for check in trial.checks.iter().filter(|check| check.outcome == outcome && !allowed(check)) {
             let part = if check.part == Part::Node { String::new() } else { format!("{}, ", check.part.name()) };
             rows.push(row(role, format!("{sign} {part}{}: {}", check.what, check.detail)));
-            let hint = |hint: &String| hint.replace("`roadstead target set`", "`:target-edit`");
+            let hint =
+                |hint: &String| hint.replace("`roadstead target set`", "`:target-edit`").replace(SERVE_HINT, serve);
             rows.extend(check.hints.iter().map(|text| row(Role::Dim, format!("  {}", hint(text)))));
         }
         let rights: Vec<&str> = trial.checks.iter().filter(allowed).map(|check| check.what.as_str()).collect();

@@ -376,6 +376,10 @@ impl Add {
             (KeyCode::Down | KeyCode::Right, Some(at)) => self.at = Some((at + 1).min(last)),
             (KeyCode::Up | KeyCode::Left, Some(at)) => self.at = at.checked_sub(1),
             (KeyCode::Char(' '), Some(at)) => return self.turn(at),
+            (KeyCode::Char('*'), Some(_)) if self.platforms.turn_all() => {
+                self.chosen();
+                return Choice::Look;
+            }
             _ => return self.edited(key, control),
         }
         Choice::Stay

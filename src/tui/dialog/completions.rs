@@ -24,7 +24,7 @@ pub const RULE_OPTIONS: [&str; 18] = [
     "--every",
     "--name",
 ];
-/// The most that is offered.
+/// The most references of the catalog that are offered.
 const MAX_COMPLETIONS: usize = 200;
 /// Tags that are offered instead of one that is not there.
 const MAX_NEAREST_TAGS: usize = 6;
@@ -83,8 +83,7 @@ impl Completions {
         }
         let whole = |word: &str| Completion { shown: word.to_owned(), word: word.to_owned() };
         let begin_so = references.iter().filter(|reference| reference.starts_with(word) && *reference != word);
-        completions.found.extend(begin_so.map(|reference| whole(reference)));
-        completions.found.truncate(MAX_COMPLETIONS);
+        completions.found.extend(begin_so.take(MAX_COMPLETIONS).map(|reference| whole(reference)));
         completions
     }
 
@@ -101,7 +100,7 @@ impl Completions {
         let typed = word[repository.len()..].trim_start_matches(':');
         let of = |tag: &&String| Completion { shown: (*tag).clone(), word: format!("{repository}:{tag}") };
         let begin_so = tags.iter().filter(|tag| tag.starts_with(typed) && *tag != typed);
-        self.found = begin_so.take(MAX_COMPLETIONS).map(|tag| of(&tag)).collect();
+        self.found = begin_so.map(|tag| of(&tag)).collect();
         if !self.found.is_empty() || typed.is_empty() || tags.is_empty() || tags.iter().any(|tag| tag == typed) {
             return;
         }
@@ -152,6 +151,12 @@ mod tests {
         assert_eq!(found.step(true), Some("ghcr.io:443/a/b:1.0"));
         assert_eq!(shown(&Completions::of("ghcr.io:443/a/b", &tags, &[])), ["1.0", "1.1", "2.0"]);
         assert!(Completions::of("a/b@sha256:1", &tags, &[]).found.is_empty());
+    }
+
+    #[test]
+    fn every_tag_is_offered() {
+        let tags: Vec<String> = (0..1000).map(|number| format!("1.{number}")).collect();
+        assert_eq!(Completions::of("a/b:1.", &tags, &[]).found.len(), 1000);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::rules::Period;
 /// How often a name is looked at unless something else is said.
 const DEFAULT_PERIOD: Duration = Duration::from_mins(1);
 
+/// The flag of what no catalog keeps: how this machine gets into the swarm.
+const SWARM_PEER: &str = "--swarm-peer";
+
 /// All of them, in the order in which they are asked for.
 pub(super) const FIELDS: &[Spec] = &[
     Spec {
@@ -25,6 +28,14 @@ pub(super) const FIELDS: &[Spec] = &[
         label: "From",
         hint: "URLs of the publisher's `serve --ipfs`, of another follower or of a gateway, or multiaddrs of peers; separated by spaces",
         otherwise: "the IPFS swarm",
+        input: Input::List,
+        needs: &[],
+    },
+    Spec {
+        flag: SWARM_PEER,
+        label: "Swarm peers",
+        hint: "multiaddrs of peers to begin with in place of the public DHT, for a network of its own",
+        otherwise: "the public DHT",
         input: Input::List,
         needs: &[],
     },
@@ -51,7 +62,24 @@ pub(super) fn words(form: &FlagForm) -> Vec<String> {
     let name = Some(form.value("NAME").to_owned()).filter(|name| !name.is_empty());
     let mode = Some(form.value("--mode")).filter(|mode| *mode != "all");
     let mode = mode.into_iter().flat_map(|mode| ["--mode".to_owned(), mode.to_owned()]);
-    name.into_iter().chain(form.flagged("--from")).chain(mode).chain(form.flagged("--every")).collect()
+    let places = form.flagged("--from").into_iter().chain(form.flagged(SWARM_PEER));
+    name.into_iter().chain(places).chain(mode).chain(form.flagged("--every")).collect()
+}
+
+/// Multiaddrs of peers to begin with in the swarm.
+pub fn swarm_peers(form: &FlagForm) -> Vec<String> {
+    form.value(SWARM_PEER).split_whitespace().map(str::to_owned).collect()
+}
+
+/// What a form says that is not in a [`Setting`].
+pub fn remembered(form: &FlagForm) -> Values {
+    let peers = swarm_peers(form).join(" ");
+    if peers.is_empty() { Values::new() } else { [(SWARM_PEER.to_owned(), peers)].into() }
+}
+
+/// The peers to begin with that such values name.
+pub fn remembered_peers(values: &Values) -> Vec<String> {
+    values.get(SWARM_PEER).map(|peers| peers.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// What a form says; an error names the flag of its field.
@@ -107,12 +135,22 @@ mod tests {
 
     #[test]
     fn a_form_is_a_setting_and_back() {
-        let said =
-            form(&[("NAME", "Registry.Example.com"), ("--from", "https://a.example.com/ http://b"), ("--every", "5m")]);
+        let peer = "/ip4/192.0.2.1/tcp/4001";
+        let said = form(&[
+            ("NAME", "Registry.Example.com"),
+            ("--from", "https://a.example.com/ http://b"),
+            ("--swarm-peer", peer),
+            ("--every", "5m"),
+        ]);
         assert_eq!(
             said.command_line(),
-            "roadstead follow Registry.Example.com --from https://a.example.com/ --from http://b --every 5m"
+            format!(
+                "roadstead follow Registry.Example.com --from https://a.example.com/ --from http://b --swarm-peer {peer} \
+                 --every 5m"
+            )
         );
+        assert_eq!(swarm_peers(&said), [peer]);
+        assert_eq!(remembered_peers(&remembered(&said)), [peer]);
         let found = setting(&said).unwrap();
         assert_eq!((found.sources.len(), found.every), (2, Duration::from_mins(5)));
         let again = FlagForm::new(Subject::Follow, &values(&found), &[]);

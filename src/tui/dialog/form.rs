@@ -4,12 +4,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::problem::Problem;
 use super::super::text_field::TextField;
-use crate::catalog::targets::{Secret, TargetSettings, ZoneSettings};
+use crate::catalog::targets::{ReplicationSettings, Secret, TargetSettings, ZoneSettings};
 use crate::engine::targets::{
     Clear, KINDS, MAX_GRACE_DAYS, MAX_KEPT_ROOTS, MAX_TTL_SECONDS, NodeAddress, Setting, TargetChange, TargetView,
-    Wrong, ZoneKind, check_name,
+    Wrong, ZoneKind, check_name, typed,
 };
 use crate::error::{Error, Kind};
+use crate::naming::provider::Provider;
 
 /// An input field of the form.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ pub struct Form {
     pub focus: usize,
     /// Mistake that kept the form from being saved, until something is typed.
     pub mistake: Option<Mistake>,
+    /// It is saved to be tested at once.
+    pub tests: bool,
     old: Option<TargetSettings>,
     taken: Vec<String>,
 }
@@ -76,6 +79,8 @@ pub fn label(setting: Setting) -> &'static str {
         Setting::Endpoint => "Endpoint",
         Setting::Region => "Region",
         Setting::Grace => "Grace",
+        Setting::Replication => "Copies",
+        Setting::Copy => "Copy",
         Setting::Keep => "Keep",
         Setting::Ipns => "IPNS key",
         Setting::Domain => "DNSLink",
@@ -100,10 +105,12 @@ fn hint(setting: Setting) -> &'static str {
         Setting::Endpoint => "URL that requests go to, like https://s3.example.com; empty: AWS",
         Setting::Region => "region of the bucket; empty: what AWS's variables and profiles say",
         Setting::Grace => "days for which objects stay that nothing needs any more; empty: 7",
+        Setting::Replication => "peers that keep each root: 2, 2-3 or all; empty: as the cluster is configured",
+        Setting::Copy => "yes: files of their own instead of hard links into the blob store; empty: no",
         Setting::Keep => "number of published roots that stay pinned; empty: 5",
         Setting::Ipns => "the node's key whose IPNS name points to the newest root; `self` is its own; empty: none",
         Setting::Domain => "domain whose record points to the newest root, like registry.example.com; empty: none",
-        Setting::Dns => "rfc2136 (signed updates), manual, or a provider: cloudflare, digitalocean, desec, ovh",
+        Setting::Dns => "rfc2136 (signed updates), manual, or the name of a DNS provider",
         Setting::Server => "server that takes updates, like ns1.example.com:53",
         Setting::Key => "name of the TSIG key, as the server has it",
         Setting::Algorithm => "hmac-sha256, hmac-sha384 or hmac-sha512; empty: hmac-sha256",
@@ -114,6 +121,28 @@ fn hint(setting: Setting) -> &'static str {
     }
 }
 
+/// What a field takes, where that is one of these.
+fn choices(setting: Setting) -> Vec<&'static str> {
+    match setting {
+        Setting::Dns => ["rfc2136", "manual"].into_iter().chain(Provider::names()).collect(),
+        Setting::Algorithm => vec!["hmac-sha256", "hmac-sha384", "hmac-sha512"],
+        Setting::Copy => vec!["no", "yes"],
+        _ => Vec::new(),
+    }
+}
+
+/// The choices of a field with this text: from the one that it is on, round the end; else those that begin like it, or all.
+pub fn offered(setting: Setting, text: &str) -> Vec<&'static str> {
+    let mut all = choices(setting);
+    let text = text.trim();
+    match all.iter().position(|choice| *choice == text) {
+        Some(place) => all.rotate_left(place),
+        None if all.iter().any(|choice| choice.starts_with(text)) => all.retain(|choice| choice.starts_with(text)),
+        None => {}
+    }
+    all
+}
+
 /// What an empty field means.
 pub fn otherwise(setting: Setting) -> &'static str {
     match setting {
@@ -121,6 +150,7 @@ pub fn otherwise(setting: Setting) -> &'static str {
         Setting::Node => KINDS[0].usual,
         Setting::Keep => "5",
         Setting::Grace => "7",
+        Setting::Copy => "no",
         Setting::Endpoint => "AWS",
         Setting::Algorithm => "hmac-sha256",
         Setting::Ttl => "60",
@@ -135,13 +165,14 @@ fn said(settings: &TargetSettings, setting: Setting) -> String {
     };
     let zone = settings.dnslink.as_ref().map(|dnslink| &dnslink.zone);
     match (setting, zone) {
-        (Setting::Node, _) => settings.node.url().to_owned(),
+        (Setting::Node, _) => typed(&settings.node),
         (Setting::AuthFile, _) => settings.node.authorisation().map(file).unwrap_or_default(),
         (Setting::AuthVariable, _) => match settings.node.authorisation() {
             Some(Secret::Variable(name)) => name.clone(),
             _ => String::new(),
         },
-        (Setting::Endpoint | Setting::Region | Setting::Grace, _) => of_host(settings, setting),
+        (Setting::Endpoint | Setting::Region | Setting::Grace | Setting::Copy, _) => of_host(settings, setting),
+        (Setting::Replication, _) => settings.node.replication().map(ReplicationSettings::text).unwrap_or_default(),
         (Setting::Keep, _) => settings.keep.to_string(),
         (Setting::Ipns, _) => settings.ipns.clone().unwrap_or_default(),
         (Setting::Domain, _) => settings.dnslink.as_ref().map(|dnslink| dnslink.domain.clone()).unwrap_or_default(),
@@ -161,11 +192,12 @@ fn said(settings: &TargetSettings, setting: Setting) -> String {
 
 /// What is said of a static host.
 fn of_host(settings: &TargetSettings, setting: Setting) -> String {
-    let host = settings.node.host();
+    let bucket = settings.node.bucket();
     let text = match setting {
-        Setting::Endpoint => host.and_then(|host| host.endpoint.clone()),
-        Setting::Region => host.and_then(|host| host.region.clone()),
-        _ => host.map(|host| host.grace_days.to_string()),
+        Setting::Endpoint => bucket.and_then(|bucket| bucket.endpoint.clone()),
+        Setting::Region => bucket.and_then(|bucket| bucket.region.clone()),
+        Setting::Copy => settings.node.copies().then(|| "yes".to_owned()),
+        _ => settings.node.is_host().then(|| settings.node.grace_days().to_string()),
     };
     text.unwrap_or_default()
 }
@@ -186,9 +218,15 @@ impl Form {
             fields: Setting::ALL.into_iter().map(field).collect(),
             focus: usize::from(target.is_some()),
             mistake: None,
+            tests: false,
             old: target.map(|target| target.settings.clone()),
             taken,
         }
+    }
+
+    /// Name of the target.
+    pub fn name(&self) -> &str {
+        self.target.as_deref().unwrap_or_else(|| self.text(Setting::Name))
     }
 
     fn text(&self, setting: Setting) -> &str {
@@ -198,15 +236,20 @@ impl Form {
     /// Whether a field means something with what the others say; the name of a target that is there stays.
     pub fn shows(&self, setting: Setting) -> bool {
         let by = self.text(Setting::Dns);
-        let is_host = NodeAddress::typed(self.text(Setting::Node)).kind.is_host;
+        let kind = NodeAddress::typed(self.text(Setting::Node)).kind;
+        let is_host = kind.is_host;
         let has_domain = !is_host && !self.text(Setting::Domain).is_empty();
         match setting {
             Setting::Name => self.target.is_none(),
             // A node without an address takes no credentials.
-            Setting::AuthFile => self.has_address(),
+            Setting::AuthFile if !is_host => self.has_address(),
             Setting::AuthVariable => self.has_address() && !is_host,
-            Setting::Endpoint | Setting::Region | Setting::Grace => is_host,
-            Setting::Ipns | Setting::Domain | Setting::Gateways => !is_host,
+            Setting::AuthFile | Setting::Endpoint | Setting::Region | Setting::Grace | Setting::Copy => {
+                kind.settings_of_hosts.contains(&setting)
+            }
+            Setting::Replication => kind.has_peers,
+            Setting::Ipns => kind.has_names,
+            Setting::Domain | Setting::Gateways => !is_host,
             Setting::Dns | Setting::Ttl => has_domain,
             Setting::Server | Setting::Key | Setting::Algorithm | Setting::KeyFile => has_domain && by == "rfc2136",
             Setting::TokenFile => has_domain && !matches!(by, "" | "rfc2136" | "manual"),
@@ -221,9 +264,17 @@ impl Form {
         NodeAddress::typed(typed).kind.value.is_some()
     }
 
+    fn is_host(&self) -> bool {
+        NodeAddress::typed(self.text(Setting::Node)).kind.is_host
+    }
+
     /// What belongs into a field, with what the others say.
     pub fn hint(&self, setting: Setting) -> &'static str {
         match setting {
+            Setting::Keep if self.is_host() => "number of published roots that stay here to go back to; empty: 5",
+            Setting::AuthFile if self.is_host() => {
+                "file with the credentials or the private key; empty: found as usual"
+            }
             Setting::Keep if !self.has_address() => "number of published roots that stay given out; empty: 5",
             Setting::Ipns if !self.has_address() => {
                 "key whose IPNS name points to the newest root; `self` is this program's own, made when it is first used; empty: none"
@@ -244,15 +295,9 @@ impl Form {
             KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => self.step(false),
             KeyCode::Tab | KeyCode::Down => self.step(true),
             KeyCode::BackTab | KeyCode::Up => self.step(false),
-            KeyCode::Enter => match self.draft() {
-                Ok(draft) => return Choice::Save(Box::new(draft)),
-                Err(mistake) => {
-                    if let Some(place) = self.fields.iter().position(|field| field.setting == mistake.setting) {
-                        self.focus = place;
-                    }
-                    self.mistake = Some(mistake);
-                }
-            },
+            KeyCode::Enter => return self.save(false),
+            KeyCode::Char('t') if key.modifiers.contains(KeyModifiers::CONTROL) => return self.save(true),
+            KeyCode::Right | KeyCode::Left if self.choose(key.code == KeyCode::Right) => {}
             _ => {
                 if let Some(field) = self.fields.get_mut(self.focus)
                     && field.text.key(key)
@@ -262,6 +307,41 @@ impl Form {
             }
         }
         Choice::Stay
+    }
+
+    fn save(&mut self, tests: bool) -> Choice {
+        self.tests = tests;
+        match self.draft() {
+            Ok(draft) => return Choice::Save(Box::new(draft)),
+            Err(mistake) => {
+                if let Some(place) = self.fields.iter().position(|field| field.setting == mistake.setting) {
+                    self.focus = place;
+                }
+                self.mistake = Some(mistake);
+            }
+        }
+        Choice::Stay
+    }
+
+    /// Whether the field with the cursor takes one of a few things.
+    pub fn has_choices(&self) -> bool {
+        self.fields.get(self.focus).is_some_and(|field| !choices(field.setting).is_empty())
+    }
+
+    /// The next choice of the field with the cursor, or the one before; whether it has any.
+    fn choose(&mut self, forward: bool) -> bool {
+        let Some(field) = self.fields.get_mut(self.focus) else { return false };
+        let offered = offered(field.setting, field.text.value());
+        let is_on_one = offered.first().is_some_and(|first| *first == field.text.value().trim());
+        let next = match (forward, is_on_one) {
+            (true, true) => offered.get(1).or(offered.first()),
+            (true, false) => offered.first(),
+            (false, _) => offered.last(),
+        };
+        let Some(next) = next else { return false };
+        field.text = TextField::new(next);
+        self.mistake = None;
+        true
     }
 
     /// What it says could not be saved: the field that the reason is about gets the cursor.
@@ -299,7 +379,7 @@ impl Form {
     /// What it says, or the first mistake in it.
     fn draft(&self) -> Result<Draft, Mistake> {
         let change = self.change()?;
-        let name = self.target.clone().unwrap_or_else(|| self.text(Setting::Name).to_owned());
+        let name = self.name().to_owned();
         let at_name = |error: Error| self.mistake(&Wrong { setting: Setting::Name, error });
         if self.target.is_none() {
             if name.is_empty() {
@@ -334,8 +414,16 @@ impl Form {
             let text = "Name the file or the variable, not both.".to_owned();
             return Err(Mistake { setting: Setting::AuthVariable, text });
         }
+        let copy = match text(Setting::Copy).map(str::to_ascii_lowercase).as_deref() {
+            None if !self.shows(Setting::Copy) => None,
+            None | Some("no" | "n") => Some(false),
+            Some("yes" | "y") => Some(true),
+            Some(_) => return Err(Mistake { setting: Setting::Copy, text: "Write `yes` or `no`.".to_owned() }),
+        };
         let zone = text(Setting::Dns).map(str::parse::<ZoneKind>).transpose();
         let zone = zone.map_err(|error| self.mistake(&Wrong { setting: Setting::Dns, error }))?;
+        let replication = text(Setting::Replication).map(str::parse::<ReplicationSettings>).transpose();
+        let replication = replication.map_err(|error| self.mistake(&Wrong { setting: Setting::Replication, error }))?;
         let file = text(Setting::AuthFile).map(|path| Secret::File(path.into()));
         let authorisation = file.or_else(|| owned(Setting::AuthVariable).map(Secret::Variable));
         let gateways: Vec<String> =
@@ -345,6 +433,7 @@ impl Form {
             (authorisation.is_none(), Clear::Authorisation),
             (text(Setting::Endpoint).is_none(), Clear::Endpoint),
             (text(Setting::Region).is_none(), Clear::Region),
+            (text(Setting::Replication).is_none(), Clear::Replication),
             (text(Setting::Ipns).is_none(), Clear::Ipns),
             (text(Setting::Domain).is_none(), Clear::Dnslink),
             (gateways.is_empty(), Clear::Gateways),
@@ -356,6 +445,8 @@ impl Form {
             endpoint: owned(Setting::Endpoint),
             region: owned(Setting::Region),
             grace_days: number(Setting::Grace, MAX_GRACE_DAYS, "days")?,
+            replication,
+            copy,
             keep: number(Setting::Keep, MAX_KEPT_ROOTS, "published roots")?,
             ipns: owned(Setting::Ipns),
             domain: owned(Setting::Domain),

@@ -1,11 +1,13 @@
 //! Dialogs: what lies over a view and gets the keys first. A dialog is a value; the view of it is drawn elsewhere.
 
+pub mod actions;
 pub mod add;
 pub mod completions;
 pub mod confirm;
 pub mod flag_form;
 pub mod follow_fields;
 pub mod form;
+pub mod jump;
 pub mod menu;
 pub mod palette;
 pub mod platforms;
@@ -15,10 +17,12 @@ mod serve_fields;
 
 use std::time::Duration;
 
+use actions::Actions;
 use add::Add;
 use confirm::Confirm;
 use flag_form::FlagForm;
 use form::Form;
+use jump::Jump;
 use menu::Menu;
 use palette::Palette;
 use prompt::Prompt;
@@ -57,8 +61,12 @@ pub enum Dialog {
     RuleForm(Box<RuleForm>),
     /// The commands, to choose one.
     Palette(Palette),
+    /// Anything in the catalog, to go there.
+    Jump(Jump),
     /// Some things to choose from.
     Menu(Menu),
+    /// What can be done with a row.
+    Actions(Actions),
     /// Something to be read.
     Message {
         /// Title in the frame of the dialog.

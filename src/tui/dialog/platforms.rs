@@ -90,6 +90,17 @@ impl Platforms {
         true
     }
 
+    /// Chooses all of them, or what is usual again where all are chosen; whether there is a choice.
+    pub fn turn_all(&mut self) -> bool {
+        self.chose = self.rows.iter().any(|(_, tick)| *tick != Tick::On);
+        if self.chose {
+            for (_, tick) in &mut self.rows {
+                *tick = Tick::On;
+            }
+        }
+        !self.rows.is_empty()
+    }
+
     /// What is chosen of an image: of what it has, what is chosen of all, and where they differ what the plan has of it. Empty where
     /// nothing was chosen.
     pub fn chosen(&self, request: &str) -> Vec<&str> {
@@ -136,6 +147,17 @@ mod tests {
         assert_eq!(platforms.chosen("docker.io/h/b:1"), ["linux/amd64", "linux/arm64"], "of all of them now");
         assert!(platforms.turn(1));
         assert_eq!(platforms.chosen("docker.io/h/a:1"), ["linux/amd64", "linux/s390x"]);
+    }
+
+    #[test]
+    fn all_are_chosen_at_once_and_the_usual_ones_after_that() {
+        let mut platforms = platforms();
+        assert!(platforms.turn_all());
+        assert_eq!(ticks(&platforms), [Tick::On; 3]);
+        assert_eq!(platforms.chosen("docker.io/h/a:1"), ["linux/amd64", "linux/arm64", "linux/s390x"]);
+        assert!(platforms.turn_all());
+        assert!(platforms.chosen("docker.io/h/a:1").is_empty(), "nothing is chosen: the usual ones are taken");
+        assert!(!Platforms::default().turn_all());
     }
 
     #[test]

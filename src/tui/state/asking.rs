@@ -5,7 +5,7 @@ use super::super::question::Question;
 use super::images::{Images, means};
 use super::listing::Named;
 use super::standings::Standings;
-use crate::engine::query::browse::{ImageOrder, RepositoryOrder, RowState, States};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder, RowState, Search, States};
 use crate::engine::query::view::{ImageRow, RepositoryRow};
 
 /// A name, and what it is without its first parts: `docker.io/library/nginx`, `library/nginx`, `nginx`.
@@ -28,36 +28,38 @@ impl Named for ImageRow {
 impl Images {
     pub(super) fn ask_repositories(&self, standings: &Standings, span: Span) -> Question {
         let list = &self.repositories;
-        let states = match list.order {
-            RepositoryOrder::State => {
-                let mut states = standings.repositories();
-                let names = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
-                let failed = names.flat_map(|(name, _)| endings(name));
-                states.named.extend(failed.map(|name| (name.to_owned(), RowState::Failed)));
-                states
+        let sought = Search::parse(&list.filter).needs_states();
+        let mut states = States::default();
+        if sought || list.order == RepositoryOrder::State {
+            states = standings.repositories();
+            if sought && standings.is_without_targets() {
+                states.others = RowState::New;
             }
-            _ => States::default(),
-        };
+            let names = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
+            let failed = names.flat_map(|(name, _)| endings(name));
+            states.named.extend(failed.map(|name| (name.to_owned(), RowState::Failed)));
+        }
         let (filter, around) = (list.filter.clone(), list.following.clone());
         Question::Repositories { filter, order: list.order, descending: list.descending, states, span, around }
     }
 
     pub(super) fn ask_tags(&self, repository: &str, standings: &Standings, span: Span) -> Question {
         let list = &self.tags;
-        let states = match list.order {
-            ImageOrder::State => {
-                let mut states = standings.tags(repository);
-                let failed = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
-                // A digest has a colon of its own.
-                let failed = failed.filter(|(name, _)| means(name.trim_end_matches("@sha256"), repository));
-                states.named.extend(failed.map(|(name, of)| {
-                    let of = if name.ends_with("@sha256") { format!("sha256:{of}") } else { of.to_owned() };
-                    (of, RowState::Failed)
-                }));
-                states
+        let sought = Search::parse(&list.filter).needs_states();
+        let mut states = States::default();
+        if sought || list.order == ImageOrder::State {
+            states = standings.tags(repository);
+            if sought && standings.is_without_targets() {
+                states.others = RowState::New;
             }
-            _ => States::default(),
-        };
+            let failed = self.failures.keys().filter_map(|failed| failed.rsplit_once([':', '@']));
+            // A digest has a colon of its own.
+            let failed = failed.filter(|(name, _)| means(name.trim_end_matches("@sha256"), repository));
+            states.named.extend(failed.map(|(name, of)| {
+                let of = if name.ends_with("@sha256") { format!("sha256:{of}") } else { of.to_owned() };
+                (of, RowState::Failed)
+            }));
+        }
         let (repository, filter, around) = (repository.to_owned(), list.filter.clone(), list.following.clone());
         let (order, descending) = (list.order, list.descending);
         Question::Images { repository, filter, order, descending, states, span, around }

@@ -1,15 +1,17 @@
 //! Images: repositories, the tags of one, and everything about one image.
 
+mod commands;
+
 use std::collections::BTreeMap;
 
-use super::super::columns;
-use super::super::command::{Command, Context};
+use super::super::command::Context;
 use super::super::list::Window;
 use super::super::question::{Answer, Question};
 use super::super::remembered::Orders;
+use super::image_page::ImagePage;
 use super::listing::Listing;
 use super::standings::Standings;
-use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder, Search};
 use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
 
 /// How deep the view is in.
@@ -43,12 +45,19 @@ pub struct Images {
     pub search: String,
     /// The line that it was found in.
     pub found: Option<usize>,
+    /// How the details are looked at.
+    pub page: ImagePage,
     /// How far the details are scrolled.
     pub scroll: u16,
     /// How far they can be: measured by the view that draws them.
     pub scroll_end: u16,
+    /// Two images whose difference is to be shown as soon as it is known.
+    pub comparing: Option<(String, String)>,
     /// Why images could not be brought here or up to date the last time: by what was asked for.
     pub failures: BTreeMap<String, String>,
+    /// Columns that the lists need, as far as was seen while they were not filtered: of the repositories, and of the tags of one.
+    /// A border between panes stays where it is while a filter hides the longest rows.
+    needs: (u16, u16),
     /// What was clicked last, and when: two clicks on one row open it.
     clicked: Option<(u64, std::time::Duration)>,
 }
@@ -95,6 +104,21 @@ impl Images {
     /// The filter of the list that is shown.
     pub fn filter(&self) -> &str {
         if self.level == Level::Repositories { &self.repositories.filter } else { &self.tags.filter }
+    }
+
+    /// Columns that the list that is shown needs, if it was seen without a filter.
+    pub fn need(&self) -> Option<u16> {
+        let need = if self.level == Level::Repositories { self.needs.0 } else { self.needs.1 };
+        (need > 0).then_some(need)
+    }
+
+    /// The list that is shown needs so many columns, by the rows that are loaded.
+    pub fn set_need(&mut self, need: u16) {
+        let is_filtered = !self.filter().is_empty();
+        let of = if self.level == Level::Repositories { &mut self.needs.0 } else { &mut self.needs.1 };
+        if !is_filtered {
+            *of = need.max(*of);
+        }
     }
 
     /// Filters the list that is shown.
@@ -207,6 +231,23 @@ impl Images {
         }
     }
 
+    /// Goes to a repository, whatever is shown.
+    pub fn go_to_repository(&mut self, name: &str) {
+        self.leave();
+        self.repositories.show(name);
+    }
+
+    /// Goes to an image of a repository by its tag or digest, whatever is shown.
+    pub fn go_to_image(&mut self, repository: &str, image: &str) {
+        self.go_to_repository(repository);
+        if self.repository.as_deref() != Some(repository) {
+            self.repository = Some(repository.to_owned());
+            self.tags = self.tags.anew();
+        }
+        self.tags.show(image);
+        self.level = Level::Tags;
+    }
+
     /// Scrolls one of the panes that are shown.
     pub fn scroll_pane(&mut self, pane: Pane, rows: i64) {
         match pane {
@@ -215,6 +256,8 @@ impl Images {
             Pane::Details => {
                 let scroll = i64::from(self.scroll) + rows;
                 self.scroll = u16::try_from(scroll.max(0)).unwrap_or(u16::MAX).min(self.scroll_end);
+                let top = usize::from(self.scroll);
+                self.page.cursor = self.page.cursor.clamp(top, top + self.page.height.saturating_sub(1));
             }
         }
     }
@@ -251,141 +294,14 @@ impl Images {
         self.tags.sort(order);
     }
 
-    /// Carries a command out, if it is one of this view's.
-    pub fn command(&mut self, command: Command) -> bool {
-        if self.level == Level::Details {
-            return self.command_in_details(command);
-        }
-        let page = self.repositories.window.page().max(1);
-        let rows = match command {
-            Command::Up => -1,
-            Command::Down => 1,
-            Command::PageUp => -page,
-            Command::PageDown => page,
-            Command::HalfUp => -(page / 2).max(1),
-            Command::HalfDown => (page / 2).max(1),
-            Command::First => i64::MIN,
-            Command::Last => i64::MAX,
-            _ => return self.command_in_list(command),
-        };
-        match self.level {
-            Level::Repositories => self.repositories.window.move_by(rows),
-            Level::Tags | Level::Details => self.tags.window.move_by(rows),
-        }
-        true
-    }
-
-    fn command_in_list(&mut self, command: Command) -> bool {
-        let of_repositories = self.level == Level::Repositories;
-        match command {
-            Command::Open => self.open(),
-            Command::Back => self.back(),
-            Command::Mark if of_repositories => {
-                let row = self.repositories.window.current().map(|row| (row.name.clone(), row.figures.logical));
-                self.repositories.toggle(row);
-            }
-            Command::Mark => {
-                let row = self.tags.window.current().map(|row| (named(row), row.logical));
-                self.tags.toggle(row);
-            }
-            Command::MarkAll if of_repositories => {
-                let loaded = self.repositories.window.loaded().iter();
-                let loaded = loaded.map(|row| (row.name.clone(), row.figures.logical)).collect();
-                self.repositories.toggle_all(loaded);
-            }
-            Command::MarkAll => {
-                let loaded = self.tags.window.loaded().iter().map(|row| (named(row), row.logical)).collect();
-                self.tags.toggle_all(loaded);
-            }
-            Command::MarkRange if of_repositories => self.repositories.mark_range(),
-            Command::MarkRange => self.tags.mark_range(),
-            Command::SortTurn if of_repositories => self.repositories.turn(),
-            Command::SortTurn => self.tags.turn(),
-            Command::SortNext | Command::SortFormer => {
-                let forward = command == Command::SortNext;
-                if of_repositories {
-                    self.repositories.step(&columns::orders(&columns::REPOSITORIES), forward);
-                } else {
-                    self.tags.step(&columns::orders(&columns::TAGS), forward);
-                }
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn command_in_details(&mut self, command: Command) -> bool {
-        let page = u16::try_from(self.repositories.window.page()).unwrap_or(20);
-        let scroll = match command {
-            Command::Up => self.scroll.saturating_sub(1),
-            Command::Down => self.scroll.saturating_add(1),
-            Command::PageUp => self.scroll.saturating_sub(page),
-            Command::PageDown => self.scroll.saturating_add(page),
-            Command::HalfUp => self.scroll.saturating_sub(page / 2),
-            Command::HalfDown => self.scroll.saturating_add(page / 2),
-            Command::First => 0,
-            Command::Last => u16::MAX,
-            Command::Back if !self.search.is_empty() => {
-                self.search.clear();
-                self.found = None;
-                return true;
-            }
-            Command::Back => {
-                (self.level, self.scroll) = (Level::Tags, 0);
-                return true;
-            }
-            _ => return false,
-        };
-        self.scroll = scroll.min(self.scroll_end);
-        true
-    }
-
-    fn open(&mut self) {
-        match self.level {
-            Level::Repositories => {
-                let Some(row) = self.repositories.window.current() else { return };
-                if self.repository.as_ref() != Some(&row.name) {
-                    self.repository = Some(row.name.clone());
-                    self.tags = self.tags.anew();
-                    self.details = None;
-                }
-                self.level = Level::Tags;
-            }
-            Level::Tags => {
-                if self.tags.window.current().is_some() {
-                    self.level = Level::Details;
-                    self.scroll = 0;
-                }
-            }
-            Level::Details => {}
-        }
-    }
-
-    /// One thing at a time: marks, filter, level.
-    fn back(&mut self) {
-        let (marked, filtered) = match self.level {
-            Level::Repositories => (!self.repositories.marks.is_empty(), !self.repositories.filter.is_empty()),
-            _ => (!self.tags.marks.is_empty(), !self.tags.filter.is_empty()),
-        };
-        if marked {
-            self.clear_marks();
-        } else if filtered {
-            self.set_filter("");
-        } else if self.level == Level::Tags {
-            self.leave();
-        }
-    }
-
-    fn leave(&mut self) {
-        (self.level, self.details, self.asked) = (Level::Repositories, None, None);
-    }
-
-    /// Whether a list is sorted by state, which the standings are a part of: it is to be sorted again when they change.
+    /// Lists that are sorted by state, or in which states are looked for, are asked for again when the standings change, which
+    /// are a part of that.
     pub fn standings_changed(&mut self) {
-        if self.repositories.order == RepositoryOrder::State {
+        let sought = |filter| Search::parse(filter).needs_states();
+        if self.repositories.order == RepositoryOrder::State || sought(&self.repositories.filter) {
             self.repositories.window.refresh();
         }
-        if self.tags.order == ImageOrder::State {
+        if self.tags.order == ImageOrder::State || sought(&self.tags.filter) {
             self.tags.window.refresh();
         }
     }
@@ -396,13 +312,13 @@ impl Images {
         if let Some(span) = self.repositories.window.wants() {
             wanted.push(self.ask_repositories(standings, span));
         }
-        if beside && self.level == Level::Repositories {
+        // What is under the cursor is not known while a search is answered.
+        if beside && self.level == Level::Repositories && self.repositories.window.is_known() {
             let under = self.repositories.window.current().map(|row| row.name.clone());
             if under != self.repository {
                 self.repository = under;
-                self.tags.window.reset();
-                self.tags.filter.clear();
-                self.tags.following = None;
+                self.needs.1 = 0;
+                self.tags.replace();
             }
         }
         if let Some(repository) = self.repository.clone().filter(|_| beside || self.level != Level::Repositories)
@@ -418,7 +334,7 @@ impl Images {
             let list = self.ask_tags(&repository, standings, span).of_exactly_this_part();
             wanted.push(Question::Rows(Box::new(list)));
         }
-        if self.level == Level::Details || (self.level == Level::Tags && beside) {
+        if self.level == Level::Details || (self.level == Level::Tags && beside && self.tags.window.is_known()) {
             let under = self.tags.window.current().map(named);
             if under.is_some() && under != self.asked {
                 self.asked.clone_from(&under);
@@ -435,6 +351,9 @@ impl Images {
             Answer::Images(span, rows) => {
                 let total = rows.total;
                 self.tags.fill(span, rows);
+                if total == 0 && self.level == Level::Tags {
+                    (self.details, self.asked) = (None, None);
+                }
                 // A repository goes with its last image.
                 if total == 0 && self.tags.filter.is_empty() {
                     self.leave();
@@ -445,6 +364,7 @@ impl Images {
             Answer::Details(details) => {
                 if self.details.as_ref().is_none_or(|shown| named(&shown.row) != named(&details.row)) {
                     self.scroll = 0;
+                    self.page.begin();
                 }
                 self.details = Some(details);
             }

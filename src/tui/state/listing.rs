@@ -2,7 +2,7 @@
 
 use super::super::list::{Span, Window};
 use super::marks::Marks;
-use crate::engine::query::browse::Rows;
+use crate::engine::query::browse::{Rows, Search};
 
 /// Every row there is.
 const ALL_ROWS: Span = Span { offset: 0, limit: u64::MAX };
@@ -18,8 +18,12 @@ pub trait Named {
 pub struct Listing<T, Order> {
     /// Rows that are loaded, and the cursor among all of them.
     pub window: Window<T>,
-    /// Only what contains this.
+    /// Only what this finds.
     pub filter: String,
+    /// The rows that were loaded when the search began: columns stay as wide as these need them, however it goes on.
+    before: Vec<T>,
+    /// The row that the cursor was on then.
+    origin: Option<String>,
     /// Column that the list is sorted by.
     pub order: Order,
     /// The order turned around.
@@ -39,6 +43,8 @@ impl<T, Order: Default> Default for Listing<T, Order> {
         Self {
             window: Window::default(),
             filter: String::new(),
+            before: Vec::new(),
+            origin: None,
             order: Order::default(),
             descending: false,
             marks: Marks::default(),
@@ -78,24 +84,68 @@ impl<T: Named, Order: Copy + PartialEq> Listing<T, Order> {
         self.window.fill_around(span, rows.total, rows.rows, rows.place);
         self.following = None;
     }
+
+    /// Shows only what this finds, the best match first; without a text everything again, and the cursor stays on its row.
+    pub(super) fn set_filter(&mut self, filter: &str)
+    where
+        T: Clone,
+    {
+        if self.filter == filter {
+            return;
+        }
+        let current = self.window.current().map(Named::key);
+        if self.filter.is_empty() {
+            self.before = self.window.loaded().to_vec();
+            self.origin.clone_from(&current);
+        }
+        filter.clone_into(&mut self.filter);
+        if filter.is_empty() {
+            self.following = current.or(self.origin.take());
+            self.before.clear();
+            self.window.refresh();
+        } else {
+            self.following = None;
+            self.window.restart();
+        }
+    }
+
+    /// Shows everything again, with the cursor on this row.
+    pub(super) fn show(&mut self, key: &str) {
+        self.filter.clear();
+        self.before.clear();
+        self.following = Some(key.to_owned());
+        self.window.refresh();
+    }
 }
 
-impl<T, Order: Copy + PartialEq> Listing<T, Order> {
+impl<T, Order: Copy + Default + PartialEq> Listing<T, Order> {
+    /// The rows that columns are measured by.
+    pub fn measured(&self) -> &[T] {
+        if self.filter.is_empty() || self.before.is_empty() { self.window.loaded() } else { &self.before }
+    }
+
+    /// What the list is sorted by, if it is not by how well its rows match what is looked for.
+    pub fn sorted(&self) -> Option<(Order, bool)> {
+        let usual = self.order == Order::default() && !self.descending;
+        let ranked = usual && Search::parse(&self.filter).has_words();
+        (!ranked).then_some((self.order, self.descending))
+    }
+
+    /// Another list takes its place, in the same order.
+    pub(super) fn replace(&mut self) {
+        self.window.reset();
+        self.filter.clear();
+        self.before.clear();
+        self.following = None;
+    }
     /// An empty one of this height and order: another list takes its place.
     pub(super) fn anew(&self) -> Self
     where
         T: Clone,
-        Order: Default,
     {
         let mut window = self.window.clone();
         window.reset();
         Self { window, order: self.order, descending: self.descending, ..Self::default() }
-    }
-
-    pub(super) fn set_filter(&mut self, filter: &str) {
-        filter.clone_into(&mut self.filter);
-        self.following = None;
-        self.window.reset();
     }
 
     pub(super) fn toggle(&mut self, row: Option<(String, u64)>) {

@@ -55,9 +55,10 @@ impl Line {
         }
     }
 
-    /// Whether it has this text, in small letters, in its time, its job or its words.
+    /// Whether it has each word of this text, in small letters, in its time, its job or its words.
     fn contains(&self, filter: &str) -> bool {
-        filter.is_empty() || format!("{} {}", self.at, self.text_with_job()).to_lowercase().contains(filter)
+        let text = || format!("{} {}", self.at, self.text_with_job()).to_lowercase();
+        filter.is_empty() || filter.split_whitespace().all(|word| text().contains(word))
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod asking;
 pub mod decisions;
+pub mod files;
 pub mod following;
+pub mod image_page;
 pub mod images;
 pub mod job;
 pub mod jobs;

@@ -94,6 +94,13 @@ impl Publish {
         self.wanted = None;
     }
 
+    /// Goes to a publication, if it is shown.
+    pub fn go_to(&mut self, publication: i64) {
+        if let Some(place) = self.history.iter().position(|row| row.id == publication) {
+            (self.cursor, self.scroll) = (self.targets.len() + place, 0);
+        }
+    }
+
     /// The row under the cursor.
     pub fn current(&self) -> Option<Row<'_>> {
         match self.cursor.checked_sub(self.targets.len()) {

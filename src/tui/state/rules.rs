@@ -11,6 +11,7 @@ use super::decisions::{About, Decision};
 use super::rule_tags::{TagRow, tag_rows};
 use super::tag_lists::TagLists;
 use crate::catalog::rule_images::RuleImage;
+use crate::engine::query::browse::Search;
 use crate::engine::rules::plan::RulePart;
 use crate::engine::rules::{Here, RuleOutcome, ShownRule, ShownRules};
 use crate::image::Upstream;
@@ -152,11 +153,10 @@ impl Rules {
 
     /// The rules as the list has them.
     pub fn rows(&self) -> Vec<&ShownRule> {
-        let filter = self.filter.to_lowercase();
+        let search = Search::words(&self.filter);
+        let mut finder = search.finder();
         let is_shown = |shown: &&ShownRule| {
-            filter.is_empty()
-                || shown.rule.name.as_str().to_lowercase().contains(&filter)
-                || takes(&shown.rule).to_lowercase().contains(&filter)
+            !search.has_words() || finder.score(&format!("{} {}", shown.rule.name, takes(&shown.rule))).is_some()
         };
         let mut rows: Vec<&ShownRule> = self.shown.rules.iter().filter(is_shown).collect();
         rows.sort_by(|one, other| self.compare(one, other));
@@ -322,8 +322,9 @@ impl Rules {
 
     /// The tags of the open page that the filter shows.
     pub fn tags(&self) -> Vec<&TagRow> {
-        let filter = self.tag_filter.to_lowercase();
-        self.tags.iter().filter(|row| row.tag.to_lowercase().contains(&filter)).collect()
+        let search = Search::words(&self.tag_filter);
+        let mut finder = search.finder();
+        self.tags.iter().filter(|row| !search.has_words() || finder.score(&row.tag).is_some()).collect()
     }
 
     /// What is known of when a tag of the open page may come.
@@ -415,11 +416,22 @@ impl Rules {
         }
     }
 
-    /// Shows only what contains this.
+    /// Shows only what this finds; without a text everything again, and the cursor stays on its row.
     pub fn set_filter(&mut self, filter: &str) {
+        let stays = filter.is_empty();
         match self.level {
-            Level::List => (self.filter, self.cursor) = (filter.to_owned(), 0),
-            Level::Page => (self.tag_filter, self.tag_cursor) = (filter.to_owned(), 0),
+            Level::List => {
+                let name = self.rows().get(self.cursor).map(|shown| shown.rule.name.clone()).filter(|_| stays);
+                filter.clone_into(&mut self.filter);
+                let place = self.rows().iter().position(|shown| Some(&shown.rule.name) == name.as_ref());
+                self.cursor = place.unwrap_or(0);
+            }
+            Level::Page => {
+                let tag = self.tags().get(self.tag_cursor).map(|row| row.tag.clone()).filter(|_| stays);
+                filter.clone_into(&mut self.tag_filter);
+                let place = self.tags().iter().position(|row| Some(&row.tag) == tag.as_ref());
+                self.tag_cursor = place.unwrap_or(0);
+            }
             Level::Decisions => {}
         }
     }

@@ -142,7 +142,8 @@ pub(super) fn keys(add: &Add, end: u16, columns: usize) -> Vec<(&'static str, &'
     let mut keys: Vec<_> = enter.into_iter().collect();
     let what = if add.platforms.rows.is_empty() { "options" } else { "platforms" };
     match add.at {
-        Some(_) => keys.push(("space", "choose")),
+        Some(_) if add.platforms.rows.is_empty() => keys.push(("space", "choose")),
+        Some(_) => keys.extend([("space", "choose"), ("*", "all platforms")]),
         None if add.goes_through_completions() => {
             let next = if add.completions.picked.is_some() { "next" } else { "complete" };
             keys.extend([("tab", next), ("ctrl-o", what)]);

@@ -5,8 +5,9 @@ use ratatui::layout::{Margin, Rect};
 use super::super::app::App;
 use super::super::cells::width;
 use super::super::dialog::Dialog;
+use super::super::dialog::palette::PaletteLine;
 use super::forms::FormView;
-use super::{add, dialogs, rule_form};
+use super::{add, dialogs, jump, rule_form};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tui) enum DialogHit {
@@ -30,9 +31,20 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
         Dialog::Palette(palette) => {
             let place = dialogs::middle(area, dialogs::PALETTE_ROWS);
             let inside = inside(place);
-            let (height, top) = dialogs::palette_rows(inside, palette);
+            let (height, top, lines) = dialogs::palette_rows(inside, palette);
+            let at = line(inside, 2, row).filter(|line| *line < height).and_then(|line| lines.get(top + line));
+            let command = at.and_then(|line| match line {
+                PaletteLine::Command(place) => Some(*place),
+                PaletteLine::Head(_) => None,
+            });
+            (place, owned(dialogs::palette_keys(palette)), command)
+        }
+        Dialog::Jump(found) => {
+            let place = jump::place(area);
+            let inside = inside(place);
+            let (height, top) = jump::rows(inside, found);
             let at = line(inside, 2, row).filter(|line| *line < height).map(|line| top + line);
-            (place, owned(dialogs::palette_keys(palette)), at.filter(|at| *at < palette.found.len()))
+            (place, owned(jump::KEYS), at.filter(|at| *at < found.found.len()))
         }
         Dialog::Add(filled) => {
             let shape = add::Shape::of(app, filled, area);
@@ -57,7 +69,7 @@ pub(in crate::tui) fn hit(app: &App, column: u16, row: u16) -> Option<DialogHit>
             let (place, rows) = text.place(look, area);
             let height = usize::from(place.height.saturating_sub(4));
             let at = line(inside(place), 0, row).filter(|line| *line < height);
-            let is_list = matches!(dialog, Dialog::Menu(_));
+            let is_list = matches!(dialog, Dialog::Menu(_) | Dialog::Actions(_));
             let chosen = at.and_then(|line| rows.get(line).copied()).filter(|_| is_list);
             (place, text.keys, chosen)
         }

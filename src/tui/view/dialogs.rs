@@ -10,7 +10,7 @@ use super::super::app::{App, Look};
 use super::super::cells::{cut, left, width, wrap};
 use super::super::describe::{Role, Row};
 use super::super::dialog::menu::Item;
-use super::super::dialog::palette::Palette;
+use super::super::dialog::palette::{Palette, PaletteLine};
 use super::super::dialog::{Dialog, Page};
 use super::forms::{self, FormView};
 use super::frame::pane;
@@ -23,10 +23,17 @@ pub(super) struct Text {
     rows: Vec<Row>,
     scroll: u16,
     pub(super) keys: Vec<(&'static str, String)>,
+    /// Columns that it needs, if it needs fewer than dialogs have.
+    columns: Option<u16>,
 }
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let parts = super::frame::Parts::of(app);
     for dialog in &app.dialogs {
+        // A filter is typed beside the list that it filters; and what runs and what failed stays readable.
+        if !matches!(dialog, Dialog::Prompt(_)) {
+            super::behind::fade(app, frame, area, parts.strip);
+        }
         match dialog {
             Dialog::Add(add) => super::add::draw(app, frame, area, add),
             // It is in the footer.
@@ -35,6 +42,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Dialog::Flags(filled) => forms::draw(app, frame, area, &FormView::of_flags(filled)),
             Dialog::RuleForm(filled) => super::rule_form::draw(app, frame, area, filled),
             Dialog::Palette(palette) => commands(app, frame, area, palette),
+            Dialog::Jump(jump) => super::jump::draw(app, frame, area, jump),
             dialog => {
                 if let Some(shown) = as_text(app, dialog) {
                     text(app, frame, area, &shown);
@@ -47,7 +55,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
 /// What a dialog says, if it is text.
 pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
     let key = |key, what: &str| (key, what.to_owned());
-    let mut shown = Text { title: String::new(), rows: Vec::new(), scroll: 0, keys: Vec::new() };
+    let mut shown = Text { title: String::new(), rows: Vec::new(), scroll: 0, keys: Vec::new(), columns: None };
     let mut page_title = None;
     let (title, keys) = match dialog {
         Dialog::Planning { ticket, request, because, since } => {
@@ -85,11 +93,21 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
         Dialog::Menu(menu) => {
             let row = |(place, item): (usize, &Item)| {
                 let cursor = if place == menu.cursor { app.look.glyphs.cursor } else { " " };
-                let role = if place == menu.cursor { Role::Name } else { Role::Text };
+                let role = if place == menu.cursor { Role::Chosen } else { Role::Text };
                 (role, format!("{cursor} {}  {}: {}", item.key, item.title, item.value))
             };
             shown.rows = menu.items.iter().enumerate().map(row).collect();
             (menu.title.as_str(), vec![key("enter", "copy"), key("esc", "close")])
+        }
+        Dialog::Actions(menu) => {
+            shown.columns = Some(super::action_menu::columns(menu));
+            let columns = shown.room(screen(app));
+            shown.rows = super::action_menu::rows(menu, &app.look, columns);
+            // The one under the cursor is in sight, on the lowest screen too.
+            let place = shown.at(screen(app), shown.rows.len());
+            let height = usize::from(place.height.saturating_sub(4));
+            shown.scroll = u16::try_from((menu.cursor + 1).saturating_sub(height)).unwrap_or(0);
+            (menu.subject.as_str(), vec![key("enter", "do it"), key("esc", "close")])
         }
         Dialog::Message { title, rows, scroll } => {
             shown.rows.clone_from(rows);
@@ -101,7 +119,7 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
             let jobs = crate::text::count(running, "job is", "jobs are");
             let words = "Cancelled jobs resume where they stopped: what is verified is kept.";
             shown.rows = vec![(Role::Text, format!("{jobs} running.")), (Role::Dim, words.to_owned())];
-            ("Leave?", vec![key("f", "finish them first"), key("c", "cancel them"), key("esc", "stay")])
+            ("Leave?", vec![key("f", "finish them first"), key("c", "cancel them"), key("enter", "stay")])
         }
         Dialog::Page { page, scroll } => {
             shown.scroll = *scroll;
@@ -122,6 +140,7 @@ pub(super) fn as_text(app: &App, dialog: &Dialog) -> Option<Text> {
         | Dialog::Form(_)
         | Dialog::Flags(_)
         | Dialog::RuleForm(_)
+        | Dialog::Jump(_)
         | Dialog::Palette(_) => return None,
     };
     title.clone_into(&mut shown.title);
@@ -137,6 +156,7 @@ pub(super) fn style(look: &Look, role: Role) -> Style {
         Role::Good => look.theme.good,
         Role::Warning => look.theme.warning,
         Role::Danger => look.theme.danger,
+        Role::Chosen => look.theme.selected,
     }
 }
 
@@ -156,15 +176,31 @@ pub(super) fn middle(area: Rect, lines: usize) -> Rect {
 }
 
 pub(super) fn keys_line(look: &Look, keys: &[(&str, &str)]) -> Line<'static> {
-    let mut spans = vec![Span::raw(" ")];
+    let mut spans = Vec::new();
     for (key, what) in keys {
-        spans.push(Span::styled((*key).to_owned(), look.theme.key));
-        spans.push(Span::styled(format!(" {what}   "), look.theme.text));
+        // Enter does what the dialog proposes: that is seen without reading.
+        let proposed = if *key == "enter" { look.theme.selected } else { Style::new() };
+        spans.push(Span::styled(" ", proposed));
+        spans.push(Span::styled((*key).to_owned(), look.theme.key.patch(proposed)));
+        spans.push(Span::styled(format!(" {what} "), look.theme.text.patch(proposed)));
+        spans.push(Span::raw(" "));
     }
     Line::from(spans)
 }
 
 impl Text {
+    /// Where it is, with so many lines.
+    fn at(&self, area: Rect, lines: usize) -> Rect {
+        let place = middle(area, lines);
+        let width = self.columns.map_or(place.width, |columns| columns.min(place.width));
+        Rect { x: place.x + (place.width - width) / 2, width, ..place }
+    }
+
+    /// Columns of its lines.
+    fn room(&self, area: Rect) -> usize {
+        usize::from(self.at(area, 0).width).saturating_sub(4)
+    }
+
     /// Lines to draw, each with the number of its row.
     fn lines(&self, look: &Look, columns: usize) -> Vec<(usize, Line<'static>)> {
         let mut lines = Vec::new();
@@ -176,7 +212,11 @@ impl Text {
             let room = columns.saturating_sub(if fits { indent } else { indent + 2 });
             for (number, part) in wrap(words, room).into_iter().enumerate() {
                 let indent = if number == 0 { indent } else { indent + 2 };
-                lines.push((place, Line::styled(format!("{:indent$}{part}", ""), style(look, *role))));
+                let mut text = format!("{:indent$}{part}", "");
+                if *role == Role::Chosen {
+                    text.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(&text))));
+                }
+                lines.push((place, Line::styled(text, style(look, *role))));
             }
         }
         lines
@@ -184,9 +224,8 @@ impl Text {
 
     /// Where it is, and the row that is shown in each of its lines.
     pub(super) fn place(&self, look: &Look, area: Rect) -> (Rect, Vec<usize>) {
-        let columns = usize::from(middle(area, 0).width).saturating_sub(4);
-        let lines = self.lines(look, columns);
-        let place = middle(area, lines.len());
+        let lines = self.lines(look, self.room(area));
+        let place = self.at(area, lines.len());
         let scroll = usize::from(self.scroll.min(end(lines.len(), place)));
         (place, lines.into_iter().skip(scroll).map(|(row, _)| row).collect())
     }
@@ -196,8 +235,8 @@ impl Text {
 pub(in super::super) fn reach(app: &App, dialog: &Dialog) -> (u16, u16) {
     let area = screen(app);
     let Some(shown) = as_text(app, dialog) else { return (0, 1) };
-    let lines = shown.lines(&app.look, usize::from(middle(area, 0).width).saturating_sub(4)).len();
-    let place = middle(area, lines);
+    let lines = shown.lines(&app.look, shown.room(area)).len();
+    let place = shown.at(area, lines);
     (end(lines, place), place.height.saturating_sub(5).max(1))
 }
 
@@ -208,9 +247,9 @@ fn end(lines: usize, place: Rect) -> u16 {
 
 fn text(app: &App, frame: &mut Frame<'_>, area: Rect, shown: &Text) {
     let look = &app.look;
-    let columns = usize::from(middle(area, 0).width).saturating_sub(4);
+    let columns = shown.room(area);
     let lines: Vec<Line<'_>> = shown.lines(look, columns).into_iter().map(|(_, line)| line).collect();
-    let place = middle(area, lines.len());
+    let place = shown.at(area, lines.len());
     frame.render_widget(Clear, place);
     let title = format!(" {} ", cut(&shown.title, columns, &look.glyphs));
     let block = pane(look, Line::styled(title, look.theme.title)).border_style(look.theme.accent);
@@ -271,19 +310,60 @@ pub(super) fn field(
 pub(super) const PALETTE_ROWS: usize = 100;
 /// Columns of the commands' names in a palette.
 const PALETTE_NAME_COLUMNS: usize = 15;
-/// Rows of the commands inside a palette, and the first one that is shown.
-pub(super) fn palette_rows(inside: Rect, palette: &Palette) -> (usize, usize) {
+/// Rows of the commands inside a palette, the first line that is shown, and all lines.
+pub(super) fn palette_rows(inside: Rect, palette: &Palette) -> (usize, usize, Vec<PaletteLine>) {
+    let height = usize::from(inside.height.saturating_sub(6)).saturating_sub(suggestion_rows(inside, palette));
+    let lines = palette.lines();
+    let here = lines.iter().position(|line| *line == PaletteLine::Command(palette.cursor)).unwrap_or(0);
+    // The first command is seen with the heading above it.
+    let here = if palette.cursor == 0 { 0 } else { here };
+    (height, here.saturating_sub(height.saturating_sub(1)), lines)
+}
+
+/// Rows at the end of a palette in which its suggestions are, with a blank one before them.
+fn suggestion_rows(inside: Rect, palette: &Palette) -> usize {
+    if palette.suggested.is_empty() {
+        return 0;
+    }
     let height = usize::from(inside.height.saturating_sub(6));
-    (height, palette.cursor.saturating_sub(height.saturating_sub(1)))
+    let left = height.saturating_sub(palette.found.len());
+    // The commands that are found keep most of the room.
+    (palette.suggested.len() + 1).min(left.max(height / 3))
 }
 
 /// The keys of a palette.
 pub(super) fn palette_keys(palette: &Palette) -> &'static [(&'static str, &'static str)] {
-    if palette.has_history() {
-        &[("enter", "do it"), ("up", "typed before"), ("esc", "close")]
-    } else {
-        &[("enter", "do it"), ("esc", "close")]
+    match (palette.has_history(), palette.suggested.is_empty()) {
+        (true, true) => &[("enter", "do it"), ("up", "typed before"), ("esc", "close")],
+        (true, false) => &[("enter", "do it"), ("tab", "complete"), ("up", "typed before"), ("esc", "close")],
+        (false, true) => &[("enter", "do it"), ("esc", "close")],
+        (false, false) => &[("enter", "do it"), ("tab", "complete"), ("esc", "close")],
     }
+}
+
+/// What the line can go on with, below the commands.
+fn suggestions(app: &App, palette: &Palette, columns: usize, rows: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let rows = rows.saturating_sub(1);
+    let longest = palette.suggested.iter().map(|suggestion| width(&printable(&suggestion.word))).max().unwrap_or(0);
+    let of_words = (longest + 2).clamp(PALETTE_NAME_COLUMNS, columns / 2);
+    let top = palette.taken().map_or(0, |taken| taken.saturating_sub(rows.saturating_sub(1)));
+    let shown = palette.suggested.iter().enumerate().skip(top).take(rows);
+    let lines = shown.map(|(place, suggestion)| {
+        let (word, help) = (printable(&suggestion.word), printable(&suggestion.help));
+        let words = if help.is_empty() { columns } else { of_words };
+        let line = Line::from(vec![
+            Span::styled(left(&word, words, &look.glyphs), look.theme.name),
+            Span::styled(cut(&help, columns.saturating_sub(words), &look.glyphs), look.theme.dim),
+        ]);
+        if palette.taken() == Some(place) { super::table::under_cursor(line, look) } else { line }
+    });
+    let mut lines: Vec<Line<'static>> = lines.collect();
+    let more = palette.suggested.len().saturating_sub(top + rows);
+    if let Some(last) = lines.last_mut().filter(|_| more > 0) {
+        *last = Line::styled(format!("and {} more", more + 1), look.theme.dim);
+    }
+    lines
 }
 
 fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
@@ -298,17 +378,19 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
         |y: u16, height: u16| Rect { x: inside.x + 1, y: inside.y + y, width: inside.width.saturating_sub(2), height };
     field(look, frame, row(0, 1), ": ", &palette.field);
     // The last lines say in full what the one under the cursor does.
-    let (height, top) = palette_rows(inside, palette);
+    let (height, top, all) = palette_rows(inside, palette);
     let columns = usize::from(inside.width).saturating_sub(2);
     let longest = palette.found.iter().map(|(_, keys)| width(keys)).max().unwrap_or(0);
     let of_keys = (longest + 2).min(if columns >= 90 { 22 } else { 14 });
-    let lines: Vec<Line<'_>> = palette
-        .found
+    let lines: Vec<Line<'_>> = all
         .iter()
-        .enumerate()
         .skip(top)
         .take(height)
-        .map(|(place, (entry, keys))| {
+        .map(|line| {
+            let (place, (entry, keys)) = match line {
+                PaletteLine::Head(topic) => return Line::styled(topic.title(), look.theme.title),
+                PaletteLine::Command(place) => (*place, &palette.found[*place]),
+            };
             let title_style = if entry.destroys { look.theme.danger } else { look.theme.name };
             let line = Line::from(vec![
                 Span::styled(left(keys, of_keys, &look.glyphs), look.theme.key),
@@ -318,21 +400,32 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
                     look.theme.text,
                 ),
             ]);
-            if place == palette.cursor { super::table::under_cursor(line, look) } else { line }
+            // Where a suggestion is taken, that is what Enter is about.
+            let is_here = place == palette.cursor && palette.taken().is_none();
+            if is_here { super::table::under_cursor(line, look) } else { line }
         })
         .collect();
+    let of_suggestions = suggestion_rows(inside, palette);
+    if of_suggestions > 0 {
+        let at = if lines.is_empty() { 4 } else { u16::try_from(lines.len()).unwrap_or(0) + 3 };
+        let rows = u16::try_from(of_suggestions).unwrap_or(0).saturating_sub(1);
+        let lines = suggestions(app, palette, columns, of_suggestions);
+        frame.render_widget(Paragraph::new(lines), row(at, rows));
+    }
     if let Some((entry, _)) = palette.found.get(palette.cursor) {
         let all: Vec<Line<'_>> = wrap(&format!("{}: {}", entry.id, entry.explanation), columns)
             .into_iter()
             .map(|row| Line::styled(row, look.theme.dim))
             .collect();
-        let at = u16::try_from(height).unwrap_or(0) + 2;
+        let at = u16::try_from(height + of_suggestions).unwrap_or(0) + 2;
         frame.render_widget(Paragraph::new(all), row(at, 2));
     }
     if lines.is_empty() {
         let typed = printable(palette.field.value().trim());
         let words = if super::super::typed::is_verb(app, &typed) {
             format!("Enter does `{typed}`.")
+        } else if of_suggestions > 0 {
+            "Tab completes it.".to_owned()
         } else {
             "No such command. You can also type a verb of the command line: `add nginx:alpine`.".to_owned()
         };
@@ -344,4 +437,9 @@ fn commands(app: &App, frame: &mut Frame<'_>, area: Rect, palette: &Palette) {
     }
     let foot = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
     frame.render_widget(Paragraph::new(keys_line(look, palette_keys(palette))), foot);
+    let below = all.iter().skip(top + height).filter(|line| matches!(line, PaletteLine::Command(_))).count();
+    if below > 0 {
+        let words = format!("{} {below} more ", look.glyphs.down);
+        frame.render_widget(Paragraph::new(Line::styled(words, look.theme.dim).right_aligned()), foot);
+    }
 }

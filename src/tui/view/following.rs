@@ -2,7 +2,7 @@
 
 use super::super::app::App;
 use super::super::describe::{self, Role, Row};
-use super::publish::key;
+use super::publish::how_to_serve;
 use super::{own_node, target};
 use crate::engine::own_node::report;
 use crate::text::printable_within;
@@ -25,8 +25,7 @@ pub(super) fn rows(app: &App, columns: usize) -> Vec<Row> {
         rows.push((Role::Name, format!("{:<9} at the name", "looking")));
     }
     let serving = &app.follow_state.serving;
-    let how = format!("Press {}.", key(app, super::super::command::Command::Serve));
-    rows.extend(report::served(serving, &how).iter().map(describe::fact));
+    rows.extend(report::served(serving, &how_to_serve(app)).iter().map(describe::fact));
     let newest = following.newest.or(following.root).map(|root| root.to_string());
     if !serving.is_empty() {
         rows.extend(own_node::of_others(app, serving, newest.as_deref(), columns));

@@ -27,6 +27,8 @@ struct Row<'f> {
     /// What it means while it is empty.
     otherwise: &'static str,
     hint: &'static str,
+    /// What it takes, where that is one of these: from the one that it is on.
+    choices: Vec<&'static str>,
 }
 
 /// A form as it is drawn.
@@ -49,6 +51,7 @@ impl<'f> FormView<'f> {
             text: &field.text,
             otherwise: form::otherwise(field.setting),
             hint: filled.hint(field.setting),
+            choices: form::offered(field.setting, field.text.value()),
         };
         let at = |setting| filled.fields.iter().position(|field| field.setting == setting);
         Self {
@@ -57,7 +60,11 @@ impl<'f> FormView<'f> {
             focus: filled.focus,
             mistake: filled.mistake.as_ref().and_then(|mistake| Some((at(mistake.setting)?, mistake.text.as_str()))),
             command: None,
-            keys: &[("enter", "save"), ("tab", "next field"), ("esc", "close")],
+            keys: if filled.has_choices() {
+                &[("enter", "save"), ("ctrl-t", "save and test"), ("right", "next choice"), ("esc", "close")]
+            } else {
+                &[("enter", "save"), ("ctrl-t", "save and test"), ("tab", "next field"), ("esc", "close")]
+            },
         }
     }
 
@@ -74,6 +81,7 @@ impl<'f> FormView<'f> {
             text: &field.text,
             otherwise: field.spec.otherwise,
             hint: field.spec.hint,
+            choices: Vec::new(),
         });
         Self {
             title: title.to_owned(),
@@ -104,7 +112,11 @@ impl<'f> FormView<'f> {
             (None, Some(row)) => (row.hint.to_owned(), look.theme.dim),
             (None, None) => return Vec::new(),
         };
-        wrap(&text, columns).into_iter().map(|row| Line::styled(row, style)).collect()
+        let mut lines: Vec<Line<'_>> = wrap(&text, columns).into_iter().map(|row| Line::styled(row, style)).collect();
+        if let Some(row) = row(self.focus).filter(|row| !row.choices.is_empty()) {
+            lines.push(Line::styled(cut(&row.choices.join("  "), columns, &look.glyphs), look.theme.name));
+        }
+        lines
     }
 
     pub(super) fn place(&self, look: &Look, area: Rect) -> FormPlace {

@@ -2,17 +2,19 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 
 use super::super::app::App;
 
-/// Marks it in this area, which shows the details of an image; the line of the match that was gone to stands out.
+/// Marks it in this area, which shows lines of an image's details. The line under the cursor is reversed already: there a match
+/// stands out by not being so.
 pub(super) fn mark(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let wanted: Vec<String> = app.images.search.chars().map(|letter| letter.to_lowercase().to_string()).collect();
     if wanted.is_empty() {
         return;
     }
     let theme = &app.look.theme;
-    let here = app.images.found.and_then(|line| line.checked_sub(usize::from(app.images.scroll)));
+    let here = app.images.page.cursor.checked_sub(usize::from(app.images.scroll));
     let buffer = frame.buffer_mut();
     for y in area.top()..area.bottom() {
         let letters: Vec<String> =
@@ -22,7 +24,8 @@ pub(super) fn mark(app: &App, frame: &mut Frame<'_>, area: Rect) {
             if letters[begin..begin + wanted.len()] == wanted {
                 for x in begin..begin + wanted.len() {
                     let cell = &mut buffer[(area.x + u16::try_from(x).unwrap_or(0), y)];
-                    cell.set_style(if is_here { theme.selected } else { theme.warning });
+                    let style = if is_here { theme.warning.remove_modifier(Modifier::REVERSED) } else { theme.warning };
+                    cell.set_style(style);
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::super::app::{App, Look, Tab};
 use super::super::cells::{self, cut, cut_middle, width};
 use super::super::command::Command;
 use super::super::dialog::Dialog;
-use super::super::dialog::prompt::Purpose;
+use super::super::dialog::prompt::{Note, Purpose};
 use super::super::serving::Serving;
 use super::super::state::job::Job;
 use super::super::state::wait::Wait;
@@ -46,6 +46,10 @@ pub enum Hit {
     Tags(ImageOrder),
     /// What is beside the list: opening leads there.
     Open,
+    /// The tab of a platform in the details of an image.
+    Platform(usize),
+    /// A line of the details of an image.
+    Line(usize),
     /// The list, while what is beside it has the keys.
     Back,
 }
@@ -285,14 +289,19 @@ fn marked(app: &App) -> Option<String> {
     (rows > 0).then(|| format!(" {rows} marked, {} ", bytes(size)))
 }
 
-/// The commands of the footer with their columns. Those that do not fit fall out from the right, but help and quit stay.
+/// Places in the footer from here on stay, whatever does not fit: how to find the other commands, and how to leave.
+const LASTING_PLACES: u8 = 80;
+
+/// The commands of the footer with their columns. Those that do not fit fall out from the right.
 fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
     let room = usize::from(app.size.0).saturating_sub(marked(app).map_or(0, |text| width(&text)));
     let mut items: Vec<(Command, String)> =
         app.footer().into_iter().map(|(command, key)| (command, format!("{key} {}", command.entry().title))).collect();
     let taken = |items: &[(Command, String)]| items.iter().map(|(_, text)| width(text) + 2).sum::<usize>() + 1;
-    while taken(&items) > room && items.len() > 2 {
-        items.remove(items.len() - 3);
+    while taken(&items) > room {
+        let goes = items.iter().rposition(|(command, _)| command.entry().footer < LASTING_PLACES);
+        let Some(goes) = goes else { break };
+        items.remove(goes);
     }
     let mut column = 1;
     items
@@ -308,12 +317,19 @@ fn footer_items(app: &App) -> Vec<(Command, String, u16)> {
 fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.look.theme;
     if let Some(Dialog::Prompt(prompt)) = app.dialogs.last() {
-        let label = if prompt.purpose == Purpose::Filter { " filter: " } else { " search: " };
+        let label = match prompt.purpose {
+            Purpose::Images | Purpose::Filter => " filter: ",
+            Purpose::Search => " search: ",
+            Purpose::SaveFile => " save to: ",
+        };
         let columns = usize::from(area.width).saturating_sub(width(label) + 1);
         let skipped = prompt.field.skipped(columns);
         let shown: String = cut(prompt.field.value(), usize::MAX, &app.look.glyphs).chars().skip(skipped).collect();
         let line = Line::from(vec![Span::styled(label, theme.key), Span::raw(cut(&shown, columns, &app.look.glyphs))]);
         frame.render_widget(Paragraph::new(line), area);
+        if let Some(note) = prompt.note() {
+            beside_field(app, frame, area, width(label) + width(&shown) + 3, &note);
+        }
         let column = width(label) + prompt.field.column().saturating_sub(skipped);
         frame.set_cursor_position((
             area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1)),
@@ -335,6 +351,33 @@ fn footer(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
+/// What is said of a text that is typed, behind it as far as there is room.
+fn beside_field(app: &App, frame: &mut Frame<'_>, area: Rect, taken: usize, note: &Note) {
+    let (theme, glyphs) = (&app.look.theme, &app.look.glyphs);
+    let room = usize::from(area.width).saturating_sub(taken + 1);
+    let at = |columns: usize| {
+        let columns = u16::try_from(columns).unwrap_or(0);
+        Rect { x: area.x + u16::try_from(taken).unwrap_or(0), width: columns, ..area }
+    };
+    match note {
+        Note::Problem(words) => {
+            let words = cut(words, room, glyphs);
+            frame.render_widget(Paragraph::new(Span::styled(words.clone(), theme.warning)), at(width(&words)));
+        }
+        Note::States(names) => {
+            let key = "tab";
+            let names: Vec<String> = names.iter().map(|name| format!(":{name}")).collect();
+            let names = cut(&names.join(" "), room.saturating_sub(width(key) + 1), glyphs);
+            if names.is_empty() {
+                return;
+            }
+            let columns = width(key) + 1 + width(&names);
+            let line = vec![Span::styled(key, theme.key), Span::styled(format!(" {names}"), theme.dim)];
+            frame.render_widget(Paragraph::new(Line::from(line)), at(columns));
+        }
+    }
+}
+
 /// What is at a place of the screen.
 pub fn hit(app: &App, column: u16, row: u16) -> Option<Hit> {
     let parts = Parts::of(app);
@@ -351,5 +394,5 @@ pub fn hit(app: &App, column: u16, row: u16) -> Option<Hit> {
             (begin..end).contains(&column).then_some(Hit::Command(command))
         });
     }
-    (app.tab == Tab::Images).then(|| super::images::hit(app, parts.body, column, row)).flatten()
+    (app.tab == Tab::Images && app.files.is_none()).then(|| super::images::hit(app, parts.body, column, row)).flatten()
 }

@@ -12,11 +12,14 @@ use super::super::app::{App, Look};
 use super::super::cells::{age, cut_middle, told_apart, width};
 use super::super::columns::{self, REPOSITORIES, RepositoryCells, TAGS, TagCells};
 use super::super::command::Command;
+use super::super::list::Window;
 use super::super::state::images::{Level, Pane, named};
 use super::super::state::standings::PublishedState;
 use super::details;
 use super::frame::{Hit, pane};
+use super::more;
 use super::table::{self, Column, Cursor};
+use crate::engine::query::browse::Search;
 use crate::engine::query::view::{ImageRow, RepositoryRow};
 use crate::text::printable;
 
@@ -37,10 +40,7 @@ fn halves(app: &App, area: Rect) -> (Rect, Option<Rect>) {
 
 /// The columns of the list: what it needs, as long as what is beside it has what that needs.
 fn list_width(app: &App, columns: u16) -> u16 {
-    let need = 2 + match app.images.level {
-        Level::Repositories => table::need(&repository_columns(app)),
-        Level::Tags | Level::Details => table::need(&tag_columns(app)),
-    };
+    let need = 2 + app.images.need().unwrap_or_else(|| need(app));
     match app.images.level {
         Level::Repositories => need.clamp(columns * 2 / 5, columns * 3 / 5),
         Level::Tags => need.clamp(columns * 2 / 5, columns / 2),
@@ -48,6 +48,14 @@ fn list_width(app: &App, columns: u16) -> u16 {
             MIN_LIST_COLUMNS,
             columns.saturating_sub(MIN_OPENED_DETAILS_COLUMNS).min(columns * 2 / 5).max(MIN_LIST_COLUMNS),
         ),
+    }
+}
+
+/// The columns that the list needs, by the rows that are loaded.
+pub(in crate::tui) fn need(app: &App) -> u16 {
+    match app.images.level {
+        Level::Repositories => table::need(&repository_columns(app)),
+        Level::Tags | Level::Details => table::need(&tag_columns(app)),
     }
 }
 
@@ -107,17 +115,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             }
         }
         ((all, None), Level::Tags) => tags(app, frame, all, Keys::Alone),
-        ((all, None), Level::Details) => {
-            details::draw(app, frame, all, Keys::Alone);
-            super::found::mark(app, frame, inner(all));
-        }
+        ((all, None), Level::Details) => details::draw(app, frame, all, Keys::Alone),
         ((list, Some(beside)), _) => {
             let (own, other) = if level == Level::Tags { (Keys::Here, Keys::Never) } else { (Keys::Left, Keys::Here) };
             tags(app, frame, list, own);
             details::draw(app, frame, beside, other);
-            if level == Level::Details {
-                super::found::mark(app, frame, inner(beside));
-            }
         }
     }
 }
@@ -147,14 +149,15 @@ impl Keys {
     }
 }
 
-fn inner(area: Rect) -> Rect {
-    area.inner(ratatui::layout::Margin::new(1, 1))
-}
-
 /// What is at a place of the view.
 pub(super) fn hit(app: &App, area: Rect, column: u16, row: u16) -> Option<Hit> {
     let (list, beside) = halves(app, area);
     let inside = |of: Rect| (of.x + 1..of.right().saturating_sub(1)).contains(&column);
+    if let Some(on_page) =
+        details_area(app, area).filter(|page| inside(*page)).and_then(|page| details::hit(app, page, column, row))
+    {
+        return Some(on_page);
+    }
     if let Some(beside) = beside.filter(|beside| inside(*beside)) {
         let in_body = row > beside.y && row < beside.bottom().saturating_sub(1);
         return (in_body && app.images.level != Level::Details).then_some(Hit::Open);
@@ -188,20 +191,20 @@ fn longest(texts: impl Iterator<Item = impl AsRef<str>>) -> u16 {
 fn repository_columns(app: &App) -> Vec<Column> {
     let list = &app.images.repositories;
     let need = |id: &str| match id {
-        "name" => Some(longest(list.window.loaded().iter().map(|row| row.name.as_str()))),
+        "name" => Some(longest(list.measured().iter().map(|row| row.name.as_str()))),
         _ => None,
     };
-    table::columns(&REPOSITORIES, need, Some((list.order, list.descending)))
+    table::columns(&REPOSITORIES, need, list.sorted())
 }
 
 fn tag_columns(app: &App) -> Vec<Column> {
     let list = &app.images.tags;
     let need = |id: &str| match id {
-        "tag" => Some(longest(list.window.loaded().iter().map(ImageRow::shown))),
-        "platforms" => Some(longest(list.window.loaded().iter().map(|row| row.platforms.join(", ")))),
+        "tag" => Some(longest(list.measured().iter().map(ImageRow::shown))),
+        "platforms" => Some(longest(list.measured().iter().map(|row| row.platforms.join(", ")))),
         _ => None,
     };
-    table::columns(&TAGS, need, Some((list.order, list.descending)))
+    table::columns(&TAGS, need, list.sorted())
 }
 
 /// As many platforms as fit, and how many more there are.
@@ -255,9 +258,11 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
         return;
     }
     if list.window.is_known() && list.window.total() == 0 {
-        nothing_found(app, frame, inside, &list.filter);
+        nothing_found(app, frame, inside, "repository", &list.filter);
         return;
     }
+    let search = Search::parse(&list.filter);
+    let mut finder = search.finder();
     let fitting = table::fit(&repository_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
     let columns = table::width_of(&fitting, &REPOSITORIES, "name");
@@ -273,11 +278,21 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
         let whole = row.alias.as_ref().map(|alias| format!("{} ({alias})", row.name));
         let whole = whole.filter(|whole| width(&printable(whole)) <= columns);
         let name = whole.or_else(|| short.get(&row.name).cloned()).unwrap_or_default();
+        let matched = finder.matched(&name);
         let texts = repository_texts(app, row, name);
         let marked = list.marks.contains(&row.name);
-        lines.push(table::row(&fitting, look, &texts, selected, marked, inside.width));
+        let line = table::row(&fitting, look, &texts, selected, marked, inside.width);
+        lines.push(table::matched(line, &matched, look, selected));
     }
     frame.render_widget(Paragraph::new(lines), inside);
+    scrollbar(look, frame, area, &list.window);
+}
+
+/// Shows at the edge of a list which part of it is in sight.
+fn scrollbar<T>(look: &Look, frame: &mut Frame<'_>, area: Rect, window: &Window<T>) {
+    let lines = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
+    let shown = usize::from(area.height.saturating_sub(3));
+    more::scrollbar(look, frame, area, (lines(window.top()), shown, lines(window.total())));
 }
 
 /// How long ago something was added.
@@ -344,17 +359,20 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
     let name = cut_middle(&name, usize::from(area.width).saturating_sub(12 + width(&checked)), &look.glyphs);
     let mut title = title(look, &name, list.window.total(), &list.filter, keys.are_here());
     title.push_span(Span::styled(checked, look.theme.dim));
-    let block = keys.pane(look, title);
+    // Nothing is under the cursor of the list that this is beside.
+    let is_there = app.images.repository.is_some();
+    let block = keys.pane(look, if is_there { title } else { Line::default() });
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    if app.images.repository.is_none() {
+    if !is_there {
         return;
     }
     if list.window.is_known() && list.window.total() == 0 && !list.filter.is_empty() {
-        let words = format!("  No tag contains `{}`.", cut_middle(&list.filter, 40, &look.glyphs));
-        frame.render_widget(Paragraph::new(vec![Line::raw(""), Line::styled(words, look.theme.title)]), inside);
+        nothing_found(app, frame, inside, "tag", &list.filter);
         return;
     }
+    let search = Search::parse(&list.filter);
+    let mut finder = search.finder();
     let fitting = table::fit(&tag_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
     let shown = usize::from(inside.height).saturating_sub(1);
@@ -374,11 +392,14 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect, keys: Keys) {
         };
         let marked = list.marks.contains(&named(row));
         let name = short.get(&row.shown()).cloned().unwrap_or_default();
+        let matched = finder.matched(&name);
         let name = with_rule(app, row, name, table::width_of(&fitting, &TAGS, "tag"));
         let texts = image_texts(app, row, name, &fitting);
-        lines.push(table::row_with(&fitting, look, &texts, at, marked, inside.width));
+        let line = table::row_with(&fitting, look, &texts, at, marked, inside.width);
+        lines.push(table::matched(line, &matched, look, at == Cursor::Here));
     }
     frame.render_widget(Paragraph::new(lines), inside);
+    scrollbar(look, frame, area, &list.window);
 }
 
 /// A tag with the rule that selects it, or a sign that one does, as far as there is room for that.
@@ -421,14 +442,16 @@ fn image_texts(app: &App, row: &ImageRow, name: String, fitting: &[(usize, Colum
     columns::texts(&TAGS, &cells, theme)
 }
 
-fn nothing_found(app: &App, frame: &mut Frame<'_>, area: Rect, filter: &str) {
+/// Nothing matches, and what leads on.
+fn nothing_found(app: &App, frame: &mut Frame<'_>, area: Rect, what: &str, filter: &str) {
     let theme = &app.look.theme;
-    let key = app.keymap.key(Command::Back).map(|key| key.short()).unwrap_or_default();
-    let words = format!("  No repository's name contains `{}`.", cut_middle(filter, 40, &app.look.glyphs));
-    let lines = vec![
-        Line::raw(""),
-        Line::styled(words, theme.title),
-        Line::from(vec![Span::raw("  "), Span::styled(key, theme.key), Span::raw(" shows all of them.")]),
-    ];
+    let words = format!("  No {what} matches `{}`.", cut_middle(filter.trim(), 40, &app.look.glyphs));
+    let mut lines = vec![Line::raw(""), Line::styled(words, theme.title)];
+    for (command, does) in [(Command::Back, "shows all of them"), (Command::Jump, "looks in the whole catalog")] {
+        if let Some(key) = app.keymap.key(command) {
+            let key = Span::styled(key.short(), theme.key);
+            lines.push(Line::from(vec![Span::raw("  "), key, Span::raw(format!(" {does}."))]));
+        }
+    }
     frame.render_widget(Paragraph::new(lines), area);
 }

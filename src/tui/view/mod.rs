@@ -2,16 +2,23 @@
 
 pub mod frame;
 
+mod action_menu;
 mod add;
+mod behind;
 mod details;
 mod dialog_hit;
 mod dialogs;
+mod files;
 mod first;
 mod following;
 mod forms;
 mod found;
+mod growth;
+mod image_lines;
 mod images;
 mod jobs;
+mod jump;
+mod layers;
 mod log;
 mod more;
 mod own_node;
@@ -22,6 +29,7 @@ mod rules;
 mod side;
 mod stats;
 mod table;
+mod tabs;
 mod target;
 
 use ratatui::Frame;
@@ -32,11 +40,16 @@ use ratatui::widgets::Paragraph;
 use super::app::{App, Tab};
 use super::dialog::add::Add;
 use super::state::images::Pane;
-pub(super) use details::{end as details_end, text as details_text, whole as details_whole};
+pub(super) use details::{
+    line_of as details_line, reach as details_reach, text as details_text, under_cursor as details_part,
+    whole as details_whole,
+};
 pub(super) use dialog_hit::{DialogHit, hit as dialog_hit};
 pub(super) use dialogs::reach as dialog_reach;
+pub(super) use files::{Hit as FilesHit, height as files_height, hit as files_hit};
+pub(super) use images::need as list_need;
 pub(super) use jobs::end as jobs_end;
-pub(super) use publish::key;
+pub(super) use publish::{how_to_serve, key};
 pub(super) use stats::end as stats_end;
 pub(super) use target::is_whole as target_is_whole;
 
@@ -69,6 +82,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let parts = frame::Parts::of(app);
     frame::draw(app, frame, &parts);
     match app.tab {
+        Tab::Images if app.files.is_some() => files::draw(app, frame, parts.body),
         Tab::Images => images::draw(app, frame, parts.body),
         Tab::Jobs => jobs::draw(app, frame, parts.body),
         Tab::Publish => publish::draw(app, frame, parts.body),

@@ -3,9 +3,8 @@
 
 use super::super::app::App;
 use super::super::cells::{age, cut, cut_middle, left, width};
-use super::super::command::Command;
 use super::super::describe::{Role, Row as Words, fact as row};
-use super::publish::key;
+use super::publish::how_to_serve;
 use crate::engine::own_node::report;
 use crate::engine::own_node::{SeenFollower, Serving};
 use crate::engine::targets::TargetView;
@@ -23,8 +22,7 @@ const MIN_PEER_COLUMNS: usize = 8;
 
 /// Where a target is given out, and its name.
 pub(super) fn of_target(app: &App, target: &TargetView, serving: &[Serving]) -> Vec<Words> {
-    let how = format!("Press {}.", key(app, Command::Serve));
-    let mut facts = report::served(serving, &how);
+    let mut facts = report::served(serving, &how_to_serve(app));
     if let Some(name) = &target.ipns_name {
         facts.extend(report::name(name, target.root.as_deref(), app.wall));
     }

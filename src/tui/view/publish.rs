@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
-use super::super::app::App;
+use super::super::app::{App, Look};
 use super::super::cells::{age, cut, width};
 use super::super::columns::{self, HISTORY, PublicationCells, TARGETS, TargetCells};
 use super::super::command::Command;
@@ -22,6 +22,10 @@ use crate::engine::targets::{Leads, TargetView};
 
 /// Rows of the history that stay in sight, whatever there is to say of a target.
 const MIN_HISTORY_ROWS: u16 = 5;
+/// Columns of names from which on other columns may be there.
+const ENOUGH_NAMES_COLUMNS: u16 = 20;
+/// Characters of a root in the list of targets.
+const ROOT_CHARS: usize = 7;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let state = &app.publish;
@@ -50,6 +54,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
 /// The key of a command, as it is now.
 pub(in crate::tui) fn key(app: &App, command: Command) -> String {
     app.keymap.key(command).map(|key| key.short()).unwrap_or_default()
+}
+
+/// What begins to give out what is published, in a sentence.
+pub(in crate::tui) fn how_to_serve(app: &App) -> String {
+    format!("Press {}.", key(app, Command::Serve))
 }
 
 fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -138,6 +147,7 @@ fn state_of(app: &App, target: &TargetView) -> (String, Style) {
         (None, Some(_), true) => (format!("{} behind", glyphs.outdated), theme.warning),
         (None, Some(_), false) => match differing(app, target) {
             Some(words) => (format!("{} {words}", glyphs.outdated), theme.warning),
+            None if target.unverified => (format!("{} unverified", glyphs.waiting), theme.warning),
             None => (format!("{} current", glyphs.done), theme.good),
         },
     }
@@ -192,6 +202,12 @@ fn listed(app: &App, title: &str, all: usize, rows: usize, cursor: usize) -> (Bl
     (more::more(app, pane(&app.look, title), top, all - top - shown), top)
 }
 
+/// The end of a CID, which is what differs between two of them.
+fn end_of(root: &str, look: &Look) -> String {
+    let end: String = root.chars().skip(root.chars().count().saturating_sub(ROOT_CHARS)).collect();
+    format!("{}{end}", look.glyphs.ellipsis)
+}
+
 fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, state) = (&app.look, &app.publish);
     let rows = usize::from(area.height).saturating_sub(3).max(1);
@@ -220,6 +236,7 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let need = |id: &str| match id {
         "target" => Some(widest(shown().map(|(_, target)| &target.name), 6, most)),
         "node" => Some(node),
+        "names" => Some(widest(needed.iter(), 8, ENOUGH_NAMES_COLUMNS)),
         "state" => Some(state_columns),
         _ => None,
     };
@@ -228,7 +245,16 @@ fn targets(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = vec![table::head(&fitting, look)];
     for ((place, target), (node, state)) in shown().zip(nodes.into_iter().zip(states)) {
         let published = target.published.as_deref().map(|at| since(app, at)).unwrap_or_default();
-        let cells = TargetCells { name: target.name.clone(), node, names: names(app, target, room), state, published };
+        let cells = TargetCells {
+            name: target.name.clone(),
+            node,
+            names: names(app, target, room),
+            root: target.root.as_deref().map_or_else(|| "-".to_owned(), |root| end_of(root, look)),
+            sent: target.sent,
+            requests: target.requests,
+            state,
+            published,
+        };
         let texts = columns::texts(&TARGETS, &cells, &look.theme);
         lines.push(table::row(&fitting, look, &texts, place == app.publish.cursor, false, inside.width));
     }

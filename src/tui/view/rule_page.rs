@@ -197,7 +197,7 @@ fn tags(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let filter = app.rules.filter();
         let (words, style) = match filter {
             "" => nothing(app),
-            filter => (format!("  No tag contains `{}`.", cut(filter, 40, &look.glyphs)), look.theme.title),
+            filter => (format!("  No tag matches `{}`.", cut(filter, 40, &look.glyphs)), look.theme.title),
         };
         let lines = wrap(&words, usize::from(inside.width).saturating_sub(2)).into_iter();
         let lines: Vec<Line<'_>> = lines.map(|row| Line::styled(row, style)).collect();

@@ -198,7 +198,7 @@ fn list(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     if all.is_empty() {
-        let words = format!("  No rule contains `{}`.", cut(&rules.filter, 40, &look.glyphs));
+        let words = format!("  No rule matches `{}`.", cut(&rules.filter, 40, &look.glyphs));
         frame.render_widget(Paragraph::new(vec![Line::raw(""), Line::styled(words, look.theme.title)]), inside);
         return;
     }

@@ -18,10 +18,6 @@ use crate::text::{bytes, count};
 const BAR_COLUMNS: usize = 30;
 /// Rows of the chart at least, and at most.
 const CHART_ROWS: (usize, usize) = (5, 24);
-/// Columns of a root in the chart at most.
-const MAX_ROOT_COLUMNS: usize = 12;
-/// Heights of a column of the chart, from nothing to full.
-const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (look, theme) = (&app.look, &app.look.theme);
@@ -78,8 +74,8 @@ fn parts(app: &App, inside: Rect) -> Vec<(Rect, Vec<Line<'static>>)> {
     let second = Rect { x: text.x + half, width: text.width - half, ..text };
     let columns = usize::from(first.width);
     let (mut left, rest) = (figures(insight, look, columns), rest(app, columns));
-    // The chart takes the room that is left, and not more than is good for it: three lines are said around it.
-    let room = usize::from(first.height).saturating_sub(left.len() + rest.len() + 3);
+    // The chart takes the room that is left, and not more than is good for it: five lines are around it.
+    let room = usize::from(first.height).saturating_sub(left.len() + rest.len() + 5);
     left.extend(growth(app, insight, columns, room.clamp(CHART_ROWS.0, CHART_ROWS.1)));
     left.extend(rest);
     let columns = usize::from(second.width);
@@ -133,44 +129,10 @@ fn headed(title: &str, look: &Look) -> Vec<Line<'static>> {
     vec![Line::raw(""), Line::styled(title.to_owned(), look.theme.title)]
 }
 
-/// What was published, a column each, the newest at the right.
+/// How the registry grew.
 fn growth(app: &App, insight: &Insight, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    let (look, theme) = (&app.look, &app.look.theme);
-    let mut lines = headed("Growth by published root", look);
-    let wide = columns.saturating_sub(10).clamp(1, 100);
-    let shown = &insight.growth[insight.growth.len().saturating_sub(wide)..];
-    let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
-        lines.push(Line::styled(cut("Nothing published yet.", columns, &look.glyphs), theme.dim));
-        return lines;
-    };
-    // Few publications get broad columns.
-    let broad = (wide / shown.len()).clamp(1, MAX_ROOT_COLUMNS);
-    let most = shown.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1);
-    for row in (0..rows).rev() {
-        let mut text = String::new();
-        for (_, size) in shown {
-            let eighths = (u128::from(*size) * (rows * 8) as u128).div_ceil(u128::from(most)) as usize;
-            let here = eighths.saturating_sub(row * 8).min(8);
-            let cell = match (look.glyphs.boxes, here) {
-                (true, here) => EIGHTHS[here],
-                (false, 0) => " ",
-                (false, 1..=4) => "_",
-                (false, _) => "#",
-            };
-            text.push_str(&cell.repeat(broad));
-        }
-        let label = if row == rows - 1 { bytes(most) } else { String::new() };
-        lines.push(Line::from(vec![
-            Span::styled(format!("{} ", right(&label, 9, &look.glyphs)), theme.dim),
-            Span::styled(text, theme.accent),
-        ]));
-    }
-    let ago = |at: i64| super::super::cells::age(app.wall.as_second() - at);
-    let words = match shown.len() {
-        1 => format!("1 kept root, {} ago", ago(first.0)),
-        roots => format!("{roots} kept roots, the first {} ago, the last {} ago", ago(first.0), ago(last.0)),
-    };
-    lines.push(Line::styled(cut(&words, columns, &look.glyphs), theme.dim));
+    let mut lines = headed("Bytes of the published root over time", &app.look);
+    lines.extend(super::growth::chart(app, &insight.growth, columns, rows));
     lines
 }
 

@@ -1,7 +1,7 @@
 //! A table of which only the rows on the screen are made.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::super::app::Look;
@@ -41,9 +41,12 @@ pub(super) fn columns<Cells, Order: Copy + PartialEq>(
     definitions.iter().map(column).collect()
 }
 
-/// As [`columns`], each as wide as it needs to be from the beginning.
+/// As [`columns`], each as wide as it needs to be from the beginning, but the one that takes what is left.
 pub(super) fn fixed<Cells>(definitions: &[columns::Column<Cells>], need: impl Fn(&str) -> Option<u16>) -> Vec<Column> {
-    let fixed = |column: Column| Column { width: column.width.max(column.need), ..column };
+    let fixed = |column: Column| match column.width {
+        0 => column,
+        width => Column { width: width.max(column.need), ..column },
+    };
     columns(definitions, need, None).into_iter().map(fixed).collect()
 }
 
@@ -197,13 +200,52 @@ pub(super) fn row_with(
     Line::from(spans)
 }
 
+/// A row of which these letters of the first column match what is looked for.
+pub(super) fn matched(mut line: Line<'static>, letters: &[usize], look: &Look, selected: bool) -> Line<'static> {
+    // Behind the cursor's column.
+    const FIRST: usize = 1;
+    let Some(whole) = line.spans.get(FIRST).filter(|_| !letters.is_empty()).cloned() else { return line };
+    let style = if selected { whole.style } else { look.theme.warning };
+    let style = style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+    let mut parts: Vec<Span<'static>> = Vec::new();
+    let mut was = None;
+    for (place, letter) in whole.content.chars().enumerate() {
+        let is_matched = letters.binary_search(&place).is_ok();
+        match parts.last_mut().filter(|_| was == Some(is_matched)) {
+            Some(part) => part.content.to_mut().push(letter),
+            None => parts.push(Span::styled(letter.to_string(), if is_matched { style } else { whole.style })),
+        }
+        was = Some(is_matched);
+    }
+    line.spans.splice(FIRST..=FIRST, parts);
+    line
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::super::glyphs::UNICODE;
+    use super::super::super::theme::Theme;
     use super::*;
 
     fn widths(columns: &[Column], width: u16) -> Vec<(&'static str, u16)> {
         let fitting = fit(columns, Rect::new(0, 0, width, 10));
         fitting.iter().map(|(_, column)| (column.title, column.width)).collect()
+    }
+
+    #[test]
+    fn what_matches_stands_out_also_under_the_cursor() {
+        let look = Look { theme: Theme::terminal(), glyphs: UNICODE };
+        for selected in [false, true] {
+            let columns =
+                [Column { title: "NAME", width: 7, need: 7, spare: false, right: false, from: 0, sorted: None }];
+            let fitting = fit(&columns, Rect::new(0, 0, 20, 1));
+            let texts = [("a…nginx".to_owned(), look.theme.name)];
+            let line = matched(row(&fitting, &look, &texts, selected, false, 20), &[2, 3, 6], &look, selected);
+            let marked = |span: &&Span<'_>| span.style.add_modifier.contains(Modifier::UNDERLINED);
+            let found: Vec<&str> = line.spans.iter().filter(marked).map(|span| span.content.as_ref()).collect();
+            assert_eq!(found, ["ng", "x"]);
+            assert!(line.to_string().contains("a…nginx"));
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::catalog::publications::State;
 use crate::engine::job::StepState;
 use crate::engine::query::history::PublicationView;
 use crate::engine::targets::{Leads, SeenRecord, Sight, TargetView};
-use crate::text::{bytes, count};
+use crate::text::{bytes, count, printable_within};
 
 /// Columns before the value of a fact.
 const FACT_LABEL_COLUMNS: usize = 10;
@@ -211,7 +211,19 @@ fn of_sight(app: &App, sight: &Sight, target: &TargetView, rows: &mut Vec<Words>
                 }
                 None => fact(Role::Text, "space", format!("{} used, no limit is set", bytes(status.repository_size))),
             };
-            rows.push(room);
+            // A cluster says nothing of disks.
+            if status.storage_max.is_some() || status.repository_size > 0 {
+                rows.push(room);
+            }
+            let kept = sight.holders.iter().filter(|holder| holder.holds).count();
+            if !sight.holders.is_empty() {
+                let role = if kept < sight.holders.len() { Role::Warning } else { Role::Text };
+                let peers = count(sight.holders.len() as u64, "peer", "peers");
+                rows.push(fact(role, "copies", format!("{kept} of {peers} keep the newest published root")));
+            }
+            for holder in sight.holders.iter().filter(|holder| !holder.holds) {
+                rows.push(under(Role::Warning, printable_within(&holder.lack(), 200)));
+            }
             if sight.pinned == Some(false) {
                 rows.push(fact(Role::Danger, "pin", "the node does not pin the newest published root"));
             }
@@ -279,6 +291,15 @@ fn of_target(app: &App, target: &TargetView, columns: usize) -> Page {
         let pinned = format!("{} ago, {} of at most {keep} roots {kept}", since(app, published), target.pinned);
         page.before.push(fact(Role::Text, "published", pinned));
     }
+    if let (Some(sent), Some(_)) = (target.sent, &target.published) {
+        let requests = target.requests.map(|requests| format!(" in {}", count(requests, "request", "requests")));
+        let words = format!("{}{} by the last publication", bytes(sent), requests.unwrap_or_default());
+        page.before.push(fact(Role::Text, "sent", words));
+    }
+    if target.unverified {
+        let words = "unverified: the node can't be read from, and no gateway was asked for this root";
+        page.before.push(fact(Role::Warning, "state", words));
+    }
     pending(app, target, &mut page);
     if let Some(serving) = &target.serving {
         page.after.extend(own_node::of_target(app, target, serving));
@@ -339,7 +360,8 @@ fn of_publication(app: &App, publication: &PublicationView) -> Page {
         0 => "nothing".to_owned(),
         blocks => format!("{}, {}", count(blocks, "block", "blocks"), bytes(publication.bytes)),
     };
-    rows.push(fact(Role::Text, "sent", sent));
+    let requests = publication.requests.map(|requests| format!(", in {}", count(requests, "request", "requests")));
+    rows.push(fact(Role::Text, "sent", sent + &requests.unwrap_or_default()));
     if let Some(former) = &publication.former {
         rows.push(fact(Role::Dim, "before", former));
     }
