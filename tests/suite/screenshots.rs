@@ -291,7 +291,7 @@ fn each_view_has_a_picture() {
     terminal.see("read back");
     take(&terminal, "jobs", "pin check");
     terminal.send("4");
-    terminal.see("Growth by published root");
+    terminal.see("Bytes of the published root over time");
     take(&terminal, "stats", "logical stored saved");
     terminal.send("5");
     terminal.see("publish started");

@@ -124,6 +124,26 @@ fn a_space_more_asks_nothing_again() {
 }
 
 #[test]
+fn all_platforms_are_chosen_by_one_key_and_the_newest_tags_come_first() {
+    let mut app = typed((80, 24), "library/nginx:1");
+    plan(&mut app, good("library/nginx:1"));
+    press(&mut app, Content::Small, "ctrl-o");
+    assert!(picture(&app).contains("* all platforms"), "{}", picture(&app));
+    let chosen = |effects: &[Effect]| planning(effects).1[0].selection.as_ref().map(ToString::to_string);
+    let all = app.update(Msg::Key(crossterm::event::KeyCode::Char('*').into()));
+    assert_eq!(chosen(&all).as_deref(), Some("linux/amd64,linux/arm64"));
+    let usual = app.update(Msg::Key(crossterm::event::KeyCode::Char('*').into()));
+    assert_eq!(chosen(&usual), None, "the usual ones");
+
+    let mut app = typed((80, 24), "library/nginx:");
+    app_look(&mut app);
+    let tags = ["1.9", "latest", "1.10-alpine", "1.10"].map(str::to_owned).to_vec();
+    app.update(Msg::Answer(1, Box::new(Answer::Tags("library/nginx".to_owned(), Ok(tags)))));
+    let shown: Vec<&str> = add(&app).completions.found.iter().map(|found| found.shown.as_str()).take(4).collect();
+    assert_eq!(shown, ["latest", "1.10", "1.10-alpine", "1.9"]);
+}
+
+#[test]
 fn plain_http_is_a_choice_that_plans_and_tags_are_asked_with() {
     let mut app = typed((80, 24), "127.0.0.1:5000/team/app:1");
     plan(&mut app, plain());
@@ -172,10 +192,10 @@ fn tags_are_gone_through_and_platforms_are_reached_when_there_is_a_plan() {
     press(&mut app, Content::Small, "enter down down");
     assert_eq!(add(&app).field.value(), "library/nginx:1.28");
     press(&mut app, Content::Small, "up tab tab");
-    assert_eq!(add(&app).field.value(), "library/nginx:latest");
+    assert_eq!(add(&app).field.value(), "library/nginx:1.27");
     let shown = picture(&app);
-    assert!(shown.contains("1.27") && shown.contains("1.28") && !shown.contains("nginx:1.27"), "{shown}");
-    plan(&mut app, good("library/nginx:latest"));
+    assert!(shown.contains("latest") && shown.contains("1.28") && !shown.contains("nginx:1.28"), "{shown}");
+    plan(&mut app, good("library/nginx:1.27"));
     press(&mut app, Content::Small, "ctrl-o down");
     let effects = press(&mut app, Content::Small, "space");
     let selection = planning(&effects).1[0].selection.clone().unwrap();

@@ -9,6 +9,7 @@ use super::super::glyphs::{Glyphs, UNICODE};
 use super::super::message::Msg;
 use super::super::problem::Problem;
 use super::super::question::Answer;
+use super::super::remembered::Memorable;
 use super::super::work::{Outcome, Plan, Request};
 use super::own_node::process;
 use super::publication::root;
@@ -67,11 +68,17 @@ fn an_empty_catalog_follows_by_a_form() {
         press(&mut app, Content::Empty, "F n o w h e r e enter");
         insta::assert_snapshot!(format!("follow-form-{of}"), picture(&app));
         assert!(picture(&app).contains("neither an IPNS name nor a domain"), "{}", picture(&app));
-        press(&mut app, Content::Empty, "ctrl-u a . e x a m p l e . c o m down h t t p : / / h down l");
+        press(
+            &mut app,
+            Content::Empty,
+            "ctrl-u a . e x a m p l e . c o m down h t t p : / / h down / d n s / p down l",
+        );
         let effects = press(&mut app, Content::Empty, "enter");
         let (job, plan) = started(&effects).expect("a job");
-        let Plan::Follow(setting) = plan else { panic!("{plan:?}") };
+        let Plan::Follow { setting, swarm_peers } = plan else { panic!("{plan:?}") };
         assert_eq!((setting.mode, setting.sources.as_slice()), (Mode::Lazy, &["http://h".to_owned()][..]));
+        assert_eq!(swarm_peers, &["/dns/p"]);
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Keep(Memorable::Follow(_)))), "{effects:?}");
 
         // What the source says is told in the form again.
         let message = "http://h does not answer".to_owned();
@@ -124,8 +131,8 @@ fn the_page_of_what_is_followed_and_the_way_back() {
     let mut app = follower((80, 24), &UNICODE, Content::Small);
     let effects = press(&mut app, Content::Small, "F v");
     assert!(matches!(started(&effects), Some((_, Plan::CheckFollowing))), "{effects:?}");
-    let effects = press(&mut app, Content::Small, "e tab l enter");
-    let Some((_, Plan::Follow(setting))) = started(&effects) else { panic!("{effects:?}") };
+    let effects = press(&mut app, Content::Small, "e tab tab l enter");
+    let Some((_, Plan::Follow { setting, .. })) = started(&effects) else { panic!("{effects:?}") };
     assert_eq!((setting.name.to_string().as_str(), setting.mode), (NAME, Mode::Lazy));
     let effects = press(&mut app, Content::Small, "x");
     let ticket = effects.iter().find_map(|effect| match effect {

@@ -2,14 +2,19 @@
 
 mod adding;
 mod commands;
+mod comparing;
 mod elsewhere;
+mod files;
 mod finding;
 mod following;
+mod looking;
+mod menus;
 mod own_node;
 mod panes;
 mod pictures;
 mod pointing;
 mod publication;
+mod pulling;
 mod random;
 mod rules;
 mod rules_typed;

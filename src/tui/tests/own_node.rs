@@ -15,7 +15,7 @@ use super::super::serving::Serving as Served;
 use super::publication::{history, root, sight, target, view};
 use super::world::{Content, every_size, picture, press, settle};
 use crate::catalog::targets::NodeSettings;
-use crate::engine::own_node::{NameState, RecordState, SeenFollower, Serving, TakingPeer};
+use crate::engine::own_node::{NameState, RecordState, SeenFollower, Serving, TakingAddress, TakingPeer};
 use crate::engine::targets::{Sight, TargetView};
 use crate::error::Kind;
 use crate::node::Status;
@@ -59,6 +59,7 @@ pub(super) fn process(followers: &[u8]) -> Serving {
             TakingPeer { peer_id: PEERS[1].to_owned(), bytes: 1 << 30 },
             TakingPeer { peer_id: PEERS[2].to_owned(), bytes: 300 << 20 },
         ],
+        taken_over_http: vec![TakingAddress { address: "192.0.2.14".to_owned(), bytes: 700 << 20 }],
         ..Serving::default()
     }
 }

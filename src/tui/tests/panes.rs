@@ -141,9 +141,10 @@ fn the_pager_gets_all_of_the_details_in_words() {
     press(&mut app, Content::Long, "enter enter");
     let shown = view::details_text(&app).join("\n");
     assert!(shown.contains("… 4.0 KiB in total: `o` shows it"), "{shown}");
-    assert!(shown.contains("and 41 more"), "{shown}");
+    assert!(shown.contains("also in 44"), "{shown}");
     let effects = press(&mut app, Content::Long, "o");
     let [Effect::Page(text)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(text.contains(&"0123456789".repeat(410)) && !text.contains('…'));
+    assert!(text.contains("and 41 more") && text.contains("linux/arm64/v8  sha256:"), "{text}");
     assert!(!text.contains("published\": true"));
 }

@@ -45,6 +45,9 @@ fn tags() {
 #[test]
 fn details() {
     at_every_size("details", Content::Small, "j enter j enter");
+    at_every_size("details-folded", Content::Small, "j enter j enter z");
+    // What a search found stays unfolded.
+    at_every_size("details-layer", Content::Small, "j enter j enter ] / R U N enter esc");
 }
 
 #[test]
@@ -68,7 +71,19 @@ fn a_long_list_is_a_window() {
 #[test]
 fn a_filter() {
     at_every_size("filter", Content::Small, "/ n g");
+    at_every_size("filter-states", Content::Small, "/ l i b space : ");
+    at_every_size("filter-unknown", Content::Small, "/ l i b space : o u t d a t d");
     at_every_size("filter-nothing", Content::Small, "/ x x enter");
+}
+
+#[test]
+fn going_to_anything() {
+    at_every_size("go-to", Content::Small, "ctrl-p");
+    at_every_size("go-to-found", Content::Small, "ctrl-p n g i n x");
+    at_every_size("go-to-digest", Content::Small, "ctrl-p s h a 2 5 6 : down");
+    at_every_size("go-to-long", Content::Long, "ctrl-p n i g h t");
+    at_every_size("go-to-hostile", Content::Hostile, "ctrl-p e");
+    at_every_size("go-to-nothing", Content::Small, "ctrl-p x x x");
 }
 
 #[test]
@@ -78,8 +93,22 @@ fn help_and_palette() {
 }
 
 #[test]
+fn a_line_is_completed() {
+    at_every_size("palette-words", Content::Small, ": d i f");
+    at_every_size("palette-flags", Content::Small, ": p u b l i s h space tab tab");
+}
+
+#[test]
+fn two_tags_compared() {
+    at_every_size("comparison", Content::Small, "j enter space j =");
+    at_every_size("comparison-end", Content::Small, "j enter space j = end");
+    at_every_size("comparison-hostile", Content::Hostile, "enter space j =");
+}
+
+#[test]
 fn copy_menu() {
     at_every_size("copy-menu", Content::Small, "j enter Y");
+    at_every_size("row-menu", Content::Small, "j enter m j");
 }
 
 #[test]

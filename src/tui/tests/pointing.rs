@@ -144,9 +144,9 @@ fn a_field_of_a_form_is_gone_to_by_a_click() {
     let row = picture(&app).lines().position(|line| line.contains("New target")).unwrap() + 3;
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), 20, row.try_into().unwrap());
     // What has no address takes no credentials, and is asked for none.
-    assert_eq!(field(&app), 7, "{}", picture(&app));
+    assert_eq!(field(&app), 9, "{}", picture(&app));
     click(&mut app, "tab next");
-    assert_eq!(field(&app), 8);
+    assert_eq!(field(&app), 10);
 }
 
 #[test]

@@ -38,7 +38,7 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     let letters = prop_oneof![
-        8 => prop::sample::select("aqjkhlgGyYdurRVCUcezpASMTN:?/<>snxotfvwi#*123456 ".chars().collect::<Vec<_>>()),
+        8 => prop::sample::select("aqjkhlgGyYdurRVCUcezpASMTN:?/<>snxotfvwi#*123456[]mzPf ".chars().collect::<Vec<_>>()),
         1 => any::<char>(),
     ];
     let codes = prop_oneof![
@@ -197,9 +197,27 @@ proptest! {
 
 #[test]
 fn every_size_can_be_drawn() {
-    for keys in
-        ["", "j enter", "j enter enter", "2", "3", "4", "5", "a", "?", ": p", "/ n", "j enter Y", "6", "6 enter", "6 e"]
-    {
+    for keys in [
+        "",
+        "j enter",
+        "j enter enter",
+        "j enter enter z",
+        "2",
+        "3",
+        "4",
+        "5",
+        "a",
+        "?",
+        ": p",
+        "/ n",
+        "j enter Y",
+        "6",
+        "6 enter",
+        "6 e",
+        "j enter f z",
+        "ctrl-p n g",
+        "/ : x",
+    ] {
         let mut app = settled((80, 24), &UNICODE, Content::Ruled);
         if !keys.is_empty() {
             press(&mut app, Content::Ruled, keys);

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use super::super::describe::{Role, difference};
+use super::super::dialog::Dialog;
 use super::super::effect::Effect;
 use super::super::glyphs::{ASCII, UNICODE};
 use super::super::message::Msg;
 use super::super::problem::Problem;
 use super::super::question::{Answer, Question};
-use super::super::work::{Outcome, Plan};
-use super::publication::{history, home, publication, root, sight, tag, target, view};
-use super::world::{Content, picture, press};
+use super::super::work::{Outcome, Plan, Request};
+use super::publication::{history, home, plan, planned, publication, root, sight, tag, target, two, view};
+use super::world::{Content, picture, press, settled};
+use crate::engine::publish::plan::PublishRequest;
 use crate::engine::query::diff::{Amount, ChangeKind, Difference, RepositoryDifference, TagDifference};
 use crate::engine::query::history::PublicationView;
-use crate::engine::targets::{ALLOWED, Check, Leads, Outcome as Found, Part, SeenRecord, Sight, Trial};
+use crate::engine::targets::{ALLOWED, Check, Leads, Outcome as Found, Part, SeenRecord, Sight, TargetView, Trial};
 use crate::error::{Error, Kind};
 
 #[test]
@@ -147,6 +149,25 @@ fn what_cant_be_saved_is_shown_again_where_it_was_written() {
 }
 
 #[test]
+fn a_target_is_tested_as_soon_as_it_is_saved_if_that_is_asked_for() {
+    let mut app = view((80, 24), &UNICODE, 1, Vec::new(), Vec::new());
+    let tested = |effects: &[Effect]| {
+        effects.iter().any(|effect| matches!(effect, Effect::Start(_, plan) if matches!(plan.as_ref(), Plan::TestTarget(name) if name == "home")))
+    };
+    press(&mut app, Content::Small, "n h o m e");
+    insta::assert_snapshot!("form-test-80x24", picture(&app));
+    press(&mut app, Content::Small, "ctrl-t");
+    assert!(app.dialogs.is_empty());
+    let job = app.jobs_begun;
+    let effects = app.update(Msg::Ended(job, Ok(Outcome::TargetSaved("home".to_owned(), Vec::new()))));
+    assert!(tested(&effects), "{effects:?}");
+    press(&mut app, Content::Small, "n h o m e 2 enter");
+    let job = app.jobs_begun;
+    let effects = app.update(Msg::Ended(job, Ok(Outcome::TargetSaved("home2".to_owned(), Vec::new()))));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{effects:?}");
+}
+
+#[test]
 fn what_failed_of_a_target_is_told_first() {
     let check = |part, what: &str, outcome, detail: &str, hint: Option<&str>| Check {
         part,
@@ -202,4 +223,65 @@ fn a_cache_that_is_behind_is_no_record_that_differs() {
     seen.record = Some(SeenRecord { authority, resolver });
     let shown = picture(&view((120, 40), &UNICODE, 5, vec![(target, seen)], history(5)));
     assert!(!shown.contains("record differs") && shown.contains("record may lag"), "{shown}");
+}
+
+#[test]
+fn nothing_to_publish_to_is_no_success() {
+    let mut app = settled((80, 24), &UNICODE, Content::Small);
+    press(&mut app, Content::Small, "p");
+    insta::assert_snapshot!("publish-nowhere-80x24", picture(&app));
+}
+
+/// One target of each kind, all with the same root but one: who has it, what it took, and what is unverified.
+#[test]
+fn all_kinds_of_places_side_by_side() {
+    use crate::catalog::targets::NodeSettings;
+    use crate::node::Holder;
+    let of = |name: &str, node: NodeSettings, published: Option<u8>, sent: u64, requests: Option<u64>| {
+        let mut view = TargetView { sent: Some(sent), requests, ..target(name, "", None, published, 5) };
+        (view.settings.node, view.settings.ipns) = (node, None);
+        view.settings.gateways.clear();
+        view
+    };
+    let holder = |name: &str| Holder {
+        peer_id: format!("12D3Koo{name}"),
+        name: name.to_owned(),
+        holds: true,
+        state: "pinned".to_owned(),
+        error: None,
+    };
+    let mut cluster = of("cluster", NodeSettings::cluster("http://10.0.0.4:9094"), Some(5), 214 << 20, Some(37));
+    (cluster.unverified, cluster.holders) = (true, vec![holder("berlin"), holder("oslo")]);
+    let mut service = of("pins", NodeSettings::pinning("https://pins.example.org/psa"), Some(5), 0, Some(6));
+    service.unverified = true;
+    let all = [
+        of("away", NodeSettings::ssh("ssh://www.example.org/srv/registry"), Some(4), 87 << 20, None),
+        of("bucket", NodeSettings::s3("s3://registry"), Some(5), 219 << 20, Some(1204)),
+        cluster,
+        home(Some(5), 5),
+        service,
+    ];
+    let app = |size, glyphs: &_| {
+        let seen = all.iter().map(|target| (target.clone(), sight(target, None))).collect();
+        let mut app = view(size, glyphs, 5, seen, history(5));
+        press(&mut app, Content::Small, "j j");
+        app
+    };
+    for (size, glyphs, of) in super::world::every_size() {
+        insta::assert_snapshot!(format!("publish-places-{of}"), picture(&app(size, glyphs)));
+    }
+}
+
+#[test]
+fn a_publication_is_planned_while_one_does_something_else() {
+    let mut app = two((80, 24), &UNICODE);
+    app.plan(Request::Publish(PublishRequest::default()));
+    let job = app.jobs_begun;
+    assert!(app.dialogs.is_empty(), "nothing lies over the view");
+    press(&mut app, Content::Small, "1 j");
+    let plan = plan(vec![planned(&home(Some(4), 5), 1, Some(4), 5)]);
+    app.update(Msg::Planned(job, Ok(Box::new(Plan::Publish(plan)))));
+    assert!(app.dialogs.is_empty() && picture(&app).contains("the plan is ready, p shows it"), "{}", picture(&app));
+    press(&mut app, Content::Small, "p");
+    assert!(matches!(app.dialogs.last(), Some(Dialog::Confirm(_))), "{:?}", app.dialogs);
 }

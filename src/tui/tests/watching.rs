@@ -57,6 +57,28 @@ fn sample(app: &mut App, job: JobId, done: u64, moved: u64, seconds: u64) {
     app.update(Msg::Samples(vec![Sample { id: job, bytes: (done, 134 << 20), moved, running }]));
 }
 
+/// What the terminal is to tell once a job has ended, after so many seconds.
+fn told(seconds: u64, ended: Result<Outcome, Problem>) -> Vec<String> {
+    let (mut app, job) = busy((80, 24), &UNICODE, check(), None);
+    sample(&mut app, job, 0, 0, seconds);
+    let effects = app.update(Msg::Ended(job, ended));
+    let told = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Notify(text) => Some(text),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn the_terminal_tells_of_a_job_that_ran_long() {
+    let failed = |kind| Err(Problem { message: "the registry is lost".to_owned(), hints: Vec::new(), kind });
+    assert_eq!(told(9, Ok(Outcome::Checked(Vec::new()))), [""; 0]);
+    assert_eq!(told(10, Ok(Outcome::Checked(Vec::new()))).len(), 1);
+    let text = told(10, failed(Kind::Network));
+    assert!(text.len() == 1 && text[0].ends_with(" failed: the registry is lost"), "{text:?}");
+    assert_eq!(told(10, failed(Kind::Interrupted)), [""; 0], "who cancels it is there");
+}
+
 fn retry(app: &mut App, job: JobId) {
     app.update(Msg::Job(
         job,

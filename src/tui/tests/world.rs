@@ -7,6 +7,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::super::app::{App, Beginning, Look};
+use super::super::completing::Suggestion;
 use super::super::effect::Effect;
 use super::super::glyphs::{self, Glyphs};
 use super::super::keymap::{Key, Keymap};
@@ -17,12 +18,13 @@ use super::super::state::listing::Named;
 use super::super::theme::Theme;
 use super::super::view;
 use crate::catalog::statistics::{Counts, Figures};
-use crate::engine::query::browse::{Insight, Overview, Room, Rows};
+use crate::engine::query::browse::{Insight, Overview, Room, Rows, Search, SearchState};
 use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
+use crate::engine::query::jump::{Hit, HitKind, Place};
 use crate::engine::query::standing::TargetStanding;
 use crate::engine::query::view::{
     AttachedDetails, ConfigDetails, GatewayDetails, ImageDetails, ImageRow, LayerDetails, ManifestDetails,
-    RepositoryRow, SharedRow, Statistics,
+    RepositoryRow, SharedRow, Statistics, Step,
 };
 use crate::image::Digest;
 
@@ -43,7 +45,7 @@ pub(super) enum Content {
 pub(super) const CID: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
 
 /// Control sequences, wide and combining letters, both directions, nothing at all.
-const HOSTILE: [&str; 6] = [
+pub(super) const HOSTILE: [&str; 6] = [
     "evil\u{1b}[2J\u{1b}]52;c;AAAA\u{7}",
     "日本語のイメージ名前がとても長い",
     "e\u{301}e\u{301}\u{200d}👩\u{200d}👩\u{200d}👧",
@@ -97,7 +99,7 @@ pub(super) fn press(app: &mut App, content: Content, keys: &str) -> Vec<Effect> 
     others
 }
 
-fn event(key: &str) -> KeyEvent {
+pub(super) fn event(key: &str) -> KeyEvent {
     let code = match key {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
@@ -159,7 +161,7 @@ fn lost() -> super::super::problem::Problem {
     }
 }
 
-fn digest(text: &str) -> Digest {
+pub(super) fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
 }
 
@@ -220,6 +222,7 @@ fn image_row(place: usize, name: &str, tag: &str) -> ImageRow {
         logical: (place as u64 + 1) * (71 << 20),
         added: "2026-11-20T09:00:00Z".to_owned(),
         outdated: (place == 1).then(|| digest("upstream")),
+        attached_to: None,
         gone: None,
     }
 }
@@ -243,6 +246,7 @@ fn details(content: Content, pick: &str) -> ImageDetails {
                 cid: Some(CID.to_owned()),
                 media_type: "application/vnd.oci.image.layer.v1.tar+gzip".to_owned(),
                 size,
+                created_by: None,
                 shared_with: if what == "base" { sharers("library/alpine:latest") } else { Vec::new() },
                 shared_by: match (what, content) {
                     ("base", Content::Long) => 44,
@@ -272,7 +276,15 @@ fn details(content: Content, pick: &str) -> ImageDetails {
                 user: Some("101".to_owned()),
                 ports: vec!["80/tcp".to_owned()],
                 labels: [("org.opencontainers.image.version".to_owned(), text("1.27"))].into(),
-                history: vec![text("/bin/sh -c #(nop) ADD file:1 in /"), "RUN apk add nginx".to_owned()],
+                history: [
+                    (text("/bin/sh -c #(nop) ADD file:1 in /"), false),
+                    ("ENV NGINX_VERSION=1.27".to_owned(), true),
+                    ("RUN /bin/sh -c set -x     && apk add --no-cache nginx=1.27 # buildkit".to_owned(), false),
+                    ("EXPOSE map[80/tcp:{}]".to_owned(), true),
+                    ("CMD [\"nginx\" \"-g\" \"daemon off;\"]".to_owned(), true),
+                ]
+                .map(|(command, empty)| Step { command, empty })
+                .to_vec(),
             }),
             layers: layers(platform),
         })
@@ -304,6 +316,37 @@ fn details(content: Content, pick: &str) -> ImageDetails {
     }
 }
 
+/// Rows that have every word, the best match first.
+fn best<T>(search: &Search, rows: Vec<T>, name: impl Fn(&T) -> String) -> Vec<T> {
+    let mut finder = search.finder();
+    let mut found: Vec<(u32, T)> =
+        rows.into_iter().filter_map(|row| finder.score(&name(&row)).map(|score| (score, row))).collect();
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    found.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Repositories and tags that match, and a layer.
+fn hits(content: Content, text: &str) -> Vec<Hit> {
+    let search = Search::words(text);
+    let hit = |kind, name: String, about: &str, place| Hit { kind, name, about: about.to_owned(), place };
+    let mut all = Vec::new();
+    for name in names(content) {
+        all.push(hit(HitKind::Repository, name.clone(), "3 images", Place::Repository(name.clone())));
+        let of = tags(content, &name).into_iter().map(|tag| {
+            let place = Place::Image(name.clone(), tag.clone());
+            hit(HitKind::Tag, format!("{name}:{tag}"), "linux/amd64 +1, 71 MiB", place)
+        });
+        all.extend(of);
+    }
+    let mut found = best(&search, all, |hit| hit.name.clone());
+    if text.starts_with("sha256:") {
+        let place = Place::Image("library/nginx".to_owned(), "1.27".to_owned());
+        found.insert(0, hit(HitKind::Layer, digest("base").to_string(), "library/nginx:1.27 +4", place));
+    }
+    found.truncate(100);
+    found
+}
+
 /// A part of them, the other way round if that is asked for, and where the row is that is looked for.
 fn rows<T: Named>(mut all: Vec<T>, span: Span, turned: bool, around: Option<&str>) -> Rows<T> {
     if turned {
@@ -325,17 +368,20 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             name: Some("r.example.org".to_owned()),
         }),
         Question::Repositories { filter, span, descending, around, .. } => {
-            let found: Vec<_> = all
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| name.contains(&filter))
-                .map(|(n, name)| repository_row(n, name))
-                .collect();
+            let search = Search::parse(&filter);
+            let found = all.iter().enumerate().map(|(n, name)| repository_row(n, name));
+            let found = found.filter(|row| {
+                let outdated = row.outdated > 0 || !search.asks_for(SearchState::Outdated);
+                let private = row.private || !search.asks_for(SearchState::Private);
+                outdated && private
+            });
+            let found = best(&search, found.collect(), |row| row.name.clone());
             Answer::Repositories(span, rows(found, span, descending, around.as_deref()))
         }
         Question::Images { repository, filter, span, descending, around, .. } => {
-            let found: Vec<_> = tags(content, &repository).into_iter().filter(|tag| tag.contains(&filter)).collect();
-            let found = found.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag)).collect();
+            let tags = tags(content, &repository);
+            let found = tags.iter().enumerate().map(|(n, tag)| image_row(n, &repository, tag)).collect();
+            let found = best(&Search::parse(&filter), found, |row: &ImageRow| row.tag.clone().unwrap_or_default());
             Answer::Images(span, rows(found, span, descending, around.as_deref()))
         }
         Question::Details(pick) => Answer::Details(Box::new(details(content, &pick))),
@@ -361,6 +407,28 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
         Question::Targets => Answer::Targets(Vec::new(), Vec::new()),
         Question::Sight(target) => Answer::Sight(target, Err(lost())),
         Question::Difference(sides) => Answer::Difference(sides, Err(lost())),
+        Question::Words(words) => {
+            let last = words.last().cloned().unwrap_or_default();
+            let verbs = [("diff", "Show what differs between two images"), ("publish", "Publish the registry")];
+            let flags = [("--gateway", "Ask this gateway"), ("--force", "Publish what a target has, too")];
+            let known = if words.len() == 1 { verbs } else { flags };
+            let found = known.iter().filter(|(word, _)| word.starts_with(&last));
+            let suggestion = |(word, help): &(&str, &str)| Suggestion { word: (*word).into(), help: (*help).into() };
+            Answer::Words(words, found.map(suggestion).collect())
+        }
+        Question::Comparison(sides) => {
+            let mut difference = crate::engine::query::comparison::sample();
+            let name = |named: &str| match content {
+                Content::Hostile => HOSTILE.join(" "),
+                _ => named.to_owned(),
+            };
+            (difference.before.image, difference.after.image) = (name(&sides.0), name(&sides.1));
+            Answer::Comparison(sides, Ok(Box::new(difference)))
+        }
+        Question::Find(text) => {
+            let found = hits(content, &text);
+            Answer::Found(text, found)
+        }
         Question::Complete(prefix) => {
             Answer::Complete(all.into_iter().filter(|name| name.starts_with(&prefix)).collect())
         }
@@ -404,6 +472,10 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             }
         }
         Question::Rules => Answer::Rules(Ok(Box::new(super::rules::known(super::rules::shown(content))))),
+        Question::Files { image, which } => {
+            let files = super::files::image_files(content, &image, &which);
+            Answer::Files(image, which, Ok(std::sync::Arc::new(files)))
+        }
         Question::Source(source) => Answer::Source(source.clone(), super::rules::named(&source)),
         Question::TagList(upstream, _) => Answer::TagList(upstream, super::rules::list(content)),
         Question::Environment => Answer::Environment(

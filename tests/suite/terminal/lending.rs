@@ -102,7 +102,7 @@ fn an_interrupt_of_the_pager_is_the_pagers() {
     let mut session = open(&roadstead, (80, 24), &[("PAGER", "less -X"), ("LESS", "")]);
     in_pager(&mut session);
     // Lines are lines, and nothing of them is raw.
-    session.wait("the document", |screen| screen.contents().contains("team/app:1\n\npublished no: "));
+    session.wait("the document", |screen| screen.contents().contains("team/app:1\n\nImage\n  published no: "));
     // ^C goes to all that runs on the terminal; who lent it does not end by that.
     session.signal(rustix::process::Signal::INT);
     session.type_in("G");
