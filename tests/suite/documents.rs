@@ -10,6 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::cli::Roadstead;
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
+use crate::peers::{command, finish, program};
 
 /// A value that is read only to see that none of its objects has a key twice.
 struct Unambiguous;
@@ -122,4 +123,22 @@ fn every_document_can_be_read_in_one_way_only() {
         let printed = roadstead.ok(&[&["--json"], words].concat());
         check(&printed).unwrap_or_else(|error| panic!("{words:?}: {error}: {printed}"));
     }
+}
+
+#[test]
+fn the_manual_renders_without_a_warning() {
+    let roadstead = Roadstead::new();
+    let pages = roadstead.path("man");
+    roadstead.ok(&["man", pages.to_str().unwrap()]);
+    let pages: Vec<_> = std::fs::read_dir(&pages).unwrap().map(|page| page.unwrap().path()).collect();
+    let lint = |pages: &[std::path::PathBuf]| {
+        let mut lint = command(program("mandoc"), &roadstead.path("."));
+        lint.args(["-T", "lint", "-W", "warning"]).args(pages);
+        finish(&lint)
+    };
+    lint(&pages).success();
+    // One that can't fail would say nothing.
+    let broken = roadstead.path("broken.1");
+    std::fs::write(&broken, std::fs::read_to_string(&pages[0]).unwrap() + ".br\n.sp\n").unwrap();
+    assert_ne!(lint(&[broken]).code, 0);
 }

@@ -1,16 +1,28 @@
 //! The roots of known content: a release never changes published bytes unasked.
 //!
-//! Whatever moves inside, these stay, until `SITE_VERSION` does.
+//! Whatever moves inside, these stay: each version of the site has its own.
 
 use roadstead::registry::memory::{Image, ImageBuilder, IndexBuilder};
 
 use crate::cli::Roadstead;
 use crate::peers::Directory;
 
-/// What each profile made of the content when the site had version 1.
-const ROOTS: [(&str, &str); 2] = [
-    ("unixfs-v1-2025", "bafybeigd5wsn53x2dxfld5grld2ydwx3cqxu3upx2k7hft5zuw7ygkczkq"),
-    ("unixfs-v0-2015", "QmdwN7TtD4ZYxyRvbBUMbsnEGxjLNDSWYDRqBEdieo4afL"),
+/// What each profile makes of the content under each version of the site, the newest first.
+const ROOTS: [(&str, [(&str, &str); 2]); 2] = [
+    (
+        "unixfs-v1-2025",
+        [
+            ("2", "bafybeiayo3djkpvfaboq3buy5pap7wfnulxntzhglnee663u7fiuonn5sq"),
+            ("1", "bafybeigd5wsn53x2dxfld5grld2ydwx3cqxu3upx2k7hft5zuw7ygkczkq"),
+        ],
+    ),
+    (
+        "unixfs-v0-2015",
+        [
+            ("2", "QmTrRBfUN84YRw2MCwPaZGFdgYXtXqKe7UwBUSEAWG9yF7"),
+            ("1", "QmdwN7TtD4ZYxyRvbBUMbsnEGxjLNDSWYDRqBEdieo4afL"),
+        ],
+    ),
 ];
 
 fn image(platform: &str, content: &str) -> Image {
@@ -54,6 +66,13 @@ fn the_roots_of_known_content_stay() {
         }
         roadstead.ok(&["config", "set", "default-platform", "linux/amd64"]);
         roadstead.ok(&["config", "set", "name", "mirror.example"]);
-        assert_eq!(roadstead.root(), expected, "{profile}");
+        // A new catalog has the newest; one that was made earlier keeps its own until it is set.
+        let [(_, newest), _] = expected;
+        assert_eq!(roadstead.root(), newest, "{profile}");
+        for (version, root) in expected.into_iter().rev() {
+            roadstead.ok(&["config", "set", "site-version", version]);
+            assert_eq!(roadstead.root(), root, "{profile}, site version {version}");
+            roadstead.ok(&["verify"]);
+        }
     }
 }

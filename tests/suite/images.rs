@@ -78,6 +78,20 @@ impl Layout {
         made
     }
 
+    /// An image for this machine under the tag `1` whose history and labels say what would run in a careless page.
+    pub(crate) fn hostile() -> Self {
+        let mut made = Self::new();
+        let archive = tar(&[("etc", Entry::Directory)]);
+        let layer = made.blob(media::LAYER, &gzipped(&archive));
+        let history = json!([
+            {"created": CREATED, "created_by": HOSTILE},
+            {"created": CREATED, "created_by": HOSTILE, "empty_layer": true},
+        ]);
+        let image = made.image_of(&Made::host(), &[layer], &[digest(&archive)], &history);
+        made.tag("1", &image);
+        made
+    }
+
     /// What a careful publisher leaves in a repository: [`Self::multi_platform`] with a provenance attestation in its
     /// index under the tag `1`, a cosign signature under its tag, an SBOM that refers to it (with the fallback tag of
     /// registries without a referrers API), and a Helm chart under the tag `chart-0.1.0`.
@@ -299,6 +313,9 @@ impl Layout {
         descriptor
     }
 }
+
+/// What [`Layout::hostile`] says.
+pub(crate) const HOSTILE: &str = "</code><img src=x onerror='window.reached = 1'><script>window.reached = 1</script>";
 
 const CREATED: &str = "2026-01-02T03:04:05Z";
 
