@@ -195,6 +195,8 @@ pub struct Shown {
     pub newest: Option<Tag>,
     /// Bytes of its blobs, each counted once.
     pub size: u64,
+    /// What its newest image says of itself; untrusted text.
+    pub description: Option<String>,
 }
 
 /// The published repositories together.
@@ -221,8 +223,8 @@ pub fn shown_totals(connection: &Connection) -> Result<ShownTotals> {
 pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -> Result<Vec<Shown>> {
     let mut statement = connection.prepare_cached(
         // Any text is less than any blob, and a bound that is always there lets the index end the search.
-        "SELECT name, alias, tags, platforms, registry, newest, size FROM repositories WHERE (private = 0 OR allowed = 1) AND name >= ?1
-         AND name <= coalesce(?2, x'') ORDER BY name",
+        "SELECT name, alias, tags, platforms, registry, newest, size, description FROM repositories
+         WHERE (private = 0 OR allowed = 1) AND name >= ?1 AND name <= coalesce(?2, x'') ORDER BY name",
     )?;
     let missing = || rusqlite::Error::InvalidColumnType(0, "name".to_owned(), rusqlite::types::Type::Null);
     let rows = statement.query_map(params![first, last], |row| {
@@ -235,6 +237,7 @@ pub fn shown_between(connection: &Connection, first: &str, last: Option<&str>) -
             registry: row.get(4)?,
             newest: tag_column(row, 5)?,
             size: row.get(6)?,
+            description: row.get(7)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -264,6 +267,26 @@ pub fn count_shown(writer: &Writer<'_>, id: i64) -> Result<bool> {
              WHERE id = ?5 AND (tags != ?1 OR platforms != ?2 OR newest IS NOT ?3 OR size != ?4)",
         )?
         .execute(params![tags.len(), platforms, newest, size, id])?;
+    Ok(changed > 0)
+}
+
+/// What the list shows as the newest tag of a repository.
+pub fn newest(connection: &Connection, id: i64) -> Result<Option<Tag>> {
+    let mut statement = connection.prepare_cached("SELECT newest FROM repositories WHERE id = ?")?;
+    Ok(statement.query_row([id], |row| tag_column(row, 0))?)
+}
+
+/// What the newest image of a repository says of itself; untrusted text.
+pub fn description(connection: &Connection, id: i64) -> Result<Option<String>> {
+    let mut statement = connection.prepare_cached("SELECT description FROM repositories WHERE id = ?")?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
+/// Keeps what the newest image of a repository says of itself; says whether that changed.
+pub fn set_description(writer: &Writer<'_>, id: i64, description: Option<&str>) -> Result<bool> {
+    let changed = writer
+        .prepare_cached("UPDATE repositories SET description = ?1 WHERE id = ?2 AND description IS NOT ?1")?
+        .execute(params![description, id])?;
     Ok(changed > 0)
 }
 

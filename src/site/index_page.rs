@@ -124,6 +124,9 @@ fn repository(body: &mut String, row: &IndexRow, depth: usize) {
     if let Some(alias) = &row.alias {
         let _ = write!(body, " <span class=\"also\">also {}</span>", Text(alias.as_str()));
     }
+    if let Some(description) = &row.description {
+        let _ = write!(body, "<span class=\"about\">{}</span>", Text(description));
+    }
     let newest = row.newest.as_ref().map_or("", |tag| tag.as_str());
     let _ = writeln!(
         body,

@@ -22,6 +22,8 @@ pub struct IndexRow {
     pub newest: Option<Tag>,
     /// Bytes of its blobs, each counted once.
     pub size: u64,
+    /// What its newest image says of itself; untrusted text.
+    pub description: Option<String>,
 }
 
 /// All repositories together.
@@ -50,6 +52,8 @@ pub struct RepositoryRow {
     pub tags: u64,
     /// Its newest tag.
     pub newest: Option<Tag>,
+    /// What its newest image says of itself; untrusted text.
+    pub description: Option<String>,
     /// The tag in the commands to pull: `latest` if there is one, else the newest.
     pub example: Option<Tag>,
 }

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::generated::{Edits, generated};
-use super::tag_rows::{needed_rows, tag_record, tag_row};
+use super::tag_rows::{description, needed_rows, tag_record, tag_row};
 use super::touched::{Touched, TouchedRepository};
 use crate::catalog::details::{self, Details, PageName};
 use crate::catalog::images::{self, Image};
@@ -20,6 +20,9 @@ use crate::site::{
     File, Head, IndexRow, Listing, Neighbours, PageLink, RepositoryRow, TagRow, Totals, index_page, order, paging,
     paths, repositories_page, repository_page, style, tags_page,
 };
+
+/// The tag that clients ask for where none is named.
+const LATEST: &str = "latest";
 
 /// Makes again what is touched, and puts it into the edits of the tree.
 pub(in crate::engine) fn update(
@@ -54,7 +57,7 @@ pub(in crate::engine) fn update(
     }
     for (id, of_it) in &touched.repositories {
         let repository = repositories::by_id(writer, *id)?;
-        let row_changed = repositories::count_shown(writer, *id)?;
+        let changed = show_again(writer, settings, *id)?;
         if !repository.is_published() {
             if of_it.was_published {
                 names_changed = true;
@@ -67,20 +70,54 @@ pub(in crate::engine) fn update(
         }
         let whole = of_it.whole || !of_it.was_published;
         names_changed |= whole;
-        pen.repository(&repository, of_it, whole)?;
-        if row_changed || whole {
+        pen.repository(&repository, of_it, whole, changed.description)?;
+        if changed.row || whole {
             rows.insert(repository.name.to_string());
         }
     }
     if touched.everything {
         for repository in repositories::list(writer, None, None)? {
-            repositories::count_shown(writer, repository.id)?;
+            show_again(writer, settings, repository.id)?;
             if repository.is_published() {
-                pen.repository(&repository, &TouchedRepository::default(), true)?;
+                pen.repository(&repository, &TouchedRepository::default(), true, false)?;
             }
         }
     }
     pen.list(&rows, names_changed || touched.front, touched.everything || fresh)
+}
+
+/// What changed of what is shown of a repository.
+struct Changed {
+    row: bool,
+    description: bool,
+}
+
+/// Finds again what is shown of a repository.
+fn show_again(writer: &Writer<'_>, settings: &Settings, repository: i64) -> Result<Changed> {
+    let counted = repositories::count_shown(writer, repository)?;
+    if settings.site_version < 2 {
+        return Ok(Changed { row: counted, description: false });
+    }
+    let said = match newest_image(writer, repository)? {
+        None => None,
+        Some(image) => match details::of(writer, repository, &[image.id])?.remove(&image.id) {
+            Some(details) => description(writer, &image, &details)?,
+            None => None,
+        },
+    };
+    let description = repositories::set_description(writer, repository, said.as_deref())?;
+    Ok(Changed { row: counted || description, description })
+}
+
+/// The image of `latest`, else of the newest tag.
+fn newest_image(writer: &Writer<'_>, repository: i64) -> Result<Option<Image>> {
+    if let Some(image) = images::by_tag(writer, repository, LATEST)? {
+        return Ok(Some(image));
+    }
+    match repositories::newest(writer, repository)? {
+        Some(tag) => images::by_tag(writer, repository, tag.as_str()),
+        None => Ok(None),
+    }
 }
 
 struct Pen<'a> {
@@ -111,7 +148,13 @@ impl Pen<'_> {
     }
 
     /// The pages of one repository.
-    fn repository(&mut self, repository: &Repository, touched: &TouchedRepository, whole: bool) -> Result<()> {
+    fn repository(
+        &mut self,
+        repository: &Repository,
+        touched: &TouchedRepository,
+        whole: bool,
+        described_anew: bool,
+    ) -> Result<()> {
         let mut names = touched.page_names.clone();
         for subject in &touched.subjects {
             if let Some(blob) = blobs::by_digest(self.writer, subject)? {
@@ -183,7 +226,7 @@ impl Pen<'_> {
                 }
             }
         }
-        if new.is_empty() || cut_again || new != old || front.is_some() {
+        if new.is_empty() || cut_again || new != old || front.is_some() || described_anew {
             let links = links(&new, |page| within(&list, order, page, |name| name.name.as_str()).len());
             let (mut tags, mut first) = (Vec::new(), front);
             if new.is_empty() {
@@ -235,6 +278,7 @@ impl Pen<'_> {
             registry: shown.registry,
             newest: shown.newest,
             size: shown.size,
+            description: shown.description,
         };
         for page in &new {
             let hit = touched.range(page.first.clone()..=page.last.clone()).next().is_some();
@@ -313,7 +357,7 @@ fn repository_row(
     let tags = || list.iter().map(|name| name.name.as_str()).filter(|name| !name.contains(':'));
     let newest = natural::newest(tags());
     let last = if site_version < 2 { images::last_tag(writer, repository.id)? } else { newest.map(str::to_owned) };
-    let has_latest = images::by_tag(writer, repository.id, "latest")?.is_some();
+    let has_latest = images::by_tag(writer, repository.id, LATEST)?.is_some();
     let example = if has_latest { Some("latest".to_owned()) } else { last };
     let parsed = |tag: Option<&str>| tag.map(str::parse).transpose();
     Ok(RepositoryRow {
@@ -323,6 +367,7 @@ fn repository_row(
         private: repository.private,
         tags: tags().count() as u64,
         newest: parsed(newest)?,
+        description: repositories::description(writer, repository.id)?,
         example: parsed(example.as_deref())?,
     })
 }

@@ -1,17 +1,23 @@
 //! What a page and a record say of one image, from what the catalog has of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::catalog::details::{AttachedDetails, Details, PlatformDetails};
 use crate::catalog::images::Image;
-use crate::catalog::settings::Settings;
+use crate::catalog::settings;
 use crate::catalog::{Writer, blobs};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Manifest, Tag, media};
 use crate::site::records::{CompanionRecord, ReferrerRecord, TagRecord};
 use crate::site::{Gateway, LayerRow, PlatformRow, ReferrerRow, TagRow, rows};
+use crate::text::printable_within;
+
+/// Key of an annotation, and of a label.
+const DESCRIPTION: &str = "org.opencontainers.image.description";
+
+const MAX_DESCRIPTION_CHARS: usize = 240;
 
 /// Most other tags of the same manifest that a row is given; the row says that there are more.
 const MAX_SAME: usize = 8;
@@ -79,21 +85,49 @@ struct Schema1History {
 }
 
 #[derive(Deserialize)]
-struct Created {
+struct Configuration {
     created: Option<String>,
+    config: Option<Settings>,
 }
 
-/// The day on which an image was made, as its manifest in the gateway view says it: that holds the configuration, which is a file
-/// in the store. Reproducible builds say the beginning of time, which is no day to show.
-fn creation_date(schema1: &[u8]) -> Option<String> {
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(rename = "Labels")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// The configuration that a manifest in the gateway view holds. Elsewhere it is a file in the store.
+fn configuration(schema1: &[u8]) -> Option<Configuration> {
     let manifest: Schema1 = serde_json::from_slice(schema1).ok()?;
-    let Created { created } = serde_json::from_str(&manifest.history.first()?.v1_compatibility).ok()?;
-    let day = created?.get(..10)?.to_owned();
+    serde_json::from_str(&manifest.history.first()?.v1_compatibility).ok()
+}
+
+/// The day on which an image was made. Reproducible builds say the beginning of time, which is no day to show.
+fn creation_date(schema1: &[u8]) -> Option<String> {
+    let day = configuration(schema1)?.created?.get(..10)?.to_owned();
     let is_day = day.bytes().enumerate().all(|(at, byte)| match at {
         4 | 7 => byte == b'-',
         _ => byte.is_ascii_digit(),
     });
     (is_day && day.as_str() > "1980-01-01").then_some(day)
+}
+
+/// What an image says of itself: an annotation of its index or manifest, else a label of its first platform
+/// (image-spec, annotations.md).
+pub(super) fn description(writer: &Writer<'_>, image: &Image, details: &Details) -> Result<Option<String>> {
+    let manifest = Manifest::parse(&blobs::bytes(writer, image.manifest)?, Some(&details.media_type))?;
+    if let Some(said) = manifest.annotations.get(DESCRIPTION).and_then(|said| one_line(said)) {
+        return Ok(Some(said));
+    }
+    let Some(gateway) = details.platforms.iter().find_map(|row| row.gateway_manifest) else { return Ok(None) };
+    let labels = configuration(&blobs::bytes(writer, gateway)?).and_then(|image| image.config?.labels);
+    Ok(labels.and_then(|labels| one_line(labels.get(DESCRIPTION)?)))
+}
+
+/// Text of one line, with no more than a line needs; `None` if nothing is left.
+fn one_line(text: &str) -> Option<String> {
+    let words: Vec<&str> = text.split_whitespace().take(MAX_DESCRIPTION_CHARS).collect();
+    (!words.is_empty()).then(|| printable_within(&words.join(" "), MAX_DESCRIPTION_CHARS))
 }
 
 fn referrers(writer: &Writer<'_>, image: &Image, details: &Details) -> Result<Vec<ReferrerRow>> {
@@ -144,7 +178,7 @@ fn referrers(writer: &Writer<'_>, image: &Image, details: &Details) -> Result<Ve
 }
 
 /// An image as the records for programs have it.
-pub(super) fn tag_record(settings: &Settings, image: &Image, details: &Details) -> TagRecord {
+pub(super) fn tag_record(settings: &settings::Settings, image: &Image, details: &Details) -> TagRecord {
     let mut companions = BTreeSet::new();
     let mut referrers = BTreeSet::new();
     for attached in &details.attached {
@@ -200,5 +234,12 @@ mod tests {
             assert_eq!(date(other), None, "{other}");
         }
         assert_eq!(creation_date(b"{}"), None);
+    }
+
+    #[test]
+    fn a_description_is_one_short_line() {
+        assert_eq!(one_line("  A web\n\tserver\u{1b}. ").as_deref(), Some("A web server\\u{1b}."));
+        assert_eq!(one_line(" \n "), None);
+        assert_eq!(one_line(&"word ".repeat(1000)).unwrap().chars().count(), MAX_DESCRIPTION_CHARS);
     }
 }

@@ -96,3 +96,36 @@ async fn long_lists_of_tags_are_pages_that_lead_to_one_another() {
     test.remove("app:1.3.0").await;
     test.check();
 }
+
+#[tokio::test]
+async fn the_newest_image_says_what_a_repository_is() {
+    const KEY: &str = "org.opencontainers.image.description";
+    let test = TestEngine::new().await;
+    let says = |tag: &str, words: &str| {
+        let image = ImageBuilder::new(platform("linux/amd64")).layer(&[("tag", tag)]).label(KEY, words).build();
+        test.put("app", tag, &image);
+    };
+    says("1.0.0", "An old\n server");
+    test.add(&["app:1.0.0"]).await;
+    let page = format!("repositories/{}/_repository.html", test.published("app"));
+    for path in ["index.html", &page] {
+        assert!(test.html(path).contains(">An old server<"), "{path}");
+    }
+    says("1.1.0", "A new <server>");
+    says("latest", "The latest one");
+    test.add(&["app:1.1.0"]).await;
+    assert!(test.html("index.html").contains(">A new &lt;server&gt;<"));
+    test.check();
+    test.add(&["app:latest"]).await;
+    assert!(test.html("index.html").contains(">The latest one<") && test.html(&page).contains(">The latest one<"));
+    // The annotation of a manifest is more than a label of its configuration.
+    let image = ImageBuilder::new(platform("linux/amd64")).label(KEY, "a label").annotation(KEY, "Annotated").build();
+    test.put("app", "latest", &image);
+    test.add(&["app:latest"]).await;
+    assert!(test.html(&page).contains(">Annotated<"));
+    test.check();
+    test.remove("app:latest").await;
+    test.remove("app:1.1.0").await;
+    assert!(test.html(&page).contains(">An old server<"));
+    test.check();
+}
