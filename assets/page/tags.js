@@ -1,4 +1,4 @@
-// Copies digests, opens what an address names, and shows what configurations say.
+// Copies digests, opens what an address names, and shows what configurations say and who shares a layer.
 const MAX_CONFIGURATION_BYTES = 4 << 20;
 const MAX_SHOWN = 200;
 
@@ -18,18 +18,23 @@ open();
 
 const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-const configuration = async (link) => {
-  if (Number(link.dataset.size) > MAX_CONFIGURATION_BYTES) throw new Error("it is too large");
-  const answer = await fetch(link.href);
+// A file that its address names by its digest; its size where that is known.
+const read = async (address, size, most) => {
+  if (size > most) throw new Error("it is too large");
+  const answer = await fetch(address);
   if (!answer.ok) throw new Error("the host answers " + answer.status);
+  if (Number(answer.headers.get("content-length")) > most) throw new Error("it is too large");
   const bytes = await answer.arrayBuffer();
-  if (bytes.byteLength !== Number(link.dataset.size)) throw new Error("it has another size");
+  if (size !== undefined && bytes.byteLength !== size) throw new Error("it has another size");
   // Only pages that came over TLS or from this machine can compute it.
-  if (crypto.subtle && hex(await crypto.subtle.digest("SHA-256", bytes)) !== link.href.slice(-64)) {
+  if (crypto.subtle && hex(await crypto.subtle.digest("SHA-256", bytes)) !== address.slice(-64)) {
     throw new Error("it has another digest");
   }
-  return JSON.parse(new TextDecoder().decode(bytes));
+  return bytes;
 };
+
+const configuration = async (link) =>
+  JSON.parse(new TextDecoder().decode(await read(link.href, Number(link.dataset.size), MAX_CONFIGURATION_BYTES)));
 
 const line = (list, name, values) => {
   const lines = [].concat(values === undefined || values === null ? [] : values).filter((value) => value !== "");
@@ -53,10 +58,37 @@ const commands = (steps, place) => {
   });
 };
 
+// Which other tags of this page have a layer, as "also in 1.30, 1.29".
+const MAX_SHARERS = 4;
+const sharers = () => {
+  const found = new Map();
+  for (const row of $("article.tag")) {
+    const name = row.querySelector("summary b").textContent;
+    for (const layer of $("ol.layers > li > code:first-of-type", row)) {
+      if (!found.has(layer.textContent)) found.set(layer.textContent, new Set());
+      found.get(layer.textContent).add(name);
+    }
+  }
+  return found;
+};
+let shared;
+const share = (platform) => {
+  shared = shared || sharers();
+  const own = platform.closest("article.tag").querySelector("summary b").textContent;
+  for (const layer of $("ol.layers > li", platform)) {
+    const names = Array.from(shared.get(layer.querySelector("code").textContent) || []).filter((name) => name !== own);
+    if (!names.length) continue;
+    const more = names.length > MAX_SHARERS ? " and " + (names.length - MAX_SHARERS) + " more" : "";
+    make("span", "also in " + names.slice(0, MAX_SHARERS).join(", ") + more, layer).className = "same";
+  }
+};
+
 const show = async (platform) => {
   const link = platform.querySelector("a.config");
-  if (!link || platform.dataset.shown || !onWeb) return;
+  if (!link || platform.dataset.shown) return;
   platform.dataset.shown = "yes";
+  share(platform);
+  if (!onWeb) return;
   const list = platform.querySelector("dl");
   try {
     const image = await configuration(link);

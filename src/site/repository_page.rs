@@ -39,7 +39,7 @@ pub fn repository_page(head: &Head, repository: &RepositoryRow, tags: &[TagRow],
         }
         body.push_str("</ol>\n");
     }
-    file(paths::repository_page(&repository.name), head, repository, repository.name.as_str(), &body)
+    file(paths::repository_page(&repository.name), head, repository, repository.name.as_str(), tags, &body)
 }
 
 /// One page of a repository's tags: its key, the pages before and after it, and its tags.
@@ -65,7 +65,7 @@ pub fn tags_page(head: &Head, repository: &RepositoryRow, key: &str, neighbours:
     if let Some(key) = &neighbours.older {
         older(&mut body, key);
     }
-    file(paths::tags_page(&repository.name, key), head, repository, &format!("{name}: {range}"), &body)
+    file(paths::tags_page(&repository.name, key), head, repository, &format!("{name}: {range}"), tags, &body)
 }
 
 fn older(body: &mut String, key: &str) {
@@ -76,13 +76,18 @@ fn older(body: &mut String, key: &str) {
     );
 }
 
-fn file(path: String, head: &Head, repository: &RepositoryRow, title: &str, body: &str) -> File {
+fn file(path: String, head: &Head, repository: &RepositoryRow, title: &str, tags: &[TagRow], body: &str) -> File {
     let depth = 1 + repository.name.components().count();
-    let page = Page { title, depth, name: head.name.as_deref(), script: &scripts::REPOSITORY, body };
+    let has_referrers = tags.iter().any(|tag| !tag.referrers.is_empty());
+    let script = if has_referrers { &scripts::ATTACHED } else { &scripts::REPOSITORY };
+    let page = Page { title, depth, name: head.name.as_deref(), script, body };
     File { path, bytes: page.bytes() }
 }
 
 fn about(body: &mut String, repository: &RepositoryRow) {
+    if let Some(description) = &repository.description {
+        let _ = writeln!(body, "<p class=\"lead\">{}</p>", Text(description));
+    }
     body.push_str("<p class=\"lead\">");
     match &repository.upstream {
         Some(upstream) => {

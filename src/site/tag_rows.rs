@@ -170,13 +170,15 @@ fn platform(body: &mut String, repository: &RepositoryRow, row: &PlatformRow, in
 fn referrer(body: &mut String, repository: &RepositoryRow, row: &ReferrerRow) {
     let _ = writeln!(
         body,
-        "<dl><dt>Kind</dt><dd><a href=\"{}\">{}</a></dd>",
+        "<details class=\"referrer\"><summary>{} <code>{digest}</code></summary>\n<dl>\n\
+         <dt>Manifest</dt><dd><a class=\"manifest\" href=\"{}\">{digest}</a></dd>",
+        Text(&row.kind),
         Text(&up(repository, paths::NATIVE, paths::MANIFESTS, &row.digest)),
-        Text(&row.kind)
+        digest = short(&row.digest)
     );
     if let Some(tag) = &row.tag {
         let _ = writeln!(body, "<dt>Tag</dt><dd><code class=\"id\">{}</code></dd>", Text(tag.as_str()));
     }
     identity(body, &row.digest, &row.cid);
-    body.push_str("</dl>\n");
+    body.push_str("</dl>\n</details>\n");
 }

@@ -22,6 +22,7 @@ fn index_row(text: &str, tags: u64, platforms: &[&str]) -> IndexRow {
         registry: Some(if text.starts_with("library/") { "docker.io" } else { "ghcr.io" }.to_owned()),
         newest: Some("1.27.5".parse().unwrap()),
         size: 187 << 20,
+        description: text.ends_with("nginx").then(|| "A web server & proxy".to_owned()),
     }
 }
 
@@ -33,6 +34,7 @@ fn repository(text: &str) -> RepositoryRow {
         private: false,
         tags: 12,
         newest: Some("1.27.5".parse().unwrap()),
+        description: text.ends_with("nginx").then(|| "A web server & proxy".to_owned()),
         example: Some("latest".parse().unwrap()),
     }
 }
@@ -238,7 +240,9 @@ fn well_formed(page: &str) {
     let (before, rest) = page.split_once("<script>").unwrap();
     let (script, after) = rest.split_once("</script>").unwrap();
     assert!(
-        [&scripts::LIST, &scripts::REPOSITORY].iter().any(|own| own.text == script && before.contains(&own.source))
+        [&scripts::LIST, &scripts::REPOSITORY, &scripts::ATTACHED]
+            .iter()
+            .any(|own| own.text == script && before.contains(&own.source))
     );
     let markup = [before, after].concat();
     for piece in markup.split('<').skip(1) {
@@ -303,9 +307,11 @@ proptest! {
             row.cid = format!("{text}X");
             row.same.push(text.to_owned());
             row.created = Some(text.to_owned());
-            let about = RepositoryRow { upstream: Some(text.to_owned()), ..repository("a/b") };
+            let said = Some(text.to_owned());
+            let about = RepositoryRow { upstream: said.clone(), description: said.clone(), ..repository("a/b") };
             let head = Head { name: Some(text.to_owned()), description: Some(text.to_owned()), ..named() };
-            let index = IndexRow { platforms: vec![text.to_owned()], registry: Some(text.to_owned()), ..index_row("a/b", 1, &[]) };
+            let platforms = vec![text.to_owned()];
+            let index = IndexRow { platforms, registry: said.clone(), description: said, ..index_row("a/b", 1, &[]) };
             let pages = [
                 repository_page(&head, &about, &[row], &[]),
                 index_page(&head, &TOTALS, &Listing::Rows(&[index])),

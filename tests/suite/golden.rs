@@ -12,14 +12,14 @@ const ROOTS: [(&str, [(&str, &str); 2]); 2] = [
     (
         "unixfs-v1-2025",
         [
-            ("2", "bafybeiayo3djkpvfaboq3buy5pap7wfnulxntzhglnee663u7fiuonn5sq"),
+            ("2", "bafybeiaoyaclskfi2mqrb6jfbv6kslae3zkdjr3kbpdpotkr5donlx4jqu"),
             ("1", "bafybeigd5wsn53x2dxfld5grld2ydwx3cqxu3upx2k7hft5zuw7ygkczkq"),
         ],
     ),
     (
         "unixfs-v0-2015",
         [
-            ("2", "QmTrRBfUN84YRw2MCwPaZGFdgYXtXqKe7UwBUSEAWG9yF7"),
+            ("2", "QmNbXRzFUdvZxxVaZcnHyVVYsmxfwr4dCQN2dXMLLAzfzb"),
             ("1", "QmdwN7TtD4ZYxyRvbBUMbsnEGxjLNDSWYDRqBEdieo4afL"),
         ],
     ),

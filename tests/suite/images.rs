@@ -96,10 +96,19 @@ impl Layout {
     /// index under the tag `1`, a cosign signature under its tag, an SBOM that refers to it (with the fallback tag of
     /// registries without a referrers API), and a Helm chart under the tag `chart-0.1.0`.
     pub(crate) fn with_artifacts() -> Self {
+        Self::with_documents(
+            br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#,
+            |digest| digest.as_bytes().to_vec(),
+            br#"{"spdxVersion":"SPDX-2.3"}"#,
+        )
+    }
+
+    /// The same with this statement in its index, this payload of a signature of a digest, and this SBOM.
+    pub(crate) fn with_documents(statement: &[u8], payload: impl Fn(&str) -> Vec<u8>, bill: &[u8]) -> Self {
         let mut made = Self::new();
         let mut children: Vec<Value> = PLATFORMS.iter().map(|platform| made.image(platform)).collect();
         let subject = children[0]["digest"].clone();
-        let statement = made.blob("application/vnd.in-toto+json", br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#);
+        let statement = made.blob("application/vnd.in-toto+json", statement);
         let config = made.blob(media::CONFIG, br#"{"architecture":"unknown","os":"unknown","config":{}}"#);
         let mut attestation = made.manifest(
             media::MANIFEST,
@@ -115,7 +124,7 @@ impl Layout {
 
         let digest = String::from(index["digest"].as_str().expect("a digest"));
         let fallback = digest.replace(':', "-");
-        let mut payload = made.blob("application/vnd.dev.cosign.simplesigning.v1+json", digest.as_bytes());
+        let mut payload = made.blob("application/vnd.dev.cosign.simplesigning.v1+json", &payload(&digest));
         payload["annotations"] = json!({"dev.cosignproject.cosign/signature": "bm90IGEgcmVhbCBvbmU="});
         let config = made.blob(media::CONFIG, br#"{"architecture":"","os":"","config":{},"rootfs":{"type":"layers"}}"#);
         let signature = made.manifest(
@@ -125,7 +134,7 @@ impl Layout {
         made.tag(&format!("{fallback}.sig"), &signature);
 
         let empty = made.blob(media::EMPTY, b"{}");
-        let bill = made.blob("application/spdx+json", br#"{"spdxVersion":"SPDX-2.3"}"#);
+        let bill = made.blob("application/spdx+json", bill);
         let mut referrer = made.manifest(
             media::MANIFEST,
             &json!({

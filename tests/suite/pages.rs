@@ -99,6 +99,60 @@ fn what_an_image_says_stays_text() {
     assert_eq!(browser.run(narrow), json!(true), "a phone scrolls sideways");
 }
 
+/// What publishers attach, as cosign, syft and BuildKit write it.
+fn documents() -> Layout {
+    let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://slsa.dev/provenance/v0.2",
+        "subject": [{"name": "greeting", "digest": {"sha256": "ab"}}],
+        "predicate": {"builder": {"id": "https://builder.example/1"}, "materials": [{"uri": "pkg:docker/alpine@3.20"}]}});
+    let bill = json!({"spdxVersion": "SPDX-2.3", "packages": [
+        {"name": "openssl", "versionInfo": "3.0.15"}, {"name": HOSTILE, "versionInfo": "1"},
+        {"name": "the image", "primaryPackagePurpose": "CONTAINER"}]});
+    let payload = |digest: &str| {
+        json!({"critical": {"identity": {"docker-reference": "registry.example/greeting"},
+            "image": {"docker-manifest-digest": digest}, "type": "cosign container image signature"}, "optional": null})
+        .to_string()
+        .into_bytes()
+    };
+    Layout::with_documents(statement.to_string().as_bytes(), payload, bill.to_string().as_bytes())
+}
+
+#[test]
+fn signatures_and_sboms_are_shown_on_a_server_and_below_a_path() {
+    let registry = DockerRegistry::plain();
+    registry.push_everything(&documents(), "greeting");
+    let roadstead = Roadstead::new();
+    roadstead.add(&format!("{}/greeting:1", registry.host()));
+    let serving = roadstead.serve();
+    let tree = roadstead.path("exported");
+    roadstead.ok(&["export", tree.to_str().unwrap()]);
+    let configuration = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/nginx.conf");
+    let tree = tree.display().to_string();
+    let nginx = Nginx::start(&configuration, &[("127.0.0.1:5050", "127.0.0.1:PORT"), ("/srv/roadstead", &tree)]);
+    let browser = Chromium::start(1280);
+    for host in [serving.host().to_owned(), nginx.host()] {
+        browser.open(&format!("http://{host}/repositories/{}/greeting/_repository.html", registry.published()));
+        browser.wait("document.body.classList.contains('registry')");
+        browser.click("article.tag summary");
+        browser.click("details.referrers > summary");
+        browser
+            .run("document.querySelectorAll('details.referrer').forEach((row) => { row.open = true; }); return null");
+        let said = "Array.from(document.querySelectorAll('details.referrer'), (row) => row.innerText).join()";
+        for words in [
+            "2 in all:",
+            "openssl 3.0.15",
+            "registry.example/greeting",
+            "https://builder.example/1",
+            "pkg:docker/alpine@3.20",
+        ] {
+            browser.wait(&format!("{said}.includes({words:?})"));
+        }
+        let said = browser.run(&format!("return {said}"));
+        assert!(said.as_str().unwrap().contains(HOSTILE), "{said}");
+        assert_eq!(browser.run("return document.querySelectorAll('.referrer .note').length"), json!(0));
+        is_clean(&browser, &host);
+    }
+}
+
 /// A tree of so many repositories, as far as its front page needs it.
 fn many_repositories(directory: &Directory, number: usize) {
     let head = Head { name: None, description: None, site_version: SITE_VERSION };
@@ -121,6 +175,7 @@ fn many_repositories(directory: &Directory, number: usize) {
                 registry: Some("ghcr.io".into()),
                 newest: Some("1.27.5".parse().unwrap()),
                 size: 187 << 20,
+                description: Some("One of many".into()),
             })
             .collect();
         files.push(site::repositories_page(&head, &span.key, &rows));
