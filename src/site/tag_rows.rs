@@ -82,7 +82,8 @@ fn row(body: &mut String, head: &Head, repository: &RepositoryRow, tag: &TagRow)
     tag.platforms.iter().take(MAX_ENTRIES_PER_TAG).for_each(|row| platform(body, repository, row, in_index));
     more(body, tag.platforms.len());
     if !tag.referrers.is_empty() {
-        let number = count(tag.referrers.len() as u64, "signature or attestation", "signatures and attestations");
+        let number =
+            count(tag.referrers.len() as u64, "signature, SBOM or attestation", "signatures, SBOMs and attestations");
         let _ = writeln!(body, "<details class=\"referrers\">\n<summary>{number}</summary>");
         tag.referrers.iter().take(MAX_ENTRIES_PER_TAG).for_each(|row| referrer(body, repository, row));
         more(body, tag.referrers.len());
@@ -167,12 +168,27 @@ fn platform(body: &mut String, repository: &RepositoryRow, row: &PlatformRow, in
     body.push_str("</details>\n");
 }
 
+/// What readers call an artifact of this type; the type itself where they have no other word for it.
+fn in_words(kind: &str) -> &str {
+    match kind {
+        "application/spdx+json" | "text/spdx" | "text/spdx+json" => "SBOM, SPDX",
+        "application/vnd.cyclonedx+json" | "application/vnd.cyclonedx+xml" | "application/vnd.cyclonedx" => {
+            "SBOM, CycloneDX"
+        }
+        "application/vnd.in-toto+json" => "attestation, in-toto",
+        "application/vnd.cncf.notary.signature" => "signature, Notation",
+        "application/vnd.dev.cosign.artifact.sig.v1+json" => "signature, cosign",
+        sigstore if sigstore.starts_with("application/vnd.dev.sigstore.bundle") => "signature or attestation, Sigstore",
+        other => other,
+    }
+}
+
 fn referrer(body: &mut String, repository: &RepositoryRow, row: &ReferrerRow) {
     let _ = writeln!(
         body,
         "<details class=\"referrer\"><summary>{} <code>{digest}</code></summary>\n<dl>\n\
          <dt>Manifest</dt><dd><a class=\"manifest\" href=\"{}\">{digest}</a></dd>",
-        Text(&row.kind),
+        Text(in_words(&row.kind)),
         Text(&up(repository, paths::NATIVE, paths::MANIFESTS, &row.digest)),
         digest = short(&row.digest)
     );

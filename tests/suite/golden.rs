@@ -12,7 +12,7 @@ const ROOTS: [(&str, [(&str, &str); 2]); 2] = [
     (
         "unixfs-v1-2025",
         [
-            ("2", "bafybeiaoyaclskfi2mqrb6jfbv6kslae3zkdjr3kbpdpotkr5donlx4jqu"),
+            ("2", "bafybeifdyzcumw55oo4rjyphraip3yzzbb5iz6xjuiykldbmogcgmfk5e4"),
             ("1", "bafybeigd5wsn53x2dxfld5grld2ydwx3cqxu3upx2k7hft5zuw7ygkczkq"),
         ],
     ),
