@@ -169,6 +169,7 @@ impl Bench {
             data_dir: directory.path().to_owned(),
             registries: roadstead::registry::Options::new(Environment::default()),
             wait: Duration::from_mins(1),
+            local_discovery: false,
             profile: None,
         })?;
         let registry = MemoryRegistry::builder().referrers_api(false).start().await?;

@@ -99,6 +99,7 @@ fn open(data: &Path) -> Result<Arc<Engine>> {
         data_dir: data.to_owned(),
         registries: roadstead::registry::Options::new(Environment::default()),
         wait: Duration::from_mins(1),
+        local_discovery: false,
         profile: None,
     })?)
 }

@@ -76,6 +76,7 @@ fn fill(directory: &Path) {
         data_dir: directory.to_owned(),
         registries: roadstead::registry::Options::new(Environment::default()),
         wait: Duration::from_secs(5),
+        local_discovery: false,
         profile: None,
     };
     drop(Engine::open(options).unwrap());

@@ -204,7 +204,13 @@ fn open(words: &[OsString], how: impl FnOnce(Options) -> Result<Arc<Engine>>) ->
     let settings = Settings::load(&given(words, |name| std::env::var_os(name)))?;
     let mut registries = registry::Options::new(registry::credentials::Environment::default());
     registries.registries.clone_from(&settings.registries);
-    how(Options { data_dir: settings.data_dir()?.to_owned(), registries, wait: settings.patience(), profile: None })
+    how(Options {
+        data_dir: settings.data_dir()?.to_owned(),
+        registries,
+        wait: settings.patience(),
+        local_discovery: false,
+        profile: None,
+    })
 }
 
 /// What an unfinished line says of the configuration and the data directory.
@@ -236,6 +242,7 @@ mod tests {
             data_dir: directory.path().to_owned(),
             registries: registry::Options::new(registry::credentials::Environment::default()),
             wait: std::time::Duration::from_secs(5),
+            local_discovery: false,
             profile: None,
         });
         let engine = engine.unwrap();

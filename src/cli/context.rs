@@ -68,6 +68,7 @@ impl Context {
             data_dir: self.settings.data_dir()?.to_owned(),
             registries,
             wait: self.settings.patience(),
+            local_discovery: self.settings.local_discovery.value,
             profile,
         })
     }

@@ -29,6 +29,8 @@ pub struct ConfigFile {
     pub wait: Option<u64>,
     /// Blobs that are fetched at once from one registry.
     pub max_parallel: Option<usize>,
+    /// Whether others are found on the local network, and told of this one.
+    pub local_discovery: Option<bool>,
     /// Sections `[registries."NAME"]`, by the registry's name.
     pub registries: BTreeMap<String, RegistrySettings>,
     /// How the terminal interface looks and listens.
@@ -350,7 +352,7 @@ mod tests {
             ),
             (
                 "password = 'hunter2'",
-                "/etc/config.toml, line 1, `password`: there is no such setting [The settings here are `data_dir`, `wait`, `max_parallel`, `registries`, `interface`.]",
+                "/etc/config.toml, line 1, `password`: there is no such setting [The settings here are `data_dir`, `wait`, `max_parallel`, `local_discovery`, `registries`, `interface`.]",
             ),
             ("wait = \"hunter2\"", "/etc/config.toml, line 1, `wait`: invalid type, expected a whole number"),
             ("wait = -1", "/etc/config.toml, line 1, `wait`: invalid value, expected a whole number"),

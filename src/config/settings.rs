@@ -84,6 +84,8 @@ pub struct Settings {
     pub wait: Setting<u64>,
     /// Blobs that are fetched at once from one registry.
     pub max_parallel: Setting<usize>,
+    /// Whether others are found on the local network, and told of this one.
+    pub local_discovery: Setting<bool>,
     /// What the file says of registries.
     pub registries: BTreeMap<String, RegistrySettings>,
     /// What the file says of the terminal interface.
@@ -126,6 +128,10 @@ impl Settings {
                 Some(value) => Setting::new(value, Origin::File),
                 None => Setting::new(Self::DEFAULT_MAX_PARALLEL, Origin::Default),
             },
+            local_discovery: match file.local_discovery {
+                Some(value) => Setting::new(value, Origin::File),
+                None => Setting::new(true, Origin::Default),
+            },
             registries: file.registries,
             interface: file.interface,
         })
@@ -140,6 +146,7 @@ impl Settings {
             data_dir: Setting::layered(given.data_dir.clone(), None, || Some(directories()?.data_dir().to_owned())),
             wait,
             max_parallel: Setting::new(Self::DEFAULT_MAX_PARALLEL, Origin::Default),
+            local_discovery: Setting::new(true, Origin::Default),
             registries: BTreeMap::new(),
             interface: InterfaceSettings::default(),
         }
@@ -177,13 +184,14 @@ mod tests {
     fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
-        std::fs::write(&path, "wait = 5\nmax_parallel = 9").unwrap();
+        std::fs::write(&path, "wait = 5\nmax_parallel = 9\nlocal_discovery = false").unwrap();
         let config = Some(Setting::new(path, Origin::Environment));
         let given = Given { config, ..Given::default() };
         let settings = Settings::load(&given).unwrap();
         assert!(settings.config_exists);
         assert_eq!(settings.wait, Setting::new(5, Origin::File));
         assert_eq!(settings.max_parallel, Setting::new(9, Origin::File));
+        assert_eq!(settings.local_discovery, Setting::new(false, Origin::File));
 
         let flag = Setting::new(1, Origin::Flag);
         let settings = Settings::load(&Given { wait: Some(flag.clone()), ..given }).unwrap();
@@ -203,6 +211,7 @@ mod tests {
         for shown in [
             format!("#wait = {}\n", Settings::DEFAULT_WAIT_SECONDS),
             format!("#max_parallel = {}\n", Settings::DEFAULT_MAX_PARALLEL),
+            format!("#local_discovery = {}\n", settings.local_discovery.value),
         ] {
             assert!(super::super::DEFAULT_TEXT.contains(&shown), "{shown}");
         }

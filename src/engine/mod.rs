@@ -59,6 +59,8 @@ pub struct Options {
     pub registries: registry::Options,
     /// How long a plan waits for another process's plan.
     pub wait: Duration,
+    /// Whether other nodes are found on the local network, and told of this one.
+    pub local_discovery: bool,
     /// The profile of a new catalog; an existing one must have it.
     pub profile: Option<Profile>,
 }
@@ -104,7 +106,7 @@ impl Engine {
     fn assemble(mut options: Options, store: Store, catalog: Catalog) -> Result<Self> {
         let profile = Self::set_up(&options, &catalog)?;
         let catalog = Arc::new(catalog);
-        let swarm = Arc::new(SwarmMember::default());
+        let swarm = Arc::new(SwarmMember::new(options.local_discovery));
         let arrivals = Arc::new(query::pending::Arrivals::new(Arc::clone(&catalog), store.clone(), profile, &swarm));
         let notices = Arc::new(notices::Notices::default());
         options.registries.observer = Arc::clone(&notices) as Arc<dyn registry::Observer>;

@@ -21,6 +21,7 @@ const BEGIN_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// The node by which a data directory takes from the swarm.
 #[derive(Debug, Default)]
 pub struct SwarmMember {
+    local_discovery: bool,
     state: Mutex<State>,
 }
 
@@ -38,6 +39,16 @@ struct State {
 }
 
 impl SwarmMember {
+    /// One that has not begun; `local_discovery` is whether it finds others on the local network, and tells them of itself.
+    pub fn new(local_discovery: bool) -> Self {
+        Self { local_discovery, state: Mutex::default() }
+    }
+
+    /// Whether a node of this data directory finds others on the local network, unless it is told whom to begin with.
+    pub fn local_discovery(&self) -> bool {
+        self.local_discovery
+    }
+
     /// Takes by this node from now on.
     pub fn join(&self, node: Node) {
         let mut state = self.state();
@@ -89,6 +100,7 @@ impl SwarmMember {
         }
         let mut options = Options::new(PrivateKey::generate()?);
         options.traversal = true;
+        options.local_discovery = self.local_discovery;
         let known: Vec<String> =
             state.peers.iter().chain(peers.iter().filter(|peer| peer.contains("/p2p/"))).cloned().collect();
         if !known.is_empty() || !peers.is_empty() {

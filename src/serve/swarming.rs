@@ -95,6 +95,7 @@ impl Swarming {
         }
         options.announced.clone_from(&how.announced);
         options.traversal = how.peers.is_empty();
+        options.local_discovery = engine.swarm().local_discovery();
         if !how.peers.is_empty() {
             options.bootstrap = Bootstrap::Peers(how.peers.clone());
         }

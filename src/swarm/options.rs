@@ -29,6 +29,8 @@ pub struct Options {
     pub bootstrap: Bootstrap,
     /// Whether it finds out if it can be reached, and helps that: AutoNAT, port forwarding by UPnP, relays, hole punching.
     pub traversal: bool,
+    /// Whether nodes of the local network are found, and told of this one; not where it begins with named peers.
+    pub local_discovery: bool,
     /// Bytes of blocks that may leave in a second; 0 for no limit.
     pub upload_bytes_per_second: u64,
     /// Connections in all.
@@ -44,6 +46,7 @@ impl Options {
             announced: Vec::new(),
             bootstrap: Bootstrap::default(),
             traversal: false,
+            local_discovery: false,
             upload_bytes_per_second: 0,
             max_connections: 1024,
         }

@@ -85,6 +85,7 @@ impl Node {
             Bootstrap::Peers(peers) => how.bootstrap = all_parsed(peers)?,
         }
         how.nat = options.traversal;
+        how.local_discovery = options.local_discovery && options.bootstrap == Bootstrap::Public;
         how.limits.upload_bytes_per_second = options.upload_bytes_per_second;
         how.limits.connections = options.max_connections;
         how.record_rule = Some(Arc::new(is_better));

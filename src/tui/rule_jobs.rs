@@ -216,7 +216,8 @@ mod tests {
         registries.registries.insert(registry.host(), settings);
         let wait = std::time::Duration::from_secs(5);
         let data_dir = directory.path().join("data");
-        let engine = Engine::open(Options { data_dir, registries, wait, profile: None }).unwrap();
+        let engine =
+            Engine::open(Options { data_dir, registries, wait, local_discovery: false, profile: None }).unwrap();
         for tag in ["1.1", "1.2", "1.3", "latest"] {
             let image = ImageBuilder::new("linux/amd64".parse().unwrap()).layer(&[("own", tag)]).build();
             registry.put_image(&"app".parse().unwrap(), Some(tag), &image);

@@ -19,6 +19,16 @@ impl Roadstead {
 
     /// One with a configuration file.
     pub(crate) fn with_config(text: &str) -> Self {
+        // Tests run side by side on one network.
+        Self::with_whole_config(&format!("local_discovery = false\n{text}"))
+    }
+
+    /// One that finds others on its network.
+    pub(crate) fn discovering() -> Self {
+        Self::with_whole_config("")
+    }
+
+    fn with_whole_config(text: &str) -> Self {
         let home = Directory::new();
         home.write("config.toml", text);
         home.make("run");

@@ -239,6 +239,7 @@ fn each_view_has_a_picture() {
             data_dir: data.clone(),
             registries: roadstead::registry::Options::new(Environment::default()),
             wait: Duration::from_secs(5),
+            local_discovery: false,
             profile: None,
         };
         let engine = Engine::open(options).unwrap();

@@ -42,6 +42,8 @@ pub struct Options {
     pub dht: Dht,
     /// Whether to find out if this node is reachable, and to help: UPnP, AutoNAT v2, relays and hole punching.
     pub nat: bool,
+    /// Whether nodes of the local network are told of this one, and it connects to them: multicast DNS.
+    pub local_discovery: bool,
     /// What the node calls itself, such as `roadstead/1.2.3`.
     pub agent: String,
     /// What others may take.
@@ -61,6 +63,7 @@ impl Options {
             dial: Vec::new(),
             dht: Dht::default(),
             nat: false,
+            local_discovery: false,
             agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
             limits: Limits::default(),
             record_rule: None,
@@ -79,6 +82,7 @@ impl fmt::Debug for Options {
             .field("dial", &self.dial)
             .field("dht", &self.dht)
             .field("nat", &self.nat)
+            .field("local_discovery", &self.local_discovery)
             .field("agent", &self.agent)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

@@ -252,6 +252,7 @@ impl Shown {
         }
         line("wait", json!(settings.wait.value), settings.wait.origin);
         line("max_parallel", json!(settings.max_parallel.value), settings.max_parallel.origin);
+        line("local_discovery", json!(settings.local_discovery.value), settings.local_discovery.origin);
         for (name, registry) in &settings.registries {
             let mut line = |key: &str, value| line(&format!("registries.\"{name}\".{key}"), value, Origin::File);
             if let Some(mirror) = &registry.mirror {

@@ -95,6 +95,7 @@ async fn show(directory: &Path, output: &Output, job: &Job) -> Result<Found> {
         data_dir: directory.join("data"),
         registries: registry::Options::new(registry::credentials::Environment::default()),
         wait: std::time::Duration::from_secs(1),
+        local_discovery: false,
         profile: None,
     })?;
     let plan = plan(&engine, &registry, "1.0", job).await?;

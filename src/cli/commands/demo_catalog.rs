@@ -76,6 +76,7 @@ async fn make(directory: &Path, job: &Job) -> Result<(Arc<Engine>, MemoryRegistr
         data_dir: directory.join("data"),
         registries,
         wait: std::time::Duration::from_mins(1),
+        local_discovery: false,
         profile: None,
     })?;
     let mut requests = Vec::new();

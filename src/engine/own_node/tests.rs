@@ -231,6 +231,7 @@ async fn a_plan_that_is_only_looked_at_says_that_the_key_will_be_made() {
         data_dir: test.directory.path().to_owned(),
         registries: crate::registry::Options::new(crate::registry::credentials::Environment::default()),
         wait: std::time::Duration::from_secs(5),
+        local_discovery: false,
         profile: None,
     });
     let looking = looking.unwrap();

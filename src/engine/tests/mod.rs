@@ -55,6 +55,7 @@ fn options(directory: &Path, profile: Option<Profile>) -> Options {
         data_dir: directory.to_owned(),
         registries: crate::registry::Options::new(Environment::default()),
         wait: Duration::from_secs(5),
+        local_discovery: false,
         profile,
     }
 }

@@ -86,6 +86,7 @@ fn options(directory: &Path) -> EngineOptions {
         data_dir: directory.to_owned(),
         registries: crate::registry::Options::new(Environment::default()),
         wait: Duration::from_secs(5),
+        local_discovery: false,
         profile: None,
     }
 }

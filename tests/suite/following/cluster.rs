@@ -1,4 +1,5 @@
-//! The nodes of a cluster, each with a network of its own: every node follows, and its containerd pulls from it alone.
+//! The nodes of a cluster, each with a network of its own: every node follows, and its containerd pulls from it alone; and machines
+//! that know nothing of each other but share a network.
 
 use std::path::Path;
 
@@ -155,6 +156,21 @@ fn nodes_follow_serve_themselves_and_outlive_their_publisher() {
     holds(&fourth.roadstead, &root);
     fourth.pulls(&cluster.layout);
     fourth.roadstead.ok(&["follow", "check"]);
+}
+
+#[test]
+fn machines_of_one_network_find_each_other_without_an_address() {
+    let publisher = Publisher::on(Roadstead::discovering());
+    let mut network = Network::new();
+    let (here, there) = (network.machine(), network.machine());
+    let data = publisher.roadstead.path("registry");
+    let _publishing = serve(&here, &publisher.roadstead, &data, &["serve", "--ipfs", "--listen", "127.0.0.1:5050"]);
+    // It listens on loopback alone, so that only the swarm leads to it, and names no peer: the public ones are out of reach.
+    let follower = Roadstead::discovering();
+    let words = ["serve", "--listen", "127.0.0.1:5050", "--follow", &publisher.name, "--mode", "all", "--every", "1s"];
+    let _following = serve(&there, &follower, &follower.path("registry"), &words);
+    holds(&follower, &publisher.roadstead.root());
+    follower.ok(&["follow", "check"]);
 }
 
 /// The init container writes the file that is printed.

@@ -28,7 +28,11 @@ struct Publisher {
 
 impl Publisher {
     fn new() -> Self {
-        let (registry, roadstead) = (DockerRegistry::plain(), Roadstead::new());
+        Self::on(Roadstead::new())
+    }
+
+    fn on(roadstead: Roadstead) -> Self {
+        let registry = DockerRegistry::plain();
         registry.push(&Layout::saying("the first\n"), "1", "greeting");
         roadstead.ok(&["add", &format!("{}/greeting:1", registry.host())]);
         let name = Self::published(&roadstead);

@@ -2,6 +2,7 @@
 
 mod connections;
 mod dialing;
+mod local;
 mod network;
 mod queries;
 mod reachability;
@@ -17,7 +18,7 @@ use cid::multihash::Multihash;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, relay, upnp};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, mdns, relay, upnp};
 use tokio::sync::{mpsc, oneshot};
 
 use self::dialing::Dialing;
@@ -305,6 +306,7 @@ impl Driver {
                     self.tell(Event::Reachability(reachability));
                 }
             }
+            NetworkEvent::Mdns(mdns::Event::Discovered(found)) => local::discovered(&mut self.swarm, found),
             NetworkEvent::Upnp(upnp::Event::NewExternalAddr { external_addr, .. }) => {
                 self.confirmed(&external_addr, AddressSource::Upnp);
             }

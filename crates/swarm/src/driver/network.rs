@@ -7,10 +7,10 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{PeerId, SwarmBuilder, autonat, dcutr, identify, kad, noise, ping, relay, tcp, tls, upnp, yamux};
+use libp2p::{PeerId, SwarmBuilder, autonat, dcutr, identify, kad, mdns, noise, ping, relay, tcp, tls, upnp, yamux};
 
-use super::connections;
 use super::write_buffer::Muxer;
+use super::{connections, local};
 use crate::bitswap;
 use crate::blocks::Blocks;
 use crate::dht::{DhtStore, Scope, Scoped};
@@ -49,6 +49,7 @@ pub(crate) struct Network {
     pub(crate) autonat: Toggle<autonat::v2::client::Behaviour>,
     pub(crate) autonat_server: Toggle<autonat::v2::server::Behaviour>,
     pub(crate) upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
 impl Network {
@@ -117,6 +118,7 @@ pub(crate) fn build(options: &Options, blocks: Arc<dyn Blocks>) -> Result<libp2p
             autonat: options.nat.then(autonat::v2::client::Behaviour::default).into(),
             autonat_server: options.nat.then(autonat::v2::server::Behaviour::default).into(),
             upnp: options.nat.then(upnp::tokio::Behaviour::default).into(),
+            mdns: local::behaviour(own_id, options.local_discovery),
         }
     };
     let swarm = SwarmBuilder::with_existing_identity(key)

@@ -135,7 +135,7 @@ pub(in crate::cli) fn prepare(name: Option<&Followed>, how: &HowArguments, conte
     let profile = if is_there {
         None
     } else {
-        let swarm = Arc::new(SwarmMember::default());
+        let swarm = Arc::new(SwarmMember::new(context.settings.local_discovery.value));
         swarm.begin_with(&how.swarm_peer)?;
         let first =
             async |job: &Job| job.or_cancelled(Follower::first_root(&setting, Arc::new(Resolver), &swarm)).await;

@@ -192,6 +192,7 @@ mod tests {
             data_dir: directory.path().join("registry"),
             registries: crate::registry::Options::new(crate::registry::credentials::Environment::default()),
             wait: Duration::from_secs(1),
+            local_discovery: false,
             profile: None,
         };
         let health = Arc::new(Health::new("1h".parse().unwrap()));

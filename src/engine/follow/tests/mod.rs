@@ -153,6 +153,7 @@ impl Copy {
             data_dir: directory.path().to_owned(),
             registries: crate::registry::Options::new(Environment::default()),
             wait: Duration::from_secs(5),
+            local_discovery: false,
             profile: None,
         };
         let engine = Engine::open(options).unwrap();
