@@ -13,47 +13,18 @@
 #
 # Run it on a machine with nothing else to do. Not a part of CI: a shared machine's figures mean nothing.
 set -euo pipefail
-export LC_ALL=C
 
 cd "$(dirname "$0")/.."
-rounds=${ROUNDS:-5}
-caches=${XDG_CACHE_HOME:-$HOME/.cache}
+. benches/common.sh
 cache=${ROADSTEAD_BENCH_CACHE:-$caches/roadstead-bench}
-peers=${ROADSTEAD_TEST_CACHE:-$caches/roadstead-tests}
 crane_version=0.21.9
 export PATH="$peers/bin:$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
-say() { printf 'compare: %s\n' "$*" >&2; }
-fail() {
-    printf 'compare: %s\n' "$@" >&2
-    exit 1
-}
-
-sections=("$@")
-[[ $# -gt 0 ]] || sections=(mirror memory disk digest serve root currency)
-for section in "${sections[@]}"; do
-    case $section in mirror | memory | disk | digest | serve | root | currency) ;; *) fail "there is no section \`$section\`" ;; esac
-done
-wanted() { [[ " ${sections[*]} " == *" $1 "* ]]; }
-
-mkdir -p "$cache"
+choose "mirror memory disk digest serve root currency" "" "$@"
+workspace "$cache"
 cache=$(cd "$cache" && pwd)
-work=$(mktemp -d "$cache/work.XXXXXX")
-started=()
-finish() {
-    local pid
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
-    rm -rf "$work"
-}
-trap finish EXIT
 
 # --- Programs --------------------------------------------------------------------------------------------------------
-
-need() {
-    local program
-    for program in "$@"; do command -v "$program" >/dev/null || fail "the program \`$program\` is missing"; done
-}
 
 build_crane() {
     command -v crane >/dev/null && return
@@ -80,52 +51,8 @@ say "building the release"
 cargo build --release --quiet
 roadstead=$(pwd)/${CARGO_TARGET_DIR:-target}/release/roadstead
 [[ ${CARGO_TARGET_DIR:-} != /* ]] || roadstead=$CARGO_TARGET_DIR/release/roadstead
-export ROADSTEAD_CONFIG=$work/config.toml
-: >"$ROADSTEAD_CONFIG"
-
-# --- Statistics ------------------------------------------------------------------------------------------------------
-
-# note NAME VALUE: one measurement.
-note() { printf '%s\n' "$2" >>"$work/$1.values"; }
-median() { sort -g "$work/$1.values" | awk '{v[NR]=$1} END {print NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
-# spread NAME FORMAT: median (minimum–maximum).
-spread() { sort -g "$work/$1.values" | awk -v f="$2" '{v[NR]=$1} END {m = NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2
-    printf f " (" f "–" f ")", m, v[1], v[NR]}'; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a / b}'; }
-# row FIGURE OURS THEIRS VALUE UNIT GOAL: GOAL is `<=N` or `>=N`, on VALUE.
-row() {
-    local met
-    met=$(awk -v v="$4" -v g="$6" 'BEGIN {n = substr(g, 3) + 0
-        ok = substr(g, 1, 2) == "<=" ? v <= n : v >= n
-        by = substr(g, 1, 2) == "<=" ? v / n - 1 : 1 - v / n
-        if (ok) print "yes"; else printf "no: %.0f %% off", by * 100}')
-    local goal=${6/<=/≤ } value
-    value=$(awk -v v="$4" 'BEGIN {printf v < 10 ? "%.2f" : "%.1f", v}')
-    printf '| %s | %s | %s | %s%s | %s%s | %s |\n' "$1" "$2" "$3" "$value" "$5" "${goal/>=/≥ }" "$5" "$met" >>"$work/table"
-}
-
-# timed NAME COMMAND…: its wall time in seconds.
-timed() {
-    local name=$1 begin end
-    shift
-    begin=$EPOCHREALTIME
-    "$@" >"$work/output" 2>&1 || fail "$name failed:" "$(cat "$work/output")"
-    end=$EPOCHREALTIME
-    note "$name" "$(awk -v a="$begin" -v b="$end" 'BEGIN {print b - a}')"
-}
 
 # --- A registry with the images --------------------------------------------------------------------------------------
-
-port() {
-    local port
-    for port in $(shuf -i 20000-31999 -n 200); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
-            printf '%s\n' "$port"
-            return
-        }
-    done
-    fail "no free port"
-}
 
 answers() {
     local try
@@ -136,42 +63,21 @@ answers() {
     fail "nothing answers at $1"
 }
 
-# noise BYTES SEED: bytes that can't be compressed, the same for the same seed.
-noise() { openssl enc -aes-128-ctr -nosalt -K "$(printf '%032x' "$2")" -iv 0 -in /dev/zero 2>/dev/null | head -c "$1" || true; }
-
-# layout DIRECTORY LAYERS BYTES: an image of so many layers of so many bytes each, as an OCI layout.
-layout() {
-    local directory=$1 count=$2 bytes=$3 number file hex size diffs='' layers='' config
-    local blobs=$directory/blobs/sha256
-    mkdir -p "$blobs" "$work/layer"
-    for ((number = 1; number <= count; number++)); do
-        noise "$bytes" "$number" >"$work/layer/noise-$number"
-        file=$blobs/layer
-        tar -C "$work/layer" --mtime=@0 --owner=0 --group=0 -cf "$work/layer/tar" "noise-$number"
-        diffs+="${diffs:+,}\"sha256:$(sha256sum <"$work/layer/tar" | cut -d' ' -f1)\""
-        gzip -1n <"$work/layer/tar" >"$file"
-        rm "$work/layer/noise-$number" "$work/layer/tar"
-        hex=$(sha256sum <"$file" | cut -d' ' -f1) size=$(stat -c %s "$file")
-        mv "$file" "$blobs/$hex"
-        layers+="${layers:+,}{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:$hex\",\"size\":$size}"
-    done
-    config="{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$diffs]}}"
-    place() {
-        printf '%s' "$1" >"$blobs/place"
-        hex=$(sha256sum <"$blobs/place" | cut -d' ' -f1) size=$(stat -c %s "$blobs/place")
-        mv "$blobs/place" "$blobs/$hex"
-    }
-    place "$config"
-    place "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:$hex\",\"size\":$size},\"layers\":[$layers]}"
-    printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"amd64","os":"linux"}}]}' "$hex" "$size" >"$directory/index.json"
-    printf '{"imageLayoutVersion":"1.0.0"}' >"$directory/oci-layout"
+# packed BYTES SEED DIRECTORY: writes a layer as builders do, a tar archive in gzip, to the file `layer` there; prints what `layer` does.
+packed() {
+    mkdir -p "$work/layer"
+    noise "$1" "$2" >"$work/layer/noise-$2"
+    tar -C "$work/layer" --mtime=@0 --owner=0 --group=0 -cf "$work/layer/tar" "noise-$2"
+    gzip -1n <"$work/layer/tar" >"$3/layer"
+    printf 'application/vnd.oci.image.layer.v1.tar+gzip %s\n' "$(sha256sum <"$work/layer/tar" | cut -d' ' -f1)"
+    rm "$work/layer/noise-$2" "$work/layer/tar"
 }
 
 # image NAME LAYERS BYTES: makes it and pushes it, once.
 image() {
     curl -sf -o /dev/null "http://$registry/v2/$1/tags/list" && return
     say "making the image $1, once"
-    layout "$work/layout" "$2" "$3"
+    layout "$work/layout" "$2" "$3" 1 packed
     skopeo copy --quiet --dest-tls-verify=false "oci:$work/layout" "docker://$registry/$1:1"
     rm -rf "$work/layout"
 }
@@ -227,11 +133,11 @@ measure_mirror() {
     local ours
     ours=$(median mirror_ours)
     row 'first mirror of 1 GiB, three layers / crane pull, then sync -f' "$(spread mirror_ours '%.2f') s" \
-        "$(spread mirror_crane '%.2f') s" "$(ratio "$ours" "$(median mirror_crane)")" ' ×' '<=0.6'
+        "$(spread mirror_crane '%.2f') s" "$(divide "$ours" "$(median mirror_crane)")" ' ×' '<=0.6'
     row 'the same / crane pull --format oci, then sync -f' "$(spread mirror_ours '%.2f') s" \
-        "$(spread mirror_layout '%.2f') s" "$(ratio "$ours" "$(median mirror_layout)")" ' ×' '<=0.6'
+        "$(spread mirror_layout '%.2f') s" "$(divide "$ours" "$(median mirror_layout)")" ' ×' '<=0.6'
     row 'the same / skopeo copy + ipfs add -r' "$(spread mirror_ours '%.2f') s" \
-        "$(spread mirror_ancestor '%.2f') s" "$(ratio "$(median mirror_ancestor)" "$ours")" ' × faster' '>=3'
+        "$(spread mirror_ancestor '%.2f') s" "$(divide "$(median mirror_ancestor)" "$ours")" ' × faster' '>=3'
 }
 
 # --- Memory and disk -------------------------------------------------------------------------------------------------
@@ -317,7 +223,7 @@ measure_digest() {
             awk '/thrpt:/ {gsub(/[][]/, ""); print $4 * ($5 == "GiB/s" ? 1.073741824 : 0.001048576); exit}')"
     done
     row 'both digests of bytes in memory / one pass of openssl sha256, one thread' "$(spread digest '%.2f') GB/s" \
-        "$(spread openssl '%.2f') GB/s" "$(ratio "$(median digest)" "$(median openssl)")" ' ×' '>=0.9'
+        "$(spread openssl '%.2f') GB/s" "$(divide "$(median digest)" "$(median openssl)")" ' ×' '>=0.9'
 }
 
 # --- Serving ---------------------------------------------------------------------------------------------------------
@@ -376,9 +282,9 @@ END
         for turn in $(in_turn "$round"); do note "manifest_${turn%=*}" "$(load "http://${turn#*=}/v2/$name/manifests/1")"; done
     done
     row 'serving one blob of 1 GiB to one client / nginx, sendfile' "$(spread blob_ours '%.0f') MB/s" \
-        "$(spread blob_nginx '%.0f') MB/s" "$(ratio "$(median blob_ours)" "$(median blob_nginx)")" ' ×' '>=1'
+        "$(spread blob_nginx '%.0f') MB/s" "$(divide "$(median blob_ours)" "$(median blob_nginx)")" ' ×' '>=1'
     row 'serving a manifest to 64 connections / nginx' "$(spread manifest_ours '%.0f')/s" \
-        "$(spread manifest_nginx '%.0f')/s" "$(ratio "$(median manifest_ours)" "$(median manifest_nginx)")" ' ×' '>=1'
+        "$(spread manifest_nginx '%.0f')/s" "$(divide "$(median manifest_ours)" "$(median manifest_nginx)")" ' ×' '>=1'
     kill "$server"
 }
 
@@ -398,7 +304,7 @@ measure_root() {
             row "root after one moved tag,${what% }" "$median ms" '' "$number" ' ms' '<=50'
         else
             # 1.5 times what the first one may take; how many times what it took is said beside it.
-            row "the same,${what%% }" "$median ms" "$(ratio "$number" "$first") × the first" "$number" ' ms' '<=75'
+            row "the same,${what%% }" "$median ms" "$(divide "$number" "$first") × the first" "$number" ' ms' '<=75'
         fi
     done <"$work/root.md"
 }
@@ -437,12 +343,11 @@ measure_currency() {
     local ours theirs
     ours=$(median update) theirs=$(median outdated)
     row "\`update\` of 300 unchanged tags / \`outdated\`, one HEAD for each" "$(spread update %.2f) s" "$(spread outdated %.2f) s" \
-        "$(ratio "$ours" "$theirs")" ' ×' '<=1.5'
+        "$(divide "$ours" "$theirs")" ' ×' '<=1.5'
 }
 
-for section in "${sections[@]}"; do "measure_$section"; done
-printf '| figure | Roadstead | the other | ratio or value | goal | met |\n|---|---|---|---|---|---|\n'
-cat "$work/table"
+for part in "${parts[@]}"; do "measure_$part"; done
+print_table
 if [[ -f $work/root.md ]]; then
     printf '\n'
     cat "$work/root.md"

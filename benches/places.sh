@@ -22,147 +22,28 @@
 #
 # Run it on a machine with nothing else to do. Not a part of CI: a shared machine's figures mean nothing.
 set -euo pipefail
-export LC_ALL=C
 
 cd "$(dirname "$0")/.."
-rounds=${ROUNDS:-5}
+. benches/common.sh
 mebibytes=${MIB:-1024}
 repositories=${REPOSITORIES:-1000}
 pulls=${PULLS:-300}
 moves=${MOVES:-15}
 images=${IMAGES:-1000}
-caches=${XDG_CACHE_HOME:-$HOME/.cache}
-export ROADSTEAD_BENCH_DIR=${ROADSTEAD_BENCH_DIR:-$caches/roadstead-bench}
-export PATH="${ROADSTEAD_TEST_CACHE:-$caches/roadstead-tests}/bin:$PATH:/usr/sbin"
+export PATH="$peers/bin:$PATH:/usr/sbin"
 export IPFS_TELEMETRY=off
 
-say() { printf 'places: %s\n' "$*" >&2; }
-fail() {
-    printf 'places: %s\n' "$@" >&2
-    exit 1
-}
-
-parts=("$@")
-[[ $# -gt 0 ]] || parts=(requests large pulls cluster)
-for part in "${parts[@]}"; do
-    case $part in requests | large | pulls | cluster) ;; *) fail "there is no part \`$part\`" ;; esac
-done
-wanted() { [[ " ${parts[*]} " == *" $1 "* ]]; }
-for program in curl jq nginx openssl rclone sqlite3 versitygw crane ipfs ipfs-cluster-service; do
-    command -v "$program" >/dev/null || fail "the program \`$program\` is missing"
-done
-[[ -x /usr/bin/time ]] || fail "the program \`time\` is missing"
-
-mkdir -p "$ROADSTEAD_BENCH_DIR"
-work=$(mktemp -d "$ROADSTEAD_BENCH_DIR/places.XXXXXX")
-started=()
-finish() {
-    local pid
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
-    rm -rf "$work"
-}
-trap finish EXIT
-# end PID: of what was started here.
-end() {
-    kill "$1" 2>/dev/null || true
-    wait "$1" 2>/dev/null || true
-}
-
-if [[ -n ${ROADSTEAD:-} ]]; then
-    read -r roadstead bench <<<"$ROADSTEAD"
-else
-    say "building the release"
-    built=$(cargo bench --no-run --locked --quiet --message-format=json --bench reach)
-    roadstead=$(jq -r 'select(.executable and .target.kind == ["bin"]).executable' <<<"$built")
-    bench=$(jq -r 'select(.executable and .target.kind == ["bench"]).executable' <<<"$built")
-fi
-export ROADSTEAD_CONFIG=$work/config.toml
-: >"$ROADSTEAD_CONFIG"
+choose "requests large pulls cluster" "" "$@"
+need curl jq nginx openssl rclone sqlite3 versitygw crane ipfs ipfs-cluster-service
+need_time
+workspace "${ROADSTEAD_BENCH_DIR:-$caches/roadstead-bench}"
+export ROADSTEAD_BENCH_DIR=$work
+programs
 run() { "$roadstead" -q --data-dir "$data" "$@"; }
 quietly() { run "$@" >/dev/null; }
 
-# --- Statistics ------------------------------------------------------------------------------------------------------
-
-# note NAME VALUE: one measurement.
-note() { printf '%s\n' "$2" >>"$work/$1.values"; }
-sorted() { sort -g "$work/$1.values"; }
-median() { sorted "$1" | awk '{v[NR]=$1} END {print NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
-most() { sorted "$1" | tail -n 1; }
-# spread NAME FORMAT: median (minimum–maximum).
-spread() { sorted "$1" | awk -v f="$2" '{v[NR]=$1} END {m = NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2
-    printf f " (" f "–" f ")", m, v[1], v[NR]}'; }
-divide() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a / b}'; }
-subtract() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a - b}'; }
-# row FIGURE OURS OTHER VALUE UNIT GOAL: GOAL is the most that VALUE may be; nothing for a row that is for information.
-row() {
-    local met='' goal='' value
-    if [[ -n $6 ]]; then
-        met=$(awk -v v="$4" -v g="$6" 'BEGIN {print v <= g ? "yes" : "no"}') goal="≤ $6$5"
-    fi
-    value=$(awk -v v="$4" 'BEGIN {printf v == int(v) ? "%d" : v < 10 ? "%.2f" : "%.1f", v}')
-    printf '| %s | %s | %s | %s%s | %s | %s |\n' "$1" "$2" "$3" "$value" "$5" "$goal" "$met" >>"$work/table"
-}
-: >"$work/table"
-
-# timed NAME COMMAND…: its wall time in seconds.
-timed() {
-    local name=$1 begin end
-    shift
-    begin=$EPOCHREALTIME
-    "$@" >"$work/output" 2>&1 || fail "$name failed:" "$(cat "$work/output")"
-    end=$EPOCHREALTIME
-    note "$name" "$(subtract "$end" "$begin")"
-}
-# until_true COMMAND…: until it succeeds; two minutes at most.
-until_true() {
-    local try
-    for ((try = 0; try < 12000; try++)); do
-        "$@" && return
-        sleep 0.01
-    done
-    fail "this never came true: $*"
-}
-# settle: what was written before is on the disk, so that nobody's writing is measured with another's.
-settle() { sync -f "$work"; }
-port() {
-    local port
-    for port in $(shuf -i 20000-31999 -n 200); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
-            printf '%s\n' "$port"
-            return
-        }
-    done
-    fail "no free port"
-}
-
 # --- Images ----------------------------------------------------------------------------------------------------------
 
-# noise BYTES SEED: bytes that can't be compressed, the same for the same seed.
-noise() { openssl enc -aes-128-ctr -nosalt -K "$(printf '%032x' "$2")" -iv 0 -in /dev/zero 2>/dev/null | head -c "$1" || true; }
-
-# layout DIRECTORY LAYERS BYTES SEED: an image of so many layers of so many bytes, as an OCI layout.
-layout() {
-    local blobs=$1/blobs/sha256 number hex size layers='' diffs='' media=application/vnd.oci.image
-    rm -rf "$1"
-    mkdir -p "$blobs"
-    for ((number = 0; number < $2; number++)); do
-        noise "$3" "$4$number" >"$blobs/layer"
-        hex=$(sha256sum <"$blobs/layer" | cut -d' ' -f1)
-        mv "$blobs/layer" "$blobs/$hex"
-        diffs+="${diffs:+,}\"sha256:$hex\""
-        layers+="${layers:+,}{\"mediaType\":\"$media.layer.v1.tar\",\"digest\":\"sha256:$hex\",\"size\":$3}"
-    done
-    place() {
-        printf '%s' "$1" >"$blobs/place"
-        hex=$(sha256sum <"$blobs/place" | cut -d' ' -f1) size=$(stat -c %s "$blobs/place")
-        mv "$blobs/place" "$blobs/$hex"
-    }
-    place "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$diffs]}}"
-    place "{\"schemaVersion\":2,\"mediaType\":\"$media.manifest.v1+json\",\"config\":{\"mediaType\":\"$media.config.v1+json\",\"digest\":\"sha256:$hex\",\"size\":$size},\"layers\":[$layers]}"
-    printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"amd64","os":"linux"}}]}' "$media" "$hex" "$size" >"$1/index.json"
-    printf '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
-}
 # add LAYERS BYTES SEED NAME: mirrors such an image under a name.
 add() {
     layout "$work/layout" "$1" "$2" "$3"
@@ -238,10 +119,10 @@ if wanted requests; then
         note one-more "$((puts + others))"
     done
     row "a bucket gets $((repositories * 10)) images, $objects objects, for the first time" "$first" "" "$first_puts" " PUT" ""
-    row "nothing new: LIST requests, beside one for a thousand objects" "$(spread nothing-lists %d)" "$pages" \
-        "$(divide "$(most nothing-lists)" "$pages")" " ×" 1
-    row "nothing new: PUT requests" "$(spread nothing-puts %d)" "" "$(most nothing-puts)" "" 0
-    row "one image more: requests beside the LIST" "$(spread one-more %d)" "" "$(most one-more)" "" 10
+    row "nothing new, the record is still ours: LIST requests" "$(spread nothing-lists %d)" "$pages for a whole list" "$(most nothing-lists)" "" "<=0"
+    row "the same: PUT requests" "$(spread nothing-puts %d)" "" "$(most nothing-puts)" "" "<=0"
+    row "one image more: LIST requests" "$(spread one-lists %d)" "$pages for a whole list" "$(most one-lists)" "" "<=0"
+    row "the same: all other requests" "$(spread one-more %d)" "" "$(most one-more)" "" "<=10"
     end "$server" && end "$registry_PID"
     rm -rf "$data" "$work/requests"
 fi
@@ -278,7 +159,7 @@ if wanted large; then
     rm -rf "$work/first"
     # The first round warms the page cache.
     for ((round = 0; round <= rounds; round++)); do
-        say "$mebibytes MiB to a bucket: round $round of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+        say "$mebibytes MiB to a bucket: round $round of $rounds, load $(load)"
         bucket theirs
         settle
         timed rclone-seconds by_rclone "$work/files" place:registry
@@ -291,8 +172,8 @@ if wanted large; then
         [[ $round -gt 0 ]] || rm "$work"/{rclone,roadstead}-*.values
     done
     row "$mebibytes MiB to an empty bucket, beside \`rclone copy\` of the same files" "$(spread roadstead-seconds %.2f) s" \
-        "$(spread rclone-seconds %.2f) s" "$(divide "$(median roadstead-seconds)" "$(median rclone-seconds)")" " ×" 1.1
-    row "the same: peak memory" "$(spread roadstead-memory %.1f) MiB" "" "$(most roadstead-memory)" " MiB" 48
+        "$(spread rclone-seconds %.2f) s" "$(divide "$(median roadstead-seconds)" "$(median rclone-seconds)")" " ×" "<=1.1"
+    row "the same: peak memory" "$(spread roadstead-memory %.1f) MiB" "" "$(most roadstead-memory)" " MiB" "<=48"
     rm -rf "$data" "$work/files"
 fi
 
@@ -354,7 +235,7 @@ EOF
         quietly publish --yes
     done
     wait "${clients[@]}"
-    row "$(stat -c %s "$work/pulled") pulls from a bucket while a tag moves $moves times: failed" "" "" "$(grep -c . "$work/failures" || true)" "" 0
+    row "$(stat -c %s "$work/pulled") pulls from a bucket while a tag moves $moves times: failed" "" "" "$(grep -c . "$work/failures" || true)" "" "<=0"
     # The grace is over: what nothing needs leaves while clients pull.
     sqlite3 "$data/catalog.db" 'UPDATE host_objects SET unneeded_since = unneeded_since - 30 * 86400 WHERE unneeded_since IS NOT NULL'
     leaving=$(run --json publish --dry-run | jq '.targets[0].objects.deleted')
@@ -364,7 +245,7 @@ EOF
     quietly publish --yes
     [[ $(run --json publish --dry-run | jq '.targets[0].objects.deleted') -eq 0 ]] || fail "old objects are still there"
     wait "${clients[@]}"
-    row "$(stat -c %s "$work/pulled") pulls while $leaving old objects leave after the grace: failed" "" "" "$(grep -c . "$work/failures" || true)" "" 0
+    row "$(stat -c %s "$work/pulled") pulls while $leaving old objects leave after the grace: failed" "" "" "$(grep -c . "$work/failures" || true)" "" "<=0"
     end "$server"
 fi
 
@@ -406,7 +287,7 @@ if wanted cluster; then
     quietly publish --yes
     # The first round warms what there is to warm.
     for ((round = 0; round <= rounds; round++)); do
-        say "a tag moves at a cluster: round $round of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+        say "a tag moves at a cluster: round $round of $rounds, load $(load)"
         move team-0/r7 1.3 "round-$round"
         for target in alone cluster; do
             settle
@@ -415,8 +296,7 @@ if wanted cluster; then
         [[ $round -gt 0 ]] || rm "$work"/{alone,cluster}-moved.values
     done
     row "a tag moves among $images images at a cluster of one, beside a Kubo alone" "$(spread cluster-moved %.3f) s" \
-        "$(spread alone-moved %.3f) s" "$(divide "$(median cluster-moved)" "$(median alone-moved)")" " ×" 2
+        "$(spread alone-moved %.3f) s" "$(divide "$(median cluster-moved)" "$(median alone-moved)")" " ×" "<=2"
 fi
 
-printf '| figure | Roadstead | the other | ratio or value | goal | met |\n|---|---|---|---|---|---|\n'
-cat "$work/table"
+print_table

@@ -20,160 +20,38 @@
 #   FOLLOWERS=10                    followers that start at once, of a quarter of that
 #   REPOSITORIES=1000               repositories with ten images each, among which a tag moves
 #   ROADSTEAD_BENCH_DIR=DIR         where catalogs and repositories are while it runs: about 8 GiB (~/.cache/roadstead-bench)
-#   ROADSTEAD_REACH="PROGRAM BENCH" measures these two files instead of building: the program, and `benches/reach.rs`
+#   ROADSTEAD="PROGRAM BENCH"       measures these two files instead of building: the program, and `benches/reach.rs`
 #
 # Run it on a machine with nothing else to do. Not a part of CI: a shared machine's figures mean nothing.
 set -euo pipefail
-export LC_ALL=C
 
 cd "$(dirname "$0")/.."
-rounds=${ROUNDS:-5}
+. benches/common.sh
 mebibytes=${MIB:-1024}
 followers=${FOLLOWERS:-10}
-caches=${XDG_CACHE_HOME:-$HOME/.cache}
-export ROADSTEAD_BENCH_DIR=${ROADSTEAD_BENCH_DIR:-$caches/roadstead-bench}
-export PATH="${ROADSTEAD_TEST_CACHE:-$caches/roadstead-tests}/bin:$PATH"
+export PATH="$peers/bin:$PATH"
 export IPFS_TELEMETRY=off
 
-say() { printf 'reach: %s\n' "$*" >&2; }
-fail() {
-    printf 'reach: %s\n' "$@" >&2
-    exit 1
-}
-
-parts=("$@")
-[[ $# -gt 0 ]] || parts=(pin follow moved together index cost)
-for part in "${parts[@]}"; do
-    case $part in pin | follow | moved | together | index | cost | cold) ;; *) fail "there is no part \`$part\`" ;; esac
-done
-wanted() { [[ " ${parts[*]} " == *" $1 "* ]]; }
-for program in curl jq openssl ipfs; do command -v "$program" >/dev/null || fail "the program \`$program\` is missing"; done
-[[ -x /usr/bin/time ]] || fail "the program \`time\` is missing"
-
-mkdir -p "$ROADSTEAD_BENCH_DIR"
-work=$(mktemp -d "$ROADSTEAD_BENCH_DIR/reach.XXXXXX")
+choose "pin follow moved together index cost" cold "$@"
+need curl jq openssl ipfs
+need_time
+workspace "${ROADSTEAD_BENCH_DIR:-$caches/roadstead-bench}"
 export ROADSTEAD_BENCH_DIR=$work
-started=()
-finish() {
-    local pid
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
-    rm -rf "$work"
-}
-trap finish EXIT
-# end PID: of what was started here.
-end() {
-    kill "$1" 2>/dev/null || true
-    wait "$1" 2>/dev/null || true
-}
-
-if [[ -n ${ROADSTEAD_REACH:-} ]]; then
-    read -r roadstead bench <<<"$ROADSTEAD_REACH"
-else
-    say "building the release"
-    built=$(cargo bench --no-run --locked --quiet --message-format=json --bench reach)
-    roadstead=$(jq -r 'select(.executable and .target.kind == ["bin"]).executable' <<<"$built")
-    bench=$(jq -r 'select(.executable and .target.kind == ["bench"]).executable' <<<"$built")
-fi
-export ROADSTEAD_CONFIG=$work/config.toml
-: >"$ROADSTEAD_CONFIG"
-
-# --- Statistics ------------------------------------------------------------------------------------------------------
-
-# note NAME VALUE: one measurement.
-note() { printf '%s\n' "$2" >>"$work/$1.values"; }
-sorted() { sort -g "$work/$1.values"; }
-median() { sorted "$1" | awk '{v[NR]=$1} END {print NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
-most() { sorted "$1" | tail -n 1; }
-# spread NAME FORMAT: median (minimum–maximum).
-spread() { sorted "$1" | awk -v f="$2" '{v[NR]=$1} END {m = NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2
-    printf f " (" f "–" f ")", m, v[1], v[NR]}'; }
-divide() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a / b}'; }
-subtract() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a - b}'; }
-# row FIGURE OURS OTHER VALUE UNIT GOAL: GOAL is `<=N` or `>=N`, on VALUE; nothing for a row that is for information.
-row() {
-    local met='' goal='' value
-    if [[ -n $6 ]]; then
-        met=$(awk -v v="$4" -v g="$6" 'BEGIN {n = substr(g, 3) + 0
-            ok = substr(g, 1, 2) == "<=" ? v <= n : v >= n
-            by = substr(g, 1, 2) == "<=" ? v / n - 1 : 1 - v / n
-            if (ok) print "yes"; else printf "no: %.0f %% off", by * 100}')
-        goal=${6/<=/≤ } goal="${goal/>=/≥ }$5"
-    fi
-    value=$(awk -v v="$4" 'BEGIN {printf v < 10 ? "%.2f" : "%.1f", v}')
-    printf '| %s | %s | %s | %s%s | %s | %s |\n' "$1" "$2" "$3" "$value" "$5" "$goal" "$met" >>"$work/table"
-}
-: >"$work/table"
+programs
 
 # processor PID: seconds of processor time so far; its own and the system's for it.
 processor() { awk -v tick="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($12 + $13) / tick}' "/proc/$1/stat"; }
 # memory PID LINE: VmHWM or VmRSS, in MiB.
 memory() { awk -v line="$2:" '$1 == line {printf "%.1f\n", $2 / 1024}' "/proc/$1/status"; }
-# timed NAME COMMAND…: its wall time in seconds.
-timed() {
-    local name=$1 begin end
-    shift
-    begin=$EPOCHREALTIME
-    "$@" >"$work/output" 2>&1 || fail "$name failed:" "$(cat "$work/output")"
-    end=$EPOCHREALTIME
-    note "$name" "$(subtract "$end" "$begin")"
-}
-# until COMMAND…: until it succeeds; two minutes at most.
-until_true() {
-    local try
-    for ((try = 0; try < 12000; try++)); do
-        "$@" && return
-        sleep 0.01
-    done
-    fail "this never came true: $*"
-}
-# settle: what was written before is on the disk, so that nobody's writing is measured with another's.
-settle() { sync -f "$work"; }
 
 # --- An image, and who gives it out ----------------------------------------------------------------------------------
-
-port() {
-    local port
-    for port in $(shuf -i 20000-31999 -n 200); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
-            printf '%s\n' "$port"
-            return
-        }
-    done
-    fail "no free port"
-}
-
-# noise BYTES SEED: bytes that can't be compressed, the same for the same seed.
-noise() { openssl enc -aes-128-ctr -nosalt -K "$(printf '%032x' "$2")" -iv 0 -in /dev/zero 2>/dev/null | head -c "$1" || true; }
-
-# layout DIRECTORY MEBIBYTES: an image of three layers, as an OCI layout.
-layout() {
-    local blobs=$1/blobs/sha256 each=$(($2 * 1048576 / 3)) number hex size layers='' diffs='' media=application/vnd.oci.image
-    mkdir -p "$blobs"
-    for number in 1 2 3; do
-        noise "$each" "$2$number" >"$blobs/layer"
-        hex=$(sha256sum <"$blobs/layer" | cut -d' ' -f1)
-        mv "$blobs/layer" "$blobs/$hex"
-        diffs+="${diffs:+,}\"sha256:$hex\""
-        layers+="${layers:+,}{\"mediaType\":\"$media.layer.v1.tar\",\"digest\":\"sha256:$hex\",\"size\":$each}"
-    done
-    place() {
-        printf '%s' "$1" >"$blobs/place"
-        hex=$(sha256sum <"$blobs/place" | cut -d' ' -f1) size=$(stat -c %s "$blobs/place")
-        mv "$blobs/place" "$blobs/$hex"
-    }
-    place "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$diffs]}}"
-    place "{\"schemaVersion\":2,\"mediaType\":\"$media.manifest.v1+json\",\"config\":{\"mediaType\":\"$media.config.v1+json\",\"digest\":\"sha256:$hex\",\"size\":$size},\"layers\":[$layers]}"
-    printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"amd64","os":"linux"}}]}' "$media" "$hex" "$size" >"$1/index.json"
-    printf '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
-}
 
 # publisher MEBIBYTES: a catalog with an image of that size, published to itself, once; its directory is $publisher.
 publisher() {
     publisher=$work/publisher-$1
     [[ -d $publisher ]] && return
     say "making an image of $1 MiB"
-    layout "$work/layout" "$1"
+    layout "$work/layout" 3 "$(($1 * 1048576 / 3))" "$1"
     "$roadstead" -q --data-dir "$publisher" add --platform linux/amd64 --as large:1 "oci:$work/layout" >/dev/null
     rm -rf "$work/layout"
     "$roadstead" -q --data-dir "$publisher" target add home --self --ipns >/dev/null
@@ -262,7 +140,7 @@ if wanted pin; then
     giver_peer=$(ipfs id | jq -r '[.Addresses[] | select(contains("/tcp/"))][0]')
     # The first round warms the page cache.
     for ((round = 0; round <= rounds; round++)); do
-        say "a Kubo pins: round $round of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+        say "a Kubo pins: round $round of $rounds, load $(load)"
         pin kubo "$giver" "$root" peer "$giver_peer"
         pin swarm "$by_swarm" "$root" peer "$swarm_peer"
         pin gateway "$by_gateway" "$root" router "$gateway"
@@ -313,7 +191,7 @@ if wanted follow; then
     own=$(hostname -I | tr ' ' '\n' | grep -m 1 '^[0-9][0-9.]*$' || echo 127.0.0.1)
     local_url=$url url=http://$own:${url##*:}
     for ((round = 0; round <= rounds; round++)); do
-        say "a follower takes: round $round of $rounds, load $(cut -d' ' -f1 /proc/loadavg)"
+        say "a follower takes: round $round of $rounds, load $(load)"
         settle
         timed curl-seconds fetch sync
         rm -r "$work/fetched"
@@ -401,7 +279,7 @@ if wanted together; then
     root=$(root_of "$publisher") followed=$(name_of "$publisher")
     size=$(find "$publisher/blobs" -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
     for ((round = 1; round <= (rounds + 1) / 2; round++)); do
-        say "$followers followers start at once: round $round, load $(cut -d' ' -f1 /proc/loadavg)"
+        say "$followers followers start at once: round $round, load $(load)"
         serve "$publisher" --ipfs --no-swarm
         published_by=$server publisher_log=$log
         copies=()
@@ -488,5 +366,4 @@ if wanted cold; then
     memory_at_rest "$work/without/release/roadstead"
 fi
 
-printf '| figure | Roadstead | the other | ratio or value | goal | met |\n|---|---|---|---|---|---|\n'
-cat "$work/table"
+print_table

@@ -134,6 +134,44 @@ pub fn forget(writer: &Writer<'_>, target: i64, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// What was found out about a host as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HostFindings {
+    /// When all that it lists was last compared with what is recorded here, in seconds since 1970. None: it has to be listed.
+    pub listed_at: Option<i64>,
+    /// Whether it keeps to conditions; none: not tried.
+    pub conditional: Option<bool>,
+}
+
+/// What was found out about a target's host.
+pub fn findings(connection: &Connection, target: i64) -> Result<HostFindings> {
+    let mut statement = connection.prepare_cached("SELECT listed_at, conditional FROM targets WHERE id = ?")?;
+    let found = statement
+        .query_row([target], |row| Ok(HostFindings { listed_at: row.get(0)?, conditional: row.get(1)? }))
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Records when a host was last listed as a whole; none: what is recorded of its objects may not hold.
+pub fn set_listed(writer: &Writer<'_>, target: i64, at: Option<i64>) -> Result<()> {
+    writer.prepare_cached("UPDATE targets SET listed_at = ? WHERE id = ?")?.execute(params![at, target])?;
+    Ok(())
+}
+
+/// Records that a host was listed, unless something is on its way there that makes that worthless.
+pub fn renew_listed(writer: &Writer<'_>, target: i64, at: i64) -> Result<()> {
+    writer
+        .prepare_cached("UPDATE targets SET listed_at = ? WHERE id = ? AND listed_at IS NOT NULL")?
+        .execute(params![at, target])?;
+    Ok(())
+}
+
+/// Records whether a host keeps to conditions.
+pub fn set_conditional(writer: &Writer<'_>, target: i64, conditional: bool) -> Result<()> {
+    writer.prepare_cached("UPDATE targets SET conditional = ? WHERE id = ?")?.execute(params![conditional, target])?;
+    Ok(())
+}
+
 /// The upload in parts that was begun for this key.
 pub fn upload(connection: &Connection, target: i64, key: &str) -> Result<Option<String>> {
     let mut statement = connection.prepare_cached("SELECT upload FROM host_uploads WHERE target = ? AND key = ?")?;
@@ -213,6 +251,20 @@ mod tests {
         assert_eq!(unneeded(&reader, 1).unwrap(), (0, 0));
         assert_eq!(after(&reader, 1, "blob", 1).unwrap()[0].key, "old");
         drop(reader);
+        let found = || findings(&catalog.read().unwrap(), 1).unwrap();
+        assert_eq!(found(), HostFindings::default());
+        catalog.write(|writer| renew_listed(writer, 1, 5)).unwrap();
+        assert_eq!(found().listed_at, None, "what was worthless stays so");
+        catalog
+            .write(|writer| {
+                set_listed(writer, 1, Some(5))?;
+                renew_listed(writer, 1, 6)?;
+                set_conditional(writer, 1, true)
+            })
+            .unwrap();
+        assert_eq!(found(), HostFindings { listed_at: Some(6), conditional: Some(true) });
+        catalog.write(|writer| targets::save(writer, "bucket", &settings, 2)).unwrap();
+        assert_eq!(found(), HostFindings::default(), "it may be another host now");
         catalog.write(|writer| targets::remove(writer, "bucket").map(drop)).unwrap();
         assert_eq!(stored(&catalog.read().unwrap(), 1).unwrap(), (0, 0), "a target that goes takes its objects along");
     }

@@ -472,14 +472,14 @@ pub fn by_name(connection: &Connection, name: &str) -> Result<Option<Target>> {
     Ok(statement.query_row([name], target).optional()?)
 }
 
-/// Adds a target, or gives the one of this name other settings.
+/// Adds a target, or gives the one of this name other settings: what was found out about its host may be true no longer.
 pub fn save(writer: &Writer<'_>, name: &str, settings: &TargetSettings, now: i64) -> Result<()> {
     let json = serde_json::to_string(settings)
         .map_err(|error| Error::new(Kind::Unexpected, "can't keep the target's settings").caused_by(error))?;
     writer
         .prepare_cached(
             "INSERT INTO targets (name, settings, added_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
+             ON CONFLICT (name) DO UPDATE SET settings = excluded.settings, listed_at = NULL, conditional = NULL",
         )?
         .execute(params![name, json, now])?;
     Ok(())

@@ -10,8 +10,8 @@ use rand::Rng as _;
 use serde::Serialize;
 
 use super::read_back::read_back;
-use crate::catalog::publications;
 use crate::catalog::targets::Target;
+use crate::catalog::{host_objects, publications};
 use crate::engine::Engine;
 use crate::engine::blocking::in_place;
 use crate::engine::job::{Event, Job};
@@ -104,6 +104,9 @@ impl Engine {
         if let Some(host) = places.host(&target)? {
             let mut walked = Walked::of(&target.name, &root.cid, true, true);
             job.or_cancelled(read_back(self, &*host, root, &mut walked, job)).await?;
+            if !walked.is_whole() {
+                self.forget_list(&target).await;
+            }
             return Ok(walked);
         }
         let root = root.cid;
@@ -138,6 +141,16 @@ impl Engine {
         let Newest { target, root, noted } = self.newest(name)?;
         let node = places.node(&target)?;
         self.verify_by(&target.name, root.cid, &noted, &*node, gateway, job).await
+    }
+
+    /// Lets the next publication list the host, instead of going by what was stored there.
+    async fn forget_list(self: &Arc<Self>, target: &Target) {
+        let id = target.id;
+        let forget =
+            move |engine: &Arc<Self>| engine.catalog.write(|writer| host_objects::set_listed(writer, id, None));
+        if let Err(error) = self.blocking(forget).await {
+            tracing::debug!(%error, "that the host has to be listed is not remembered");
+        }
     }
 
     async fn verify_by(

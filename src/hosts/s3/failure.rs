@@ -8,6 +8,8 @@ use crate::text::printable_within;
 
 /// From how many seconds on a clock is worth a word: signatures are refused when it is off by 15 minutes.
 const MIN_TOLD_CLOCK_DIFFERENCE: i64 = 300;
+/// What to do about a clock that is wrong.
+const SET_CLOCK: &str = "Set the clock that is wrong; on this machine: `timedatectl set-ntp true`.";
 /// Characters of a host's message that a person sees.
 const MAX_MESSAGE_CHARS: usize = 300;
 
@@ -24,15 +26,15 @@ pub(super) fn error(place: &str, doing: &str, status: u16, refusal: &Refusal, cl
             Kind::Auth,
             &format!(
                 "this machine's clock is {} min {direction} the clock of {place}, so that signatures are invalid",
-                off.abs() / 60
+                (off.abs() + 30) / 60
             ),
         )
-        .hint("Set the clock: `timedatectl set-ntp true`.");
+        .hint(SET_CLOCK);
     }
     match (refusal.code.as_str(), status) {
         ("RequestTimeTooSkewed", _) => {
             why(Kind::Auth, "this machine's clock differs too much from the host's, so that signatures are invalid")
-                .hint("Set the clock: `timedatectl set-ntp true`.")
+                .hint(SET_CLOCK)
         }
         ("NoSuchBucket", _) => why(Kind::NotFound, &format!("{place} does not exist"))
             .hint("Create the bucket, or check its name, region and endpoint."),
@@ -113,7 +115,7 @@ mod tests {
             (404, "NoSuchBucket", None, Kind::NotFound, "s3://registry does not exist"),
             (403, "SignatureDoesNotMatch", Some(3), Kind::Auth, "secret access key or the region"),
             (403, "AccessDenied", Some(-7200), Kind::Auth, "clock is 120 min ahead of the clock of s3://registry"),
-            (403, "RequestTimeTooSkewed", Some(1000), Kind::Auth, "clock is 16 min behind"),
+            (403, "RequestTimeTooSkewed", Some(1000), Kind::Auth, "clock is 17 min behind"),
             (403, "RequestTimeTooSkewed", None, Kind::Auth, "clock differs"),
             (403, "AccessDenied", None, Kind::Auth, "does not allow it (AccessDenied)"),
             (507, "", None, Kind::Node, "is full"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::standing::Standing;
 use super::store::Originals;
 use crate::catalog::targets::Target;
-use crate::catalog::{publications, unfinished};
+use crate::catalog::{host_objects, publications, unfinished};
 use crate::engine::Engine;
 use crate::engine::job::Job;
 use crate::engine::publish::plan::{PlannedHost, PlannedObjects, PlannedTarget};
@@ -43,7 +43,15 @@ impl Engine {
             notes.extend(self.of_first_time(host, job).await?);
         }
         let (id, cid) = (target.id, root.cid);
+        let settled = objects.is_done() && standing.gone.is_empty() && standing.adopted.is_empty();
+        let listed_at = Some(standing.listed_at()).filter(|_| settled && standing.listed());
         let read = self.blocking(move |engine| {
+            // No run follows that writes it down. A catalog that can't be written to is listed for once more, no more than that.
+            if let Some(at) = listed_at
+                && let Err(error) = engine.catalog.write(|writer| host_objects::renew_listed(writer, id, at))
+            {
+                tracing::debug!(%error, "that the host was listed is not remembered");
+            }
             let reader = engine.catalog.read()?;
             let served = publications::newest_published(&reader, id)?.map(|served| served.root.cid);
             let continues = unfinished::of_root(&reader, id, &cid)?.map(|publication| publication.id);

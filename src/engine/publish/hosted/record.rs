@@ -5,7 +5,7 @@ use bytes::Bytes;
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::host_objects;
+use crate::catalog::host_objects::{self, HostObject};
 use crate::catalog::targets::Target;
 use crate::engine::blocking::in_place;
 use crate::engine::{Engine, now, targets::view::time};
@@ -62,6 +62,16 @@ impl SeenRecord {
         });
         let record = serde_json::from_slice::<Record>(&read.bytes).ok();
         Ok(Self { tag: Some(read.tag), record, ours })
+    }
+
+    /// Whether it is the very one that was written from here when a root was whole: then nobody else has published there since, and
+    /// what is recorded of the host's objects holds, but for a hand that keeps no record.
+    pub(super) fn is_unchanged(&self, written: &HostObject) -> bool {
+        written.sent.is_none()
+            && self.tag.is_some()
+            && self.tag == written.tag
+            && self.root().is_some()
+            && self.storing().is_none()
     }
 
     /// The root that is whole there, if it was stored from here.

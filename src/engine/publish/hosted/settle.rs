@@ -22,8 +22,13 @@ const ROWS_PER_READ: u64 = 1000;
 /// Objects that are deleted at the same time.
 const MAX_CONCURRENT_DELETIONS: usize = 16;
 
-/// Writes down what is there and needed, and since when the rest is not.
-pub(super) async fn note(engine: &Arc<Engine>, target: &Target, standing: &Arc<Standing>) -> Result<()> {
+/// Writes down what is there and needed, and since when the rest is not; `listed_at` is since when that is known by the host's list.
+pub(super) async fn note(
+    engine: &Arc<Engine>,
+    target: &Target,
+    standing: &Arc<Standing>,
+    listed_at: Option<i64>,
+) -> Result<()> {
     let (target, standing) = (target.id, Arc::clone(standing));
     engine
         .blocking(move |engine| {
@@ -50,7 +55,8 @@ pub(super) async fn note(engine: &Arc<Engine>, target: &Target, standing: &Arc<S
                         host_objects::set_stored(writer, target, &wanted.key, &wanted.digest, tag, wanted.size)?;
                     }
                 }
-                standing.gone.iter().try_for_each(|key| host_objects::forget(writer, target, key))
+                standing.gone.iter().try_for_each(|key| host_objects::forget(writer, target, key))?;
+                host_objects::set_listed(writer, target, listed_at)
             })
         })
         .await
@@ -119,12 +125,13 @@ pub(super) async fn forget(engine: &Arc<Engine>, target: &Target, leaving: &[Lea
         .await
 }
 
-/// Deletes what leaves.
+/// Deletes what leaves. What of it is still there is not known until that has ended: only then `listed_at` holds.
 pub(super) async fn delete(
     engine: &Arc<Engine>,
     host: &dyn Host,
     target: &Target,
     leaving: &[Leaving],
+    listed_at: Option<i64>,
     job: &Job,
 ) -> Result<Deleted> {
     let mut deleted = Deleted::default();
@@ -154,8 +161,12 @@ pub(super) async fn delete(
             })
             .await?;
         if deleted.failure.is_some() {
-            break;
+            return Ok(deleted);
         }
     }
+    let target = target.id;
+    engine
+        .blocking(move |engine| engine.catalog.write(|writer| host_objects::set_listed(writer, target, listed_at)))
+        .await?;
     Ok(deleted)
 }

@@ -1,7 +1,9 @@
 //! What a static host has of a root: its list is compared with what is wanted and with what was stored from here. The plan is made
 //! from it, and so is the run, which does nothing if it finds somebody else's hand in between.
 //!
-//! The list is the truth, in whatever order it comes. A key that says what its bytes are is there if its size is right; of the others the
+//! The list is the truth, in whatever order it comes. Of a bucket it takes a request for a thousand objects, so while nobody has written
+//! the record since this catalog did, what the catalog remembers stands for the list, for a day; conditions notice what it does not
+//! know. A key that says what its bytes are is there if its size is right; of the others the
 //! host's tag says whether they are what was stored from here. What has another tag is read: a cut may have kept its tag from being
 //! written down. What is neither ours nor what is wanted is somebody else's, and stays.
 
@@ -15,7 +17,7 @@ use rusqlite::Connection;
 
 use super::record::SeenRecord;
 use super::wanted::{self, Layout, Wanted};
-use crate::catalog::host_objects;
+use crate::catalog::host_objects::{self, HostObject};
 use crate::catalog::targets::Target;
 use crate::engine::blocking::in_place;
 use crate::engine::job::Job;
@@ -35,6 +37,10 @@ const MAX_COMPARED_BYTES: u64 = 16 << 20;
 const MAX_NAMED_KEYS: usize = 5;
 /// How long a plan's findings can be gone by.
 const FINDINGS_LIFETIME: Duration = Duration::from_mins(1);
+/// How long a host's list can be gone by, in seconds, while its record stays the same.
+const LIST_LIFETIME_SECONDS: i64 = 86_400;
+/// Rows that are looked at together.
+const ROWS_PER_READ: u64 = 1000;
 
 /// What a host has under a wanted key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +83,19 @@ pub(in crate::engine::publish) struct Standing {
     pub(super) lost: u64,
     /// Who publishes there.
     pub(super) record: SeenRecord,
+    /// What this goes by.
+    pub(super) by: Evidence,
+    /// Whether the host keeps to conditions; none: not tried.
+    pub(super) conditional: Option<bool>,
+}
+
+/// What says which objects a host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Its list of this time, in seconds since 1970.
+    List(i64),
+    /// What is remembered since it was listed.
+    Memory(i64),
 }
 
 impl Standing {
@@ -94,20 +113,14 @@ impl Standing {
             let layout = Layout::of(host);
             engine.blocking(move |engine| wanted::of_root(&*engine.catalog.read()?, &root, layout, &job)).await?
         };
+        let findings = in_place(|| host_objects::findings(&*engine.catalog.read()?, target.id))?;
+        let lists = force || host.trees().is_some() || findings.conditional != Some(true);
+        let remembered = findings.listed_at.filter(|at| !lists && (0..LIST_LIFETIME_SECONDS).contains(&(now() - at)));
         let mut comparison = Comparison::new(wanted, target.id, Layout::of(host));
-        let mut next: Option<String> = None;
-        loop {
-            let page = job.or_cancelled(host.list(next.as_deref())).await?;
-            in_place(|| comparison.page(&*engine.catalog.read()?, page.objects))?;
-            if page.next.is_none() {
-                break;
-            }
-            if page.next == next {
-                return Err(Error::new(Kind::Node, format!("the list of {} does not go on", host.place())));
-            }
-            next = page.next;
-        }
-        let record = job.or_cancelled(SeenRecord::read(engine, host, target, comparison.record.as_deref())).await?;
+        let (record, by) = match remembered {
+            Some(at) => remember(engine, host, target, &mut comparison, at, job).await?,
+            None => list(engine, host, target, &mut comparison, None, job).await?,
+        };
         if !force {
             record.check(&host.place())?;
         }
@@ -116,13 +129,86 @@ impl Standing {
             return Err(not_ours(&host.place(), &foreign));
         }
         let grace = i64::from(target.settings.node.grace_days()) * 86_400;
-        in_place(|| comparison.finish(&*engine.catalog.read()?, record, now() - grace))
+        in_place(|| comparison.finish(&*engine.catalog.read()?, (record, by), findings.conditional, now() - grace))
+    }
+
+    /// When the host was listed, in seconds since 1970.
+    pub(super) fn listed_at(&self) -> i64 {
+        match self.by {
+            Evidence::List(at) | Evidence::Memory(at) => at,
+        }
+    }
+
+    /// Whether this goes by what the host lists now.
+    pub(super) fn listed(&self) -> bool {
+        matches!(self.by, Evidence::List(_))
     }
 
     /// Whether a run that follows soon may go by it, if the record is still the same.
     pub(super) fn is_fresh(&self) -> bool {
         self.at.elapsed() <= FINDINGS_LIFETIME
     }
+}
+
+/// Compares with what is remembered, if the record is still the one that was written from here; else with what the host lists.
+async fn remember(
+    engine: &Arc<Engine>,
+    host: &dyn Host,
+    target: &Target,
+    comparison: &mut Comparison,
+    listed_at: i64,
+    job: &Job,
+) -> Result<(SeenRecord, Evidence)> {
+    let written = in_place(|| host_objects::by_key(&*engine.catalog.read()?, target.id, RECORD_KEY))?;
+    let Some(written) = written.filter(|written| written.tag.is_some()) else {
+        return list(engine, host, target, comparison, None, job).await;
+    };
+    let read = job.or_cancelled(SeenRecord::read(engine, host, target, written.tag.as_deref())).await;
+    let record = match read {
+        // Some hosts forbid what is not there.
+        Err(error) if error.kind() == Kind::Auth => None,
+        read => Some(read?),
+    };
+    match record {
+        Some(record)
+            if record.is_unchanged(&written) && in_place(|| comparison.remembered(&*engine.catalog.read()?))? =>
+        {
+            Ok((record, Evidence::Memory(listed_at)))
+        }
+        record => {
+            comparison.forget();
+            list(engine, host, target, comparison, record, job).await
+        }
+    }
+}
+
+/// Compares with what the host lists; `seen` is its record as it was before.
+async fn list(
+    engine: &Arc<Engine>,
+    host: &dyn Host,
+    target: &Target,
+    comparison: &mut Comparison,
+    seen: Option<SeenRecord>,
+    job: &Job,
+) -> Result<(SeenRecord, Evidence)> {
+    let at = now();
+    let mut next: Option<String> = None;
+    loop {
+        let page = job.or_cancelled(host.list(next.as_deref())).await?;
+        in_place(|| comparison.page(&*engine.catalog.read()?, page.objects))?;
+        if page.next.is_none() {
+            break;
+        }
+        if page.next == next {
+            return Err(Error::new(Kind::Node, format!("the list of {} does not go on", host.place())));
+        }
+        next = page.next;
+    }
+    let record = match seen.filter(|seen| seen.tag == comparison.record) {
+        Some(seen) => seen,
+        None => job.or_cancelled(SeenRecord::read(engine, host, target, comparison.record.as_deref())).await?,
+    };
+    Ok((record, Evidence::List(at)))
 }
 
 fn not_ours(place: &str, keys: &[String]) -> Error {
@@ -171,6 +257,29 @@ impl Comparison {
             others: HashMap::new(),
             adopted: Vec::new(),
             lost: 0,
+        }
+    }
+
+    /// Nothing is seen yet.
+    fn forget(&mut self) {
+        *self = Self::new(std::mem::take(&mut self.wanted), self.target, self.layout);
+    }
+
+    /// Takes what is remembered as what the host would list. False where it may be otherwise: something was on its way when a run was
+    /// cut, or nothing has needed it for a while.
+    fn remembered(&mut self, connection: &Connection) -> Result<bool> {
+        let mut after = String::new();
+        loop {
+            let rows = host_objects::after(connection, self.target, &after, ROWS_PER_READ)?;
+            let Some(last) = rows.last() else { return Ok(true) };
+            after.clone_from(&last.key);
+            let is_wanted = |key: &str| self.wanted.binary_search_by(|wanted| wanted.key.as_str().cmp(key)).is_ok();
+            let doubtful = |row: &HostObject| row.sent.is_some() || row.unneeded_since.is_some() && is_wanted(&row.key);
+            if rows.iter().any(doubtful) {
+                return Ok(false);
+            }
+            let listed = |row: HostObject| Listed { key: row.key, size: row.size, tag: row.tag.unwrap_or_default() };
+            self.page(connection, rows.into_iter().map(listed).collect())?;
         }
     }
 
@@ -250,7 +359,13 @@ impl Comparison {
         Ok(foreign)
     }
 
-    fn finish(mut self, connection: &Connection, record: SeenRecord, unneeded_until: i64) -> Result<Standing> {
+    fn finish(
+        mut self,
+        connection: &Connection,
+        (record, by): (SeenRecord, Evidence),
+        conditional: Option<bool>,
+        unneeded_until: i64,
+    ) -> Result<Standing> {
         let mut store = Vec::new();
         for (place, (wanted, seen)) in self.wanted.iter().zip(&self.seen).enumerate() {
             match seen {
@@ -299,6 +414,8 @@ impl Comparison {
             unneeded: unneeded.saturating_sub(due),
             lost: self.lost,
             record,
+            by,
+            conditional,
         })
     }
 }

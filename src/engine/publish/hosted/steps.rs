@@ -8,6 +8,7 @@ use super::settle;
 use super::standing::Standing;
 use super::store::{Store, Sum};
 use super::tree::Build;
+use crate::catalog::host_objects;
 use crate::catalog::publications::{self, State};
 use crate::engine::blocking::in_place;
 use crate::engine::job::{PublishStep, StepState};
@@ -41,22 +42,24 @@ impl Run<'_> {
         self.outcome.root = served.as_ref().map(|served| served.root.cid);
         let uploads = NotedUploads::new(self.engine, target.id, self.job);
         let whole = standing.store.is_empty() && planned.objects.recorded;
-        if whole && self.outcome.root == Some(root.cid) {
+        let sum = if whole && self.outcome.root == Some(root.cid) {
             // Only something leaves; of a tree that is another tree.
             self.served_by = served.map(|served| served.id);
             if host.trees().is_some() && !standing.leaving.is_empty() {
-                self.store(host, &standing, &uploads).await?;
+                self.store(host, &standing, &uploads).await?
             } else {
                 self.skip(PublishStep::HandOver);
+                Sum::default()
             }
         } else {
             self.begin(self.outcome.root, self.planned.continues).await?;
-            self.store(host, &standing, &uploads).await?;
-        }
+            self.store(host, &standing, &uploads).await?
+        };
+        let listed_at = (!sum.unseen).then(|| standing.listed_at());
         for step in [PublishStep::Pin, PublishStep::Check, PublishStep::Dnslink, PublishStep::Ipns] {
             self.skip(step);
         }
-        settle::note(self.engine, target, &standing).await?;
+        settle::note(self.engine, target, &standing, listed_at.filter(|_| standing.leaving.is_empty())).await?;
         let id = target.id;
         let publication = self.publication;
         self.write(move |writer| {
@@ -70,7 +73,7 @@ impl Run<'_> {
         })
         .await?;
         self.outcome.root = Some(root.cid);
-        self.leave(host, &standing).await
+        self.leave(host, &standing, listed_at).await
     }
 
     /// What the plan has found, if that is not old and the record is still the same; else it is looked once more.
@@ -78,6 +81,11 @@ impl Run<'_> {
         let (target, root) = (&self.planned.target, self.root());
         let seen = &planned.standing;
         if seen.is_fresh() {
+            // Where something is stored, the record is written first, and only if it is still the same.
+            let writes_record = !seen.store.is_empty() || !planned.objects.recorded;
+            if writes_record && host.trees().is_none() && seen.conditional == Some(true) {
+                return Ok(Arc::clone(seen));
+            }
             let tag = self
                 .job
                 .or_cancelled(SeenRecord::read(self.engine, host, target, seen.record.tag.as_deref().or(Some(""))))
@@ -98,7 +106,7 @@ impl Run<'_> {
         Ok(Arc::new(standing))
     }
 
-    async fn store(&mut self, host: &dyn Host, standing: &Arc<Standing>, uploads: &NotedUploads<'_>) -> Result<()> {
+    async fn store(&mut self, host: &dyn Host, standing: &Arc<Standing>, uploads: &NotedUploads<'_>) -> Result<Sum> {
         self.enter(PublishStep::HandOver);
         let (engine, target, root) = (self.engine, &self.planned.target, self.plan.root);
         let publisher = in_place(|| pins::name(engine))?;
@@ -106,13 +114,18 @@ impl Run<'_> {
         // Whoever else is at it finds out before anything of theirs is replaced.
         let claim = Record::new(publisher.clone(), former, Some(root));
         let mut claimed = self.job.or_cancelled(standing.record.write(engine, host, target, claim, uploads)).await?;
-        if standing.record.tag.is_none() {
+        let is_first = standing.record.tag.is_none();
+        if is_first || host.trees().is_none() && standing.conditional.is_none() {
             let tried = claimed.try_conditions(engine, host, target, uploads);
             let (record, conditional) = self.job.or_cancelled(tried).await?;
             claimed = record;
+            let id = target.id;
+            self.write(move |writer| host_objects::set_conditional(writer, id, conditional)).await?;
             if !conditional {
                 self.outcome.notes.push(NO_CONDITIONS.to_owned());
             }
+        }
+        if is_first {
             let openness = self.job.or_cancelled(async { Ok(host.openness(RECORD_KEY).await) }).await?;
             if openness.read != Some(true) {
                 self.outcome.notes.push(
@@ -165,17 +178,15 @@ impl Run<'_> {
             (true, Some(publication)) => {
                 let (objects, sent) = (uploads.objects(), uploads.total());
                 self.write(move |writer| publications::add_handed_over(writer, publication, objects, sent)).await?;
-                self.done("objects", detail).await
+                self.done("objects", detail).await?;
             }
-            _ => {
-                self.tell(StepState::Done(detail));
-                Ok(())
-            }
+            _ => self.tell(StepState::Done(detail)),
         }
+        Ok(sum)
     }
 
     /// Deletes what was shown. A publication of which something could not leave is one all the same.
-    async fn leave(&mut self, host: &dyn Host, standing: &Standing) -> Result<()> {
+    async fn leave(&mut self, host: &dyn Host, standing: &Standing, listed_at: Option<i64>) -> Result<()> {
         let given_up = settle::give_up(self.engine, host, &self.planned.target, standing);
         self.job.or_cancelled(given_up).await?;
         if standing.leaving.is_empty() {
@@ -192,7 +203,7 @@ impl Run<'_> {
             self.done("tidy", format!("{objects} of {} deleted", bytes(size))).await?;
             return self.ask_gateways().await;
         }
-        let deleted = settle::delete(self.engine, host, target, &standing.leaving, self.job).await?;
+        let deleted = settle::delete(self.engine, host, target, &standing.leaving, listed_at, self.job).await?;
         match deleted.failure {
             None => {
                 let objects = count(deleted.objects, "object", "objects");

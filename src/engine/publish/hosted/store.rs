@@ -37,6 +37,8 @@ pub(super) struct Sum {
     pub(super) written: u64,
     /// The host refuses the key that clients ask for first.
     pub(super) ping_refused: bool,
+    /// Something was there already, of which nothing but its key is known.
+    pub(super) unseen: bool,
 }
 
 /// For each blob that is there or will be, the key that it is copied from.
@@ -107,6 +109,8 @@ struct Done<'s> {
     wanted: &'s Wanted,
     tag: String,
     copied: bool,
+    /// It was there already.
+    unseen: bool,
 }
 
 impl Store<'_> {
@@ -154,6 +158,7 @@ impl Store<'_> {
         let stored = stream::iter(going).buffer_unordered(MAX_CONCURRENT_OBJECTS).try_collect::<Vec<_>>();
         let stored: Vec<Done<'_>> = self.job.or_cancelled(stored).await?.into_iter().flatten().collect();
         sum.copied += stored.iter().filter(|done| done.copied).count() as u64;
+        sum.unseen |= stored.iter().any(|done| done.unseen);
         sum.ping_refused |= stage == Stage::Ping && stored.len() < some.len();
         let count = stored.len() as u64;
         self.note_after(stage, &stored).await?;
@@ -167,7 +172,7 @@ impl Store<'_> {
             match copies.copy(from, &object).await {
                 Ok(Stored::Now(tag)) => {
                     self.job.meter().find(wanted.size);
-                    return Ok(Some(Done { wanted, tag, copied: true }));
+                    return Ok(Some(Done { wanted, tag, copied: true, unseen: false }));
                 }
                 Ok(Stored::Refused) => {}
                 Err(error) if error.kind() == Kind::Network => return Err(error),
@@ -176,10 +181,10 @@ impl Store<'_> {
         }
         let content = FileContent::of(self.engine, wanted);
         match self.host.put(&object, &content, condition, self.uploads).await {
-            Ok(Stored::Now(tag)) => Ok(Some(Done { wanted, tag, copied: false })),
+            Ok(Stored::Now(tag)) => Ok(Some(Done { wanted, tag, copied: false, unseen: false })),
             // Somebody stored it meanwhile, and its key says what it is.
             Ok(Stored::Refused) if wanted.stage.is_immutable() => {
-                Ok(Some(Done { wanted, tag: String::new(), copied: false }))
+                Ok(Some(Done { wanted, tag: String::new(), copied: false, unseen: true }))
             }
             Ok(Stored::Refused) => Err(Error::new(
                 Kind::Locked,

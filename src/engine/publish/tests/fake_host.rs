@@ -30,6 +30,8 @@ pub(super) struct State {
     /// Keys in the order in which they were stored or deleted, with what was done.
     pub(super) calls: Vec<(&'static str, String)>,
     pub(super) lists: usize,
+    /// Objects that were read to see what they are.
+    pub(super) reads: usize,
     stored: usize,
     pub(super) ignores_conditions: bool,
     intercept: Option<Intercept>,
@@ -137,7 +139,9 @@ impl Host for FakeHost {
     }
 
     async fn read(&self, key: &str, _: u64) -> Result<Option<Read>> {
-        let found = self.state().objects.get(key).cloned();
+        let mut state = self.state();
+        state.reads += 1;
+        let found = state.objects.get(key).cloned();
         Ok(found.map(|(bytes, tag)| Read { bytes, tag, content_type: String::new() }))
     }
 

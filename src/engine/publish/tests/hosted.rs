@@ -75,7 +75,7 @@ impl Hosted {
         let lists = self.host.state().lists;
         let again = self.plan(test, false).await.unwrap();
         assert!(again.is_done(), "{again:?}");
-        assert_eq!(self.host.state().lists, lists + 1);
+        assert_eq!(self.host.state().lists, lists, "the record is still ours: nothing is listed");
         outcome
     }
 
@@ -101,6 +101,15 @@ fn age(test: &TestEngine, days: i64) {
                 host_objects::set_unneeded(writer, target, &row.key, since)
             })
         })
+        .unwrap();
+}
+
+/// The host was last listed so long ago that what is remembered of it counts no more.
+fn forget_list(test: &TestEngine) {
+    let target = id(test);
+    test.engine
+        .catalog
+        .write(|writer| host_objects::set_listed(writer, target, Some(crate::engine::now() - 2 * DAY)))
         .unwrap();
 }
 
@@ -254,6 +263,7 @@ async fn a_tag_that_somebody_else_moved_stays_theirs() {
     places.publish(&test).await;
     let key = format!("v2/{}/manifests/1", test.published("app"));
     places.host.state().objects.insert(key.clone(), (bytes::Bytes::from_static(b"{}"), "theirs".into()));
+    forget_list(&test);
     let error = places.refusal(&test).await;
     assert!(error.kind() == Kind::Locked && error.to_string().contains(&key), "{error}");
     assert_eq!(places.host.state().objects[&key].1, "theirs");
@@ -268,6 +278,9 @@ async fn a_tag_that_somebody_else_moved_stays_theirs() {
     let outcome = places.apply(&test, &plan).await;
     assert_eq!(outcome.targets[0].failure.as_ref().unwrap().1.kind(), Kind::Locked, "{outcome:?}");
     assert_eq!(places.host.state().objects[&key].1, "theirs");
+    // The next plan looks, and names it.
+    let error = places.refusal(&test).await;
+    assert!(error.kind() == Kind::Locked && error.to_string().contains(&key), "{error}");
 }
 
 #[tokio::test]
@@ -291,6 +304,7 @@ async fn a_host_that_loses_fails_or_looks_away_is_lived_with() {
     let keys: Vec<String> = places.host.state().objects.keys().filter(|key| key.contains("/blobs/")).cloned().collect();
     places.host.state().objects.remove(&keys[0]);
     places.host.state().objects.get_mut(&keys[1]).unwrap().0 = bytes::Bytes::from_static(b"cut");
+    forget_list(&test);
     let plan = places.plan(&test, false).await.unwrap();
     let planned = &plan.targets[0];
     assert!(planned.notes.iter().any(|note| note.contains("stored again")), "{planned:?}");
@@ -311,4 +325,95 @@ async fn a_host_that_loses_fails_or_looks_away_is_lived_with() {
     test.put("app", "1", &index("two"));
     test.add(&["app:1"]).await;
     places.publish(&test).await;
+}
+
+#[tokio::test]
+async fn while_the_record_is_the_same_a_host_is_listed_once_a_day() {
+    let test = TestEngine::new().await;
+    let places = Hosted::new(&test);
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    places.publish(&test).await;
+    let asked = || {
+        let mut state = places.host.state();
+        (std::mem::take(&mut state.lists), std::mem::take(&mut state.reads))
+    };
+    asked();
+    // A tag moves: the record is read once, by the plan, and written under a condition by the run.
+    test.put("app", "1", &index("two"));
+    test.add(&["app:1"]).await;
+    let plan = places.plan(&test, false).await.unwrap();
+    places.apply(&test, &plan).await;
+    assert_eq!(asked(), (0, 1));
+    places.host.assert_pullable();
+    // After a day it is listed, also where there is nothing new; then not for another day.
+    forget_list(&test);
+    assert!(places.plan(&test, false).await.unwrap().is_done());
+    assert_eq!(asked().0, 1);
+    assert!(places.plan(&test, false).await.unwrap().is_done());
+    assert_eq!(asked(), (0, 1));
+    // So it is by who forces it, and where the target may be another place.
+    assert!(places.plan(&test, true).await.unwrap().is_done());
+    assert_eq!(asked().0, 1);
+    let places = Hosted::beside(&test, &places.host);
+    assert!(places.plan(&test, false).await.unwrap().is_done());
+    assert_eq!(asked().0, 1);
+}
+
+#[tokio::test]
+async fn what_a_stranger_deletes_is_stored_again_once_it_is_missed() {
+    let test = TestEngine::new().await;
+    let places = Hosted::new(&test);
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    places.publish(&test).await;
+    let lost = {
+        let mut state = places.host.state();
+        let lost = state.objects.keys().find(|key| key.contains("/blobs/")).unwrap().clone();
+        state.objects.remove(&lost);
+        lost
+    };
+    assert!(places.plan(&test, false).await.unwrap().is_done(), "nobody has missed it yet");
+    let walked = test.engine.verify_target("bucket", &places, &Job::new().0).await.unwrap();
+    assert_eq!(walked.missing, 1);
+    let plan = places.plan(&test, false).await.unwrap();
+    assert_eq!(plan.targets[0].host.as_ref().unwrap().objects.stored, 1);
+    places.apply(&test, &plan).await;
+    assert!(places.host.state().objects.contains_key(&lost));
+    // A record that somebody deletes is no longer the one that was written.
+    places.host.state().objects.remove(RECORD_KEY);
+    places.host.state().objects.remove(&lost);
+    let plan = places.plan(&test, false).await.unwrap();
+    places.apply(&test, &plan).await;
+    let state = places.host.state();
+    assert!(state.objects.contains_key(&lost) && state.objects.contains_key(RECORD_KEY));
+}
+
+#[tokio::test]
+async fn what_a_cut_run_may_have_deleted_is_looked_for() {
+    let test = TestEngine::new().await;
+    let places = Hosted::new(&test);
+    test.put("app", "1", &index("one"));
+    test.add(&["app:1"]).await;
+    let first = root_of(&test);
+    places.publish(&test).await;
+    test.put("app", "1", &index("two"));
+    test.add(&["app:1"]).await;
+    places.publish(&test).await;
+    age(&test, 8);
+    let plan = places.plan(&test, false).await.unwrap();
+    assert!(plan.targets[0].host.as_ref().unwrap().objects.deleted > 1);
+    // The kill comes when objects are gone of which that is not written down.
+    places.host.intercept(|what, _| if what == "deleted" { Answer::Hang } else { Answer::Go });
+    tokio::select! {
+        () = places.host.hung() => {}
+        outcome = places.apply(&test, &plan) => panic!("{outcome:?}"),
+    }
+    places.host.behave();
+    let request = PublishRequest { root: Some(first), ..PublishRequest::default() };
+    let plan =
+        Job::new().0.run(async |job: &Job| test.engine.plan_publish(&request, &places, job).await).await.unwrap();
+    let outcome = places.apply(&test, &plan).await;
+    assert!(outcome.targets[0].failure.is_none(), "{outcome:?}");
+    places.host.assert_pullable();
 }
