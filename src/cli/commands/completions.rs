@@ -60,6 +60,13 @@ const BASH: &str = r#"_roadstead() {
 complete -o bashdefault -o default -F _roadstead roadstead
 "#;
 
+/// A file `_roadstead` in a directory of functions is read when something is completed for the first time: that is completed, too.
+const ZSH_END: &str = r#"
+if [[ "${funcstack[1]}" == _roadstead ]]; then
+    _clap_dynamic_completer_roadstead "$@"
+fi
+"#;
+
 /// Prints a script. JSON: `{"script":…}`.
 pub(in crate::cli) fn run(arguments: &Arguments, output: &Output) -> Result<Exit> {
     let script = script(arguments.shell)?;
@@ -76,6 +83,7 @@ fn script(shell: Shell) -> Result<String> {
         Shell::Elvish => "elvish",
         Shell::Powershell => "powershell",
     };
+    let end = if shell == Shell::Zsh { ZSH_END } else { "" };
     let shells = Shells::builtins();
     let missing = || Error::new(Kind::Unexpected, format!("there is no script for {name}"));
     let completer = shells.completer(name).ok_or_else(missing)?;
@@ -83,6 +91,7 @@ fn script(shell: Shell) -> Result<String> {
     completer
         .write_registration(VARIABLE, "roadstead", "roadstead", "roadstead", &mut script)
         .context(|| "can't write the script")?;
+    script.extend_from_slice(end.as_bytes());
     String::from_utf8(script).map_err(|error| missing().caused_by(error))
 }
 
