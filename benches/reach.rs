@@ -169,7 +169,7 @@ async fn index(blobs: usize, bytes: u64) -> Result<()> {
         let begun = Instant::now();
         let read = published.read(&cid, 0, &mut buffer)?;
         times.push(begun.elapsed());
-        if read.is_none_or(|read| read == 0) {
+        if read.is_none_or(|read| read.bytes == 0) {
             return Err(format!("{cid} is not found").into());
         }
     }
