@@ -33,6 +33,8 @@ const LAYER_BYTES: usize = 4096;
 const LAYERS_OF_IMAGE: usize = 10;
 /// Bytes of a leaf (`unixfs-v1-2025`).
 const LEAF_BYTES: u64 = 1 << 20;
+/// Digests in a row of the table `blob_leaves`.
+const LEAVES_PER_ROW: usize = 120;
 /// Blocks that are looked up.
 const LOOKED_UP: usize = 5000;
 /// What is read of each: one buffer of the gateway.
@@ -138,7 +140,11 @@ fn enlarge(data: &Path, bytes: u64) -> Result<Vec<[u8; 32]>> {
     catalog.execute_batch("BEGIN")?;
     for (id, digest) in rows {
         let leaves = noise(&format!("leaves of {id}"), 32 * bytes.div_ceil(LEAF_BYTES) as usize);
-        catalog.execute("UPDATE blobs SET size = ?, leaves = ? WHERE id = ?", (bytes, &leaves, id))?;
+        catalog.execute("UPDATE blobs SET size = ? WHERE id = ?", (bytes, id))?;
+        for (row, digests) in leaves.chunks(32 * LEAVES_PER_ROW).enumerate() {
+            let first = row * LEAVES_PER_ROW;
+            catalog.execute("INSERT INTO blob_leaves (blob, first, digests) VALUES (?, ?, ?)", (id, first, digests))?;
+        }
         all.extend_from_slice(leaves.as_chunks().0);
         let name = digest.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
         let file = std::fs::OpenOptions::new().write(true).open(data.join("blobs/sha256").join(name))?;
@@ -164,7 +170,7 @@ async fn index(blobs: usize, bytes: u64) -> Result<()> {
         let begun = Instant::now();
         let read = published.read(&cid, 0, &mut buffer)?;
         times.push(begun.elapsed());
-        if read.is_none_or(|read| read == 0) {
+        if read.is_none_or(|read| read.bytes == 0) {
             return Err(format!("{cid} is not found").into());
         }
     }

@@ -9,6 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::unixfs::Link;
 
+/// Digests in a row of `blob_leaves`, which fill a page of SQLite (4096 bytes) as far as one row can.
+const LEAVES_PER_ROW: u32 = 120;
+
 /// A file that the catalog knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
@@ -114,29 +117,49 @@ pub fn bytes(connection: &Connection, id: i64) -> Result<Bytes> {
 
 /// The digests of a blob's leaf blocks in order. With one leaf it is the digest inside its CID.
 pub fn leaves(connection: &Connection, blob: &Blob) -> Result<Vec<[u8; 32]>> {
-    let mut statement = connection.prepare_cached("SELECT leaves FROM blobs WHERE id = ?")?;
-    let column: Option<Vec<u8>> = statement.query_row([blob.id], |row| row.get(0))?;
+    let mut statement =
+        connection.prepare_cached("SELECT first, digests FROM blob_leaves WHERE blob = ? ORDER BY first")?;
+    let mut rows = statement.query([blob.id])?;
+    let mut leaves = Vec::new();
     let damaged = || Error::new(Kind::Verification, format!("the leaf digests of {} are damaged", blob.digest));
-    match column {
-        Some(column) => {
-            let (leaves, rest) = column.as_chunks::<32>();
-            if rest.is_empty() { Ok(leaves.to_vec()) } else { Err(damaged()) }
+    while let Some(row) = rows.next()? {
+        let (first, column) = (row.get::<_, u64>(0)?, row.get_ref(1)?);
+        let (digests, rest) = column.as_blob().map_err(rusqlite::Error::from)?.as_chunks::<32>();
+        if first != leaves.len() as u64 || !rest.is_empty() {
+            return Err(damaged());
         }
-        None => Ok(vec![blob.link.cid.hash().digest().try_into().map_err(|_| damaged())?]),
+        leaves.extend_from_slice(digests);
     }
+    if leaves.is_empty() {
+        leaves.push(blob.link.cid.hash().digest().try_into().map_err(|_| damaged())?);
+    }
+    Ok(leaves)
 }
 
-/// The digest of one of a blob's leaf blocks, by its number; nothing if it has fewer. Costs less than all of them: a blob of 100 GB has
-/// three megabytes of digests.
+/// The digest of one of a blob's leaf blocks, by its number; nothing if it has fewer. Reads one row, whatever the blob's size.
 pub fn leaf(connection: &Connection, blob: &Blob, number: u32) -> Result<Option<[u8; 32]>> {
-    let mut statement = connection.prepare_cached("SELECT substr(leaves, ?, 32) FROM blobs WHERE id = ?")?;
-    let column: Option<Vec<u8>> =
-        statement.query_row(params![i64::from(number) * 32 + 1, blob.id], |row| row.get(0))?;
-    Ok(match column {
+    let within = number % LEAVES_PER_ROW;
+    let mut statement =
+        connection.prepare_cached("SELECT substr(digests, ?, 32) FROM blob_leaves WHERE blob = ? AND first = ?")?;
+    let found: Option<Vec<u8>> =
+        statement.query_row(params![within * 32 + 1, blob.id, number - within], |row| row.get(0)).optional()?;
+    Ok(match found {
         Some(digest) => digest.try_into().ok(),
         None if number == 0 => blob.link.cid.hash().digest().try_into().ok(),
         None => None,
     })
+}
+
+/// Records the digests of a blob's leaf blocks; of a single one there is nothing to record.
+fn record_leaves(writer: &Writer<'_>, blob: i64, leaves: &[[u8; 32]]) -> Result<()> {
+    if leaves.len() <= 1 {
+        return Ok(());
+    }
+    let mut statement = writer.prepare_cached("INSERT INTO blob_leaves (blob, first, digests) VALUES (?, ?, ?)")?;
+    for (row, digests) in (0_u64..).zip(leaves.chunks(LEAVES_PER_ROW as usize)) {
+        statement.execute(params![blob, row * u64::from(LEAVES_PER_ROW), digests.as_flattened()])?;
+    }
+    Ok(())
 }
 
 /// Records a file, or finds that it is there. Bytes that come later (a blob that also is a manifest) are added.
@@ -148,17 +171,16 @@ pub fn record(writer: &Writer<'_>, new: &NewBlob<'_>) -> Result<Blob> {
         }
         return Ok(known);
     }
-    let leaves = (new.leaves.len() > 1).then_some(new.leaves.as_flattened());
-    let mut statement = writer
-        .prepare_cached("INSERT INTO blobs (digest, size, cid, tsize, leaves, bytes) VALUES (?, ?, ?, ?, ?, ?)")?;
+    let mut statement =
+        writer.prepare_cached("INSERT INTO blobs (digest, size, cid, tsize, bytes) VALUES (?, ?, ?, ?, ?)")?;
     let id = statement.insert(params![
         new.digest.as_bytes(),
         new.size,
         new.link.cid.to_bytes(),
         new.link.tsize,
-        leaves,
         new.bytes
     ])?;
+    record_leaves(writer, id, new.leaves)?;
     Ok(Blob { id, digest: new.digest, size: new.size, link: new.link, inline: new.bytes.is_some() })
 }
 
@@ -244,4 +266,87 @@ pub fn is_referenced(connection: &Connection, id: i64) -> Result<bool> {
 pub fn remove(writer: &Writer<'_>, id: i64) -> Result<()> {
     writer.prepare_cached("DELETE FROM blobs WHERE id = ?")?.execute([id])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalog;
+    use super::super::database::MIGRATIONS;
+    use super::*;
+    use crate::unixfs::{Profile, file};
+
+    fn made_up(count: u32) -> Vec<[u8; 32]> {
+        (0..count).map(|number| *Digest::of(&number.to_be_bytes()).as_bytes()).collect()
+    }
+
+    #[test]
+    fn leaves_are_found_one_by_one_and_go_with_their_blob() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog.db")).unwrap();
+        let rows = |connection: &Connection| -> u64 {
+            connection.query_row("SELECT count(*) FROM blob_leaves", [], |row| row.get(0)).unwrap()
+        };
+        for (count, in_rows) in [(1, 0), (2, 1), (120, 1), (121, 2), (1000, 9)] {
+            let all = made_up(count);
+            let link = file::of_bytes(Profile::V1_2025, &count.to_be_bytes()).0;
+            let only = link.cid.hash().digest().try_into().unwrap();
+            let expected = if count == 1 { vec![only] } else { all.clone() };
+            let digest = Digest::of(&count.to_be_bytes());
+            let new = NewBlob { digest, size: u64::from(count) << 20, link, leaves: &all, bytes: None };
+            let blob = catalog.write(|writer| record(writer, &new)).unwrap();
+            let reader = catalog.read().unwrap();
+            assert_eq!((leaves(&reader, &blob).unwrap(), rows(&reader)), (expected.clone(), in_rows));
+            for number in 0..count {
+                assert_eq!(leaf(&reader, &blob, number).unwrap(), Some(expected[number as usize]), "{number}");
+            }
+            for beyond in [count, count + 1, 120 * count] {
+                assert_eq!(leaf(&reader, &blob, beyond).unwrap(), None, "{beyond}");
+            }
+            drop(reader);
+            catalog.write(|writer| remove(writer, blob.id)).unwrap();
+            assert_eq!(rows(&catalog.read().unwrap()), 0);
+        }
+    }
+
+    /// They were one column, which a blob with one leaf lacked.
+    #[test]
+    fn leaves_of_an_older_catalog_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("catalog.db");
+        let old = Connection::open(&file).unwrap();
+        for migration in &MIGRATIONS[..19] {
+            old.execute_batch(migration).unwrap();
+        }
+        old.pragma_update(None, "user_version", 19).unwrap();
+        let cid = file::of_bytes(Profile::V1_2025, b"x").0.cid;
+        let counts = [2, 120, 121, 240, 1, 1000];
+        for (id, count) in (1_i64..).zip(counts) {
+            let all = made_up(count);
+            let column = (count > 1).then(|| all.as_flattened());
+            let insert = "INSERT INTO blobs (id, digest, size, cid, tsize, leaves) VALUES (?, ?, 1, ?, 1, ?)";
+            let digest = Digest::of(&count.to_be_bytes());
+            old.execute(insert, params![id, digest.as_bytes(), cid.to_bytes(), column]).unwrap();
+        }
+        drop(old);
+        let catalog = Catalog::open(&file).unwrap();
+        let reader = catalog.read().unwrap();
+        for (id, count) in (1..).zip(counts) {
+            let only = vec![cid.hash().digest().try_into().unwrap()];
+            let expected = if count == 1 { only } else { made_up(count) };
+            assert_eq!(leaves(&reader, &by_id(&reader, id).unwrap()).unwrap(), expected, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_lost_row_is_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&directory.path().join("catalog.db")).unwrap();
+        let link = file::of_bytes(Profile::V1_2025, b"x").0;
+        let new = NewBlob { digest: Digest::of(b"x"), size: 300 << 20, link, leaves: &made_up(300), bytes: None };
+        let blob = catalog.write(|writer| record(writer, &new)).unwrap();
+        let lose =
+            |writer: &Writer<'_>| Ok(writer.execute("DELETE FROM blob_leaves WHERE first = 120", []).map(drop)?);
+        catalog.write(lose).unwrap();
+        assert_eq!(leaves(&catalog.read().unwrap(), &blob).unwrap_err().kind(), Kind::Verification);
+    }
 }

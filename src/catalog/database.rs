@@ -13,7 +13,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::image::natural;
 
 /// Each migration brings the schema from its index to the next number (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 20] = [
+pub(super) const MIGRATIONS: [&str; 21] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_follows_and_indexes.sql"),
     include_str!("migrations/0003_images_on_pages.sql"),
@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/0020_requests.sql"),
     include_str!("migrations/0021_upstreams.sql"),
     include_str!("migrations/0022_host_lists.sql"),
+    include_str!("migrations/0023_blob_leaves.sql"),
 ];
 
 /// The name of the collation by [`natural::compare`]. Only queries use it: with an index by it no other program could change the file.

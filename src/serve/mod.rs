@@ -61,7 +61,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use catalog_source::CatalogSource;
 pub use content_source::{BlobAnswer, BlobContent, ContentSource, ManifestAnswer, RepositoryPage, TagPage};
-pub use gateway::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
+pub use gateway::{Asker, Coming, NamedRecord, PieceRead, Provider, PublishedBlocks};
 pub use giving_out::GivingOut;
 pub use hosts::is_host;
 pub use published_source::PublishedSource;

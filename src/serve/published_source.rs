@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::announced::{Announced, Told};
 use super::followers::Followers;
-use super::gateway::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
+use super::gateway::{Asker, Coming, NamedRecord, PieceRead, Provider, PublishedBlocks};
 use super::gateway_takers::GatewayTakers;
 use super::peer::Peer;
 use crate::engine::own_node::SeenFollower;
@@ -112,8 +112,9 @@ impl PublishedBlocks for PublishedSource {
         self.blocks.block(cid)
     }
 
-    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
-        self.blocks.read(cid, offset, buffer)
+    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<PieceRead>> {
+        let read = self.blocks.read(cid, offset, buffer)?;
+        Ok(read.map(|read| PieceRead { bytes: read.bytes, is_verified: read.is_verified }))
     }
 
     fn ipns_record(&self, name: &[u8]) -> Result<Option<NamedRecord>> {

@@ -30,6 +30,6 @@ pub(in crate::engine) use giver::OwnGiver;
 pub use keys::{OWN_KEY, OwnKey};
 pub use names::{NameState, OwnName, RecordState};
 pub use node::{OwnNode, own_agent};
-pub use published::PublishedBlocks;
+pub use published::{PieceRead, PublishedBlocks};
 pub use serving::{SERVE_HINT, SeenFollower, Serving, ServingNote, TakingAddress, TakingPeer};
 pub(in crate::engine) use withdraw::{only_of, withdraw_unwanted};

@@ -18,6 +18,7 @@ use crate::catalog::blobs::{self, Blob};
 use crate::catalog::nodes::Nodes;
 use crate::catalog::own_node;
 use crate::engine::Engine;
+use crate::engine::query::pending::Stored;
 use crate::engine::spreading::{Coming, Here, UnderWay};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::directory::NodeStore as _;
@@ -55,6 +56,15 @@ impl Current {
     }
 }
 
+/// What was read of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PieceRead {
+    /// How many bytes.
+    pub bytes: usize,
+    /// They are of a file that has not changed since it was verified; else whoever gives them out has to see to it.
+    pub is_verified: bool,
+}
+
 /// Where the bytes of a block are.
 #[derive(Debug)]
 enum Place {
@@ -67,6 +77,8 @@ enum Place {
 #[derive(Debug)]
 struct Range {
     file: Arc<File>,
+    /// The file has not changed since it was verified.
+    is_verified: bool,
     offset: u64,
     length: u64,
     before: Vec<u8>,
@@ -207,9 +219,11 @@ impl PublishedBlocks {
         Ok(self.place(cid)?.map(|place| place.size()))
     }
 
-    /// Fills the buffer with bytes of a block that is given out, from `offset` on; how many that are. They are not verified.
-    pub fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
-        self.place(cid)?.map(|place| place.read(offset, buffer)).transpose()
+    /// Fills the buffer with bytes of a block that is given out, from `offset` on.
+    pub fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<PieceRead>> {
+        let Some(place) = self.place(cid)? else { return Ok(None) };
+        let is_verified = matches!(&*place, Place::Range(range) if range.is_verified);
+        Ok(Some(PieceRead { bytes: place.read(offset, buffer)?, is_verified }))
     }
 
     /// Appends a block that is given out to `out`; whether it is one. It is not verified.
@@ -274,7 +288,8 @@ impl PublishedBlocks {
         Some(Arc::new(match here {
             Here::Bytes(bytes) => Place::Bytes(bytes),
             Here::Range { file, offset, length } => {
-                Place::Range(Range { file, offset, length, before: Vec::new(), after: Vec::new() })
+                let (before, after) = (Vec::new(), Vec::new());
+                Place::Range(Range { file, is_verified: false, offset, length, before, after })
             }
         }))
     }
@@ -347,10 +362,15 @@ impl Finder<'_> {
             let Some(content) = bytes.get(offset as usize..(offset + length) as usize) else { return Ok(None) };
             return Ok(Some(Place::Bytes([before.as_slice(), content, after.as_slice()].concat().into())));
         }
-        match self.engine.store.open_unproven(&blob.digest) {
-            Ok(file) => Ok(Some(Place::Range(Range { file: Arc::new(file), offset, length, before, after }))),
-            Err(error) if error.kind() == Kind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let (file, is_verified) = match self.engine.find_stored(self.connection, blob) {
+            Ok(Stored::Here(file)) => (file, true),
+            // A leaf of a damaged file may be sound, and one of which nothing is known most likely is.
+            _ => match self.engine.store.open_unproven(&blob.digest) {
+                Ok(file) => (file, false),
+                Err(error) if error.kind() == Kind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(Some(Place::Range(Range { file: Arc::new(file), is_verified, offset, length, before, after })))
     }
 }

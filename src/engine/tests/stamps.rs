@@ -160,12 +160,11 @@ async fn all_of_what_has_another_digest_is_given_to_nobody() {
     let swap = |writer: &crate::catalog::Writer<'_>| {
         let of = |digest: &Digest| crate::catalog::blobs::by_digest(writer, digest).unwrap().unwrap().id;
         let (one, other) = (of(&digests[0]), of(&digests[1]));
-        writer.execute("CREATE TEMP TABLE was AS SELECT cid, leaves FROM blobs WHERE id = ?", [other])?;
+        writer.execute("CREATE TEMP TABLE was AS SELECT cid FROM blobs WHERE id = ?", [other])?;
         writer.execute("UPDATE blobs SET cid = x'00' WHERE id = ?", [other])?;
-        writer.execute(
-            "UPDATE blobs SET cid = (SELECT cid FROM was), leaves = (SELECT leaves FROM was) WHERE id = ?",
-            [one],
-        )?;
+        writer.execute("UPDATE blobs SET cid = (SELECT cid FROM was) WHERE id = ?", [one])?;
+        writer.execute("DELETE FROM blob_leaves WHERE blob = ?", [one])?;
+        writer.execute("UPDATE blob_leaves SET blob = ? WHERE blob = ?", [one, other])?;
         Ok(())
     };
     restored.engine.catalog.write(swap).unwrap();

@@ -1,4 +1,5 @@
-//! Reads one block piece by piece, and checks its hash before the last of its bytes are let out.
+//! Reads one block piece by piece, and checks its hash before the last of its bytes are let out, unless the source knows them to be
+//! right.
 //!
 //! Knows where blocks come from. Must not know what follows them.
 
@@ -6,7 +7,7 @@ use bytes::Bytes;
 use cid::Cid;
 use sha2::{Digest as _, Sha256};
 
-use super::published_blocks::PublishedBlocks;
+use super::published_blocks::{PieceRead, PublishedBlocks};
 use super::walk::is_inline;
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::MAX_BLOCK_BYTES;
@@ -55,15 +56,27 @@ pub(super) struct BlockReader {
     cid: Cid,
     size: u64,
     offset: u64,
-    /// The hash so far; nothing where the source verifies what it gives.
-    hash: Option<Sha256>,
+    check: Check,
+}
+
+/// Who sees to it that the bytes are right.
+#[derive(Debug)]
+enum Check {
+    /// Nothing was read yet.
+    Unread,
+    /// We, by the hash so far.
+    Hash(Sha256),
+    /// The source, of all pieces so far.
+    Source,
+    /// The source, which gives the block as a whole.
+    Whole,
 }
 
 impl BlockReader {
     /// A block of so many bytes.
     pub(super) fn new(cid: Cid, size: u64) -> Self {
-        let hash = (cid.hash().code() == SHA2_256).then(Sha256::new);
-        Self { cid, size, offset: 0, hash }
+        let check = if cid.hash().code() == SHA2_256 { Check::Unread } else { Check::Whole };
+        Self { cid, size, offset: 0, check }
     }
 
     pub(super) fn cid(&self) -> Cid {
@@ -78,19 +91,31 @@ impl BlockReader {
     pub(super) fn fill(&mut self, source: &dyn PublishedBlocks, space: &mut [u8]) -> Result<usize> {
         let wanted = usize::try_from(self.remaining()).unwrap_or(usize::MAX).min(space.len());
         let space = &mut space[..wanted];
-        if self.hash.is_none() {
+        if matches!(self.check, Check::Whole) {
             let block = block(source, &self.cid)?.ok_or_else(|| missing(&self.cid))?;
             return self.fill_from(&block, space);
         }
-        if wanted > 0 && source.read(&self.cid, self.offset, space)?.ok_or_else(|| missing(&self.cid))? != wanted {
+        let read = match wanted {
+            0 => PieceRead { bytes: 0, is_verified: false },
+            _ => source.read(&self.cid, self.offset, space)?.ok_or_else(|| missing(&self.cid))?,
+        };
+        if read.bytes != wanted {
             return Err(changed(&self.cid));
         }
+        if matches!(self.check, Check::Unread) {
+            self.check = if read.is_verified { Check::Source } else { Check::Hash(Sha256::new()) };
+        }
         self.offset += wanted as u64;
-        if let Some(hash) = &mut self.hash {
-            hash.update(&*space);
-            if self.offset == self.size && hash.clone().finalize().as_slice() != self.cid.hash().digest() {
-                return Err(changed(&self.cid));
+        match &mut self.check {
+            Check::Hash(hash) => {
+                hash.update(&*space);
+                if self.offset == self.size && hash.clone().finalize().as_slice() != self.cid.hash().digest() {
+                    return Err(changed(&self.cid));
+                }
             }
+            // The file was written to meanwhile, and what was read of it before has left unhashed.
+            Check::Source if !read.is_verified => return Err(changed(&self.cid)),
+            Check::Source | Check::Unread | Check::Whole => {}
         }
         Ok(wanted)
     }
@@ -104,7 +129,7 @@ impl BlockReader {
         let count = rest.len().min(space.len());
         space[..count].copy_from_slice(&rest[..count]);
         self.offset += count as u64;
-        self.hash = None;
+        self.check = Check::Whole;
         Ok(count)
     }
 }

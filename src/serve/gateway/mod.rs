@@ -49,7 +49,7 @@ use super::body::Body;
 use super::buffers::Buffers;
 use super::peer::Peer;
 use content::Asked;
-pub use published_blocks::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
+pub use published_blocks::{Asker, Coming, NamedRecord, PieceRead, Provider, PublishedBlocks};
 use refusal::Refusal;
 use turns::Turns;
 

@@ -27,15 +27,15 @@ pub trait PublishedBlocks: Send + Sync + 'static {
     fn block(&self, cid: &Cid) -> Result<Option<Bytes>>;
 
     /// Bytes of a block that is given out, from `offset` on: fills the buffer, or as much of it as the block has, and says how
-    /// much that is. They need not be verified: the server checks a block's hash before its last bytes go out.
+    /// much that is. They need not be verified: of those that are not, the server checks the block's hash before its last bytes go out.
     ///
     /// Leaves come this way, piece by piece: whoever has them in files does better than this reading of the whole block.
-    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<PieceRead>> {
         let Some(block) = self.block(cid)? else { return Ok(None) };
         let rest = usize::try_from(offset).ok().and_then(|offset| block.get(offset..)).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(Some(count))
+        Ok(Some(PieceRead { bytes: count, is_verified: false }))
     }
 
     /// The record of an IPNS name that this server answers for. `name` is the multihash of the key, as in a peer ID.
@@ -65,6 +65,15 @@ pub trait PublishedBlocks: Send + Sync + 'static {
     fn coming(&self, _cid: &Cid) -> Option<Coming> {
         None
     }
+}
+
+/// What was read of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PieceRead {
+    /// How much.
+    pub bytes: usize,
+    /// Whether it is known to be right, as of a file that has not changed since it was verified.
+    pub is_verified: bool,
 }
 
 /// Who asks.

@@ -100,6 +100,22 @@ fn of_a_damaged_block_the_end_never_goes_out() {
 }
 
 #[test]
+fn what_is_known_to_be_right_is_not_hashed_until_it_is_not_any_more() {
+    let blocks = MemoryBlocks::default();
+    let leaf = blocks.add_raw(&[7; 10_000]);
+    blocks.damage(&leaf);
+    blocks.call_verified(&leaf, true);
+    let mut space = vec![0; 4096];
+    let mut writer = BlockWriter::new(BlockReader::new(leaf, 10_000));
+    let sent: usize = (0..3).map(|_| writer.fill(&blocks, &mut space).unwrap()).sum();
+    assert_eq!(sent, 10_000);
+    let mut writer = BlockWriter::new(BlockReader::new(leaf, 10_000));
+    writer.fill(&blocks, &mut space).unwrap();
+    blocks.call_verified(&leaf, false);
+    assert_eq!(writer.fill(&blocks, &mut space).unwrap_err().kind(), Kind::Verification);
+}
+
+#[test]
 fn what_is_hidden_is_answered_as_what_is_not_there() {
     let blocks = MemoryBlocks::default();
     let (there, hidden) = (blocks.add_raw(b"there"), blocks.add_raw(b"hidden"));

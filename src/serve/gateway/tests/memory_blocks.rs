@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::super::names::key_multihash;
-use super::super::{Asker, Coming, NamedRecord, Provider, PublishedBlocks};
+use super::super::{Asker, Coming, NamedRecord, PieceRead, Provider, PublishedBlocks};
 use crate::error::{Error, Kind, Result};
 use crate::unixfs::directory::{self, Node, NodeStore};
 use crate::unixfs::{Block, Link, Profile, RAW, car, file};
@@ -26,6 +26,8 @@ pub(in crate::serve) struct Content {
     hidden: HashSet<Vec<u8>>,
     /// Whose bytes are others than they should be, where they are read in pieces.
     damaged: HashSet<Vec<u8>>,
+    /// Said to be verified.
+    verified: HashSet<Vec<u8>>,
     records: BTreeMap<Vec<u8>, Bytes>,
     providers: Vec<Provider>,
     failure: Option<Kind>,
@@ -183,6 +185,15 @@ impl MemoryBlocks {
         self.content().hidden.insert(key(cid));
     }
 
+    pub(in crate::serve) fn call_verified(&self, cid: &Cid, is_verified: bool) {
+        let mut content = self.content();
+        if is_verified {
+            content.verified.insert(key(cid))
+        } else {
+            content.verified.remove(&key(cid))
+        };
+    }
+
     pub(in crate::serve) fn damage(&self, cid: &Cid) {
         self.content().damaged.insert(key(cid));
     }
@@ -239,7 +250,7 @@ impl PublishedBlocks for MemoryBlocks {
         Ok(found)
     }
 
-    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+    fn read(&self, cid: &Cid, offset: u64, buffer: &mut [u8]) -> Result<Option<PieceRead>> {
         let Some(block) = self.find(cid)? else { return Ok(None) };
         let rest = &block[offset as usize..];
         let count = rest.len().min(buffer.len());
@@ -248,7 +259,7 @@ impl PublishedBlocks for MemoryBlocks {
             buffer[0] ^= 1;
         }
         self.read.fetch_add(count, Ordering::SeqCst);
-        Ok(Some(count))
+        Ok(Some(PieceRead { bytes: count, is_verified: self.content().verified.contains(&key(cid)) }))
     }
 
     fn ipns_record(&self, name: &[u8]) -> Result<Option<NamedRecord>> {
