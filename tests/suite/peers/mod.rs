@@ -9,6 +9,7 @@ pub(crate) mod chromium;
 pub(crate) mod cluster;
 pub(crate) mod containerd;
 pub(crate) mod crane;
+pub(crate) mod debian;
 pub(crate) mod dns;
 pub(crate) mod dnsdist;
 pub(crate) mod docker_registry;
@@ -41,19 +42,21 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// How long one call of a program may take, in seconds.
 const CALL_SECONDS: &str = "300";
 
+/// Where `tests/peers` puts what it makes.
+fn cache() -> PathBuf {
+    let path = |name| std::env::var_os(name).map(PathBuf::from);
+    path("ROADSTEAD_TEST_CACHE").unwrap_or_else(|| {
+        let caches = path("XDG_CACHE_HOME").or_else(|| path("HOME").map(|home| home.join(".cache")));
+        caches.unwrap_or_default().join("roadstead-tests")
+    })
+}
+
 /// The path of a program that the suite can't do without.
 ///
 /// Looked for where `tests/peers` builds what Debian doesn't have, then on PATH and among the administrator's programs.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let cache = std::env::var_os("ROADSTEAD_TEST_CACHE").map(PathBuf::from).or_else(|| {
-        let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let caches = caches.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
-        caches.map(|caches| caches.join("roadstead-tests"))
-    });
     let path = std::env::var_os("PATH").unwrap_or_default();
-    cache
-        .map(|cache| cache.join("bin"))
-        .into_iter()
+    std::iter::once(cache().join("bin"))
         .chain(std::env::split_paths(&path))
         .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|directory| directory.join(name))
