@@ -235,6 +235,7 @@ fn keys(directory: &Path) -> Vec<Figure> {
         std::thread::sleep(Duration::from_millis(100));
     }
     figures.push(milliseconds("filter keystroke to its rows, the slowest of 30", 50, percentile(filtered, 100)));
+    figures.push(jumps(&mut terminal));
     terminal.send("G");
     figures.push(milliseconds("to the last row", 100, terminal.see("team-99/app-4999")));
     terminal.send("g");
@@ -264,6 +265,34 @@ fn keys(directory: &Path) -> Vec<Figure> {
     });
     leave(terminal);
     figures
+}
+
+/// Whether the first line of what was found has as many letters marked as were typed: it is the answer to all of them.
+fn is_answered(screen: &vt100::Screen, typed: &str) -> bool {
+    let field = format!("> {typed}");
+    let Some(row) = screen.rows(0, SIZE.0).position(|row| row.contains(&field)) else { return false };
+    let is_marked = |column| screen.cell(row as u16 + 2, column).is_some_and(vt100::Cell::underline);
+    (0..SIZE.0).filter(|column| is_marked(*column)).count() == typed.len()
+}
+
+/// Looks for something in the whole catalog, letter by letter: what is found first is shown after each.
+fn jumps(terminal: &mut Terminal) -> Figure {
+    let mut found = Vec::new();
+    for _ in 0..5 {
+        terminal.send("\x10");
+        terminal.see("Go to");
+        let mut typed = String::new();
+        for letter in "app-4242:1.7".chars() {
+            typed.push(letter);
+            let began = Instant::now();
+            terminal.send(&letter.to_string());
+            terminal.wait(&typed, |screen| is_answered(screen, &typed));
+            found.push(began.elapsed());
+        }
+        terminal.send("\x1b");
+        terminal.see("Repositories 5000 ");
+    }
+    milliseconds("letter of `go to` among all tags to what it finds, the slowest of 60", 50, percentile(found, 100))
 }
 
 /// A registry whose layers come slowly, and jobs that fetch from it.

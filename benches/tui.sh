@@ -3,6 +3,7 @@
 #
 #   benches/tui.sh
 #
+# Starts, moves, filters and goes to anything (`ctrl-p`) while nothing runs and while jobs do, and waits for memory and processor.
 # Prints one Markdown table: what is measured, the goal, what came out, and whether the goal is met.
 #
 #   ROADSTEAD_BENCH_DIR=DIR         where the catalog is while it runs: about 400 MiB (the current directory's disk)

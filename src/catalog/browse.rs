@@ -108,6 +108,8 @@ pub struct Part<'a, Order> {
 pub struct Rows<T> {
     /// How many rows the whole list has with this filter.
     pub total: u64,
+    /// How many of what the list is about it has: the rows, without headings and with what is folded.
+    pub entries: u64,
     /// Rows that were skipped.
     pub offset: u64,
     /// Where the row is that was looked for.
@@ -118,7 +120,15 @@ pub struct Rows<T> {
 
 impl<T> Default for Rows<T> {
     fn default() -> Self {
-        Self { total: 0, offset: 0, place: None, rows: Vec::new() }
+        Self { total: 0, entries: 0, offset: 0, place: None, rows: Vec::new() }
+    }
+}
+
+impl<T> Rows<T> {
+    /// The same part with something else in its rows.
+    pub fn try_map<U>(self, map: impl FnMut(T) -> Result<U>) -> Result<Rows<U>> {
+        let Self { total, entries, offset, place, rows } = self;
+        Ok(Rows { total, entries, offset, place, rows: rows.into_iter().map(map).collect::<Result<_>>()? })
     }
 }
 
@@ -132,23 +142,30 @@ pub struct Scope {
 }
 
 impl<Order: Copy + Default + PartialEq> Part<'_, Order> {
-    fn direction(&self) -> &'static str {
+    pub(super) fn direction(&self) -> &'static str {
         if self.descending { "DESC" } else { "ASC" }
     }
 
     /// Whether what matches best comes first: nobody has chosen another order.
-    fn is_ranked(&self) -> bool {
+    pub(super) fn is_ranked(&self) -> bool {
         self.order == Order::default() && !self.descending
     }
 
     /// The rows of this part. `list`: what selects the number and two names of each row, sorted.
-    fn ids(&self, connection: &Connection, list: &List<'_>, mut bound: Bound, wanted: Option<i64>) -> Result<Ids> {
+    fn ids(
+        &self,
+        connection: &Connection,
+        list: &List<'_>,
+        mut bound: Bound,
+        wanted: Option<i64>,
+    ) -> Result<Rows<i64>> {
         if list.search.has_words() || wanted.is_some() {
             let all = self.found(connection, list, &bound)?;
-            return Ok(self.cut(all, wanted));
+            let place = wanted.and_then(|wanted| all.iter().position(|id| *id == wanted));
+            return Ok(self.cut(all, place));
         }
         let List { from, order, .. } = list;
-        let total = connection
+        let total: u64 = connection
             .prepare_cached(&format!("SELECT count(*) {from}"))?
             .query_row(params_from_iter(&list.counted), |row| row.get(0))?;
         let number = |value| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
@@ -156,7 +173,8 @@ impl<Order: Copy + Default + PartialEq> Part<'_, Order> {
         let query = format!("SELECT {} {from} ORDER BY {order} LIMIT {limit} OFFSET {offset}", list.id);
         let mut statement = connection.prepare_cached(&query)?;
         let rows = statement.query_map(params_from_iter(&bound.0), |row| row.get(0))?;
-        Ok(Ids { total, offset: self.offset, place: None, rows: rows.collect::<Result<_, _>>()? })
+        let rows = rows.collect::<Result<_, _>>()?;
+        Ok(Rows { total, entries: total, offset: self.offset, place: None, rows })
     }
 
     /// Every row that is found, in the order of the list or by how well it matches.
@@ -184,16 +202,15 @@ impl<Order: Copy + Default + PartialEq> Part<'_, Order> {
         Ok(found.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// The part of these rows; around the one that is looked for, if it is among them.
-    fn cut(&self, mut all: Vec<i64>, wanted: Option<i64>) -> Ids {
+    /// The part of these rows; around the one at this place, if one was looked for and is there.
+    pub(super) fn cut<T>(&self, mut all: Vec<T>, place: Option<usize>) -> Rows<T> {
         let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let place = wanted.and_then(|wanted| all.iter().position(|id| *id == wanted));
         let total = all.len() as u64;
         // In the middle, so that what is around it is there too.
         let offset = place.map_or(size(self.offset), |place| place.saturating_sub(size(self.limit) / 2));
         all.drain(..offset.min(all.len()));
         all.truncate(size(self.limit));
-        Ids { total, offset: offset as u64, place: place.map(|place| place as u64), rows: all }
+        Rows { total, entries: total, offset: offset as u64, place: place.map(|place| place as u64), rows: all }
     }
 }
 
@@ -211,16 +228,8 @@ struct List<'a> {
     search: &'a Search,
 }
 
-/// Rows of a part by number.
-struct Ids {
-    total: u64,
-    offset: u64,
-    place: Option<u64>,
-    rows: Vec<i64>,
-}
-
 /// These conditions, all of which have to hold.
-fn all_of(conditions: &[String]) -> String {
+pub(super) fn all_of(conditions: &[String]) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }
 
@@ -242,12 +251,9 @@ fn state(name: &str, conditions: [&str; 3], set: &str, others: RowState) -> Stri
     format!("CASE {} ELSE {} END", cases.join(" "), others as u8)
 }
 
-/// A part of the repositories.
-pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<Rows<Repository>> {
-    let (search, mut bound) = (Search::parse(part.filter), Bound::default());
-    let conditions = search.of_repositories(part.states, &mut bound);
-    let counted = bound.0.clone();
-    let key = match part.order {
+/// What repositories are sorted by, as a query says it.
+pub(super) fn repository_key(part: &Part<'_, RepositoryOrder>, bound: &mut Bound) -> String {
+    match part.order {
         RepositoryOrder::Name => "r.name".to_owned(),
         RepositoryOrder::Images => "r.tags".to_owned(),
         RepositoryOrder::Size => {
@@ -271,7 +277,15 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
                  WHERE i.attached_to IS NULL AND i.upstream_digest <> b.digest)";
             state("r.name", ["r.private AND NOT r.allowed", gone, outdated], &set, part.states.others)
         }
-    };
+    }
+}
+
+/// A part of the repositories.
+pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<Rows<Repository>> {
+    let (search, mut bound) = (Search::parse(part.filter), Bound::default());
+    let conditions = search.of_repositories(part.states, &mut bound);
+    let counted = bound.0.clone();
+    let key = repository_key(part, &mut bound);
     let list = List {
         id: "r.id",
         names: "r.name, r.alias",
@@ -284,9 +298,7 @@ pub fn repositories(connection: &Connection, part: &Part<'_, RepositoryOrder>) -
         Some(name) => repositories::by_name(connection, name)?.map(|repository| repository.id),
         None => None,
     };
-    let Ids { total, offset, place, rows: ids } = part.ids(connection, &list, bound, wanted)?;
-    let rows = ids.into_iter().map(|id| repositories::by_id(connection, id)).collect::<Result<_>>()?;
-    Ok(Rows { total, offset, place, rows })
+    part.ids(connection, &list, bound, wanted)?.try_map(|id| repositories::by_id(connection, id))
 }
 
 /// A part of the images of a scope.
@@ -330,12 +342,12 @@ pub fn images(connection: &Connection, scope: Scope, part: &Part<'_, ImageOrder>
         (Some(repository), Some(tag)) => images::by_tag(connection, repository, tag)?.map(|image| image.id),
         _ => None,
     };
-    let Ids { total, offset, place, rows: ids } = part.ids(connection, &list, bound, wanted)?;
+    let Rows { total, entries, offset, place, rows: ids } = part.ids(connection, &list, bound, wanted)?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         rows.extend(images::by_id(connection, id)?);
     }
-    Ok(Rows { total, offset, place, rows })
+    Ok(Rows { total, entries, offset, place, rows })
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod own_node;
 pub mod pages;
 pub mod provided;
 pub mod publications;
+pub mod registries;
 pub mod repositories;
 pub mod restoring;
 pub mod rule_images;

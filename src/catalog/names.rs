@@ -1,5 +1,6 @@
 //! What everything in the catalog is called: names to be compared, and digests and CIDs by how they begin.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, params};
@@ -10,30 +11,34 @@ use crate::error::Result;
 use crate::image::Digest;
 
 /// A repository, or an image with a tag, by its names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named<'n> {
     /// Published name of the repository.
-    pub repository: String,
+    pub repository: &'n str,
     /// Its second published name.
-    pub alias: Option<String>,
+    pub alias: Option<&'n str>,
     /// Tag; none: it is the repository itself.
-    pub tag: Option<String>,
+    pub tag: Option<&'n str>,
     /// Row of the repository or the image.
     pub id: i64,
 }
 
 /// Calls `visit` with every repository, then with every image that has a tag and was not attached to another one.
-pub fn each(connection: &Connection, mut visit: impl FnMut(Named)) -> Result<()> {
-    for query in [
-        "SELECT r.name, r.alias, NULL, r.id FROM repositories r",
-        "SELECT r.name, r.alias, i.tag, i.id FROM images i JOIN repositories r ON r.id = i.repository
-         WHERE i.attached_to IS NULL AND i.tag IS NOT NULL",
-    ] {
-        let mut statement = connection.prepare_cached(query)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            visit(Named { repository: row.get(0)?, alias: row.get(1)?, tag: row.get(2)?, id: row.get(3)? });
-        }
+pub fn each(connection: &Connection, mut visit: impl FnMut(Named<'_>)) -> Result<()> {
+    let mut statement = connection.prepare_cached("SELECT id, name, alias FROM repositories")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    let repositories: HashMap<i64, (String, Option<String>)> = rows.collect::<Result<_, _>>()?;
+    for (id, (repository, alias)) in &repositories {
+        visit(Named { repository, alias: alias.as_deref(), tag: None, id: *id });
+    }
+    // Without a join and in no order: an index has all of this, and it is asked for with every letter that is typed.
+    let mut statement = connection
+        .prepare_cached("SELECT repository, tag, id FROM images WHERE attached_to IS NULL AND tag IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Some((repository, alias)) = repositories.get(&row.get(0)?) else { continue };
+        let tag = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        visit(Named { repository, alias: alias.as_deref(), tag: Some(tag), id: row.get(2)? });
     }
     Ok(())
 }

@@ -298,24 +298,24 @@ fn warnings(report: &AddReport, host: Option<&str>) -> Vec<String> {
 
 fn table(report: &AddReport, with_unchanged: bool) -> Table {
     let mut table = Table::new(&[
-        ("", Column::Fixed),
-        ("", Column::Text),
-        ("", Column::Text),
-        ("", Column::Number),
-        ("", Column::Number),
-        ("", Column::Fixed),
+        ("CHANGE", Column::Fixed),
+        ("IMAGE", Column::Text),
+        ("PLATFORMS", Column::Text),
+        ("SIZE", Column::Number),
+        ("NEW", Column::Number),
+        ("ATTACHED", Column::Number),
     ]);
     for image in report.images.iter().filter(|image| with_unchanged || image.change != "unchanged") {
         let change = if report.dry_run { would(image.change) } else { image.change };
         let tone = if image.change == "unchanged" { Tone::Dim } else { Tone::Good };
-        let new = if image.new_bytes == 0 { String::new() } else { format!("{} new", bytes(image.new_bytes)) };
+        let new = if image.new_bytes == 0 { String::new() } else { bytes(image.new_bytes) };
         let platforms = match image.platforms.as_slice() {
             [] => "no platform".to_owned(),
             some => crate::text::platforms(some),
         };
         let attached = match image.attached.len() {
             0 => String::new(),
-            number => format!("with {number} attached"),
+            number => number.to_string(),
         };
         table.row([
             Cell::toned(tone, change),
@@ -423,7 +423,7 @@ mod tests {
         for change in ["added", "moved", "extended", "unchanged"] {
             report.images[0].change = change;
             let shown = table(&report, true).render(None, Paint::new(false));
-            words.push(shown.split("  ").next().unwrap().to_owned());
+            words.push(shown.lines().nth(1).unwrap().split("  ").next().unwrap().to_owned());
         }
         assert_eq!(words, ["would add", "would move", "would extend", "unchanged"]);
         report.dry_run = false;
@@ -435,7 +435,8 @@ mod tests {
         let mut report = sample();
         assert_eq!(
             table(&report, true).render(None, Paint::new(false)),
-            "moved      library/nginx:alpine  linux/amd64, linux/arm64   43 MiB  12 MiB new  with 1 attached\n\
+            "CHANGE     IMAGE                 PLATFORMS                    SIZE     NEW  ATTACHED\n\
+             moved      library/nginx:alpine  linux/amd64, linux/arm64   43 MiB  12 MiB         1\n\
              unchanged  ghcr.io/org/app:v1    linux/amd64               612 MiB\n"
         );
         assert_eq!(
@@ -445,7 +446,7 @@ mod tests {
                 "The root is bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
             ]
         );
-        assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 1);
+        assert_eq!(table(&report, false).render(None, Paint::new(false)).lines().count(), 2);
         assert_eq!(
             warnings(&report, None),
             [

@@ -154,7 +154,12 @@ impl RepositoryReport {
 
 /// A row for each repository, and one for each image that moves.
 pub(super) fn table(report: &ReturnReport) -> Table {
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Text), ("", Column::Text), ("", Column::Fixed)]);
+    let mut table = Table::new(&[
+        ("REPOSITORY", Column::Text),
+        ("CHANGES", Column::Text),
+        ("UPSTREAM", Column::Text),
+        ("STATE", Column::Fixed),
+    ]);
     for repository in &report.repositories {
         let counts: Vec<String> = ["added", "moved", "extended", "unchanged"]
             .into_iter()

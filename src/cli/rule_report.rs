@@ -27,7 +27,7 @@ pub(super) fn looked(rules: &[RulePart]) -> Table {
 }
 
 fn by_rule(rules: &[RulePart], pulls_of: impl Fn(u64) -> String) -> Table {
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Fixed), ("", Column::Fixed)]);
+    let mut table = Table::new(&[("RULE", Column::Text), ("CHANGES", Column::Fixed), ("TAKES", Column::Fixed)]);
     for part in rules {
         let is_bad = !part.failed.is_empty() || part.brake.is_some();
         let tone = if is_bad { Tone::Bad } else { Tone::Plain };
@@ -47,7 +47,7 @@ fn by_rule(rules: &[RulePart], pulls_of: impl Fn(u64) -> String) -> Table {
 
 /// A line for each image that comes, moves or goes.
 pub(super) fn images(rules: &[RulePart]) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Text)]);
+    let mut table = Table::new(&[("CHANGE", Column::Fixed), ("IMAGE", Column::Text), ("DETAIL", Column::Text)]);
     for part in rules {
         let mut row = |tone, what: &str, image: &str, then: String| {
             let image = printable_within(image, 300);
@@ -225,7 +225,7 @@ mod tests {
     fn a_look_knows_how_many_pulls_it_is_at_most() {
         let parts = [RulePart { pulls: 16, ..part("a") }];
         let shown = |table: Table| table.render(None, Paint::new(false));
-        assert_eq!(shown(table(&parts)), "a  0 selected  16 pulls\n");
-        assert_eq!(shown(looked(&parts)), "a  0 selected  at most 16 pulls\n");
+        assert_eq!(shown(table(&parts)), "RULE  CHANGES     TAKES\na     0 selected  16 pulls\n");
+        assert_eq!(shown(looked(&parts)), "RULE  CHANGES     TAKES\na     0 selected  at most 16 pulls\n");
     }
 }

@@ -1,4 +1,7 @@
 //! Tables of text: aligned by what a terminal shows, numbers to the right, never wider than the terminal if that can be helped.
+//!
+//! Rows of one kind have headings, in capitals and called as the interface calls its columns. Facts, a name and what it is, have
+//! none.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -55,8 +58,14 @@ const MIN_TEXT_COLUMNS: usize = 12;
 const GAP_COLUMNS: usize = 2;
 
 impl Table {
-    /// An empty table. Headings that are all empty are left out.
+    /// An empty table, which is shown as nothing at all. Headings that are all empty are left out.
     pub(super) fn new(columns: &[(&'static str, Column)]) -> Self {
+        let headings = || columns.iter().map(|(heading, _)| *heading);
+        debug_assert!(headings().all(|heading| heading.to_uppercase() == heading), "headings are in capitals");
+        debug_assert!(
+            headings().all(str::is_empty) || !headings().any(str::is_empty),
+            "all columns have headings or none"
+        );
         Self { columns: columns.to_vec(), rows: Vec::new(), indent: 0 }
     }
 
@@ -93,7 +102,7 @@ impl Table {
             self.shrink(&mut widths, width);
         }
         let mut lines = String::new();
-        if self.columns.iter().any(|(heading, _)| !heading.is_empty()) {
+        if !self.is_empty() && self.columns.iter().any(|(heading, _)| !heading.is_empty()) {
             let cells: Vec<Cell> =
                 self.columns.iter().map(|(heading, _)| Cell::toned(Tone::Heading, *heading)).collect();
             self.line(&mut lines, &cells, &widths, paint);

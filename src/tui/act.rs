@@ -227,7 +227,7 @@ fn with_picks(app: &mut App, request: impl FnOnce(Vec<Pick>) -> Request) -> Vec<
 }
 
 fn allow(app: &mut App) -> Vec<Effect> {
-    let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
+    let Some(row) = app.images.current() else { return Vec::new() };
     if !row.private {
         let words = format!("{} is not private: it is always published", row.name);
         app.hint(words);
@@ -261,9 +261,17 @@ fn copies(app: &App) -> Vec<Item> {
         items.extend(pulling::commands(app, &name));
         return items;
     }
-    let Some(row) = app.images.repositories.window.current() else { return Vec::new() };
-    let mut items = vec![item('r', "reference", pulling::reference(app, &row.name))];
-    items.extend(row.upstream.clone().map(|upstream| item('u', "upstream", upstream)));
+    if app.images.repositories.window.current().is_none() {
+        return Vec::new();
+    }
+    let mut items = Vec::new();
+    if let Some(registry) = app.images.registry().filter(|registry| !registry.name.is_empty()) {
+        items.push(item('r', "registry", registry.name.clone()));
+    }
+    if let Some(row) = app.images.current() {
+        items.push(item('r', "reference", pulling::reference(app, &row.name)));
+        items.extend(row.upstream.clone().map(|upstream| item('u', "upstream", upstream)));
+    }
     if let Some(root) = app.overview.as_ref().and_then(|overview| overview.root.clone()) {
         items.push(item('c', "CID of the registry's root", root.clone()));
         items.push(item('i', "ipfs:// URL of the root", format!("ipfs://{root}")));

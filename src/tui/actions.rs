@@ -27,7 +27,7 @@ pub(super) fn open(app: &mut App) {
 fn subject(app: &App) -> Option<String> {
     match app.tab {
         Tab::Images => match app.images.chosen().as_slice() {
-            [] => None,
+            [] => app.images.registry().map(|registry| registry.name.clone()),
             [one] => Some(one.clone()),
             many => Some(format!("{} marked rows", many.len())),
         },

@@ -7,22 +7,29 @@ use tokio::runtime::Handle;
 
 use super::list::Span;
 use super::problem::Problem;
-use super::question::{Answer, Question};
+use super::question::{Answer, Question, Shape};
 use super::rule_jobs;
 use crate::engine::Engine;
-use crate::engine::query::browse::{Part, Rows};
+use crate::engine::query::browse::{Part, Rows, TreeRow};
 use crate::error::{Kind, Result};
 
 /// What the catalog says.
 pub(super) fn answer(engine: &Engine, question: Question) -> Result<Answer> {
     Ok(match question {
         Question::Overview => Answer::Overview(engine.overview()?),
-        Question::Repositories { filter, order, descending, states, span, around } => {
+        Question::Repositories { shape, filter, order, descending, states, span, around } => {
             let (Span { offset, limit }, around) = (span, around.as_deref());
             let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
-            let rows = engine.browse_repositories(&part)?;
+            let rows = match shape {
+                Shape::List => engine.browse_repositories(&part)?.try_map(|row| Ok(TreeRow::Repository(row)))?,
+                Shape::Tree(folded) => engine.browse_tree(&part, &folded)?,
+                Shape::Registry(registry) => {
+                    return Ok(Answer::Rows(None, span, engine.registry_members(&part, &registry)?));
+                }
+            };
             Answer::Repositories(Span { offset: rows.offset, limit }, rows)
         }
+        Question::Registries => Answer::Registries(engine.registry_totals()?),
         Question::Images { repository, filter, order, descending, states, span, around } => {
             let (Span { offset, limit }, around) = (span, around.as_deref());
             let part = Part { filter: &filter, order, descending, states: &states, offset, limit, around };
@@ -61,7 +68,9 @@ pub(super) fn answer(engine: &Engine, question: Question) -> Result<Answer> {
             };
             match answer(engine, *list)? {
                 Answer::Repositories(span, Rows { rows, .. }) => {
-                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, row.figures.logical)).collect())
+                    let repositories = rows.iter().filter_map(TreeRow::repository);
+                    let named = repositories.map(|row| (row.name.clone(), row.figures.logical));
+                    Answer::Rows(None, span, named.collect())
                 }
                 Answer::Images(span, Rows { rows, .. }) => {
                     let rows = rows.iter().map(|row| (super::state::images::named(row), row.logical));

@@ -276,6 +276,7 @@ impl App {
     /// Takes what is known from the last start.
     pub fn recall(&mut self, remembered: Remembered) {
         self.images.set_orders(remembered.orders());
+        self.images.tree.set_grouping(remembered.grouping());
         self.remembered = remembered;
     }
 
@@ -293,6 +294,12 @@ impl App {
         (!same).then(|| self.keep(Memorable::Orders(orders)))
     }
 
+    /// How repositories are put, if that is not what is remembered.
+    pub(super) fn grouped_anew(&mut self) -> Option<Effect> {
+        let grouping = self.images.tree.grouping();
+        (grouping != *self.remembered.grouping()).then(|| self.keep(Memorable::Grouping(grouping)))
+    }
+
     pub(super) fn resize(&mut self, size: (u16, u16)) {
         self.size = size;
         self.measure();
@@ -303,6 +310,7 @@ impl App {
         // Without frame and heads.
         let height = super::view::frame::Parts::of(self).body.height.saturating_sub(3).max(1);
         self.images.set_height(height);
+        self.images.previews = self.size.0 >= 160 && self.size.1 >= 45;
         let files = super::view::files_height(self);
         if let Some(shown) = &mut self.files {
             shown.set_height(files);
@@ -383,6 +391,7 @@ impl App {
                 Tab::Log => self.log.offers(entry.command),
                 Tab::Rules => self.rules.offers(entry.command),
                 Tab::Images if self.files.as_ref().is_some_and(|files| !files.offers(entry.command)) => false,
+                Tab::Images if self.files.is_none() && !self.images.offers(entry.command) => false,
                 // What runs is cancelled from everywhere; the footer says so where it is seen.
                 Tab::Images | Tab::Stats => entry.command != Command::Cancel,
             })

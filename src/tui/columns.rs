@@ -112,7 +112,7 @@ pub const REPOSITORIES: [Column<RepositoryCells, RepositoryOrder>; 6] = [
         id: "added",
         title: "ADDED",
         json: "added",
-        width: Width { right: true, from: 90, spare: true, ..exactly(7) },
+        width: Width { right: true, from: 70, spare: true, ..exactly(7) },
         order: RepositoryOrder::Added,
         text: |row, theme| (row.added.clone(), theme.dim),
     },

@@ -83,6 +83,7 @@ pub enum Command {
     FormerMatch,
     Fold,
     FoldAll,
+    Tree,
     NextPlatform,
     FormerPlatform,
     Mark,
@@ -294,6 +295,7 @@ impl Entry {
             | Command::SortTurn
             | Command::Fold
             | Command::FoldAll
+            | Command::Tree
             | Command::NextPlatform
             | Command::FormerPlatform
             | Command::Clear

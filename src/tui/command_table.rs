@@ -13,6 +13,7 @@ const FILTERED: &[Context] = &[Repositories, Tags, Details, Files, Log, Rules, R
 const COPIED: &[Context] = &[Repositories, Tags, Details, Files, Jobs, Publish, Log, Rules, Rule, Decisions];
 const MOVED: &[Context] = &[List, Details, Files, Stats];
 const SORTED: &[Context] = &[Repositories, Tags, Rules];
+const FOLDED: &[Context] = &[Repositories, Details, Files];
 const OF_RULES: &[Context] = &[Rules, Rule];
 const ANY_RULES: &[Context] = &[Rules, Rule, Decisions];
 
@@ -404,7 +405,7 @@ pub const TABLE: &[Entry] = &[
         "back",
         &["esc", "h", "left"],
         "back",
-        "Clear the marks, then the filter, then go back",
+        "Clear the marks, then the filter, then go back; in the tree, fold the registry",
         &[List, Details],
         0,
     ),
@@ -419,13 +420,14 @@ pub const TABLE: &[Entry] = &[
         &[Details],
         10,
     ),
+    entry(Command::FoldAll, "fold-all", &["z"], "fold all", "Fold or unfold everything", FOLDED, 20),
     entry(
-        Command::FoldAll,
-        "fold-all",
-        &["z"],
-        "fold all",
-        "Fold or unfold everything: groups, directories",
-        &[Details, Files],
+        Command::Tree,
+        "tree",
+        &["t"],
+        "by registry",
+        "Show the repositories under their registries, or as one list",
+        &[Repositories],
         20,
     ),
     entry(

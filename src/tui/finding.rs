@@ -49,13 +49,22 @@ pub(super) fn step(app: &mut App, forward: bool) {
         }
         _ => {
             let (cursor, total) = app.images.place();
-            let here = around(cursor, total, forward);
+            let mut here = around(cursor, total, forward);
             app.images.go(here);
+            // A registry is there for what is below it, and something is.
+            if app.images.registry().is_some() {
+                here = around(here, total, forward);
+                app.images.go(here);
+            }
             (here, total)
         }
     };
     let text = crate::text::printable_within(&text, 40);
-    if of == 0 {
+    let is_tree = app.tab == Tab::Images && app.images.level == Level::Repositories && app.images.tree.shown;
+    if is_tree && of > 0 {
+        let found = crate::text::count(app.images.repositories.entries, "repository matches", "repositories match");
+        app.hint(format!("{found} `{text}`"));
+    } else if of == 0 {
         let matches = if app.images.level == Level::Details && app.tab == Tab::Images { "contains" } else { "matches" };
         app.hint(format!("nothing {matches} `{text}`"));
     } else {

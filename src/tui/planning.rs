@@ -38,8 +38,20 @@ pub(super) struct Pending {
 impl Request {
     /// Whether its plan asks registries or targets, which may take long: nobody should have to wait for it.
     fn takes_long(&self) -> bool {
-        matches!(self, Self::Rules(_) | Self::Update(_) | Self::Publish(_))
+        matches!(self, Self::Add(_) | Self::Rules(_) | Self::Update(_) | Self::Publish(_))
     }
+}
+
+/// What to do about the images of a plan that can't be had, each said once.
+fn hints(plan: &Plan) -> Vec<String> {
+    let (Plan::Add(plan) | Plan::Update(plan)) = plan else { return Vec::new() };
+    let mut hints: Vec<String> = Vec::new();
+    for hint in plan.failed.iter().flat_map(|failed| failed.error.hints()) {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
+        }
+    }
+    hints
 }
 
 impl App {
@@ -200,7 +212,8 @@ impl App {
             Some(_) => {
                 let failed = confirm.described.rows.iter().filter(|(role, _)| *role == Role::Danger);
                 let failed: Vec<&str> = failed.map(|(_, text)| text.as_str()).collect();
-                let problem = Problem { message: failed.join("; "), hints: Vec::new(), kind: Kind::Partial };
+                let hints = hints(&confirm.plan);
+                let problem = Problem { message: failed.join("; "), hints, kind: Kind::Partial };
                 self.fail_plan(id, &title, problem);
             }
             None => {

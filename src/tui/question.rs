@@ -1,6 +1,7 @@
 //! What the interface asks of the engine, and the answers. Questions only read, and run on a thread of their own.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::comparing::Images;
@@ -10,7 +11,7 @@ use super::problem::Problem;
 use super::state::publish::Sides;
 use crate::engine::follow::Following;
 use crate::engine::own_node::Serving;
-use crate::engine::query::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States};
+use crate::engine::query::browse::{ImageOrder, Insight, Overview, RepositoryOrder, Rows, States, Totals, TreeRow};
 use crate::engine::query::comparison::ImageDifference;
 use crate::engine::query::diff::Difference;
 use crate::engine::query::files::{ImageFiles, Which};
@@ -30,6 +31,8 @@ pub enum Question {
     Overview,
     /// A part of the repositories.
     Repositories {
+        /// One list, or the repositories under their registries.
+        shape: Shape,
         /// What is looked for, as [`Search`](crate::engine::query::browse::Search) reads it.
         filter: String,
         /// Column that the rows are sorted by.
@@ -60,6 +63,8 @@ pub enum Question {
         /// A row that is looked for: the part is then where that is.
         around: Option<String>,
     },
+    /// What each registry adds up to.
+    Registries,
     /// Everything about an image: `name:tag` or `name@digest`.
     Details(String),
     /// The registry in figures.
@@ -103,6 +108,17 @@ pub enum Question {
     },
 }
 
+/// Which repositories, and how they are put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// All of them as one list.
+    List,
+    /// Under their registries, of which these are folded.
+    Tree(BTreeSet<String>),
+    /// Those of one registry as a list.
+    Registry(String),
+}
+
 impl Question {
     /// The same for a list, without looking for a row.
     #[must_use]
@@ -119,6 +135,7 @@ impl Question {
             Self::Overview => "overview",
             Self::Repositories { .. } => "repositories",
             Self::Images { .. } => "images",
+            Self::Registries => "registries",
             Self::Details(_) => "details",
             Self::Statistics => "statistics",
             Self::Find(_) => "find",
@@ -147,7 +164,9 @@ pub enum Answer {
     /// To [`Question::Overview`].
     Overview(Overview),
     /// To [`Question::Repositories`].
-    Repositories(Span, Rows<RepositoryRow>),
+    Repositories(Span, Rows<TreeRow<RepositoryRow>>),
+    /// To [`Question::Registries`]: by the registry's name.
+    Registries(BTreeMap<String, Totals>),
     /// To [`Question::Images`].
     Images(Span, Rows<ImageRow>),
     /// To [`Question::Details`].

@@ -3,7 +3,7 @@
 //! Values only; `memory` keeps them in a file. What comes out of a file is not trusted: what makes no sense is left
 //! out, and nothing that could steer a terminal comes in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ use crate::engine::query::browse::{ImageOrder, RepositoryOrder};
 const MAX_LINES: usize = 200;
 /// The longest line that is remembered, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 10;
+/// Folded registries that are remembered.
+const MAX_FOLDED: usize = 1000;
 /// Flags that are remembered.
 const MAX_FLAGS: usize = 50;
 
@@ -25,10 +27,20 @@ pub struct Remembered {
     typed: Vec<String>,
     /// How lists are sorted.
     orders: Orders,
+    /// How repositories are put.
+    grouping: Grouping,
     /// How the registry was served last, by flags.
     serve: BTreeMap<String, String>,
     /// What following needs besides what the catalog says of it, by flags.
     follow: BTreeMap<String, String>,
+}
+
+/// Whether repositories stand under their registries, and which of these are folded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Grouping {
+    by_registry: bool,
+    folded: BTreeSet<String>,
 }
 
 /// How lists are sorted, in words.
@@ -53,6 +65,8 @@ pub enum Memorable {
     Typed(String),
     /// Lists are sorted like this.
     Orders(Orders),
+    /// Repositories are put like this.
+    Grouping(Grouping),
     /// The registry is served like this.
     Serve(BTreeMap<String, String>),
     /// Following needs this besides what the catalog says of it.
@@ -69,6 +83,7 @@ impl Remembered {
     pub fn sound(mut self) -> Self {
         self.typed.retain(|line| is_sound(line));
         self.typed.drain(..self.typed.len().saturating_sub(MAX_LINES));
+        self.grouping = self.grouping.sound();
         for flags in [&mut self.serve, &mut self.follow] {
             flags.retain(|flag, value| is_sound(flag) && is_sound(value));
             if flags.len() > MAX_FLAGS {
@@ -86,6 +101,11 @@ impl Remembered {
     /// How lists are sorted.
     pub fn orders(&self) -> &Orders {
         &self.orders
+    }
+
+    /// How repositories are put.
+    pub fn grouping(&self) -> &Grouping {
+        &self.grouping
     }
 
     /// How the registry was served last, by flags.
@@ -109,6 +129,7 @@ impl Remembered {
             }
             Memorable::Typed(_) => {}
             Memorable::Orders(orders) => self.orders = orders.clone(),
+            Memorable::Grouping(grouping) => self.grouping = grouping.clone().sound(),
             Memorable::Serve(values) => self.serve = sound(values),
             Memorable::Follow(values) => self.follow = sound(values),
         }
@@ -119,6 +140,32 @@ impl Remembered {
 fn sound(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let sound = values.iter().filter(|(flag, value)| is_sound(flag) && is_sound(value));
     sound.take(MAX_FLAGS).map(|(flag, value)| (flag.clone(), value.clone())).collect()
+}
+
+impl Grouping {
+    /// As a tree or as one list; these registries are folded.
+    pub fn new(by_registry: bool, folded: BTreeSet<String>) -> Self {
+        Self { by_registry, folded }.sound()
+    }
+
+    /// Names that can be a registry's; the empty one stands for what came from files.
+    fn sound(mut self) -> Self {
+        self.folded.retain(|name| name.is_empty() || is_sound(name));
+        if self.folded.len() > MAX_FOLDED {
+            self.folded.clear();
+        }
+        self
+    }
+
+    /// Whether repositories stand under their registries.
+    pub fn is_tree(&self) -> bool {
+        self.by_registry
+    }
+
+    /// Names of the registries that are folded.
+    pub fn folded(&self) -> &BTreeSet<String> {
+        &self.folded
+    }
 }
 
 impl Orders {
@@ -165,6 +212,15 @@ mod tests {
         assert_eq!(remembered.typed().len(), MAX_LINES);
         assert_eq!(remembered.typed().last().unwrap(), "add nginx:7");
         assert_eq!(remembered.typed()[0], "add nginx:5");
+    }
+
+    #[test]
+    fn folded_registries_come_back_but_none_that_could_do_harm() {
+        let text = r#"{"grouping":{"by_registry":true,"folded":["ghcr.io","a\u001b[31m",""]}}"#;
+        let remembered = serde_json::from_str::<Remembered>(text).unwrap().sound();
+        assert!(remembered.grouping().is_tree());
+        assert_eq!(*remembered.grouping().folded(), ["", "ghcr.io"].map(str::to_owned).into());
+        assert!(!Remembered::default().grouping().is_tree());
     }
 
     #[test]

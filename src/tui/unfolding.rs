@@ -24,6 +24,7 @@ const GROUPS: [Group; 9] = [
 /// Carries a command out, if it is one of the page's.
 pub(super) fn command(app: &mut App, command: Command) -> bool {
     match command {
+        command if app.images.level == Level::Repositories => return refuses(app, command),
         Command::Fold if app.images.level == Level::Details => fold(app),
         Command::FoldAll if app.images.level == Level::Details => fold_all(app),
         Command::NextPlatform | Command::FormerPlatform => step(app, command == Command::NextPlatform),
@@ -32,6 +33,27 @@ pub(super) fn command(app: &mut App, command: Command) -> bool {
             set_search(app, "");
         }
         _ => return false,
+    }
+    true
+}
+
+/// Says why a command does nothing in the list of repositories, if that is so.
+fn refuses(app: &mut App, command: Command) -> bool {
+    let key = |app: &App, command| app.keymap.key(command).as_ref().map(Key::short).unwrap_or_default();
+    let registry = app.images.registry().map(|registry| registry.name.clone());
+    let folds = command == Command::FoldAll || command == Command::Open && registry.is_some();
+    if command == Command::FoldAll && !app.images.tree.shown {
+        let tree = key(app, Command::Tree);
+        app.hint(format!("One list has nothing to fold; {tree} shows it by registry"));
+    } else if folds && !app.images.repositories.filter.is_empty() {
+        let back = key(app, Command::Back);
+        app.hint(format!("Nothing is folded while you search; {back} ends the search"));
+    } else if let Some(registry) = registry.filter(|_| !app.images.offers(command)) {
+        let of = if registry.is_empty() { "what came from files".to_owned() } else { registry };
+        let (mark, what) = (key(app, Command::Mark), command.entry().title);
+        app.hint(format!("{mark} marks all repositories of {of}; then {what} them"));
+    } else {
+        return false;
     }
     true
 }

@@ -54,6 +54,7 @@ impl App {
             }
         }
         effects.extend(self.sorted_anew());
+        effects.extend(self.grouped_anew());
         effects.extend(following::look_if_due(self));
         effects.extend(self.wants());
         effects

@@ -84,7 +84,7 @@ impl Planned for Allow<'_> {
     }
 
     fn tables(&self, (plan, _): &(AllowPlan, Root)) -> Vec<Table> {
-        let mut table = Table::new(&[("", Column::Fixed)]);
+        let mut table = Table::new(&[("REPOSITORY", Column::Fixed)]);
         for name in plan.names() {
             table.row([name.into()]);
         }

@@ -216,7 +216,7 @@ pub(in crate::cli) fn show(context: &Context) -> Result<Exit> {
     context.output.table(&shown.table())?;
     context.output.finish()?;
     if !shown.config_exists {
-        context.output.message("There is no configuration file; `roadstead config init` writes one.");
+        context.output.message("No configuration file yet. `roadstead config init` writes one.");
     }
     Ok(Exit::Done)
 }

@@ -110,7 +110,12 @@ fn word(kind: ChangeKind) -> (Tone, &'static str) {
 }
 
 fn table(difference: &Difference) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Digest), ("", Column::Text)]);
+    let mut table = Table::new(&[
+        ("CHANGE", Column::Fixed),
+        ("IMAGE", Column::Text),
+        ("DIGEST", Column::Digest),
+        ("PLATFORMS", Column::Text),
+    ]);
     for repository in &difference.repositories {
         // The tags of one that comes or goes say it themselves; one whose tags are all as before says that it differs.
         if repository.tags.is_empty() {

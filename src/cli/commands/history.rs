@@ -73,7 +73,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, context: &Context) -> Result<Ex
     output.json(&rows)?;
     if rows.is_empty() {
         let runs = if engine.last_run()?.is_some() { " `--runs` shows what the rules did." } else { "" };
-        output.message(&format!("Nothing published yet. Run `roadstead publish`.{runs}"));
+        output.message(&format!("No publications yet. `roadstead publish` makes one.{runs}"));
     } else {
         output.table(&publications(&rows))?;
         output.finish()?;
@@ -88,7 +88,12 @@ fn show_runs(engine: &Engine, context: &Context) -> Result<Exit> {
     let runs = engine.rule_runs(MAX_SHOWN_RUNS)?;
     let output = &context.output;
     output.json(&runs)?;
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Text), ("", Column::Text)]);
+    let mut table = Table::new(&[
+        ("RUN", Column::Fixed),
+        ("EVENT", Column::Fixed),
+        ("IMAGE", Column::Text),
+        ("DETAIL", Column::Text),
+    ]);
     for run in &runs {
         let mut when = day(run.run);
         for event in &run.events {
@@ -110,7 +115,7 @@ fn show_runs(engine: &Engine, context: &Context) -> Result<Exit> {
     output.table(&table)?;
     output.finish()?;
     output.message(&match runs.len() as u64 {
-        0 => "No run of rules yet. `roadstead update` carries them out.".to_owned(),
+        0 => "No runs of rules yet. `roadstead update` makes one.".to_owned(),
         1 => "The only run so far. `roadstead undo` takes it back.".to_owned(),
         number => format!("The last {number} runs. `roadstead undo` takes the newest one back."),
     });
@@ -181,10 +186,10 @@ fn consequence(plan: &ForgetPlan) -> String {
 }
 
 fn forgotten(plan: &ForgetPlan) -> Table {
-    let mut table = Table::new(&[("", Column::Digest), ("", Column::Fixed), ("", Column::Text)]);
+    let mut table = Table::new(&[("ROOT", Column::Digest), ("PUBLISHED", Column::Fixed), ("STATE", Column::Text)]);
     for root in &plan.roots {
         let note = match (root.kept, root.pinned_by.is_empty()) {
-            (false, _) => "is not kept any more".to_owned(),
+            (false, _) => "not kept any more".to_owned(),
             (true, true) => String::new(),
             (true, false) => format!("stays pinned at {}", root.pinned_by.join(", ")),
         };

@@ -30,7 +30,7 @@ Columns of repositories:
   UPSTREAM  where it is mirrored from; only the registry if the name says the rest";
 
 /// What somebody reads who has just begun.
-const EMPTY: &str = "Nothing is mirrored yet. `roadstead add nginx:alpine` mirrors a first image; `roadstead demo` \
+const EMPTY: &str = "No images yet. `roadstead add nginx:alpine` mirrors a first image; `roadstead demo` \
     shows it all without network.";
 
 /// What to list.

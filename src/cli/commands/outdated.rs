@@ -162,12 +162,17 @@ impl Tally {
 }
 
 fn table(rows: &[Currency], all: bool) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Digest), ("", Column::Digest)]);
+    let mut table = Table::new(&[
+        ("STATE", Column::Fixed),
+        ("IMAGE", Column::Text),
+        ("DIGEST", Column::Digest),
+        ("UPSTREAM", Column::Digest),
+    ]);
     for row in rows {
         let (tone, state, then) = match &row.state {
             UpstreamState::Current if !all => continue,
             UpstreamState::Current => (Tone::Dim, "current", String::new()),
-            UpstreamState::Outdated { upstream_digest } => (Tone::Warning, "outdated", format!("-> {upstream_digest}")),
+            UpstreamState::Outdated { upstream_digest } => (Tone::Warning, "outdated", upstream_digest.to_string()),
             UpstreamState::Gone => (Tone::Bad, "gone", String::new()),
             UpstreamState::Unknown { .. } => (Tone::Bad, "unknown", String::new()),
         };
@@ -203,8 +208,11 @@ mod tests {
     #[test]
     fn what_a_person_sees() {
         let shown = table(&rows(), false).render(Some(80), Paint::new(false));
-        assert_eq!(shown.lines().count(), 3);
-        assert!(shown.starts_with("outdated  library/b:1  sha256:"), "{shown}");
+        assert_eq!(shown.lines().count(), 4);
+        assert!(
+            shown.starts_with("STATE     IMAGE        DIGEST") && shown.contains("\noutdated  library/b:1  sha256:"),
+            "{shown}"
+        );
         let tally = Tally::of(&rows());
         assert_eq!(
             tally.summary(),

@@ -225,7 +225,7 @@ fn said(plan: &PublishPlan, outcome: &PublishOutcome, root: Option<Cid>) -> Vec<
 
 /// A row for each target: the root that it gives out, and whether it failed; why is in the error that follows.
 fn who_has_what(plan: &PublishPlan, outcome: &PublishOutcome) -> Table {
-    let mut table = Table::new(&[("TARGET", Column::Fixed), ("HAS", Column::Digest), ("", Column::Fixed)]);
+    let mut table = Table::new(&[("TARGET", Column::Fixed), ("ROOT", Column::Digest), ("STATE", Column::Fixed)]);
     let root = |root: Option<cid::Cid>| root.map_or_else(|| "nothing known".to_owned(), |root| root.to_string());
     for target in &outcome.targets {
         let (tone, state) = match &target.failure {

@@ -110,7 +110,12 @@ fn sharers(plan: &RemovePlan) -> String {
 }
 
 fn table(plan: &RemovePlan) -> Table {
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Digest), ("", Column::Number), ("", Column::Fixed)]);
+    let mut table = Table::new(&[
+        ("IMAGE", Column::Text),
+        ("DIGEST", Column::Digest),
+        ("SIZE", Column::Number),
+        ("STATE", Column::Fixed),
+    ]);
     for image in &plan.images {
         let note = if image.attached { "attached" } else { "" };
         table.row([

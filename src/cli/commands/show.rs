@@ -196,7 +196,7 @@ fn config_facts(table: &mut Table, config: &ConfigDetails) {
 
 fn layers(manifest: &ManifestDetails) -> Table {
     let columns = [
-        ("", Column::Number),
+        ("#", Column::Number),
         ("LAYER", Column::Digest),
         ("SIZE", Column::Number),
         ("CID", Column::Digest),
@@ -217,15 +217,16 @@ fn layers(manifest: &ManifestDetails) -> Table {
             Cell::toned(Tone::Dim, shared),
         ]);
     }
-    if table.is_empty() { Table::new(&[]) } else { table }
+    table
 }
 
 /// What belongs to the image without being part of it, and the attestations inside of it.
 fn attached(details: &ImageDetails) -> Table {
-    let columns = [("", Column::Fixed), ("", Column::Digest), ("", Column::Number), ("", Column::Fixed)];
+    let columns =
+        [("KIND", Column::Fixed), ("DIGEST", Column::Digest), ("SIZE", Column::Number), ("OF", Column::Fixed)];
     let mut table = Table::new(&columns).indented(2);
     let mut row = |what: &str, digest: Digest, size, subject| {
-        let of = Cell::toned(Tone::Dim, format!("of {}", subject_name(details, subject)));
+        let of = Cell::toned(Tone::Dim, subject_name(details, subject));
         table.row([what.into(), digest.to_string().into(), bytes(size).into(), of]);
     };
     for attached in &details.attached {
@@ -257,7 +258,8 @@ fn subject_name(details: &ImageDetails, subject: Digest) -> String {
 }
 
 fn gateway(details: &ImageDetails) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Digest)]).indented(2);
+    let mut table =
+        Table::new(&[("PLATFORM", Column::Fixed), ("TAG", Column::Fixed), ("DIGEST", Column::Digest)]).indented(2);
     for entry in &details.gateway {
         if let Some(digest) = entry.digest {
             let name = Cell::toned(Tone::Name, entry.tag.as_deref().unwrap_or_default());
@@ -268,7 +270,7 @@ fn gateway(details: &ImageDetails) -> Table {
 }
 
 fn out_of_gateway(details: &ImageDetails) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed)]).indented(2);
+    let mut table = Table::new(&[("PLATFORM", Column::Fixed), ("REASON", Column::Fixed)]).indented(2);
     for entry in &details.gateway {
         if let Some(reason) = &entry.left_out {
             let what = if entry.platform.is_empty() { "all of it" } else { &entry.platform };
@@ -280,7 +282,8 @@ fn out_of_gateway(details: &ImageDetails) -> Table {
 
 /// What is missing for another reason than that it, or the platform that it attests, was not chosen.
 fn left_out(details: &ImageDetails) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Fixed)]).indented(2);
+    let mut table =
+        Table::new(&[("PLATFORM", Column::Fixed), ("DIGEST", Column::Digest), ("REASON", Column::Fixed)]).indented(2);
     for left in details.left_out.iter().filter(|left| !left.reason.is_choice()) {
         table.row([
             left.platform.as_deref().unwrap_or("-").into(),

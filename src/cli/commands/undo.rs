@@ -104,7 +104,12 @@ fn what(plan: &UndoPlan) -> String {
 }
 
 fn table(plan: &UndoPlan) -> Table {
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Digest), ("", Column::Fixed), ("", Column::Fixed)]);
+    let mut table = Table::new(&[
+        ("IMAGE", Column::Text),
+        ("DIGEST", Column::Digest),
+        ("CHANGE", Column::Fixed),
+        ("STATE", Column::Fixed),
+    ]);
     let returns = plan.returns.iter().map(|image| (image, "restored"));
     for (image, word) in returns.chain(plan.goes.iter().map(|image| (image, "removed"))) {
         table.row([

@@ -43,7 +43,12 @@ fn is_repaired(verified: &Verified, damage: &Damage) -> bool {
 }
 
 fn table(verified: &Verified) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest), ("", Column::Text), ("", Column::Text)]);
+    let mut table = Table::new(&[
+        ("STATE", Column::Fixed),
+        ("BLOB", Column::Digest),
+        ("PROBLEM", Column::Text),
+        ("IMAGES", Column::Text),
+    ]);
     for damage in &verified.damaged {
         let state = if is_repaired(verified, damage) {
             Cell::toned(Tone::Good, "repaired")

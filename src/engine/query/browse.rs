@@ -1,7 +1,7 @@
 //! What an interactive face asks: parts of lists, and what there is in a few figures.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -11,12 +11,13 @@ use crate::catalog::browse::Scope;
 use crate::catalog::images::Image;
 use crate::catalog::repositories::{self, Repository};
 use crate::catalog::statistics::{Counts, Figures};
-use crate::catalog::{browse, state, statistics};
+use crate::catalog::{browse, registries, state, statistics};
 use crate::engine::Engine;
 use crate::engine::find::find_repository;
 use crate::error::Result;
 
 pub use crate::catalog::browse::{ImageOrder, Part, RepositoryOrder, RowState, Rows, States};
+pub use crate::catalog::registries::{Registry, Totals, TreeRow};
 pub use crate::catalog::search::{Finder, SEARCH_STATES, Search, SearchState, state_names};
 
 /// The registry in a line.
@@ -86,21 +87,40 @@ impl Engine {
     /// A part of the list of repositories.
     pub fn browse_repositories(&self, part: &Part<'_, RepositoryOrder>) -> Result<Rows<RepositoryRow>> {
         let reader = self.catalog.read()?;
-        let Rows { total, offset, place, rows } = browse::repositories(&reader, part)?;
-        let rows = rows.into_iter().map(|repository| repository_row(&reader, repository)).collect::<Result<_>>()?;
-        Ok(Rows { total, offset, place, rows })
+        browse::repositories(&reader, part)?.try_map(|repository| repository_row(&reader, repository))
+    }
+
+    /// A part of the repositories under their registries, of which these are folded.
+    pub fn browse_tree(
+        &self,
+        part: &Part<'_, RepositoryOrder>,
+        folded: &BTreeSet<String>,
+    ) -> Result<Rows<TreeRow<RepositoryRow>>> {
+        let reader = self.catalog.read()?;
+        registries::tree(&reader, part, folded)?.try_map(|row| {
+            Ok(match row {
+                TreeRow::Registry(registry) => TreeRow::Registry(registry),
+                TreeRow::Repository(repository) => TreeRow::Repository(repository_row(&reader, repository)?),
+            })
+        })
+    }
+
+    /// Names of the repositories of a registry that a list has, with the bytes of their images in full.
+    pub fn registry_members(&self, part: &Part<'_, RepositoryOrder>, registry: &str) -> Result<Vec<(String, u64)>> {
+        registries::members(&*self.catalog.read()?, part, registry)
+    }
+
+    /// What each registry adds up to, by its name.
+    pub fn registry_totals(&self) -> Result<BTreeMap<String, Totals>> {
+        registries::totals(&*self.catalog.read()?)
     }
 
     /// A part of the images of a repository.
     pub fn browse_images(&self, repository: &str, part: &Part<'_, ImageOrder>) -> Result<Rows<ImageRow>> {
         let reader = self.catalog.read()?;
         let repository = find_repository(&reader, repository)?;
-        let Rows { total, offset, place, rows } = {
-            let scope = Scope { repository: Some(repository.id), attached: false };
-            browse::images(&reader, scope, part)?
-        };
-        let rows = rows.iter().map(|image| image_row(&reader, &repository, image)).collect::<Result<_>>()?;
-        Ok(Rows { total, offset, place, rows })
+        let scope = Scope { repository: Some(repository.id), attached: false };
+        browse::images(&reader, scope, part)?.try_map(|image| image_row(&reader, &repository, &image))
     }
 
     /// Every repository, sorted by this, the other way round if asked for.

@@ -1,12 +1,14 @@
 //! Anything in the catalog by what is typed of it: repositories and tags by any of their letters, digests and CIDs by how they
 //! begin.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use std::ops::RangeInclusive;
 
 use cid::Cid;
 use rusqlite::Connection;
 
-use crate::catalog::names::{self, Named, Part, PartRole};
+use crate::catalog::names::{self, Part, PartRole};
 use crate::catalog::search::Search;
 use crate::catalog::{images, publications, repositories};
 use crate::engine::Engine;
@@ -104,40 +106,74 @@ fn bare(text: &str) -> &str {
     text
 }
 
-fn by_name(connection: &Connection, text: &str, limit: usize) -> Result<Vec<Hit>> {
-    let search = Search::words(bare(text));
-    let (mut finder, mut found) = (search.finder(), Vec::new());
-    names::each(connection, |named| {
-        let with_tag = |name: &str| named.tag.as_ref().map_or_else(|| name.to_owned(), |tag| format!("{name}:{tag}"));
-        let score = finder.score(&with_tag(&named.repository));
-        let score = score.max(named.alias.as_deref().and_then(|alias| finder.score(&with_tag(alias))));
-        found.extend(score.map(|score| (score, named)));
-    })?;
-    let order = |(score, named): &(u32, Named), (other_score, other): &(u32, Named)| {
-        let tags = || match (&named.tag, &other.tag) {
-            (Some(one), Some(other)) => natural::compare(one, other),
-            (one, other) => one.cmp(other),
-        };
-        other_score
-            .cmp(score)
-            .then_with(|| named.tag.is_some().cmp(&other.tag.is_some()))
-            .then_with(|| named.repository.cmp(&other.repository))
-            .then_with(tags)
-    };
-    // Only what is shown has to be in order.
-    if found.len() > limit {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        found.select_nth_unstable_by(limit - 1, order);
-        found.truncate(limit);
-    }
-    found.sort_by(order);
-    found.into_iter().map(|(_, named)| named_hit(connection, named)).collect()
+/// Something that was found by its name. What is worse is greater.
+#[derive(Debug, PartialEq, Eq)]
+struct Candidate {
+    score: u32,
+    repository: String,
+    tag: Option<String>,
+    id: i64,
 }
 
-fn named_hit(connection: &Connection, named: Named) -> Result<Hit> {
-    let Named { repository, tag, id, .. } = named;
+/// What of two things found by name comes first: the better match, repositories before images, then by name.
+fn order(one: (u32, &str, Option<&str>), other: (u32, &str, Option<&str>)) -> Ordering {
+    let ((score, repository, tag), (other_score, other_repository, other_tag)) = (one, other);
+    let tags = || match (tag, other_tag) {
+        (Some(tag), Some(other)) => natural::compare(tag, other),
+        _ => Ordering::Equal,
+    };
+    let by_name = || tag.is_some().cmp(&other_tag.is_some()).then_with(|| repository.cmp(other_repository));
+    other_score.cmp(&score).then_with(by_name).then_with(tags)
+}
+
+impl Candidate {
+    fn key(&self) -> (u32, &str, Option<&str>) {
+        (self.score, &self.repository, self.tag.as_deref())
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        order(self.key(), other.key())
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn by_name(connection: &Connection, text: &str, limit: usize) -> Result<Vec<Hit>> {
+    let search = Search::words(bare(text));
+    // The best so far, the worst of them at the top: nothing is kept of what is not shown.
+    let (mut finder, mut best) = (search.finder(), BinaryHeap::with_capacity(limit + 1));
+    let mut whole = String::new();
+    names::each(connection, |named| {
+        let mut score = |name: &str| match named.tag {
+            None => finder.score(name),
+            Some(tag) => {
+                whole.clear();
+                whole.extend([name, ":", tag]);
+                finder.score(&whole)
+            }
+        };
+        let Some(score) = score(named.repository).max(named.alias.and_then(&mut score)) else { return };
+        let key = (score, named.repository, named.tag);
+        let is_in = best.len() < limit || best.peek().is_some_and(|worst: &Candidate| order(key, worst.key()).is_lt());
+        if is_in {
+            let (repository, tag) = (named.repository.to_owned(), named.tag.map(str::to_owned));
+            best.push(Candidate { score, repository, tag, id: named.id });
+            if best.len() > limit {
+                best.pop();
+            }
+        }
+    })?;
+    best.into_sorted_vec().into_iter().map(|found| named_hit(connection, found)).collect()
+}
+
+fn named_hit(connection: &Connection, found: Candidate) -> Result<Hit> {
+    let Candidate { repository, tag, id, .. } = found;
     let Some(tag) = tag else {
         let images = images::count(connection, id)?;
         return Ok(Hit {

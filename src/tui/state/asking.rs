@@ -1,11 +1,11 @@
 //! What the lists of images ask the catalog for: which part, in which order, around which row.
 
 use super::super::list::Span;
-use super::super::question::Question;
+use super::super::question::{Question, Shape};
 use super::images::{Images, means};
 use super::listing::Named;
 use super::standings::Standings;
-use crate::engine::query::browse::{ImageOrder, RepositoryOrder, RowState, Search, States};
+use crate::engine::query::browse::{ImageOrder, RepositoryOrder, RowState, Search, States, TreeRow};
 use crate::engine::query::view::{ImageRow, RepositoryRow};
 
 /// A name, and what it is without its first parts: `docker.io/library/nginx`, `library/nginx`, `nginx`.
@@ -13,9 +13,12 @@ fn endings(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest))
 }
 
-impl Named for RepositoryRow {
+impl Named for TreeRow<RepositoryRow> {
     fn key(&self) -> String {
-        self.name.clone()
+        match self {
+            Self::Registry(registry) => registry.key(),
+            Self::Repository(row) => row.name.clone(),
+        }
     }
 }
 
@@ -26,7 +29,7 @@ impl Named for ImageRow {
 }
 
 impl Images {
-    pub(super) fn ask_repositories(&self, standings: &Standings, span: Span) -> Question {
+    pub(super) fn ask_repositories(&self, standings: &Standings, span: Span, shape: Shape) -> Question {
         let list = &self.repositories;
         let sought = Search::parse(&list.filter).needs_states();
         let mut states = States::default();
@@ -40,7 +43,8 @@ impl Images {
             states.named.extend(failed.map(|name| (name.to_owned(), RowState::Failed)));
         }
         let (filter, around) = (list.filter.clone(), list.following.clone());
-        Question::Repositories { filter, order: list.order, descending: list.descending, states, span, around }
+        let (order, descending) = (list.order, list.descending);
+        Question::Repositories { shape, filter, order, descending, states, span, around }
     }
 
     pub(super) fn ask_tags(&self, repository: &str, standings: &Standings, span: Span) -> Question {

@@ -4,14 +4,15 @@ mod commands;
 
 use std::collections::BTreeMap;
 
-use super::super::command::Context;
+use super::super::command::{Command, Context};
 use super::super::list::Window;
-use super::super::question::{Answer, Question};
+use super::super::question::{Answer, Question, Shape};
 use super::super::remembered::Orders;
+use super::grouping::RegistryTree;
 use super::image_page::ImagePage;
-use super::listing::Listing;
+use super::listing::{ALL_ROWS, Listing};
 use super::standings::Standings;
-use crate::engine::query::browse::{ImageOrder, RepositoryOrder, Search};
+use crate::engine::query::browse::{ImageOrder, Registry, RepositoryOrder, Search, TreeRow};
 use crate::engine::query::view::{ImageDetails, ImageRow, RepositoryRow};
 
 /// How deep the view is in.
@@ -32,7 +33,9 @@ pub struct Images {
     /// Level that is open: repositories, tags or one image.
     pub level: Level,
     /// List of the repositories, with its filter and order.
-    pub repositories: Listing<RepositoryRow, RepositoryOrder>,
+    pub repositories: Listing<TreeRow<RepositoryRow>, RepositoryOrder>,
+    /// Whether they stand under their registries.
+    pub tree: RegistryTree,
     /// The repository whose tags these are.
     pub repository: Option<String>,
     /// List of the open repository's tags.
@@ -51,6 +54,8 @@ pub struct Images {
     pub scroll: u16,
     /// How far they can be: measured by the view that draws them.
     pub scroll_end: u16,
+    /// The first image of the repository under the cursor is shown below its tags: there is room for that.
+    pub previews: bool,
     /// Two images whose difference is to be shown as soon as it is known.
     pub comparing: Option<(String, String)>,
     /// Why images could not be brought here or up to date the last time: by what was asked for.
@@ -78,6 +83,11 @@ pub fn named(row: &ImageRow) -> String {
 /// Whether what was asked for (`docker.io/library/nginx:alpine`) is what has this name here (`library/nginx:alpine`).
 pub(super) fn means(asked: &str, name: &str) -> bool {
     asked.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// The registry that a repository is mirrored from; empty for one that came from a file.
+pub fn registry_of(row: &RepositoryRow) -> &str {
+    row.upstream.as_deref().and_then(|upstream| upstream.split_once('/')).map_or("", |(registry, _)| registry)
 }
 
 /// What can be scrolled.
@@ -152,7 +162,7 @@ impl Images {
         match self.level {
             Level::Repositories => {
                 let marked = self.repositories.marks.names();
-                let current = self.repositories.window.current().map(|row| row.name.clone());
+                let current = self.current().map(|row| row.name.clone());
                 if marked.is_empty() { current.into_iter().collect() } else { marked }
             }
             Level::Tags => {
@@ -160,6 +170,27 @@ impl Images {
                 if marked.is_empty() { self.tags.window.current().map(named).into_iter().collect() } else { marked }
             }
             Level::Details => self.asked.iter().cloned().collect(),
+        }
+    }
+
+    /// The repository under the cursor of the list of repositories.
+    pub fn current(&self) -> Option<&RepositoryRow> {
+        self.repositories.window.current().and_then(TreeRow::repository)
+    }
+
+    /// The registry under the cursor of the tree, while that is what is shown.
+    pub fn registry(&self) -> Option<&Registry> {
+        let row = self.repositories.window.current().filter(|_| self.level == Level::Repositories);
+        row.and_then(TreeRow::registry)
+    }
+
+    /// Whether a command makes sense where the cursor is.
+    pub fn offers(&self, command: Command) -> bool {
+        let is_bare = self.registry().is_some() && self.repositories.marks.is_empty();
+        match command {
+            Command::Remove | Command::Update | Command::Check | Command::Allow => !is_bare,
+            Command::FoldAll => self.level == Level::Details || self.tree.shown,
+            _ => true,
         }
     }
 
@@ -210,7 +241,8 @@ impl Images {
     pub fn refresh(&mut self) {
         self.repositories.window.refresh();
         self.tags.window.refresh();
-        self.details = self.details.take().filter(|_| self.level != Level::Repositories);
+        self.tree.refresh();
+        self.details = self.details.take().filter(|_| self.level != Level::Repositories || self.previews);
         self.asked = self.asked.take().filter(|_| self.details.is_none());
     }
 
@@ -264,6 +296,13 @@ impl Images {
 
     /// The row at this place of the screen was clicked; whether it is opened by that.
     pub fn click(&mut self, place: u64, now: std::time::Duration) -> bool {
+        let is_registry = |row: &TreeRow<_>| row.registry().is_some();
+        let window = &self.repositories.window;
+        // The head of something that can be folded is folded by one click, as in the details.
+        if self.level == Level::Repositories && window.row(window.top() + place).is_some_and(is_registry) {
+            self.clicked = None;
+            return Self::click_in(&mut self.repositories.window, place).is_some();
+        }
         let row = match self.level {
             Level::Repositories => Self::click_in(&mut self.repositories.window, place),
             Level::Tags => Self::click_in(&mut self.tags.window, place),
@@ -310,15 +349,21 @@ impl Images {
     pub fn wants(&mut self, beside: bool, standings: &Standings) -> Vec<Question> {
         let mut wanted = Vec::new();
         if let Some(span) = self.repositories.window.wants() {
-            wanted.push(self.ask_repositories(standings, span));
+            wanted.push(self.ask_repositories(standings, span, self.tree.shape()));
+        }
+        wanted.extend(self.tree.wants());
+        if let Some(registry) = self.tree.marking.take() {
+            let list = self.ask_repositories(standings, ALL_ROWS, Shape::Registry(registry));
+            wanted.push(Question::Rows(Box::new(list.of_exactly_this_part())));
         }
         // What is under the cursor is not known while a search is answered.
         if beside && self.level == Level::Repositories && self.repositories.window.is_known() {
-            let under = self.repositories.window.current().map(|row| row.name.clone());
+            let under = self.current().map(|row| row.name.clone());
             if under != self.repository {
                 self.repository = under;
                 self.needs.1 = 0;
                 self.tags.replace();
+                (self.details, self.asked) = (None, None);
             }
         }
         if let Some(repository) = self.repository.clone().filter(|_| beside || self.level != Level::Repositories)
@@ -327,14 +372,17 @@ impl Images {
             wanted.push(self.ask_tags(&repository, standings, span));
         }
         if let Some(span) = self.repositories.marking.take() {
-            let list = self.ask_repositories(standings, span).of_exactly_this_part();
+            // All of them: also those that are folded.
+            let shape = if span == ALL_ROWS { Shape::List } else { self.tree.shape() };
+            let list = self.ask_repositories(standings, span, shape).of_exactly_this_part();
             wanted.push(Question::Rows(Box::new(list)));
         }
         if let (Some(span), Some(repository)) = (self.tags.marking.take(), self.repository.clone()) {
             let list = self.ask_tags(&repository, standings, span).of_exactly_this_part();
             wanted.push(Question::Rows(Box::new(list)));
         }
-        if self.level == Level::Details || (self.level == Level::Tags && beside && self.tags.window.is_known()) {
+        let beside = beside && (self.level == Level::Tags || self.previews && self.repository.is_some());
+        if self.level == Level::Details || beside && self.tags.window.is_known() {
             let under = self.tags.window.current().map(named);
             if under.is_some() && under != self.asked {
                 self.asked.clone_from(&under);
@@ -347,7 +395,15 @@ impl Images {
     /// Takes the answer to a question of this view.
     pub fn answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Repositories(span, rows) => self.repositories.fill(span, rows),
+            Answer::Repositories(span, rows) => {
+                // What was looked for is shown: its registry is not folded any more.
+                let at = rows.place.and_then(|place| usize::try_from(place.checked_sub(rows.offset)?).ok());
+                if let Some(found) = at.and_then(|at| rows.rows.get(at)).and_then(TreeRow::repository) {
+                    self.tree.fold(registry_of(found), false);
+                }
+                self.repositories.fill(span, rows);
+            }
+            Answer::Registries(totals) => self.tree.answer(totals),
             Answer::Images(span, rows) => {
                 let total = rows.total;
                 self.tags.fill(span, rows);

@@ -5,7 +5,7 @@ use super::marks::Marks;
 use crate::engine::query::browse::{Rows, Search};
 
 /// Every row there is.
-const ALL_ROWS: Span = Span { offset: 0, limit: u64::MAX };
+pub(super) const ALL_ROWS: Span = Span { offset: 0, limit: u64::MAX };
 
 /// What a row is called: by that it is marked and found again.
 pub trait Named {
@@ -18,6 +18,8 @@ pub trait Named {
 pub struct Listing<T, Order> {
     /// Rows that are loaded, and the cursor among all of them.
     pub window: Window<T>,
+    /// How many of what it is about it has: rows without headings, and what is folded.
+    pub entries: u64,
     /// Only what this finds.
     pub filter: String,
     /// The rows that were loaded when the search began: columns stay as wide as these need them, however it goes on.
@@ -42,6 +44,7 @@ impl<T, Order: Default> Default for Listing<T, Order> {
     fn default() -> Self {
         Self {
             window: Window::default(),
+            entries: 0,
             filter: String::new(),
             before: Vec::new(),
             origin: None,
@@ -74,13 +77,24 @@ impl<T: Named, Order: Copy + PartialEq> Listing<T, Order> {
     fn sort_so(&mut self, order: Order, descending: bool) {
         (self.order, self.descending) = (order, descending);
         // Two orders in a row, and the rows are still those of the first.
-        if self.following.is_none() {
-            self.following = self.window.current().map(Named::key);
-        }
+        self.follow_current();
+    }
+
+    /// Other rows take the place of these: the cursor stays on what it is on.
+    pub(super) fn follow_current(&mut self) {
+        let current = self.window.current().map(Named::key);
+        let key = self.following.take().or(current);
+        self.ask_around(key);
+    }
+
+    /// The rows are asked for again, and the cursor goes to this one.
+    pub(super) fn ask_around(&mut self, key: Option<String>) {
+        self.following = key;
         self.window.refresh();
     }
 
     pub(super) fn fill(&mut self, span: Span, rows: Rows<T>) {
+        self.entries = rows.entries;
         self.window.fill_around(span, rows.total, rows.rows, rows.place);
         self.following = None;
     }
@@ -134,6 +148,7 @@ impl<T, Order: Copy + Default + PartialEq> Listing<T, Order> {
     /// Another list takes its place, in the same order.
     pub(super) fn replace(&mut self) {
         self.window.reset();
+        self.entries = 0;
         self.filter.clear();
         self.before.clear();
         self.following = None;
@@ -174,9 +189,9 @@ impl<T, Order: Copy + Default + PartialEq> Listing<T, Order> {
 
     /// Marks every row; those that are not loaded have to be asked for.
     pub(super) fn toggle_all(&mut self, loaded: Vec<(String, u64)>) {
-        if loaded.len() as u64 == self.window.total() {
+        if loaded.len() as u64 == self.entries {
             self.marks.toggle_all(loaded);
-        } else if self.marks.len() as u64 == self.window.total() {
+        } else if self.marks.len() as u64 == self.entries {
             self.marks.clear();
         } else {
             self.marking = Some(ALL_ROWS);

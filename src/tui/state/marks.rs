@@ -1,6 +1,6 @@
 //! Marked rows of a list: by name, each with its bytes, so that the footer can say how much a command is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of marked rows, with their bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,10 +46,11 @@ impl Marks {
         self.marked.extend(rows);
     }
 
-    /// Marks all of these, or none if all of them are.
+    /// Marks all of these, or none of them if all are.
     pub fn toggle_all(&mut self, rows: Vec<(String, u64)>) {
         if rows.iter().all(|(name, _)| self.contains(name)) {
-            self.clear();
+            let unmarked: BTreeSet<&String> = rows.iter().map(|(name, _)| name).collect();
+            self.marked.retain(|name, _| !unmarked.contains(name));
         } else {
             self.marked.extend(rows);
         }

@@ -5,6 +5,7 @@ mod asking;
 pub mod decisions;
 pub mod files;
 pub mod following;
+pub mod grouping;
 pub mod image_page;
 pub mod images;
 pub mod job;

@@ -273,7 +273,7 @@ fn pictures_of_adding() {
         let hint = "The registry is a well-known one: this machine may be offline, or its DNS may not answer.";
         let why = "docker.io was not found: failed to lookup address information";
         let failed = vec![failed("docker.io/library/hello-world:latest", why, hint)];
-        let ticket = app.next;
+        let ticket = app.jobs_begun;
         app.update(Msg::Planned(ticket, Ok(Box::new(Plan::Add(AddPlan { failed, ..AddPlan::default() })))));
         shown("offline", &app);
     }

@@ -10,6 +10,7 @@ use super::super::work::{Outcome, Plan};
 use super::world::{Content, answer, every_size, picture, press, settled};
 use crate::engine::job::Event;
 use crate::engine::plan::{Added, ImageCount};
+use crate::engine::query::browse::TreeRow;
 use crate::engine::query::view::{Currency, UpstreamState};
 use crate::holder::{HeldBy, Holder};
 use crate::image::Digest;
@@ -99,7 +100,10 @@ fn what_is_gone_upstream_is_shown_by_its_row_and_that_of_its_repository() {
         let Effect::Ask(ticket, question) = effect else { continue };
         let mut answer = answer(Content::Small, question);
         match &mut answer {
-            Answer::Repositories(_, rows) => rows.rows[0].gone = 1,
+            Answer::Repositories(_, rows) => {
+                let TreeRow::Repository(row) = &mut rows.rows[0] else { panic!("it is one list") };
+                row.gone = 1;
+            }
             Answer::Images(_, rows) => rows.rows[0].gone = Some("2026-11-20T09:00:00Z".to_owned()),
             _ => {}
         }

@@ -12,6 +12,7 @@ use super::super::question::{Answer, Question};
 use super::super::state::images::Level;
 use super::super::state::log::{Level as LogLevel, Line};
 use super::world::{Content, picture, press, settle, settled};
+use crate::engine::query::browse::TreeRow;
 
 #[test]
 fn n_goes_round_the_rows_that_the_filter_shows() {
@@ -55,7 +56,7 @@ fn details_are_searched_and_esc_ends_that_first() {
 #[test]
 fn a_filter_finds_letters_of_words_and_esc_stays_on_what_was_found() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
-    let under = |app: &App| app.images.repositories.window.current().map(|row| row.name.clone());
+    let under = |app: &App| app.images.current().map(|row| row.name.clone());
     press(&mut app, Content::Small, "/ r t space p r v");
     assert_eq!(under(&app).as_deref(), Some("registry.example/team/private"));
     assert_eq!(app.images.repositories.window.total(), 1);
@@ -75,8 +76,16 @@ fn a_filter_finds_letters_of_words_and_esc_stays_on_what_was_found() {
 #[test]
 fn states_are_words_too_and_a_wrong_one_is_told_while_the_rest_is_found() {
     let mut app = settled((80, 24), &UNICODE, Content::Small);
-    let shown =
-        |app: &App| app.images.repositories.window.loaded().iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+    let shown = |app: &App| {
+        app.images
+            .repositories
+            .window
+            .loaded()
+            .iter()
+            .filter_map(TreeRow::repository)
+            .map(|row| row.name.clone())
+            .collect::<Vec<_>>()
+    };
     press(&mut app, Content::Small, "/ : o u");
     assert!(picture(&app).contains("tab :outdated"), "{}", picture(&app));
     assert_eq!(shown(&app).len(), 4, "half a state hides nothing");
@@ -92,7 +101,7 @@ fn panes_keep_their_widths_while_something_is_typed_and_show_nothing_stale() {
     for size in [(120, 40), (200, 60)] {
         let mut app = settled(size, &UNICODE, Content::Long);
         let borders = |app: &App| -> Vec<usize> {
-            let line = picture(app).lines().nth(10).unwrap_or_default().to_owned();
+            let line = picture(app).lines().nth(5).unwrap_or_default().to_owned();
             line.chars().enumerate().filter(|(_, letter)| *letter == '│').map(|(place, _)| place).collect()
         };
         let before = borders(&app);
@@ -127,13 +136,13 @@ fn anything_is_gone_to_from_anywhere() {
     assert_eq!((app.images.repository.as_deref(), app.images.filter()), (Some("library/nginx"), ""));
     assert_eq!(app.images.tags.window.current().and_then(|row| row.tag.clone()).as_deref(), Some("1.27"));
     press(&mut app, Content::Small, "esc");
-    let under = app.images.repositories.window.current().map(|row| row.name.clone());
+    let under = app.images.current().map(|row| row.name.clone());
     assert_eq!(under.as_deref(), Some("library/nginx"), "the list behind it is there, too");
     press(&mut app, Content::Small, "ctrl-p p r i v a t e");
     let Some(Dialog::Jump(jump)) = app.dialogs.last() else { panic!("no dialog") };
     assert_eq!(jump.found[0].kind.word(), "repository");
     press(&mut app, Content::Small, "enter");
-    let under = app.images.repositories.window.current().map(|row| row.name.clone());
+    let under = app.images.current().map(|row| row.name.clone());
     assert_eq!((app.images.level, under.as_deref()), (Level::Repositories, Some("registry.example/team/private")));
 }
 

@@ -21,6 +21,7 @@ mod rules_typed;
 mod rules_waiting;
 mod story;
 mod targets;
+mod tree;
 mod typing;
 mod watching;
 mod world;

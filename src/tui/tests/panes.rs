@@ -71,7 +71,7 @@ fn the_cursor_follows_its_row_into_another_order() {
     press(&mut app, Content::Huge, "j j s");
     let window = &app.images.repositories.window;
     assert_eq!(
-        (window.cursor(), window.current().map(|row| row.name.as_str())),
+        (window.cursor(), app.images.current().map(|row| row.name.as_str())),
         (4997, Some("group-002/project-00002"))
     );
     press(&mut app, Content::Huge, "enter j s");

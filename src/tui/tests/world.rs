@@ -13,12 +13,12 @@ use super::super::glyphs::{self, Glyphs};
 use super::super::keymap::{Key, Keymap};
 use super::super::list::Span;
 use super::super::message::Msg;
-use super::super::question::{Answer, Check, FirstFiles, Question};
+use super::super::question::{Answer, Check, FirstFiles, Question, Shape};
 use super::super::state::listing::Named;
 use super::super::theme::Theme;
 use super::super::view;
 use crate::catalog::statistics::{Counts, Figures};
-use crate::engine::query::browse::{Insight, Overview, Room, Rows, Search, SearchState};
+use crate::engine::query::browse::{Insight, Overview, Room, Rows, Search, SearchState, TreeRow};
 use crate::engine::query::diff::{ChangeKind, RepositoryChange, TagChange};
 use crate::engine::query::jump::{Hit, HitKind, Place};
 use crate::engine::query::standing::TargetStanding;
@@ -201,7 +201,7 @@ fn repository_row(place: usize, name: &str) -> RepositoryRow {
     RepositoryRow {
         name: name.to_owned(),
         alias: name.strip_prefix("library/").map(str::to_owned),
-        upstream: Some(format!("docker.io/{name}")),
+        upstream: super::tree::upstream_of(name),
         private: place == 3,
         published: place != 3,
         images: if name == "library/nginx" { 3 } else { 1 },
@@ -355,7 +355,7 @@ fn rows<T: Named>(mut all: Vec<T>, span: Span, turned: bool, around: Option<&str
     let place = all.iter().position(|row| around == Some(row.key().as_str())).map(|place| place as u64);
     let (skip, take) = (usize::try_from(span.offset).unwrap_or(usize::MAX), usize::try_from(span.limit).unwrap_or(0));
     let total = all.len() as u64;
-    Rows { total, offset: span.offset, place, rows: all.into_iter().skip(skip).take(take).collect() }
+    Rows { total, entries: total, offset: span.offset, place, rows: all.into_iter().skip(skip).take(take).collect() }
 }
 
 pub(super) fn answer(content: Content, question: Question) -> Answer {
@@ -367,7 +367,8 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             root: Some(CID.to_owned()),
             name: Some("r.example.org".to_owned()),
         }),
-        Question::Repositories { filter, span, descending, around, .. } => {
+        Question::Registries => Answer::Registries(super::tree::totals(&all)),
+        Question::Repositories { shape, filter, span, descending, around, .. } => {
             let search = Search::parse(&filter);
             let found = all.iter().enumerate().map(|(n, name)| repository_row(n, name));
             let found = found.filter(|row| {
@@ -376,7 +377,14 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
                 outdated && private
             });
             let found = best(&search, found.collect(), |row| row.name.clone());
-            Answer::Repositories(span, rows(found, span, descending, around.as_deref()))
+            if let Shape::Registry(registry) = shape {
+                let of = found.into_iter().filter(|row| super::tree::registry_of(&row.name) == registry);
+                return Answer::Rows(None, span, of.map(|row| (row.name, 1 << 20)).collect());
+            }
+            let entries = found.len() as u64;
+            let found = super::tree::shaped(found, &shape, !search.is_empty(), around.as_deref());
+            let found = rows(found, span, descending, around.as_deref());
+            Answer::Repositories(span, Rows { entries, ..found })
         }
         Question::Images { repository, filter, span, descending, around, .. } => {
             let tags = tags(content, &repository);
@@ -462,7 +470,8 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             };
             match answer(content, *list) {
                 Answer::Repositories(span, Rows { rows, .. }) => {
-                    Answer::Rows(None, span, rows.into_iter().map(|row| (row.name, 1 << 20)).collect())
+                    let rows = rows.iter().filter_map(TreeRow::repository);
+                    Answer::Rows(None, span, rows.map(|row| (row.name.clone(), 1 << 20)).collect())
                 }
                 Answer::Images(span, Rows { rows, .. }) => {
                     let name = |row: &ImageRow| format!("{}:{}", row.name, row.tag.clone().unwrap_or_default());

@@ -17,7 +17,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         following(app, frame, area, columns);
         return;
     }
-    let mut lines = vec![Line::raw(""), Line::styled("  There is no image here yet.", theme.title), Line::raw("")];
+    let mut lines = vec![Line::raw(""), Line::styled("  No images yet.", theme.title), Line::raw("")];
     match &app.environment {
         None => lines.push(Line::styled(format!("  {} looking at this machine", glyphs.waiting), theme.dim)),
         Some(checks) => lines.extend(checks.iter().map(|check| {

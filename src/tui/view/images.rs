@@ -18,8 +18,9 @@ use super::super::state::standings::PublishedState;
 use super::details;
 use super::frame::{Hit, pane};
 use super::more;
+use super::registries;
 use super::table::{self, Column, Cursor};
-use crate::engine::query::browse::Search;
+use crate::engine::query::browse::{Search, TreeRow};
 use crate::engine::query::view::{ImageRow, RepositoryRow};
 use crate::text::printable;
 
@@ -78,6 +79,19 @@ fn side(app: &App, area: Rect) -> Option<Rect> {
     shown.then(|| Rect { x: area.right().saturating_sub(SIDE_COLUMNS), width: SIDE_COLUMNS.min(area.width), ..area })
 }
 
+/// Where the tags beside the list of repositories are, and the first image of them where there is room for it.
+fn preview(app: &App, beside: Rect) -> (Rect, Option<Rect>) {
+    /// Rows of a frame with its heads and the least of its list.
+    const MIN_ROWS: u16 = 6;
+    if !app.images.previews || app.images.repository.is_none() {
+        return (beside, None);
+    }
+    let rows = u16::try_from(app.images.tags.window.total()).unwrap_or(u16::MAX).saturating_add(3);
+    let rows = rows.clamp(MIN_ROWS, (beside.height / 2).max(MIN_ROWS));
+    let below = Rect { y: beside.y + rows, height: beside.height.saturating_sub(rows), ..beside };
+    (Rect { height: rows, ..beside }, Some(below))
+}
+
 /// Where the details of an image are, if they are shown.
 pub(super) fn details_area(app: &App, area: Rect) -> Option<Rect> {
     match (halves(app, area), app.images.level) {
@@ -110,8 +124,16 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     match (halves(app, area), level) {
         ((list, beside), Level::Repositories) => {
             repositories(app, frame, list, beside.is_some());
-            if let Some(beside) = beside {
-                tags(app, frame, beside, Keys::Never);
+            match (beside, app.images.registry()) {
+                (Some(beside), Some(registry)) => registries::draw(app, frame, beside, registry),
+                (Some(beside), None) => {
+                    let (above, below) = preview(app, beside);
+                    tags(app, frame, above, Keys::Never);
+                    if let Some(below) = below {
+                        details::draw(app, frame, below, Keys::Never);
+                    }
+                }
+                (None, _) => {}
             }
         }
         ((all, None), Level::Tags) => tags(app, frame, all, Keys::Alone),
@@ -191,7 +213,7 @@ fn longest(texts: impl Iterator<Item = impl AsRef<str>>) -> u16 {
 fn repository_columns(app: &App) -> Vec<Column> {
     let list = &app.images.repositories;
     let need = |id: &str| match id {
-        "name" => Some(longest(list.measured().iter().map(|row| row.name.as_str()))),
+        "name" => Some(longest(list.measured().iter().map(|row| registries::label(app, row)))),
         _ => None,
     };
     table::columns(&REPOSITORIES, need, list.sorted())
@@ -246,7 +268,7 @@ pub(super) fn checked(app: &App) -> String {
 fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
     let (look, list) = (&app.look, &app.images.repositories);
     let keys = if beside { Keys::Here } else { Keys::Alone };
-    let mut title = title(look, "Repositories", list.window.total(), &list.filter, true);
+    let mut title = title(look, "Repositories", list.entries, &list.filter, true);
     if !app.is_empty() {
         title.push_span(Span::styled(checked(app), look.theme.dim));
     }
@@ -266,20 +288,34 @@ fn repositories(app: &App, frame: &mut Frame<'_>, area: Rect, beside: bool) {
     let fitting = table::fit(&repository_columns(app), inside);
     let mut lines = vec![table::head(&fitting, look)];
     let columns = table::width_of(&fitting, &REPOSITORIES, "name");
-    let names: Vec<String> = list.window.loaded().iter().map(|row| row.name.clone()).collect();
-    let short: BTreeMap<&String, String> = names.iter().zip(told_apart(&names, columns, &look.glyphs)).collect();
+    // What stands below a registry stands to the right of it.
+    let inset = if app.images.tree.shown { registries::INSET } else { 0 };
+    let columns = columns.saturating_sub(inset);
+    let rows = || list.window.loaded().iter().filter_map(TreeRow::repository);
+    let names: Vec<String> = rows().map(|row| registries::name_in(app, row).to_owned()).collect();
+    let short: BTreeMap<&str, String> =
+        rows().map(|row| row.name.as_str()).zip(told_apart(&names, columns, &look.glyphs)).collect();
     for (place, row) in list.window.shown() {
         let selected = place == list.window.cursor();
         let Some(row) = row else {
             lines.push(Line::styled(format!("  {}", look.glyphs.waiting), look.theme.dim));
             continue;
         };
+        let row = match row {
+            TreeRow::Repository(row) => row,
+            TreeRow::Registry(registry) => {
+                let texts = registries::texts(app, registry);
+                lines.push(table::row(&fitting, look, &texts, selected, false, inside.width));
+                continue;
+            }
+        };
         // The second name where there is room for both.
         let whole = row.alias.as_ref().map(|alias| format!("{} ({alias})", row.name));
         let whole = whole.filter(|whole| width(&printable(whole)) <= columns);
-        let name = whole.or_else(|| short.get(&row.name).cloned()).unwrap_or_default();
-        let matched = finder.matched(&name);
-        let texts = repository_texts(app, row, name);
+        let whole = whole.filter(|_| !app.images.tree.shown);
+        let name = whole.or_else(|| short.get(row.name.as_str()).cloned()).unwrap_or_default();
+        let matched: Vec<usize> = finder.matched(&name).into_iter().map(|letter| letter + inset).collect();
+        let texts = repository_texts(app, row, format!("{}{name}", " ".repeat(inset)));
         let marked = list.marks.contains(&row.name);
         let line = table::row(&fitting, look, &texts, selected, marked, inside.width);
         lines.push(table::matched(line, &matched, look, selected));
@@ -296,7 +332,7 @@ fn scrollbar<T>(look: &Look, frame: &mut Frame<'_>, area: Rect, window: &Window<
 }
 
 /// How long ago something was added.
-fn added(app: &App, at: Option<jiff::Timestamp>) -> String {
+pub(super) fn added(app: &App, at: Option<jiff::Timestamp>) -> String {
     at.map(|at| age(app.wall.as_second() - at.as_second())).unwrap_or_default()
 }
 
@@ -416,7 +452,7 @@ fn with_rule(app: &App, row: &ImageRow, name: String, columns: usize) -> String 
 
 /// Whether the repository whose tags are shown is left out of what is published.
 fn stays_out(app: &App, repository: &str) -> bool {
-    let row = app.images.repositories.window.current();
+    let row = app.images.repositories.window.current().and_then(TreeRow::repository);
     row.is_some_and(|row| row.name == repository && row.private && !row.published)
 }
 

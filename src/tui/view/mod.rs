@@ -23,6 +23,7 @@ mod log;
 mod more;
 mod own_node;
 mod publish;
+mod registries;
 mod rule_form;
 mod rule_page;
 mod rules;

@@ -68,7 +68,7 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     let lines = vec![
         Line::raw(""),
-        Line::styled("  There is no target yet.", theme.title),
+        Line::styled("  No targets yet.", theme.title),
         Line::raw(""),
         Line::raw("  A target is where the registry is given out, and the names that point to it."),
         Line::from(vec![

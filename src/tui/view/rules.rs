@@ -269,7 +269,7 @@ fn empty(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let is_broken = app.rules.problem.is_some();
     lines.extend(says);
     if !is_broken {
-        lines.push(Line::styled("  There is no rule yet.", theme.title));
+        lines.push(Line::styled("  No rules yet.", theme.title));
     }
     lines.push(Line::raw(""));
     let words = "A rule says once what belongs in the registry, like the three newest nginx of 1.x. Each run brings what is \

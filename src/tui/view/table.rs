@@ -74,10 +74,15 @@ pub(super) fn fit(columns: &[Column], area: Rect) -> Vec<(usize, Column)> {
             .sum()
     };
     while room(&fitting) < wanted(&fitting, ENOUGH_NAME_COLUMNS) {
+        // The narrowest that makes room enough; where none does, the widest, and then another one.
+        let lacks = wanted(&fitting, ENOUGH_NAME_COLUMNS) - room(&fitting);
         let can_go = |column: &Column| column.spare && column.sorted.is_none();
-        let widest = fitting.iter().enumerate().filter(|(_, (_, column))| can_go(column));
-        let Some(widest) = widest.max_by_key(|(_, (_, column))| column.width).map(|(place, _)| place) else { break };
-        fitting.remove(widest);
+        let spare = || fitting.iter().enumerate().filter(|(_, (_, column))| can_go(column));
+        let enough =
+            spare().filter(|(_, (_, column))| column.width + 1 >= lacks).min_by_key(|(_, (_, column))| column.width);
+        let goes = enough.or_else(|| spare().max_by_key(|(_, (_, column))| column.width));
+        let Some(place) = goes.map(|(place, _)| place) else { break };
+        fitting.remove(place);
     }
     let mut spare = room(&fitting).saturating_sub(wanted(&fitting, u16::MAX));
     for (_, column) in fitting.iter_mut().filter(|(_, column)| column.width > 0) {
@@ -258,6 +263,8 @@ mod tests {
         assert_eq!(widths(&columns(30), 60), [("NAME", 30), ("MORE", 20), ("N", 5)]);
         assert_eq!(widths(&columns(40), 60), [("NAME", 51), ("N", 5)]);
         assert_eq!(widths(&columns(200), 80), [("NAME", 59), ("MORE", 11), ("N", 5)], "they are cut all the same");
+        let two = [columns(10)[0], columns(10)[1], column("AGE", 7, 7, true), columns(10)[2]];
+        assert_eq!(widths(&two, 34), [("NAME", 10), ("MORE", 14), ("N", 5)], "the narrowest that is enough goes");
         let mut sorted = columns(40);
         (sorted[1].sorted, sorted[1].from) = (Some(false), 100);
         assert_eq!(widths(&sorted, 60), [("NAME", 39), ("MORE", 11), ("N", 5)], "what it is sorted by stays");

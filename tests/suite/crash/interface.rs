@@ -11,7 +11,7 @@ fn fetching() -> (Upstream, [String; 2], Held, Local, Session) {
     let held = upstream.hold(&layers[1], 700_000);
     let local = Local::new(&upstream);
     let mut session = open(&local);
-    session.see("There is no image here yet.");
+    session.see("No images yet.");
     session.type_in(&format!("a{}/app:1", local.host));
     session.see("to fetch");
     session.type_in("\r");
@@ -86,7 +86,7 @@ fn cancelling_while_leaving_is_offered_again_and_can_be_forgotten() {
     let mut session = open(&local);
     session.see("Resume these interrupted jobs?");
     session.type_in("\x1b");
-    session.see("There is no image here yet.");
+    session.see("No images yet.");
     session.type_in("q");
     assert_eq!(session.end(), 0);
 }

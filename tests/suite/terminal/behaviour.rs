@@ -182,7 +182,7 @@ fn a_first_run_shows_the_way_and_another_process_is_followed() {
     let (_, layout) = with_image();
     let roadstead = Roadstead::new();
     let mut session = open(&roadstead, USUAL, &[]);
-    session.see("There is no image here yet.");
+    session.see("No images yet.");
     session.see("images go to");
     roadstead.ok(&["add", &format!("oci:{}:1", layout.path().display()), "--as", "team/third:1"]);
     session.see("team/third");
@@ -195,7 +195,7 @@ fn an_image_is_added_with_its_plan_in_sight() {
     let (_, layout) = with_image();
     let roadstead = Roadstead::new();
     let mut session = open(&roadstead, USUAL, &[]);
-    session.see("There is no image here yet.");
+    session.see("No images yet.");
     session.type_in(&format!("aoci:{}:1", layout.path().display()));
     session.see("contains no name");
     session.type_in(" --as team/app:1");

@@ -17,7 +17,7 @@ fn a_pattern_is_previewed_made_a_rule_run_and_changed() {
     let mut command = roadstead.command(&[]);
     command.env("TERM", "xterm-256color");
     let mut session = Session::start(&command, (100, 30));
-    session.see("There is no image here yet.");
+    session.see("No images yet.");
     session.type_in("a");
     session.see("A pattern makes a rule");
     session.type_in(&format!("{host}/team/app:1.# --newest 2 --name app --platform all"));

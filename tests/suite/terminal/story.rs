@@ -58,10 +58,10 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
         world.registry.push(&Layout::saying(words), "1", repository);
     }
     let mut session = super::open(&world.roadstead, SIZE, &[]);
-    session.see("There is no image here yet.");
+    session.see("No images yet.");
     // There is nothing to publish to: the interface says where a target is set up.
     session.type_in("p");
-    session.see("There is no target yet.");
+    session.see("No targets yet.");
     session.type_in("1");
 
     // Images come from the registry: one is typed, one is pasted.
@@ -81,7 +81,7 @@ fn from_nothing_to_a_name_that_podman_pulls_and_back() {
 
     // The target, by the form.
     session.type_in("3");
-    session.see("There is no target yet.");
+    session.see("No targets yet.");
     session.type_in("n");
     session.see("New target");
     fill(&mut session, "Name", "home");

@@ -168,7 +168,7 @@ fn report(imported: &Imported, dry_run: bool, context: &Context) -> Result<Exit>
             })
             .collect(),
     })?;
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Text), ("", Column::Text)]);
+    let mut table = Table::new(&[("SETTING", Column::Text), ("BECOMES", Column::Text), ("REASON", Column::Text)]);
     for Said { item, became, why } in &imported.said {
         let (tone, became) = match became {
             Some(became) => (Tone::Good, became.as_str()),

@@ -113,7 +113,7 @@ fn table(rows: &[RuleRow]) -> Table {
         ("TAKES", Column::Text),
         ("SELECTED", Column::Number),
         ("LAST RUN", Column::Fixed),
-        ("", Column::Text),
+        ("FAILURE", Column::Text),
     ]);
     for row in rows {
         let takes = if row.tags.is_empty() { row.sources.join(" ") } else { row.tags.join(" ") };
@@ -149,7 +149,7 @@ pub(super) fn show(arguments: &NameArguments, context: &Context) -> Result<Exit>
     }
     output.data(&details.definition)?;
     output.data("\n")?;
-    let mut table = Table::new(&[("", Column::Text), ("", Column::Text)]);
+    let mut table = Table::new(&[("IMAGE", Column::Text), ("STATE", Column::Text)]);
     for image in &details.images {
         let state = match (image.here, image.brought, image.leaving_since) {
             (false, _, None) => "waits for the next run".to_owned(),

@@ -82,7 +82,7 @@ pub(super) fn attempt(arguments: &TryArguments, context: &Context) -> Result<Exi
 }
 
 fn table(tried: &Tried, rule: &TagRule, all: bool) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Text), ("", Column::Text)]);
+    let mut table = Table::new(&[("CHOICE", Column::Fixed), ("TAG", Column::Text), ("REASON", Column::Text)]);
     for tag in &tried.selected {
         table.row([Cell::toned(Tone::Good, "take"), Cell::toned(Tone::Name, tag), String::new().into()]);
     }

@@ -103,7 +103,7 @@ fn list(context: &Context) -> Result<Exit> {
     });
     output.json(&documents.collect::<Vec<_>>())?;
     if keys.is_empty() {
-        output.message("There is no key yet. The first one is made when something is published with `--ipns`.");
+        output.message("No keys yet. `roadstead target add NAME --self --ipns` makes one.");
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&[("KEY", Column::Fixed), ("IPNS NAME", Column::Fixed)]);

@@ -216,7 +216,7 @@ fn list(context: &Context) -> Result<Exit> {
     let output = &context.output;
     output.json(&targets)?;
     if targets.is_empty() {
-        output.message(&format!("There is no target yet. {ADD_TARGET_HINT}"));
+        output.message(&format!("No targets yet. {ADD_TARGET_HINT}"));
     } else {
         output.table(&targets_table(&targets))?;
     }

@@ -29,7 +29,12 @@ pub(super) fn test(name: &str, context: &Context) -> Result<Exit> {
 
 /// Each check on a line, with what to do below it.
 fn shown(trial: &Trial, render: impl Fn(&Table) -> String) -> String {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Fixed), ("", Column::Fixed), ("", Column::Fact)]);
+    let mut table = Table::new(&[
+        ("RESULT", Column::Fixed),
+        ("PART", Column::Fixed),
+        ("CHECK", Column::Fixed),
+        ("DETAIL", Column::Fact),
+    ]);
     for check in &trial.checks {
         let (part, word) = (check.part.name(), check.outcome.word());
         let tone = match check.outcome {
@@ -103,7 +108,7 @@ pub(super) fn verify(name: &str, gateway: Option<&str>, context: &Context) -> Re
 }
 
 fn named(walked: &Walked) -> Table {
-    let mut table = Table::new(&[("", Column::Fixed), ("", Column::Digest)]);
+    let mut table = Table::new(&[("STATE", Column::Fixed), ("CID", Column::Digest)]);
     for cid in &walked.named {
         table.row([Cell::toned(Tone::Bad, "missing or damaged"), cid.into()]);
     }

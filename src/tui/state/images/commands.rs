@@ -2,7 +2,8 @@
 
 use super::super::super::columns;
 use super::super::super::command::Command;
-use super::{Images, Level, named};
+use super::{Images, Level, named, registry_of};
+use crate::engine::query::browse::TreeRow;
 
 impl Images {
     /// Carries a command out, if it is one of this view's.
@@ -34,8 +35,16 @@ impl Images {
         match command {
             Command::Open => self.open(),
             Command::Back => self.back(),
+            Command::Tree if of_repositories => self.turn_tree(),
+            Command::FoldAll if of_repositories && self.tree.shown => {
+                self.tree.fold_all();
+                self.follow_registry();
+            }
+            Command::Mark if self.registry().is_some() => {
+                self.tree.marking = self.registry().map(|registry| registry.name.clone());
+            }
             Command::Mark if of_repositories => {
-                let row = self.repositories.window.current().map(|row| (row.name.clone(), row.figures.logical));
+                let row = self.current().map(|row| (row.name.clone(), row.figures.logical));
                 self.repositories.toggle(row);
             }
             Command::Mark => {
@@ -43,7 +52,7 @@ impl Images {
                 self.tags.toggle(row);
             }
             Command::MarkAll if of_repositories => {
-                let loaded = self.repositories.window.loaded().iter();
+                let loaded = self.repositories.window.loaded().iter().filter_map(TreeRow::repository);
                 let loaded = loaded.map(|row| (row.name.clone(), row.figures.logical)).collect();
                 self.repositories.toggle_all(loaded);
             }
@@ -107,7 +116,12 @@ impl Images {
     fn open(&mut self) {
         match self.level {
             Level::Repositories => {
-                let Some(row) = self.repositories.window.current() else { return };
+                if let Some(registry) = self.registry() {
+                    let folds = !registry.folded;
+                    self.fold(folds);
+                    return;
+                }
+                let Some(row) = self.repositories.window.current().and_then(TreeRow::repository) else { return };
                 if self.repository.as_ref() != Some(&row.name) {
                     self.repository = Some(row.name.clone());
                     self.tags = self.tags.anew();
@@ -139,7 +153,34 @@ impl Images {
             self.set_filter("");
         } else if self.level == Level::Tags {
             self.leave();
+        } else if self.level == Level::Repositories && self.tree.shown {
+            self.fold(true);
         }
+    }
+
+    /// Shows the tree instead of the list, or the list instead of the tree; the cursor stays on its repository.
+    fn turn_tree(&mut self) {
+        self.tree.shown = !self.tree.shown;
+        self.repositories.follow_current();
+    }
+
+    /// Folds or unfolds the registry under the cursor, or that of the repository there. While something is looked for, nothing
+    /// is folded.
+    fn fold(&mut self, folds: bool) {
+        let registry = self.registry().map(|registry| registry.name.as_str());
+        let Some(registry) = registry.or_else(|| self.current().map(registry_of)).map(str::to_owned) else { return };
+        self.tree.fold(&registry, folds);
+        self.follow_registry();
+    }
+
+    /// The rows are asked for again, and the cursor goes to the registry of its row.
+    fn follow_registry(&mut self) {
+        let row = self.repositories.window.current();
+        let key = row.map(|row| match row {
+            TreeRow::Registry(registry) => registry.key(),
+            TreeRow::Repository(row) => format!("{}/", registry_of(row)),
+        });
+        self.repositories.ask_around(key);
     }
 
     pub(super) fn leave(&mut self) {
