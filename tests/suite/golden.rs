@@ -19,7 +19,7 @@ const ROOTS: [(&str, [(&str, &str); 2]); 2] = [
     (
         "unixfs-v0-2015",
         [
-            ("2", "QmNbXRzFUdvZxxVaZcnHyVVYsmxfwr4dCQN2dXMLLAzfzb"),
+            ("2", "QmNYBdWsmGoqce65eLXr4maZtMncSazv1ktybZzRExLaQA"),
             ("1", "QmdwN7TtD4ZYxyRvbBUMbsnEGxjLNDSWYDRqBEdieo4afL"),
         ],
     ),

@@ -353,6 +353,7 @@ mod tests {
                 vec!["data_dir", "/srv/data", "flag"],
                 vec!["wait", "60", "default"],
                 vec!["max_parallel", "5", "file"],
+                vec!["local_discovery", "true", "default"],
                 vec!["registries.\"docker.io\".mirror", "mirror.example.com", "file"],
                 vec!["registries.\"docker.io\".ca_file", "/ca.pem", "file"],
                 vec!["interface.theme", "dark", "file"],

@@ -50,6 +50,11 @@ impl DhtStore {
         }
     }
 
+    /// Says from now on, to whoever asks, that this node has the key.
+    pub(crate) fn add_own_key(&mut self, key: RecordKey) {
+        self.own_keys.insert(key);
+    }
+
     fn forget(&mut self, record: &ProviderRecord) {
         self.provider_count -= 1;
         if let Some(count) = self.keys_of.get_mut(&record.provider) {

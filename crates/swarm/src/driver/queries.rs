@@ -119,6 +119,10 @@ impl Queries {
         for scope in SCOPES {
             let Some(kad) = network.dht(scope) else { continue };
             let mut keys = keys.to_vec();
+            if scope == Scope::Lan {
+                // Whoever only takes is no member, but may ask this one.
+                keys.iter().for_each(|key| kad.store_mut().add_own_key(block_key(key.cid.hash())));
+            }
             if scope == Scope::Lan && has_wan {
                 // What is remembered is when the public DHT took them.
                 for key in &mut keys {
