@@ -34,8 +34,14 @@ export PATH="$peers/bin:$PATH:/usr/sbin"
 export IPFS_TELEMETRY=off
 
 choose "requests large pulls cluster" "" "$@"
-need curl jq nginx openssl rclone sqlite3 versitygw crane ipfs ipfs-cluster-service
-need_time
+need curl jq openssl
+if wanted requests || wanted large || wanted pulls; then need versitygw; fi
+if wanted large; then
+    need rclone
+    need_time
+fi
+if wanted pulls; then need nginx crane sqlite3; fi
+if wanted cluster; then need ipfs ipfs-cluster-service; fi
 workspace "${ROADSTEAD_BENCH_DIR:-$caches/roadstead-bench}"
 export ROADSTEAD_BENCH_DIR=$work
 programs
