@@ -154,6 +154,12 @@ impl Context {
         Ok(engine)
     }
 
+    /// Opens the catalog to read, and to remember what is found out where that can be written.
+    pub(super) fn open_to_look(&self) -> Result<Arc<Engine>> {
+        let engine = self.open_to_read()?;
+        Ok(self.open(None).unwrap_or(engine))
+    }
+
     /// Opens the catalog to give its blobs out. It is only read, unless some of them have to be brought first; where it can be
     /// written, it keeps which files were verified, so that they need not be read again.
     pub(super) fn open_to_give(&self) -> Result<Arc<Engine>> {

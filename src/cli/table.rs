@@ -17,6 +17,8 @@ pub(super) enum Column {
     Aside,
     /// Text that is shown in full.
     Fixed,
+    /// The same, but the column is left out where room is short: the last one first.
+    Spare,
     /// A digest or CID: loses its middle where room is short, never its ends.
     Digest,
     /// Text in full, but a digest among it loses its middle where room is short.
@@ -100,6 +102,11 @@ impl Table {
             .collect();
         if let Some(width) = width {
             self.shrink(&mut widths, width);
+            let is_too_wide = widths.iter().sum::<usize>() + self.gaps() > width;
+            let spare = self.columns.iter().rposition(|(_, kind)| *kind == Column::Spare);
+            if let Some(spare) = spare.filter(|_| is_too_wide) {
+                return self.without(spare).render(Some(width), paint);
+            }
         }
         let mut lines = String::new();
         if !self.is_empty() && self.columns.iter().any(|(heading, _)| !heading.is_empty()) {
@@ -113,8 +120,23 @@ impl Table {
         lines
     }
 
+    /// The same table without one of its columns.
+    fn without(&self, index: usize) -> Self {
+        fn others<T: Clone>(all: &[T], index: usize) -> Vec<T> {
+            let (before, after) = (all.iter().take(index), all.iter().skip(index + 1));
+            before.chain(after).cloned().collect()
+        }
+        let rows = self.rows.iter().map(|row| others(row, index)).collect();
+        Self { columns: others(&self.columns, index), rows, indent: self.indent }
+    }
+
+    /// Columns of the terminal that no cell has.
+    fn gaps(&self) -> usize {
+        self.indent + GAP_COLUMNS * self.columns.len().saturating_sub(1)
+    }
+
     fn shrink(&self, widths: &mut [usize], available: usize) {
-        let gaps = self.indent + GAP_COLUMNS * widths.len().saturating_sub(1);
+        let gaps = self.gaps();
         // Digests first: they lose least.
         for (kind, shortest) in [
             (Column::Digest, MIN_DIGEST_COLUMNS),
@@ -149,7 +171,7 @@ impl Table {
                 Column::Digest => elide_middle(&cell.text, width),
                 Column::Text | Column::Aside => cut(&cell.text, width),
                 Column::Fact if is_digest(&cell.text) => elide_middle(&cell.text, width),
-                Column::Fact | Column::Fixed | Column::Number => cell.text.clone(),
+                Column::Fact | Column::Fixed | Column::Spare | Column::Number => cell.text.clone(),
             };
             let space = width.saturating_sub(text.width());
             let right = self.columns[index].1 == Column::Number;
@@ -238,6 +260,17 @@ NAME           DIGEST                                      SIZE  STATE
 library/nginx  sha256:e3b0c44298fc1c149afbf4c8996fb924   41 MiB  published
 漢字           sha256:ab                                9.5 KiB\n";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn spare_columns_go_where_room_is_short_the_last_one_first() {
+        let mut table = Table::new(&[("NAME", Column::Fixed), ("NOTE", Column::Spare), ("AT", Column::Spare)]);
+        table.row(["nginx".into(), "stable".into(), "21:02".into()]);
+        let shown = |width| table.render(Some(width), PLAIN());
+        assert_eq!(shown(20), "NAME   NOTE    AT\nnginx  stable  21:02\n");
+        assert_eq!(shown(19), "NAME   NOTE\nnginx  stable\n");
+        assert_eq!(shown(12), "NAME\nnginx\n");
+        assert_eq!(shown(2), "NAME\nnginx\n", "nothing else can go");
     }
 
     #[test]

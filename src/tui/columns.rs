@@ -268,7 +268,7 @@ pub const TARGETS: [Column<TargetCells>; 8] = [
         id: "published",
         title: "PUBLISHED",
         json: "published",
-        width: Width { right: true, from: 54, ..exactly(9) },
+        width: Width { right: true, from: 54, spare: true, ..exactly(9) },
         order: (),
         text: |row, theme| (row.published.clone(), theme.dim),
     },

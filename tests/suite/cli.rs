@@ -3,8 +3,9 @@
 //! Knows the command line's contract: data on standard output, the rest on standard error, `--json` everywhere.
 
 use crate::peers::{Daemon, Directory, Finished, command, finish, program};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Roadstead with a data directory, a home and a configuration of its own.
 pub(crate) struct Roadstead {
@@ -143,6 +144,19 @@ impl Roadstead {
         daemon.wait_for_url(&format!("{url}/v2/"));
         Serving { _daemon: daemon, url }
     }
+}
+
+/// Runs a command that moves targets with `--json --progress json`, and kills it when it has told of so many steps; whether it ended
+/// before that.
+pub(crate) fn killed_after(mut command: Command, steps: usize) -> bool {
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let lines = BufReader::new(running.stderr.take().expect("its errors")).lines().map_while(Result::ok);
+    let told = lines.filter(|line| line.contains("\"target.step\"") && !line.contains("\"running\""));
+    let ended = told.take(steps + 1).count() <= steps;
+    // It may have ended by itself.
+    let _ = running.kill();
+    running.wait().expect("its end");
+    ended
 }
 
 /// A running `roadstead serve`.

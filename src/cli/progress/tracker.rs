@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::engine::job::PublishStep;
 use crate::engine::job::{Event, Meter, StepState};
+use crate::holder::HeldBy;
 use crate::image::Digest;
 use crate::text::{bytes, printable_within};
 
@@ -206,6 +207,8 @@ impl Tracker {
 /// What happened, in a sentence, if a person wants to hear of it: everything that is no count.
 pub(super) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
+        // Two targets of one run take turns: that is nothing to tell.
+        Event::Queued { behind: HeldBy(Some(holder)) } if holder.is_this_process() => return None,
         Event::Queued { behind } => format!("Waiting for {}.", printable_within(&behind.to_string(), 160)),
         Event::Failed { image, reason } => {
             format!("Failed: {}: {}", printable_within(image, 200), printable_within(reason, 400))

@@ -146,9 +146,10 @@ impl Engine {
     /// Lets the next publication list the host, instead of going by what was stored there.
     async fn forget_list(self: &Arc<Self>, target: &Target) {
         let id = target.id;
-        let forget =
-            move |engine: &Arc<Self>| engine.catalog.write(|writer| host_objects::set_listed(writer, id, None));
-        if let Err(error) = self.blocking(forget).await {
+        let forgotten = self
+            .blocking(move |engine| engine.catalog.write(|writer| host_objects::set_listed(writer, id, None)))
+            .await;
+        if let Err(error) = forgotten {
             tracing::debug!(%error, "that the host has to be listed is not remembered");
         }
     }

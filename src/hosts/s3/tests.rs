@@ -311,6 +311,57 @@ async fn a_large_object_goes_in_parts_and_goes_on_after_a_cut() {
     assert!(asked[4..9].iter().all(|asked| asked.header("x-amz-checksum-sha256").is_empty()));
 }
 
+/// So many bytes as are asked for, all of them zero.
+struct Zeros;
+
+#[async_trait]
+impl Content for Zeros {
+    async fn read(&self, _: u64, length: u64) -> Result<ByteStream> {
+        const PIECE: &[u8] = &[0; 1 << 20];
+        let mut left = length;
+        let pieces = std::iter::from_fn(move || {
+            let bytes = left.min(PIECE.len() as u64);
+            left -= bytes;
+            (bytes > 0).then(|| Ok(Bytes::from_static(&PIECE[..bytes as usize])))
+        });
+        Ok(Box::pin(futures::stream::iter(pieces)))
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_was_cut_at_4_gib_goes_on_from_there() {
+    let (whole, count) = (16_u64 << 20, 256_u32);
+    let size = u64::from(count) * whole + 5;
+    let checksum = BASE64_STANDARD.encode(Sha256::digest(vec![0_u8; whole as usize]));
+    let page = |numbers: std::ops::RangeInclusive<u32>, more: &str| {
+        let parts: String = numbers
+            .map(|number| {
+                format!(
+                    "<Part><PartNumber>{number}</PartNumber><ETag>\"t{number}\"</ETag><Size>{whole}</Size>\
+                     <ChecksumSHA256>{checksum}</ChecksumSHA256></Part>"
+                )
+            })
+            .collect();
+        reply(200, &format!("<ListPartsResult>{more}{parts}</ListPartsResult>"))
+    };
+    let more = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>200</NextPartNumberMarker>";
+    let whole_tag = reply(200, "<R><ETag>\"whole-257\"</ETag></R>");
+    let (host, script) = bucket(vec![page(1..=200, more), page(201..=count, ""), tagged(200, "p"), whole_tag]).await;
+    let uploads = noted();
+    *uploads.0.lock().unwrap() = Some("u-0".into());
+    let large = Object { size, ..object("v2/blob", b"") };
+    let stored = host.put(&large, &Zeros, &Condition::Absent, &uploads).await.unwrap();
+    assert_eq!(stored, Stored::Now("whole-257".into()));
+    let asked = script.asked();
+    assert_eq!(asked.len(), 4, "what is there is not sent again");
+    assert!(asked[1].uri.query().unwrap().contains("part-number-marker=200"));
+    assert!(asked[2].uri.query().unwrap().contains("partNumber=257"));
+    assert_eq!(asked[2].body.as_ref(), [0; 5]);
+    let completed = String::from_utf8_lossy(&asked[3].body).into_owned();
+    assert_eq!(completed.matches("<Part>").count(), 257);
+    assert!(completed.contains("<PartNumber>256</PartNumber><ETag>&quot;t256&quot;</ETag>"), "{completed}");
+}
+
 #[tokio::test]
 async fn a_copy_keeps_headers_and_may_fail_late() {
     let copied = reply(200, "<CopyObjectResult><ETag>\"c\"</ETag></CopyObjectResult>");

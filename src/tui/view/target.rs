@@ -1,5 +1,7 @@
 //! What is under the cursor of the view Publish, in full: a target, or something that was published.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -288,8 +290,12 @@ fn of_target(app: &App, target: &TargetView, columns: usize) -> Page {
     let keep = target.settings.keep;
     let kept = if target.serving.is_some() { "given out" } else { "pinned" };
     if let Some(published) = &target.published {
-        let pinned = format!("{} ago, {} of at most {keep} roots {kept}", since(app, published), target.pinned);
-        page.before.push(fact(Role::Text, "published", pinned));
+        let mut words = format!("{} ago", since(app, published));
+        // A place that holds files holds those of one root.
+        if !target.settings.node.is_host() {
+            let _ = write!(words, ", {} of at most {keep} roots {kept}", target.pinned);
+        }
+        page.before.push(fact(Role::Text, "published", words));
     }
     if let (Some(sent), Some(_)) = (target.sent, &target.published) {
         let requests = target.requests.map(|requests| format!(" in {}", count(requests, "request", "requests")));

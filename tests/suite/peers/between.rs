@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A request as far as it matters here.
@@ -11,6 +12,8 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     /// Path and query, as they were sent.
     pub(crate) target: String,
+    /// The header `If-None-Match`; empty where there is none.
+    pub(crate) if_none_match: String,
 }
 
 impl Asked {
@@ -35,6 +38,10 @@ pub(crate) enum Then {
     Instead(u16, u16, String),
     /// Nobody answers it, until the client goes away.
     Hold,
+    /// The server answers it, and the client never hears of that.
+    Lose,
+    /// The server gets it with another last byte.
+    Damage,
 }
 
 /// The body of a bucket's refusal.
@@ -50,6 +57,7 @@ pub(crate) struct Between {
     pub(crate) url: String,
     rule: Arc<Mutex<Rule>>,
     answered: Arc<Mutex<Vec<Asked>>>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Between {
@@ -60,15 +68,17 @@ impl Between {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_: &Asked| Then::Pass)));
         let answered: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let (shared, done) = (Arc::clone(&rule), Arc::clone(&answered));
+        let held: Arc<AtomicUsize> = Arc::default();
+        let (shared, done, holding) = (Arc::clone(&rule), Arc::clone(&answered), Arc::clone(&held));
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let (server, rule, done) = (server.clone(), Arc::clone(&shared), Arc::clone(&done));
+                let holding = Arc::clone(&holding);
                 // A client or a server that goes away ends it.
-                std::thread::spawn(move || one(&client, &server, &rule, &done).ok());
+                std::thread::spawn(move || one(&client, &server, &rule, &done, &holding).ok());
             }
         });
-        Self { url, rule, answered }
+        Self { url, rule, answered, held }
     }
 
     /// From now on this is what becomes of requests.
@@ -81,6 +91,11 @@ impl Between {
         std::mem::take(&mut self.answered.lock().expect("a lock"))
     }
 
+    /// How many clients wait, or have waited, for an answer that never comes.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
+    }
+
     /// How many such requests the server has answered.
     pub(crate) fn answered(&self, what: impl Fn(&Asked) -> bool) -> usize {
         self.answered.lock().expect("a lock").iter().filter(|asked| what(asked)).count()
@@ -88,9 +103,15 @@ impl Between {
 }
 
 /// One request; each has a connection of its own.
-fn one(client: &TcpStream, server: &str, rule: &Mutex<Rule>, done: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
+fn one(
+    client: &TcpStream,
+    server: &str,
+    rule: &Mutex<Rule>,
+    done: &Mutex<Vec<Asked>>,
+    held: &AtomicUsize,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(client);
-    let (mut head, mut length) = (String::new(), 0_u64);
+    let (mut head, mut length, mut if_none_match) = (String::new(), 0_u64, String::new());
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
@@ -103,15 +124,24 @@ fn one(client: &TcpStream, server: &str, rule: &Mutex<Rule>, done: &Mutex<Vec<As
         if let Some(value) = lower.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap_or(0);
         }
+        if let Some(value) = lower.strip_prefix("if-none-match:") {
+            value.trim().clone_into(&mut if_none_match);
+        }
         if !lower.starts_with("connection:") {
             head.push_str(&line);
         }
     }
     let mut words = head.split(' ').map(str::to_owned);
-    let asked = Asked { method: words.next().unwrap_or_default(), target: words.next().unwrap_or_default() };
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let asked = Asked { method, target, if_none_match };
     let then = (rule.lock().expect("a lock"))(&asked);
+    // Until the client goes away.
+    let hold = |reader: &mut dyn std::io::Read| {
+        held.fetch_add(1, Ordering::SeqCst);
+        std::io::copy(reader, &mut std::io::sink()).map(drop)
+    };
     if matches!(then, Then::Hold) {
-        return std::io::copy(&mut reader, &mut std::io::sink()).map(drop);
+        return hold(&mut reader);
     }
     let mut body = reader.take(length);
     let (status, text) = match then {
@@ -119,14 +149,25 @@ fn one(client: &TcpStream, server: &str, rule: &Mutex<Rule>, done: &Mutex<Vec<As
             std::io::copy(&mut body, &mut std::io::sink())?;
             (status, text)
         }
-        Then::Pass | Then::Instead(..) | Then::Hold => {
+        Then::Pass | Then::Instead(..) | Then::Hold | Then::Lose | Then::Damage => {
             let mut server = TcpStream::connect(server)?;
             server.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes())?;
+            if matches!(then, Then::Damage) && length > 0 {
+                std::io::copy(&mut (&mut body).take(length - 1), &mut server)?;
+                let mut last = [0];
+                body.read_exact(&mut last)?;
+                server.write_all(&[!last[0]])?;
+            }
             std::io::copy(&mut body, &mut server)?;
             let mut answer = BufReader::new(server);
             let mut first = String::new();
             answer.read_line(&mut first)?;
             match then {
+                Then::Lose => {
+                    std::io::copy(&mut answer, &mut std::io::sink())?;
+                    done.lock().expect("a lock").push(asked);
+                    return hold(&mut body.into_inner());
+                }
                 Then::Instead(of, status, text) if first.split(' ').nth(1) == Some(&of.to_string()) => (status, text),
                 _ => {
                     let mut client = client;
@@ -140,8 +181,9 @@ fn one(client: &TcpStream, server: &str, rule: &Mutex<Rule>, done: &Mutex<Vec<As
     };
     let text = if asked.method == "HEAD" { String::new() } else { text };
     let head = format!(
-        "HTTP/1.1 {status} No\r\nContent-Type: application/xml\r\nRetry-After: 0\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{text}",
+        "HTTP/1.1 {status} No\r\nDate: {}\r\nContent-Type: application/xml\r\nRetry-After: 0\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{text}",
+        httpdate::fmt_http_date(std::time::SystemTime::now()),
         text.len()
     );
     let mut client = client;

@@ -1,21 +1,13 @@
 //! Buckets that do not behave: one that says 403 for what is missing, refuses `v2/`, has too much to do, is full, is listed by
-//! strangers; and an upload in parts that is cut.
+//! strangers, ignores conditions, gets other bytes than were sent; an upload in parts that is cut; and how often a bucket is listed.
 
-use super::{World, with_key};
+use super::{World, bent, forget_list, with_key};
 use crate::images::Layout;
-use crate::peers::between::{Asked, Between, Then, refusal};
+use crate::peers::between::{Asked, Then, refusal};
 use crate::peers::nginx::Nginx;
 use crate::peers::podman::Podman;
 use crate::peers::skopeo::Skopeo;
 use crate::peers::{Daemon, Directory, wait_for};
-
-/// A world whose bucket is reached by a way that a test can bend.
-fn bent() -> (World, Between) {
-    let world = World::new();
-    let between = Between::to(&world.bucket.url());
-    world.roadstead.ok(&["target", "set", "bucket", "--endpoint", &between.url]);
-    (world, between)
-}
 
 fn notes(report: &serde_json::Value) -> String {
     report["targets"][0]["notes"].to_string() + &report["targets"][0]["outcome"]["notes"].to_string()
@@ -46,7 +38,8 @@ fn clients_pull_where_what_is_missing_is_forbidden() {
     assert_eq!(podman.run_in(&image, &["cat", "/etc/greeting"]), "hello\n");
     assert!(!Skopeo::new().files(&image, &["--src-tls-verify=false".to_owned()]).is_empty());
 
-    // Who may not list can't publish, and is told what is needed.
+    // Who may not list can't publish for long, and is told what is needed.
+    forget_list(&world.roadstead);
     between.rule(|asked| {
         if asked.target.contains("list-type=2") { Then::Answer(403, refusal("AccessDenied")) } else { Then::Pass }
     });
@@ -160,4 +153,100 @@ fn an_upload_in_parts_that_is_cut_goes_on_with_the_parts_that_are_whole() {
     let verified = world.json(&["target", "verify", "bucket"]);
     assert_eq!((&verified["missing"], &verified["damaged"]), (&0.into(), &0.into()), "{verified}");
     assert!(report["targets"][0]["outcome"]["sent"].as_u64().unwrap() < 60 << 20, "{report}");
+}
+
+#[test]
+fn a_host_that_ignores_conditions_is_said_and_listed_every_time() {
+    let (world, between) = bent();
+    // What is there does not stop it from being stored again.
+    let data = world.bucket.file("");
+    between.rule(move |asked| {
+        if asked.method == "PUT" && asked.if_none_match == "*" {
+            let key = asked.path().trim_start_matches("/registry/").replace("%3A", ":");
+            let _ = std::fs::remove_file(data.join(key));
+        }
+        Then::Pass
+    });
+    let root = world.mirror("greeting", "hello\n");
+    let report = world.json(&["publish", "--yes"]);
+    assert_eq!(report["targets"][0]["outcome"]["root"], root.as_str(), "{report}");
+    assert!(notes(&report).contains("does not keep to conditions"), "{report}");
+    between.take_answered();
+    world.mirror("greeting", "again\n");
+    world.json(&["publish", "--yes"]);
+    assert!(between.answered(is_list) > 0, "conditions notice nothing there: {:?}", between.take_answered());
+    world.run(&["target", "verify", "bucket"]).success();
+}
+
+#[test]
+fn bytes_that_change_on_the_way_are_refused_by_their_checksum() {
+    let (world, between) = bent();
+    world.mirror("greeting", "hello\n");
+    between.rule(|asked| if asked.target.contains("/blobs/") { Then::Damage } else { Then::Pass });
+    let said = world.run(&["publish", "--yes"]).failure(8);
+    assert!(said.contains("the bytes that arrived are others than those that were sent"), "{said}");
+    let blobs = world.bucket.file(&format!("v2/{}/greeting/blobs", world.registry.published()));
+    assert_eq!(std::fs::read_dir(blobs).map_or(0, Iterator::count), 0, "nothing of it is stored");
+    between.rule(|_| Then::Pass);
+    world.run(&["publish", "--yes"]).success();
+    world.run(&["target", "verify", "bucket"]).success();
+}
+
+fn is_list(asked: &Asked) -> bool {
+    asked.method == "GET" && asked.target.contains("list-type=2")
+}
+
+#[test]
+fn while_the_record_is_the_same_a_bucket_is_listed_once_a_day_and_what_is_lost_is_missed() {
+    let (world, between) = bent();
+    world.mirror("greeting", "hello\n");
+    world.run(&["publish", "--yes"]).success();
+    between.take_answered();
+    let root = world.mirror("greeting", "again\n");
+    let report = world.json(&["publish", "--yes"]);
+    let asked = between.take_answered();
+    let record: Vec<&str> = asked
+        .iter()
+        .filter(|asked| asked.path().ends_with("/roadstead.json"))
+        .map(|asked| asked.method.as_str())
+        .collect();
+    assert_eq!(record, ["GET", "PUT", "PUT"], "{asked:?}");
+    let stored = report["targets"][0]["objects"]["stored"].as_u64().unwrap();
+    assert_eq!(asked.len() as u64, stored + 3, "nothing but what is stored, and the record: {asked:?}");
+
+    // A stranger deletes a blob: it is missed when everything is read, or listed.
+    let lose = || {
+        let blobs = world.bucket.file(&format!("v2/{}/greeting/blobs", world.registry.published()));
+        let needed = world.roadstead.json(&["show", &format!("{}/greeting:1", world.registry.host())]).to_string();
+        let mut found = std::fs::read_dir(blobs).unwrap().map(|entry| entry.unwrap().path());
+        let lost = found.find(|path| needed.contains(path.file_name().unwrap().to_str().unwrap())).unwrap();
+        std::fs::remove_file(&lost).unwrap();
+        lost
+    };
+    let lost = lose();
+    assert_eq!(world.json(&["publish", "--yes"])["targets"][0]["done"], true);
+    let said = world.run(&["target", "verify", "bucket"]).failure(8);
+    assert!(said.contains("lacks 1") && said.contains("stores what is missing"), "{said}");
+    let report = world.json(&["publish", "--yes"]);
+    assert!(
+        notes(&report).contains("1 object that was stored is there no longer or not whole: stored again"),
+        "{report}"
+    );
+    assert!(lost.exists());
+    assert_eq!(report["targets"][0]["outcome"]["root"], root.as_str(), "{report}");
+
+    let lost = lose();
+    forget_list(&world.roadstead);
+    let report = world.json(&["publish", "--yes"]);
+    assert!(notes(&report).contains("stored again"), "{report}");
+    assert!(lost.exists());
+
+    // So is a tag that a stranger moved; what is theirs stays until it is replaced by force.
+    let tag = format!("/v2/{}/greeting/manifests/1", world.registry.published());
+    world.bucket.ask(&["-X", "PUT", "--data-binary", "{}"], &tag).success();
+    forget_list(&world.roadstead);
+    let said = world.run(&["publish", "--yes"]).failure(10);
+    assert!(said.contains("1 object not from here in the way") && said.contains("--force"), "{said}");
+    world.run(&["publish", "--yes", "--force"]).success();
+    world.run(&["target", "verify", "bucket"]).success();
 }

@@ -2,6 +2,7 @@
 
 use super::{World, with_key};
 use crate::images::Layout;
+use crate::peers::between::{Between, Then, refusal};
 use crate::peers::versitygw::{ACCESS_KEY, SECRET_KEY};
 use crate::peers::{Daemon, Directory, finish, wait_for, wrapped};
 use std::path::Path;
@@ -74,10 +75,22 @@ fn refusals_are_said_in_words() {
     let said = finish(&wrong).failure(5);
     assert!(said.contains("does not know the access key"), "{said}");
     // A clock that is two hours slow: what is signed has expired.
-    let right = with_key(&world.roadstead, &["publish", "--yes"]);
-    let slow = wrapped(&right, &crate::peers::program("faketime"), &["-f", "-2h"]);
-    let said = finish(&slow).failure(5);
-    assert!(said.contains("clock is") && said.contains("behind"), "{said}");
+    let (slow, fast) = (["-f", "-2h"], ["-f", "+2h"]);
+    let at = |clock: &[&str]| {
+        let right = with_key(&world.roadstead, &["publish", "--yes"]);
+        let said = finish(&wrapped(&right, &crate::peers::program("faketime"), clock)).failure(5);
+        assert!(said.contains("so that signatures are invalid") && said.contains("timedatectl set-ntp true"), "{said}");
+        said
+    };
+    let said = at(&slow);
+    assert!(said.contains("this machine's clock is 120 min behind the clock of s3://registry"), "{said}");
+    // One that is two hours fast: AWS refuses what is signed by it, this server takes it.
+    let between = Between::to(&world.bucket.url());
+    world.roadstead.ok(&["target", "set", "bucket", "--endpoint", &between.url]);
+    between.rule(|_| Then::Answer(403, refusal("AccessDenied")));
+    let said = at(&fast);
+    assert!(said.contains("this machine's clock is 120 min ahead of the clock of s3://registry"), "{said}");
+    between.rule(|_| Then::Pass);
     let nowhere = world.run(&["target", "set", "bucket", "--s3", "s3://nowhere"]);
     nowhere.success();
     let said = world.run(&["publish", "--yes"]).failure(4);

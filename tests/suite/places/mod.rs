@@ -9,12 +9,14 @@ mod cluster;
 mod directory;
 mod everywhere;
 mod faults;
+mod kills;
 mod pinning;
 mod services;
 mod ssh;
 
 use crate::cli::Roadstead;
 use crate::images::Layout;
+use crate::peers::between::Between;
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::versitygw::{ACCESS_KEY, BUCKET, SECRET_KEY, Versitygw};
 use crate::peers::{Finished, finish};
@@ -66,6 +68,22 @@ impl World {
     fn image(&self, host: &str, repository: &str) -> String {
         format!("{host}/{}/{repository}:1", self.registry.published())
     }
+}
+
+/// A world whose bucket is reached by a way that a test can bend.
+fn bent() -> (World, Between) {
+    let world = World::new();
+    let between = Between::to(&world.bucket.url());
+    world.roadstead.ok(&["target", "set", "bucket", "--endpoint", &between.url]);
+    (world, between)
+}
+
+/// The bucket of this catalog was listed so long ago that it is listed again.
+fn forget_list(roadstead: &Roadstead) {
+    let catalog = rusqlite::Connection::open(roadstead.path("registry/catalog.db")).expect("the catalog");
+    let changed =
+        catalog.execute("UPDATE targets SET listed_at = listed_at - 2 * 86400 WHERE listed_at IS NOT NULL", []);
+    assert_eq!(changed.expect("it is changed"), 1, "a bucket was listed");
 }
 
 /// The program with the credentials of the bucket in its environment.

@@ -67,7 +67,7 @@ fn a_service_fetches_what_this_program_gives_out() {
 }
 
 /// A member of the swarm that the program's own node may begin with: the node behind the first peer.
-fn peer(cluster: &Cluster) -> String {
+pub(super) fn peer(cluster: &Cluster) -> String {
     let id: serde_json::Value =
         serde_json::from_str(&cluster.first.kubo.repository().run(&["id"]).success()).expect("JSON");
     let mut addresses = id["Addresses"].as_array().expect("addresses").iter().filter_map(serde_json::Value::as_str);

@@ -1,12 +1,10 @@
 //! Publishing to nodes alone: what they get, keep and give up, and what happens when one breaks.
 
-use crate::cli::Roadstead;
+use crate::cli::{self, Roadstead};
 use crate::images::Layout;
 use crate::peers::docker_registry::DockerRegistry;
 use crate::peers::free_port;
 use crate::peers::kubo::{Kubo, Profile};
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 
 /// A registry, an empty catalog, and a target `home` that keeps three roots.
 pub(super) struct TargetSetup {
@@ -247,14 +245,7 @@ fn killed_after(roadstead: &Roadstead, steps: usize) -> bool {
 
 /// The same for any command that moves targets.
 pub(super) fn killed_in(roadstead: &Roadstead, words: &[&str], steps: usize) -> bool {
-    let mut command = roadstead.command(&[&["--json", "--progress", "json"], words].concat());
-    let mut running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(running.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let told = lines.filter(|line| line.contains("\"target.step\"") && !line.contains("\"running\""));
-    let ended = told.take(steps + 1).count() <= steps;
-    let _ = running.kill();
-    running.wait().unwrap();
-    ended
+    cli::killed_after(roadstead.command(&[&["--json", "--progress", "json"], words].concat()), steps)
 }
 
 /// Each fact has one place: why a target could not be reached is not said again by the table and by the error.

@@ -11,9 +11,9 @@ pub(super) fn targets_table(targets: &[TargetView]) -> Table {
     let mut table = Table::new(&[
         ("TARGET", Column::Fixed),
         ("NODE", Column::Text),
-        ("NAMES", Column::Text),
+        ("NAMES", Column::Spare),
         ("ROOT", Column::Digest),
-        ("PUBLISHED", Column::Fixed),
+        ("PUBLISHED", Column::Spare),
         ("SENT", Column::Number),
         ("REQUESTS", Column::Number),
         ("STATE", Column::Fixed),

@@ -60,7 +60,7 @@ fn failure(trial: &Trial) -> Option<Error> {
 
 /// Reads all of the newest root from the node, or a sample of it from a gateway.
 pub(super) fn verify(name: &str, gateway: Option<&str>, context: &Context) -> Result<Exit> {
-    let engine = context.open_to_read()?;
+    let engine = context.open_to_look()?;
     let peers = context.peers(&engine);
     let walked = context.run(async |job: &Job| match gateway {
         Some(gateway) => engine.verify_at_gateway(name, gateway, &peers, job).await,

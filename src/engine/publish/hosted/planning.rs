@@ -44,7 +44,7 @@ impl Engine {
         }
         let (id, cid) = (target.id, root.cid);
         let settled = objects.is_done() && standing.gone.is_empty() && standing.adopted.is_empty();
-        let listed_at = Some(standing.listed_at()).filter(|_| settled && standing.listed());
+        let listed_at = (settled && standing.listed()).then(|| standing.listed_at());
         let read = self.blocking(move |engine| {
             // No run follows that writes it down. A catalog that can't be written to is listed for once more, no more than that.
             if let Some(at) = listed_at
