@@ -222,4 +222,16 @@ impl BlobStream for FileStream {
     fn position(&self) -> u64 {
         FileStream::position(self)
     }
+
+    fn leave_leaves_unverified(&mut self, size: u64) {
+        FileStream::leave_leaves_unverified(self, size);
+    }
+
+    fn unverified_leaf(&self) -> Option<[u8; 32]> {
+        FileStream::unverified_leaf(self)
+    }
+
+    fn refuse_leaf(&mut self) {
+        FileStream::refuse_leaf(self);
+    }
 }
