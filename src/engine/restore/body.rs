@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::spreading::FileUnderWay;
@@ -26,6 +27,8 @@ const MIN_AVERAGE_BLOCK_BYTES: u64 = 4 << 10;
 const EXTRA_BLOCKS: u64 = 64;
 /// From how many bytes on one answer is worth its own question.
 const MIN_WHOLE_FILE_BYTES: u64 = 4 << 20;
+/// Most bytes of blocks that are asked for, over all files of a tree, beside one block of each.
+const MAX_BYTES_AHEAD: usize = 12 << 20;
 /// How often it is asked for the rest of one file in one answer, after one that was cut.
 const MAX_CUT_ANSWERS: u32 = 100;
 
@@ -83,6 +86,18 @@ struct Flight {
     cid: Cid,
     size: u64,
     block: AbortOnDropHandle<Result<Bytes>>,
+    /// Given back when the block is read.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Room for blocks of one tree that are asked for before they are read.
+#[derive(Debug, Clone)]
+pub(super) struct Ahead(Arc<Semaphore>);
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_BYTES_AHEAD)))
+    }
 }
 
 /// The answer that holds the blocks of a file.
@@ -138,6 +153,7 @@ pub(super) struct FileStream {
     /// How long the leaves are that whoever reads verifies; nothing where all are verified here.
     unverified_leaf_bytes: Option<u64>,
     leaf: Option<LeafUnderWay>,
+    ahead: Ahead,
     /// Who is told of its blocks.
     share: Option<FileUnderWay>,
 }
@@ -145,15 +161,17 @@ pub(super) struct FileStream {
 impl FileStream {
     /// Begins to read a file, from this offset on.
     pub(super) async fn open(source: Arc<dyn BlockSource>, cid: &Cid, from: u64) -> Result<Self> {
-        Self::open_shared(source, cid, from, None).await
+        Self::open_beside(source, cid, from, None, Ahead::default()).await
     }
 
-    /// The same, of which others are given what is written of it. Whoever asks for the next bytes has written those before.
-    pub(super) async fn open_shared(
+    /// The same beside other files, which have that room together. Others are given what is written of it: whoever asks for the next
+    /// bytes has written those before.
+    pub(super) async fn open_beside(
         source: Arc<dyn BlockSource>,
         cid: &Cid,
         from: u64,
         share: Option<FileUnderWay>,
+        ahead: Ahead,
     ) -> Result<Self> {
         let root = open(cid, required(source.as_ref(), cid).await?)?;
         let mut stream = Self {
@@ -169,6 +187,7 @@ impl FileStream {
             frames: Vec::new(),
             unverified_leaf_bytes: None,
             leaf: None,
+            ahead,
             share,
         };
         if from > stream.size {
@@ -264,10 +283,14 @@ impl FileStream {
             while let Some(&(cid, size)) = frame.children.front()
                 && (frame.flights.is_empty() || (frame.flights.len() < at_once && size <= MAX_BLOCK_BYTES as u64))
             {
+                let room = Arc::clone(&self.ahead.0).try_acquire_many_owned(size.min(MAX_BLOCK_BYTES as u64) as u32);
+                if room.is_err() && !frame.flights.is_empty() {
+                    break;
+                }
                 frame.children.pop_front();
                 let source = Arc::clone(&self.source);
                 let block = tokio::spawn(async move { required(source.as_ref(), &cid).await });
-                frame.flights.push_back(Flight { cid, size, block: AbortOnDropHandle::new(block) });
+                frame.flights.push_back(Flight { cid, size, block: AbortOnDropHandle::new(block), _room: room.ok() });
             }
             let Some(flight) = frame.flights.front_mut() else {
                 self.frames.pop();
@@ -453,3 +476,6 @@ fn is_sha256_leaf(cid: &Cid) -> bool {
 fn unlike_size(cid: &Cid, expected: u64, found: u64) -> Error {
     Error::new(Kind::Verification, format!("{cid} should have {expected} bytes of a file, but has {found}"))
 }
+
+#[cfg(test)]
+mod tests;
