@@ -28,6 +28,17 @@ pub trait BlobStream: Send {
 
     /// As [`BlobBody::position`].
     fn position(&self) -> u64;
+
+    /// As [`BlobBody::leave_leaves_unverified`].
+    fn leave_leaves_unverified(&mut self, _size: u64) {}
+
+    /// As [`BlobBody::unverified_leaf`].
+    fn unverified_leaf(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    /// As [`BlobBody::refuse_leaf`].
+    fn refuse_leaf(&mut self) {}
 }
 
 impl BlobBody {
@@ -55,6 +66,29 @@ impl BlobBody {
             Source::Remote(transfer) => transfer.chunk().await,
             Source::File(body) => body.chunk().await,
             Source::Stream(stream) => stream.chunk().await,
+        }
+    }
+
+    /// Leaves of so many bytes need not be verified one by one: whoever reads hashes them in any case, looks at
+    /// [`Self::unverified_leaf`] after each piece, and calls [`Self::refuse_leaf`] if it is another one.
+    pub fn leave_leaves_unverified(&mut self, size: u64) {
+        if let Source::Stream(stream) = &mut self.0 {
+            stream.leave_leaves_unverified(size);
+        }
+    }
+
+    /// The SHA-256 digest that the leaf should have which ends here, if nobody has verified it.
+    pub fn unverified_leaf(&self) -> Option<[u8; 32]> {
+        match &self.0 {
+            Source::Stream(stream) => stream.unverified_leaf(),
+            Source::Remote(_) | Source::File(_) => None,
+        }
+    }
+
+    /// That leaf has another digest: it comes once more, from elsewhere if there is anybody else.
+    pub fn refuse_leaf(&mut self) {
+        if let Source::Stream(stream) = &mut self.0 {
+            stream.refuse_leaf();
         }
     }
 

@@ -125,6 +125,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether the leaf that ends with the last byte has this digest, for a profile whose leaves are bytes of the file alone.
+    pub fn ends_with_leaf(&self, digest: &[u8; 32]) -> bool {
+        self.hasher.last_leaf().as_ref() == Some(digest)
+    }
+
+    /// Forgets the bytes of that leaf, so that others take their place; how many they were. Only once for a leaf.
+    pub fn take_back_leaf(&mut self) -> u64 {
+        let size = self.hasher.take_back_leaf();
+        self.partial.position -= size;
+        size
+    }
+
     /// Checks length and digest, syncs, and gives the file the blob's name, in place of a file that has it already.
     /// The name survives a power cut after [`Store::sync_directory`](super::Store::sync_directory).
     ///

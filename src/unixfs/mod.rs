@@ -32,7 +32,7 @@ pub const RAW: u64 = 0x55;
 /// The multicodec of dag-pb nodes.
 pub const DAG_PB: u64 = 0x70;
 /// The multihash code of SHA-256.
-const SHA2_256: u64 = 0x12;
+pub const SHA2_256: u64 = 0x12;
 /// The multihash code of a "digest" that is the content itself.
 const IDENTITY: u64 = 0x00;
 

@@ -151,6 +151,10 @@ impl Engine {
         }
         let from = writer.position();
         let mut body = job.or_cancelled(blob.registry.blob(&blob.repository, &blob.digest, blob.size, from)).await?;
+        // The writer hashes leaves, too: what is hashed before costs a second pass.
+        if self.profile.raw_leaves() {
+            body.leave_leaves_unverified(self.profile.chunk_size());
+        }
         let cancel = job.cancellation().clone();
         let handle = Handle::current();
         blocking(move || {
@@ -166,6 +170,14 @@ impl Engine {
                 writer.write(&chunk)?;
                 done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
                 job_of_it.meter().advance(chunk.len() as u64);
+                if let Some(leaf) = body.unverified_leaf()
+                    && !writer.ends_with_leaf(&leaf)
+                {
+                    body.refuse_leaf();
+                    let refused = writer.take_back_leaf();
+                    done.fetch_sub(refused, Ordering::Relaxed);
+                    job_of_it.meter().expect(refused);
+                }
             }
             drop(body);
             writer.commit()

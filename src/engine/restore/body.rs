@@ -2,20 +2,21 @@
 //! or asked for one by one, a few in flight.
 //!
 //! The tree may be hostile: depth, sizes that lie, and nodes that link much and hold nothing are refused. Blocks are
-//! verified by where they come from.
+//! verified by where they come from; leaves of one answer also by whoever writes them, who hashes their bytes in any case.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use cid::Cid;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::spreading::FileUnderWay;
 use crate::error::{Error, Kind, Result};
 use crate::node::source::{BlockSource, FileBlocks};
 use crate::unixfs::file::FileNode;
-use crate::unixfs::{DAG_PB, MAX_BLOCK_BYTES, Profile, RAW};
+use crate::unixfs::{DAG_PB, MAX_BLOCK_BYTES, RAW, SHA2_256};
 
 /// How deep a file's tree may be: with the narrowest profile, four levels are 200 TiB.
 const MAX_FILE_DEPTH: usize = 8;
@@ -26,9 +27,8 @@ const MIN_AVERAGE_BLOCK_BYTES: u64 = 4 << 10;
 const EXTRA_BLOCKS: u64 = 64;
 /// From how many bytes on one answer is worth its own question.
 const MIN_WHOLE_FILE_BYTES: u64 = 4 << 20;
-/// Most leaf blocks of a file whose bytes are left where they are: 32 MiB of digests, for at least 256 GiB. How many there are is
-/// what a manifest claims, and a few nodes that link each other give any number of them.
-const MAX_LEAVES: u64 = 1 << 20;
+/// Most bytes of blocks that are asked for, over all files of a tree, beside one block of each.
+const MAX_BYTES_AHEAD: usize = 12 << 20;
 /// How often it is asked for the rest of one file in one answer, after one that was cut.
 const MAX_CUT_ANSWERS: u32 = 100;
 
@@ -86,6 +86,18 @@ struct Flight {
     cid: Cid,
     size: u64,
     block: AbortOnDropHandle<Result<Bytes>>,
+    /// Given back when the block is read.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Room for blocks of one tree that are asked for before they are read.
+#[derive(Debug, Clone)]
+pub(super) struct Ahead(Arc<Semaphore>);
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_BYTES_AHEAD)))
+    }
 }
 
 /// The answer that holds the blocks of a file.
@@ -94,6 +106,8 @@ enum Answer {
     Wanted,
     Streaming {
         blocks: FileBlocks,
+        /// The block that was begun, and how many bytes it has.
+        begun: Option<(Cid, u64)>,
         /// Some of it was of use.
         taken: bool,
         /// Blocks on the way to the wanted ones that were read before.
@@ -101,6 +115,25 @@ enum Answer {
     },
     /// The place gives none, or one that is of no use.
     None,
+}
+
+/// What an answer has of the block that is wanted next.
+enum Answered {
+    /// All of it, verified.
+    Whole(Bytes),
+    /// Its beginning: it comes in pieces.
+    Begun,
+}
+
+/// A leaf that comes in pieces, and that whoever takes them verifies.
+#[derive(Debug, Clone, Copy)]
+struct LeafUnderWay {
+    cid: Cid,
+    /// Offset in the file.
+    start: u64,
+    size: u64,
+    /// Bytes of it that are still to come.
+    left: u64,
 }
 
 /// A file on its way.
@@ -117,6 +150,10 @@ pub(super) struct FileStream {
     skip: u64,
     ready: Option<Bytes>,
     frames: Vec<Frame>,
+    /// How long the leaves are that whoever reads verifies; nothing where all are verified here.
+    unverified_leaf_bytes: Option<u64>,
+    leaf: Option<LeafUnderWay>,
+    ahead: Ahead,
     /// Who is told of its blocks.
     share: Option<FileUnderWay>,
 }
@@ -124,15 +161,17 @@ pub(super) struct FileStream {
 impl FileStream {
     /// Begins to read a file, from this offset on.
     pub(super) async fn open(source: Arc<dyn BlockSource>, cid: &Cid, from: u64) -> Result<Self> {
-        Self::open_shared(source, cid, from, None).await
+        Self::open_beside(source, cid, from, None, Ahead::default()).await
     }
 
-    /// The same, of which others are given what is written of it. Whoever asks for the next bytes has written those before.
-    pub(super) async fn open_shared(
+    /// The same beside other files, which have that room together. Others are given what is written of it: whoever asks for the next
+    /// bytes has written those before.
+    pub(super) async fn open_beside(
         source: Arc<dyn BlockSource>,
         cid: &Cid,
         from: u64,
         share: Option<FileUnderWay>,
+        ahead: Ahead,
     ) -> Result<Self> {
         let root = open(cid, required(source.as_ref(), cid).await?)?;
         let mut stream = Self {
@@ -146,6 +185,9 @@ impl FileStream {
             skip: from,
             ready: None,
             frames: Vec::new(),
+            unverified_leaf_bytes: None,
+            leaf: None,
+            ahead,
             share,
         };
         if from > stream.size {
@@ -199,13 +241,18 @@ impl FileStream {
 
     /// The next bytes; nothing at the end. May be dropped while it waits and called again.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.accept_leaf();
         if let Some(share) = &self.share {
-            share.reached(self.position);
+            share.reached(self.leaf.map_or(self.position, |leaf| leaf.start));
         }
         loop {
             if let Some(ready) = self.ready.take() {
                 self.position += ready.len() as u64;
                 return Ok(Some(ready));
+            }
+            if self.leaf.is_some_and(|leaf| leaf.left > 0) {
+                self.ready = Some(self.rest_of_leaf().await?);
+                continue;
             }
             let Some(frame) = self.frames.last_mut() else {
                 if self.position == self.size {
@@ -216,12 +263,18 @@ impl FileStream {
             };
             if frame.flights.is_empty()
                 && let Some(&(cid, size)) = frame.children.front()
-                && let Some(block) = self.answered(&cid).await
+                && let Some(answered) = self.answered(&cid, size).await
             {
                 if let Some(frame) = self.frames.last_mut() {
                     frame.children.pop_front();
                 }
-                self.take(cid, size, &block)?;
+                match answered {
+                    Answered::Whole(block) => self.take(cid, size, &block)?,
+                    Answered::Begun => {
+                        self.count_block()?;
+                        self.leaf = Some(LeafUnderWay { cid, start: self.position, size, left: size });
+                    }
+                }
                 continue;
             }
             let Some(frame) = self.frames.last_mut() else { continue };
@@ -230,10 +283,14 @@ impl FileStream {
             while let Some(&(cid, size)) = frame.children.front()
                 && (frame.flights.is_empty() || (frame.flights.len() < at_once && size <= MAX_BLOCK_BYTES as u64))
             {
+                let room = Arc::clone(&self.ahead.0).try_acquire_many_owned(size.min(MAX_BLOCK_BYTES as u64) as u32);
+                if room.is_err() && !frame.flights.is_empty() {
+                    break;
+                }
                 frame.children.pop_front();
                 let source = Arc::clone(&self.source);
                 let block = tokio::spawn(async move { required(source.as_ref(), &cid).await });
-                frame.flights.push_back(Flight { cid, size, block: AbortOnDropHandle::new(block) });
+                frame.flights.push_back(Flight { cid, size, block: AbortOnDropHandle::new(block), _room: room.ok() });
             }
             let Some(flight) = frame.flights.front_mut() else {
                 self.frames.pop();
@@ -246,6 +303,48 @@ impl FileStream {
         }
     }
 
+    /// Whoever reads goes on after the end of a leaf, and so has found it to be right.
+    fn accept_leaf(&mut self) {
+        if self.unverified_leaf().is_some() {
+            self.leaf = None;
+            if let Answer::Streaming { taken, .. } = &mut self.answer {
+                *taken = true;
+            }
+        }
+    }
+
+    /// The next bytes of a leaf that comes in pieces; where they are cut off, the rest of the whole block, asked for once more.
+    async fn rest_of_leaf(&mut self) -> Result<Bytes> {
+        let Some(leaf) = self.leaf.as_mut() else { return Ok(Bytes::new()) };
+        if let Answer::Streaming { blocks, taken, .. } = &mut self.answer {
+            match blocks.piece().await {
+                Ok(Some(bytes)) => {
+                    leaf.left = leaf.left.saturating_sub(bytes.len() as u64);
+                    return Ok(bytes);
+                }
+                outcome => {
+                    if let Err(error) = outcome {
+                        tracing::info!("the blocks of {} from {}: {error}", self.root, self.source.place());
+                    }
+                    self.answer = if *taken { Answer::Wanted } else { Answer::None };
+                }
+            }
+        }
+        let block = required(self.source.as_ref(), &leaf.cid).await?;
+        if block.len() as u64 != leaf.size {
+            return Err(unlike_size(&leaf.cid, leaf.size, block.len() as u64));
+        }
+        let rest = block.slice((leaf.size - leaf.left) as usize..);
+        leaf.left = 0;
+        Ok(rest)
+    }
+
+    fn count_block(&mut self) -> Result<()> {
+        let words = || Error::new(Kind::Verification, format!("{} is a file of too many small parts", self.root));
+        self.blocks_left = self.blocks_left.checked_sub(1).ok_or_else(words)?;
+        Ok(())
+    }
+
     /// Takes the block of a part of the file that is said to have so many bytes.
     fn take(&mut self, cid: Cid, size: u64, block: &Bytes) -> Result<()> {
         let node = open(&cid, block.clone())?;
@@ -253,16 +352,23 @@ impl FileStream {
             share.came(&cid, block);
         }
         if node.size != size {
-            let words = format!("{cid} should have {size} bytes of a file, but has {}", node.size);
-            return Err(Error::new(Kind::Verification, words));
+            return Err(unlike_size(&cid, size, node.size));
         }
-        let words = || Error::new(Kind::Verification, format!("{} is a file of too many small parts", self.root));
-        self.blocks_left = self.blocks_left.checked_sub(1).ok_or_else(words)?;
+        self.count_block()?;
         self.enter(cid, node)
     }
 
+    /// Whether the block of so many bytes that is wanted next is a leaf that whoever reads verifies.
+    fn is_verified_by_reader(&self, cid: &Cid, size: u64) -> bool {
+        self.unverified_leaf_bytes.is_some_and(|leaf| {
+            let rest = self.size - self.position;
+            self.skip == 0 && self.position.is_multiple_of(leaf) && size == leaf.min(rest) && is_sha256_leaf(cid)
+        })
+    }
+
     /// The block that is wanted next, if it comes in an answer that holds the file. May be dropped while it waits.
-    async fn answered(&mut self, wanted: &Cid) -> Option<Bytes> {
+    async fn answered(&mut self, wanted: &Cid, size: u64) -> Option<Answered> {
+        let in_pieces = self.is_verified_by_reader(wanted, size);
         loop {
             match &mut self.answer {
                 Answer::None => return None,
@@ -270,30 +376,52 @@ impl FileStream {
                     let is_worth_it =
                         self.size - self.position > MIN_WHOLE_FILE_BYTES && self.answers < MAX_CUT_ANSWERS;
                     let blocks = if is_worth_it { self.source.file(&self.root, self.position).await } else { None };
-                    self.answer =
-                        blocks.map_or(Answer::None, |blocks| Answer::Streaming { blocks, taken: false, passed: 0 });
+                    self.answer = blocks.map_or(Answer::None, |blocks| Answer::Streaming {
+                        blocks,
+                        begun: None,
+                        taken: false,
+                        passed: 0,
+                    });
                     self.answers += 1;
                 }
-                Answer::Streaming { blocks, taken, passed } => match blocks.next().await {
-                    Ok(Some((cid, block))) if cid == *wanted => {
-                        *taken = true;
-                        return Some(block);
-                    }
-                    // It begins at the root, wherever its bytes begin.
-                    Ok(Some((cid, _)))
-                        if *passed <= MAX_FILE_DEPTH
-                            && (cid == self.root || self.frames.iter().any(|frame| frame.cid == cid)) =>
-                    {
-                        *passed += 1;
-                    }
-                    outcome => {
-                        if let Err(error) = outcome {
-                            tracing::info!("the blocks of {} from {}: {error}", self.root, self.source.place());
+                Answer::Streaming { blocks, begun, taken, passed } => {
+                    let next = match *begun {
+                        None => blocks.next().await,
+                        begun => Ok(begun),
+                    };
+                    let failure = match next {
+                        Ok(Some((cid, length))) if cid == *wanted => {
+                            *begun = Some((cid, length));
+                            if in_pieces && length == size {
+                                *begun = None;
+                                return Some(Answered::Begun);
+                            }
+                            match blocks.block().await {
+                                Ok(block) => {
+                                    *begun = None;
+                                    *taken = true;
+                                    return Some(Answered::Whole(block));
+                                }
+                                Err(error) => Some(error),
+                            }
                         }
-                        // The rest may come in another answer, if this one was any good.
-                        self.answer = if *taken { Answer::Wanted } else { Answer::None };
+                        // It begins at the root, wherever its bytes begin.
+                        Ok(Some((cid, _)))
+                            if *passed <= MAX_FILE_DEPTH
+                                && (cid == self.root || self.frames.iter().any(|frame| frame.cid == cid)) =>
+                        {
+                            *passed += 1;
+                            continue;
+                        }
+                        Ok(_) => None,
+                        Err(error) => Some(error),
+                    };
+                    if let Some(error) = failure {
+                        tracing::info!("the blocks of {} from {}: {error}", self.root, self.source.place());
                     }
-                },
+                    // The rest may come in another answer, if this one was any good.
+                    self.answer = if *taken { Answer::Wanted } else { Answer::None };
+                }
             }
         }
     }
@@ -312,73 +440,42 @@ impl FileStream {
     }
 }
 
-/// The size of a file, and the digests of its leaf blocks, by its inner nodes alone. Fails for a file that is not exactly
-/// what this profile makes of it.
-pub(super) async fn leaves(source: &dyn BlockSource, profile: Profile, cid: &Cid, size: u64) -> Result<Vec<[u8; 32]>> {
-    let count = profile.leaf_count(size);
-    if count > MAX_LEAVES {
-        let words = format!("a file of {} is too large to be left where it is", crate::text::bytes(size));
-        return Err(Error::new(Kind::Usage, words).hint("Leave out `--lazy`: then it is read whatever its size."));
+/// Leaves of which whoever reads hashes the bytes in any case: see [`BlobBody`](crate::registry::BlobBody).
+impl FileStream {
+    /// Leaves of so many bytes need not be verified.
+    pub(super) fn leave_leaves_unverified(&mut self, size: u64) {
+        self.unverified_leaf_bytes = Some(size);
     }
-    let mut level = vec![*cid];
-    let mut depth = 0;
-    let mut covers = 1_u64;
-    while covers < count {
-        covers = covers.saturating_mul(profile.file_width() as u64);
-        depth += 1;
+
+    /// The digest that the leaf should have which ends here, if nobody has verified it.
+    pub(super) fn unverified_leaf(&self) -> Option<[u8; 32]> {
+        let leaf = self.leaf.filter(|leaf| leaf.left == 0 && self.ready.is_none())?;
+        leaf.cid.hash().digest().try_into().ok()
     }
-    for _ in 0..depth {
-        let mut below = Vec::new();
-        for cid in &level {
-            if cid.codec() != DAG_PB {
-                return Err(unlike(profile, cid));
-            }
-            let node = FileNode::parse(&required(source, cid).await?).map_err(|error| error.context(cid))?;
-            below.extend(node.children.iter().map(|(link, _)| link.cid));
-            if below.len() as u64 > count {
-                return Err(unlike(profile, cid));
-            }
+
+    /// That leaf has another digest. Who sent it is told; it comes as a block that is verified, or in another answer.
+    pub(super) fn refuse_leaf(&mut self) {
+        let Some(leaf) = self.leaf.take() else { return };
+        self.position = leaf.start;
+        self.ready = None;
+        self.blocks_left += 1;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.children.push_front((leaf.cid, leaf.size));
         }
-        level = below;
-    }
-    let digest = |cid: &Cid| <[u8; 32]>::try_from(cid.hash().digest()).map_err(|_| unlike(profile, cid));
-    let leaves: Vec<[u8; 32]> = level.iter().map(digest).collect::<Result<_>>()?;
-    match crate::unixfs::file::root(profile, size, &leaves) {
-        Ok(link) if link.cid == *cid => Ok(leaves),
-        _ => Err(unlike(profile, cid)),
+        if let Answer::Streaming { blocks, taken, .. } = &self.answer {
+            blocks.lied(&leaf.cid);
+            self.answer = if *taken { Answer::Wanted } else { Answer::None };
+        }
     }
 }
 
-fn unlike(profile: Profile, cid: &Cid) -> Error {
-    Error::new(Kind::Verification, format!("the file {cid} was not made with profile {profile}"))
+fn is_sha256_leaf(cid: &Cid) -> bool {
+    cid.codec() == RAW && cid.hash().code() == SHA2_256 && cid.hash().size() == 32
+}
+
+fn unlike_size(cid: &Cid, expected: u64, found: u64) -> Error {
+    Error::new(Kind::Verification, format!("{cid} should have {expected} bytes of a file, but has {found}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Nobody may be asked.
-    #[derive(Debug)]
-    struct Nobody;
-
-    #[async_trait::async_trait]
-    impl BlockSource for Nobody {
-        fn place(&self) -> String {
-            "nowhere".to_owned()
-        }
-
-        async fn block(&self, cid: &Cid) -> Result<Option<Bytes>> {
-            panic!("{cid} was asked for")
-        }
-    }
-
-    #[tokio::test]
-    async fn no_number_of_leaves_is_believed_that_a_manifest_claims() {
-        let cid = crate::unixfs::file::of_bytes(Profile::V1_2025, b"x").0.cid;
-        for profile in Profile::ALL {
-            let error = leaves(&Nobody, profile, &cid, u64::MAX / 2).await.unwrap_err();
-            assert_eq!(error.kind(), Kind::Usage);
-            assert!(error.to_string().contains("too large"), "{error}");
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,8 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use super::apply::Left;
-use super::body::{FileStream, leaves};
+use super::body::FileStream;
+use super::leaves::leaves;
 use super::place::Place;
 use super::tree::Tree;
 use crate::catalog::blobs::{self, Blob, NewBlob};

@@ -13,7 +13,7 @@
 //! | `partial`, `beside` | how a difference to another root is read, with the catalog behind it |
 //! | `plan`, `apply` | what becomes of it, and that it does |
 //! | `unfinished` | what has to wait until it is done |
-//! | `lazy` | blobs that come when they are needed |
+//! | `lazy`, `leaves` | blobs that come when they are needed, and which blocks they have until then |
 
 mod apply;
 mod beside;
@@ -22,6 +22,7 @@ pub(in crate::engine) mod differing;
 mod directory;
 pub(in crate::engine) mod fields;
 pub(in crate::engine) mod lazy;
+mod leaves;
 mod name;
 mod partial;
 pub(in crate::engine) mod pieces;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cid::Cid;
 use tokio::runtime::Handle;
 
-use super::body::{FileStream, absent};
+use super::body::{Ahead, FileStream, absent};
 use super::directory::Directory;
 use crate::engine::blocking::blocking;
 use crate::engine::spreading::{SharedBlocks, UnderWay};
@@ -36,6 +36,7 @@ pub(in crate::engine) struct BlockTree {
     pub(in crate::engine) root: Cid,
     /// Who is told of what comes.
     under_way: Option<Arc<UnderWay>>,
+    ahead: Ahead,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -97,7 +98,8 @@ impl Tree {
             Self::Blocks(tree) => {
                 let Some(link) = tree.lookup(path).await? else { return Ok(None) };
                 let share = tree.under_way.as_ref().and_then(|under_way| under_way.file(&link.cid, digest, from));
-                let stream = FileStream::open_shared(Arc::clone(&tree.source), &link.cid, from, share).await?;
+                let (source, ahead) = (Arc::clone(&tree.source), tree.ahead.clone());
+                let stream = FileStream::open_beside(source, &link.cid, from, share, ahead).await?;
                 if stream.size() != size {
                     return Err(other_size(stream.size()));
                 }
@@ -151,7 +153,7 @@ impl Tree {
 
 impl BlockTree {
     pub(in crate::engine) fn new(source: Arc<dyn BlockSource>, root: Cid) -> Self {
-        Self { source, root, under_way: None, kept: Arc::default() }
+        Self { source, root, under_way: None, ahead: Ahead::default(), kept: Arc::default() }
     }
 
     /// The same, of which what comes is given out from then on.
@@ -221,5 +223,17 @@ impl BlobStream for FileStream {
 
     fn position(&self) -> u64 {
         FileStream::position(self)
+    }
+
+    fn leave_leaves_unverified(&mut self, size: u64) {
+        FileStream::leave_leaves_unverified(self, size);
+    }
+
+    fn unverified_leaf(&self) -> Option<[u8; 32]> {
+        FileStream::unverified_leaf(self)
+    }
+
+    fn refuse_leaf(&mut self) {
+        FileStream::refuse_leaf(self);
     }
 }

@@ -299,6 +299,19 @@ async fn an_answer_that_lies_is_given_up() {
 }
 
 #[tokio::test]
+async fn of_an_answer_that_lies_later_the_rest_comes_from_elsewhere() {
+    let profile = Profile::default();
+    for leaf in 2..=4 {
+        let lie = move |_, mut blocks: Vec<Block>| {
+            blocks[leaf].bytes[leaf] ^= 1;
+            Some(car_of(&blocks))
+        };
+        // The leaves before it were right. The last one has fewer bytes than are counted.
+        assert_eq!(with_cars(profile, FAR, Box::new(lie)).await, (5 - leaf, 1), "{leaf}");
+    }
+}
+
+#[tokio::test]
 async fn names_that_only_a_node_can_follow() {
     const ROOT: &str = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
     let answers = |_: u64, path: &str| match path {

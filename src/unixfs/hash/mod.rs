@@ -56,6 +56,24 @@ impl FileHasher {
         }
     }
 
+    /// The digest of the leaf that ends with the last byte, before the file is at its end; nothing before the first byte, and for a
+    /// profile whose leaves are more than bytes of the file.
+    pub fn last_leaf(&self) -> Option<[u8; 32]> {
+        match &self.0 {
+            Inner::Raw(hasher) => hasher.last_leaf(),
+            Inner::Framed(_) => None,
+        }
+    }
+
+    /// Forgets the bytes of the leaf that [`Self::last_leaf`] tells the digest of; how many they were. Only once for a leaf: those
+    /// before it stay.
+    pub fn take_back_leaf(&mut self) -> u64 {
+        match &mut self.0 {
+            Inner::Raw(hasher) => hasher.take_back_leaf(),
+            Inner::Framed(_) => 0,
+        }
+    }
+
     /// The digests of everything that was taken.
     pub fn finish(self) -> FileDigests {
         match self.0 {

@@ -13,6 +13,8 @@ const CHUNK_BYTES: u64 = Profile::V1_2025.chunk_size();
 pub(super) struct RawHasher {
     kernel: Kernel,
     whole: State,
+    /// The whole's state where the last leaf of which a block was eaten begins.
+    whole_before_leaf: State,
     leaf: State,
     /// Bytes that `leaf` has eaten, always whole blocks.
     leaf_size: u64,
@@ -27,6 +29,7 @@ impl RawHasher {
         Self {
             kernel,
             whole: State::INITIAL,
+            whole_before_leaf: State::INITIAL,
             leaf: State::INITIAL,
             leaf_size: 0,
             size: 0,
@@ -62,6 +65,9 @@ impl RawHasher {
 
     /// Advances both states; the blocks must not reach beyond the current leaf.
     fn eat(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
+        if self.leaf_size == 0 {
+            self.whole_before_leaf = self.whole.clone();
+        }
         self.kernel.compress_shared(&mut self.whole, &mut self.leaf, blocks);
         self.leaf_size += (blocks.len() * BLOCK_BYTES) as u64;
         if self.leaf_size == CHUNK_BYTES {
@@ -69,6 +75,32 @@ impl RawHasher {
             self.leaves.push(full.finish(&[], CHUNK_BYTES));
             self.leaf_size = 0;
         }
+    }
+
+    /// The digest of the leaf that ends with the last byte; nothing before the first byte.
+    pub(super) fn last_leaf(&self) -> Option<[u8; 32]> {
+        let size = self.leaf_size + self.pending_size as u64;
+        if size == 0 {
+            return self.leaves.last().copied();
+        }
+        Some(self.leaf.clone().finish(&self.pending[..self.pending_size], size))
+    }
+
+    /// Forgets the bytes of that leaf, once; how many they were.
+    pub(super) fn take_back_leaf(&mut self) -> u64 {
+        let mut size = self.leaf_size + self.pending_size as u64;
+        if size == 0 && self.leaves.pop().is_some() {
+            size = CHUNK_BYTES;
+        }
+        // Of fewer bytes than a block the states know nothing.
+        if size > self.pending_size as u64 {
+            self.whole = self.whole_before_leaf.clone();
+            self.leaf = State::INITIAL;
+        }
+        self.leaf_size = 0;
+        self.pending_size = 0;
+        self.size -= size;
+        size
     }
 
     pub(super) fn finish(mut self) -> FileDigests {

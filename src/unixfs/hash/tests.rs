@@ -112,6 +112,30 @@ proptest! {
 }
 
 #[test]
+fn a_leaf_that_is_taken_back_leaves_those_before_it() {
+    let chunk = 1 << 20;
+    let data = bytes(2 * chunk + 100_001, 3);
+    let expected = expected(Profile::V1_2025, &data);
+    let wrong = bytes(chunk, 4);
+    for kernel in kernels() {
+        for end in [1, 63, 64, 65, chunk - 1, chunk, chunk + 1, chunk + 64, 2 * chunk, 2 * chunk + 30, data.len()] {
+            let start = (end - 1) / chunk * chunk;
+            let digest: [u8; 32] = Sha256::digest(&data[start..end]).into();
+            let mut hasher = FileHasher::with_kernel(Profile::V1_2025, 0, kernel);
+            assert_eq!(hasher.last_leaf(), None);
+            hasher.update(&data[..start]);
+            hasher.update(&wrong[..end - start]);
+            assert_ne!(hasher.last_leaf(), Some(digest), "{end}");
+            assert_eq!(hasher.take_back_leaf(), (end - start) as u64, "{end}");
+            hasher.update(&data[start..end]);
+            assert_eq!(hasher.last_leaf(), Some(digest), "{end}");
+            hasher.update(&data[end..]);
+            assert_eq!(hasher.finish(), expected, "{end}");
+        }
+    }
+}
+
+#[test]
 fn published_vectors() {
     // FIPS 180-4's examples, and the empty files of Kubo: CIDv0 is 0x12 0x20 and the leaf's digest in base58.
     let abc = {
