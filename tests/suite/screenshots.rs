@@ -2,7 +2,9 @@
 //! writes them to `assets/screenshots/`; without it they are made and looked at all the same. With `ROADSTEAD_SCREENSHOTS=light`,
 //! `terminal` or `terminal-light`, they are of that theme and paper, and go to `target/screenshots/` to be looked at.
 
-use std::fmt::Write as _;
+mod animation;
+mod picture;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,138 +19,15 @@ use roadstead::registry::memory::{ImageBuilder, MemoryRegistry};
 
 use crate::peers::kubo::{Kubo, Profile};
 use crate::terminal::Terminal;
-
-/// Columns and rows of a picture.
-const SIZE: (u16, u16) = (120, 32);
-/// A cell in pixels.
-const CELL: (f64, f64) = (8.4, 17.0);
-/// What a terminal looks like, where the program says nothing of it.
-struct Paper {
-    /// The theme of the program on it.
-    theme: &'static str,
-    background: &'static str,
-    text: &'static str,
-    /// The sixteen colours.
-    colours: [&'static str; 16],
-}
-
-/// A dark one.
-const DARK: Paper = Paper {
-    theme: "dark",
-    background: "#11151c",
-    text: "#d5dae3",
-    colours: [
-        "#11151c", "#e06c75", "#8cc570", "#e0b060", "#6aa7f0", "#c08be0", "#5bbccc", "#d5dae3", "#5c6675", "#f0868e",
-        "#a3d98a", "#f0c67a", "#8abcf8", "#d3a6ee", "#7ad3e0", "#ffffff",
-    ],
-};
-
-/// A light one, with the colours that desktops give out with it.
-const LIGHT: Paper = Paper {
-    theme: "light",
-    background: "#ffffff",
-    text: "#1e1e1e",
-    colours: [
-        "#2e3436", "#cc0000", "#4e9a06", "#c4a000", "#3465a4", "#75507b", "#06989a", "#d3d7cf", "#555753", "#ef2929",
-        "#8ae234", "#fce94f", "#729fcf", "#ad7fa8", "#34e2e2", "#eeeeec",
-    ],
-};
-
-/// The one that is asked for.
-fn paper() -> Paper {
-    match std::env::var("ROADSTEAD_SCREENSHOTS").as_deref() {
-        Ok("light") => LIGHT,
-        Ok("terminal") => Paper { theme: "terminal", ..DARK },
-        Ok("terminal-light") => Paper { theme: "terminal", ..LIGHT },
-        _ => DARK,
-    }
-}
-
-fn colour(paper: &Paper, colour: vt100::Color, otherwise: &str) -> String {
-    match colour {
-        vt100::Color::Default => otherwise.to_owned(),
-        vt100::Color::Idx(index) => {
-            paper.colours.get(usize::from(index)).map_or(otherwise, |colour| *colour).to_owned()
-        }
-        vt100::Color::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
-    }
-}
-
-/// Cells beside each other that look the same.
-struct Run {
-    column: u16,
-    columns: u16,
-    text: String,
-    style: (String, String, bool, bool, bool),
-}
-
-fn runs(on: &Paper, screen: &vt100::Screen, row: u16) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for column in 0..SIZE.0 {
-        let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else { continue };
-        let (mut ink, mut paper) = (colour(on, cell.fgcolor(), on.text), colour(on, cell.bgcolor(), on.background));
-        if cell.inverse() {
-            std::mem::swap(&mut ink, &mut paper);
-        }
-        let style = (ink, paper, cell.bold(), cell.dim(), cell.underline());
-        let columns = if cell.is_wide() { 2 } else { 1 };
-        let text = if cell.has_contents() { cell.contents() } else { " " };
-        match runs.last_mut().filter(|run| run.style == style && run.column + run.columns == column) {
-            Some(run) => {
-                run.text.push_str(text);
-                run.columns += columns;
-            }
-            None => runs.push(Run { column, columns, text: text.to_owned(), style }),
-        }
-    }
-    runs
-}
-
-/// A picture of a screen, and what it shows in words.
-fn picture(screen: &vt100::Screen, title: &str) -> String {
-    let (width, height) = (f64::from(SIZE.0) * CELL.0 + 24.0, f64::from(SIZE.1) * CELL.1 + 24.0);
-    let on = paper();
-    let background = on.background;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{title}\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{background}\"/>\n\
-         <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"14\" xml:space=\"preserve\">\n"
-    );
-    for row in 0..SIZE.1 {
-        for run in runs(&on, screen, row) {
-            let (ink, paper, bold, dim, underline) = &run.style;
-            let x = 12.0 + f64::from(run.column) * CELL.0;
-            let (wide, y) = (f64::from(run.columns) * CELL.0, 12.0 + f64::from(row) * CELL.1);
-            if paper != background {
-                let high = CELL.1;
-                let _ = writeln!(
-                    svg,
-                    "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{high}\" fill=\"{paper}\"/>"
-                );
-            }
-            if run.text.trim().is_empty() {
-                continue;
-            }
-            let text = run.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            // Browsers drop the spaces at the ends of a text, and stretch what is left.
-            let text = text.replace(' ', "\u{a0}");
-            let weight = if *bold { " font-weight=\"bold\"" } else { "" };
-            let opacity = if *dim { " opacity=\"0.6\"" } else { "" };
-            let line = if *underline { " text-decoration=\"underline\"" } else { "" };
-            let base = y + 13.0;
-            let _ = writeln!(
-                svg,
-                "<text x=\"{x:.1}\" y=\"{base:.1}\" textLength=\"{wide:.1}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{ink}\"{weight}{opacity}{line}>{text}</text>"
-            );
-        }
-    }
-    svg.push_str("</g>\n</svg>\n");
-    svg
-}
+use picture::{SIZE, paper, picture};
 
 fn take(terminal: &Terminal, name: &str, shows: &str) {
     let title = format!("roadstead: {name}");
-    let svg = terminal.look(|screen| picture(screen, &title));
+    keep(name, &terminal.look(|screen| picture(screen, &title)), shows);
+}
+
+/// Keeps a picture, which shows these words, where pictures are asked for.
+fn keep(name: &str, svg: &str, shows: &str) {
     for word in shows.split(' ') {
         assert!(svg.contains(word), "the picture of {name} does not show {word}");
     }
@@ -172,6 +51,28 @@ fn bytes(seed: u64, size: usize) -> Vec<u8> {
             state as u8
         })
         .collect()
+}
+
+/// What a layer of this seed has, and how much of it in hundredths: what does not say so is the program of its image.
+fn contents(seed: u64) -> &'static [(&'static str, usize)] {
+    match seed {
+        1 | 3 => &[
+            ("bin/busybox", 18),
+            ("etc/passwd", 1),
+            ("lib/libc.so.6", 40),
+            ("lib/libcrypto.so.3", 33),
+            ("usr/share/ca-certificates.crt", 4),
+            ("var/cache/packages.db", 4),
+        ],
+        80 => &[
+            ("srv/shop/assets/app.js", 24),
+            ("srv/shop/assets/logo.svg", 3),
+            ("srv/shop/bin/shop", 72),
+            ("srv/shop/shop.toml", 1),
+        ],
+        81 | 82 => &[("srv/shop/assets/app.js", 94), ("srv/shop/shop.toml", 6), ("var/cache/.wh.packages.db", 0)],
+        _ => &[("usr/local/bin/program", 97), ("usr/local/etc/program.conf", 3)],
+    }
 }
 
 /// Published name, tag, and the seeds and sizes of its layers in KiB.
@@ -198,7 +99,11 @@ async fn mirror(engine: &std::sync::Arc<Engine>, registry: &MemoryRegistry, from
             .env("PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/bin")
             .label("org.opencontainers.image.version", tag);
         for (seed, size) in *layers {
-            builder = builder.opaque_layer(bytes(*seed, size << 10));
+            let file = |(place, (path, hundredths)): (usize, &(&'static str, usize))| {
+                (*path, bytes(seed * 100 + place as u64, (size << 10) * hundredths / 100))
+            };
+            let files: Vec<(&str, Vec<u8>)> = contents(*seed).iter().enumerate().map(file).collect();
+            builder = builder.layer(&files);
         }
         registry.put_image(&name.parse().unwrap(), Some(tag), &builder.build());
         let source = format!("{}/{name}:{tag}", registry.host()).parse().unwrap();
@@ -283,11 +188,19 @@ fn each_view_has_a_picture() {
     take(&terminal, "target", "New target");
     terminal.send("\x1b");
     terminal.wait("no form", |screen| !screen.contents().contains("New target"));
-    terminal.send("p");
-    terminal.see("sends ");
-    take(&terminal, "plan", "acme/shop");
-    terminal.send("\r");
-    terminal.wait("the publication", |screen| screen.contents().contains("current"));
+    // The publication of the moving picture is the one whose job the others show.
+    // Without a target that is lost.
+    let without = ["target", "remove", "away", "--yes"];
+    let removed = std::process::Command::new(program).args(arguments).args(without).output().unwrap();
+    assert!(removed.status.success(), "{removed:?}");
+    terminal.wait("one target", |screen| !screen.contents().contains("lost"));
+    terminal.send("1");
+    terminal.see("1.29-alpine");
+    terminal.send("\x1b");
+    terminal.see("prometheus/prometheus");
+    terminal.send("g");
+    let story = animation::take(&mut terminal);
+    keep("story", &story, "acme/shop packages.db prefers-reduced-motion");
     terminal.send("2");
     terminal.see("read back");
     take(&terminal, "jobs", "pin check");

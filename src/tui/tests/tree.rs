@@ -43,6 +43,12 @@ pub(super) fn totals(names: &[String]) -> BTreeMap<String, Totals> {
     totals
 }
 
+/// Names of the repositories of a registry, each with its bytes.
+pub(super) fn members(rows: Vec<RepositoryRow>, registry: &str) -> Vec<(String, u64)> {
+    let of = rows.into_iter().filter(|row| registry_of(&row.name) == registry);
+    of.map(|row| (row.name, 1 << 20)).collect()
+}
+
 /// Rows as the catalog puts them.
 pub(super) fn shaped(
     rows: Vec<RepositoryRow>,

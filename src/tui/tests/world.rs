@@ -378,13 +378,11 @@ pub(super) fn answer(content: Content, question: Question) -> Answer {
             });
             let found = best(&search, found.collect(), |row| row.name.clone());
             if let Shape::Registry(registry) = shape {
-                let of = found.into_iter().filter(|row| super::tree::registry_of(&row.name) == registry);
-                return Answer::Rows(None, span, of.map(|row| (row.name, 1 << 20)).collect());
+                return Answer::Rows(None, span, super::tree::members(found, &registry));
             }
-            let entries = found.len() as u64;
-            let found = super::tree::shaped(found, &shape, !search.is_empty(), around.as_deref());
-            let found = rows(found, span, descending, around.as_deref());
-            Answer::Repositories(span, Rows { entries, ..found })
+            let (entries, around) = (found.len() as u64, around.as_deref());
+            let found = super::tree::shaped(found, &shape, !search.is_empty(), around);
+            Answer::Repositories(span, Rows { entries, ..rows(found, span, descending, around) })
         }
         Question::Images { repository, filter, span, descending, around, .. } => {
             let tags = tags(content, &repository);

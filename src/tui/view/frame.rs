@@ -229,7 +229,9 @@ fn strip_words(app: &App) -> Words {
         let sign = if waits { glyphs.waiting } else { glyphs.arriving };
         return words(sign, theme.accent, vec![format!("{text}{more}")]);
     }
-    if let Some(job) = app.jobs.ready() {
+    let is_shown =
+        |id| app.dialogs.iter().any(|dialog| matches!(dialog, Dialog::Confirm(plan) if plan.job == Some(id)));
+    if let Some(job) = app.jobs.ready().filter(|job| !is_shown(job.id)) {
         let after = format!(": the plan is ready, {}", app.where_plans_are(job.id));
         let title = cut_middle(&job.title, columns.saturating_sub(width(&after)), glyphs);
         return words(glyphs.outdated, theme.warning, vec![cut(&format!("{title}{after}"), columns, glyphs)]);
