@@ -219,8 +219,8 @@ fn keys(directory: &Path) -> Vec<Figure> {
             ("p", "5000 /ap "),
             ("p", "5000 /app "),
             ("-", "5000 /app- "),
-            ("4", "1111 /app-4 "),
-            ("2", "111 /app-42 "),
+            ("4", "2084 /app-4 "),
+            ("2", "383 /app-42 "),
         ] {
             let began = Instant::now();
             terminal.send(letter);

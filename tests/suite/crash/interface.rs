@@ -86,6 +86,8 @@ fn cancelling_while_leaving_is_offered_again_and_can_be_forgotten() {
     let mut session = open(&local);
     session.see("Resume these interrupted jobs?");
     session.type_in("\x1b");
+    // What lies behind is in sight already, and a key right behind Esc is another one.
+    session.see_no("Resume these interrupted jobs?");
     session.see("No images yet.");
     session.type_in("q");
     assert_eq!(session.end(), 0);

@@ -254,7 +254,7 @@ pub(super) fn document(on: &Paper, title: &str, rules: &str, content: &str, belo
     let background = on.background;
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{title}\">\n\
-         <style>text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}}{rules}</style>\n\
+         <style>path{{shape-rendering:crispEdges}}text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}}{rules}</style>\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{background}\"/>\n{content}</svg>\n"
     )
 }
