@@ -122,7 +122,9 @@ fn groups(connection: &Connection, part: &Part<'_, RepositoryOrder>) -> Result<B
         }
     }
     if part.is_ranked() && search.has_words() {
-        groups.values_mut().for_each(|group| group.members.sort_by_key(|(score, _)| Reverse(*score)));
+        for group in groups.values_mut() {
+            group.members.sort_by_key(|(score, _)| Reverse(*score));
+        }
     }
     Ok(groups)
 }

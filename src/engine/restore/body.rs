@@ -105,7 +105,7 @@ enum Answer {
     /// Not asked for yet, or cut after some of it came.
     Wanted,
     Streaming {
-        blocks: FileBlocks,
+        blocks: Box<FileBlocks>,
         /// The block that was begun, and how many bytes it has.
         begun: Option<(Cid, u64)>,
         /// Some of it was of use.
@@ -377,7 +377,7 @@ impl FileStream {
                         self.size - self.position > MIN_WHOLE_FILE_BYTES && self.answers < MAX_CUT_ANSWERS;
                     let blocks = if is_worth_it { self.source.file(&self.root, self.position).await } else { None };
                     self.answer = blocks.map_or(Answer::None, |blocks| Answer::Streaming {
-                        blocks,
+                        blocks: Box::new(blocks),
                         begun: None,
                         taken: false,
                         passed: 0,

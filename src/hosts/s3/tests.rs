@@ -334,14 +334,13 @@ async fn an_upload_that_was_cut_at_4_gib_goes_on_from_there() {
     let size = u64::from(count) * whole + 5;
     let checksum = BASE64_STANDARD.encode(Sha256::digest(vec![0_u8; whole as usize]));
     let page = |numbers: std::ops::RangeInclusive<u32>, more: &str| {
-        let parts: String = numbers
-            .map(|number| {
-                format!(
-                    "<Part><PartNumber>{number}</PartNumber><ETag>\"t{number}\"</ETag><Size>{whole}</Size>\
-                     <ChecksumSHA256>{checksum}</ChecksumSHA256></Part>"
-                )
-            })
-            .collect();
+        let part = |number| {
+            format!(
+                "<Part><PartNumber>{number}</PartNumber><ETag>\"t{number}\"</ETag><Size>{whole}</Size>\
+                 <ChecksumSHA256>{checksum}</ChecksumSHA256></Part>"
+            )
+        };
+        let parts = numbers.map(part).collect::<Vec<_>>().concat();
         reply(200, &format!("<ListPartsResult>{more}{parts}</ListPartsResult>"))
     };
     let more = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>200</NextPartNumberMarker>";

@@ -25,10 +25,10 @@ pub(super) fn registry_of(name: &str) -> String {
 }
 
 /// Where a repository of this name is mirrored from.
-pub(super) fn upstream_of(name: &str) -> Option<String> {
+pub(super) fn upstream_of(name: &str) -> String {
     let registry = registry_of(name);
     let path = name.strip_prefix(&format!("{}/", registry.replace(':', "_"))).unwrap_or(name);
-    Some(format!("{registry}/{path}"))
+    format!("{registry}/{path}")
 }
 
 pub(super) fn totals(names: &[String]) -> BTreeMap<String, Totals> {

@@ -201,7 +201,7 @@ fn repository_row(place: usize, name: &str) -> RepositoryRow {
     RepositoryRow {
         name: name.to_owned(),
         alias: name.strip_prefix("library/").map(str::to_owned),
-        upstream: super::tree::upstream_of(name),
+        upstream: Some(super::tree::upstream_of(name)),
         private: place == 3,
         published: place != 3,
         images: if name == "library/nginx" { 3 } else { 1 },

@@ -153,7 +153,9 @@ fn killed_after_each_step_a_directory_here_and_one_over_ssh_give_out_a_whole_tre
         }
     };
     in_each_step(&world.registry, &world.roadstead, command, &["publish", "--yes"], |_, _| {
-        places.iter().for_each(|place| is_whole(place));
+        for place in &places {
+            is_whole(place);
+        }
     });
     for target in ["files", "away"] {
         let finished = crate::peers::finish(&command(&["target", "verify", target]));

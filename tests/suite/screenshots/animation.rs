@@ -19,7 +19,7 @@ const STILL: usize = 5;
 struct Frames {
     inks: Inks,
     /// Rows of each, then what is done there.
-    frames: Vec<Vec<String>>,
+    screens: Vec<Vec<String>>,
     /// How long each is shown, in tenths of a second.
     tenths: Vec<u32>,
 }
@@ -32,18 +32,18 @@ impl Frames {
             terminal.look(|screen| (0..SIZE.1).map(|row| picture::row(&on, inks, screen, row)).collect());
         let y = MARGIN + f64::from(SIZE.1) * 17.0 + 22.0;
         rows.push(format!("<text x=\"24\" y=\"{y}\" class=\"w\">{caption}</text>"));
-        self.frames.push(rows);
+        self.screens.push(rows);
         self.tenths.push(tenths);
     }
 
     /// Rows with the frames that each is in: from this one on, up to that one without it.
     fn pieces(&self) -> BTreeMap<(usize, usize), String> {
         let mut pieces = BTreeMap::<(usize, usize), String>::new();
-        let rows = self.frames.first().map_or(0, Vec::len);
+        let rows = self.screens.first().map_or(0, Vec::len);
         for row in 0..rows {
             let mut from = 0;
-            while let Some(shown) = self.frames.get(from).map(|frame| &frame[row]) {
-                let same = self.frames[from..].iter().take_while(|frame| frame[row] == *shown).count();
+            while let Some(shown) = self.screens.get(from).map(|frame| &frame[row]) {
+                let same = self.screens[from..].iter().take_while(|frame| frame[row] == *shown).count();
                 let piece = pieces.entry((from, from + same)).or_default();
                 if !shown.is_empty() {
                     piece.push_str(shown);
@@ -67,7 +67,7 @@ impl Frames {
         );
         let mut content = String::new();
         for ((from, to), piece) in self.pieces() {
-            if (from, to) == (0, self.frames.len()) {
+            if (from, to) == (0, self.screens.len()) {
                 content.push_str(&piece);
                 continue;
             }
@@ -77,7 +77,7 @@ impl Frames {
             if from > 0 {
                 let _ = write!(rules, "{:.2}%{{visibility:visible}}", share(from));
             }
-            let ends = if to < self.frames.len() { share(to) } else { 100.0 };
+            let ends = if to < self.screens.len() { share(to) } else { 100.0 };
             let _ = write!(rules, "{ends:.2}%{{visibility:hidden}}}}");
             let still = if (from..to).contains(&STILL) { " s" } else { "" };
             let _ = write!(content, "<g class=\"k {name}{still}\">\n{piece}</g>\n");
@@ -132,7 +132,7 @@ pub(super) fn take(terminal: &mut Terminal) -> String {
     frames.take(terminal, 30, "enter: published. Every target, its names, and every root that can come back");
     let svg = frames.picture("roadstead: from the list of images to a publication");
     assert!(svg.len() <= MAX_BYTES, "the moving picture has {} bytes", svg.len());
-    assert!(STILL < frames.frames.len());
+    assert!(STILL < frames.screens.len());
     svg
 }
 

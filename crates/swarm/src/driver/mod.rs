@@ -160,7 +160,7 @@ impl Driver {
             }
             self.sessions.advance(&mut self.swarm, &mut self.queries);
         }
-        self.shut_down().await;
+        Box::pin(self.shut_down()).await;
     }
 
     /// `true` if the end was asked for.

@@ -121,7 +121,9 @@ impl Queries {
             let mut keys = keys.to_vec();
             if scope == Scope::Lan {
                 // Whoever only takes is no member, but may ask this one.
-                keys.iter().for_each(|key| kad.store_mut().add_own_key(block_key(key.cid.hash())));
+                for key in &keys {
+                    kad.store_mut().add_own_key(block_key(key.cid.hash()));
+                }
             }
             if scope == Scope::Lan && has_wan {
                 // What is remembered is when the public DHT took them.
