@@ -271,7 +271,7 @@ pub fn remove(writer: &Writer<'_>, id: i64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::Catalog;
-    use super::super::database::MIGRATIONS;
+    use super::super::migrations::MIGRATIONS;
     use super::*;
     use crate::unixfs::{Profile, file};
 

@@ -16,6 +16,7 @@ pub mod host_objects;
 pub mod images;
 pub mod left_blobs;
 mod lock;
+mod migrations;
 pub mod names;
 pub mod nodes;
 pub mod omissions;
