@@ -24,7 +24,10 @@ pub fn index_page(head: &Head, totals: &Totals, listing: &Listing<'_, IndexRow>)
         "<p class=\"totals\">{} · {} · <span title=\"What repositories share is counted for each.\">{}</span></p>\n\
          <p class=\"root\" hidden>Root <code class=\"id\" data-copy=\"the root\"></code></p>\n",
         count(totals.repositories, "repository", "repositories"),
-        count(totals.tags, "tag", "tags"),
+        match listing {
+            Listing::Rows(_) => count(totals.tags, "tag", "tags"),
+            Listing::Pages(_) => about(totals.tags),
+        },
         bytes(totals.size)
     );
     body.push_str("<details class=\"how\">\n<summary>How to pull</summary>\n");
@@ -60,6 +63,16 @@ pub fn index_page(head: &Head, totals: &Totals, listing: &Listing<'_, IndexRow>)
     );
     let page = Page { title, depth: 0, name: head.name.as_deref(), script: &scripts::LIST, body: &body };
     File { path: paths::INDEX_HTML.to_owned(), bytes: page.bytes() }
+}
+
+/// A number of tags with two digits that count. Where the repositories fill several pages, an image more is no reason to write this
+/// one again.
+fn about(tags: u64) -> String {
+    let unit = 10_u64.pow(tags.checked_ilog10().unwrap_or_default().saturating_sub(1));
+    match unit {
+        1 => count(tags, "tag", "tags"),
+        _ => format!("about {} tags", (tags + unit / 2) / unit * unit),
+    }
 }
 
 /// One page of repositories, where there are too many for one: its key and its rows.
@@ -137,4 +150,24 @@ fn repository(body: &mut String, row: &IndexRow, depth: usize) {
         html::platforms(row.platforms.iter().map(String::as_str), MAX_NAMED_PLATFORMS),
         bytes(row.size)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_tags_are_told_roughly() {
+        for (tags, told) in [
+            (0, "0 tags"),
+            (1, "1 tag"),
+            (99, "99 tags"),
+            (104, "about 100 tags"),
+            (9_960, "about 10000 tags"),
+            (10_001, "about 10000 tags"),
+            (123_456, "about 120000 tags"),
+        ] {
+            assert_eq!(about(tags), told);
+        }
+    }
 }
